@@ -1,0 +1,198 @@
+//! A member's link to one data source, as the gateway lists it.
+
+use super::{ConnectionId, Time};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// An enum of the gateway's that may grow: a value we do not know is kept as text, never an error.
+macro_rules! open_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)+
+            /// A value that this version does not know, as the gateway wrote it.
+            Unknown(String),
+        }
+
+        impl $name {
+            /// The gateway's own spelling.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)+
+                    Self::Unknown(text) => text,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                match text {
+                    $($text => Self::$variant,)+
+                    other => Self::Unknown(other.to_owned()),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Ok(Self::from(String::deserialize(deserializer)?.as_str()))
+            }
+        }
+    };
+}
+
+open_enum! {
+    /// How a connection stands.
+    Status {
+        /// Records flow.
+        Connected = "CONNECTED",
+        /// Cut, by the member or by the source.
+        Disconnected = "DISCONNECTED",
+        /// The member's authorisation ran out.
+        Expired = "EXPIRED",
+        /// Removed at the gateway. Also what we record when a row vanishes from the list.
+        Deleted = "DELETED",
+        /// The source ended the member's access.
+        AccessEnded = "ACCESS_ENDED",
+        /// The gateway's own trouble with this connection.
+        Error = "ERROR",
+    }
+}
+
+impl Status {
+    /// Whether this status needs the member: EXPIRED or DISCONNECTED, and nothing else.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Expired | Self::Disconnected)
+    }
+}
+
+open_enum! {
+    /// How a member proves who they are to the source.
+    Category {
+        /// A user name and a password.
+        Basic = "BASIC",
+        /// A sign-in at the source.
+        Oauth = "OAUTH",
+        /// Proof of identity.
+        Identity = "IDENTITY",
+    }
+}
+
+open_enum! {
+    /// What kind of source it is.
+    SourceType {
+        /// A provider of care.
+        Clinical = "CLINICAL",
+        /// A payer.
+        Insurance = "INSURANCE",
+        /// A laboratory.
+        Lab = "LAB",
+        /// A pharmacy.
+        Pharmacy = "PHARMACY",
+        /// One practitioner.
+        Practitioner = "PRACTITIONER",
+    }
+}
+
+open_enum! {
+    /// How the gateway reaches the source.
+    IntegrationType {
+        /// Without the member's credentials.
+        Direct = "DIRECT",
+        /// Through the source's patient-access interface.
+        Proa = "PROA",
+        /// Directly, under individual access services.
+        DirectIas = "DIRECT_IAS",
+        /// Indirectly, under individual access services.
+        IndirectIas = "INDIRECT_IAS",
+        /// With identity assurance, level 2.
+        Ial2 = "IAL2",
+    }
+}
+
+open_enum! {
+    /// How far the gateway has come with fetching the records.
+    SyncStatus {
+        /// Not begun.
+        Pending = "PENDING",
+        /// Under way.
+        Retrieving = "RETRIEVING",
+        /// Done.
+        Retrieved = "RETRIEVED",
+        /// Failed.
+        Error = "ERROR",
+        /// The data is being removed.
+        Deleting = "DELETING",
+        /// The data is gone.
+        DataDeleted = "DATA_DELETED",
+    }
+}
+
+/// What the gateway says of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The data source's slug.
+    pub id: ConnectionId,
+    /// The data source's name, in any script and of any length.
+    pub name: String,
+    /// How the member signs in there.
+    pub category: Option<Category>,
+    /// What kind of source it is.
+    pub source_type: Option<SourceType>,
+    /// How the gateway reaches it.
+    pub integration_type: Option<IntegrationType>,
+    /// Whether no credentials of the member's are needed.
+    pub is_direct: bool,
+    /// How it stands; `None` when the gateway does not say.
+    pub status: Option<Status>,
+    /// How far fetching has come.
+    pub sync_status: Option<SyncStatus>,
+    /// The codes of errors met while fetching, such as `PERSON_MATCHING_ERROR`.
+    pub sync_errors: Vec<String>,
+    /// When the gateway last touched the status. It can move without a change of status: never compare it.
+    pub status_updated: Option<Time>,
+    /// When records last came.
+    pub last_synced: Option<Time>,
+    /// When the authorisation was made.
+    pub created: Option<Time>,
+}
+
+/// The way in which a broken connection is repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Repair {
+    /// The member signs in at the source, at a URL that the gateway makes.
+    Oauth,
+    /// The gateway re-activates it without credentials.
+    Direct,
+    /// The member enters credentials again, in the operator's app.
+    App,
+}
+
+impl Connection {
+    /// How this connection is repaired. A connection that says too little about itself is an OAuth one only when its
+    /// category says so, so that a reconnect URL is never asked for a kind that has none.
+    pub fn repair(&self) -> Repair {
+        let direct =
+            matches!(self.integration_type, Some(IntegrationType::Direct | IntegrationType::DirectIas));
+        if self.is_direct || direct {
+            Repair::Direct
+        } else if self.category == Some(Category::Oauth) {
+            Repair::Oauth
+        } else {
+            Repair::App
+        }
+    }
+}

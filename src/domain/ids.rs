@@ -1,0 +1,52 @@
+//! Identifiers. Members and connections are named by others, everything else by a UUID (version 7) of ours.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! text_id {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is: ids may hold any characters.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    )+};
+}
+
+text_id! {
+    /// A member, as the operator names them.
+    MemberId,
+    /// A data source as the gateway names it (its slug); with a [`MemberId`] it names a connection.
+    ConnectionId,
+    /// One span in which a connection needs its member.
+    LapseId,
+    /// One mail to one member.
+    NoticeId,
+    /// One scheduled pass over the members.
+    SweepId,
+    /// One recorded change of a status.
+    TransitionId,
+}

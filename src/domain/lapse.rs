@@ -1,0 +1,68 @@
+//! The span in which a connection needs its member.
+
+use super::{ConnectionId, LapseId, MemberId, Time};
+
+/// Where a lapse stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LapseState {
+    /// Seen, not confirmed yet.
+    Suspected,
+    /// Confirmed: the member is needed.
+    Open,
+    /// Over.
+    Closed,
+}
+
+/// How a lapse ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The gateway said CONNECTED.
+    Recovered,
+    /// The connection, or the member, is gone.
+    Removed,
+    /// The member said it was on purpose.
+    Dismissed,
+}
+
+macro_rules! spelled {
+    ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        impl $name {
+            /// The contract's spelling.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// Reads the contract's spelling.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+pub(super) use spelled;
+
+spelled!(LapseState { Suspected = "suspected", Open = "open", Closed = "closed" });
+spelled!(Outcome { Recovered = "recovered", Removed = "removed", Dismissed = "dismissed" });
+
+/// One lapse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// Its id; with a step it names what a notice says.
+    pub id: LapseId,
+    /// Whose connection.
+    pub member_id: MemberId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// Where it stands.
+    pub state: LapseState,
+    /// How it ended, when it is closed.
+    pub outcome: Option<Outcome>,
+    /// When the connection was first seen broken (of the present break, when it was resumed).
+    pub suspected_at: Time,
+    /// How many answers in a row have shown it broken.
+    pub sightings: u32,
+    /// When it was confirmed; kept when it closes or is resumed.
+    pub opened_at: Option<Time>,
+    /// When it ended, if it has.
+    pub closed_at: Option<Time>,
+}

@@ -1,0 +1,117 @@
+//! A person enrolled by the operator.
+
+use super::MemberId;
+use chrono_tz::Tz;
+use std::{fmt, str::FromStr};
+
+/// A person whose connections are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The operator's name for them.
+    pub id: MemberId,
+    /// Where their mail goes.
+    pub email: EmailAddress,
+    /// A BCP 47 tag such as `es` or `en-GB`; the configured default when `None`.
+    pub locale: Option<String>,
+    /// An IANA time zone; the configured default when `None`.
+    pub time_zone: Option<Tz>,
+    /// Who they are to the identity provider; the member id unless the import says otherwise.
+    pub subject: String,
+    /// Whether the operator asked to leave them alone for now.
+    pub paused: bool,
+}
+
+/// Whether a token can be had for a member. Never a statement about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialState {
+    /// A token could be had when last tried, or was not tried yet.
+    Ok,
+    /// The gateway refused what we hold.
+    Rejected,
+    /// There is nothing to get a token with.
+    Missing,
+}
+
+impl CredentialState {
+    /// The contract's spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Rejected => "rejected",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// An e-mail address. `Debug` hides it, so that it cannot reach a log by accident.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EmailAddress(String);
+
+/// What is wrong with an address; says nothing of the address itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an e-mail address (expected name@domain, at most 254 bytes, no spaces or control characters)")]
+pub struct InvalidAddress;
+
+impl EmailAddress {
+    /// The address itself, for the mail and for the operator's own lists.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The part after the last `@`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let text = text.trim();
+        let (local, domain) = text.rsplit_once('@').ok_or(InvalidAddress)?;
+        let forbidden =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '@');
+        let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+        let local_ok = !local.is_empty()
+            && !local.chars().any(|c| c.is_control())
+            && (quoted || !local.contains(forbidden));
+        let domain_ok = !domain.is_empty()
+            && !domain.contains(forbidden)
+            && !domain.starts_with(['.', '-'])
+            && !domain.ends_with(['.', '-'])
+            && !domain.contains("..");
+        if local_ok && domain_ok && text.len() <= 254 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidAddress)
+        }
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailAddress(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_as_people_write_them_and_refused_when_it_could_split_a_header() {
+        for good in ["a@b.example", "josé@exámple.example", "\"a b\"@b.example", "a+b@localhost"] {
+            assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
+        }
+        for bad in ["", "a", "@b", "a@", "a@b\r\nBcc: c@d", "a b@c", "a@b@c", "a@.b", "a@b..c", "a@b,c@d"] {
+            assert!(bad.parse::<EmailAddress>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn debug_output_of_an_address_does_not_hold_it() {
+        let address: EmailAddress = "alice@example.org".parse().unwrap();
+        assert!(!format!("{address:?}").contains("alice"));
+    }
+}

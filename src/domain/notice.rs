@@ -1,0 +1,59 @@
+//! One mail to one member about one or more lapses.
+
+use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::spelled};
+
+/// Where a notice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoticeState {
+    /// Planned; waits for its time or for the next attempt.
+    Queued,
+    /// Claimed by a delivery that runs now.
+    Sending,
+    /// Accepted by the mail server.
+    Sent,
+    /// Waits for a human or for a hold to end.
+    Held,
+    /// Given up.
+    Abandoned,
+    /// No longer needed.
+    Cancelled,
+}
+
+spelled!(NoticeState {
+    Queued = "queued",
+    Sending = "sending",
+    Sent = "sent",
+    Held = "held",
+    Abandoned = "abandoned",
+    Cancelled = "cancelled",
+});
+
+/// What a notice says of one lapse. The pair (lapse, step) is planned once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeItem {
+    /// The lapse it is about.
+    pub lapse_id: LapseId,
+    /// The connection that lapsed.
+    pub connection_id: ConnectionId,
+    /// 0 for the first mail, then the number of the reminder.
+    pub step: u32,
+}
+
+/// One notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its id; the Message-ID is made of it and stays the same for each attempt.
+    pub id: NoticeId,
+    /// To whom.
+    pub member_id: MemberId,
+    /// The lowest step among its items: a mail that tells of anything new is a first mail.
+    pub step: u32,
+    /// Where it stands.
+    pub state: NoticeState,
+    /// How many attempts were begun.
+    pub attempts: u32,
+    /// What it is about.
+    pub items: Vec<NoticeItem>,
+    /// When the mail server accepted it.
+    pub sent_at: Option<Time>,
+}

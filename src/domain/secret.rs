@@ -1,0 +1,61 @@
+//! Values that must never be seen. None of them has `Display`, and `Debug` shows only the type's name.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+
+macro_rules! secret {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// Takes charge of the text.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(SecretString::from(text.into()))
+            }
+
+            /// The text itself, for the one place that has to send it.
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )+};
+}
+
+secret! {
+    /// What a call to the gateway is authorised with.
+    AccessToken,
+    /// What an access token is got with.
+    RefreshToken,
+    /// Where a member signs in at the source. It can carry secrets, and exists in memory alone.
+    OauthUrl,
+    /// The one-time token in a notice: 256 bits, base64url without padding.
+    LinkToken,
+}
+
+/// What is kept of a [`LinkToken`]: its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl LinkToken {
+    /// The hash under which the link is kept and found.
+    pub fn hash(&self) -> TokenHash {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.expose().as_bytes());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest.as_ref());
+        TokenHash(hash)
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
