@@ -29,3 +29,8 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 pub fn link_token() -> LinkToken {
     LinkToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }
+
+/// A number from 0 up to 1, for jitter.
+pub fn fraction() -> f64 {
+    f64::from(u32::from_be_bytes(bytes())) / (f64::from(u32::MAX) + 1.0)
+}

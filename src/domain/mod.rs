@@ -1,5 +1,6 @@
 //! The vocabulary: what the stages say to each other. No I/O, and nothing of ours is used here.
 
+mod change;
 mod connection;
 mod ids;
 mod lapse;
@@ -9,13 +10,14 @@ mod notice;
 mod secret;
 mod transition;
 
+pub use change::{Change, Known, LapseChange};
 pub use connection::{Category, Connection, IntegrationType, Repair, SourceType, Status, SyncStatus};
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome};
 pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeState};
-pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, TokenHash};
+pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
 pub use transition::{Cause, Transition};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.

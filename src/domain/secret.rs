@@ -59,3 +59,12 @@ impl fmt::Debug for TokenHash {
         f.write_str("TokenHash(…)")
     }
 }
+
+/// A sealed value: the nonce and then the ciphertext with its tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The key that it was sealed under.
+    pub key_id: String,
+    /// What is stored.
+    pub bytes: Vec<u8>,
+}

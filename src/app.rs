@@ -1,0 +1,175 @@
+//! The components that a configuration makes, put together. Nothing runs here.
+
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::config::{AuthMode, Config, PerStatus, Span};
+use crate::deliver::{Delivered, Deliverer, Reminders};
+use crate::gateway::Gateway;
+use crate::mail::{Renderer, Transport};
+use crate::observe::Observer;
+use crate::planner::Planner;
+use crate::recheck::Rechecker;
+use crate::store::{InstanceLock, Store};
+use crate::sweep::{Report, Sweeper};
+use crate::vault::Vault;
+use crate::{decide, plan};
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// All that the daemon is made of. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// One pass.
+    pub sweeper: Sweeper,
+    /// Early polls.
+    pub rechecker: Rechecker,
+    /// Plans.
+    pub planner: Planner,
+    /// Delivers.
+    pub deliverer: Deliverer,
+    /// Takes in answers.
+    pub observer: Observer,
+    /// Asks as a member.
+    pub access: Access,
+    /// The gateway.
+    pub gateway: Gateway,
+    /// The key ring.
+    pub vault: Arc<Vault>,
+    /// The time.
+    pub clock: Clock,
+    /// The configuration it was made of.
+    pub config: Arc<Config>,
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn deltas(spans: &[Span]) -> Vec<TimeDelta> {
+    spans.iter().map(|span| delta(span.0)).collect()
+}
+
+impl App {
+    /// Opens what the configuration names and puts the components together. Nothing runs yet.
+    ///
+    /// # Errors
+    /// What cannot be opened, in words that name the setting.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let vault = Vault::open(&config.keys.file)?;
+        Self::with_vault(config, clock, vault).await
+    }
+
+    /// Like [`App::open`], with a key ring of the caller's.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
+        let vault = Arc::new(vault);
+        let gateway = Gateway::new(&config.gateway)?;
+        let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
+        let transport = Arc::new(Transport::new(&config.email)?);
+        let store = Store::open(&config.database.url).await?;
+        let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone());
+        let sweep = &config.sweep;
+        let recheck = deltas(&sweep.recheck);
+        let look_again = delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
+        let observer = Observer::new(
+            store.clone(),
+            access.clone(),
+            gateway.clone(),
+            clock.clone(),
+            decide::Policy {
+                confirm_sweeps: sweep.confirm_sweeps,
+                confirm_after: delta(sweep.confirm_after),
+                flap_window: delta(sweep.flap_window),
+            },
+            look_again,
+        );
+        let notices = &config.notices;
+        let per_status = |status: &PerStatus| plan::PerStatus {
+            enabled: status.enabled,
+            reminders: deltas(&status.reminders),
+        };
+        let policy = plan::Policy {
+            expired: per_status(&notices.expired),
+            disconnected: per_status(&notices.disconnected),
+            min_gap: delta(notices.min_gap),
+            digest_window: delta(notices.digest_window),
+            app_url: !notices.app_url.is_empty(),
+        };
+        Ok(Self {
+            sweeper: Sweeper::new(
+                store.clone(),
+                observer.clone(),
+                clock.clone(),
+                config.gateway.max_in_flight,
+                config.gateway.auth.mode == AuthMode::RefreshToken,
+            ),
+            rechecker: Rechecker::new(store.clone(), observer.clone(), clock.clone(), recheck, look_again),
+            planner: Planner::new(store.clone(), clock.clone(), policy),
+            deliverer: Deliverer {
+                store: store.clone(),
+                observer: observer.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                renderer,
+                transport,
+                link_ttl: config.links.ttl,
+                reminders: Reminders {
+                    expired: notices.expired.reminders.len() as u32,
+                    disconnected: notices.disconnected.reminders.len() as u32,
+                },
+            },
+            store,
+            observer,
+            access,
+            gateway,
+            vault,
+            clock,
+            config: Arc::new(config),
+        })
+    }
+
+    /// Makes this process the one that works on the database, and takes up what a former one left unfinished.
+    ///
+    /// # Errors
+    /// When another one works on it.
+    pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
+        let lock = self.store.lock()?;
+        let now = self.clock.now();
+        let freed = self.store.free_interrupted(now, true).await?;
+        if freed > 0 {
+            tracing::warn!(notices = freed, "taking up deliveries that were cut off");
+        }
+        self.store.replan_all(now).await?;
+        Ok(lock)
+    }
+
+    /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made
+    /// when they are due already.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
+        let report = self.sweeper.pass(stop).await?;
+        while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
+        while !stop.is_cancelled() && self.planner.plan_one().await? {}
+        while !stop.is_cancelled() {
+            match self.deliverer.deliver_one().await? {
+                Delivered::One(_) => {}
+                Delivered::Nothing => break,
+                Delivered::QueueWaits(_) => {
+                    tracing::error!("the mail server cannot be used; the queue is kept for the next pass");
+                    break;
+                }
+            }
+        }
+        self.access.drain().await;
+        Ok(report)
+    }
+}

@@ -1,0 +1,127 @@
+//! The daemon as a process: spawns the loops, owns the listeners, the schedule and the shutdown.
+//!
+//! The loops speak to each other through rows only. A wake-up between them saves waiting and nothing else, so a lost
+//! one costs latency, never work.
+
+mod loops;
+
+use crate::app::App;
+use crate::store::InstanceLock;
+use crate::web;
+use anyhow::Context;
+use loops::{Loops, Wakes};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinError;
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+
+/// How long what is in hand may take when the daemon is asked to end. Less than the 30 s that Kubernetes gives.
+const DEADLINE: Duration = Duration::from_secs(25);
+
+/// A daemon that runs, with the addresses that it listens on.
+pub struct Daemon {
+    /// Its components.
+    pub app: App,
+    /// Where the public pages are.
+    pub links_addr: SocketAddr,
+    /// Where health and metrics are.
+    pub admin_addr: SocketAddr,
+    ending: CancellationToken,
+    loops: Loops,
+    scheduler: JobScheduler,
+    _lock: InstanceLock,
+}
+
+impl Daemon {
+    /// Takes over the database, opens the listeners and starts the loops.
+    ///
+    /// # Errors
+    /// When another daemon works on the database, or an address is taken.
+    pub async fn start(app: App) -> anyhow::Result<Self> {
+        let lock = app.take_over().await?;
+        let links = listen("links.listen", app.config.links.listen).await?;
+        let admin = listen("admin.listen", app.config.admin.listen).await?;
+        let (links_addr, admin_addr) = (links.local_addr()?, admin.local_addr()?);
+        let wakes = Wakes::default();
+        let ending = CancellationToken::new();
+        let mut loops = Loops::new();
+        loops::start(&mut loops, &app, &wakes, &ending);
+        serve(&mut loops, "links", links, web::public(&app)?, &ending);
+        serve(&mut loops, "admin", admin, web::admin(&app), &ending);
+        let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
+        Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
+    }
+
+    /// Runs until `stop` is called or a loop ends by itself. Then no new work is begun, and what is in hand is
+    /// finished within the deadline.
+    ///
+    /// # Errors
+    /// When a loop ended by itself, or the deadline passed.
+    pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut failed = None;
+        tokio::select! {
+            () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
+            ended = self.loops.join_next() => failed = Some(ended_by_itself(ended)),
+        }
+        self.ending.cancel();
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::warn!(%error, "the scheduler did not shut down");
+        }
+        let drained = tokio::time::timeout(DEADLINE, async {
+            while let Some(ended) = self.loops.join_next().await {
+                if !matches!(ended, Ok((_, Ok(())))) {
+                    failed.get_or_insert(ended_by_itself(Some(ended)));
+                }
+            }
+            self.app.access.drain().await;
+        });
+        if drained.await.is_err() {
+            self.loops.abort_all();
+            failed.get_or_insert(anyhow::anyhow!("what was in hand did not finish within {DEADLINE:?}"));
+        }
+        self.app.store.close().await;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+fn ended_by_itself(ended: Option<Result<(&'static str, anyhow::Result<()>), JoinError>>) -> anyhow::Error {
+    match ended {
+        Some(Ok((name, Err(error)))) => error.context(format!("the {name} loop failed")),
+        Some(Ok((name, Ok(())))) => anyhow::anyhow!("the {name} loop ended by itself"),
+        Some(Err(error)) => anyhow::anyhow!("a loop panicked: {error}"),
+        None => anyhow::anyhow!("no loop is running"),
+    }
+}
+
+async fn listen(key: &'static str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| format!("{key}: cannot listen on {addr}"))
+}
+
+fn serve(
+    loops: &mut Loops,
+    name: &'static str,
+    listener: TcpListener,
+    router: axum::Router,
+    ending: &CancellationToken,
+) {
+    let ending = ending.clone();
+    loops.spawn(async move {
+        let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(ending.cancelled_owned());
+        (name, server.await.map_err(anyhow::Error::from))
+    });
+}
+
+/// The schedule only ticks: when a sweep runs, and whether, is the sweep loop's to say.
+async fn schedule(expression: &str, wakes: &Wakes) -> anyhow::Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await.context("the scheduler did not start")?;
+    let wakes = wakes.clone();
+    let job = Job::new(expression, move |_, _| loops::tick(&wakes))
+        .with_context(|| format!("sweep.schedule: `{expression}` is no schedule"))?;
+    scheduler.add(job).await.context("the scheduler did not take the schedule")?;
+    scheduler.start().await.context("the scheduler did not start")?;
+    Ok(scheduler)
+}

@@ -1,0 +1,330 @@
+//! Actor: one notice, from the queue to the mail server.
+//!
+//! Claim with a lease and commit; a second look at the gateway; prove that the way to repair is open; keep the link;
+//! send; record. A crash after the server's acceptance and before our commit can send the same notice again, under
+//! the same Message-ID; nothing else can.
+
+use crate::access::{Access, AskError};
+use crate::backoff;
+use crate::clock::Clock;
+use crate::domain::{Cause, Connection, LinkToken, Member, NoticeItem, Repair, Status};
+use crate::gateway::{Gateway, Verdict};
+use crate::mail::{self, Kind, Named, NoticeMail, Renderer, SendError, Stage, Transport};
+use crate::observe::Observer;
+use crate::random;
+use crate::store::{AttemptOutcome, Claim, Ending, Store, StoreError};
+use crate::telemetry::metrics;
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A claim runs out after this, should its holder die; longer than an attempt may take.
+const LEASE: TimeDelta = TimeDelta::minutes(15);
+/// How often a notice may be handed over without our learning what came of it: each time may have been a mail.
+const UNCONFIRMED_CAP: u32 = 4;
+
+/// What delivering needs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Deliverer {
+    /// Where notices, attempts and links are.
+    pub store: Store,
+    /// For the second look.
+    pub observer: Observer,
+    /// To ask the gateway as the member.
+    pub access: Access,
+    /// For the reconnect URL.
+    pub gateway: Gateway,
+    /// The time.
+    pub clock: Clock,
+    /// Writes the mail.
+    pub renderer: Arc<Renderer>,
+    /// Sends it.
+    pub transport: Arc<Transport>,
+    /// How long a link lives.
+    pub link_ttl: Duration,
+    /// How many reminders follow the first mail: the last one says so.
+    pub reminders: Reminders,
+}
+
+/// How many reminders follow the first mail, by status.
+#[derive(Clone, Copy, Debug)]
+pub struct Reminders {
+    /// Of an EXPIRED connection.
+    pub expired: u32,
+    /// Of a DISCONNECTED one.
+    pub disconnected: u32,
+}
+
+/// What a delivery came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Nothing was due.
+    Nothing,
+    /// One notice was dealt with.
+    One(AttemptOutcome),
+    /// One notice could not be sent for a reason that is the next one's, too: let the queue wait this long.
+    QueueWaits(Duration),
+}
+
+/// A step of an attempt either goes on or ends the attempt.
+type Step<T> = Result<T, End>;
+
+enum End {
+    With(Ending),
+    Broken(StoreError),
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+fn end(outcome: AttemptOutcome, reason: &'static str, detail: Option<String>) -> End {
+    End::With(Ending { outcome, reason, detail, again_at: None })
+}
+
+impl Deliverer {
+    /// Delivers the notice that is due first.
+    ///
+    /// # Errors
+    /// The store's. Everything else is an outcome of the attempt, and a row.
+    pub async fn deliver_one(&self) -> Result<Delivered, StoreError> {
+        let now = self.clock.now();
+        let Some(claim) = self.store.claim_notice(now, now + LEASE).await? else {
+            return Ok(Delivered::Nothing);
+        };
+        let mut queue_waits = None;
+        let mut told = Vec::new();
+        let ending = match self.attempt(&claim, &mut told, &mut queue_waits).await {
+            Ok(ending) | Err(End::With(ending)) => ending,
+            Err(End::Broken(error)) => return Err(error),
+        };
+        if !self.store.end_attempt(&claim, &ending, &told, self.clock.now()).await? {
+            tracing::error!(notice = %claim.notice.id, "an attempt outlived its lease; another will be made");
+        }
+        metrics::notice(ending.outcome.as_str());
+        tracing::info!(member = %claim.notice.member_id, notice = %claim.notice.id, attempt = claim.attempt,
+            outcome = ending.outcome.as_str(), reason = ending.reason, detail = ending.detail, "delivery");
+        Ok(queue_waits.map_or(Delivered::One(ending.outcome), Delivered::QueueWaits))
+    }
+
+    async fn attempt(
+        &self,
+        claim: &Claim,
+        told: &mut Vec<NoticeItem>,
+        queue_waits: &mut Option<Duration>,
+    ) -> Step<Ending> {
+        if claim.unconfirmed >= UNCONFIRMED_CAP {
+            return Err(end(AttemptOutcome::Abandoned, "never_confirmed", None));
+        }
+        let member = self.store.member(&claim.notice.member_id).await?;
+        let Some(member) = member else { return Err(end(AttemptOutcome::Cancelled, "member_removed", None)) };
+        if member.paused {
+            return Err(end(AttemptOutcome::Cancelled, "member_paused", None));
+        }
+        self.second_look(claim, &member).await?;
+        let needed = self.still_needed(claim).await?;
+        let open = self.prove_open(claim, &member, needed).await?;
+        let (token, about) = self.keep_link(claim, &member, open).await?;
+        let mail = self.write(claim, &member, &token, &about)?;
+        match self.transport.send(&mail).await {
+            Ok(accepted) => {
+                told.extend(about.into_iter().map(|(item, _)| item));
+                let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
+                Ok(Ending { outcome: AttemptOutcome::Sent, reason: "accepted", detail, again_at: None })
+            }
+            Err(error) => {
+                let (ending, wait) = self.refused(claim, &error);
+                *queue_waits = wait;
+                Ok(ending)
+            }
+        }
+    }
+
+    /// Asks the gateway again just before sending. What it finds is taken in, so that a recovered connection's lapse
+    /// is closed before [`Self::still_needed`] looks.
+    async fn second_look(&self, claim: &Claim, member: &Member) -> Step<()> {
+        match self.observer.poll(&member.id, Cause::SecondLook).await {
+            Ok(_) => Ok(()),
+            Err(AskError::Store(error)) => Err(End::Broken(error)),
+            Err(error) => Err(self.wait(claim, "second_look_unclear", &error)),
+        }
+    }
+
+    async fn still_needed(&self, claim: &Claim) -> Step<Vec<(NoticeItem, Connection)>> {
+        let needed = self.store.still_needed(&claim.notice.id).await?;
+        if needed.is_empty() {
+            return Err(end(AttemptOutcome::Cancelled, "no_longer_needed", None));
+        }
+        Ok(needed.into_iter().map(|(item, stored)| (item, stored.connection)).collect())
+    }
+
+    /// Fetches the reconnect URL of each OAuth connection, to know that the member will not be led into a wall, and
+    /// forgets it at once. A connection for which there is none for good is left out of the mail.
+    async fn prove_open(
+        &self,
+        claim: &Claim,
+        member: &Member,
+        needed: Vec<(NoticeItem, Connection)>,
+    ) -> Step<Vec<(NoticeItem, Connection)>> {
+        let mut open = Vec::new();
+        let mut closed = None;
+        for (item, connection) in needed {
+            if connection.repair() != Repair::Oauth {
+                open.push((item, connection));
+                continue;
+            }
+            let grant = match self.access.grant(&member.id).await {
+                Ok(grant) => grant,
+                Err(error) => return Err(self.wait(claim, "no_token", &error)),
+            };
+            let id = &connection.id;
+            let way = self
+                .access
+                .ask(&member.id, grant, |token| async move { self.gateway.oauth_url(&token, id).await })
+                .await;
+            match way {
+                Ok(_url) => open.push((item, connection)),
+                Err(AskError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
+                    tracing::warn!(member = %member.id, connection = %id, %error, "no way to reconnect");
+                    closed = Some(error.to_string());
+                }
+                Err(error) => return Err(self.wait(claim, "way_unclear", &error)),
+            }
+        }
+        match closed {
+            Some(detail) if open.is_empty() => Err(self.retry_or_give_up(claim, "no_way_to_reconnect", detail)),
+            _ => Ok(open),
+        }
+    }
+
+    /// Keeps a fresh link before any mail can hold it.
+    async fn keep_link(
+        &self,
+        claim: &Claim,
+        member: &Member,
+        open: Vec<(NoticeItem, Connection)>,
+    ) -> Step<(LinkToken, Vec<(NoticeItem, Connection)>)> {
+        let now = self.clock.now();
+        let token = random::link_token();
+        let items: Vec<NoticeItem> = open.iter().map(|(item, _)| item.clone()).collect();
+        let expires_at = now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7));
+        let kept = self
+            .store
+            .add_link(token.hash(), (&claim.notice.id, claim.attempt), &member.id, &items, now, expires_at)
+            .await?;
+        let about: Vec<_> = open.into_iter().filter(|(item, _)| kept.contains(item)).collect();
+        if about.is_empty() {
+            return Err(end(AttemptOutcome::Cancelled, "no_longer_needed", None));
+        }
+        Ok((token, about))
+    }
+
+    fn write(
+        &self,
+        claim: &Claim,
+        member: &Member,
+        token: &LinkToken,
+        about: &[(NoticeItem, Connection)],
+    ) -> Step<mail::Mail> {
+        let notice = NoticeMail {
+            id: claim.notice.id.clone(),
+            to: member.email.clone(),
+            locale: member.locale.clone(),
+            kind: self.kind(about),
+            link: token.clone(),
+            unsubscribe: None,
+            connections: about
+                .iter()
+                .map(|(_, connection)| Named {
+                    name: connection.name.clone(),
+                    source_type: connection.source_type.clone(),
+                })
+                .collect(),
+            ttl: self.link_ttl,
+            date: self.clock.now(),
+        };
+        self.renderer
+            .render(&notice)
+            .map_err(|error| end(AttemptOutcome::Abandoned, "cannot_be_written", Some(error.to_string())))
+    }
+
+    fn kind(&self, about: &[(NoticeItem, Connection)]) -> Kind {
+        let [(item, connection)] = about else { return Kind::Several };
+        let disconnected = connection.status == Some(Status::Disconnected);
+        let reminders = if disconnected { self.reminders.disconnected } else { self.reminders.expired };
+        match item.step {
+            0 if disconnected => Kind::Disconnected,
+            0 => Kind::Expired,
+            step if step >= reminders => Kind::LastReminder,
+            _ => Kind::Reminder,
+        }
+    }
+
+    /// What a refusal of the mail server's means for the notice, and for the queue behind it.
+    fn refused(&self, claim: &Claim, error: &SendError) -> (Ending, Option<Duration>) {
+        let detail = Some(error.to_string());
+        let unreachable = error.verdict == mail::Verdict::Retry && error.stage == Stage::Connect;
+        match error.verdict {
+            mail::Verdict::Abandon => {
+                (Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None }, None)
+            }
+            mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
+            mail::Verdict::Retry if unreachable => self.queue_waits(claim, "mail_server_unreachable", detail),
+            mail::Verdict::Retry => {
+                let again_at = self.next_try(claim);
+                let (outcome, reason) = match again_at {
+                    Some(_) => (AttemptOutcome::Retry, "refused_for_now"),
+                    None => (AttemptOutcome::Abandoned, "too_many_attempts"),
+                };
+                (Ending { outcome, reason, detail, again_at }, None)
+            }
+            mail::Verdict::Unknown => {
+                let again_at = self.next_try(claim);
+                (Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at }, None)
+            }
+        }
+    }
+
+    fn queue_waits(
+        &self,
+        claim: &Claim,
+        reason: &'static str,
+        detail: Option<String>,
+    ) -> (Ending, Option<Duration>) {
+        let wait = backoff::operator_wait(claim.waits + 1, random::fraction());
+        let again_at = Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(30)));
+        (Ending { outcome: AttemptOutcome::Waiting, reason, detail, again_at }, Some(wait))
+    }
+
+    fn next_try(&self, claim: &Claim) -> Option<crate::domain::Time> {
+        let wait = backoff::notice_retry(claim.failures + claim.unconfirmed + 1, random::fraction(), None)?;
+        Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1)))
+    }
+
+    fn retry_or_give_up(&self, claim: &Claim, reason: &'static str, detail: String) -> End {
+        let again_at = self.next_try(claim);
+        let outcome = if again_at.is_some() { AttemptOutcome::Retry } else { AttemptOutcome::Abandoned };
+        End::With(Ending { outcome, reason, detail: Some(detail), again_at })
+    }
+
+    /// Something that is not the notice's fault is in the way; that is waited for, however long.
+    fn wait(&self, claim: &Claim, reason: &'static str, error: &AskError) -> End {
+        let asked = match error {
+            AskError::Gateway(error) => match error.verdict() {
+                Verdict::Retry { after } => after,
+                _ => None,
+            },
+            _ => None,
+        };
+        let wait = backoff::operator_wait(claim.waits + 1, random::fraction()).max(asked.unwrap_or_default());
+        let again_at = Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(30)));
+        End::With(Ending {
+            outcome: AttemptOutcome::Waiting,
+            reason,
+            detail: Some(error.to_string()),
+            again_at,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Service: the one way in for an answer of the gateway. Decide, then store, in one transaction.
+
+use crate::access::{Access, AskError};
+use crate::clock::Clock;
+use crate::decide::{self, Policy};
+use crate::domain::{Cause, Connection, MemberId, Time};
+use crate::gateway::Gateway;
+use crate::store::{Answer, Applied, DueMember, Grant, Store, StoreError};
+use crate::telemetry::metrics;
+use aws_lc_rs::digest::{Context, SHA256};
+use chrono::TimeDelta;
+
+/// Asks about members and takes in what the gateway answers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    store: Store,
+    access: Access,
+    gateway: Gateway,
+    clock: Clock,
+    policy: Policy,
+    look_again_after: TimeDelta,
+}
+
+impl Observer {
+    /// Decides by `policy`; a suspicion is looked at again `look_again_after` its first sighting, should no sweep come
+    /// before that.
+    pub fn new(
+        store: Store,
+        access: Access,
+        gateway: Gateway,
+        clock: Clock,
+        policy: Policy,
+        look_again_after: TimeDelta,
+    ) -> Self {
+        Self { store, access, gateway, clock, policy, look_again_after }
+    }
+
+    /// Asks about one member, whatever was known, and takes the answer in. Gives the answer, too.
+    ///
+    /// # Errors
+    /// When there is no usable answer; then nothing is concluded.
+    pub async fn poll(
+        &self,
+        member: &MemberId,
+        cause: Cause,
+    ) -> Result<(Vec<Connection>, Applied), AskError> {
+        let grant = self.access.grant(member).await?;
+        let (seen, asked_at) = self.list(member, grant).await?;
+        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause).await?;
+        Ok((seen, applied))
+    }
+
+    /// Asks about a member whom a sweep has come to. The same answer as last time is not looked at twice, unless a
+    /// suspicion is open.
+    ///
+    /// # Errors
+    /// Like [`Observer::poll`].
+    pub async fn poll_due(&self, due: DueMember) -> Result<Applied, AskError> {
+        let (seen, asked_at) = self.list(&due.id, due.grant).await?;
+        let digest = digest(&seen);
+        if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
+            return Ok(Applied::default());
+        }
+        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep).await?)
+    }
+
+    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Vec<Connection>, Time), AskError> {
+        let asked_at = self.clock.now();
+        let seen = self
+            .access
+            .ask(member, grant, |token| async move { self.gateway.connections(&token).await })
+            .await?;
+        Ok((seen, asked_at))
+    }
+
+    async fn take_in(
+        &self,
+        member_id: &MemberId,
+        seen: &[Connection],
+        digest: &[u8; 32],
+        asked_at: Time,
+        cause: Cause,
+    ) -> Result<Applied, StoreError> {
+        let now = self.clock.now();
+        let answer = Answer { member_id, asked_at, cause, seen, digest };
+        let applied = self
+            .store
+            .take_in(&answer, now, now + self.look_again_after, |known| {
+                decide::decide(known, seen, &self.policy, now)
+            })
+            .await?;
+        for (from, to) in &applied.transitions {
+            metrics::transition(to);
+            tracing::info!(member = %member_id, from = from.as_ref().map(|s| s.as_str()), to = %to,
+                cause = cause.as_str(), "transition");
+        }
+        Ok(applied)
+    }
+}
+
+/// A digest of all that we keep of an answer, whatever the order of its rows. Times that move by themselves are left
+/// out: a sync that ran again is no news.
+fn digest(seen: &[Connection]) -> [u8; 32] {
+    let mut rows: Vec<_> = seen
+        .iter()
+        .map(|row| {
+            (
+                row.id.as_str(),
+                &row.name,
+                row.category.as_ref(),
+                row.source_type.as_ref(),
+                row.integration_type.as_ref(),
+                row.is_direct,
+                row.status.as_ref(),
+                row.sync_status.as_ref(),
+                &row.sync_errors,
+            )
+        })
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    let mut context = Context::new(&SHA256);
+    for row in rows {
+        context.update(format!("{row:?}\n").as_bytes());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}

@@ -1,0 +1,61 @@
+//! Actor: early polls of single members, after a redemption or to confirm a suspicion.
+
+use crate::access::AskError;
+use crate::clock::Clock;
+use crate::domain::Cause;
+use crate::observe::Observer;
+use crate::store::{DueRecheck, Purpose, Store, StoreError};
+use chrono::TimeDelta;
+
+/// What early polls need.
+#[derive(Clone, Debug)]
+pub struct Rechecker {
+    store: Store,
+    observer: Observer,
+    clock: Clock,
+    after_redemption: Vec<TimeDelta>,
+    suspicion_every: TimeDelta,
+}
+
+impl Rechecker {
+    /// After a redemption a member is polled `after_redemption`, counted from it; while a suspicion is open,
+    /// `suspicion_every`.
+    pub fn new(
+        store: Store,
+        observer: Observer,
+        clock: Clock,
+        after_redemption: Vec<TimeDelta>,
+        suspicion_every: TimeDelta,
+    ) -> Self {
+        Self { store, observer, clock, after_redemption, suspicion_every }
+    }
+
+    /// Makes the early poll that is due first. Gives whether there was one.
+    ///
+    /// # Errors
+    /// The store's. A poll without a usable answer is made again at the next of its times.
+    pub async fn recheck_one(&self) -> Result<bool, StoreError> {
+        let Some(due) = self.store.due_recheck(self.clock.now()).await? else { return Ok(false) };
+        // Put off before it is made: should the process end within, the next of its times stands.
+        self.store.recheck_made(&due, self.next(&due)).await?;
+        match self.observer.poll(&due.member_id, Cause::Recheck).await {
+            Ok((_, applied)) => {
+                tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions = applied.transitions.len(), "rechecked");
+            }
+            Err(AskError::Store(error)) => return Err(error),
+            Err(error) => tracing::warn!(member = %due.member_id, %error, "no usable answer to a recheck"),
+        }
+        Ok(true)
+    }
+
+    fn next(&self, due: &DueRecheck) -> Option<crate::domain::Time> {
+        let now = self.clock.now();
+        match due.purpose {
+            Purpose::Suspicion => Some(now + self.suspicion_every),
+            // After a time of standstill only the times still to come are kept.
+            Purpose::Redemption => {
+                self.after_redemption.iter().map(|after| due.since + *after).find(|at| *at > now)
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The fleet at a glance: what `status` reports.
+
+use super::{Result, Store, time};
+use crate::domain::Time;
+use sqlx::Row;
+use std::collections::BTreeMap;
+
+/// Counts over everything.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// Enrolled members.
+    pub members: u64,
+    /// Of these, paused.
+    pub paused: u64,
+    /// Of these, without a token to be had: count by `rejected` and `missing`.
+    pub credentials: BTreeMap<String, u64>,
+    /// Connections by status.
+    pub connections: BTreeMap<String, u64>,
+    /// Open lapses.
+    pub lapses_open: u64,
+    /// Notices by state.
+    pub notices: BTreeMap<String, u64>,
+    /// The pass that was begun last.
+    pub last_sweep: Option<SweepReport>,
+}
+
+/// One scheduled pass, as operators see it.
+#[derive(Clone, Debug)]
+pub struct SweepReport {
+    /// When it was begun.
+    pub started_at: Time,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// Members asked about.
+    pub members: u64,
+    /// Of these, without a usable answer.
+    pub unclear: u64,
+    /// Transitions seen.
+    pub transitions: u64,
+    /// Whether every due member gave a usable answer.
+    pub complete: bool,
+    /// Why it ended early, if it did.
+    pub stopped: Option<String>,
+}
+
+impl Store {
+    /// Counts everything. With `needs_token`, a member without a stored credential is `missing`.
+    pub async fn fleet(&self, needs_token: bool) -> Result<Fleet> {
+        let members = sqlx::query(
+            "SELECT count(*) AS members, count(paused_at) AS paused,
+                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without
+             FROM members m LEFT JOIN credentials c ON c.member_id = m.member_id
+             LEFT JOIN credential_failures f ON f.member_id = m.member_id WHERE m.removed_at IS NULL",
+        )
+        .fetch_one(&self.reader)
+        .await?;
+        let mut credentials =
+            self.counts("SELECT state, count(*) FROM credential_failures GROUP BY state").await?;
+        if needs_token {
+            let without: i64 = members.try_get("without")?;
+            if without > 0 {
+                *credentials.entry("missing".into()).or_default() += without.unsigned_abs();
+            }
+        }
+        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM lapses WHERE state = 'open'")
+            .fetch_one(&self.reader)
+            .await?;
+        Ok(Fleet {
+            members: members.try_get::<i64, _>("members")?.unsigned_abs(),
+            paused: members.try_get::<i64, _>("paused")?.unsigned_abs(),
+            credentials,
+            connections: self
+                .counts(
+                    "SELECT coalesce(status, 'UNKNOWN'), count(*) FROM connections k
+                     JOIN members m ON m.member_id = k.member_id WHERE m.removed_at IS NULL GROUP BY 1",
+                )
+                .await?,
+            lapses_open: open.unsigned_abs(),
+            notices: self.counts("SELECT state, count(*) FROM notices GROUP BY state").await?,
+            last_sweep: self.last_sweep().await?,
+        })
+    }
+
+    async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
+        Ok(rows.into_iter().map(|(key, count)| (key, count.unsigned_abs())).collect())
+    }
+
+    /// The pass that was begun last.
+    pub async fn last_sweep(&self) -> Result<Option<SweepReport>> {
+        let row = sqlx::query(
+            "SELECT started_at, finished_at, members, unclear, transitions, complete, stopped FROM sweeps
+             ORDER BY sweep_id DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|row| {
+            let number =
+                |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+            Ok(SweepReport {
+                started_at: time(row.try_get("started_at")?),
+                finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+                members: number("members")?,
+                unclear: number("unclear")?,
+                transitions: number("transitions")?,
+                complete: row.try_get("complete")?,
+                stopped: row.try_get("stopped")?,
+            })
+        })
+        .transpose()
+    }
+}

@@ -1,0 +1,186 @@
+//! `links`, `link_buttons`.
+
+use super::{Result, Store, StoreError, StoredConnection, connections, count, millis, time};
+use crate::domain::{
+    ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
+};
+use sqlx::Row;
+
+/// One button of a link's page.
+#[derive(Clone, Debug)]
+pub struct Button {
+    /// The connection that it reconnects.
+    pub connection: StoredConnection,
+    /// The lapse that it ends.
+    pub lapse_id: LapseId,
+    /// Whether that lapse is open still.
+    pub state: LapseState,
+    /// How it ended, if it did.
+    pub outcome: Option<Outcome>,
+    /// How often it was pressed with success.
+    pub redemptions: u32,
+}
+
+/// What stands behind a token.
+#[derive(Clone, Debug)]
+pub struct LinkView {
+    /// Whose link.
+    pub member_id: MemberId,
+    /// The member's locale, if they have one.
+    pub locale: Option<String>,
+    /// When it dies of age.
+    pub expires_at: Time,
+    /// Its buttons, in order of their connections.
+    pub buttons: Vec<Button>,
+}
+
+impl Store {
+    /// Keeps a link, by its hash, with a button for each item whose lapse is open still; gives those items. With none,
+    /// nothing is kept.
+    pub async fn add_link(
+        &self,
+        hash: TokenHash,
+        (notice, attempt): (&NoticeId, u32),
+        member: &MemberId,
+        items: &[NoticeItem],
+        now: Time,
+        expires_at: Time,
+    ) -> Result<Vec<NoticeItem>> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO links (token_hash, notice_id, member_id, attempt, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(&hash.0[..])
+        .bind(notice.as_str())
+        .bind(member.as_str())
+        .bind(attempt)
+        .bind(millis(now))
+        .bind(millis(expires_at))
+        .execute(&mut *tx)
+        .await?;
+        let mut kept = Vec::new();
+        for item in items {
+            let added = sqlx::query(
+                "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
+                 SELECT $1, connection_id, lapse_id FROM lapses WHERE lapse_id = $2 AND state = 'open'",
+            )
+            .bind(&hash.0[..])
+            .bind(item.lapse_id.as_str())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if added > 0 {
+                kept.push(item.clone());
+            }
+        }
+        if !kept.is_empty() {
+            tx.commit().await?;
+        }
+        Ok(kept)
+    }
+
+    /// What stands behind a token; `None` when nothing does.
+    pub async fn link(&self, hash: TokenHash) -> Result<Option<LinkView>> {
+        let link = sqlx::query(
+            "SELECT k.member_id, k.expires_at, m.locale FROM links k JOIN members m ON m.member_id = k.member_id
+             WHERE k.token_hash = $1",
+        )
+        .bind(&hash.0[..])
+        .fetch_optional(&self.reader)
+        .await?;
+        let Some(link) = link else { return Ok(None) };
+        let sql = format!(
+            "SELECT {}, b.lapse_id, b.redemptions, l.state, l.outcome FROM link_buttons b
+             JOIN lapses l ON l.lapse_id = b.lapse_id
+             JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
+             WHERE b.token_hash = $1 ORDER BY b.connection_id",
+            connections::COLUMNS
+        );
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        let buttons = rows
+            .iter()
+            .map(|row| {
+                let lapse_id: String = row.try_get("lapse_id")?;
+                let state: String = row.try_get("state")?;
+                Ok(Button {
+                    connection: connections::read(row)?,
+                    state: LapseState::parse(&state).ok_or_else(|| StoreError::Row {
+                        table: "lapses",
+                        row: lapse_id.clone(),
+                        what: "its state",
+                    })?,
+                    outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
+                    lapse_id: LapseId::new(lapse_id),
+                    redemptions: count(row.try_get("redemptions")?),
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Some(LinkView {
+            member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
+            locale: link.try_get("locale")?,
+            expires_at: time(link.try_get("expires_at")?),
+            buttons,
+        }))
+    }
+
+    /// Spends one redemption of a button. `false` when it has been spent, the link has died or the lapse has ended:
+    /// of any number who press at once, `max_redemptions` win.
+    ///
+    /// With it, the member's early polls are set: the first at `recheck_at`, counted from `now`.
+    pub async fn redeem(
+        &self,
+        hash: TokenHash,
+        connection: &ConnectionId,
+        max_redemptions: u32,
+        now: Time,
+        recheck_at: Option<Time>,
+    ) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let spent = sqlx::query(
+            "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4
+             WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3
+               AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
+               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state = 'open')",
+        )
+        .bind(&hash.0[..])
+        .bind(connection.as_str())
+        .bind(max_redemptions)
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if spent == 0 {
+            return Ok(false);
+        }
+        if let Some(due) = recheck_at {
+            sqlx::query(
+                "INSERT INTO rechecks (member_id, purpose, due_at, since, done)
+                 SELECT member_id, 'redemption', $2, $3, 0 FROM links WHERE token_hash = $1
+                 ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since,
+                    done = 0",
+            )
+            .bind(&hash.0[..])
+            .bind(millis(due))
+            .bind(millis(now))
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes a redemption back that came to nothing, so that the button can be pressed again.
+    pub async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
+        sqlx::query(
+            "UPDATE link_buttons SET redemptions = redemptions - 1
+             WHERE token_hash = $1 AND connection_id = $2 AND redemptions > 0",
+        )
+        .bind(&hash.0[..])
+        .bind(connection.as_str())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+}

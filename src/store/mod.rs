@@ -1,0 +1,95 @@
+//! The one place that knows SQL: a file per table family.
+//!
+//! Reads go to a pool of readers, writes to one connection. A read on which a write depends is made within
+//! `BEGIN IMMEDIATE` on that connection; no transaction is ever held across the network.
+
+mod connections;
+mod credentials;
+mod fleet;
+mod lapses;
+mod links;
+mod members;
+mod notices;
+mod observations;
+mod planning;
+mod rechecks;
+mod sqlite;
+mod sweeps;
+mod transitions;
+
+pub use connections::StoredConnection;
+pub use credentials::{CredentialFailure, Grant, StoredToken};
+pub use fleet::{Fleet, SweepReport};
+pub use links::{Button, LinkView};
+pub use members::{DueMember, Import, ListedMember};
+pub use notices::{Attempt, AttemptOutcome, Claim, Ending, ListedNotice};
+pub use observations::{Applied, Answer};
+pub use planning::PlanInput;
+pub use rechecks::{DueRecheck, Purpose};
+pub use sqlite::{InstanceLock, Store};
+pub use sweeps::{OpenSweep, SweepProgress};
+
+use crate::domain::Time;
+
+/// Why the store could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// `database.url` cannot be used as it is.
+    #[error("database.url: {0}")]
+    Url(String),
+    /// The database file cannot be opened or made.
+    #[error("database.url: cannot open {path}: {reason}")]
+    Open {
+        /// The file.
+        path: String,
+        /// What to know and to do.
+        reason: String,
+    },
+    /// Another daemon works on this database.
+    #[error("another reconnectd (process {holder}) is running on {path}; stop it first, or give this one its own database")]
+    Locked {
+        /// The database.
+        path: String,
+        /// The other's process id, as it wrote it down.
+        holder: String,
+    },
+    /// The database was made by another version.
+    #[error("the database's tables do not fit this version: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row that this version cannot read.
+    #[error("{table}: the row of {row} cannot be read: {what}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// Its key.
+        row: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Anything the database itself refuses.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// A result of the store's.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// An instant as it is kept: milliseconds since the Unix epoch.
+fn millis(time: Time) -> i64 {
+    time.timestamp_millis()
+}
+
+/// Reads what [`millis`] wrote. Beyond what a calendar can say there is only the beginning of time.
+fn time(millis: i64) -> Time {
+    Time::from_timestamp_millis(millis).unwrap_or(Time::UNIX_EPOCH)
+}
+
+/// A count as the domain has it.
+fn count(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
+}
+
+/// A JSON array, for statements that take a list as one parameter.
+fn json_list<T: serde::Serialize>(items: &[T]) -> Result<String> {
+    serde_json::to_string(items).map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))
+}

@@ -1,0 +1,299 @@
+//! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
+
+use super::{Result, Store, connections, json_list, lapses, millis, notices};
+use crate::domain::{
+    Cause, Change, Connection, Known, LapseChange, LapseState, MemberId, Outcome, Status, Time,
+};
+use crate::random;
+use sqlx::{Row, Sqlite, Transaction};
+
+/// A usable answer of the gateway's about one member.
+#[derive(Clone, Debug)]
+pub struct Answer<'a> {
+    /// About whom.
+    pub member_id: &'a MemberId,
+    /// When it was asked for: an answer asked for before one that has changed something comes too late.
+    pub asked_at: Time,
+    /// Why it was asked for.
+    pub cause: Cause,
+    /// The connections it lists.
+    pub seen: &'a [Connection],
+    /// Its digest.
+    pub digest: &'a [u8],
+}
+
+/// What an answer came to.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// The changes of status.
+    pub transitions: Vec<(Option<Status>, Status)>,
+    /// Whether a lapse was opened: there is something to plan.
+    pub opened: bool,
+    /// Whether the answer came too late, or the member is gone: nothing was concluded.
+    pub stale: bool,
+}
+
+impl Store {
+    /// Takes in an answer. `decide` is given what is known, and what it decides is written together with it; while a
+    /// suspicion is open, it is looked at again at `look_again_at`.
+    pub async fn take_in(
+        &self,
+        answer: &Answer<'_>,
+        now: Time,
+        look_again_at: Time,
+        decide: impl FnOnce(&[Known]) -> Vec<Change>,
+    ) -> Result<Applied> {
+        let mut tx = self.begin().await?;
+        let member: Option<Option<i64>> =
+            sqlx::query_scalar("SELECT answered_at FROM members WHERE member_id = $1 AND removed_at IS NULL")
+                .bind(answer.member_id.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let late = |answered_at: Option<i64>| answered_at.is_some_and(|at| millis(answer.asked_at) < at);
+        if member.is_none_or(late) {
+            return Ok(Applied { stale: true, ..Applied::default() });
+        }
+        let known = known(&mut tx, answer.member_id).await?;
+        let changes = decide(&known);
+        for connection in answer.seen {
+            keep_connection(&mut tx, answer.member_id, connection, now).await?;
+        }
+        let mut applied = Applied::default();
+        for change in changes {
+            if let Some((from, to)) = &change.transition {
+                record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
+                applied.transitions.push((from.clone(), to.clone()));
+            }
+            applied.opened |= apply_to_lapse(&mut tx, answer.member_id, &change, now).await?;
+        }
+        sqlx::query("UPDATE members SET answer_digest = $2, answered_at = $3 WHERE member_id = $1")
+            .bind(answer.member_id.as_str())
+            .bind(answer.digest)
+            .bind(millis(answer.asked_at))
+            .execute(&mut *tx)
+            .await?;
+        settle_rechecks(&mut tx, answer.member_id, now, look_again_at).await?;
+        tx.commit().await?;
+        Ok(applied)
+    }
+}
+
+async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<Known>> {
+    let rows = sqlx::query("SELECT connection_id, status FROM connections WHERE member_id = $1")
+        .bind(member.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    let sql = format!(
+        "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.lapse_id =
+            (SELECT max(lapse_id) FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id)",
+        lapses::COLUMNS
+    );
+    let newest =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    let mut newest: std::collections::HashMap<_, _> = newest
+        .iter()
+        .map(|row| Ok((row.try_get::<String, _>("connection_id")?, lapses::read(row)?)))
+        .collect::<Result<_>>()?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get("connection_id")?;
+            Ok(Known {
+                status: row.try_get::<Option<String>, _>("status")?.as_deref().map(Status::from),
+                lapse: newest.remove(&id),
+                connection_id: id.as_str().into(),
+            })
+        })
+        .collect()
+}
+
+async fn keep_connection(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+    connection: &Connection,
+    now: Time,
+) -> Result<()> {
+    // A missing status says nothing, so what was known of it stays.
+    sqlx::query(
+        "INSERT INTO connections (member_id, connection_id, name, category, source_type, integration_type, is_direct,
+            status, sync_status, sync_errors, first_seen_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+         ON CONFLICT (member_id, connection_id) DO UPDATE SET name = excluded.name, category = excluded.category,
+            source_type = excluded.source_type, integration_type = excluded.integration_type,
+            is_direct = excluded.is_direct, status = coalesce(excluded.status, connections.status),
+            sync_status = excluded.sync_status, sync_errors = excluded.sync_errors, changed_at = excluded.changed_at",
+    )
+    .bind(member.as_str())
+    .bind(connection.id.as_str())
+    .bind(&connection.name)
+    .bind(connection.category.as_ref().map(|value| value.as_str()))
+    .bind(connection.source_type.as_ref().map(|value| value.as_str()))
+    .bind(connection.integration_type.as_ref().map(|value| value.as_str()))
+    .bind(connection.is_direct)
+    .bind(connection.status.as_ref().map(Status::as_str))
+    .bind(connection.sync_status.as_ref().map(|value| value.as_str()))
+    .bind(json_list(&connection.sync_errors)?)
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn record_transition(
+    tx: &mut Transaction<'_, Sqlite>,
+    answer: &Answer<'_>,
+    change: &Change,
+    from: Option<&Status>,
+    to: &Status,
+    now: Time,
+) -> Result<()> {
+    sqlx::query("UPDATE connections SET status = $3, changed_at = $4 WHERE member_id = $1 AND connection_id = $2")
+        .bind(answer.member_id.as_str())
+        .bind(change.connection_id.as_str())
+        .bind(to.as_str())
+        .bind(millis(now))
+        .execute(&mut **tx)
+        .await?;
+    // An open lapse is planned by its connection's present status.
+    sqlx::query(
+        "UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'",
+    )
+    .bind(answer.member_id.as_str())
+    .bind(change.connection_id.as_str())
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO transitions (transition_id, member_id, connection_id, from_status, to_status, observed_at, cause,
+            reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(random::id(now))
+    .bind(answer.member_id.as_str())
+    .bind(change.connection_id.as_str())
+    .bind(from.map(Status::as_str))
+    .bind(to.as_str())
+    .bind(millis(now))
+    .bind(answer.cause.as_str())
+    .bind(change.reason)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Gives whether a lapse was opened.
+async fn apply_to_lapse(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+    change: &Change,
+    now: Time,
+) -> Result<bool> {
+    let state = |confirmed| if confirmed { LapseState::Open } else { LapseState::Suspected }.as_str();
+    let at = millis(now);
+    match &change.lapse {
+        LapseChange::Keep => Ok(false),
+        LapseChange::Begin { confirmed } => {
+            sqlx::query(
+                "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, sightings, opened_at,
+                    plan_at) VALUES ($1, $2, $3, $4, $5, 1, CASE WHEN $6 THEN $5 END, CASE WHEN $6 THEN $5 END)",
+            )
+            .bind(random::id(now))
+            .bind(member.as_str())
+            .bind(change.connection_id.as_str())
+            .bind(state(*confirmed))
+            .bind(at)
+            .bind(*confirmed)
+            .execute(&mut **tx)
+            .await?;
+            Ok(*confirmed)
+        }
+        LapseChange::Resume { lapse, confirmed } => {
+            sqlx::query(
+                "UPDATE lapses SET state = $2, outcome = NULL, suspected_at = $3, sightings = 1,
+                    opened_at = CASE WHEN $4 THEN coalesce(opened_at, $3) ELSE opened_at END,
+                    plan_at = CASE WHEN $4 THEN $3 END WHERE lapse_id = $1",
+            )
+            .bind(lapse.as_str())
+            .bind(state(*confirmed))
+            .bind(at)
+            .bind(*confirmed)
+            .execute(&mut **tx)
+            .await?;
+            Ok(*confirmed)
+        }
+        LapseChange::Sight { lapse, confirmed } => {
+            sqlx::query(
+                "UPDATE lapses SET state = $2, sightings = sightings + 1,
+                    opened_at = CASE WHEN $4 THEN coalesce(opened_at, $3) ELSE opened_at END,
+                    closed_at = CASE WHEN $4 THEN NULL ELSE closed_at END,
+                    plan_at = CASE WHEN $4 THEN $3 END WHERE lapse_id = $1",
+            )
+            .bind(lapse.as_str())
+            .bind(state(*confirmed))
+            .bind(at)
+            .bind(*confirmed)
+            .execute(&mut **tx)
+            .await?;
+            Ok(*confirmed)
+        }
+        LapseChange::Forget { lapse } => {
+            // A resumed lapse keeps the time of its earlier end; a new one was never more than a suspicion.
+            sqlx::query(
+                "UPDATE lapses SET state = 'closed', outcome = 'recovered', plan_at = NULL
+                 WHERE lapse_id = $1 AND closed_at IS NOT NULL",
+            )
+            .bind(lapse.as_str())
+            .execute(&mut **tx)
+            .await?;
+            sqlx::query("DELETE FROM lapses WHERE lapse_id = $1 AND state = 'suspected'")
+                .bind(lapse.as_str())
+                .execute(&mut **tx)
+                .await?;
+            Ok(false)
+        }
+        LapseChange::Close { lapse, outcome } => {
+            sqlx::query(
+                "UPDATE lapses SET state = 'closed', outcome = $2, closed_at = $3, plan_at = NULL WHERE lapse_id = $1",
+            )
+            .bind(lapse.as_str())
+            .bind(outcome.as_str())
+            .bind(at)
+            .execute(&mut **tx)
+            .await?;
+            let reason = match outcome {
+                Outcome::Recovered => "recovered",
+                Outcome::Removed => "removed",
+                Outcome::Dismissed => "dismissed",
+            };
+            notices::cancel_for_lapse(tx, lapse, reason).await?;
+            Ok(false)
+        }
+    }
+}
+
+/// Early polls are for members who have something open.
+async fn settle_rechecks(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+    now: Time,
+    look_again_at: Time,
+) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
+            (SELECT 1 FROM lapses l WHERE l.member_id = $1
+             AND l.state = CASE rechecks.purpose WHEN 'suspicion' THEN 'suspected' ELSE 'open' END)",
+    )
+    .bind(member.as_str())
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO rechecks (member_id, purpose, due_at, since, done)
+         SELECT $1, 'suspicion', $3, $2, 0 WHERE EXISTS
+            (SELECT 1 FROM lapses l WHERE l.member_id = $1 AND l.state = 'suspected')
+         ON CONFLICT (member_id, purpose) DO NOTHING",
+    )
+    .bind(member.as_str())
+    .bind(millis(now))
+    .bind(millis(look_again_at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! `rechecks`: early polls of single members.
+
+use super::{Result, Store, count, millis, time};
+use crate::domain::{MemberId, Time};
+use sqlx::Row;
+
+/// What an early poll is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The member pressed the button.
+    Redemption,
+    /// To confirm a suspicion.
+    Suspicion,
+}
+
+impl Purpose {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Redemption => "redemption",
+            Self::Suspicion => "suspicion",
+        }
+    }
+}
+
+/// An early poll that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueRecheck {
+    /// Whom to ask about.
+    pub member_id: MemberId,
+    /// What for.
+    pub purpose: Purpose,
+    /// When it was due.
+    pub due_at: Time,
+    /// What the times are counted from.
+    pub since: Time,
+    /// How many polls were made since then.
+    pub done: u32,
+}
+
+impl Store {
+    /// The early poll that is due first at `now`, if any.
+    pub async fn due_recheck(&self, now: Time) -> Result<Option<DueRecheck>> {
+        let row = sqlx::query(
+            "SELECT member_id, purpose, due_at, since, done FROM rechecks WHERE due_at <= $1 ORDER BY due_at LIMIT 1",
+        )
+        .bind(millis(now))
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|row| {
+            let purpose: String = row.try_get("purpose")?;
+            Ok(DueRecheck {
+                member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+                purpose: if purpose == "redemption" { Purpose::Redemption } else { Purpose::Suspicion },
+                due_at: time(row.try_get("due_at")?),
+                since: time(row.try_get("since")?),
+                done: count(row.try_get("done")?),
+            })
+        })
+        .transpose()
+    }
+
+    /// Puts an early poll off until `next`, or strikes it out. Left alone when a new redemption has reset it meanwhile.
+    pub async fn recheck_made(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<()> {
+        let query = match next {
+            Some(next) => sqlx::query(
+                "UPDATE rechecks SET done = done + 1, due_at = $5
+                 WHERE member_id = $1 AND purpose = $2 AND due_at = $3 AND since = $4",
+            )
+            .bind(recheck.member_id.as_str())
+            .bind(recheck.purpose.as_str())
+            .bind(millis(recheck.due_at))
+            .bind(millis(recheck.since))
+            .bind(millis(next)),
+            None => sqlx::query(
+                "DELETE FROM rechecks WHERE member_id = $1 AND purpose = $2 AND due_at = $3 AND since = $4",
+            )
+            .bind(recheck.member_id.as_str())
+            .bind(recheck.purpose.as_str())
+            .bind(millis(recheck.due_at))
+            .bind(millis(recheck.since)),
+        };
+        query.execute(&self.writer).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! What is peculiar to SQLite: opening, settings, the lock that keeps a second daemon out.
+
+use super::{Result, StoreError};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a writer waits for another process: an import of a million members is one transaction.
+const BUSY: Duration = Duration::from_secs(60);
+/// Connections that only read.
+const READERS: u32 = 4;
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(super) writer: SqlitePool,
+    pub(super) reader: SqlitePool,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the database that `url` (`sqlite://PATH`) names, making it and bringing its tables up to date.
+    ///
+    /// # Errors
+    /// When the folder is missing or not writable, the file is not a database, or a newer version made it.
+    pub async fn open(url: &str) -> Result<Self> {
+        let path = path_of(url)?;
+        let base = SqliteConnectOptions::new()
+            .filename(&path)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let writing = base
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "FAST");
+        let cannot_open = |error: sqlx::Error| StoreError::Open {
+            path: path.display().to_string(),
+            reason: reason(&path, &error),
+        };
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(writing)
+            .await
+            .map_err(cannot_open)?;
+        sqlx::migrate!().run(&writer).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => cannot_open(error),
+            other => StoreError::Migration(other),
+        })?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_with(base.read_only(true))
+            .await
+            .map_err(cannot_open)?;
+        Ok(Self { writer, reader, path })
+    }
+
+    /// Begins a transaction that may write, and waits its turn now rather than failing later.
+    pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.reader).await?;
+        Ok(())
+    }
+
+    /// Closes all connections, after what is under way.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    /// Makes this process the only one that sweeps and delivers on this database.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another one does.
+    pub fn lock(&self) -> Result<InstanceLock> {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".lock");
+        let name = PathBuf::from(name);
+        let open = |error: std::io::Error| StoreError::Open {
+            path: name.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&name)
+            .map_err(open)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // The holder's id is a courtesy: without it the refusal stands all the same.
+                let _ = file.read_to_string(&mut holder);
+                return Err(StoreError::Locked {
+                    path: self.path.display().to_string(),
+                    holder: if holder.is_empty() { "unknown".into() } else { holder.trim().into() },
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(open(error)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(open)?;
+        Ok(InstanceLock { _file: file })
+    }
+}
+
+/// Held for as long as this process works on the database. The system frees it however the process ends.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: File,
+}
+
+fn path_of(url: &str) -> Result<PathBuf> {
+    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()).ok_or_else(|| {
+        StoreError::Url("expected `sqlite://PATH`, such as `sqlite:///var/lib/reconnectd/reconnectd.db`".into())
+    })?;
+    Ok(PathBuf::from(path))
+}
+
+fn reason(path: &Path, error: &sqlx::Error) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        format!("the folder {} does not exist; create it", folder.display())
+    } else if path.is_dir() {
+        "it is a folder; name a file in it".into()
+    } else {
+        format!("{error}; this user must be able to write the file and its folder")
+    }
+}
