@@ -1,0 +1,197 @@
+//! Stories of one connection, told an hour an answer.
+
+use super::world::{World, connection, policy};
+use super::{Decision, LapseChange, Policy, Reason};
+use crate::domain::{Lapse, Status, Time};
+use chrono::TimeDelta;
+
+/// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the end.
+///
+/// A word is a status, `missing` (the row is not in the list), `silent` (it has no status), `dismiss` (the member says
+/// that it is on purpose) or a number of days that pass.
+fn tell(story: &str, policy: Policy) -> (String, String) {
+    let mut world = World::new(policy);
+    let mut reasons = Vec::new();
+    for word in story.split_whitespace() {
+        if let Ok(days) = word.parse() {
+            world.now += TimeDelta::days(days);
+            continue;
+        }
+        let seen = match word {
+            "dismiss" => {
+                world.dismiss();
+                continue;
+            }
+            "missing" => vec![],
+            "silent" => vec![connection("epic", None)],
+            status => vec![connection("epic", Some(status))],
+        };
+        let decision = world.answer(&seen);
+        reasons.push(decision.changes.first().map_or("-", |change| change.reason.as_str()));
+        world.now += TimeDelta::hours(1);
+    }
+    let lapses: Vec<_> = world.lapses.iter().map(describe).collect();
+    (reasons.join(" "), lapses.join(", "))
+}
+
+fn describe(lapse: &Lapse) -> String {
+    let outcome = lapse.outcome.map_or("", |outcome| outcome.as_str());
+    format!("{} {outcome}", lapse.state.as_str()).trim().to_owned()
+}
+
+#[test]
+fn what_a_run_of_answers_means() {
+    #[rustfmt::skip]
+    let stories = [
+        ("a healthy connection is noted once", "CONNECTED CONNECTED", "first_sight -", ""),
+        ("one bad answer is a suspicion", "CONNECTED EXPIRED", "first_sight suspected", "suspected"),
+        ("a second one confirms it", "CONNECTED EXPIRED EXPIRED", "first_sight suspected confirmed", "open"),
+        ("a connection that is broken at first sight is suspected like any other",
+            "DISCONNECTED DISCONNECTED", "suspected confirmed", "open"),
+        ("expired or disconnected makes no difference to the streak", "EXPIRED DISCONNECTED", "suspected confirmed", "open"),
+        ("an open lapse is not opened again", "EXPIRED EXPIRED EXPIRED", "suspected confirmed -", "open"),
+        ("an open lapse goes on when expired turns into disconnected",
+            "EXPIRED EXPIRED DISCONNECTED", "suspected confirmed status_changed", "open"),
+        ("recovery before confirmation leaves nothing behind", "EXPIRED CONNECTED", "suspected suspicion_cleared", ""),
+        ("recovery closes an open lapse at once", "EXPIRED EXPIRED CONNECTED", "suspected confirmed recovered", "closed recovered"),
+        ("an error breaks the streak", "EXPIRED ERROR EXPIRED", "suspected suspicion_cleared suspected", "suspected"),
+        ("so does an end of access", "EXPIRED ACCESS_ENDED EXPIRED", "suspected suspicion_cleared suspected", "suspected"),
+        ("an error does not close an open lapse", "EXPIRED EXPIRED ERROR", "suspected confirmed status_changed", "open"),
+        ("nor does an end of access", "EXPIRED EXPIRED ACCESS_ENDED", "suspected confirmed status_changed", "open"),
+        ("an error alone opens nothing", "ERROR ERROR ACCESS_ENDED", "first_sight - status_changed", ""),
+        ("a status we do not know opens nothing", "CONNECTED PAUSED PAUSED", "first_sight unknown_status -", ""),
+        ("nor does it break a streak", "EXPIRED PAUSED EXPIRED", "suspected unknown_status confirmed", "open"),
+        ("nor close a lapse", "EXPIRED EXPIRED PAUSED", "suspected confirmed unknown_status", "open"),
+        ("a row without a status says nothing", "EXPIRED silent EXPIRED silent", "suspected - confirmed -", "open"),
+        ("a row that never had a status is not noted", "silent silent", "- -", ""),
+        ("a row that vanished was deleted, once", "CONNECTED missing missing", "first_sight vanished -", ""),
+        ("one that never was is not missed", "missing", "-", ""),
+        ("a row that says so was deleted too", "CONNECTED DELETED missing", "first_sight deleted -", ""),
+        ("deletion closes an open lapse", "EXPIRED EXPIRED DELETED", "suspected confirmed deleted", "closed removed"),
+        ("vanishing closes an open lapse", "EXPIRED EXPIRED missing", "suspected confirmed vanished", "closed removed"),
+        ("deletion leaves nothing of a suspicion", "EXPIRED DELETED", "suspected deleted", ""),
+        ("vanishing leaves nothing of a suspicion", "EXPIRED missing", "suspected vanished", ""),
+        ("a deleted connection may come back", "CONNECTED missing CONNECTED", "first_sight vanished status_changed", ""),
+        ("breaking again soon resumes the lapse",
+            "EXPIRED EXPIRED CONNECTED 6 EXPIRED EXPIRED", "suspected confirmed recovered resumed confirmed", "open"),
+        ("breaking again later begins a new one",
+            "EXPIRED EXPIRED CONNECTED 7 EXPIRED EXPIRED", "suspected confirmed recovered suspected confirmed", "closed recovered, open"),
+        ("coming back broken soon after removal resumes the lapse",
+            "EXPIRED EXPIRED missing EXPIRED EXPIRED", "suspected confirmed vanished resumed confirmed", "open"),
+        ("a resumption that is not confirmed leaves the lapse as it was",
+            "EXPIRED EXPIRED missing EXPIRED CONNECTED", "suspected confirmed vanished resumed suspicion_cleared", "closed removed"),
+        ("an error ends a resumption too, and the next break resumes again",
+            "EXPIRED EXPIRED CONNECTED EXPIRED ERROR EXPIRED",
+            "suspected confirmed recovered resumed suspicion_cleared resumed", "suspected recovered"),
+        ("a resumed suspicion that is deleted closes as removed",
+            "EXPIRED EXPIRED CONNECTED EXPIRED DELETED", "suspected confirmed recovered resumed deleted", "closed removed"),
+        ("what was dismissed stays closed",
+            "EXPIRED EXPIRED dismiss EXPIRED 30 EXPIRED", "suspected confirmed - -", "closed dismissed"),
+        ("even when it breaks in another way",
+            "EXPIRED EXPIRED dismiss DISCONNECTED", "suspected confirmed dismissed_before", "closed dismissed"),
+        ("an error in between is no reconnection",
+            "EXPIRED EXPIRED dismiss ERROR EXPIRED", "suspected confirmed status_changed dismissed_before", "closed dismissed"),
+        ("reconnecting ends a dismissal, once",
+            "EXPIRED EXPIRED dismiss CONNECTED CONNECTED", "suspected confirmed dismissal_ended -", "closed recovered"),
+        ("and the end of a dismissal outlives an error",
+            "EXPIRED EXPIRED dismiss CONNECTED ERROR 8 EXPIRED EXPIRED",
+            "suspected confirmed dismissal_ended status_changed suspected confirmed", "closed recovered, open"),
+    ];
+    for (sentence, story, reasons, lapses) in stories {
+        let told = tell(story, policy());
+        assert_eq!(told, (reasons.to_owned(), lapses.to_owned()), "{sentence}: {story}");
+    }
+}
+
+#[test]
+fn confirmation_needs_as_many_answers_and_as_long_as_the_policy_says() {
+    #[rustfmt::skip]
+    let cases = [
+        ("one answer is enough when one is asked for", 1, 0, "EXPIRED", "confirmed"),
+        ("none asked for means one", 0, 0, "EXPIRED", "confirmed"),
+        ("one answer is not enough while time is asked for", 1, 1, "EXPIRED EXPIRED", "suspected confirmed"),
+        ("three answers are three", 3, 0, "EXPIRED EXPIRED EXPIRED", "suspected still_suspected confirmed"),
+        ("answers do not replace time", 2, 3, "EXPIRED EXPIRED EXPIRED EXPIRED", "suspected still_suspected still_suspected confirmed"),
+        ("time does not replace answers", 3, 1, "EXPIRED 9 EXPIRED EXPIRED", "suspected still_suspected confirmed"),
+        ("the clock starts anew with the streak", 2, 2, "EXPIRED EXPIRED ERROR EXPIRED EXPIRED",
+            "suspected still_suspected suspicion_cleared suspected still_suspected"),
+        ("a resumption may be confirmed at once", 1, 0, "EXPIRED CONNECTED EXPIRED", "confirmed recovered confirmed"),
+    ];
+    for (sentence, confirm_sweeps, hours, story, reasons) in cases {
+        let policy = Policy { confirm_sweeps, confirm_after: TimeDelta::hours(hours), ..policy() };
+        assert_eq!(tell(story, policy).0, reasons, "{sentence}");
+    }
+}
+
+#[test]
+fn without_a_flap_window_every_break_begins_its_own_lapse() {
+    let policy = Policy { flap_window: TimeDelta::zero(), confirm_sweeps: 1, ..policy() };
+    assert_eq!(tell("EXPIRED CONNECTED EXPIRED", policy).1, "closed recovered, open");
+}
+
+fn hour(hours: i64) -> Time {
+    Time::UNIX_EPOCH + TimeDelta::hours(hours)
+}
+
+/// Gives one answer an hour about one connection.
+fn hourly(statuses: &[&str]) -> World {
+    let mut world = World::new(policy());
+    for status in statuses {
+        world.answer(&[connection("epic", Some(status))]);
+        world.now += TimeDelta::hours(1);
+    }
+    world
+}
+
+#[test]
+fn a_resumed_lapse_keeps_when_it_was_opened_and_counts_the_new_break_from_its_start() {
+    let lapse = &hourly(&["EXPIRED", "EXPIRED", "CONNECTED", "EXPIRED", "EXPIRED"]).lapses[0];
+    assert_eq!((lapse.opened_at, lapse.closed_at), (Some(hour(1)), None));
+    assert_eq!((lapse.suspected_at, lapse.sightings), (hour(3), 2));
+}
+
+#[test]
+fn forgetting_a_resumption_keeps_when_the_lapse_was_closed() {
+    let lapse = &hourly(&["EXPIRED", "EXPIRED", "CONNECTED", "EXPIRED", "CONNECTED"]).lapses[0];
+    assert_eq!((lapse.opened_at, lapse.closed_at), (Some(hour(1)), Some(hour(2))));
+}
+
+#[test]
+fn a_member_is_looked_at_again_while_a_suspicion_is_open() {
+    let cases = [
+        ("a new suspicion", ["CONNECTED", "EXPIRED"], true),
+        ("a suspicion of which the answer says nothing new", ["EXPIRED", "PAUSED"], true),
+        ("a confirmed one", ["EXPIRED", "EXPIRED"], false),
+        ("a cleared one", ["EXPIRED", "CONNECTED"], false),
+        ("a healthy connection", ["CONNECTED", "CONNECTED"], false),
+    ];
+    for (sentence, [first, second], again) in cases {
+        let world = hourly(&[first]);
+        let decision = world.decide(&[connection("epic", Some(second))]);
+        assert_eq!(decision.look_again_at, again.then(|| hour(1) + policy().look_again), "{sentence}");
+    }
+    let silent = hourly(&["EXPIRED"]).decide(&[connection("epic", None)]);
+    assert_eq!(silent.look_again_at, Some(hour(1) + policy().look_again), "a silent answer");
+}
+
+#[test]
+fn rows_that_contradict_each_other_say_nothing_in_whatever_order_they_come() {
+    let world = hourly(&["CONNECTED"]);
+    let [good, bad] = ["CONNECTED", "EXPIRED"].map(|status| connection("epic", Some(status)));
+    for rows in [[&good, &bad, &bad], [&bad, &good, &bad], [&bad, &bad, &good]] {
+        assert_eq!(world.decide(&rows.map(Clone::clone)), Decision::default());
+    }
+    assert_eq!(world.decide(&[bad.clone(), bad]).changes[0].reason, Reason::Suspected);
+}
+
+#[test]
+fn changes_come_in_the_order_of_connection_ids_and_leave_out_what_did_not_change() {
+    let mut world = World::new(policy());
+    world.answer(&["b", "c", "a"].map(|id| connection(id, Some("CONNECTED"))));
+    let rows = [connection("c", Some("ERROR")), connection("b", Some("CONNECTED"))];
+    let changes = world.decide(&rows).changes;
+    let ids: Vec<_> = changes.iter().map(|change| change.connection_id.as_str()).collect();
+    assert_eq!(ids, ["a", "c"]);
+    assert_eq!(changes[0].transition, Some((Some(Status::Connected), Status::Deleted)));
+    assert_eq!(changes[0].lapse, LapseChange::Keep);
+}

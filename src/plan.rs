@@ -1,0 +1,244 @@
+//! What to say to one member about their open lapses: lapses + policy + member + now → [`Plan`]. Pure.
+//!
+//! Each lapse passes through a row of gates (`gates.rs`), each of which may put its notice off or turn it away, and
+//! leaves with a [`Verdict`]. Then the lapses are gathered: once one of them is due, all that fall due soon join the
+//! same mail.
+//!
+//! A verdict holds while the facts do. Whatever changes them (an answer, a delivery, an operator's command) is a
+//! reason to plan again; time alone is one only at [`Plan::look_again_at`].
+
+use crate::domain::{ConnectionId, LapseId, NoticeItem, Repair, Status, Time};
+use chrono::TimeDelta;
+
+mod gates;
+
+/// When members are written to.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// About an EXPIRED connection.
+    pub expired: PerStatus,
+    /// About a DISCONNECTED one.
+    pub disconnected: PerStatus,
+    /// Between two notices to one member.
+    pub min_gap: TimeDelta,
+    /// What falls due within this time of a notice goes into it.
+    pub digest_window: TimeDelta,
+    /// Whether there is an app to send members to for what only it can repair.
+    pub app_url: bool,
+}
+
+/// How a broken connection of one status is written about.
+#[derive(Clone, Debug)]
+pub struct PerStatus {
+    /// Whether it is at all.
+    pub enabled: bool,
+    /// When to remind, counted from the first notice.
+    pub reminders: Vec<TimeDelta>,
+}
+
+/// An open lapse and what was said of it.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// Which lapse.
+    pub lapse_id: LapseId,
+    /// Of which connection.
+    pub connection_id: ConnectionId,
+    /// The connection's present status.
+    pub status: Option<Status>,
+    /// How it is repaired.
+    pub repair: Repair,
+    /// When the lapse was confirmed, for the first time if it was resumed.
+    pub opened_at: Time,
+    /// What was said of it so far, before it was resumed included.
+    pub said: Said,
+}
+
+/// What was said of a lapse so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Nothing.
+    Nothing,
+    /// A notice is queued, being sent or held.
+    Pending,
+    /// Notices were sent.
+    Sent {
+        /// The last one's step.
+        step: u32,
+        /// When the first one was sent.
+        first_sent_at: Time,
+    },
+    /// The last notice was abandoned.
+    GaveUp,
+}
+
+/// What the plan needs to know of the member.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient {
+    /// Whether the operator asked to leave them alone for now.
+    pub paused: bool,
+    /// When they last got a notice, about anything. One that is queued or being sent counts from its planning, so that
+    /// two notices planned in a row keep their distance.
+    pub last_notice_at: Option<Time>,
+}
+
+/// A verdict on each lapse.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which the lapses were given.
+    pub verdicts: Vec<Judged>,
+}
+
+/// A lapse and the verdict on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Which lapse.
+    pub lapse_id: LapseId,
+    /// Of which connection.
+    pub connection_id: ConnectionId,
+    /// What is to be said of it.
+    pub verdict: Verdict,
+}
+
+/// What is to be said of a lapse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes into the notice to be made now.
+    Now {
+        /// 0 for the first notice, then the number of the reminder.
+        step: u32,
+        /// Why.
+        reason: Reason,
+    },
+    /// Its notice has to wait.
+    NotBefore {
+        /// Until when.
+        at: Time,
+        /// See [`Verdict::Now`].
+        step: u32,
+        /// What it waits for.
+        reason: Reason,
+    },
+    /// Nothing, as things stand.
+    Never {
+        /// Why not.
+        reason: Reason,
+    },
+}
+
+/// Why something is said, later or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Nothing was said of the lapse yet.
+    FirstNotice,
+    /// A reminder's time has come, or is waited for.
+    Reminder,
+    /// It would be due soon, and a notice goes out now.
+    Digest,
+    /// The operator asked to leave the member alone.
+    MemberPaused,
+    /// The connection is neither EXPIRED nor DISCONNECTED now, so the member could do nothing.
+    StatusNotActionable,
+    /// The operator does not write about connections of this status.
+    StatusDisabled,
+    /// It is repaired in an app, and none is configured.
+    NoWayToRepair,
+    /// A notice about it is under way.
+    AlreadyQueued,
+    /// The last notice about it could not be delivered.
+    GivenUp,
+    /// The last reminder was sent.
+    CadenceEnded,
+    /// The member got a notice a short while ago.
+    MinGap,
+}
+
+/// Plans what to say to one member, of whose open lapses none may be left out of `open`.
+pub fn plan(open: &[Open], recipient: &Recipient, policy: &Policy, now: Time) -> Plan {
+    let judged = |lapse: &Open| Judged {
+        lapse_id: lapse.lapse_id.clone(),
+        connection_id: lapse.connection_id.clone(),
+        verdict: gates::pass(lapse, recipient, policy, now),
+    };
+    let mut plan = Plan { verdicts: open.iter().map(judged).collect() };
+    if plan.step().is_some() {
+        plan.gather(later(now, policy.digest_window));
+    }
+    plan
+}
+
+/// `time` + `wait`, or the end of time for a wait that is longer than that.
+fn later(time: Time, wait: TimeDelta) -> Time {
+    time.checked_add_signed(wait).unwrap_or(Time::MAX_UTC)
+}
+
+impl Plan {
+    /// What the notice to be made now is about; empty when there is none to make.
+    pub fn items(&self) -> Vec<NoticeItem> {
+        let item = |judged: &Judged| match judged.verdict {
+            Verdict::Now { step, .. } => Some(NoticeItem {
+                lapse_id: judged.lapse_id.clone(),
+                connection_id: judged.connection_id.clone(),
+                step,
+            }),
+            Verdict::NotBefore { .. } | Verdict::Never { .. } => None,
+        };
+        self.verdicts.iter().filter_map(item).collect()
+    }
+
+    /// The step of the notice to be made now: the lowest among its items.
+    pub fn step(&self) -> Option<u32> {
+        self.items().iter().map(|item| item.step).min()
+    }
+
+    /// When time alone changes the plan next.
+    pub fn look_again_at(&self) -> Option<Time> {
+        let waits = |judged: &Judged| match judged.verdict {
+            Verdict::NotBefore { at, .. } => Some(at),
+            Verdict::Now { .. } | Verdict::Never { .. } => None,
+        };
+        self.verdicts.iter().filter_map(waits).min()
+    }
+
+    /// Takes what falls due until `end` into the notice to be made now. What puts off the member puts off every lapse,
+    /// so once one is due the others can only be waiting for their own reminder's time.
+    fn gather(&mut self, end: Time) {
+        for judged in &mut self.verdicts {
+            if let Verdict::NotBefore { at, step, .. } = judged.verdict
+                && at <= end
+            {
+                judged.verdict = Verdict::Now { step, reason: Reason::Digest };
+            }
+        }
+    }
+}
+
+impl Verdict {
+    /// Why.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Now { reason, .. } | Self::NotBefore { reason, .. } | Self::Never { reason } => reason,
+        }
+    }
+}
+
+impl Reason {
+    /// The stable code, for reports and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstNotice => "first_notice",
+            Self::Reminder => "reminder",
+            Self::Digest => "digest",
+            Self::MemberPaused => "member_paused",
+            Self::StatusNotActionable => "status_not_actionable",
+            Self::StatusDisabled => "status_disabled",
+            Self::NoWayToRepair => "no_way_to_repair",
+            Self::AlreadyQueued => "already_queued",
+            Self::GivenUp => "given_up",
+            Self::CadenceEnded => "cadence_ended",
+            Self::MinGap => "min_gap",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
