@@ -69,7 +69,7 @@ impl App {
     /// Likewise.
     pub async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
         let vault = Arc::new(vault);
-        let gateway = Gateway::new(&config.gateway)?;
+        let gateway = Gateway::new(&config.gateway, clock.clone())?;
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
@@ -86,8 +86,8 @@ impl App {
                 confirm_sweeps: sweep.confirm_sweeps,
                 confirm_after: delta(sweep.confirm_after),
                 flap_window: delta(sweep.flap_window),
+                look_again,
             },
-            look_again,
         );
         let notices = &config.notices;
         let per_status = |status: &PerStatus| plan::PerStatus {

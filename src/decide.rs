@@ -17,7 +17,8 @@
 //! A lapse that the member *dismissed* stays closed, and no new one begins, until the connection is CONNECTED again.
 //! That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how it once ended.
 
-use crate::domain::{Connection, ConnectionId, Lapse, LapseId, LapseState, Outcome, Status, Time};
+pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
+use crate::domain::{Connection, ConnectionId, LapseState, Status, Time};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
@@ -34,100 +35,6 @@ pub struct Policy {
     pub flap_window: TimeDelta,
     /// How long after an answer that leaves a suspicion open the member is asked again.
     pub look_again: TimeDelta,
-}
-
-/// One connection of a member, as it was last recorded.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// Which connection.
-    pub connection_id: ConnectionId,
-    /// The last recorded status: DELETED when it vanished, `None` when the gateway never gave one.
-    pub status: Option<Status>,
-    /// The newest lapse, live or closed.
-    pub lapse: Option<Lapse>,
-}
-
-/// What to write down about one answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// At most one for each connection, ordered by connection id.
-    pub changes: Vec<Change>,
-    /// When to ask again, if a suspicion is left open.
-    pub look_again_at: Option<Time>,
-}
-
-/// What to write down about one connection: a transition, a change of its lapse, or both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Which connection.
-    pub connection_id: ConnectionId,
-    /// From the last recorded status (`None` at first sight) to the new one.
-    pub transition: Option<(Option<Status>, Status)>,
-    /// What becomes of the lapse.
-    pub lapse: LapseChange,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// What becomes of a connection's lapse.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LapseChange {
-    /// It stays as it is.
-    Keep,
-    /// A new one begins.
-    Begin(Standing),
-    /// The newest one stands otherwise now.
-    Update(LapseId, Standing),
-    /// The newest one was a suspicion that never became more: delete it.
-    Forget(LapseId),
-}
-
-/// All of a lapse that can change, as it is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// See [`Lapse::state`].
-    pub state: LapseState,
-    /// See [`Lapse::outcome`]; a resumed suspicion keeps it until it is confirmed.
-    pub outcome: Option<Outcome>,
-    /// See [`Lapse::suspected_at`].
-    pub suspected_at: Time,
-    /// See [`Lapse::sightings`].
-    pub sightings: u32,
-    /// See [`Lapse::opened_at`].
-    pub opened_at: Option<Time>,
-    /// See [`Lapse::closed_at`]; a resumed suspicion keeps it until it is confirmed.
-    pub closed_at: Option<Time>,
-}
-
-/// Why something is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The connection was not known before.
-    FirstSight,
-    /// The status is another one, and no lapse is touched by it.
-    StatusChanged,
-    /// The status is one that this version does not know.
-    UnknownStatus,
-    /// Broken, for the first time.
-    Suspected,
-    /// Broken, soon after a lapse had ended: that lapse may go on.
-    Resumed,
-    /// Broken again, and not often or long enough yet.
-    StillSuspected,
-    /// Broken often and long enough: the lapse is open.
-    Confirmed,
-    /// Broken, and the member said that it is on purpose.
-    DismissedBefore,
-    /// CONNECTED: what the member said is on purpose has been undone.
-    DismissalEnded,
-    /// CONNECTED: the lapse is over.
-    Recovered,
-    /// Not broken any more before it was confirmed.
-    SuspicionCleared,
-    /// DELETED, says the gateway.
-    Deleted,
-    /// Missing from the list, which means deleted and not repaired.
-    Vanished,
 }
 
 /// Decides what one clear answer about one member means. `seen` is the whole list, in any order.
@@ -204,27 +111,6 @@ fn leaves_suspicion(known: Option<&Known>, change: Option<&Change>) -> bool {
         Some(LapseChange::Forget(_)) => None,
     };
     state == Some(LapseState::Suspected)
-}
-
-impl Reason {
-    /// The stable code, for reports and the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstSight => "first_sight",
-            Self::StatusChanged => "status_changed",
-            Self::UnknownStatus => "unknown_status",
-            Self::Suspected => "suspected",
-            Self::Resumed => "resumed",
-            Self::StillSuspected => "still_suspected",
-            Self::Confirmed => "confirmed",
-            Self::DismissedBefore => "dismissed_before",
-            Self::DismissalEnded => "dismissal_ended",
-            Self::Recovered => "recovered",
-            Self::SuspicionCleared => "suspicion_cleared",
-            Self::Deleted => "deleted",
-            Self::Vanished => "vanished",
-        }
-    }
 }
 
 #[cfg(test)]

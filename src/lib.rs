@@ -1,8 +1,19 @@
 //! reconnectd watches members' health-data connections and gets the broken ones reconnected.
+
+pub mod access;
 pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod decide;
 pub mod domain;
+pub mod gateway;
+pub mod observe;
 pub mod plan;
+pub mod planner;
 pub mod random;
+pub mod recheck;
+pub mod redeem;
+pub mod store;
+pub mod sweep;
+pub mod telemetry;
+pub mod vault;

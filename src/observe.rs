@@ -8,7 +8,6 @@ use crate::gateway::Gateway;
 use crate::store::{Answer, Applied, DueMember, Grant, Store, StoreError};
 use crate::telemetry::metrics;
 use aws_lc_rs::digest::{Context, SHA256};
-use chrono::TimeDelta;
 
 /// Asks about members and takes in what the gateway answers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,21 +17,18 @@ pub struct Observer {
     gateway: Gateway,
     clock: Clock,
     policy: Policy,
-    look_again_after: TimeDelta,
 }
 
 impl Observer {
-    /// Decides by `policy`; a suspicion is looked at again `look_again_after` its first sighting, should no sweep come
-    /// before that.
+    /// Decides by `policy`.
     pub fn new(
         store: Store,
         access: Access,
         gateway: Gateway,
         clock: Clock,
         policy: Policy,
-        look_again_after: TimeDelta,
-    ) -> Self {
-        Self { store, access, gateway, clock, policy, look_again_after }
+        ) -> Self {
+        Self { store, access, gateway, clock, policy }
     }
 
     /// Asks about one member, whatever was known, and takes the answer in. Gives the answer, too.
@@ -85,9 +81,7 @@ impl Observer {
         let answer = Answer { member_id, asked_at, cause, seen, digest };
         let applied = self
             .store
-            .take_in(&answer, now, now + self.look_again_after, |known| {
-                decide::decide(known, seen, &self.policy, now)
-            })
+            .take_in(&answer, now, |known| decide::decide(known, seen, &self.policy, now))
             .await?;
         for (from, to) in &applied.transitions {
             metrics::transition(to);

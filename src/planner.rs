@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::domain::NoticeState;
-use crate::plan::{self, Open, Policy, Recipient, Said};
+use crate::plan::{self, Open, Policy, Recipient, Said, Verdict};
 use crate::store::{OpenLapse, PlanInput, SaidLast, Store, StoreError};
 
 /// What planning needs.
@@ -26,15 +26,27 @@ impl Planner {
     pub async fn plan_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let Some(input) = self.store.next_to_plan(now).await? else { return Ok(false) };
-        let PlanInput { member_id, paused, last_sent_at, open } = input;
+        let PlanInput { member_id, paused, last_notice_at, open } = input;
         let open: Vec<Open> = open.into_iter().map(as_open).collect();
-        let plan = plan::plan(&open, &Recipient { paused, last_sent_at }, &self.policy, now);
-        let notice = self.store.planned(&member_id, &plan.items(), plan.reason(), &plan.look_next(), now).await?;
-        for (lapse, verdict) in &plan.verdicts {
-            tracing::debug!(member = %member_id, %lapse, ?verdict, "planned");
+        let plan = plan::plan(&open, &Recipient { paused, last_notice_at }, &self.policy, now);
+        let items = plan.items();
+        let mut reason = "planned";
+        let mut look_next = Vec::new();
+        for judged in &plan.verdicts {
+            tracing::debug!(member = %member_id, connection = %judged.connection_id, verdict = ?judged.verdict, "planned");
+            let at = match judged.verdict {
+                Verdict::NotBefore { at, .. } => Some(at),
+                Verdict::Now { reason: why, .. } => {
+                    reason = why.as_str();
+                    None
+                }
+                Verdict::Never { .. } => None,
+            };
+            look_next.push((judged.lapse_id.clone(), at));
         }
+        let notice = self.store.planned(&member_id, &items, reason, &look_next, now).await?;
         if let Some(notice) = notice {
-            tracing::info!(member = %member_id, %notice, lapses = plan.items().len(), "notice queued");
+            tracing::info!(member = %member_id, %notice, lapses = items.len(), "notice queued");
         }
         Ok(true)
     }
@@ -55,7 +67,7 @@ fn as_open(open: OpenLapse) -> Open {
 fn said_last(last: SaidLast) -> Said {
     match (last.state, last.sent_at) {
         (NoticeState::Sent, Some(sent_at)) => {
-            Said::Step { step: last.step, first_sent_at: last.first_sent_at.unwrap_or(sent_at), sent_at }
+            Said::Sent { step: last.step, first_sent_at: last.first_sent_at.unwrap_or(sent_at) }
         }
         (NoticeState::Abandoned, _) => Said::GaveUp,
         _ => Said::Pending,

@@ -10,7 +10,7 @@ mod notice;
 mod secret;
 mod transition;
 
-pub use change::{Change, Known, LapseChange};
+pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
 pub use connection::{Category, Connection, IntegrationType, Repair, SourceType, Status, SyncStatus};
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome};

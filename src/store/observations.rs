@@ -2,7 +2,8 @@
 
 use super::{Result, Store, connections, json_list, lapses, millis, notices};
 use crate::domain::{
-    Cause, Change, Connection, Known, LapseChange, LapseState, MemberId, Outcome, Status, Time,
+    Cause, Change, Connection, Decision, Known, LapseChange, LapseId, LapseState, MemberId, Outcome, Standing,
+    Status, Time,
 };
 use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
@@ -34,14 +35,12 @@ pub struct Applied {
 }
 
 impl Store {
-    /// Takes in an answer. `decide` is given what is known, and what it decides is written together with it; while a
-    /// suspicion is open, it is looked at again at `look_again_at`.
+    /// Takes in an answer. `decide` is given what is known, and what it decides is written together with it.
     pub async fn take_in(
         &self,
         answer: &Answer<'_>,
         now: Time,
-        look_again_at: Time,
-        decide: impl FnOnce(&[Known]) -> Vec<Change>,
+        decide: impl FnOnce(&[Known]) -> Decision,
     ) -> Result<Applied> {
         let mut tx = self.begin().await?;
         let member: Option<Option<i64>> =
@@ -54,12 +53,12 @@ impl Store {
             return Ok(Applied { stale: true, ..Applied::default() });
         }
         let known = known(&mut tx, answer.member_id).await?;
-        let changes = decide(&known);
+        let decision = decide(&known);
         for connection in answer.seen {
             keep_connection(&mut tx, answer.member_id, connection, now).await?;
         }
         let mut applied = Applied::default();
-        for change in changes {
+        for change in decision.changes {
             if let Some((from, to)) = &change.transition {
                 record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
                 applied.transitions.push((from.clone(), to.clone()));
@@ -72,7 +71,7 @@ impl Store {
             .bind(millis(answer.asked_at))
             .execute(&mut *tx)
             .await?;
-        settle_rechecks(&mut tx, answer.member_id, now, look_again_at).await?;
+        settle_rechecks(&mut tx, answer.member_id, now, decision.look_again_at).await?;
         tx.commit().await?;
         Ok(applied)
     }
@@ -186,87 +185,58 @@ async fn apply_to_lapse(
     change: &Change,
     now: Time,
 ) -> Result<bool> {
-    let state = |confirmed| if confirmed { LapseState::Open } else { LapseState::Suspected }.as_str();
-    let at = millis(now);
     match &change.lapse {
         LapseChange::Keep => Ok(false),
-        LapseChange::Begin { confirmed } => {
+        LapseChange::Begin(standing) => {
+            let id = LapseId::new(random::id(now));
             sqlx::query(
-                "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, sightings, opened_at,
-                    plan_at) VALUES ($1, $2, $3, $4, $5, 1, CASE WHEN $6 THEN $5 END, CASE WHEN $6 THEN $5 END)",
+                "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, sightings)
+                 VALUES ($1, $2, $3, 'suspected', $4, 0)",
             )
-            .bind(random::id(now))
+            .bind(id.as_str())
             .bind(member.as_str())
             .bind(change.connection_id.as_str())
-            .bind(state(*confirmed))
-            .bind(at)
-            .bind(*confirmed)
+            .bind(millis(standing.suspected_at))
             .execute(&mut **tx)
             .await?;
-            Ok(*confirmed)
+            stand(tx, &id, standing, now).await
         }
-        LapseChange::Resume { lapse, confirmed } => {
-            sqlx::query(
-                "UPDATE lapses SET state = $2, outcome = NULL, suspected_at = $3, sightings = 1,
-                    opened_at = CASE WHEN $4 THEN coalesce(opened_at, $3) ELSE opened_at END,
-                    plan_at = CASE WHEN $4 THEN $3 END WHERE lapse_id = $1",
-            )
-            .bind(lapse.as_str())
-            .bind(state(*confirmed))
-            .bind(at)
-            .bind(*confirmed)
-            .execute(&mut **tx)
-            .await?;
-            Ok(*confirmed)
-        }
-        LapseChange::Sight { lapse, confirmed } => {
-            sqlx::query(
-                "UPDATE lapses SET state = $2, sightings = sightings + 1,
-                    opened_at = CASE WHEN $4 THEN coalesce(opened_at, $3) ELSE opened_at END,
-                    closed_at = CASE WHEN $4 THEN NULL ELSE closed_at END,
-                    plan_at = CASE WHEN $4 THEN $3 END WHERE lapse_id = $1",
-            )
-            .bind(lapse.as_str())
-            .bind(state(*confirmed))
-            .bind(at)
-            .bind(*confirmed)
-            .execute(&mut **tx)
-            .await?;
-            Ok(*confirmed)
-        }
-        LapseChange::Forget { lapse } => {
-            // A resumed lapse keeps the time of its earlier end; a new one was never more than a suspicion.
-            sqlx::query(
-                "UPDATE lapses SET state = 'closed', outcome = 'recovered', plan_at = NULL
-                 WHERE lapse_id = $1 AND closed_at IS NOT NULL",
-            )
-            .bind(lapse.as_str())
-            .execute(&mut **tx)
-            .await?;
-            sqlx::query("DELETE FROM lapses WHERE lapse_id = $1 AND state = 'suspected'")
-                .bind(lapse.as_str())
-                .execute(&mut **tx)
-                .await?;
-            Ok(false)
-        }
-        LapseChange::Close { lapse, outcome } => {
-            sqlx::query(
-                "UPDATE lapses SET state = 'closed', outcome = $2, closed_at = $3, plan_at = NULL WHERE lapse_id = $1",
-            )
-            .bind(lapse.as_str())
-            .bind(outcome.as_str())
-            .bind(at)
-            .execute(&mut **tx)
-            .await?;
-            let reason = match outcome {
-                Outcome::Recovered => "recovered",
-                Outcome::Removed => "removed",
-                Outcome::Dismissed => "dismissed",
-            };
-            notices::cancel_for_lapse(tx, lapse, reason).await?;
+        LapseChange::Update(id, standing) => stand(tx, id, standing, now).await,
+        LapseChange::Forget(id) => {
+            sqlx::query("DELETE FROM lapses WHERE lapse_id = $1").bind(id.as_str()).execute(&mut **tx).await?;
             Ok(false)
         }
     }
+}
+
+/// Writes how a lapse stands. One that opens is the planner's next work; one that closes ends all that was queued
+/// about it.
+async fn stand(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: &LapseId,
+    standing: &Standing,
+    now: Time,
+) -> Result<bool> {
+    let opens = standing.state == LapseState::Open;
+    sqlx::query(
+        "UPDATE lapses SET state = $2, outcome = $3, suspected_at = $4, sightings = $5, opened_at = $6,
+            closed_at = $7, plan_at = $8 WHERE lapse_id = $1",
+    )
+    .bind(id.as_str())
+    .bind(standing.state.as_str())
+    .bind(standing.outcome.map(Outcome::as_str))
+    .bind(millis(standing.suspected_at))
+    .bind(standing.sightings)
+    .bind(standing.opened_at.map(millis))
+    .bind(standing.closed_at.map(millis))
+    .bind(opens.then(|| millis(now)))
+    .execute(&mut **tx)
+    .await?;
+    if standing.state == LapseState::Closed {
+        let reason = standing.outcome.map_or("closed", Outcome::as_str);
+        notices::cancel_for_lapse(tx, id, reason).await?;
+    }
+    Ok(opens)
 }
 
 /// Early polls are for members who have something open.
@@ -274,7 +244,7 @@ async fn settle_rechecks(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
     now: Time,
-    look_again_at: Time,
+    look_again_at: Option<Time>,
 ) -> Result<()> {
     sqlx::query(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
@@ -284,10 +254,9 @@ async fn settle_rechecks(
     .bind(member.as_str())
     .execute(&mut **tx)
     .await?;
+    let Some(look_again_at) = look_again_at else { return Ok(()) };
     sqlx::query(
-        "INSERT INTO rechecks (member_id, purpose, due_at, since, done)
-         SELECT $1, 'suspicion', $3, $2, 0 WHERE EXISTS
-            (SELECT 1 FROM lapses l WHERE l.member_id = $1 AND l.state = 'suspected')
+        "INSERT INTO rechecks (member_id, purpose, due_at, since, done) VALUES ($1, 'suspicion', $3, $2, 0)
          ON CONFLICT (member_id, purpose) DO NOTHING",
     )
     .bind(member.as_str())

@@ -38,8 +38,8 @@ pub struct PlanInput {
     pub member_id: MemberId,
     /// Whether the operator asked to leave them alone.
     pub paused: bool,
-    /// When any notice was last sent to them.
-    pub last_sent_at: Option<Time>,
+    /// When they last got a notice; one under way counts from its planning.
+    pub last_notice_at: Option<Time>,
     /// Their open lapses.
     pub open: Vec<OpenLapse>,
 }
@@ -61,7 +61,9 @@ impl Store {
 
     async fn plan_input(&self, member: &MemberId) -> Result<PlanInput> {
         let facts = sqlx::query(
-            "SELECT paused_at, (SELECT max(sent_at) FROM notices n WHERE n.member_id = m.member_id) AS last_sent_at
+            "SELECT paused_at,
+                (SELECT max(coalesce(sent_at, planned_at)) FROM notices n WHERE n.member_id = m.member_id
+                 AND n.state IN ('queued', 'sending', 'held', 'sent')) AS last_notice_at
              FROM members m WHERE member_id = $1",
         )
         .bind(member.as_str())
@@ -107,7 +109,7 @@ impl Store {
         Ok(PlanInput {
             member_id: member.clone(),
             paused: facts.try_get::<Option<i64>, _>("paused_at")?.is_some(),
-            last_sent_at: facts.try_get::<Option<i64>, _>("last_sent_at")?.map(time),
+            last_notice_at: facts.try_get::<Option<i64>, _>("last_notice_at")?.map(time),
             open,
         })
     }

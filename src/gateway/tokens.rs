@@ -1,0 +1,117 @@
+//! The refresh of a member's tokens, and what every way of getting an access token answers.
+
+use super::{
+    Gateway, GatewayError,
+    documents::REFRESH,
+    error::Fault,
+    graphql::{self, Asking},
+    wire,
+};
+use crate::domain::{AccessToken, RefreshToken, Time};
+use reqwest::header::HeaderValue;
+use serde::Deserialize;
+
+/// A new access token.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// The token.
+    pub access: AccessToken,
+    /// When it stops being accepted, by its issuer's word; `None` when the issuer does not say.
+    pub expires_at: Option<Time>,
+    /// The refresh token to use from now on; the old one is spent. `None`: the old one stays good.
+    pub refresh: Option<RefreshToken>,
+}
+
+impl Renewed {
+    /// Takes the tokens of an answer, unless they could not be sent anywhere.
+    pub(super) fn new(
+        access: String,
+        expires_at: Option<Time>,
+        refresh: Option<String>,
+    ) -> Result<Self, Fault> {
+        let refresh = refresh.filter(|token| !token.is_empty());
+        let sendable = |token: &str| !token.is_empty() && HeaderValue::from_str(token).is_ok();
+        if !sendable(&access) || !refresh.as_deref().is_none_or(sendable) {
+            return Err(Fault::Unreadable("a token in it is empty or not fit for a header".to_owned()));
+        }
+        Ok(Self {
+            expires_at: expires_at.or_else(|| expiry(&access)),
+            access: AccessToken::new(access),
+            refresh: refresh.map(RefreshToken::new),
+        })
+    }
+}
+
+/// The `exp` of a JWT (RFC 7519, section 4.1.4). Unverified: it is a hint about when to renew, and no more.
+fn expiry(token: &str) -> Option<Time> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    if token.split('.').count() != 3 {
+        return None;
+    }
+    let claims: Claims = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    // A float that does not fit is cut to the nearest integer, which is then no time.
+    Time::from_timestamp(claims.exp as i64, 0)
+}
+
+impl Gateway {
+    /// New tokens for a refresh token.
+    ///
+    /// It may be spent even when this fails or is dropped halfway, which is why it is never sent twice unless the first
+    /// request did not leave this machine. One refresh per member at a time, in a task that nobody drops; and a new
+    /// refresh token is to be stored before the access token is used.
+    ///
+    /// # Errors
+    /// [`Rejected`](super::Verdict::Rejected) when the gateway itself refuses the token, else
+    /// [`Retry`](super::Verdict::Retry) or [`Permanent`](super::Verdict::Permanent).
+    pub async fn refresh(&self, token: &RefreshToken) -> Result<Renewed, GatewayError> {
+        let build = || {
+            let token = secret_header(token.expose()).ok_or_else(|| {
+                Fault::Rejected("the refresh token holds characters that no header can".to_owned())
+            })?;
+            let request = self.0.http.client().post(self.0.url.clone());
+            Ok(request
+                .header("refresh_token", token)
+                .header("clientkey", self.0.client_key.clone())
+                .json(&graphql::request(&REFRESH, &serde_json::json!({}))))
+        };
+        let secrets = [token.expose(), self.client_key()];
+        let read = |reply: &_| {
+            let wire::RefreshTokens { refresh } = graphql::read(reply, Asking::ForToken, &secrets)?;
+            Renewed::new(refresh.access_token, None, refresh.refresh_token)
+        };
+        self.0.http.call(REFRESH.name, REFRESH.repeat, build, read).await
+    }
+}
+
+/// A header value that `Debug` hides and HTTP/2 does not index.
+pub(super) fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    #[test]
+    fn the_expiry_is_taken_from_a_jwt_and_from_nothing_else() {
+        let jwt = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        for (token, expected) in [
+            (jwt(r#"{"exp":1767225600}"#), Some("2026-01-01T00:00:00Z")),
+            (jwt(r#"{"exp":1767225600.9}"#), Some("2026-01-01T00:00:00Z")),
+            (jwt(r#"{"exp":1e300}"#), None),
+            (jwt(r#"{"exp":"soon"}"#), None),
+            (jwt("{}"), None),
+            (jwt("not JSON"), None),
+            ("alice".to_owned(), None),
+            ("a.b.c".to_owned(), None),
+        ] {
+            assert_eq!(expiry(&token), expected.map(|time| time.parse().unwrap()), "{token}");
+        }
+    }
+}
