@@ -56,7 +56,7 @@ pub enum AskError {
 }
 
 /// The way to ask the gateway as a member. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Access {
     store: Store,
     gateway: Gateway,

@@ -24,7 +24,7 @@ const LEASE: TimeDelta = TimeDelta::minutes(15);
 const UNCONFIRMED_CAP: u32 = 4;
 
 /// What delivering needs. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Deliverer {
     /// Where notices, attempts and links are.
     pub store: Store,

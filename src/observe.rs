@@ -10,7 +10,7 @@ use crate::telemetry::metrics;
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// Asks about members and takes in what the gateway answers. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Observer {
     store: Store,
     access: Access,

@@ -8,7 +8,7 @@ use crate::store::{DueRecheck, Purpose, Store, StoreError};
 use chrono::TimeDelta;
 
 /// What early polls need.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rechecker {
     store: Store,
     observer: Observer,

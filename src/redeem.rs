@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use std::time::Duration;
 
 /// Reads and redeems links. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Redeemer {
     /// Where links are.
     pub store: Store,
@@ -186,7 +186,7 @@ impl Redeemer {
             if connection.status == Some(Status::Disconnected) {
                 self.gateway.activate_direct(&token, &connection.id).await.map(drop)
             } else {
-                self.gateway.establish(&token, &connection.id, &Establish::Direct).await.map(drop)
+                self.gateway.establish(&token, &connection.id, Establish::Direct).await.map(drop)
             }
         });
         match asked.await {

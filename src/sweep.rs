@@ -5,12 +5,13 @@
 
 use crate::access::AskError;
 use crate::clock::Clock;
-use crate::domain::{MemberId, SweepId};
+use crate::domain::{MemberId, SweepId, Time};
 use crate::gateway::Verdict;
 use crate::observe::Observer;
 use crate::store::{Applied, DueMember, OpenSweep, Store, StoreError, SweepProgress};
 use crate::telemetry::metrics;
 use futures_util::{StreamExt, stream};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ const ENOUGH: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a pass needs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sweeper {
     store: Store,
     observer: Observer,
@@ -103,7 +104,7 @@ impl Sweeper {
         id: &SweepId,
         progress: SweepProgress,
         stopped: Option<&'static str>,
-        began: crate::domain::Time,
+        began: Time,
     ) -> Result<Report, StoreError> {
         let now = self.clock.now();
         self.store.sweep_finished(id, progress, stopped, now).await?;
@@ -126,7 +127,7 @@ impl Sweeper {
             let answer = tokio::spawn(async move { observer.poll_due(due).await });
             async move { (member, answer.await) }
         });
-        let mut asked = asked.buffer_unordered(self.at_once);
+        let mut asked = pin!(asked.buffer_unordered(self.at_once));
         let mut page = Page::default();
         while let Some((member, answer)) = asked.next().await {
             let wait = match answer {

@@ -1,6 +1,6 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, connections, json_list, lapses, millis, notices};
+use super::{Result, Store, json_list, lapses, millis, notices};
 use crate::domain::{
     Cause, Change, Connection, Decision, Known, LapseChange, LapseId, LapseState, MemberId, Outcome, Standing,
     Status, Time,
@@ -172,7 +172,7 @@ async fn record_transition(
     .bind(to.as_str())
     .bind(millis(now))
     .bind(answer.cause.as_str())
-    .bind(change.reason)
+    .bind(change.reason.as_str())
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -1,0 +1,162 @@
+//! `members import|list|show|remove`.
+
+use super::import::{ImportRow, Rows as ImportRows};
+use super::output::{Rows, maybe_time};
+use super::{Context, Done};
+use crate::domain::MemberId;
+use crate::store::ListedMember;
+use crate::vault::{Column, Vault};
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::path::Path;
+
+/// Rows read or written at a time.
+const PAGE: u32 = 500;
+/// Bad lines named before an import gives up looking for more.
+const NAMED: usize = 20;
+
+/// `members import FILE`. All of the file, or none of it.
+pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Done> {
+    let vault = Vault::open(&context.config.keys.file)?;
+    let store = context.store().await?;
+    let rows = ImportRows::open(file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let progress = progress();
+    let mut import = store.import(context.clock.now()).await?;
+    let (mut batch, mut imported, mut bad) = (Vec::new(), 0_u64, Vec::new());
+    for row in rows {
+        match row {
+            Err(error) => {
+                bad.push(error.to_string());
+                if bad.len() == NAMED {
+                    break;
+                }
+            }
+            // After a bad line the rest is only looked through for more of them.
+            Ok(_) if !bad.is_empty() => {}
+            Ok(ImportRow { member, refresh_token }) => {
+                let sealed = refresh_token
+                    .map(|token| vault.seal(&member.id, Column::RefreshToken, token.expose()))
+                    .transpose()?;
+                batch.push((member, sealed));
+                if batch.len() == PAGE as usize {
+                    import.add(&batch).await?;
+                    imported += batch.len() as u64;
+                    progress.set_position(imported);
+                    batch.clear();
+                }
+            }
+        }
+    }
+    progress.finish_and_clear();
+    if !bad.is_empty() {
+        for line in &bad {
+            eprintln!("{}:{line}", file.display());
+        }
+        bail!("nothing was imported: mend the lines above and import the file again");
+    }
+    import.add(&batch).await?;
+    imported += batch.len() as u64;
+    import.commit().await?;
+    if context.json {
+        Rows::new(true, &[]).row(&serde_json::json!({ "imported": imported }), &[])?;
+    } else {
+        println!("{imported} members imported");
+    }
+    Ok(Done::All)
+}
+
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {pos} members  {per_sec}  {elapsed}");
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+#[derive(Serialize)]
+struct MemberRow<'a> {
+    member_id: &'a str,
+    credential: &'static str,
+    paused: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_since: Option<String>,
+    locale: Option<&'a str>,
+    time_zone: Option<&'a str>,
+}
+
+fn row(listed: &ListedMember) -> MemberRow<'_> {
+    let member = &listed.member;
+    MemberRow {
+        member_id: member.id.as_str(),
+        credential: listed.credential.as_str(),
+        paused: member.paused,
+        credential_reason: listed.trouble.as_ref().map(|(reason, _)| reason.as_str()),
+        credential_since: maybe_time(listed.trouble.as_ref().map(|(_, since)| *since)),
+        locale: member.locale.as_deref(),
+        time_zone: member.time_zone.map(|zone| zone.name()),
+    }
+}
+
+/// `members list`.
+pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
+    let store = context.store().await?;
+    let mut rows =
+        Rows::new(context.json, &[("MEMBER", 24), ("CREDENTIAL", 10), ("PAUSED", 6), ("REASON", 0)]);
+    let mut after = None;
+    loop {
+        let page = store.list_members(None, after.as_ref(), PAGE, context.needs_token()).await?;
+        for listed in &page {
+            let row = row(listed);
+            let paused = if row.paused { "yes" } else { "no" };
+            rows.row(&row, &[row.member_id, row.credential, paused, row.credential_reason.unwrap_or_default()])?;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.member.id.clone()),
+            None => return Ok(Done::All),
+        }
+    }
+}
+
+/// `members show`.
+pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Done> {
+    let store = context.store().await?;
+    let listed = store.list_members(Some(id), None, 1, context.needs_token()).await?;
+    let Some(listed) = listed.first() else { bail!(no_such(id)) };
+    let row = row(listed);
+    if context.json {
+        Rows::new(true, &[]).row(&row, &[])?;
+        return Ok(Done::All);
+    }
+    println!("member      {}", row.member_id);
+    println!("e-mail      {}", listed.member.email.expose());
+    println!("locale      {}", row.locale.unwrap_or("-"));
+    println!("time zone   {}", row.time_zone.unwrap_or("-"));
+    println!("subject     {}", listed.member.subject);
+    println!("paused      {}", if row.paused { "yes" } else { "no" });
+    match (row.credential_reason, row.credential_since) {
+        (Some(reason), Some(since)) => println!("credential  {} since {since}: {reason}", row.credential),
+        _ => println!("credential  {}", row.credential),
+    }
+    Ok(Done::All)
+}
+
+/// `members remove`.
+pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> anyhow::Result<Done> {
+    let store = context.store().await?;
+    let known = if erase {
+        store.erase_member(id).await?
+    } else {
+        store.remove_member(id, context.clock.now()).await?
+    };
+    if !known {
+        bail!(no_such(id));
+    }
+    if !context.json {
+        println!("{id} {}", if erase { "erased" } else { "removed; the history is kept" });
+    }
+    Ok(Done::All)
+}
+
+fn no_such(id: &MemberId) -> String {
+    format!("there is no member {id}; `reconnectd members list` shows them")
+}

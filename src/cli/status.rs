@@ -1,0 +1,81 @@
+//! `status`: the fleet at a glance.
+
+use super::output::{Rows, maybe_time, time};
+use super::{Context, Done};
+use crate::store::{Fleet, SweepReport};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct Status {
+    members: u64,
+    paused: u64,
+    credentials: BTreeMap<String, u64>,
+    connections: BTreeMap<String, u64>,
+    lapses_open: u64,
+    notices: BTreeMap<String, u64>,
+    last_sweep: Option<LastSweep>,
+}
+
+#[derive(Serialize)]
+struct LastSweep {
+    started_at: String,
+    finished_at: Option<String>,
+    members: u64,
+    unclear: u64,
+    transitions: u64,
+    complete: bool,
+    stopped: Option<String>,
+}
+
+impl From<Fleet> for Status {
+    fn from(fleet: Fleet) -> Self {
+        let Fleet { members, paused, mut credentials, connections, lapses_open, notices, last_sweep } = fleet;
+        let troubled: u64 = credentials.values().sum();
+        credentials.insert("ok".into(), members.saturating_sub(troubled));
+        let last_sweep = last_sweep.map(|sweep: SweepReport| LastSweep {
+            started_at: time(sweep.started_at),
+            finished_at: maybe_time(sweep.finished_at),
+            members: sweep.members,
+            unclear: sweep.unclear,
+            transitions: sweep.transitions,
+            complete: sweep.complete,
+            stopped: sweep.stopped,
+        });
+        Self { members, paused, credentials, connections, lapses_open, notices, last_sweep }
+    }
+}
+
+/// `status`.
+pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
+    let store = context.store().await?;
+    let status = Status::from(store.fleet(context.needs_token()).await?);
+    if context.json {
+        Rows::new(true, &[]).row(&status, &[])?;
+        return Ok(Done::All);
+    }
+    let counts = |counts: &BTreeMap<String, u64>| {
+        let shown: Vec<_> = counts.iter().map(|(key, count)| format!("{key} {count}")).collect();
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    };
+    println!("members      {} ({} paused)", status.members, status.paused);
+    println!("credentials  {}", counts(&status.credentials));
+    println!("connections  {}", counts(&status.connections));
+    println!("lapses open  {}", status.lapses_open);
+    println!("notices      {}", counts(&status.notices));
+    match &status.last_sweep {
+        None => println!("last sweep   none yet"),
+        Some(sweep) => {
+            let end = match (&sweep.finished_at, &sweep.stopped) {
+                (None, _) => "under way, or cut off".to_owned(),
+                (Some(_), Some(stopped)) => format!("ended early: {stopped}"),
+                (Some(at), None) => format!("finished {at}"),
+            };
+            println!(
+                "last sweep   {}: {} members, {} unclear, {} transitions, {end}",
+                sweep.started_at, sweep.members, sweep.unclear, sweep.transitions
+            );
+        }
+    }
+    Ok(Done::All)
+}
