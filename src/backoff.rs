@@ -1,8 +1,8 @@
 //! How long to wait before trying again. Pure: whoever asks brings the randomness.
 //!
-//! Each wait is lengthened by up to a tenth, so that what failed together does not come back together. `jitter` is a
-//! random number from 0 to 1 and says how much of that tenth to add; anything else adds nothing. `failures` counts
-//! the failures so far, the one just seen included, so that it starts at 1.
+//! Each wait is lengthened by up to a tenth, so that what failed together does not come back together.
+//! `jitter` is a random number from 0 to 1 and says how much of that tenth to add; anything else adds
+//! nothing. `failures` counts the failures so far, the one just seen included, so that it starts at 1.
 
 use std::time::Duration;
 
@@ -21,24 +21,25 @@ const NOTICE_WAITS: [Duration; 7] = [
     Duration::from_secs(12 * 60 * 60),
 ];
 
-/// How long to wait before a notice is tried again; `None` when it has failed often enough (eight times, in about a
-/// day) to give it up.
+/// How long to wait before a notice is tried again; `None` when it has failed often enough (eight times, in
+/// about a day) to give it up.
 ///
-/// `retry_after` is the other side's own wish: it lengthens the wait, to a day at most, and never shortens it.
+/// `retry_after` is the other side's own wish: it lengthens the wait, to a day at most, and never shortens
+/// it.
 pub fn notice_retry(failures: u32, jitter: f64, retry_after: Option<Duration>) -> Option<Duration> {
     let ours = NOTICE_WAITS.get(usize::try_from(failures.saturating_sub(1)).ok()?)?;
     let asked = retry_after.unwrap_or_default().min(DAY);
     Some(jittered(asked.max(*ours), jitter))
 }
 
-/// How long to wait when the operator's side is what fails, such as a mail server that refuses our password: from a
-/// minute, doubling to half an hour. It never gives up, for no notice is to blame.
+/// How long to wait when the operator's side is what fails, such as a mail server that refuses our password:
+/// from a minute, doubling to half an hour. It never gives up, for no notice is to blame.
 pub fn operator_wait(failures: u32, jitter: f64) -> Duration {
     jittered(doubling(MINUTE, 30 * MINUTE, failures), jitter)
 }
 
-/// How long to wait before asking again for a token that could not be had for a member: from a quarter of an hour,
-/// doubling to a day. It never gives up: a consent can be given again.
+/// How long to wait before asking again for a token that could not be had for a member: from a quarter of an
+/// hour, doubling to a day. It never gives up: a consent can be given again.
 pub fn credential_retry(failures: u32, jitter: f64) -> Duration {
     jittered(doubling(15 * MINUTE, DAY, failures), jitter)
 }

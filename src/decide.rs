@@ -7,15 +7,16 @@
 //! | EXPIRED, DISCONNECTED | suspect, or resume a lapse just closed | count; open once confirmed | – |
 //! | CONNECTED | end a dismissal | forget | close, recovered |
 //! | ERROR, ACCESS_ENDED | – | forget | – |
-//! | DELETED, missing | – | forget | close, removed |
+//! | DELETED, missing | – | forget; one that was resumed: close, removed | close, removed |
 //! | a status we do not know, none | – | – | – |
 //!
-//! A *resumed* lapse is one that was open before: it keeps its `opened_at`, and with it its place in the cadence. While
-//! it is only suspected again it keeps its `outcome` and `closed_at` too, so that forgetting the suspicion makes it
-//! what it was.
+//! A *resumed* lapse is one that was open before: it keeps its `opened_at`, and with it its place in the
+//! cadence. While it is only suspected again it keeps its `outcome` and `closed_at` too, so that forgetting
+//! the suspicion makes it what it was.
 //!
-//! A lapse that the member *dismissed* stays closed, and no new one begins, until the connection is CONNECTED again.
-//! That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how it once ended.
+//! A lapse that the member *dismissed* stays closed, and no new one begins, until the connection is CONNECTED
+//! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
+//! it once ended.
 
 pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
 use crate::domain::{Connection, ConnectionId, LapseState, Status, Time};

@@ -1,11 +1,11 @@
 //! What to say to one member about their open lapses: lapses + policy + member + now → [`Plan`]. Pure.
 //!
-//! Each lapse passes through a row of gates (`gates.rs`), each of which may put its notice off or turn it away, and
-//! leaves with a [`Verdict`]. Then the lapses are gathered: once one of them is due, all that fall due soon join the
-//! same mail.
+//! Each lapse passes through a row of gates (`gates.rs`), each of which may put its notice off or turn it
+//! away, and leaves with a [`Verdict`]. Then the lapses are gathered: once one of them is due, all that fall
+//! due soon join the same mail.
 //!
-//! A verdict holds while the facts do. Whatever changes them (an answer, a delivery, an operator's command) is a
-//! reason to plan again; time alone is one only at [`Plan::look_again_at`].
+//! A verdict holds while the facts do. Whatever changes them (an answer, a delivery, an operator's command)
+//! is a reason to plan again; time alone is one only at [`Plan::look_again_at`].
 
 use crate::domain::{ConnectionId, LapseId, NoticeItem, Repair, Status, Time};
 use chrono::TimeDelta;
@@ -76,8 +76,8 @@ pub enum Said {
 pub struct Recipient {
     /// Whether the operator asked to leave them alone for now.
     pub paused: bool,
-    /// When they last got a notice, about anything. One that is queued or being sent counts from its planning, so that
-    /// two notices planned in a row keep their distance.
+    /// When they last got a notice, about anything. One that is queued or being sent counts from its
+    /// planning, so that two notices planned in a row keep their distance.
     pub last_notice_at: Option<Time>,
 }
 
@@ -199,8 +199,8 @@ impl Plan {
         self.verdicts.iter().filter_map(waits).min()
     }
 
-    /// Takes what falls due until `end` into the notice to be made now. What puts off the member puts off every lapse,
-    /// so once one is due the others can only be waiting for their own reminder's time.
+    /// Takes what falls due until `end` into the notice to be made now. What puts off the member puts off
+    /// every lapse, so once one is due the others can only be waiting for their own reminder's time.
     fn gather(&mut self, end: Time) {
         for judged in &mut self.verdicts {
             if let Verdict::NotBefore { at, step, .. } = judged.verdict
@@ -240,5 +240,7 @@ impl Reason {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

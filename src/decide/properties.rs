@@ -205,7 +205,9 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_rows_does_not_matter(policy in policies(), events in events(), last in [said(), said()]) {
+    fn the_order_of_the_rows_does_not_matter(
+        policy in policies(), events in events(), last in [said(), said()]
+    ) {
         let world = play(policy, &events, |_, _, _| Ok(()))?;
         let mut rows = rows(&last);
         let forwards = world.decide(&rows);

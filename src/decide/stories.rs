@@ -5,10 +5,11 @@ use super::{Decision, LapseChange, Policy, Reason};
 use crate::domain::{Lapse, Status, Time};
 use chrono::TimeDelta;
 
-/// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the end.
+/// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the
+/// end.
 ///
-/// A word is a status, `missing` (the row is not in the list), `silent` (it has no status), `dismiss` (the member says
-/// that it is on purpose) or a number of days that pass.
+/// A word is a status, `missing` (the row is not in the list), `silent` (it has no status), `dismiss` (the
+/// member says that it is on purpose) or a number of days that pass.
 fn tell(story: &str, policy: Policy) -> (String, String) {
     let mut world = World::new(policy);
     let mut reasons = Vec::new();
@@ -48,54 +49,76 @@ fn what_a_run_of_answers_means() {
         ("a second one confirms it", "CONNECTED EXPIRED EXPIRED", "first_sight suspected confirmed", "open"),
         ("a connection that is broken at first sight is suspected like any other",
             "DISCONNECTED DISCONNECTED", "suspected confirmed", "open"),
-        ("expired or disconnected makes no difference to the streak", "EXPIRED DISCONNECTED", "suspected confirmed", "open"),
+        ("expired or disconnected makes no difference to the streak",
+            "EXPIRED DISCONNECTED", "suspected confirmed", "open"),
         ("an open lapse is not opened again", "EXPIRED EXPIRED EXPIRED", "suspected confirmed -", "open"),
         ("an open lapse goes on when expired turns into disconnected",
             "EXPIRED EXPIRED DISCONNECTED", "suspected confirmed status_changed", "open"),
-        ("recovery before confirmation leaves nothing behind", "EXPIRED CONNECTED", "suspected suspicion_cleared", ""),
-        ("recovery closes an open lapse at once", "EXPIRED EXPIRED CONNECTED", "suspected confirmed recovered", "closed recovered"),
-        ("an error breaks the streak", "EXPIRED ERROR EXPIRED", "suspected suspicion_cleared suspected", "suspected"),
-        ("so does an end of access", "EXPIRED ACCESS_ENDED EXPIRED", "suspected suspicion_cleared suspected", "suspected"),
-        ("an error does not close an open lapse", "EXPIRED EXPIRED ERROR", "suspected confirmed status_changed", "open"),
-        ("nor does an end of access", "EXPIRED EXPIRED ACCESS_ENDED", "suspected confirmed status_changed", "open"),
+        ("recovery before confirmation leaves nothing behind",
+            "EXPIRED CONNECTED", "suspected suspicion_cleared", ""),
+        ("recovery closes an open lapse at once",
+            "EXPIRED EXPIRED CONNECTED", "suspected confirmed recovered", "closed recovered"),
+        ("an error breaks the streak",
+            "EXPIRED ERROR EXPIRED", "suspected suspicion_cleared suspected", "suspected"),
+        ("so does an end of access",
+            "EXPIRED ACCESS_ENDED EXPIRED", "suspected suspicion_cleared suspected", "suspected"),
+        ("an error does not close an open lapse",
+            "EXPIRED EXPIRED ERROR", "suspected confirmed status_changed", "open"),
+        ("nor does an end of access",
+            "EXPIRED EXPIRED ACCESS_ENDED", "suspected confirmed status_changed", "open"),
         ("an error alone opens nothing", "ERROR ERROR ACCESS_ENDED", "first_sight - status_changed", ""),
-        ("a status we do not know opens nothing", "CONNECTED PAUSED PAUSED", "first_sight unknown_status -", ""),
-        ("nor does it break a streak", "EXPIRED PAUSED EXPIRED", "suspected unknown_status confirmed", "open"),
+        ("a status we do not know opens nothing",
+            "CONNECTED PAUSED PAUSED", "first_sight unknown_status -", ""),
+        ("nor does it break a streak",
+            "EXPIRED PAUSED EXPIRED", "suspected unknown_status confirmed", "open"),
         ("nor close a lapse", "EXPIRED EXPIRED PAUSED", "suspected confirmed unknown_status", "open"),
-        ("a row without a status says nothing", "EXPIRED silent EXPIRED silent", "suspected - confirmed -", "open"),
+        ("a row without a status says nothing",
+            "EXPIRED silent EXPIRED silent", "suspected - confirmed -", "open"),
         ("a row that never had a status is not noted", "silent silent", "- -", ""),
         ("a row that vanished was deleted, once", "CONNECTED missing missing", "first_sight vanished -", ""),
         ("one that never was is not missed", "missing", "-", ""),
         ("a row that says so was deleted too", "CONNECTED DELETED missing", "first_sight deleted -", ""),
-        ("deletion closes an open lapse", "EXPIRED EXPIRED DELETED", "suspected confirmed deleted", "closed removed"),
-        ("vanishing closes an open lapse", "EXPIRED EXPIRED missing", "suspected confirmed vanished", "closed removed"),
+        ("deletion closes an open lapse",
+            "EXPIRED EXPIRED DELETED", "suspected confirmed deleted", "closed removed"),
+        ("vanishing closes an open lapse",
+            "EXPIRED EXPIRED missing", "suspected confirmed vanished", "closed removed"),
         ("deletion leaves nothing of a suspicion", "EXPIRED DELETED", "suspected deleted", ""),
         ("vanishing leaves nothing of a suspicion", "EXPIRED missing", "suspected vanished", ""),
-        ("a deleted connection may come back", "CONNECTED missing CONNECTED", "first_sight vanished status_changed", ""),
+        ("a deleted connection may come back",
+            "CONNECTED missing CONNECTED", "first_sight vanished status_changed", ""),
         ("breaking again soon resumes the lapse",
-            "EXPIRED EXPIRED CONNECTED 6 EXPIRED EXPIRED", "suspected confirmed recovered resumed confirmed", "open"),
+            "EXPIRED EXPIRED CONNECTED 6 EXPIRED EXPIRED",
+            "suspected confirmed recovered resumed confirmed", "open"),
         ("breaking again later begins a new one",
-            "EXPIRED EXPIRED CONNECTED 7 EXPIRED EXPIRED", "suspected confirmed recovered suspected confirmed", "closed recovered, open"),
+            "EXPIRED EXPIRED CONNECTED 7 EXPIRED EXPIRED",
+            "suspected confirmed recovered suspected confirmed", "closed recovered, open"),
         ("coming back broken soon after removal resumes the lapse",
-            "EXPIRED EXPIRED missing EXPIRED EXPIRED", "suspected confirmed vanished resumed confirmed", "open"),
+            "EXPIRED EXPIRED missing EXPIRED EXPIRED",
+            "suspected confirmed vanished resumed confirmed", "open"),
         ("a resumption that is not confirmed leaves the lapse as it was",
-            "EXPIRED EXPIRED missing EXPIRED CONNECTED", "suspected confirmed vanished resumed suspicion_cleared", "closed removed"),
+            "EXPIRED EXPIRED missing EXPIRED CONNECTED",
+            "suspected confirmed vanished resumed suspicion_cleared", "closed removed"),
         ("an error ends a resumption too, and the next break resumes again",
             "EXPIRED EXPIRED CONNECTED EXPIRED ERROR EXPIRED",
             "suspected confirmed recovered resumed suspicion_cleared resumed", "suspected recovered"),
         ("a resumed suspicion that is deleted closes as removed",
-            "EXPIRED EXPIRED CONNECTED EXPIRED DELETED", "suspected confirmed recovered resumed deleted", "closed removed"),
+            "EXPIRED EXPIRED CONNECTED EXPIRED DELETED",
+            "suspected confirmed recovered resumed deleted", "closed removed"),
         ("what was dismissed stays closed",
             "EXPIRED EXPIRED dismiss EXPIRED 30 EXPIRED", "suspected confirmed - -", "closed dismissed"),
         ("even when it breaks in another way",
-            "EXPIRED EXPIRED dismiss DISCONNECTED", "suspected confirmed dismissed_before", "closed dismissed"),
+            "EXPIRED EXPIRED dismiss DISCONNECTED",
+            "suspected confirmed dismissed_before", "closed dismissed"),
         ("an error in between is no reconnection",
-            "EXPIRED EXPIRED dismiss ERROR EXPIRED", "suspected confirmed status_changed dismissed_before", "closed dismissed"),
+            "EXPIRED EXPIRED dismiss ERROR EXPIRED",
+            "suspected confirmed status_changed dismissed_before", "closed dismissed"),
         ("reconnecting ends a dismissal, once",
-            "EXPIRED EXPIRED dismiss CONNECTED CONNECTED", "suspected confirmed dismissal_ended -", "closed recovered"),
+            "EXPIRED EXPIRED dismiss CONNECTED CONNECTED",
+            "suspected confirmed dismissal_ended -", "closed recovered"),
         ("and the end of a dismissal outlives an error",
             "EXPIRED EXPIRED dismiss CONNECTED ERROR 8 EXPIRED EXPIRED",
-            "suspected confirmed dismissal_ended status_changed suspected confirmed", "closed recovered, open"),
+            "suspected confirmed dismissal_ended status_changed suspected confirmed",
+            "closed recovered, open"),
     ];
     for (sentence, story, reasons, lapses) in stories {
         let told = tell(story, policy());
@@ -111,11 +134,14 @@ fn confirmation_needs_as_many_answers_and_as_long_as_the_policy_says() {
         ("none asked for means one", 0, 0, "EXPIRED", "confirmed"),
         ("one answer is not enough while time is asked for", 1, 1, "EXPIRED EXPIRED", "suspected confirmed"),
         ("three answers are three", 3, 0, "EXPIRED EXPIRED EXPIRED", "suspected still_suspected confirmed"),
-        ("answers do not replace time", 2, 3, "EXPIRED EXPIRED EXPIRED EXPIRED", "suspected still_suspected still_suspected confirmed"),
-        ("time does not replace answers", 3, 1, "EXPIRED 9 EXPIRED EXPIRED", "suspected still_suspected confirmed"),
+        ("answers do not replace time",
+            2, 3, "EXPIRED EXPIRED EXPIRED EXPIRED", "suspected still_suspected still_suspected confirmed"),
+        ("time does not replace answers",
+            3, 1, "EXPIRED 9 EXPIRED EXPIRED", "suspected still_suspected confirmed"),
         ("the clock starts anew with the streak", 2, 2, "EXPIRED EXPIRED ERROR EXPIRED EXPIRED",
             "suspected still_suspected suspicion_cleared suspected still_suspected"),
-        ("a resumption may be confirmed at once", 1, 0, "EXPIRED CONNECTED EXPIRED", "confirmed recovered confirmed"),
+        ("a resumption may be confirmed at once",
+            1, 0, "EXPIRED CONNECTED EXPIRED", "confirmed recovered confirmed"),
     ];
     for (sentence, confirm_sweeps, hours, story, reasons) in cases {
         let policy = Policy { confirm_sweeps, confirm_after: TimeDelta::hours(hours), ..policy() };
@@ -127,6 +153,18 @@ fn confirmation_needs_as_many_answers_and_as_long_as_the_policy_says() {
 fn without_a_flap_window_every_break_begins_its_own_lapse() {
     let policy = Policy { flap_window: TimeDelta::zero(), confirm_sweeps: 1, ..policy() };
     assert_eq!(tell("EXPIRED CONNECTED EXPIRED", policy).1, "closed recovered, open");
+}
+
+#[test]
+fn the_flap_window_ends_on_the_moment() {
+    let window = TimeDelta::days(7);
+    for (wait, reason) in
+        [(window - TimeDelta::milliseconds(1), Reason::Resumed), (window, Reason::Suspected)]
+    {
+        let mut world = hourly(&["EXPIRED", "EXPIRED", "CONNECTED"]);
+        world.now = hour(2) + wait;
+        assert_eq!(world.decide(&[connection("epic", Some("EXPIRED"))]).changes[0].reason, reason);
+    }
 }
 
 fn hour(hours: i64) -> Time {

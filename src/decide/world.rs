@@ -1,4 +1,5 @@
-//! What the tests apply decisions to: one member's connections, lapses and transitions, as the store would keep them.
+//! What the tests apply decisions to: one member's connections, lapses and transitions, as the store would
+//! keep them.
 
 use super::{Change, Decision, Known, LapseChange, Policy, Standing, decide};
 use crate::domain::{Connection, ConnectionId, Lapse, LapseId, LapseState, Outcome, Status, Time};

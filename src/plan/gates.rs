@@ -1,5 +1,5 @@
-//! The gates through which a lapse passes on its way to a notice. Their order decides which reason is given when
-//! several would do, and a gate that puts a notice off sees how far the gates before it have put it off.
+//! The gates through which a lapse passes on its way to a notice. Their order decides which reason is given
+//! when several would do, and a gate that puts a notice off sees how far the gates before it have put it off.
 
 use super::{Open, PerStatus, Policy, Reason, Recipient, Said, Verdict, later};
 use crate::domain::{Repair, Status, Time};
@@ -83,7 +83,8 @@ fn given_up(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
     turn_away_if(case.lapse.said == Said::GaveUp, Reason::GivenUp, due)
 }
 
-/// After the first notice come the reminders of the present status, one step at a time, until there are none left.
+/// After the first notice come the reminders of the present status, one step at a time, until there are none
+/// left.
 fn cadence(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
     let Said::Sent { step, first_sent_at } = case.lapse.said else { return Ok(due) };
     let reminders = &case.per_status()?.reminders;

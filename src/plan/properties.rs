@@ -1,0 +1,155 @@
+//! What holds for every plan.
+
+use super::tests::{day, expired, nobody_special};
+use super::*;
+use proptest::prelude::*;
+
+fn hours(upper: i64) -> impl Strategy<Value = TimeDelta> {
+    (0..upper).prop_map(TimeDelta::hours)
+}
+
+fn per_status() -> impl Strategy<Value = PerStatus> {
+    (any::<bool>(), prop::collection::vec(hours(300), 0..4))
+        .prop_map(|(enabled, reminders)| PerStatus { enabled, reminders })
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    (per_status(), per_status(), hours(48), hours(24), any::<bool>()).prop_map(
+        |(expired, disconnected, min_gap, digest_window, app_url)| Policy {
+            expired,
+            disconnected,
+            min_gap,
+            digest_window,
+            app_url,
+        },
+    )
+}
+
+fn lapses() -> impl Strategy<Value = Vec<Open>> {
+    let status = prop::option::of(prop::sample::select(vec!["EXPIRED", "EXPIRED", "DISCONNECTED", "ERROR"]));
+    let repair = prop::sample::select(vec![Repair::Oauth, Repair::Direct, Repair::App]);
+    let said = prop_oneof![
+        3 => Just(Said::Nothing),
+        1 => Just(Said::Pending),
+        1 => Just(Said::GaveUp),
+        4 => (0_u32..4, hours(300)).prop_map(|(step, at)| Said::Sent { step, first_sent_at: day(0) + at }),
+    ];
+    let lapse = (status, repair, hours(300), said).prop_map(|(status, repair, opened, said)| Open {
+        status: status.map(Status::from),
+        repair,
+        opened_at: day(0) + opened,
+        said,
+        ..expired()
+    });
+    prop::collection::vec(lapse, 0..5)
+}
+
+fn recipients() -> impl Strategy<Value = Recipient> {
+    (prop::bool::weighted(0.1), prop::option::of(hours(300)))
+        .prop_map(|(paused, last)| Recipient { paused, last_notice_at: last.map(|last| day(0) + last) })
+}
+
+fn rules<'a>(policy: &'a Policy, lapse: &Open) -> Option<&'a PerStatus> {
+    match lapse.status.as_ref()?.as_str() {
+        "EXPIRED" => Some(&policy.expired),
+        "DISCONNECTED" => Some(&policy.disconnected),
+        _ => None,
+    }
+}
+
+/// When the cadence alone has the next notice, told in another way than the gates do.
+fn cadence(policy: &Policy, lapse: &Open) -> Option<(u32, Time)> {
+    let reminders = &rules(policy, lapse)?.reminders;
+    match lapse.said {
+        Said::Nothing => Some((0, lapse.opened_at)),
+        Said::Sent { step, first_sent_at } => {
+            let next = step + 1;
+            (next as usize <= reminders.len()).then(|| (next, first_sent_at + reminders[step as usize]))
+        }
+        Said::Pending | Said::GaveUp => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_now_is_the_next_step_of_a_cadence_that_allows_it(
+        open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
+    ) {
+        let now = day(0) + now;
+        let plan = plan(&open, &recipient, &policy, now);
+        let mut first_due = Time::MAX_UTC;
+        for (lapse, judged) in open.iter().zip(&plan.verdicts) {
+            if let Verdict::Now { step, .. } = judged.verdict {
+                let (next, due) = cadence(&policy, lapse).expect("it has a next step");
+                prop_assert_eq!(step, next);
+                prop_assert!(due <= now + policy.digest_window);
+                prop_assert!(rules(&policy, lapse).is_some_and(|rules| rules.enabled) && !recipient.paused);
+                first_due = first_due.min(due);
+            }
+        }
+        prop_assert!(plan.items().is_empty() || first_due <= now);
+    }
+
+    #[test]
+    fn a_notice_keeps_the_gap_to_the_one_before(
+        open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
+    ) {
+        let now = day(0) + now;
+        let plan = plan(&open, &recipient, &policy, now);
+        let end = recipient.last_notice_at.map(|last| last + policy.min_gap);
+        if let Some(end) = end.filter(|end| *end > now) {
+            prop_assert!(plan.items().is_empty());
+            prop_assert!(plan.look_again_at().is_none_or(|again| again >= end));
+        }
+    }
+
+    #[test]
+    fn a_notice_takes_along_everything_that_is_due_within_the_window(
+        open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
+    ) {
+        let now = day(0) + now;
+        let plan = plan(&open, &recipient, &policy, now);
+        prop_assert_eq!(plan.verdicts.len(), open.len());
+        if !plan.items().is_empty() {
+            prop_assert!(plan.look_again_at().is_none_or(|again| again > now + policy.digest_window));
+        }
+        prop_assert_eq!(plan.step(), plan.items().iter().map(|item| item.step).min());
+    }
+
+    #[test]
+    fn what_waits_is_due_when_its_time_comes_and_not_a_moment_before(
+        open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
+    ) {
+        let waiting = plan(&open, &recipient, &policy, day(0) + now);
+        if let Some(again) = waiting.look_again_at().filter(|_| waiting.items().is_empty()) {
+            prop_assert!(again > day(0) + now);
+            prop_assert!(!plan(&open, &recipient, &policy, again).items().is_empty());
+            let before = again - TimeDelta::milliseconds(1);
+            prop_assert!(plan(&open, &recipient, &policy, before).items().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_lapse_gets_its_first_notice_and_each_reminder_once_however_often_it_is_planned(
+        opened in hours(48), policy in policies(), ticks in prop::collection::vec(hours(48), 0..80)
+    ) {
+        let mut lapse = Open { opened_at: day(0) + opened, ..expired() };
+        let mut recipient = nobody_special();
+        let (mut now, mut steps) = (lapse.opened_at, Vec::new());
+        for tick in ticks {
+            now += tick;
+            let planned = plan(std::slice::from_ref(&lapse), &recipient, &policy, now);
+            let Some(step) = planned.step() else { continue };
+            prop_assert!(recipient.last_notice_at.is_none_or(|last| now - last >= policy.min_gap));
+            let first_sent_at = match lapse.said {
+                Said::Sent { first_sent_at, .. } => first_sent_at,
+                _ => now,
+            };
+            lapse.said = Said::Sent { step, first_sent_at };
+            recipient.last_notice_at = Some(now);
+            steps.push(step);
+        }
+        prop_assert!(steps.len() <= 1 + policy.expired.reminders.len());
+        prop_assert!(steps.iter().copied().eq(0..steps.len() as u32));
+    }
+}
