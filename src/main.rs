@@ -1,1 +1,8 @@
-fn main() {}
+//! The command `reconnectd`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    reconnectd::cli::main().await
+}

@@ -123,6 +123,17 @@ impl Gateway {
         })))
     }
 
+    /// Whether a gateway is there at all: it is asked with a token that it must refuse.
+    ///
+    /// # Errors
+    /// When nothing answers, or what answers is no gateway.
+    pub async fn reach(&self) -> Result<(), GatewayError> {
+        match self.connections(&AccessToken::new("none")).await {
+            Err(error) if matches!(error.verdict(), Verdict::Retry { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// All connections of the token's member, in whatever status, in the gateway's order; no id comes twice.
     ///
     /// # Errors

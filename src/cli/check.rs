@@ -1,0 +1,96 @@
+//! `check`: a line for each thing that a deployment stands on, ok or what to do.
+
+use super::{Context, Done};
+use crate::config::TransportKind;
+use crate::domain::{EmailAddress, NoticeId, SourceType};
+use crate::gateway::Gateway;
+use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
+use crate::random;
+use crate::store::Store;
+use crate::vault::Vault;
+use anyhow::anyhow;
+
+/// Collects the lines.
+struct Lines {
+    json: bool,
+    failed: bool,
+}
+
+impl Lines {
+    fn say<T>(&mut self, what: &str, result: anyhow::Result<T>, ok: impl FnOnce(&T) -> String) -> Option<T> {
+        let (good, words) = match &result {
+            Ok(value) => (true, ok(value)),
+            Err(error) => (false, format!("{error:#}")),
+        };
+        self.failed |= !good;
+        if self.json {
+            println!("{}", serde_json::json!({ "check": what, "ok": good, "message": words }));
+        } else {
+            println!("{:<7} {what:<14} {words}", if good { "ok" } else { "FAILED" });
+        }
+        result.ok()
+    }
+}
+
+/// `check [--send-test ADDR]`.
+pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -> anyhow::Result<Done> {
+    let config = &context.config;
+    let mut lines = Lines { json: context.json, failed: false };
+    lines.say("configuration", Ok(()), |()| context.source());
+    let store = Store::open(&config.database.url).await.map_err(Into::into);
+    if let Some(store) = lines.say("database", store, |store| store.path().display().to_string()) {
+        store.close().await;
+    }
+    lines.say("keys", Vault::open(&config.keys.file).map_err(Into::into), |_| {
+        config.keys.file.display().to_string()
+    });
+    let gateway = async {
+        let gateway = Gateway::new(&config.gateway, context.clock.clone())?;
+        Ok(gateway.reach().await?)
+    };
+    lines.say("gateway", gateway.await, |()| format!("{} answers", config.gateway.url));
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
+    let renderer =
+        lines.say("templates", renderer.map_err(Into::into), |_| "every template can be used".into());
+    let transport = lines.say("mail", Transport::new(&config.email).map_err(Into::into), |_| {
+        match config.email.transport {
+            TransportKind::Smtp => format!("to {}:{}", config.email.smtp.host, config.email.smtp.port),
+            TransportKind::File => format!("files in {}", config.email.directory.display()),
+            TransportKind::Stdout => "standard output".into(),
+        }
+    });
+    if let Some(transport) = &transport {
+        let probe = transport.probe().await.map_err(Into::into);
+        lines.say("mail server", probe, |()| "takes our connection".into());
+    }
+    let public = &config.links.public_url;
+    lines.say("public URL", Ok(()), |()| match public.scheme() {
+        "https" => format!("{public} (that it leads here can only be tried from outside)"),
+        _ => format!("{public}: links open on this machine only; set links.public_url for members"),
+    });
+    if let Some(to) = send_test {
+        let sent = async {
+            let renderer = renderer.ok_or_else(|| anyhow!("there are no templates to write it with"))?;
+            let transport = transport.ok_or_else(|| anyhow!("there is no way to send it"))?;
+            let mail = renderer.render(&test_notice(context, to))?;
+            Ok(transport.send(&mail).await?)
+        };
+        lines.say("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply));
+    }
+    if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
+}
+
+fn test_notice(context: &Context, to: &EmailAddress) -> NoticeMail {
+    let now = context.clock.now();
+    NoticeMail {
+        id: NoticeId::new(random::id(now)),
+        to: to.clone(),
+        locale: None,
+        kind: Kind::Expired,
+        link: random::link_token(),
+        unsubscribe: None,
+        connections: vec![Named { name: "Example Clinic".into(), source_type: Some(SourceType::Clinical) }],
+        ttl: context.config.links.ttl,
+        date: now,
+    }
+}

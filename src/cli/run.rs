@@ -1,0 +1,90 @@
+//! `run` and `once`.
+
+use super::{Context, Done};
+use crate::daemon::Daemon;
+use crate::telemetry;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// `run`: the daemon, until it is asked to end.
+pub(super) async fn run(context: &Context) -> anyhow::Result<Done> {
+    telemetry::init(&context.config.telemetry)?;
+    let stop = stop_signal()?;
+    let daemon = Daemon::start(context.app().await?).await?;
+    telemetry::ready();
+    daemon.run(stop).await?;
+    Ok(Done::All)
+}
+
+/// `once`: one pass, then what is due is planned and delivered.
+pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
+    telemetry::init(&context.config.telemetry)?;
+    let stop = stop_signal()?;
+    let app = context.app().await?;
+    let _lock = app.take_over().await?;
+    let progress = ProgressBar::new_spinner()
+        .with_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let mut counted = app.sweeper.progress();
+    let showing = {
+        let progress = progress.clone();
+        tokio::spawn(async move {
+            while counted.changed().await.is_ok() {
+                let so_far = *counted.borrow_and_update();
+                progress.set_message(format!(
+                    "{} members asked, {} unclear, {} transitions",
+                    so_far.members, so_far.unclear, so_far.transitions
+                ));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+    };
+    let report = app.once(&stop).await;
+    showing.abort();
+    progress.finish_and_clear();
+    let report = report?;
+    if context.json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "members": report.progress.members,
+                "unclear": report.progress.unclear,
+                "transitions": report.progress.transitions,
+                "complete": report.complete(),
+                "stopped": report.stopped,
+            })
+        );
+    } else {
+        println!(
+            "{} members asked, {} unclear, {} transitions{}",
+            report.progress.members,
+            report.progress.unclear,
+            report.progress.transitions,
+            report.stopped.map(|why| format!("; ended early: {why}")).unwrap_or_default()
+        );
+    }
+    Ok(if report.complete() { Done::All } else { Done::Incomplete })
+}
+
+/// Called on SIGTERM or SIGINT.
+pub(super) fn stop_signal() -> std::io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let called = stop.clone();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            called.cancel();
+        });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            called.cancel();
+        }
+    });
+    Ok(stop)
+}
