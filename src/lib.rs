@@ -1,12 +1,16 @@
 //! reconnectd watches members' health-data connections and gets the broken ones reconnected.
 
 pub mod access;
+pub mod app;
 pub mod backoff;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod decide;
+pub mod deliver;
 pub mod domain;
 pub mod gateway;
+pub mod mail;
 pub mod observe;
 pub mod plan;
 pub mod planner;

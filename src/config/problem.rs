@@ -1,0 +1,109 @@
+//! What is wrong with a configuration, and where.
+
+use std::{fmt, path::PathBuf};
+
+/// Where a setting was given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Nowhere: the built-in default holds.
+    Default,
+    /// A file as a whole.
+    File(PathBuf),
+    /// A line and column (in characters) of a file, both from 1.
+    Line(PathBuf, usize, usize),
+    /// An environment variable.
+    Variable(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("built-in default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Line(path, line, column) => write!(f, "{}:{line}:{column}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One thing that is wrong. Never holds the value of a secret or of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it was given.
+    pub place: Place,
+    /// Which setting, `section.key`; empty when it is about the file as a whole.
+    pub key: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, key, message } = self;
+        if key.is_empty() { write!(f, "{place}: {message}") } else { write!(f, "{place}: {key}: {message}") }
+    }
+}
+
+/// Everything that is wrong with a configuration; a line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Never empty, in the order of the file, the environment last.
+    pub problems: Vec<Problem>,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.problems.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the sections have to say about their values.
+#[derive(Debug, Default)]
+pub(super) struct Report(pub(super) Vec<Finding>);
+
+/// A value that does not do.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) key: &'static str,
+    /// The setting that makes `key` needed, for when `key` itself was not given.
+    pub(super) because: Option<&'static str>,
+    pub(super) message: String,
+}
+
+impl Report {
+    /// Notes what is wrong with `key`.
+    pub(super) fn wrong(&mut self, key: &'static str, message: impl Into<String>) {
+        self.0.push(Finding { key, because: None, message: message.into() });
+    }
+
+    /// Notes what is wrong with `key` in view of `because`.
+    pub(super) fn wrong_because(
+        &mut self,
+        key: &'static str,
+        because: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.0.push(Finding { key, because: Some(because), message: message.into() });
+    }
+
+    /// Notes the error, if there is one.
+    pub(super) fn check(&mut self, key: &'static str, checked: Result<(), impl Into<String>>) {
+        if let Err(message) = checked {
+            self.wrong(key, message);
+        }
+    }
+}

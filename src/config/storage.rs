@@ -1,0 +1,37 @@
+//! `[database]` and `[keys]`: what is kept on disk.
+
+use super::problem::Report;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// `[database]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite://PATH`.
+    pub url: String,
+}
+
+impl Database {
+    pub(super) fn validate(&self, report: &mut Report) {
+        if self.url.strip_prefix("sqlite://").is_none_or(str::is_empty) {
+            report.wrong("database.url", "names no SQLite database; write \"sqlite://PATH\"");
+        }
+    }
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// The key ring.
+    pub file: PathBuf,
+}
+
+impl Keys {
+    pub(super) fn validate(&self, report: &mut Report) {
+        if self.file.as_os_str().is_empty() {
+            report.wrong("keys.file", "is empty; write the path of the key ring");
+        }
+    }
+}

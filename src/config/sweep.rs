@@ -1,0 +1,68 @@
+//! `[sweep]`: when members are asked about, and when a break is believed.
+
+use super::{Span, problem::Report, values};
+use croner::{
+    Cron,
+    errors::CronError,
+    parser::{CronParser, Seconds},
+};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// `[sweep]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// Six-field cron expression, UTC.
+    pub schedule: String,
+    /// Answers in a row that must show a connection broken.
+    pub confirm_sweeps: u32,
+    /// And for at least this long.
+    #[serde(deserialize_with = "values::duration")]
+    pub confirm_after: Duration,
+    /// How soon after recovery a new break resumes the old lapse.
+    #[serde(deserialize_with = "values::duration")]
+    pub flap_window: Duration,
+    /// Early polls, counted from the redemption. Ascending, never empty.
+    pub recheck: Vec<Span>,
+}
+
+impl Sweep {
+    pub(super) fn validate(&self, report: &mut Report) {
+        if let Err(what) = parse_schedule(&self.schedule) {
+            report.wrong(
+                "sweep.schedule",
+                format!(
+                    "{what}; write six fields, second minute hour day month weekday, as in \
+                     \"0 */15 * * * *\" for every quarter of an hour"
+                ),
+            );
+        }
+        if !(1..=100).contains(&self.confirm_sweeps) {
+            report.wrong("sweep.confirm_sweeps", "is out of range; write a number from 1 to 100");
+        }
+        if self.recheck.is_empty() {
+            report.wrong(
+                "sweep.recheck",
+                "is empty, and nobody would look whether a reconnection worked; write at least one entry, as in [\"2m\"]",
+            );
+        }
+        report.check("sweep.recheck", values::ascending(&self.recheck));
+    }
+}
+
+/// Reads the expression as the scheduler does, but says what is wrong with it.
+fn parse_schedule(expression: &str) -> Result<Cron, String> {
+    let fields = expression.split_whitespace().count();
+    if fields != 6 && !expression.trim_start().starts_with('@') {
+        return Err(format!("has {fields} fields, not six"));
+    }
+    let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
+    parser.parse(expression).map_err(|error| match error {
+        CronError::EmptyPattern => "is empty".to_owned(),
+        CronError::InvalidPattern(what)
+        | CronError::IllegalCharacters(what)
+        | CronError::ComponentError(what) => what.trim_end_matches('.').to_owned(),
+        other => other.to_string().trim_end_matches('.').to_owned(),
+    })
+}

@@ -1,0 +1,104 @@
+//! Kinds of values that several sections hold, and what is asked of them.
+
+use serde::{Deserialize, Deserializer, de::Error};
+use std::time::Duration;
+use url::{Host, Url};
+
+/// A duration inside a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub struct Span(#[serde(deserialize_with = "duration")] pub Duration);
+
+/// Reads `90s`, `15m`, `24h`, `7d`, and says so when it is something else.
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_duration(&text).map_err(|error| {
+        D::Error::custom(format!("{error}; write a duration such as \"90s\", \"15m\" or \"7d\""))
+    })
+}
+
+/// Reads an absolute URL. The refusal does not repeat the value, which may hold credentials.
+pub(super) fn absolute_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Url::parse(&text).map_err(|error| {
+        D::Error::custom(format!("{error}; write an absolute URL such as https://host/path"))
+    })
+}
+
+/// Whether a host name or address can only mean this machine: `localhost` and names under it (RFC 6761, section 6.3),
+/// 127.0.0.0/8 and `::1`.
+pub fn is_loopback_host(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => host.parse::<std::net::Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
+    }
+}
+
+/// What is wrong with a URL that must be https, or http to this machine, and must carry no credentials.
+pub(super) fn guarded_url(url: &Url) -> Result<(), &'static str> {
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            Err("holds a user name or password; leave the part before the @ out")
+        }
+        "https" if !host.is_empty() => Ok(()),
+        "http" if is_loopback_host(host) => Ok(()),
+        "http" => Err("plain http is for loopback hosts only; write https://…"),
+        _ => Err("is not an https URL; write https://host/path"),
+    }
+}
+
+/// The same for text. Empty text is for the caller to judge.
+pub(super) fn guarded_url_text(text: &str) -> Result<(), &'static str> {
+    guarded_url(&Url::parse(text).map_err(|_| "is not an absolute URL; write https://host/path")?)
+}
+
+/// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as `es` or
+/// `zh-Hant-TW`.
+pub fn is_locale(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    (2..=3).contains(&language.len())
+        && language.chars().all(|c| c.is_ascii_alphabetic())
+        && parts.all(|part| (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// What is wrong with a list of spans that must be above zero and ascend.
+pub(super) fn ascending(spans: &[Span]) -> Result<(), &'static str> {
+    if spans.iter().any(|span| span.0.is_zero()) {
+        Err("holds a zero; each entry must be longer than 0s")
+    } else if !spans.is_sorted_by(|a, b| a < b) {
+        Err("does not ascend; write the shortest first, as in [\"3d\", \"10d\"]")
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_hosts_are_told_from_those_that_only_look_like_one() {
+        for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"] {
+            assert!(is_loopback_host(host), "{host}");
+        }
+        for host in
+            ["", "localhost.example", "127.0.0.1.example", "10.0.0.1", "0.0.0.0", "::2", "notlocalhost"]
+        {
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn locales_are_language_tags() {
+        for good in ["en", "es-MX", "zh-Hant-TW", "fil", "es-419"] {
+            assert!(is_locale(good), "{good}");
+        }
+        for bad in ["", "e", "english", "en_GB", "en-", "-en", "en-x\n", "../en"] {
+            assert!(!is_locale(bad), "{bad}");
+        }
+    }
+}

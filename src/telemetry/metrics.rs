@@ -1,0 +1,110 @@
+//! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a time series.
+
+use crate::domain::Status;
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::time::Duration;
+
+const SWEEPS: &str = "reconnectd_sweeps_total";
+const TICKS_SKIPPED: &str = "reconnectd_sweep_ticks_skipped_total";
+const SWEEP_DURATION: &str = "reconnectd_sweep_duration_seconds";
+const MEMBERS_POLLED: &str = "reconnectd_members_polled_total";
+const TRANSITIONS: &str = "reconnectd_transitions_total";
+const NOTICES: &str = "reconnectd_notices_total";
+const REDEMPTIONS: &str = "reconnectd_redemptions_total";
+
+/// From a dozen members to hundreds of thousands: seconds to hours.
+const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
+
+/// Counts from now on, in a form for Prometheus. Once in a process; what is counted before goes nowhere.
+///
+/// # Errors
+/// At the second call.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = builder()?.install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(SWEEP_DURATION.to_owned()), &DURATION_BUCKETS)
+}
+
+fn describe() {
+    describe_counter!(SWEEPS, "Sweeps that ended, by result");
+    describe_counter!(TICKS_SKIPPED, "Ticks of the schedule that came while a sweep ran");
+    describe_histogram!(SWEEP_DURATION, "How long sweeps took, in seconds");
+    describe_counter!(MEMBERS_POLLED, "Members asked about at the gateway, by result");
+    describe_counter!(TRANSITIONS, "Changes of a connection's status, by new status");
+    describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
+    describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
+}
+
+/// A sweep ended.
+pub fn sweep_ended(result: &'static str, took: Duration) {
+    counter!(SWEEPS, "result" => result).increment(1);
+    histogram!(SWEEP_DURATION).record(took);
+}
+
+/// A tick came while a sweep ran.
+pub fn sweep_tick_skipped() {
+    counter!(TICKS_SKIPPED).increment(1);
+}
+
+/// The gateway was asked about a member.
+pub fn member_polled(result: &'static str) {
+    counter!(MEMBERS_POLLED, "result" => result).increment(1);
+}
+
+/// A transition was recorded. Statuses that we do not know are counted as `OTHER`.
+pub fn transition(to: &Status) {
+    let to = if let Status::Unknown(_) = to { "OTHER".to_owned() } else { to.as_str().to_owned() };
+    counter!(TRANSITIONS, "to" => to).increment(1);
+}
+
+/// An attempt to send a notice ended.
+pub fn notice(outcome: &'static str) {
+    counter!(NOTICES, "outcome" => outcome).increment(1);
+}
+
+/// A member pressed a page's button.
+pub fn redemption(result: &'static str) {
+    counter!(REDEMPTIONS, "result" => result).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_rendered_under_its_name() {
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        ::metrics::with_local_recorder(&recorder, || {
+            describe();
+            sweep_ended("complete", Duration::from_secs(2));
+            sweep_tick_skipped();
+            member_polled("unclear");
+            transition(&Status::Expired);
+            transition(&Status::Unknown("sk-a-secret".into()));
+            notice("sent");
+            redemption("redirected");
+        });
+        let text = handle.render();
+        for line in [
+            "# HELP reconnectd_sweeps_total Sweeps that ended, by result",
+            "reconnectd_sweeps_total{result=\"complete\"} 1",
+            "reconnectd_sweep_ticks_skipped_total 1",
+            "reconnectd_sweep_duration_seconds_bucket{le=\"1\"} 0",
+            "reconnectd_sweep_duration_seconds_bucket{le=\"5\"} 1",
+            "reconnectd_members_polled_total{result=\"unclear\"} 1",
+            "reconnectd_transitions_total{to=\"EXPIRED\"} 1",
+            "reconnectd_transitions_total{to=\"OTHER\"} 1",
+            "reconnectd_notices_total{outcome=\"sent\"} 1",
+            "reconnectd_redemptions_total{result=\"redirected\"} 1",
+        ] {
+            assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
+        }
+    }
+}
