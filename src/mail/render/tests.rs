@@ -1,0 +1,258 @@
+use super::*;
+use crate::config::{Config, DEFAULTS};
+use mail_parser::{Message, MessageParser};
+use std::fs;
+use tempfile::TempDir;
+
+const TOKEN: &str = "tok-9f8e7d6c5b4a";
+
+fn config() -> Config {
+    let mut config: Config = toml::from_str(DEFAULTS).unwrap();
+    config.email.from = "Acme, Ünlimited <no-reply@acme.test>".to_owned();
+    config.email.reply_to = "help@acme.test".to_owned();
+    config
+}
+
+fn renderer(disclosure: Disclosure) -> Renderer {
+    let mut config = config();
+    config.notices.disclosure = disclosure;
+    let url = "https://acme.test/some/where/".parse().unwrap();
+    Renderer::new(&config.notices, &config.email, &url).unwrap()
+}
+
+fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
+    let named = |name: &&str| Named { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
+    NoticeMail {
+        id: NoticeId::new("0190c1f2-7d7b"),
+        to: "alice@example.org".parse().unwrap(),
+        locale: None,
+        kind,
+        link: LinkToken::new(TOKEN),
+        unsubscribe: Some(LinkToken::new("stop-1")),
+        connections: names.iter().map(named).collect(),
+        ttl: Duration::from_secs(7 * 86_400),
+        date: "2026-11-23T12:00:00Z".parse().unwrap(),
+    }
+}
+
+fn render(renderer: &Renderer, notice: &NoticeMail) -> Mail {
+    renderer.render(notice).unwrap()
+}
+
+fn parse(mail: &Mail) -> Message<'_> {
+    MessageParser::default().parse(&mail.bytes).unwrap()
+}
+
+fn raw(mail: &Mail) -> String {
+    String::from_utf8(mail.bytes.clone()).unwrap()
+}
+
+/// Every kind, language and disclosure, with one connection and with several.
+fn every() -> impl Iterator<Item = (Disclosure, Mail)> {
+    [Disclosure::Generic, Disclosure::Kind, Disclosure::Name].into_iter().flat_map(|told| {
+        let renderer = renderer(told);
+        let mut mails = Vec::new();
+        for kind in Kind::ALL {
+            for locale in ["en", "es-MX"] {
+                for names in [&["MarkedSource"][..], &["MarkedSource", "OtherSource"][..]] {
+                    let notice = NoticeMail { locale: Some(locale.to_owned()), ..notice(*kind, names) };
+                    mails.push((told, render(&renderer, &notice)));
+                }
+            }
+        }
+        mails
+    })
+}
+
+#[test]
+fn every_mail_has_both_parts_with_the_link_once_in_each_and_short_lines() {
+    let link = format!("https://acme.test/some/where/r/{TOKEN}");
+    for (_, mail) in every() {
+        let parsed = parse(&mail);
+        let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
+        assert_eq!(text.lines().filter(|line| *line == link).count(), 1, "{text}");
+        assert_eq!(text.matches(TOKEN).count(), 1);
+        assert_eq!(html.matches(&format!("href=\"{link}\"")).count(), 1, "{html}");
+        assert_eq!(html.matches(TOKEN).count(), 2, "the button, and the address to copy");
+        assert!(text.lines().all(|line| line.chars().count() <= 78), "{text}");
+        assert!(raw(&mail).lines().all(|line| line.len() <= 998));
+        assert!(mail.bytes.len() < 20_000, "{}", mail.bytes.len());
+    }
+}
+
+#[test]
+fn every_html_part_stands_alone_and_has_neither_picture_nor_script() {
+    for (_, mail) in every() {
+        let html = mail.html();
+        for foreign in ["<img", "<script", "<link", "url(", "@import", "src=", "<form", "<iframe"] {
+            assert!(!html.contains(foreign), "{foreign}");
+        }
+        assert!(html.matches("http").count() == html.matches("https://acme.test/some/where/").count());
+        assert!(html.contains("<html lang=\"e"));
+        assert_eq!(html.matches("<h1").count(), 1);
+    }
+}
+
+#[test]
+fn the_default_tells_neither_source_nor_kind_nor_status() {
+    let renderer = renderer(Disclosure::Generic);
+    for locale in ["en", "es"] {
+        let mails: Vec<_> = [Kind::Expired, Kind::Disconnected]
+            .map(|kind| {
+                let notice =
+                    NoticeMail { locale: Some(locale.to_owned()), ..notice(kind, &["MarkedSource"]) };
+                raw(&render(&renderer, &notice))
+            })
+            .into();
+        assert_eq!(mails[0], mails[1], "which of the two it is cannot be told");
+    }
+    for (_, mail) in every().filter(|(told, _)| *told == Disclosure::Generic) {
+        let all = format!("{}{}{}{}", raw(&mail), mail.subject(), mail.text(), mail.html()).to_lowercase();
+        let telling = [
+            "markedsource",
+            "othersource",
+            "pharmacy",
+            "farmacia",
+            "expire",
+            "caduc",
+            "disconnect",
+            "desconect",
+            "health",
+            "salud",
+            "records",
+        ];
+        for word in telling {
+            assert!(!all.contains(word), "{word}: {all}");
+        }
+    }
+}
+
+#[test]
+fn kind_tells_the_kind_in_words_and_name_the_name() {
+    let told = |disclosure, locale: &str| {
+        let notice = NoticeMail { locale: Some(locale.into()), ..notice(Kind::Expired, &["MarkedSource"]) };
+        let mail = render(&renderer(disclosure), &notice);
+        (mail.subject().to_owned(), format!("{}{}", mail.text(), mail.html()))
+    };
+    let (subject, body) = told(Disclosure::Kind, "en");
+    assert_eq!(subject, "Acme, Ünlimited: time to renew your pharmacy");
+    assert!(body.contains("your pharmacy") && !body.contains("MarkedSource"));
+    let (_, body) = told(Disclosure::Kind, "es");
+    assert!(body.contains("tu farmacia") && !body.contains("MarkedSource"));
+    let (subject, body) = told(Disclosure::Name, "en");
+    assert!(subject.contains("MarkedSource") && body.matches("MarkedSource").count() >= 2);
+}
+
+#[test]
+fn many_sources_are_counted_after_the_third_and_one_kind_is_said_once() {
+    let mail = render(&renderer(Disclosure::Name), &notice(Kind::Several, &["A1", "B2", "C3", "D4", "E5"]));
+    assert!(one_line(mail.text()).contains("A1, B2, C3 and 2 more"), "{}", mail.text());
+    let mail = render(&renderer(Disclosure::Kind), &notice(Kind::Several, &["A1", "B2"]));
+    assert!(one_line(mail.text()).contains("attention: your pharmacy."), "{}", mail.text());
+}
+
+#[test]
+fn headers_are_those_of_an_automatic_mail_and_the_same_at_each_attempt() {
+    let renderer = renderer(Disclosure::Generic);
+    let notice = NoticeMail { locale: Some("es_MX".into()), ..notice(Kind::Reminder, &["A"]) };
+    let mail = render(&renderer, &notice);
+    let parsed = parse(&mail);
+    let header = |name: &str| parsed.header_raw(name).unwrap_or_default().trim().to_owned();
+    assert_eq!(header("Message-ID"), "<0190c1f2-7d7b@acme.test>");
+    assert_eq!(header("Auto-Submitted"), "auto-generated");
+    assert_eq!(header("Content-Language"), "es");
+    assert_eq!(header("Date"), "Mon, 23 Nov 2026 12:00:00 +0000");
+    assert_eq!(header("Reply-To"), "help@acme.test");
+    assert_eq!(header("To"), "alice@example.org");
+    assert_eq!(header("List-Unsubscribe"), "<https://acme.test/some/where/u/stop-1>");
+    assert_eq!(header("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    let from = parsed.from().unwrap().first().unwrap();
+    assert_eq!(from.name(), Some("Acme, Ünlimited"));
+    assert_eq!(from.address(), Some("no-reply@acme.test"));
+    assert_eq!(parsed.subject(), Some(mail.subject()));
+    assert_eq!(mail.bytes, render(&renderer, &notice).bytes);
+}
+
+#[test]
+fn a_hostile_name_is_escaped_and_gets_no_header_of_its_own() {
+    let renderer = renderer(Disclosure::Name);
+    let long = "x".repeat(1000);
+    for name in ["<script>alert(1)</script>", "a\r\nBcc: evil@example.org\r\n\r\nbody", "\u{202E}live", &long]
+    {
+        let mail = render(&renderer, &notice(Kind::Expired, &[name]));
+        let parsed = parse(&mail);
+        assert!(parsed.bcc().is_none());
+        assert_eq!(parsed.subject(), Some(mail.subject()), "{name:?}");
+        assert!(!mail.html().contains("<script") && !raw(&mail).contains('\u{202E}'));
+        assert!(mail.subject().chars().count() <= LONGEST_SUBJECT);
+        assert!(mail.bytes.len() < 20_000);
+    }
+}
+
+#[test]
+fn addresses_in_other_scripts_are_written_as_servers_take_them() {
+    let renderer = renderer(Disclosure::Generic);
+    let to = |to: &str| NoticeMail { to: to.parse().unwrap(), ..notice(Kind::Expired, &["A"]) };
+    let mail = render(&renderer, &to("jose@exámple.example"));
+    assert!(raw(&mail).contains("To: jose@xn--exmple-qta.example\r\n"), "{}", raw(&mail));
+    assert!(mail.bytes.is_ascii());
+    let mail = render(&renderer, &to("josé@example.org"));
+    assert!(raw(&mail).contains("To: josé@example.org\r\n"));
+    assert!(matches!(renderer.render(&to("a..b@example.org")), Err(RenderError::Address)));
+}
+
+#[test]
+fn a_link_that_works_for_less_than_two_days_is_told_in_hours() {
+    let renderer = renderer(Disclosure::Generic);
+    for (seconds, words) in [(7 * 86_400, "7 days"), (86_400, "24 hours"), (600, "one hour")] {
+        let notice = NoticeMail { ttl: Duration::from_secs(seconds), ..notice(Kind::Expired, &["A"]) };
+        assert!(one_line(render(&renderer, &notice).text()).contains(words));
+    }
+}
+
+fn with_templates(files: &[(&str, &str)]) -> (TempDir, Result<Renderer, SetupError>) {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut config = config();
+    config.notices.templates = directory.path().display().to_string();
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
+    (directory, renderer)
+}
+
+#[test]
+fn an_operators_template_wins_and_the_rest_stays_built_in() {
+    let (_directory, renderer) = with_templates(&[("es_MX/expired.subject", "¡Hola! {{ operator }}")]);
+    let renderer = renderer.unwrap();
+    let subject = |locale: &str| {
+        let notice = NoticeMail { locale: Some(locale.to_owned()), ..notice(Kind::Expired, &["A"]) };
+        render(&renderer, &notice).subject().to_owned()
+    };
+    assert_eq!(subject("es-MX"), "¡Hola! Acme, Ünlimited");
+    assert_eq!(subject("es"), "Acme, Ünlimited: una de tus conexiones necesita tu atención");
+    assert_eq!(subject("fr"), "Acme, Ünlimited: one of your connections needs your attention");
+}
+
+#[test]
+fn a_faulty_template_is_named_with_file_and_line_at_start() {
+    let cases = [
+        ("en/expired.txt", "fine\n{{ operator", "expired.txt:2: "),
+        ("en/expired.txt", "{{ operator }}\n\n{{ patient }}", "expired.txt:3: unknown variable \"patient\""),
+        ("en/several.html", "a\n{{ operator|shout }}", "several.html:2: "),
+        ("es/base.txt", "{% include \"nothing.txt\" %}", "nothing.txt"),
+        (
+            "en/reminder.subject",
+            "{% for i in range(9999) %}{% for j in range(999) %}x{% endfor %}{% endfor %}",
+            "reminder.subject",
+        ),
+        ("fr/expired.txt", "Bonjour {{ link }}", "missing"),
+    ];
+    for (file, text, expected) in cases {
+        let (_directory, renderer) = with_templates(&[(file, text)]);
+        let error = renderer.err().unwrap().to_string();
+        assert!(error.contains(expected), "{file}: {error}");
+    }
+}

@@ -1,0 +1,288 @@
+//! The mails' templates: the embedded ones, an operator's over them, and what is found wrong with them at start.
+
+use super::render::{Kind, VARIABLES};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
+
+macro_rules! embedded {
+    ($($language:literal)+) => {
+        &[
+            ("layout.html", include_str!("templates/layout.html")),
+            $(embedded!(@ $language "base.subject"), embedded!(@ $language "base.txt"),
+              embedded!(@ $language "base.html"), embedded!(@ $language "sources.txt"),
+              embedded!(@ $language "expired.subject"), embedded!(@ $language "expired.txt"),
+              embedded!(@ $language "expired.html"), embedded!(@ $language "disconnected.subject"),
+              embedded!(@ $language "disconnected.txt"), embedded!(@ $language "disconnected.html"),
+              embedded!(@ $language "several.subject"), embedded!(@ $language "several.txt"),
+              embedded!(@ $language "several.html"), embedded!(@ $language "reminder.subject"),
+              embedded!(@ $language "reminder.txt"), embedded!(@ $language "reminder.html"),
+              embedded!(@ $language "last_reminder.subject"), embedded!(@ $language "last_reminder.txt"),
+              embedded!(@ $language "last_reminder.html"),)+
+        ]
+    };
+    (@ $language:literal $file:literal) => {
+        (concat!($language, "/", $file), include_str!(concat!("templates/", $language, "/", $file)))
+    };
+}
+
+static EMBEDDED: &[(&str, &str)] = embedded!("en" "es");
+const LAYOUT: &str = "layout.html";
+const LAST_RESORT: &str = "en";
+/// Far more than a mail needs; stops a template that would never end.
+const FUEL: u64 = 100_000;
+/// A template is a few kilobytes; anything beyond this is the wrong file.
+const LARGEST: u64 = 256 * 1024;
+
+/// What is wrong with the templates. Holds no value of any mail.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// The directory or a file in it cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why it could not be.
+        source: io::Error,
+    },
+    /// A language of the operator's that lacks a file, which would mix languages within a mail.
+    #[error("{}: missing; a language of your own needs every file of the built-in \"en\"", path.display())]
+    Missing {
+        /// The file to write.
+        path: PathBuf,
+    },
+    /// A template that does not parse, names what does not exist, or fails.
+    #[error("{file}:{line}: {problem}")]
+    Faulty {
+        /// The operator's file, or the built-in one.
+        file: String,
+        /// Counted from 1; 0 when unknown.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// The parsed templates of every language.
+pub(super) struct Templates {
+    environment: Environment<'static>,
+    /// Each template's name, such as `es/expired.txt`, and the file it came from.
+    origins: BTreeMap<String, String>,
+    languages: Vec<String>,
+    default: String,
+}
+
+impl Templates {
+    /// Reads the operator's `directory` over the embedded templates, parses all, and looks for unknown variables.
+    /// `default` is the locale for members without one.
+    pub(super) fn load(directory: Option<&Path>, default: &str) -> Result<Self, TemplateError> {
+        let own = directory.map(read).transpose()?.unwrap_or_default();
+        let languages = languages(&own);
+        let mut templates = Self {
+            environment: environment(),
+            origins: BTreeMap::new(),
+            languages,
+            default: default.to_owned(),
+        };
+        for tag in templates.languages.clone() {
+            for file in files(&own, &tag) {
+                let Some((origin, source)) = find(&own, &tag, &file) else {
+                    let path = directory.unwrap_or(Path::new("")).join(&tag).join(&file);
+                    return Err(TemplateError::Missing { path });
+                };
+                let name = format!("{tag}/{file}");
+                templates.origins.insert(name.clone(), origin);
+                templates.add(name, source, &file)?;
+            }
+        }
+        Ok(templates)
+    }
+
+    fn add(&mut self, name: String, source: String, file: &str) -> Result<(), TemplateError> {
+        self.environment
+            .add_template_owned(name.clone(), source.clone())
+            .map_err(|error| self.fault(&name, &error))?;
+        let known = if file == "sources.txt" { &["items", "more"][..] } else { VARIABLES };
+        let template = self.environment.get_template(&name).map_err(|error| self.fault(&name, &error))?;
+        let mut unknown: Vec<_> = template
+            .undeclared_variables(false)
+            .into_iter()
+            .filter(|variable| !known.contains(&variable.as_str()) && variable != "super")
+            .collect();
+        unknown.sort();
+        let Some(variable) = unknown.first() else { return Ok(()) };
+        Err(TemplateError::Faulty {
+            file: self.origin(&name),
+            line: line_naming(&source, variable),
+            problem: format!("unknown variable {variable:?}; there are: {}", known.join(", ")),
+        })
+    }
+
+    /// The language to write in: the locale itself, its language, the default's, then English.
+    pub(super) fn language(&self, locale: Option<&str>) -> &str {
+        locale
+            .into_iter()
+            .chain([self.default.as_str(), LAST_RESORT])
+            .map(normal)
+            .flat_map(|tag| [primary(&tag).to_owned(), tag].into_iter().rev())
+            .find_map(|tag| self.languages.iter().find(|language| **language == tag))
+            .map_or(LAST_RESORT, String::as_str)
+    }
+
+    /// Every language there are templates for.
+    pub(super) fn languages(&self) -> &[String] {
+        &self.languages
+    }
+
+    /// Renders `file`, such as `expired.txt`, in a language.
+    pub(super) fn render(&self, language: &str, file: &str, values: Value) -> Result<String, TemplateError> {
+        let name = format!("{language}/{file}");
+        self.environment
+            .get_template(&name)
+            .and_then(|template| template.render(values))
+            .map_err(|error| self.fault(&name, &error))
+    }
+
+    fn origin(&self, name: &str) -> String {
+        self.origins.get(name).cloned().unwrap_or_else(|| name.to_owned())
+    }
+
+    /// The innermost cause tells the file and line. Its text is masked: a filter's complaint may quote a value.
+    fn fault(&self, name: &str, error: &minijinja::Error) -> TemplateError {
+        let mut innermost = error;
+        while let Some(cause) = std::error::Error::source(innermost).and_then(|cause| cause.downcast_ref()) {
+            innermost = cause;
+        }
+        let problem = innermost
+            .detail()
+            .map_or_else(|| innermost.kind().to_string(), |detail| format!("{}: {detail}", innermost.kind()));
+        TemplateError::Faulty {
+            file: self.origin(innermost.name().unwrap_or(name)),
+            line: innermost.line().unwrap_or_default(),
+            problem: crate::domain::mask(&problem),
+        }
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_auto_escape_callback(|name| {
+        if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+    });
+    // `{% extends "base.txt" %}` in es/expired.txt means es/base.txt.
+    environment.set_path_join_callback(|name, parent| match parent.split_once('/') {
+        Some((language, _)) => format!("{language}/{name}").into(),
+        None => name.into(),
+    });
+    environment
+}
+
+/// The operator's files by name, such as `es/expired.txt`, with path and text.
+type Own = BTreeMap<String, (PathBuf, String)>;
+
+fn read(directory: &Path) -> Result<Own, TemplateError> {
+    let mut own = Own::new();
+    for path in entries(directory)? {
+        let name = file_name(&path);
+        if path.is_dir() && !name.starts_with('.') {
+            for file in entries(&path)?.into_iter().filter(|file| is_template(file)) {
+                let text = read_file(&file)?;
+                own.insert(format!("{}/{}", normal(&name), file_name(&file)), (file, text));
+            }
+        } else if name == LAYOUT {
+            own.insert(name, (path.clone(), read_file(&path)?));
+        }
+    }
+    Ok(own)
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, TemplateError> {
+    let failed = |source| TemplateError::Read { path: directory.to_owned(), source };
+    fs::read_dir(directory).map_err(failed)?.map(|entry| entry.map(|e| e.path()).map_err(failed)).collect()
+}
+
+fn read_file(path: &Path) -> Result<String, TemplateError> {
+    let failed = |source| TemplateError::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(failed)?.len() > LARGEST {
+        return Err(failed(io::Error::other("too large for a template")));
+    }
+    fs::read_to_string(path).map_err(failed)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn is_template(path: &Path) -> bool {
+    !file_name(path).starts_with('.')
+        && path
+            .extension()
+            .and_then(|end| end.to_str())
+            .is_some_and(|end| matches!(end, "subject" | "txt" | "html"))
+}
+
+/// The embedded languages and the operator's.
+fn languages(own: &Own) -> Vec<String> {
+    let names = EMBEDDED.iter().map(|(name, _)| *name).chain(own.keys().map(String::as_str));
+    let mut tags: Vec<String> =
+        names.filter_map(|name| name.split_once('/').map(|(tag, _)| tag.to_owned())).collect();
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+/// What a language must have, and what else the operator put there.
+fn files(own: &Own, tag: &str) -> Vec<String> {
+    let mut files: Vec<String> = ["base.subject", "base.txt", "base.html", "sources.txt", LAYOUT]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(Kind::ALL.iter().flat_map(|kind| kind.files()))
+        .collect();
+    for place in [tag, primary(tag)] {
+        let prefix = format!("{place}/");
+        files.extend(own.keys().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)));
+    }
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// The file for a language, and where it came from: the operator's for the locale, the operator's for its language, the
+/// embedded one for the locale, for its language.
+fn find(own: &Own, tag: &str, file: &str) -> Option<(String, String)> {
+    let mut places = vec![format!("{tag}/{file}"), format!("{}/{file}", primary(tag))];
+    if file == LAYOUT {
+        places.push(LAYOUT.to_owned());
+    }
+    let of_operator = places
+        .iter()
+        .find_map(|place| own.get(place))
+        .map(|(path, source)| (path.display().to_string(), source.clone()));
+    of_operator.or_else(|| {
+        places
+            .iter()
+            .find_map(|place| EMBEDDED.iter().find(|(name, _)| name == place))
+            .map(|(name, source)| (format!("built-in {name}"), (*source).to_owned()))
+    })
+}
+
+/// `es_MX` and `ES-mx` are `es-mx`.
+fn normal(tag: &str) -> String {
+    tag.replace('_', "-").to_ascii_lowercase()
+}
+
+fn primary(tag: &str) -> &str {
+    tag.split('-').next().unwrap_or(tag)
+}
+
+/// The parser tells no line for a variable: the first line that has the word inside a tag.
+fn line_naming(source: &str, variable: &str) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let names_it = |line: &str| line.split(|c| !is_word(c)).any(|word| word == variable);
+    let lines = || source.lines().enumerate();
+    lines()
+        .find(|(_, line)| names_it(line) && (line.contains("{{") || line.contains("{%")))
+        .or_else(|| lines().find(|(_, line)| names_it(line)))
+        .map_or(0, |(index, _)| index + 1)
+}

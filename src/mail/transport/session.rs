@@ -1,0 +1,188 @@
+//! One connection to the mail server, from the greeting to a mail's acceptance.
+
+use super::{Accepted, SendError, Stage, Verdict, wire::Wire};
+use crate::{config::Tls, domain::mask, mail::Mail};
+use lettre::transport::smtp::{
+    Error,
+    authentication::{Credentials, Mechanism},
+    client::{AsyncSmtpConnection, AsyncTokioStream},
+    commands::{Data, Mail as MailFrom, Noop, Rcpt, Rset, Starttls},
+    extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+    response::Response,
+};
+use rustls::pki_types::ServerName;
+use std::{future::Future, io, iter, net::SocketAddr, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
+
+/// For each step but the last.
+const STEP: Duration = Duration::from_secs(30);
+/// For a mail's body and its acceptance, before which a server may scan it.
+const BODY: Duration = Duration::from_secs(60);
+
+/// How to reach the mail server.
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: Tls,
+    pub(super) name: ServerName<'static>,
+    /// `None` when `tls` is.
+    pub(super) connector: Option<TlsConnector>,
+    pub(super) credentials: Option<Credentials>,
+}
+
+/// A connection that is ready for mails.
+pub(super) struct Session(AsyncSmtpConnection);
+
+impl Session {
+    /// Connects, protects the connection, and logs in.
+    pub(super) async fn open(server: &Server) -> Result<Self, SendError> {
+        let (tcp, peer) = tcp(server).await?;
+        let mut connection = match (server.tls, &server.connector) {
+            (Tls::None, _) => greet(Wire::new(tcp, peer)).await?,
+            (Tls::Implicit, Some(tls)) => greet(Wire::new(protect(tls, server, tcp).await?, peer)).await?,
+            (Tls::Starttls, Some(tls)) => {
+                let tcp = starttls(tcp, peer).await?;
+                greet(Wire::greeted(protect(tls, server, tcp).await?, peer)).await?
+            }
+            (_, None) => return Err(SendError::new(Verdict::Operator, Stage::Tls, "TLS is not set up")),
+        };
+        if let Some(credentials) = &server.credentials {
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            if connection.server_info().get_auth_mechanism(&mechanisms).is_none() {
+                let text = "it offers neither PLAIN nor LOGIN";
+                return Err(SendError::new(Verdict::Operator, Stage::Login, text));
+            }
+            step(Stage::Login, connection.auth(&mechanisms, credentials)).await?;
+        }
+        Ok(Self(connection))
+    }
+
+    /// Whether the server is still there and has forgotten the last mail.
+    pub(super) async fn reset(&mut self) -> bool {
+        step(Stage::Connect, self.0.command(Rset)).await.is_ok()
+    }
+
+    /// Asks for nothing.
+    pub(super) async fn noop(&mut self) -> Result<(), SendError> {
+        step(Stage::Connect, self.0.command(Noop)).await.map(drop)
+    }
+
+    /// Takes leave. The server may be gone already, which does no harm.
+    pub(super) async fn quit(mut self) {
+        let _ = timeout(STEP, self.0.quit()).await;
+    }
+
+    /// Hands one mail over. After a failure with a reply of the server's, the session is good for another mail.
+    pub(super) async fn send(&mut self, mail: &Mail) -> Result<Accepted, SendError> {
+        let parameters = self.parameters(mail)?;
+        let envelope = &mail.envelope;
+        step(Stage::Sender, self.0.command(MailFrom::new(envelope.from().cloned(), parameters))).await?;
+        for recipient in envelope.to() {
+            step(Stage::Recipient, self.0.command(Rcpt::new(recipient.clone(), Vec::new()))).await?;
+        }
+        step(Stage::Data, self.0.command(Data)).await?;
+
+        // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.
+        let mut dot = false;
+        let mut body = Some(mail.bytes.as_slice());
+        let parts = iter::from_fn(|| {
+            let part = body.take();
+            dot = part.is_none();
+            part
+        });
+        let sent = timeout(BODY, self.0.message_iter(parts)).await;
+        let mut failure = match sent {
+            Ok(Ok(response)) => return Ok(Accepted { reply: mask(&words(&response)) }),
+            Ok(Err(error)) => SendError::smtp(Stage::Data, &error),
+            Err(_) => timed_out(Stage::Data),
+        };
+        if dot && failure.code.is_none() {
+            failure.verdict = Verdict::Unknown;
+        }
+        Err(failure)
+    }
+
+    /// What the server must know beforehand (RFC 6531, RFC 6152). Only an address can ask for either: the body is
+    /// encoded.
+    fn parameters(&self, mail: &Mail) -> Result<Vec<MailParameter>, SendError> {
+        if mail.bytes.is_ascii() && mail.envelope.to().iter().all(|to| to.to_string().is_ascii()) {
+            return Ok(Vec::new());
+        }
+        if self.0.server_info().supports_feature(Extension::SmtpUtfEight) {
+            return Ok(vec![
+                MailParameter::SmtpUtfEight,
+                MailParameter::Body(MailBodyParameter::EightBitMime),
+            ]);
+        }
+        let text = "the address needs SMTPUTF8, which the server does not offer";
+        Err(SendError::new(Verdict::Abandon, Stage::Recipient, text))
+    }
+}
+
+async fn tcp(server: &Server) -> Result<(TcpStream, SocketAddr), SendError> {
+    let failed = |error: io::Error| SendError::new(Verdict::Retry, Stage::Connect, &error.to_string());
+    let connecting = timeout(STEP, TcpStream::connect((server.host.as_str(), server.port)));
+    let tcp = connecting.await.map_err(|_| timed_out(Stage::Connect))?.map_err(failed)?;
+    // The final dot is a packet of its own, which Nagle's algorithm would hold back.
+    tcp.set_nodelay(true).map_err(failed)?;
+    let peer = tcp.peer_addr().map_err(failed)?;
+    if server.tls == Tls::None && !peer.ip().is_loopback() {
+        let text = "without TLS the server must be on a loopback address";
+        return Err(SendError::new(Verdict::Operator, Stage::Connect, text));
+    }
+    Ok((tcp, peer))
+}
+
+async fn greet(wire: impl AsyncTokioStream + 'static) -> Result<AsyncSmtpConnection, SendError> {
+    let hello = ClientId::default();
+    step(Stage::Connect, AsyncSmtpConnection::connect_with_transport(Box::new(wire), &hello)).await
+}
+
+/// Asks for TLS in the clear. The conversation so far is dropped with its connection, so that nothing put in by someone
+/// on the way (as in CVE-2011-0411) is taken for the server's word under TLS; only the socket lives on.
+async fn starttls(tcp: TcpStream, peer: SocketAddr) -> Result<TcpStream, SendError> {
+    let failed = |error: io::Error| SendError::new(Verdict::Retry, Stage::Tls, &error.to_string());
+    let tcp = tcp.into_std().map_err(failed)?;
+    let clear = TcpStream::from_std(tcp.try_clone().map_err(failed)?).map_err(failed)?;
+    let mut connection = greet(Wire::new(clear, peer)).await?;
+    if !connection.can_starttls() {
+        let text = "the server does not offer STARTTLS";
+        return Err(SendError::new(Verdict::Operator, Stage::Tls, text));
+    }
+    step(Stage::Tls, connection.command(Starttls)).await?;
+    drop(connection);
+    TcpStream::from_std(tcp).map_err(failed)
+}
+
+async fn protect(
+    connector: &TlsConnector,
+    server: &Server,
+    tcp: TcpStream,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
+    let handshake = timeout(STEP, connector.connect(server.name.clone(), tcp));
+    handshake.await.map_err(|_| timed_out(Stage::Tls))?.map_err(|error| {
+        // rustls' own complaints, such as an untrusted certificate, come as InvalidData; the rest is the network.
+        let ours = error.kind() == io::ErrorKind::InvalidData;
+        let verdict = if ours { Verdict::Operator } else { Verdict::Retry };
+        SendError::new(verdict, Stage::Tls, &error.to_string())
+    })
+}
+
+async fn step<T>(stage: Stage, work: impl Future<Output = Result<T, Error>>) -> Result<T, SendError> {
+    match timeout(STEP, work).await {
+        Ok(done) => done.map_err(|error| SendError::smtp(stage, &error)),
+        Err(_) => Err(timed_out(stage)),
+    }
+}
+
+fn timed_out(stage: Stage) -> SendError {
+    SendError::new(Verdict::Retry, stage, "timed out")
+}
+
+fn words(response: &Response) -> String {
+    iter::once(response.code().to_string())
+        .chain(response.message().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join(" ")
+}

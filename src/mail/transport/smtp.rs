@@ -1,0 +1,110 @@
+//! Sending through a mail server, over a few connections that are kept.
+
+use super::{
+    Accepted, SendError, TransportError,
+    session::{Server, Session},
+    tls,
+};
+use crate::{
+    config::{self, Tls},
+    mail::Mail,
+};
+use lettre::transport::smtp::authentication::Credentials;
+use rustls::pki_types::ServerName;
+use secrecy::ExposeSecret;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+/// Idle connections that are kept at most.
+const KEPT: usize = 4;
+/// How long one is kept idle.
+const IDLE: Duration = Duration::from_secs(30);
+
+pub(super) struct Smtp {
+    server: Server,
+    idle: Arc<Mutex<Vec<Idle>>>,
+}
+
+struct Idle {
+    session: Session,
+    since: Instant,
+}
+
+impl Smtp {
+    pub(super) fn new(smtp: &config::Smtp) -> Result<Self, TransportError> {
+        let host = smtp.host.trim_matches(['[', ']']).to_owned();
+        if smtp.tls == Tls::None && !is_loopback(&host) {
+            return Err(TransportError::Unprotected { host });
+        }
+        let name =
+            ServerName::try_from(host.clone()).map_err(|_| TransportError::Host { host: host.clone() })?;
+        let connector = (smtp.tls != Tls::None).then(|| tls::connector(&smtp.ca_file)).transpose()?;
+        let credentials = (!smtp.username.is_empty())
+            .then(|| Credentials::new(smtp.username.clone(), smtp.password.expose_secret().to_owned()));
+        let server = Server { host, port: smtp.port, tls: smtp.tls, name, connector, credentials };
+        Ok(Self { server, idle: Arc::default() })
+    }
+
+    pub(super) async fn send(&self, mail: &Mail) -> Result<Accepted, SendError> {
+        let mut session = self.session().await?;
+        let sent = session.send(mail).await;
+        // A refusal leaves the conversation in order, unless the server takes leave with it (421). Anything else does not.
+        if sent.as_ref().err().is_none_or(|error| error.code.is_some_and(|code| code != 421)) {
+            self.keep(session);
+        }
+        sent
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), SendError> {
+        let mut session = Session::open(&self.server).await?;
+        session.noop().await?;
+        session.quit().await;
+        Ok(())
+    }
+
+    /// A kept connection that still answers, or a new one.
+    async fn session(&self) -> Result<Session, SendError> {
+        while let Some(mut session) = self.take() {
+            if session.reset().await {
+                return Ok(session);
+            }
+        }
+        Session::open(&self.server).await
+    }
+
+    fn take(&self) -> Option<Session> {
+        let kept = lock(&self.idle).pop()?;
+        (kept.since.elapsed() < IDLE).then_some(kept.session)
+    }
+
+    /// Keeps a connection, and takes leave of it when nobody wanted it for a while.
+    fn keep(&self, session: Session) {
+        let mut idle = lock(&self.idle);
+        if idle.len() >= KEPT {
+            return;
+        }
+        idle.push(Idle { session, since: Instant::now() });
+        let pool = Arc::downgrade(&self.idle);
+        tokio::spawn(async move {
+            sleep(IDLE).await;
+            let Some(pool) = pool.upgrade() else { return };
+            let stale: Vec<_> = lock(&pool).extract_if(.., |kept| kept.since.elapsed() >= IDLE).collect();
+            for kept in stale {
+                kept.session.quit().await;
+            }
+        });
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Idle>>) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `localhost` and the loopback addresses.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,289 @@
+use super::{
+    script::{HANG_UP, Script, authority},
+    *,
+};
+use crate::{
+    config::{Config, DEFAULTS, Tls},
+    domain::{LinkToken, NoticeId},
+    mail::{Kind, Named, NoticeMail, Renderer},
+};
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn email(port: u16, tls: Tls) -> config::Email {
+    let mut email = toml::from_str::<Config>(DEFAULTS).unwrap().email;
+    email.from = "Acme <no-reply@acme.test>".to_owned();
+    email.per_minute = 0;
+    email.smtp.port = port;
+    email.smtp.tls = tls;
+    email
+}
+
+async fn plain(script: Script) -> (Transport, std::sync::Arc<std::sync::Mutex<script::Heard>>) {
+    let (port, heard) = script.start().await;
+    (Transport::new(&email(port, Tls::None)).unwrap(), heard)
+}
+
+fn mail_to(to: &str) -> Mail {
+    let config: Config = toml::from_str(DEFAULTS).unwrap();
+    let url = "https://acme.test".parse().unwrap();
+    let notice = NoticeMail {
+        id: NoticeId::new("n-1"),
+        to: to.parse().unwrap(),
+        locale: None,
+        kind: Kind::Expired,
+        link: LinkToken::new("t0ken"),
+        unsubscribe: None,
+        connections: vec![Named { name: "Epic".to_owned(), source_type: None }],
+        ttl: Duration::from_secs(86_400),
+        date: "2026-11-23T12:00:00Z".parse().unwrap(),
+    };
+    Renderer::new(&config.notices, &email(25, Tls::None), &url).unwrap().render(&notice).unwrap()
+}
+
+#[tokio::test]
+async fn a_mail_arrives_whole_and_the_servers_word_is_kept() {
+    let (transport, heard) = plain(Script::default()).await;
+    let mut mail = mail_to("alice@example.org");
+    mail.bytes.extend_from_slice(b"\r\n.a line that begins with a dot\r\n");
+    let accepted = transport.send(&mail).await.unwrap();
+    assert_eq!(accepted.reply, "250 2.0.0 queued as Q1");
+    let heard = heard.lock().unwrap();
+    assert_eq!(
+        heard.commands[1..4],
+        ["MAIL FROM:<no-reply@acme.test>", "RCPT TO:<alice@example.org>", "DATA"]
+    );
+    assert!(heard.mails[0].contains("\n..a line that begins with a dot\n"), "{}", heard.mails[0]);
+    assert!(heard.mails[0].contains("Message-ID: <n-1@acme.test>"));
+}
+
+#[tokio::test]
+async fn a_refusal_carries_its_verdict_and_code_and_names_no_address() {
+    let cases = [
+        ("RCPT", "450 4.2.0 <alice@example.org> greylisted", Verdict::Retry, Stage::Recipient),
+        ("RCPT", "550 5.1.1 <alice@example.org> unknown", Verdict::Abandon, Stage::Recipient),
+        ("RCPT", "554 5.7.1 <alice@example.org>: Relay access denied", Verdict::Operator, Stage::Recipient),
+        ("MAIL", "550 5.1.8 alice@example.org is no sender", Verdict::Operator, Stage::Sender),
+        ("MAIL", "451 4.3.0 alice@example.org later", Verdict::Retry, Stage::Sender),
+        (".", "554 5.6.0 for alice@example.org refused", Verdict::Abandon, Stage::Data),
+        (".", "451 4.3.0 for alice@example.org later", Verdict::Retry, Stage::Data),
+        ("GREETING", "421 4.3.2 alice@example.org busy", Verdict::Retry, Stage::Connect),
+        ("GREETING", "554 5.3.2 alice@example.org no", Verdict::Operator, Stage::Connect),
+    ];
+    for (verb, reply, verdict, stage) in cases {
+        let (transport, _) = plain(Script::default().replying(&[(verb, reply)])).await;
+        let error = transport.send(&mail_to("alice@example.org")).await.unwrap_err();
+        assert_eq!((error.verdict, error.stage), (verdict, stage), "{reply}");
+        assert_eq!(error.code.unwrap().to_string(), reply[..3], "{reply}");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("alice") && shown.contains("[address]"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_the_final_dot_is_harmless_and_after_it_unknown() {
+    let cases = [
+        ("MAIL", Verdict::Retry),
+        ("RCPT", Verdict::Retry),
+        ("DATA", Verdict::Retry),
+        (".", Verdict::Unknown),
+    ];
+    for (verb, verdict) in cases {
+        let (transport, _) = plain(Script::default().replying(&[(verb, HANG_UP)])).await;
+        let error = transport.send(&mail_to("alice@example.org")).await.unwrap_err();
+        assert_eq!((error.verdict, error.code), (verdict, None), "lost at {verb}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_while_the_body_is_still_being_written_is_harmless() {
+    let (transport, _) = plain(Script::default().replying(&[("BODY", HANG_UP)])).await;
+    let mut mail = mail_to("alice@example.org");
+    // More than the buffers of a socket hold, so that the writing itself fails.
+    mail.bytes.extend(b"filler filler filler filler filler filler filler filler\r\n".repeat(1_000_000));
+    let error = transport.send(&mail).await.unwrap_err();
+    assert_eq!((error.verdict, error.stage), (Verdict::Retry, Stage::Data));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_tried_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = Transport::new(&email(port, Tls::None)).unwrap().probe().await.unwrap_err();
+    assert_eq!((error.verdict, error.stage), (Verdict::Retry, Stage::Connect));
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_mail_after_another_even_after_a_refusal() {
+    let (transport, heard) = plain(Script::default().replying(&[("RCPT", "550 5.1.1 unknown")])).await;
+    transport.send(&mail_to("nobody@example.org")).await.unwrap_err();
+    transport.send(&mail_to("alice@example.org")).await.unwrap();
+    transport.send(&mail_to("bob@example.org")).await.unwrap();
+    let heard = heard.lock().unwrap();
+    assert_eq!((heard.connections, heard.mails.len()), (1, 2));
+    assert_eq!(heard.commands.iter().filter(|line| *line == "RSET").count(), 2);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() {
+    let (transport, heard) = plain(Script::default().replying(&[("RSET", HANG_UP)])).await;
+    transport.send(&mail_to("alice@example.org")).await.unwrap();
+    transport.send(&mail_to("bob@example.org")).await.unwrap();
+    let heard = heard.lock().unwrap();
+    assert_eq!((heard.connections, heard.mails.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn starttls_that_is_not_offered_or_not_kept_is_never_given_up() {
+    for script in [
+        Script::default(),
+        Script { offers: vec!["STARTTLS"], ..Script::default() }.replying(&[("STARTTLS", "502 not now")]),
+    ] {
+        let (port, heard) = script.start().await;
+        let error =
+            secure(port, Tls::Starttls, &authority().0).send(&mail_to("a@example.org")).await.unwrap_err();
+        assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Tls));
+        assert!(!heard.lock().unwrap().commands.iter().any(|line| line.starts_with("MAIL")));
+    }
+}
+
+fn secure(port: u16, tls: Tls, authority: &str) -> Transport {
+    let directory = TempDir::new().unwrap();
+    let mut email = email(port, tls);
+    email.smtp.ca_file = directory.path().join("ca.pem").display().to_string();
+    std::fs::write(&email.smtp.ca_file, authority).unwrap();
+    email.smtp.username = "daemon".to_owned();
+    email.smtp.password = "s3cret".to_owned().into();
+    Transport::new(&email).unwrap()
+}
+
+fn protected(tls: tokio_rustls::TlsAcceptor, implicit: bool) -> Script {
+    Script { offers: vec!["STARTTLS", "AUTH LOGIN PLAIN"], tls: Some(tls), implicit, ..Script::default() }
+}
+
+#[tokio::test]
+async fn login_and_mail_go_under_tls_alone_with_an_authority_from_ca_file() {
+    for (tls, implicit) in [(Tls::Starttls, false), (Tls::Implicit, true)] {
+        let (authority, acceptor) = authority();
+        let (port, heard) = protected(acceptor, implicit).start().await;
+        let transport = secure(port, tls, &authority);
+        transport.probe().await.unwrap();
+        transport.send(&mail_to("alice@example.org")).await.unwrap();
+        let heard = heard.lock().unwrap();
+        let clear: Vec<_> = heard.commands.iter().filter(|line| !line.starts_with("TLS: ")).collect();
+        assert!(clear.iter().all(|line| line.starts_with("EHLO") || *line == "STARTTLS"), "{clear:?}");
+        assert!(heard.commands.iter().any(|line| line == "TLS: AUTH PLAIN AGRhZW1vbgBzM2NyZXQ="));
+        assert_eq!(heard.mails.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_slipped_in_before_tls_is_not_taken_for_the_servers_word() {
+    let (authority, acceptor) = authority();
+    let script = Script { offers: vec!["STARTTLS"], tls: Some(acceptor), ..Script::default() };
+    let (port, heard) = script.replying(&[("STARTTLS", "220 go on\r\n250 AUTH PLAIN")]).start().await;
+    let error = secure(port, Tls::Starttls, &authority).send(&mail_to("a@example.org")).await.unwrap_err();
+    assert!(matches!(error.stage, Stage::Tls | Stage::Login), "{error}");
+    assert!(!heard.lock().unwrap().commands.iter().any(|line| line.contains("AUTH")));
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_and_a_refused_login_are_the_operators() {
+    let (_, acceptor) = authority();
+    let (port, _) = protected(acceptor, true).start().await;
+    let (stranger, _) = authority();
+    let error = secure(port, Tls::Implicit, &stranger).probe().await.unwrap_err();
+    assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Tls), "{error}");
+
+    let (authority, acceptor) = authority();
+    let (port, _) = protected(acceptor, true).replying(&[("AUTH", "535 5.7.8 bad s3cret")]).start().await;
+    let error = secure(port, Tls::Implicit, &authority).probe().await.unwrap_err();
+    assert_eq!((error.verdict, error.stage, error.code), (Verdict::Operator, Stage::Login, Some(535)));
+}
+
+#[tokio::test]
+async fn an_address_in_another_script_needs_a_server_that_knows_smtputf8_unless_only_its_domain_does() {
+    let (transport, _) = plain(Script::default()).await;
+    let error = transport.send(&mail_to("josé@example.org")).await.unwrap_err();
+    assert_eq!((error.verdict, error.stage), (Verdict::Abandon, Stage::Recipient));
+    transport.send(&mail_to("jose@exámple.org")).await.unwrap();
+
+    let (transport, heard) =
+        plain(Script { offers: vec!["SMTPUTF8", "8BITMIME"], ..Script::default() }).await;
+    transport.send(&mail_to("josé@example.org")).await.unwrap();
+    let commands = &heard.lock().unwrap().commands;
+    assert_eq!(commands[1], "MAIL FROM:<no-reply@acme.test> SMTPUTF8 BODY=8BITMIME");
+    assert_eq!(commands[2], "RCPT TO:<josé@example.org>");
+}
+
+#[test]
+fn mail_in_the_clear_across_a_network_is_refused_at_start() {
+    let mut email = email(25, Tls::None);
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        email.smtp.host = host.to_owned();
+        assert!(Transport::new(&email).is_ok(), "{host}");
+    }
+    for host in ["mail.example.org", "192.0.2.1", "localhost.example.org"] {
+        email.smtp.host = host.to_owned();
+        assert!(matches!(Transport::new(&email), Err(TransportError::Unprotected { .. })), "{host}");
+    }
+}
+
+#[test]
+fn a_ca_file_that_is_missing_or_holds_no_certificate_is_named_at_start() {
+    let directory = TempDir::new().unwrap();
+    let mut email = email(25, Tls::Starttls);
+    email.smtp.ca_file = directory.path().join("ca.pem").display().to_string();
+    assert!(Transport::new(&email).err().unwrap().to_string().contains("ca.pem"));
+    std::fs::write(&email.smtp.ca_file, "no certificate").unwrap();
+    assert!(matches!(Transport::new(&email), Err(TransportError::NoCertificate { .. })));
+}
+
+#[tokio::test]
+async fn a_file_a_mail_is_written_for_this_user_only_and_a_second_attempt_replaces_it() {
+    let directory = TempDir::new().unwrap();
+    let mut email = email(25, Tls::None);
+    email.transport = TransportKind::File;
+    email.directory = directory.path().join("deep/outbox");
+    let transport = Transport::new(&email).unwrap();
+    transport.probe().await.unwrap();
+    let mail = mail_to("alice@example.org");
+    transport.send(&mail).await.unwrap();
+    transport.send(&mail).await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(&email.directory).unwrap().map(|file| file.unwrap()).collect();
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0].file_name(), "n-1.eml");
+    assert_eq!(std::fs::read(files[0].path()).unwrap(), mail.bytes);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_is_the_operators() {
+    let directory = TempDir::new().unwrap();
+    let mut email = email(25, Tls::None);
+    email.transport = TransportKind::File;
+    email.directory = directory.path().join("file");
+    std::fs::write(&email.directory, "in the way").unwrap();
+    let error = Transport::new(&email).unwrap().probe().await.unwrap_err();
+    assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Local));
+}
+
+#[tokio::test]
+async fn mails_leave_no_faster_than_the_rate() {
+    let directory = TempDir::new().unwrap();
+    let mut email = email(25, Tls::None);
+    email.transport = TransportKind::File;
+    email.directory = directory.path().to_owned();
+    email.per_minute = 1200;
+    let transport = Transport::new(&email).unwrap();
+    let start = tokio::time::Instant::now();
+    for _ in 0..5 {
+        transport.send(&mail_to("alice@example.org")).await.unwrap();
+    }
+    assert!(start.elapsed() >= Duration::from_millis(195), "{:?}", start.elapsed());
+}

@@ -1,0 +1,33 @@
+//! Whom the mail server's certificate is checked against.
+
+use super::TransportError;
+use rustls::{
+    ClientConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::Verifier;
+use std::{fs, path::Path, sync::Arc};
+use tokio_rustls::TlsConnector;
+
+/// Trusts what the system trusts, and the certificates of `ca_file` besides (empty: none).
+pub(super) fn connector(ca_file: &str) -> Result<TlsConnector, TransportError> {
+    let roots = if ca_file.is_empty() { Vec::new() } else { certificates(Path::new(ca_file))? };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Verifier::new_with_extra_roots(roots, provider.clone())?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous() // the method's name; the verifier is the system's own
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TransportError> {
+    let pem = fs::read(path).map_err(|source| TransportError::CaFile { path: path.to_owned(), source })?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(TransportError::NoCertificate { path: path.to_owned() }),
+    }
+}

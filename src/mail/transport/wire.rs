@@ -1,0 +1,72 @@
+//! The stream beneath an SMTP conversation.
+
+use lettre::transport::smtp::client::AsyncTokioStream;
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Any stream, as lettre wants it.
+pub(super) struct Wire<S> {
+    stream: S,
+    peer: SocketAddr,
+    /// Read before anything of the stream's.
+    prelude: &'static [u8],
+}
+
+impl<S> Wire<S> {
+    pub(super) fn new(stream: S, peer: SocketAddr) -> Self {
+        Self { stream, peer, prelude: b"" }
+    }
+
+    /// After STARTTLS a server greets no second time (RFC 3207, section 4.2), but a client that begins afresh, and so
+    /// forgets all it read in the clear, waits for a greeting.
+    pub(super) fn greeted(stream: S, peer: SocketAddr) -> Self {
+        Self { stream, peer, prelude: b"220 protected\r\n" }
+    }
+}
+
+impl<S> fmt::Debug for Wire<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> AsyncTokioStream for Wire<S> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.peer)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.prelude.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let (now, later) = self.prelude.split_at(self.prelude.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.prelude = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
