@@ -9,9 +9,11 @@ use crate::mail::{Renderer, Transport};
 use crate::observe::Observer;
 use crate::planner::Planner;
 use crate::recheck::Rechecker;
+use crate::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
 use crate::sweep::{Report, Sweeper};
 use crate::vault::Vault;
+use crate::web::pages::Pages;
 use crate::{decide, plan};
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -31,6 +33,10 @@ pub struct App {
     pub planner: Planner,
     /// Delivers.
     pub deliverer: Deliverer,
+    /// Redeems links.
+    pub redeemer: Redeemer,
+    /// Draws the member's pages.
+    pub pages: Arc<Pages>,
     /// Takes in answers.
     pub observer: Observer,
     /// Asks as a member.
@@ -109,6 +115,15 @@ impl App {
                 config.gateway.max_in_flight,
                 config.gateway.auth.mode == AuthMode::RefreshToken,
             ),
+            redeemer: Redeemer {
+                store: store.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                max_redemptions: config.links.max_redemptions,
+                first_recheck: recheck.first().copied(),
+            },
+            pages: Arc::new(Pages::new(renderer.operator())),
             rechecker: Rechecker::new(store.clone(), observer.clone(), clock.clone(), recheck, look_again),
             planner: Planner::new(store.clone(), clock.clone(), policy),
             deliverer: Deliverer {

@@ -109,7 +109,8 @@ impl Sweeper {
         let now = self.clock.now();
         self.store.sweep_finished(id, progress, stopped, now).await?;
         let report = Report { progress, stopped, called_off: false };
-        metrics::sweep_finished(report.complete(), (now - began).to_std().unwrap_or_default());
+        let result = if report.complete() { "complete" } else { "incomplete" };
+        metrics::sweep_ended(result, (now - began).to_std().unwrap_or_default());
         let SweepProgress { members, unclear, transitions } = progress;
         if let Some(stopped) = stopped {
             tracing::error!(sweep = %id, members, unclear, stopped, "sweep ended early: nothing is concluded");

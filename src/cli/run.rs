@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn run(context: &Context) -> anyhow::Result<Done> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
-    let daemon = Daemon::start(context.app().await?).await?;
+    let metrics = telemetry::metrics::install()?;
+    let daemon = Daemon::start(context.app().await?, Some(metrics)).await?;
     telemetry::ready();
     daemon.run(stop).await?;
     Ok(Done::All)

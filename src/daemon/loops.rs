@@ -145,7 +145,7 @@ pub(super) fn start(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &Cancella
 /// A tick of the schedule. One that comes while a sweep runs is skipped and counted.
 pub(super) fn tick(wakes: &Wakes) {
     if wakes.sweeping.load(Ordering::SeqCst) {
-        metrics::tick_skipped();
+        metrics::sweep_tick_skipped();
         tracing::warn!("a sweep is still running: this tick is skipped");
     } else {
         wakes.tick.notify_one();

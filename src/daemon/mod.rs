@@ -10,6 +10,7 @@ use crate::store::InstanceLock;
 use crate::web;
 use anyhow::Context;
 use loops::{Loops, Wakes};
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -35,11 +36,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Takes over the database, opens the listeners and starts the loops.
+    /// Takes over the database, opens the listeners and starts the loops. `metrics` are shown at `/metrics`.
     ///
     /// # Errors
     /// When another daemon works on the database, or an address is taken.
-    pub async fn start(app: App) -> anyhow::Result<Self> {
+    pub async fn start(app: App, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
         let lock = app.take_over().await?;
         let links = listen("links.listen", app.config.links.listen).await?;
         let admin = listen("admin.listen", app.config.admin.listen).await?;
@@ -48,8 +49,9 @@ impl Daemon {
         let ending = CancellationToken::new();
         let mut loops = Loops::new();
         loops::start(&mut loops, &app, &wakes, &ending);
-        serve(&mut loops, "links", links, web::public(&app)?, &ending);
-        serve(&mut loops, "admin", admin, web::admin(&app), &ending);
+        serve(&mut loops, "links", links, web::public(public_state(&app)), &ending);
+        let health = web::AdminState { store: app.store.clone(), metrics };
+        serve(&mut loops, "admin", admin, web::admin(health), &ending);
         let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
@@ -104,15 +106,21 @@ fn serve(
     loops: &mut Loops,
     name: &'static str,
     listener: TcpListener,
-    router: axum::Router,
+    router: web::Router,
     ending: &CancellationToken,
 ) {
     let ending = ending.clone();
-    loops.spawn(async move {
-        let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(ending.cancelled_owned());
-        (name, server.await.map_err(anyhow::Error::from))
-    });
+    loops.spawn(async move { (name, web::serve(listener, router, ending).await.map_err(Into::into)) });
+}
+
+fn public_state(app: &App) -> web::PublicState {
+    let config = &app.config;
+    web::PublicState {
+        redeemer: app.redeemer.clone(),
+        pages: app.pages.clone(),
+        app_url: config.notices.app_url.clone(),
+        locale: config.notices.locale.clone(),
+    }
 }
 
 /// The schedule only ticks: when a sweep runs, and whether, is the sweep loop's to say.

@@ -1,6 +1,9 @@
 //! What is said about the daemon itself: log lines on standard error, and metrics.
 
 pub mod metrics;
+mod outside;
+
+pub use outside::{heartbeat, ready};
 
 use crate::{
     config::{LogFormat, Telemetry},

@@ -1,17 +1,19 @@
 //! Health and metrics, on a listener of their own.
 
 use crate::store::Store;
-use crate::telemetry::metrics;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 /// What the admin endpoints need.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AdminState {
     /// For `/readyz`.
     pub store: Store,
+    /// For `/metrics`; without it nothing is counted.
+    pub metrics: Option<PrometheusHandle>,
 }
 
 /// The admin endpoints.
@@ -34,7 +36,7 @@ async fn ready(State(state): State<AdminState>) -> Response {
     }
 }
 
-async fn prometheus() -> Response {
-    let text = metrics::render();
+async fn prometheus(State(state): State<AdminState>) -> Response {
+    let text = state.metrics.map(|metrics| metrics.render()).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -3,13 +3,12 @@
 mod admin;
 pub mod pages;
 mod public;
-#[cfg(test)]
-mod tests;
 
 pub use admin::{AdminState, admin};
 pub use public::{PublicState, public};
 
-use axum::Router;
+pub use axum::Router;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;

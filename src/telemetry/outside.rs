@@ -1,0 +1,28 @@
+//! What others are told of the daemon: its service manager, and whoever watches that sweeps go on.
+
+use crate::config::Telemetry;
+use std::time::Duration;
+
+/// The heartbeat is a courtesy; nothing may wait for it long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tells the service manager, if there is one, that the daemon is ready (sd_notify(3)).
+pub fn ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "the service manager was not told that we are ready");
+    }
+}
+
+/// Asks `telemetry.heartbeat_url`, if there is one: a sweep came to its end with every answer clear.
+pub async fn heartbeat(settings: &Telemetry) {
+    if settings.heartbeat_url.is_empty() {
+        return;
+    }
+    let asked = async {
+        let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        client.get(&settings.heartbeat_url).send().await?.error_for_status()
+    };
+    if let Err(error) = asked.await {
+        tracing::warn!(error = %error.without_url(), "the heartbeat was not taken");
+    }
+}
