@@ -1,5 +1,5 @@
-//! The GraphQL documents. Each declares only the variables that are sent with it, because older gateways know fewer
-//! arguments and refuse a document that names an unknown one.
+//! The GraphQL documents. Each declares only the variables that are sent with it, because older gateways know
+//! fewer arguments and refuse a document that names an unknown one.
 
 use super::http::Repeat;
 
@@ -40,7 +40,8 @@ pub(super) const OAUTH_URL: Operation = Operation {
 pub(super) const DATA_SOURCE: Operation = Operation {
     name: "getDataSource",
     document: "query getDataSource($connectionId: String!) \
-               { getDataSource(connectionId: $connectionId) { id name category type isDirect integrationType } }",
+               { getDataSource(connectionId: $connectionId) \
+               { id name category type isDirect integrationType } }",
     repeat: Repeat::Freely,
 };
 

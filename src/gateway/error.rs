@@ -20,8 +20,8 @@ pub enum Verdict {
     Permanent,
 }
 
-/// Why a call gave no answer. The message is for an operator; it holds no token, no URL and no credential, and has no
-/// source whose own words could.
+/// Why a call gave no answer. The message is for an operator; it holds no token, no URL and no credential,
+/// and has no source whose own words could.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation}: {fault}")]
 pub struct GatewayError {

@@ -57,8 +57,8 @@ fn endpoint(key: &'static str, text: &str) -> Result<Url, SetupError> {
 }
 
 impl Gateway {
-    /// An access token for the subject, by token exchange: the gateway is shown an ID token of ours that vouches for
-    /// them. Needs `gateway.auth.mode = "token_exchange"`.
+    /// An access token for the subject, by token exchange: the gateway is shown an ID token of ours that
+    /// vouches for them. Needs `gateway.auth.mode = "token_exchange"`.
     ///
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the gateway refuses this subject;
@@ -90,8 +90,8 @@ impl Gateway {
     /// An access token for the member, from the operator's broker. Needs `gateway.auth.mode = "broker"`.
     ///
     /// # Errors
-    /// [`Rejected`](super::Verdict::Rejected) when the broker knows no such member or has no consent of theirs;
-    /// [`Permanent`](super::Verdict::Permanent) when it refuses us.
+    /// [`Rejected`](super::Verdict::Rejected) when the broker knows no such member or has no consent of
+    /// theirs; [`Permanent`](super::Verdict::Permanent) when it refuses us.
     pub async fn broker(&self, member: &MemberId) -> Result<Renewed, GatewayError> {
         const OPERATION: &str = "token broker";
         let Some(broker) = &self.0.broker else {
@@ -131,8 +131,9 @@ fn of_status(reply: &Reply, status: StatusCode) -> Fault {
     Fault::Status { status, said: String::new(), after: reply.after }
 }
 
-/// An error of the token endpoint (RFC 6749, section 5.2). An ID token that is not accepted is `invalid_request`
-/// (RFC 8693, section 2.2.2) or, at many servers, `invalid_grant`; the other codes are about us.
+/// An error of the token endpoint (RFC 6749, section 5.2). An ID token that is not accepted is
+/// `invalid_request` (RFC 8693, section 2.2.2) or, at many servers, `invalid_grant`; the other codes are
+/// about us.
 fn refused_exchange(reply: &Reply) -> Fault {
     #[derive(Deserialize)]
     struct OauthError {

@@ -1,5 +1,5 @@
-//! What an answer to a GraphQL request means. Errors may come with any HTTP status, 200 included, and with data beside
-//! them, which is then evidence of nothing.
+//! What an answer to a GraphQL request means. Errors may come with any HTTP status, 200 included, and with
+//! data beside them, which is then evidence of nothing.
 
 use super::{
     documents::Operation,

@@ -18,8 +18,8 @@ pub(super) const LARGEST_ANSWER: usize = 16 << 20;
 /// For the connection alone, within the time for the whole request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Shorter than the idle time-out of common load balancers (60 s), which would cut a connection just as it is used
-/// again: a refresh cut off like that may have spent its token.
+/// Shorter than the idle time-out of common load balancers (60 s), which would cut a connection just as it is
+/// used again: a refresh cut off like that may have spent its token.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether a request may be sent again within one call.
@@ -93,7 +93,8 @@ impl Http {
         &self.clock
     }
 
-    /// Sends what `build` makes and has `read` make sense of the answer; does both again where `repeat` allows it.
+    /// Sends what `build` makes and has `read` make sense of the answer; does both again where `repeat`
+    /// allows it.
     pub(super) async fn call<T>(
         &self,
         operation: &'static str,

@@ -1,12 +1,13 @@
-//! The one place that knows the wire to the b.well gateway: operations in, domain values or an error with a verdict out.
+//! The one place that knows the wire to the b.well gateway: operations in, domain values or an error with a
+//! verdict out.
 //!
-//! An answer is taken whole or not at all. One with errors, without data, cut off, too large or unreadable is an error,
-//! and never an empty list.
+//! An answer is taken whole or not at all. One with errors, without data, cut off, too large or unreadable is
+//! an error, and never an empty list.
 //!
 //! # Time
-//! One request takes at most `gateway.timeout`, its body included, besides the wait for a free slot and for the rate.
-//! Within one call a read is sent at most three times, after pauses of at most 10 s each, so that a call ends within
-//! three time-outs and 20 s of its first slot. A time-out itself is not tried again.
+//! One request takes at most `gateway.timeout`, its body included, besides the wait for a free slot and for
+//! the rate. Within one call a read is sent at most three times, after pauses of at most 10 s each, so that a
+//! call ends within three time-outs and 20 s of its first slot. A time-out itself is not tried again.
 
 mod documents;
 mod error;
@@ -144,8 +145,8 @@ impl Gateway {
         Ok(answer.connections.into_iter().map(Connection::from).collect())
     }
 
-    /// Where the member signs in again for an OAuth connection: https, or http to this machine, and to a host that
-    /// `gateway.oauth_hosts` allows. To be asked for no other kind of connection.
+    /// Where the member signs in again for an OAuth connection: https, or http to this machine, and to a host
+    /// that `gateway.oauth_hosts` allows. To be asked for no other kind of connection.
     ///
     /// # Errors
     /// [`Permanent`](Verdict::Permanent) for a URL that no member may be sent to; the error does not hold it.
@@ -228,8 +229,8 @@ impl Gateway {
     /// Brings back a direct connection that is DISCONNECTED.
     ///
     /// # Errors
-    /// [`Permanent`](Verdict::Permanent) when it is DELETED or consent was revoked. With a [`Retry`](Verdict::Retry)
-    /// verdict it may have been done all the same.
+    /// [`Permanent`](Verdict::Permanent) when it is DELETED or consent was revoked. With a
+    /// [`Retry`](Verdict::Retry) verdict it may have been done all the same.
     pub async fn activate_direct(
         &self,
         token: &AccessToken,

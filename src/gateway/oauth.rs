@@ -24,8 +24,8 @@ impl OauthHosts {
         entries.iter().map(|entry| Rule::parse(entry)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The URL, when a member may be sent there: absolute, https or to this machine, and to an allowed host. The error
-    /// may name the host but not the URL, which can carry secrets.
+    /// The URL, when a member may be sent there: absolute, https or to this machine, and to an allowed host.
+    /// The error may name the host but not the URL, which can carry secrets.
     pub(super) fn admit(&self, text: &str) -> Result<OauthUrl, Fault> {
         let refuse = |why: &str| Err(Fault::Permanent(format!("the reconnect URL {why}")));
         if text.len() > LONGEST {
@@ -58,9 +58,7 @@ impl Rule {
             Ok(host) => Ok(Self::Exactly(host.to_string())),
             Err(_) => Err(SetupError::new(
                 "gateway.oauth_hosts",
-                format!(
-                    "{entry:?} is not a host name (expected one such as \"idp.example.org\" or \"*.example.org\")"
-                ),
+                format!("{entry:?} is not a host name (nor one behind \"*.\")"),
             )),
         }
     }

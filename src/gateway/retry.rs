@@ -11,12 +11,13 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The retries within one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retry {
-    /// The first pause; each further one is twice as long, and a random part of up to the same length is added.
+    /// The first pause; each further one is twice as long, and a random part of up to the same length is
+    /// added.
     pub(super) pause: Duration,
     /// Tries after the first.
     pub(super) times: usize,
-    /// What `Retry-After` may ask for and still be waited for here. What asks for more ends the call, and its wish is
-    /// handed on.
+    /// What `Retry-After` may ask for and still be waited for here. What asks for more ends the call, and its
+    /// wish is handed on.
     pub(super) patience: Duration,
 }
 
@@ -43,8 +44,8 @@ impl Retry {
     }
 }
 
-/// What the header `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3). At most a day; one that
-/// cannot be read asks for nothing.
+/// What the header `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3). At most a day;
+/// one that cannot be read asks for nothing.
 pub(super) fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -39,9 +39,9 @@ impl Signer {
                 return Err(SetupError::new(key, "is needed for token_exchange"));
             }
         }
-        let (algorithm, key) = key(auth)?;
+        let (algorithm, key, jwk) = key(auth)?;
         let mut header = Header::new(algorithm);
-        header.kid = Some(auth.key_id.clone()).filter(|id| !id.is_empty());
+        header.kid = jwk.common.key_id;
         let lifetime = i64::try_from(auth.lifetime.as_secs())
             .ok()
             .filter(|seconds| (1..=24 * 60 * 60).contains(seconds))
@@ -64,20 +64,18 @@ impl Signer {
     }
 }
 
-/// The public half of the signing key as a JSON Web Key Set (RFC 7517), for the operator's identity provider to publish.
+/// The public half of the signing key as a JSON Web Key Set (RFC 7517), for the operator's identity provider
+/// to publish.
 ///
 /// # Errors
 /// A key or an algorithm that cannot be used.
 pub fn jwks(auth: &config::Auth) -> Result<Value, SetupError> {
-    let (algorithm, key) = key(auth)?;
-    let mut jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|_| unusable(auth))?;
-    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    jwk.common.key_id = Some(auth.key_id.clone()).filter(|id| !id.is_empty());
+    let (_, _, jwk) = key(auth)?;
     serde_json::to_value(JwkSet { keys: vec![jwk] }).map_err(|_| unusable(auth))
 }
 
-/// The key, once it has proved that it can sign.
-fn key(auth: &config::Auth) -> Result<(Algorithm, EncodingKey), SetupError> {
+/// The key and its public half, once it has proved that it can sign.
+fn key(auth: &config::Auth) -> Result<(Algorithm, EncodingKey, Jwk), SetupError> {
     let pem = auth.signing_key.expose_secret().as_bytes();
     let (algorithm, key) = match auth.algorithm.as_str() {
         "RS256" => (Algorithm::RS256, EncodingKey::from_rsa_pem(pem)),
@@ -87,12 +85,15 @@ fn key(auth: &config::Auth) -> Result<(Algorithm, EncodingKey), SetupError> {
     };
     let key = key.map_err(|_| unusable(auth))?;
     jsonwebtoken::crypto::sign(b"", &key, algorithm).map_err(|_| unusable(auth))?;
-    Ok((algorithm, key))
+    let mut jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|_| unusable(auth))?;
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    jwk.common.key_id = Some(auth.key_id.clone()).filter(|id| !id.is_empty());
+    Ok((algorithm, key, jwk))
 }
 
 fn unusable(auth: &config::Auth) -> SetupError {
     let problem = format!(
-        "is not a private key for {} in PEM form (PKCS #8, RSA of 2048 bits or more)",
+        "is not a private key for {} as `openssl genpkey` writes it (PEM, PKCS #8; RSA of 2048 bits or more)",
         auth.algorithm
     );
     SetupError::new("gateway.auth.signing_key", problem)

@@ -59,9 +59,9 @@ fn expiry(token: &str) -> Option<Time> {
 impl Gateway {
     /// New tokens for a refresh token.
     ///
-    /// It may be spent even when this fails or is dropped halfway, which is why it is never sent twice unless the first
-    /// request did not leave this machine. One refresh per member at a time, in a task that nobody drops; and a new
-    /// refresh token is to be stored before the access token is used.
+    /// It may be spent even when this fails or is dropped halfway, which is why it is never sent twice unless
+    /// the first request did not leave this machine. One refresh per member at a time, in a task that nobody
+    /// drops; and a new refresh token is to be stored before the access token is used.
     ///
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the gateway itself refuses the token, else

@@ -1,5 +1,5 @@
-//! The shapes on the wire, and how they become ours. What the schema promises must be there and of its type; what may
-//! be null may also be absent; what may grow is kept as text; what is more is ignored.
+//! The shapes on the wire, and how they become ours. What the schema promises must be there and of its type;
+//! what may be null may also be absent; what may grow is kept as text; what is more is ignored.
 
 use super::{DataSource, StatusChange};
 use crate::domain::{Category, ConnectionId, IntegrationType, SourceType, Status, SyncStatus, Time};
@@ -201,8 +201,8 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::E
     })
 }
 
-/// An ISO 8601 time to the millisecond. The gateway writes `2025-08-20T20:51:12.513000`; without a zone it is taken for
-/// UTC, which is an assumption.
+/// An ISO 8601 time to the millisecond. The gateway writes `2025-08-20T20:51:12.513000`; without a zone it is
+/// taken for UTC, which is an assumption.
 fn parse_time(text: &str) -> Option<Time> {
     const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.f";
     let time =

@@ -1,0 +1,281 @@
+//! Getting access tokens: refresh, token exchange, broker.
+
+use super::{
+    CLIENT_KEY, RETRY, Verdict, clock, gateway, gateway_with, settings, shown,
+    stub::{Answer, Stub, hanging_up},
+};
+use crate::{
+    config::{self, AuthMode},
+    domain::RefreshToken,
+    gateway::{Gateway, GatewayError, Renewed, jwks},
+    random,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jsonwebtoken::{DecodingKey, Validation, jwk::JwkSet};
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+
+const OLD: &str = "rt-alice";
+
+async fn refresh(answer: Answer) -> Result<Renewed, GatewayError> {
+    gateway(&Stub::answering([answer]).await).refresh(&RefreshToken::new(OLD)).await
+}
+
+fn tokens(access: Value, refresh: Value) -> Answer {
+    let tokens = json!({ "accessToken": access, "refreshToken": refresh });
+    Answer::ok(json!({ "data": { "refresh": tokens } }).to_string())
+}
+
+#[tokio::test]
+async fn a_refresh_sends_its_token_and_the_client_key_and_no_authorisation() {
+    let stub = Stub::answering([tokens(json!("alice"), Value::Null)]).await;
+    gateway(&stub).refresh(&RefreshToken::new(OLD)).await.unwrap();
+    let asked = &stub.asked()[0];
+    assert_eq!(asked.header("refresh_token"), Some(OLD));
+    assert_eq!(asked.header("clientkey"), Some(CLIENT_KEY));
+    assert_eq!(asked.header("authorization"), None);
+    assert_eq!(asked.json()["operationName"], "refreshTokens");
+}
+
+#[tokio::test]
+async fn a_refresh_answers_the_new_tokens() {
+    let jwt = "e30.eyJleHAiOjE3NjcyMjU2MDB9.c2ln";
+    let renewed = refresh(tokens(json!(jwt), json!("rt-new"))).await.unwrap();
+    assert_eq!(renewed.access.expose(), jwt);
+    assert_eq!(renewed.expires_at, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+    assert_eq!(renewed.refresh.unwrap().expose(), "rt-new");
+    for keep_the_old_one in [Value::Null, json!("")] {
+        let renewed = refresh(tokens(json!("alice"), keep_the_old_one)).await.unwrap();
+        assert!(renewed.refresh.is_none() && renewed.expires_at.is_none());
+    }
+    let without = json!({ "data": { "refresh": { "accessToken": "alice" } } });
+    assert!(refresh(Answer::ok(without.to_string())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_given_up_only_when_the_gateway_itself_refuses_it() {
+    let issue = |code: &str| {
+        json!({ "errors": [{ "message": "m", "extensions": { "resource": { "issue": [
+            { "code": code, "details": { "text": format!("{OLD} of {CLIENT_KEY}") } },
+        ] } } }] })
+        .to_string()
+    };
+    let page = |status| Answer::new(status, "<html>").with("content-type", "Text/HTML; charset=utf-8");
+    for (what, answer, expected) in [
+        ("401", Answer::new(401, ""), Verdict::Rejected),
+        ("401 in words", Answer::new(401, "Unauthorized"), Verdict::Rejected),
+        ("400", Answer::new(400, r#"{"errors": [{"message": "bad token"}]}"#), Verdict::Rejected),
+        ("403", Answer::new(403, "{}"), Verdict::Rejected),
+        ("login", Answer::ok(issue("login")), Verdict::Rejected),
+        ("forbidden", Answer::ok(issue("forbidden")), Verdict::Rejected),
+        ("invalid", Answer::ok(issue("invalid")), Verdict::Rejected),
+        ("not-found", Answer::ok(issue("not-found")), Verdict::Rejected),
+        ("a header that is required", Answer::ok(issue("required")), Verdict::Permanent),
+        ("a page before the gateway, 401", page(401), RETRY),
+        ("a page before the gateway, 403", page(403), RETRY),
+        ("404", Answer::new(404, ""), RETRY),
+        ("429", Answer::new(429, issue("login")), RETRY),
+        ("500", Answer::new(500, issue("login")), RETRY),
+        ("503", Answer::new(503, ""), RETRY),
+        ("a passing error under 400", Answer::new(400, issue("throttled")), RETRY),
+        ("throttled", Answer::ok(issue("throttled")), RETRY),
+        ("exception", Answer::ok(issue("exception")), RETRY),
+        ("a new code", Answer::ok(issue("some-new-code")), RETRY),
+        ("not JSON", Answer::ok("<html>"), RETRY),
+        ("no data", Answer::ok(r#"{"data": null}"#), RETRY),
+        ("no token", tokens(Value::Null, json!("rt-new")), RETRY),
+        ("an empty token", tokens(json!(""), Value::Null), RETRY),
+        ("a token that fits no header", tokens(json!("a\nb"), Value::Null), RETRY),
+        ("cut off", Answer::Cut("{"), RETRY),
+    ] {
+        let stub = Stub::answering([answer]).await;
+        let error = gateway(&stub).refresh(&RefreshToken::new(OLD)).await.expect_err(what);
+        assert_eq!(error.verdict(), expected, "{what}: {error}");
+        assert_eq!(stub.asked().len(), 1, "{what}: never asked twice, for the token may be spent");
+        for secret in [OLD, CLIENT_KEY, "rt-new"] {
+            assert!(!shown(&error).contains(secret), "{what}: {}", shown(&error));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_is_not_sent_again_when_the_connection_breaks() {
+    let (url, times) = hanging_up().await;
+    let error = gateway_with(&settings(&url)).refresh(&RefreshToken::new(OLD)).await.unwrap_err();
+    assert_eq!((error.verdict(), times.load(Ordering::SeqCst)), (RETRY, 1));
+}
+
+/// A new private key, as `openssl genpkey` would write it.
+fn signing_key(algorithm: &str) -> String {
+    match algorithm {
+        "RS256" => KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap().serialize_pem(),
+        "ES256" => KeyPair::generate().unwrap().serialize_pem(),
+        _ => {
+            let version_1 = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+            let der = [&version_1[..], &random::bytes::<32>()].concat();
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
+        }
+    }
+}
+
+fn auth(mode: AuthMode, url: &str) -> config::Gateway {
+    let mut settings = settings("http://127.0.0.1:1/");
+    settings.auth.mode = mode;
+    settings.auth.token_url = url.to_owned();
+    settings.auth.broker_url = url.to_owned();
+    settings.auth.broker_token = "for-the-broker".into();
+    settings.auth.key_id = "k1".to_owned();
+    settings.auth.issuer = "https://op.example".to_owned();
+    settings.auth.audience = "bwell".to_owned();
+    settings.auth.algorithm = "ES256".to_owned();
+    settings.auth.signing_key = signing_key("ES256").into();
+    settings
+}
+
+#[tokio::test]
+async fn a_token_exchange_shows_an_id_token_that_the_published_key_verifies() {
+    for algorithm in ["RS256", "ES256", "EdDSA"] {
+        let answer = r#"{"access_token": "alice", "token_type": "Bearer", "expires_in": 3600}"#;
+        let stub = Stub::answering([Answer::new(503, ""), Answer::ok(answer)]).await;
+        let mut settings = auth(AuthMode::TokenExchange, &stub.url());
+        settings.auth.algorithm = algorithm.to_owned();
+        settings.auth.signing_key = signing_key(algorithm).into();
+        let renewed = gateway_with(&settings).exchange("subject 1").await.unwrap();
+        assert_eq!(renewed.access.expose(), "alice");
+        assert_eq!(renewed.expires_at, Some("2026-03-01T13:00:00Z".parse().unwrap()));
+
+        let keys: JwkSet = serde_json::from_value(jwks(&settings.auth).unwrap()).unwrap();
+        let key = DecodingKey::from_jwk(keys.find("k1").unwrap()).unwrap();
+        let mut validation = Validation::new(algorithm.parse().unwrap());
+        validation.set_audience(&["bwell"]);
+        validation.validate_exp = false;
+        let claims: Vec<Value> = stub
+            .asked()
+            .iter()
+            .map(|asked| {
+                let form: Vec<(String, String)> =
+                    url::form_urlencoded::parse(&asked.body).into_owned().collect();
+                let names: Vec<&str> = form.iter().map(|(name, _)| name.as_str()).collect();
+                assert_eq!(
+                    names,
+                    ["grant_type", "subject_token", "subject_token_type", "requested_token_type"]
+                );
+                assert_eq!(asked.header("authorization"), None);
+                jsonwebtoken::decode(&form[1].1, &key, &validation).unwrap().claims
+            })
+            .collect();
+        let iat = clock().now().timestamp();
+        for claims in &claims {
+            assert_eq!(claims["iss"], "https://op.example");
+            assert_eq!(claims["sub"], "subject 1");
+            assert_eq!((&claims["iat"], &claims["exp"]), (&json!(iat), &json!(iat + 300)));
+        }
+        assert_ne!(claims[0]["jti"], claims[1]["jti"], "no ID token is shown twice");
+    }
+}
+
+#[tokio::test]
+async fn the_published_keys_hold_nothing_private() {
+    for (algorithm, public) in [
+        ("RS256", &["alg", "e", "kid", "kty", "n", "use"][..]),
+        ("ES256", &["alg", "crv", "kid", "kty", "use", "x", "y"]),
+        ("EdDSA", &["alg", "crv", "kid", "kty", "use", "x"]),
+    ] {
+        let mut auth = auth(AuthMode::TokenExchange, "https://x.example").auth;
+        auth.algorithm = algorithm.to_owned();
+        auth.signing_key = signing_key(algorithm).into();
+        let keys = jwks(&auth).unwrap();
+        let mut names: Vec<&String> = keys["keys"][0].as_object().unwrap().keys().collect();
+        names.sort();
+        assert_eq!(names, public);
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_refuses_a_subject_or_us() {
+    for (status, body, expected) in [
+        (
+            400,
+            r#"{"error": "invalid_grant", "error_description": "no s3cret@example.org"}"#,
+            Verdict::Rejected,
+        ),
+        (400, r#"{"error": "invalid_request"}"#, Verdict::Rejected),
+        (401, r#"{"error": "invalid_client"}"#, Verdict::Permanent),
+        (400, r#"{"error": "unsupported_grant_type"}"#, Verdict::Permanent),
+        (400, r#"{"error": "temporarily_unavailable"}"#, RETRY),
+        (503, r#"{"error": "invalid_grant"}"#, RETRY),
+        (403, "<html>s3cret</html>", RETRY),
+        (200, r#"{"token_type": "Bearer"}"#, RETRY),
+    ] {
+        let stub = Stub::answering([Answer::new(status, body)]).await;
+        let gateway = gateway_with(&auth(AuthMode::TokenExchange, &stub.url()));
+        let error = gateway.exchange("alice").await.unwrap_err();
+        assert_eq!(error.verdict(), expected, "{body}: {error}");
+        assert!(!shown(&error).contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_is_asked_with_our_token_and_answers_one_of_the_members() {
+    let stub = Stub::answering([Answer::ok(r#"{"access_token": "alice", "expires_in": 60}"#)]).await;
+    let renewed = gateway_with(&auth(AuthMode::Broker, &stub.url())).broker(&"al\"ice".into()).await.unwrap();
+    assert_eq!(renewed.expires_at, Some("2026-03-01T12:01:00Z".parse().unwrap()));
+    let asked = &stub.asked()[0];
+    assert_eq!(asked.path, "/v1/graphql");
+    assert_eq!(asked.header("authorization"), Some("Bearer for-the-broker"));
+    assert_eq!(asked.json(), json!({ "member_id": "al\"ice" }));
+}
+
+#[tokio::test]
+async fn a_broker_refuses_a_member_or_us() {
+    for (status, expected) in [
+        (404, Verdict::Rejected),
+        (403, Verdict::Rejected),
+        (401, Verdict::Permanent),
+        (400, RETRY),
+        (500, RETRY),
+        (200, RETRY),
+    ] {
+        let stub = Stub::answering([Answer::new(status, "for-the-broker")]).await;
+        let error =
+            gateway_with(&auth(AuthMode::Broker, &stub.url())).broker(&"alice".into()).await.unwrap_err();
+        assert_eq!(error.verdict(), expected, "{status}: {error}");
+        assert!(!shown(&error).contains("for-the-broker"), "{error}");
+    }
+    let page = Answer::new(404, "<html>").with("content-type", "text/html");
+    let gateway = gateway_with(&auth(AuthMode::Broker, &Stub::answering([page]).await.url()));
+    assert_eq!(gateway.broker(&"alice".into()).await.unwrap_err().verdict(), RETRY);
+}
+
+#[tokio::test]
+async fn a_way_that_is_not_configured_is_refused_by_name() {
+    let gateway = gateway_with(&settings("http://127.0.0.1:1/"));
+    for error in [gateway.exchange("a").await.unwrap_err(), gateway.broker(&"a".into()).await.unwrap_err()] {
+        assert_eq!(error.verdict(), Verdict::Permanent);
+        assert!(error.to_string().contains("gateway.auth.mode"), "{error}");
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_named_and_not_quoted() {
+    type Change = fn(&mut config::Gateway);
+    let cases: [(AuthMode, &str, Change); 9] = [
+        (AuthMode::RefreshToken, "gateway.client_key", |s| s.client_key = "s3cret\n".into()),
+        (AuthMode::RefreshToken, "gateway.oauth_hosts", |s| s.oauth_hosts = vec!["https://x".into()]),
+        (AuthMode::TokenExchange, "gateway.auth.signing_key", |s| s.auth.signing_key = "s3cret".into()),
+        (AuthMode::TokenExchange, "gateway.auth.signing_key", |s| s.auth.algorithm = "RS256".into()),
+        (AuthMode::TokenExchange, "gateway.auth.algorithm", |s| s.auth.algorithm = "HS256".into()),
+        (AuthMode::TokenExchange, "gateway.auth.issuer", |s| s.auth.issuer.clear()),
+        (AuthMode::TokenExchange, "gateway.auth.token_url", |s| s.auth.token_url = "s3cret".into()),
+        (AuthMode::Broker, "gateway.auth.broker_url", |s| s.auth.broker_url = "ftp://s3cret".into()),
+        (AuthMode::Broker, "gateway.auth.broker_token", |s| s.auth.broker_token = "s3cret\n".into()),
+    ];
+    for (mode, key, change) in cases {
+        let mut settings = auth(mode, "https://x.example");
+        change(&mut settings);
+        let error = Gateway::new(&settings, clock()).err().unwrap_or_else(|| panic!("{key} is refused"));
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(key) && !shown.contains("s3cret"), "{shown}");
+    }
+}

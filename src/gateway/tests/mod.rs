@@ -1,0 +1,57 @@
+//! The gateway against a scripted server.
+
+mod answers;
+mod calls;
+mod credentials;
+mod stub;
+
+use super::{Gateway, GatewayError, Verdict, retry::Retry};
+use crate::{
+    clock::{Clock, ManualClock},
+    config::{Config, DEFAULTS},
+    domain::AccessToken,
+};
+use std::{error::Error, time::Duration};
+use stub::Stub;
+
+/// Sent with each request, and to be found in no error.
+const TOKEN: &str = "at-alice";
+const CLIENT_KEY: &str = "key-of-the-app";
+
+/// A verdict without a wish for patience.
+const RETRY: Verdict = Verdict::Retry { after: None };
+
+fn settings(url: &str) -> crate::config::Gateway {
+    let mut settings = toml::from_str::<Config>(DEFAULTS).unwrap().gateway;
+    settings.url = url.parse().unwrap();
+    settings.client_key = CLIENT_KEY.into();
+    settings
+}
+
+fn clock() -> Clock {
+    Clock::Manual(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()))
+}
+
+fn gateway_with(settings: &crate::config::Gateway) -> Gateway {
+    let retry = Retry { pause: Duration::from_millis(1), times: 2, patience: Duration::from_millis(1500) };
+    Gateway::with_retry(settings, clock(), retry).unwrap()
+}
+
+fn gateway(stub: &Stub) -> Gateway {
+    gateway_with(&settings(&stub.url()))
+}
+
+fn token() -> AccessToken {
+    AccessToken::new(TOKEN)
+}
+
+/// Everything an error could show, its causes included.
+fn shown(error: &GatewayError) -> String {
+    let mut shown = format!("{error} {error:?}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        shown += &format!(" {cause} {cause:?}");
+        source = cause.source();
+    }
+    shown
+}
