@@ -1,4 +1,5 @@
 //! reconnectd watches members' health-data connections and gets the broken ones reconnected.
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -1,0 +1,4 @@
+//! The command line: arguments → call → print.
+
+pub mod args;
+pub mod import;
