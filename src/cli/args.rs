@@ -161,7 +161,7 @@ pub enum NoticesCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{CommandFactory, error::ErrorKind};
+    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(std::iter::once("reconnectd").chain(line.split_whitespace()))
@@ -210,7 +210,7 @@ mod tests {
             assert!(parse(line).is_ok(), "{line}");
         }
         let error = parse("simulate --listen 127.0.0.1:0").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+        assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument);
     }
 
     #[test]
