@@ -94,16 +94,10 @@ impl Access {
         if let Some(sealed) = &sealed {
             self.store.drop_access_token(member, sealed).await?;
         }
+        // Should the gateway refuse the token that it has just given, that is its trouble: the answer is unclear.
         let grant = self.grant(member).await?;
-        let failure = grant.failure.clone();
         let (token, _) = self.token(member, grant, sealed.as_ref()).await?;
-        match question(token).await {
-            Err(error) if error.verdict() == Verdict::Unauthorized => {
-                let reason = "the gateway refuses the access token that it has just given".to_owned();
-                self.failed(member, failure.as_ref(), CredentialState::Rejected, reason).await
-            }
-            other => Ok(other?),
-        }
+        Ok(question(token).await?)
     }
 
     /// What `member`'s token is got with.

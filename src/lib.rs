@@ -3,6 +3,7 @@
 pub mod access;
 pub mod app;
 pub mod backoff;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
@@ -17,7 +18,10 @@ pub mod planner;
 pub mod random;
 pub mod recheck;
 pub mod redeem;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod store;
 pub mod sweep;
 pub mod telemetry;
 pub mod vault;
+pub mod web;

@@ -127,6 +127,9 @@ impl Redeemer {
             Some(index) if !one_of_many => view.buttons[index].clone(),
             _ => return Ok(Redemption::Refused(self.state(view))),
         };
+        if button.redemptions >= self.max_redemptions {
+            return Ok(Redemption::Refused(LinkState::Used));
+        }
         let ready = match self.state(view) {
             LinkState::Ready(ready) => ready,
             state => return Ok(Redemption::Refused(state)),

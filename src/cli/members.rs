@@ -1,6 +1,6 @@
 //! `members import|list|show|remove`.
 
-use super::import::{ImportRow, Rows as ImportRows};
+use super::import::{Import, ImportRow};
 use super::output::{Rows, maybe_time};
 use super::{Context, Done};
 use crate::domain::MemberId;
@@ -20,7 +20,7 @@ const NAMED: usize = 20;
 pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Done> {
     let vault = Vault::open(&context.config.keys.file)?;
     let store = context.store().await?;
-    let rows = ImportRows::open(file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let rows = Import::open(file).with_context(|| file.display().to_string())?;
     let progress = progress();
     let mut import = store.import(context.clock.now()).await?;
     let (mut batch, mut imported, mut bad) = (Vec::new(), 0_u64, Vec::new());

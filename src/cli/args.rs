@@ -1,0 +1,230 @@
+//! The commands and their arguments.
+
+use crate::domain::{EmailAddress, MemberId, NoticeId};
+use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "sim")]
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Watches members' health-data connections and gets the broken ones reconnected.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done but incomplete (some members unclear).
+#[derive(Debug, Parser)]
+#[command(name = "reconnectd", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration [default: /etc/reconnectd/reconnectd.toml if it is there, else built-in defaults]
+    #[arg(long, global = true, value_name = "FILE", env = "RECONNECTD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Report one JSON object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: scheduler, delivery, public pages, admin
+    Run,
+    /// Make one pass, then exit: sweep, plan, deliver what is due
+    Once,
+    /// Show the whole story on this machine, with nothing to set up
+    #[cfg(feature = "sim")]
+    Demo {
+        /// Play it through and end
+        #[arg(long)]
+        once: bool,
+    },
+    /// Run the simulated gateway and mailbox alone, to try a configuration against
+    #[cfg(feature = "sim")]
+    Simulate(Simulate),
+    /// Check configuration, database, keys, gateway, SMTP, templates and public URL
+    Check {
+        /// Send a test mail to this address
+        #[arg(long, value_name = "ADDR")]
+        send_test: Option<EmailAddress>,
+    },
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Manage the key ring that seals credentials
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Enrol members and look after them
+    #[command(subcommand)]
+    Members(MembersCommand),
+    /// Look at connections
+    #[command(subcommand)]
+    Connections(ConnectionsCommand),
+    /// List the recorded changes of status
+    Transitions(OfMember),
+    /// Look at lapses
+    #[command(subcommand)]
+    Lapses(LapsesCommand),
+    /// Look at notices
+    #[command(subcommand)]
+    Notices(NoticesCommand),
+    /// Show the fleet at a glance
+    Status,
+}
+
+/// `simulate`
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Where the gateway listens
+    #[arg(long, value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Where the mail server listens
+    #[arg(long, value_name = "ADDR")]
+    pub smtp: SocketAddr,
+    /// How many members there are besides alice, bob and carol: m1, m2, …
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub members: u32,
+}
+
+/// Narrows a list to one member.
+#[derive(Debug, Args)]
+pub struct OfMember {
+    /// Only this member's
+    #[arg(long, value_name = "ID")]
+    pub member: Option<MemberId>,
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the effective configuration, secrets masked
+    Print,
+}
+
+/// `keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key ring
+    Generate,
+}
+
+/// `members …`
+#[derive(Debug, Subcommand)]
+pub enum MembersCommand {
+    /// Enrol or update members from CSV or JSON Lines
+    Import {
+        /// A .csv, .jsonl, .ndjson or .json file; - for standard input
+        file: PathBuf,
+    },
+    /// List the members
+    List,
+    /// Show one member
+    Show {
+        /// Whom
+        id: MemberId,
+    },
+    /// Stop watching a member
+    Remove {
+        /// Whom
+        id: MemberId,
+        /// Delete what is known of them, too
+        #[arg(long)]
+        erase: bool,
+    },
+}
+
+/// `connections …`
+#[derive(Debug, Subcommand)]
+pub enum ConnectionsCommand {
+    /// List the connections as last seen
+    List(OfMember),
+}
+
+/// `lapses …`
+#[derive(Debug, Subcommand)]
+pub enum LapsesCommand {
+    /// List the lapses
+    List(OfMember),
+}
+
+/// `notices …`
+#[derive(Debug, Subcommand)]
+pub enum NoticesCommand {
+    /// List the notices
+    List(OfMember),
+    /// Show one notice
+    Show {
+        /// Which
+        id: NoticeId,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("reconnectd").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_contract_parses() {
+        let lines = [
+            "run",
+            "once",
+            "check",
+            "check --send-test ops@example.org",
+            "config print",
+            "keys generate",
+            "members import members.csv",
+            "members import -",
+            "members list",
+            "members show alice",
+            "members remove alice",
+            "members remove alice --erase",
+            "connections list",
+            "connections list --member alice",
+            "transitions",
+            "transitions --member alice",
+            "lapses list",
+            "lapses list --member alice",
+            "notices list",
+            "notices list --member alice",
+            "notices show 0193",
+            "status",
+        ];
+        for line in lines {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[cfg(feature = "sim")]
+    #[test]
+    fn the_simulator_parses_and_needs_its_addresses() {
+        for line in ["demo", "demo --once", "simulate --listen 127.0.0.1:0 --smtp [::1]:0 --members 5"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        let error = parse("simulate --listen 127.0.0.1:0").unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn the_global_options_are_taken_before_and_after_the_command() {
+        for line in ["--config x.toml --json members list", "members list --config x.toml --json"] {
+            let cli = parse(line).unwrap();
+            assert_eq!((cli.config, cli.json), (Some("x.toml".into()), true), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_usage_error_exits_with_2() {
+        for line in ["", "fly", "members", "members show", "check --send-test nobody", "run --fast"] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}
