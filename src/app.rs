@@ -123,7 +123,7 @@ impl App {
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: recheck.first().copied(),
             },
-            pages: Arc::new(Pages::new(renderer.operator())),
+            pages: Arc::new(Pages::new(renderer.operator(), config.notices.locale.as_str())?),
             rechecker: Rechecker::new(store.clone(), observer.clone(), clock.clone(), recheck, look_again),
             planner: Planner::new(store.clone(), clock.clone(), policy),
             deliverer: Deliverer {

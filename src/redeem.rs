@@ -12,6 +12,9 @@ use crate::telemetry::metrics;
 use chrono::TimeDelta;
 use std::time::Duration;
 
+/// Between a member's last mail and another one that they ask for.
+const RESEND_GAP: TimeDelta = TimeDelta::minutes(5);
+
 /// Reads and redeems links. Cheap to clone.
 #[derive(Clone)]
 pub struct Redeemer {
@@ -32,7 +35,7 @@ pub struct Redeemer {
 /// What a link's page has to say.
 #[derive(Clone, Debug)]
 pub enum LinkState {
-    /// There are buttons to press.
+    /// There are buttons to press; with those that were pressed, and those that need not be any more.
     Ready(Vec<Button>),
     /// Every button was pressed.
     Used,
@@ -97,12 +100,16 @@ impl Redeemer {
         if view.expires_at <= self.clock.now() {
             return LinkState::Expired;
         }
-        let ready: Vec<Button> = view
-            .buttons
-            .into_iter()
-            .filter(|b| b.state != LapseState::Closed && b.redemptions < self.max_redemptions)
-            .collect();
-        if ready.is_empty() { LinkState::Used } else { LinkState::Ready(ready) }
+        if view.buttons.iter().any(|button| self.can_be_pressed(button)) {
+            LinkState::Ready(view.buttons)
+        } else {
+            LinkState::Used
+        }
+    }
+
+    /// Whether a button of a link that is alive can be pressed.
+    pub fn can_be_pressed(&self, button: &Button) -> bool {
+        button.state != LapseState::Closed && button.redemptions < self.max_redemptions
     }
 
     /// Presses the button of `connection`, or the only one there is.
@@ -130,12 +137,10 @@ impl Redeemer {
         if button.redemptions >= self.max_redemptions {
             return Ok(Redemption::Refused(LinkState::Used));
         }
-        let ready = match self.state(view) {
-            LinkState::Ready(ready) => ready,
+        match self.state(view) {
+            LinkState::Ready(_) if self.can_be_pressed(&button) => {}
+            LinkState::Ready(_) => return Ok(Redemption::Refused(Self::ended(&button))),
             state => return Ok(Redemption::Refused(state)),
-        };
-        if !ready.iter().any(|ready| ready.connection.connection.id == button.connection.connection.id) {
-            return Ok(Redemption::Refused(Self::state_of(&button)));
         }
         let result = match button.connection.repair() {
             Repair::Oauth => self.send_to_source(hash, &member, &button).await,
@@ -212,13 +217,25 @@ impl Redeemer {
         Ok(spent)
     }
 
-    fn state_of(button: &Button) -> LinkState {
-        match (button.state, button.outcome) {
-            (LapseState::Closed, Some(Outcome::Removed)) => LinkState::Removed,
-            (LapseState::Closed, Some(Outcome::Dismissed)) => LinkState::Dismissed,
-            (LapseState::Closed, _) => LinkState::Recovered,
-            _ => LinkState::Used,
+    fn ended(button: &Button) -> LinkState {
+        match button.outcome {
+            Some(Outcome::Removed) => LinkState::Removed,
+            Some(Outcome::Dismissed) => LinkState::Dismissed,
+            _ => LinkState::Recovered,
         }
+    }
+
+    /// Has a fresh link mailed to the address on file, where there is something to reconnect still and the last mail
+    /// is not too young. Whether it does is not for the caller to know.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn resend(&self, hash: TokenHash) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if let Some(notice) = self.store.resend(hash, now, now - RESEND_GAP).await? {
+            tracing::info!(%notice, "a member asked for a new mail");
+        }
+        Ok(())
     }
 }
 

@@ -118,8 +118,8 @@ fn public_state(app: &App) -> web::PublicState {
     web::PublicState {
         redeemer: app.redeemer.clone(),
         pages: app.pages.clone(),
-        app_url: config.notices.app_url.clone(),
-        locale: config.notices.locale.clone(),
+        app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
+        prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
     }
 }
 

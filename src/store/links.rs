@@ -4,6 +4,7 @@ use super::{Result, Store, StoreError, StoredConnection, connections, count, mil
 use crate::domain::{
     ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
 };
+use crate::random;
 use sqlx::Row;
 
 /// One button of a link's page.
@@ -182,5 +183,58 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(())
+    }
+
+    /// Queues a new notice in place of the one that the link came with, about those of its lapses that are open. `None`
+    /// when there is nothing left to say, or the member got a mail since `last_before` or will get one anyway.
+    pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
+        let mut tx = self.begin().await?;
+        let link: Option<(String, String)> = sqlx::query_as(
+            "SELECT k.notice_id, k.member_id FROM links k WHERE k.token_hash = $1 AND NOT EXISTS
+                (SELECT 1 FROM notices n WHERE n.member_id = k.member_id
+                 AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))",
+        )
+        .bind(&hash.0[..])
+        .bind(millis(last_before))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((old, member)) = link else { return Ok(None) };
+        let notice = NoticeId::new(random::id(now));
+        sqlx::query(
+            "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before)
+             SELECT $1, $2, step, 'queued', 'asked_for', $4, $4 FROM notices WHERE notice_id = $3",
+        )
+        .bind(notice.as_str())
+        .bind(&member)
+        .bind(&old)
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
+        // Each step of a lapse belongs to one notice: it moves to the new one.
+        let moved: Vec<(String, String, i64)> = sqlx::query_as(
+            "UPDATE notice_items SET live = 0 WHERE notice_id = $1 AND live = 1 AND lapse_id IN
+                (SELECT lapse_id FROM lapses WHERE member_id = $2 AND state = 'open')
+             RETURNING lapse_id, connection_id, step",
+        )
+        .bind(&old)
+        .bind(&member)
+        .fetch_all(&mut *tx)
+        .await?;
+        if moved.is_empty() {
+            return Ok(None);
+        }
+        for (lapse, connection, step) in moved {
+            sqlx::query(
+                "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step) VALUES ($1, $2, $3, $4)",
+            )
+            .bind(notice.as_str())
+            .bind(lapse)
+            .bind(connection)
+            .bind(step)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(Some(notice))
     }
 }

@@ -1,13 +1,15 @@
 //! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
 
-use super::pages::{Page, Pages, Source};
-use crate::domain::{ConnectionId, LinkToken, OauthUrl};
+use super::pages::{Action, Page, Pages, Source};
+use crate::domain::{ConnectionId, LapseState, LinkToken, OauthUrl, Repair};
 use crate::redeem::{LinkState, Redeemer, Redemption};
 use crate::store::{Button, StoreError};
+use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::{Router, routing::get};
+use axum::response::{Html, IntoResponse, Response};
+use axum::Router;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,28 +26,35 @@ pub struct PublicState {
     pub redeemer: Redeemer,
     /// Draws the pages.
     pub pages: Arc<Pages>,
-    /// Where what OAuth cannot repair is repaired; may be empty.
-    pub app_url: String,
-    /// For members without a locale.
-    pub locale: String,
+    /// Where what OAuth cannot repair is repaired.
+    pub app_url: Option<String>,
+    /// The public URL's own path, without a slash at the end.
+    pub prefix: String,
 }
 
 /// The public pages.
 pub fn public(state: PublicState) -> Router {
     Router::new()
         .route("/r/{token}", get(look).post(redeem))
+        .route("/r/{token}/resend", post(resend))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(state)
 }
 
-async fn look(
-    State(state): State<PublicState>,
-    Path(token): Path<String>,
-) -> Result<Response, Failure> {
-    let (link, locale) = state.redeemer.look(LinkToken::new(token).hash()).await.map_err(|e| state.fail(e))?;
-    Ok(state.link_page(locale.as_deref(), link))
+/// Whom a page is for: their language, and the link's own path.
+struct Reader {
+    locale: Option<String>,
+    base: String,
+}
+
+async fn look(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+    let base = state.base(&token);
+    match state.redeemer.look(LinkToken::new(token).hash()).await {
+        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+        Err(error) => state.failed(&error),
+    }
 }
 
 #[derive(Deserialize)]
@@ -56,88 +65,116 @@ struct Pressed {
 async fn redeem(
     State(state): State<PublicState>,
     Path(token): Path<String>,
-    Form(Pressed { connection }): Form<Pressed>,
-) -> Result<Response, Failure> {
+    pressed: Result<Form<Pressed>, FormRejection>,
+) -> Response {
+    let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
-    let connection = connection.map(ConnectionId::new);
-    let redemption =
-        state.redeemer.redeem(hash, connection.as_ref()).await.map_err(|error| state.fail(error))?;
-    // Looked up after the redemption: the page is in the member's language whatever came of it.
-    let (_, locale) = state.redeemer.look(hash).await.map_err(|error| state.fail(error))?;
-    Ok(match redemption {
-        Redemption::Go(url) => state.go(&url),
-        Redemption::Reconnected => state.page(locale.as_deref(), &Page::Reconnected),
-        Redemption::App if state.app_url.is_empty() => state.page(locale.as_deref(), &Page::Unknown),
-        Redemption::App => {
-            state.page(locale.as_deref(), &Page::NeedsApp { app_url: state.app_url.clone() })
-        }
-        Redemption::Refused(link) => state.link_page(locale.as_deref(), link),
-        Redemption::Later(wait) => state.later(locale.as_deref(), wait),
-    })
+    // Pressed without a form: the page has one button, or says what else to do.
+    let connection = pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new);
+    let redeemed = async {
+        let redemption = state.redeemer.redeem(hash, connection.as_ref()).await?;
+        let (_, locale) = state.redeemer.look(hash).await?;
+        Ok((redemption, locale))
+    };
+    let (redemption, locale) = match redeemed.await {
+        Ok(redeemed) => redeemed,
+        Err(error) => return state.failed(&error),
+    };
+    let reader = Reader { locale, base };
+    match redemption {
+        Redemption::Go(url) => state.go(&reader, &url),
+        Redemption::Reconnected => state.page(&reader, &Page::Done { success: true }),
+        Redemption::App => state.page(&reader, &Page::NeedsApp { app_url: state.app_url.clone() }),
+        Redemption::Refused(link) => state.link_page(&reader, link),
+        Redemption::Later(wait) => state.later(&reader, wait),
+    }
+}
+
+/// Answers the same whatever comes of it.
+async fn resend(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+    let base = state.base(&token);
+    let hash = LinkToken::new(token).hash();
+    let asked = async {
+        let (_, locale) = state.redeemer.look(hash).await?;
+        state.redeemer.resend(hash).await?;
+        Ok(locale)
+    };
+    match asked.await {
+        Ok(locale) => state.page(&Reader { locale, base }, &Page::ResendDone),
+        Err(error) => state.failed(&error),
+    }
 }
 
 async fn not_found(State(state): State<PublicState>) -> Response {
-    state.page(None, &Page::Unknown)
+    state.page(&Reader { locale: None, base: String::new() }, &Page::Unknown)
 }
 
 async fn not_allowed(State(state): State<PublicState>) -> Response {
-    let mut response = state.page(None, &Page::Unknown);
+    let mut response = not_found(State(state)).await;
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
 }
 
-/// The database failed a member: they see a page, the operator a log line.
-struct Failure(Response);
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        self.0
-    }
-}
-
 impl PublicState {
-    fn fail(&self, error: StoreError) -> Failure {
-        tracing::error!(%error, "a member's page failed");
-        Failure(self.later(None, None))
+    fn base(&self, token: &str) -> String {
+        format!("{}/r/{token}", self.prefix)
     }
 
-    fn link_page(&self, locale: Option<&str>, link: LinkState) -> Response {
+    /// The database failed a member: they see a page, the operator a log line.
+    fn failed(&self, error: &StoreError) -> Response {
+        tracing::error!(%error, "a member's page failed");
+        self.page(&Reader { locale: None, base: String::new() }, &Page::Failed)
+    }
+
+    fn link_page(&self, reader: &Reader, link: LinkState) -> Response {
         let page = match link {
-            LinkState::Ready(buttons) => Page::Ready { sources: buttons.into_iter().map(source).collect() },
+            LinkState::Ready(buttons) => {
+                Page::Ready { sources: buttons.into_iter().map(|button| self.source(button)).collect() }
+            }
             LinkState::Used => Page::Used,
             LinkState::Expired => Page::Expired,
             LinkState::Recovered => Page::Recovered,
             LinkState::Removed | LinkState::Unknown => Page::Unknown,
             LinkState::Dismissed => Page::Dismissed,
         };
-        self.page(locale, &page)
+        self.page(reader, &page)
     }
 
-    fn later(&self, locale: Option<&str>, wait: Option<Duration>) -> Response {
+    fn source(&self, button: Button) -> Source {
+        let action = if button.state == LapseState::Closed {
+            Action::Nothing
+        } else if !self.redeemer.can_be_pressed(&button) {
+            Action::Wait
+        } else if button.connection.repair() == Repair::App {
+            Action::App(self.app_url.clone())
+        } else {
+            Action::Reconnect
+        };
+        let connection = button.connection.connection;
+        Source { connection_id: connection.id, name: connection.name, action, can_dismiss: false }
+    }
+
+    fn later(&self, reader: &Reader, wait: Option<Duration>) -> Response {
         let wait = wait.unwrap_or(TRY_AGAIN_IN);
-        let minutes = u32::try_from(wait.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
-        let mut response = self.page(locale, &Page::GatewayDown { retry_minutes: minutes });
+        let retry_minutes = u32::try_from(wait.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
+        let mut response = self.page(reader, &Page::GatewayDown { retry_minutes });
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         response
     }
 
-    fn page(&self, locale: Option<&str>, page: &Page) -> Response {
-        let html = self.pages.render(locale.unwrap_or(&self.locale), page);
+    fn page(&self, reader: &Reader, page: &Page) -> Response {
+        let html = self.pages.render(reader.locale.as_deref(), page, &reader.base);
         let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::OK);
-        let mut response = (status, html).into_response();
+        let mut response = (status, Html(html)).into_response();
         self.protect(response.headers_mut());
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        );
         response
     }
 
     /// The one place where an OAuth URL leaves the process: the `Location` of this answer.
-    fn go(&self, url: &OauthUrl) -> Response {
+    fn go(&self, reader: &Reader, url: &OauthUrl) -> Response {
         let Ok(mut location) = HeaderValue::from_str(url.expose()) else {
             tracing::error!("the gateway's reconnect URL does not fit into a header");
-            return self.later(None, None);
+            return self.later(reader, None);
         };
         location.set_sensitive(true);
         let mut response = StatusCode::SEE_OTHER.into_response();
@@ -167,9 +204,4 @@ impl PublicState {
         }
         headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
     }
-}
-
-fn source(button: Button) -> Source {
-    let connection = button.connection.connection;
-    Source { connection_id: connection.id, name: connection.name }
 }
