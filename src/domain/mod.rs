@@ -6,6 +6,7 @@ mod lapse;
 mod mask;
 mod member;
 mod notice;
+mod printable;
 mod secret;
 mod transition;
 
@@ -15,6 +16,7 @@ pub use lapse::{Lapse, LapseState, Outcome};
 pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeState};
+pub use printable::printable;
 pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, TokenHash};
 pub use transition::{Cause, Transition};
 
