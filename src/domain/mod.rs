@@ -7,6 +7,7 @@ mod lapse;
 mod mask;
 mod member;
 mod notice;
+mod printable;
 mod secret;
 mod transition;
 
@@ -17,7 +18,12 @@ pub use lapse::{Lapse, LapseState, Outcome};
 pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeState};
+<<<<<<< HEAD
 pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
+=======
+pub use printable::printable;
+pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, TokenHash};
+>>>>>>> mail
 pub use transition::{Cause, Transition};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.

@@ -3,11 +3,11 @@
 use super::{
     message::{self, Mail, Parts, Sender},
     templates::{TemplateError, Templates},
-    text::{fill, one_line, plain_name},
+    text::{fill, one_line},
 };
 use crate::{
     config::{self, Disclosure},
-    domain::{EmailAddress, LinkToken, NoticeId, SourceType, Time},
+    domain::{EmailAddress, LinkToken, NoticeId, SourceType, Time, printable},
 };
 use minijinja::{Value, context};
 use std::{path::Path, time::Duration};
@@ -196,7 +196,7 @@ impl Renderer {
         }
         let mut items: Vec<(String, String)> = Vec::new();
         for named in all {
-            let name = if told == Disclosure::Name { plain_name(&named.name) } else { String::new() };
+            let name = if told == Disclosure::Name { printable(&named.name) } else { String::new() };
             let kind = named.source_type.as_ref().map_or("", SourceType::as_str).to_ascii_lowercase();
             if !items.contains(&(name.clone(), kind.clone())) {
                 items.push((name, kind));

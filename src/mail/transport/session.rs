@@ -106,7 +106,8 @@ impl Session {
     /// What the server must know beforehand (RFC 6531, RFC 6152). Only an address can ask for either: the body is
     /// encoded.
     fn parameters(&self, mail: &Mail) -> Result<Vec<MailParameter>, SendError> {
-        if mail.bytes.is_ascii() && mail.envelope.to().iter().all(|to| to.to_string().is_ascii()) {
+        let foreign_recipient = mail.envelope.to().iter().any(|to| !to.to_string().is_ascii());
+        if mail.bytes.is_ascii() && !foreign_recipient {
             return Ok(Vec::new());
         }
         if self.0.server_info().supports_feature(Extension::SmtpUtfEight) {
@@ -115,8 +116,13 @@ impl Session {
                 MailParameter::Body(MailBodyParameter::EightBitMime),
             ]);
         }
-        let text = "the address needs SMTPUTF8, which the server does not offer";
-        Err(SendError::new(Verdict::Abandon, Stage::Recipient, text))
+        // Otherwise it is the sender's own address.
+        let (verdict, stage) = if foreign_recipient {
+            (Verdict::Abandon, Stage::Recipient)
+        } else {
+            (Verdict::Operator, Stage::Sender)
+        };
+        Err(SendError::new(verdict, stage, "the address needs SMTPUTF8, which the server does not offer"))
     }
 }
 

@@ -25,6 +25,10 @@ async fn plain(script: Script) -> (Transport, std::sync::Arc<std::sync::Mutex<sc
 }
 
 fn mail_to(to: &str) -> Mail {
+    mail_from("Acme <no-reply@acme.test>", to)
+}
+
+fn mail_from(from: &str, to: &str) -> Mail {
     let config: Config = toml::from_str(DEFAULTS).unwrap();
     let url = "https://acme.test".parse().unwrap();
     let notice = NoticeMail {
@@ -38,7 +42,8 @@ fn mail_to(to: &str) -> Mail {
         ttl: Duration::from_secs(86_400),
         date: "2026-11-23T12:00:00Z".parse().unwrap(),
     };
-    Renderer::new(&config.notices, &email(25, Tls::None), &url).unwrap().render(&notice).unwrap()
+    let email = config::Email { from: from.to_owned(), ..email(25, Tls::None) };
+    Renderer::new(&config.notices, &email, &url).unwrap().render(&notice).unwrap()
 }
 
 #[tokio::test]
@@ -208,6 +213,9 @@ async fn an_address_in_another_script_needs_a_server_that_knows_smtputf8_unless_
     let error = transport.send(&mail_to("josé@example.org")).await.unwrap_err();
     assert_eq!((error.verdict, error.stage), (Verdict::Abandon, Stage::Recipient));
     transport.send(&mail_to("jose@exámple.org")).await.unwrap();
+    let ours = mail_from("señor@acme.test", "jose@example.org");
+    let error = transport.send(&ours).await.unwrap_err();
+    assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Sender));
 
     let (transport, heard) =
         plain(Script { offers: vec!["SMTPUTF8", "8BITMIME"], ..Script::default() }).await;

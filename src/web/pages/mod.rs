@@ -1,0 +1,220 @@
+//! The pages that members see. Pure: a page and a language give HTML.
+//!
+//! A page names the source but never the person, runs no script and loads nothing. A content security policy of
+//! `default-src 'none'; style-src '<style_hash>'; base-uri 'none'; frame-ancestors 'none'` fits it. `form-action` must be
+//! left out: browsers hold it against the redirect that follows a form too, and so would block the way to the source.
+
+mod words;
+
+use crate::domain::{ConnectionId, printable};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use words::{Say, Words};
+
+const STYLE: &str = include_str!("style.css");
+const LAYOUT: &str = include_str!("layout.html");
+
+/// What a member can be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The link works: what is broken, each with its button.
+    Ready {
+        /// The notice's connections.
+        sources: Vec<Source>,
+    },
+    /// The link was used up.
+    Used,
+    /// The link is too old.
+    Expired,
+    /// Everything it was about works again.
+    Recovered,
+    /// The member said that it was on purpose.
+    Dismissed,
+    /// No such link.
+    Unknown,
+    /// The way to the source cannot be opened now; the link stays good.
+    GatewayDown {
+        /// When to try again.
+        retry_minutes: u32,
+    },
+    /// Too many requests from there.
+    TooMany,
+    /// What is broken is mended in the operator's app.
+    NeedsApp {
+        /// Where that is; http or https, else no button is shown.
+        app_url: Option<String>,
+    },
+    /// A new mail is on its way, if there was anything to send.
+    ResendDone,
+    /// Where a sign-in at the source may end.
+    Done {
+        /// Whether the source said that it went well. No proof of recovery.
+        success: bool,
+    },
+    /// Asks whether to stop all mails (RFC 8058 wants more than a GET).
+    Unsubscribe,
+    /// They are stopped.
+    Unsubscribed,
+    /// Something of ours failed.
+    Failed,
+}
+
+/// One connection on the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Goes back as the form's `connection`.
+    pub connection_id: ConnectionId,
+    /// The source's name; any text.
+    pub name: String,
+    /// What the member can do about it.
+    pub action: Action,
+    /// Whether "I disconnected this on purpose" is offered.
+    pub can_dismiss: bool,
+}
+
+/// What a member can do about one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Press the button.
+    Reconnect,
+    /// Go to the operator's app, when we know where that is.
+    App(Option<String>),
+    /// Wait: the button was pressed already.
+    Wait,
+    /// Nothing: it works again.
+    Nothing,
+}
+
+impl Page {
+    /// The HTTP status the page goes with.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Unknown => 404,
+            Self::Used | Self::Expired => 410,
+            Self::TooMany => 429,
+            Self::Failed => 500,
+            Self::GatewayDown { .. } => 503,
+            Self::Ready { .. }
+            | Self::Recovered
+            | Self::Dismissed
+            | Self::NeedsApp { .. }
+            | Self::ResendDone
+            | Self::Done { .. }
+            | Self::Unsubscribe
+            | Self::Unsubscribed => 200,
+        }
+    }
+
+    /// The icon.
+    fn shape(&self) -> &'static str {
+        match self {
+            Self::Recovered | Self::Dismissed | Self::Done { success: true } | Self::Unsubscribed => "check",
+            Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
+            Self::ResendDone | Self::Unsubscribe => "mail",
+            Self::Unknown | Self::Failed | Self::Done { success: false } => "ask",
+            Self::Ready { .. } | Self::Used | Self::NeedsApp { .. } => "link",
+        }
+    }
+
+    /// The one thing to do beside the sources' buttons.
+    fn offer(&self) -> &'static str {
+        match self {
+            Self::Used | Self::Expired => "resend",
+            Self::GatewayDown { .. } | Self::TooMany | Self::Failed => "retry",
+            Self::NeedsApp { app_url } if web_url(app_url.as_deref()).is_some() => "app",
+            Self::Unsubscribe => "unsubscribe",
+            _ => "",
+        }
+    }
+}
+
+/// Writes the pages.
+pub struct Pages {
+    environment: Environment<'static>,
+    operator: String,
+    locale: String,
+    style_hash: String,
+}
+
+impl Pages {
+    /// Pages of an operator. `locale` is for members without one.
+    ///
+    /// # Errors
+    /// When the built-in layout does not parse, which the tests rule out.
+    pub fn new(operator: impl Into<String>, locale: impl Into<String>) -> Result<Self, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_template("layout.html", LAYOUT)?;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, STYLE.as_bytes());
+        let style_hash = format!("sha256-{}", STANDARD.encode(digest));
+        Ok(Self { environment, operator: operator.into(), locale: locale.into(), style_hash })
+    }
+
+    /// The source of the one `<style>`, for the content security policy (without quotes).
+    pub fn style_hash(&self) -> &str {
+        &self.style_hash
+    }
+
+    /// A page. `base` is the link's own path, such as `/r/TOKEN`, with the public URL's path before it: `{base}/resend`
+    /// and `{base}/dismiss` are posted to; reconnecting and unsubscribing post to the page's own address.
+    pub fn render(&self, locale: Option<&str>, page: &Page, base: &str) -> String {
+        let words = Words::of(page, words::language(locale.unwrap_or(&self.locale), &self.locale));
+        self.fill(&words, page, base).unwrap_or_else(|error| {
+            tracing::error!(%error, "a page could not be written");
+            "<!doctype html><title>Error</title><h1>Please try again later.</h1>".to_owned()
+        })
+    }
+
+    fn fill(&self, words: &Words, page: &Page, base: &str) -> Result<String, minijinja::Error> {
+        let say = &words.say;
+        let sources: Vec<Value> = match page {
+            Page::Ready { sources } => sources.iter().map(|source| source_value(source, say)).collect(),
+            _ => Vec::new(),
+        };
+        let app_url = match page {
+            Page::NeedsApp { app_url } => web_url(app_url.as_deref()),
+            _ => None,
+        };
+        self.environment.get_template("layout.html")?.render(context! {
+            lang => words.lang,
+            operator => self.operator.as_str(),
+            style => STYLE,
+            shape => page.shape(),
+            offer => page.offer(),
+            words => context! { title => words.title, lines => words.lines.clone() },
+            say => context! {
+                reconnect => say.reconnect, dismiss => say.dismiss, resend => say.resend, retry => say.retry,
+                open_app => say.open_app, unsubscribe => say.unsubscribe,
+            },
+            sources, base, app_url,
+        })
+    }
+}
+
+fn source_value(source: &Source, say: &Say) -> Value {
+    let note = match &source.action {
+        Action::Reconnect => "",
+        Action::App(_) => say.in_app,
+        Action::Wait => say.wait,
+        Action::Nothing => say.works,
+    };
+    let url = match &source.action {
+        Action::App(url) => web_url(url.as_deref()),
+        _ => None,
+    };
+    context! {
+        id => source.connection_id.as_str(),
+        name => printable(&source.name),
+        reconnect => source.action == Action::Reconnect,
+        can_dismiss => source.can_dismiss,
+        note, url,
+    }
+}
+
+/// A link for a page leads to the web and nowhere else.
+fn web_url(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use super::*;
+
+const BASE: &str = "/some/where/r/tok";
+
+fn pages() -> Pages {
+    Pages::new("Acme & Söhne", "en").unwrap()
+}
+
+/// A page as a browser reads it: the slashes of addresses are written as entities.
+fn read(page: &Page, base: &str) -> String {
+    pages().render(None, page, base).replace("&#x2f;", "/")
+}
+
+fn source(id: &str, name: &str, action: Action) -> Source {
+    Source { connection_id: ConnectionId::new(id), name: name.to_owned(), action, can_dismiss: false }
+}
+
+fn every() -> Vec<Page> {
+    let app = Some("https://app.acme.test/fix".to_owned());
+    let broken = source("epic", "Epic MyChart", Action::Reconnect);
+    vec![
+        Page::Ready { sources: vec![broken.clone()] },
+        Page::Ready {
+            sources: vec![
+                Source { can_dismiss: true, ..broken },
+                source("basicins", "Basic Insurance", Action::App(app.clone())),
+                source("lab", "Lab", Action::Wait),
+                source("rx", "Pharmacy", Action::Nothing),
+            ],
+        },
+        Page::Used,
+        Page::Expired,
+        Page::Recovered,
+        Page::Dismissed,
+        Page::Unknown,
+        Page::GatewayDown { retry_minutes: 5 },
+        Page::TooMany,
+        Page::NeedsApp { app_url: app },
+        Page::ResendDone,
+        Page::Done { success: true },
+        Page::Done { success: false },
+        Page::Unsubscribe,
+        Page::Unsubscribed,
+        Page::Failed,
+    ]
+}
+
+#[test]
+fn every_page_is_whole_in_each_language_and_loads_nothing() {
+    for lang in ["en", "es"] {
+        for page in every() {
+            let html = pages().render(Some(lang), &page, BASE);
+            assert!(html.starts_with("<!doctype html>"), "{html}");
+            for part in [
+                &format!("<html lang=\"{lang}\">"),
+                "<meta name=\"viewport\"",
+                "<meta name=\"referrer\" content=\"no-referrer\">",
+                "<meta name=\"robots\" content=\"noindex, nofollow\">",
+                "Acme &amp; Söhne</title>",
+            ] {
+                assert!(html.contains(part), "{part} in {page:?}");
+            }
+            for one in ["<h1>", "<main>", "<title>", "<style>"] {
+                assert_eq!(html.matches(one).count(), 1, "{one} in {page:?}");
+            }
+            for foreign in
+                ["<script", "<link", "<img", "src=", "url(", "@import", "style=", " onclick", " onload"]
+            {
+                let body = html.split("<body>").nth(1).unwrap();
+                let tags: Vec<_> = body.split('<').filter_map(|tag| tag.split('>').next()).collect();
+                assert!(!tags.iter().any(|tag| tag.contains(foreign)), "{foreign} in {page:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_languages_differ_on_every_page() {
+    for page in every() {
+        let title = |lang| {
+            let html = pages().render(Some(lang), &page, BASE);
+            html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
+        };
+        assert_ne!(title("en"), title("es"));
+    }
+}
+
+#[test]
+fn a_member_without_a_spoken_locale_gets_the_default_then_english() {
+    let lang = |default: &str, locale: Option<&str>| {
+        let html = Pages::new("Acme", default).unwrap().render(locale, &Page::Unknown, BASE);
+        html.split("lang=\"").nth(1).unwrap()[..2].to_owned()
+    };
+    for (default, locale, expected) in [
+        ("en", Some("es-MX"), "es"),
+        ("en", Some("ES_mx"), "es"),
+        ("es", None, "es"),
+        ("es", Some("fr"), "es"),
+        ("fr", Some("de"), "en"),
+    ] {
+        assert_eq!(lang(default, locale), expected, "{default} {locale:?}");
+    }
+}
+
+#[test]
+fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
+    let html = read(&every()[1], BASE);
+    assert_eq!(html.matches("<form method=\"post\">").count(), 1);
+    assert!(html.contains("name=\"connection\" value=\"epic\">\n<button>Reconnect Epic MyChart</button>"));
+    assert!(html.contains("action=\"/some/where/r/tok/dismiss\""));
+    assert!(html.contains("href=\"https://app.acme.test/fix\""));
+    assert!(html.contains("It can take a few minutes.") || html.contains("it can take a few minutes."));
+    assert!(html.contains("This one works again."));
+    let two = Page::Ready {
+        sources: vec![source("a", "A", Action::Reconnect), source("b", "B", Action::Reconnect)],
+    };
+    assert_eq!(read(&two, BASE).matches("<form method=\"post\">").count(), 2);
+}
+
+#[test]
+fn a_dead_link_offers_a_new_one_where_it_can_and_tells_what_to_do() {
+    let resend = "action=\"/some/where/r/tok/resend\"";
+    for page in every() {
+        let offered = read(&page, BASE).contains(resend);
+        assert_eq!(offered, matches!(page, Page::Used | Page::Expired), "{page:?}");
+    }
+    assert!(read(&Page::Used, BASE).contains("Already finished signing in?"));
+    assert!(read(&Page::Unknown, BASE).contains("newest mail"));
+    let down = read(&Page::GatewayDown { retry_minutes: 5 }, BASE);
+    assert!(down.contains("about 5 minutes") && down.contains("href=\"/some/where/r/tok\""));
+}
+
+#[test]
+fn hostile_names_ids_and_addresses_stay_text() {
+    let evil = "\"><script>alert(1)</script>\u{202E}";
+    let sources = vec![
+        Source { can_dismiss: true, ..source(evil, evil, Action::Reconnect) },
+        source("a", &"x".repeat(1000), Action::App(Some("javascript:alert(1)".to_owned()))),
+    ];
+    let html = read(&Page::Ready { sources }, BASE);
+    assert!(!html.contains("<script") && !html.contains("javascript:"));
+    assert!(html.contains("&lt;script&gt;"));
+    assert!(!html.contains(&"x".repeat(100)), "a long name is cut");
+    let page = Page::NeedsApp { app_url: Some("javascript:alert(1)".to_owned()) };
+    assert!(!read(&page, BASE).contains("javascript:"));
+    let html = read(&Page::Expired, "\"><script>");
+    assert!(!html.contains("<script"));
+}
+
+#[test]
+fn the_style_hash_is_that_of_the_style_as_it_is_sent() {
+    let pages = pages();
+    let html = pages.render(None, &Page::Unknown, BASE);
+    let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
+    assert_eq!(pages.style_hash(), format!("sha256-{}", STANDARD.encode(digest)));
+}
+
+#[test]
+fn statuses_say_what_the_pages_say() {
+    let statuses: Vec<u16> = every().iter().map(Page::status).collect();
+    assert_eq!(statuses, [200, 200, 410, 410, 200, 200, 404, 503, 429, 200, 200, 200, 200, 200, 200, 500]);
+}
