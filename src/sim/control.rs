@@ -1,0 +1,189 @@
+//! The levers of the simulated world: a machine interface under `/control`, and the buttons of the first page.
+
+use super::{
+    App,
+    faults::Fault,
+    mailbox::MailFault,
+    requests::Operation,
+    rows::Change,
+    world::{NoSuchMember, Settings, World, entry},
+};
+use axum::{
+    Form, Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The routes under `/control`.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/control/members/{member}/connections/{connection}", post(change))
+        .route("/control/tokens/{member}/revoke", post(revoke))
+        .route("/control/tokens/{member}/restore", post(restore))
+        .route("/control/faults", post(add_fault).delete(clear_faults))
+        .route("/control/settings", get(settings).post(configure))
+        .route("/control/requests", get(requests).delete(reset_requests))
+        .route("/control/mails", get(mails).delete(clear_mails))
+        .route("/control/mails/faults", post(add_mail_fault).delete(clear_mail_faults))
+}
+
+const DONE: StatusCode = StatusCode::NO_CONTENT;
+
+/// An answer to a machine's wrong request.
+enum Wrong {
+    NoSuchMember,
+    Settings(serde_json::Error),
+}
+
+impl From<NoSuchMember> for Wrong {
+    fn from(NoSuchMember: NoSuchMember) -> Self {
+        Self::NoSuchMember
+    }
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::NoSuchMember => (StatusCode::NOT_FOUND, NoSuchMember.to_string()),
+            Self::Settings(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        };
+        (status, Json(json!({ "error": text }))).into_response()
+    }
+}
+
+async fn change(
+    State(app): State<App>,
+    Path((member, connection)): Path<(String, String)>,
+    Json(change): Json<Change>,
+) -> Result<StatusCode, Wrong> {
+    app.world.change(&member, &connection, change)?;
+    Ok(DONE)
+}
+
+async fn revoke(State(app): State<App>, Path(member): Path<String>) -> Result<StatusCode, Wrong> {
+    app.world.revoke(&member)?;
+    Ok(DONE)
+}
+
+async fn restore(State(app): State<App>, Path(member): Path<String>) -> Result<StatusCode, Wrong> {
+    app.world.restore(&member)?;
+    Ok(DONE)
+}
+
+async fn add_fault(State(app): State<App>, Json(fault): Json<Fault>) -> StatusCode {
+    app.world.add_fault(fault);
+    DONE
+}
+
+async fn clear_faults(State(app): State<App>) -> StatusCode {
+    app.world.clear_faults();
+    DONE
+}
+
+async fn settings(State(app): State<App>) -> Json<Settings> {
+    Json(app.world.settings())
+}
+
+/// Changes those settings that are given.
+async fn configure(
+    State(app): State<App>,
+    Json(given): Json<Map<String, Value>>,
+) -> Result<StatusCode, Wrong> {
+    let mut all = serde_json::to_value(app.world.settings()).map_err(Wrong::Settings)?;
+    if let Some(all) = all.as_object_mut() {
+        all.extend(given);
+    }
+    let settings = serde_json::from_value(all).map_err(Wrong::Settings)?;
+    app.world.configure(|current| *current = settings);
+    Ok(DONE)
+}
+
+#[derive(Deserialize)]
+struct Whose {
+    member: Option<String>,
+}
+
+async fn requests(
+    State(app): State<App>,
+    Query(Whose { member }): Query<Whose>,
+) -> Result<Json<Value>, Wrong> {
+    let mut counts = Map::new();
+    for operation in Operation::ALL {
+        let count = match &member {
+            None => app.world.asked(*operation),
+            Some(member) => app.world.asked_by(member, *operation)?,
+        };
+        counts.insert(operation.as_str().to_owned(), count.into());
+    }
+    Ok(Json(json!({ "requests": counts, "peak_in_flight": app.world.peak_in_flight() })))
+}
+
+async fn reset_requests(State(app): State<App>) -> StatusCode {
+    app.world.reset_requests();
+    DONE
+}
+
+async fn mails(State(app): State<App>) -> Json<Value> {
+    let mails = app.mailbox.mails();
+    let mails = mails.iter().map(|mail| {
+        json!({ "n": mail.n, "at": mail.at, "to": mail.to, "from": mail.from, "subject": mail.subject(),
+            "raw": String::from_utf8_lossy(&mail.raw), "text": mail.text(), "html": mail.html() })
+    });
+    Json(mails.collect())
+}
+
+async fn clear_mails(State(app): State<App>) -> StatusCode {
+    app.mailbox.clear();
+    DONE
+}
+
+async fn add_mail_fault(State(app): State<App>, Json(fault): Json<MailFault>) -> StatusCode {
+    app.mailbox.script(fault);
+    DONE
+}
+
+async fn clear_mail_faults(State(app): State<App>) -> StatusCode {
+    app.mailbox.clear_faults();
+    DONE
+}
+
+/// A button of the first page.
+#[derive(Deserialize)]
+pub(super) struct Pressed {
+    member: String,
+    connection: String,
+    status: String,
+    /// The search to go back to.
+    #[serde(default)]
+    q: String,
+}
+
+/// `POST /press`: what would happen at the source or at the gateway happens, and the page is shown again.
+pub(super) async fn press(State(app): State<App>, Form(pressed): Form<Pressed>) -> Response {
+    if let Err(no_such_member) = app.world.happen(&pressed.member, &pressed.connection, &pressed.status) {
+        return Wrong::from(no_such_member).into_response();
+    }
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &pressed.q).finish();
+    let anchor = url::form_urlencoded::byte_serialize(pressed.member.as_bytes()).collect::<String>();
+    Redirect::to(&format!("/?{query}#{anchor}")).into_response()
+}
+
+impl World {
+    /// Lets a status come about as it would in life: a new connection fetches its records, a deleted one vanishes.
+    fn happen(&self, member: &str, connection: &str, status: &str) -> Result<(), NoSuchMember> {
+        let no = self.find(member)?;
+        self.change_rows(no, |rows, now| {
+            let row = entry(rows, connection, now);
+            match status {
+                "CONNECTED" => row.connect(now),
+                "DELETED" => row.delete(now),
+                other => row.apply(Change::status(other), now),
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,308 @@
+//! One conversation with the simulated mail server.
+
+use super::{
+    super::mailbox::{Action, Stage},
+    Server, SmtpTls,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use std::{io, sync::Arc, time::Duration};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio_rustls::TlsAcceptor;
+
+/// The largest mail that is accepted, in bytes.
+const MAX_MAIL: usize = 10 * 1024 * 1024;
+/// The longest command line, in bytes; RFC 5321 asks for 512, extensions for more.
+const MAX_LINE: u64 = 4096;
+/// The longest piece of a mail that is read at once, in bytes.
+const MAX_PIECE: u64 = 64 * 1024;
+/// The most recipients of one mail; RFC 5321 asks for 100.
+const MAX_RECIPIENTS: usize = 1000;
+/// How long a client may keep silent; RFC 5321, section 4.5.3.2.7.
+const SILENCE: Duration = Duration::from_secs(300);
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// What follows a command.
+enum Next {
+    Command,
+    Handshake,
+    End,
+}
+
+pub(super) struct Session<'a> {
+    server: &'a Server,
+    stream: BufReader<Box<dyn Stream>>,
+    tls: bool,
+    authenticated: bool,
+    sender: Option<String>,
+    recipients: Vec<String>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(server: &'a Server, stream: Box<dyn Stream>, tls: bool) -> Self {
+        let authenticated = server.credentials.is_none();
+        Self {
+            server,
+            stream: BufReader::new(stream),
+            tls,
+            authenticated,
+            sender: None,
+            recipients: Vec::new(),
+        }
+    }
+
+    /// From the greeting to the end.
+    pub(super) async fn run(mut self) -> io::Result<()> {
+        if let Some(action) = self.struck(Stage::Connect, &[]).await {
+            self.perform(action).await?;
+            return self.stream.get_mut().shutdown().await;
+        }
+        self.say(220, "simulator ESMTP").await?;
+        loop {
+            let Some(line) = self.line().await? else { return Ok(()) };
+            match self.command(&line).await? {
+                Next::Command => {}
+                Next::End => return self.stream.get_mut().shutdown().await,
+                Next::Handshake => {
+                    let SmtpTls::StartTls(config) = &self.server.tls else { return Ok(()) };
+                    // What a client sent before the handshake was not protected, and is dropped with the buffer.
+                    let stream =
+                        TlsAcceptor::from(Arc::clone(config)).accept(self.stream.into_inner()).await?;
+                    self = Self::new(self.server, Box::new(stream), true);
+                }
+            }
+        }
+    }
+
+    async fn command(&mut self, line: &str) -> io::Result<Next> {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = rest.trim();
+        match verb.to_ascii_uppercase().as_str() {
+            "EHLO" => {
+                self.reset();
+                self.say(250, &self.extensions()).await
+            }
+            "HELO" => {
+                self.reset();
+                self.say(250, "simulator").await
+            }
+            "STARTTLS" if matches!(self.server.tls, SmtpTls::StartTls(_)) && !self.tls => {
+                self.say(220, "2.0.0 Go ahead").await?;
+                Ok(Next::Handshake)
+            }
+            "AUTH" => self.auth(rest).await,
+            "MAIL" => self.mail(rest).await,
+            "RCPT" => self.rcpt(rest).await,
+            "DATA" => self.data().await,
+            "RSET" => {
+                self.reset();
+                self.say(250, "2.0.0 Forgotten").await
+            }
+            "NOOP" => self.say(250, "2.0.0 Here").await,
+            "VRFY" => self.say(252, "2.0.0 Send and see").await,
+            "QUIT" => {
+                self.say(221, "2.0.0 Goodbye").await?;
+                Ok(Next::End)
+            }
+            _ => self.say(502, "5.5.1 Not a command here").await,
+        }
+    }
+
+    fn extensions(&self) -> String {
+        let start_tls = matches!(self.server.tls, SmtpTls::StartTls(_)) && !self.tls;
+        let offered = format!(
+            "simulator\nPIPELINING\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nSIZE {MAX_MAIL}\nAUTH PLAIN LOGIN"
+        );
+        if start_tls { format!("{offered}\nSTARTTLS") } else { offered }
+    }
+
+    fn reset(&mut self) {
+        self.sender = None;
+        self.recipients.clear();
+    }
+
+    /// RFC 4954, PLAIN (RFC 4616) and LOGIN.
+    async fn auth(&mut self, rest: &str) -> io::Result<Next> {
+        let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
+        let given = match mechanism.to_ascii_uppercase().as_str() {
+            "PLAIN" => {
+                let answer = self.answer_or_ask(initial, "").await?;
+                answer.and_then(|text| {
+                    let mut fields = text.splitn(3, '\0').skip(1).map(str::to_owned);
+                    Some((fields.next()?, fields.next()?))
+                })
+            }
+            "LOGIN" => {
+                let name = self.answer_or_ask(initial, "Username:").await?;
+                let password = self.answer_or_ask("", "Password:").await?;
+                name.zip(password)
+            }
+            _ => return self.say(504, "5.5.4 PLAIN or LOGIN").await,
+        };
+        match (given, &self.server.credentials) {
+            (None, _) => self.say(501, "5.5.2 Not readable").await,
+            (Some(given), Some(good)) if given != *good => {
+                self.say(535, "5.7.8 Not the right credentials").await
+            }
+            _ => {
+                self.authenticated = true;
+                self.say(235, "2.7.0 Welcome").await
+            }
+        }
+    }
+
+    async fn answer_or_ask(&mut self, initial: &str, challenge: &str) -> io::Result<Option<String>> {
+        let mut answer = initial.to_owned();
+        if answer.is_empty() {
+            self.say(334, &STANDARD.encode(challenge)).await?;
+            answer = self.line().await?.unwrap_or_default();
+        }
+        Ok(STANDARD.decode(answer.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    async fn mail(&mut self, rest: &str) -> io::Result<Next> {
+        if !self.authenticated {
+            return self.say(530, "5.7.0 Sign in first").await;
+        }
+        let Some((sender, parameters)) = path(rest, "FROM:") else {
+            return self.say(501, "5.5.4 MAIL FROM:<address>").await;
+        };
+        if size(parameters).is_some_and(|size| size > MAX_MAIL) {
+            return self.say(552, "5.3.4 Too large").await;
+        }
+        self.reset();
+        if let Some(action) = self.struck(Stage::Mail, &[]).await {
+            return self.perform(action).await;
+        }
+        self.sender = Some(sender);
+        self.say(250, "2.1.0 Go on").await
+    }
+
+    async fn rcpt(&mut self, rest: &str) -> io::Result<Next> {
+        let Some((recipient, _)) = path(rest, "TO:").filter(|(recipient, _)| !recipient.is_empty()) else {
+            return self.say(501, "5.5.4 RCPT TO:<address>").await;
+        };
+        if self.sender.is_none() {
+            return self.say(503, "5.5.1 MAIL comes first").await;
+        }
+        if self.recipients.len() == MAX_RECIPIENTS {
+            return self.say(452, "4.5.3 Too many recipients").await;
+        }
+        if let Some(action) = self.struck(Stage::Rcpt, std::slice::from_ref(&recipient)).await {
+            return self.perform(action).await;
+        }
+        self.recipients.push(recipient);
+        self.say(250, "2.1.5 Go on").await
+    }
+
+    async fn data(&mut self) -> io::Result<Next> {
+        if self.recipients.is_empty() {
+            return self.say(503, "5.5.1 RCPT comes first").await;
+        }
+        let recipients = std::mem::take(&mut self.recipients);
+        let sender = self.sender.take().unwrap_or_default();
+        match self.struck(Stage::Data, &recipients).await {
+            None => {}
+            Some(Action::Drop | Action::StoreAndDrop) => {
+                self.say(354, "Go on, end with a dot").await?;
+                timed(self.stream.fill_buf()).await?;
+                return Ok(Next::End);
+            }
+            Some(action) => return self.perform(action).await,
+        }
+        self.say(354, "Go on, end with a dot").await?;
+        let Some(mail) = self.body().await? else {
+            return self.say(552, "5.3.4 Too large").await;
+        };
+        let action = self.struck(Stage::End, &recipients).await;
+        if matches!(action, None | Some(Action::StoreAndDrop)) {
+            self.server.mailbox.store(self.server.clock.now(), sender, recipients, mail, self.tls);
+        }
+        match action {
+            None => self.say(250, "2.0.0 Taken").await,
+            Some(action) => self.perform(action).await,
+        }
+    }
+
+    /// The mail up to the final dot, its dots unstuffed; `None` when it is too large. Only CR LF ends a line, so that no
+    /// second mail can be smuggled into the first.
+    async fn body(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let (mut mail, mut piece) = (Vec::new(), Vec::new());
+        let (mut at_start, mut too_large) = (true, false);
+        loop {
+            piece.clear();
+            let read = timed((&mut self.stream).take(MAX_PIECE).read_until(b'\n', &mut piece)).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if at_start && piece == b".\r\n" {
+                return Ok((!too_large).then_some(mail));
+            }
+            let unstuffed = if at_start { piece.strip_prefix(b".").unwrap_or(&piece) } else { &piece };
+            too_large |= mail.len() + unstuffed.len() > MAX_MAIL;
+            if !too_large {
+                mail.extend_from_slice(unstuffed);
+            }
+            at_start = piece.ends_with(b"\r\n");
+        }
+    }
+
+    /// What goes wrong here, after the delay that was asked for.
+    async fn struck(&mut self, stage: Stage, recipients: &[String]) -> Option<Action> {
+        let (delay, action) = self.server.mailbox.strike(stage, recipients);
+        tokio::time::sleep(delay).await;
+        action
+    }
+
+    async fn perform(&mut self, action: Action) -> io::Result<Next> {
+        let Action::Reply { code, text } = action else { return Ok(Next::End) };
+        self.say(code, &text).await?;
+        Ok(if code == 421 { Next::End } else { Next::Command })
+    }
+
+    /// Replies; a text of several lines becomes a reply of several.
+    async fn say(&mut self, code: u16, text: &str) -> io::Result<Next> {
+        let mut reply = String::new();
+        let mut lines = text.lines().peekable();
+        while let Some(line) = lines.next() {
+            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            reply.push_str(&format!("{code}{separator}{line}\r\n"));
+        }
+        if reply.is_empty() {
+            reply = format!("{code} \r\n");
+        }
+        self.stream.get_mut().write_all(reply.as_bytes()).await?;
+        self.stream.get_mut().flush().await?;
+        Ok(Next::Command)
+    }
+
+    /// The next line without its end; `None` when the client has gone.
+    async fn line(&mut self) -> io::Result<Option<String>> {
+        let mut line = Vec::new();
+        let read = timed((&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line)).await?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if !line.ends_with(b"\n") {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line without end"));
+        }
+        Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+    }
+}
+
+async fn timed<T>(reading: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(SILENCE, reading).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// `FROM:<a@b.example> SIZE=1` becomes the address and the parameters.
+fn path<'a>(rest: &'a str, keyword: &str) -> Option<(String, &'a str)> {
+    let (given, rest) = rest.split_at_checked(keyword.len())?;
+    let (address, parameters) = rest.trim_start().strip_prefix('<')?.rsplit_once('>')?;
+    given.eq_ignore_ascii_case(keyword).then(|| (address.to_owned(), parameters))
+}
+
+/// RFC 1870.
+fn size(parameters: &str) -> Option<usize> {
+    let mut words = parameters.split_whitespace();
+    words.find_map(|word| word.to_ascii_uppercase().strip_prefix("SIZE=").and_then(|size| size.parse().ok()))
+}
