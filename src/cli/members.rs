@@ -20,11 +20,12 @@ const NAMED: usize = 20;
 pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Done> {
     let vault = Vault::open(&context.config.keys.file)?;
     let store = context.store().await?;
-    let rows = Import::open(file).with_context(|| file.display().to_string())?;
-    let progress = progress();
+    let mut rows = Import::open(file).with_context(|| file.display().to_string())?;
+    let progress = progress(file);
     let mut import = store.import(context.clock.now()).await?;
     let (mut batch, mut imported, mut bad) = (Vec::new(), 0_u64, Vec::new());
-    for row in rows {
+    while let Some(row) = rows.next() {
+        progress.set_position(rows.bytes_read());
         match row {
             Err(error) => {
                 bad.push(error.to_string());
@@ -42,7 +43,6 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
                 if batch.len() == PAGE as usize {
                     import.add(&batch).await?;
                     imported += batch.len() as u64;
-                    progress.set_position(imported);
                     batch.clear();
                 }
             }
@@ -66,9 +66,18 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
     Ok(Done::All)
 }
 
-fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {pos} members  {per_sec}  {elapsed}");
-    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+/// On a terminal; of standard input the length is not known.
+fn progress(file: &Path) -> ProgressBar {
+    let (bar, template) = match std::fs::metadata(file) {
+        Ok(file) if file.is_file() => {
+            (ProgressBar::new(file.len()), "{bar:40} {bytes} of {total_bytes}, {eta} to go")
+        }
+        _ => (ProgressBar::new_spinner(), "{spinner} {bytes} in {elapsed}"),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 #[derive(Serialize)]

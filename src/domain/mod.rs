@@ -18,12 +18,8 @@ pub use lapse::{Lapse, LapseState, Outcome};
 pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeState};
-<<<<<<< HEAD
-pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
-=======
 pub use printable::printable;
-pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, TokenHash};
->>>>>>> mail
+pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
 pub use transition::{Cause, Transition};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.

@@ -20,7 +20,7 @@ use std::{
 
 /// One member to enrol or update.
 #[derive(Debug)]
-pub struct ImportRow {
+pub(super) struct ImportRow {
     /// The member, not paused.
     pub member: Member,
     /// What to get tokens with; `None` leaves what is there.
@@ -29,7 +29,7 @@ pub struct ImportRow {
 
 /// What is wrong with a row, or with the file as a whole.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ImportError {
+pub(super) struct ImportError {
     /// From 1; 0 when it is no line in particular.
     pub line: u64,
     /// Which field, when it is one.
@@ -63,7 +63,7 @@ enum Format {
 }
 
 /// The rows of a file. A bad row is an error and the next one follows; after a read error there is no next one.
-pub struct Import {
+pub(super) struct Import {
     lines: Lines<Box<dyn Read + Send>>,
     format: Format,
     /// A line read in advance, to tell the format.
@@ -78,7 +78,7 @@ impl Import {
     ///
     /// # Errors
     /// When it cannot be read, or the columns of a CSV file are not those of a member.
-    pub fn open(path: &Path) -> Result<Self, ImportError> {
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         if path == Path::new("-") {
             return Self::read(Box::new(BufReader::new(io::stdin())), None);
         }
@@ -107,7 +107,7 @@ impl Import {
     }
 
     /// How many bytes were read so far, for a progress bar.
-    pub fn bytes_read(&self) -> u64 {
+    pub(super) fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }
 
