@@ -44,7 +44,8 @@ impl Loaded {
 }
 
 impl Config {
-    /// The file to read: the one that was named, else the usual one if it is there, else none.
+    /// The file to read: the one that was named (by `--config` or `$RECONNECTD_CONFIG`), else the usual one if it is
+    /// there, else none.
     pub fn find(named: Option<PathBuf>) -> Option<PathBuf> {
         // A file that cannot even be looked for is worth an error, which reading it will give.
         named.or_else(|| Path::new(USUAL).try_exists().unwrap_or(true).then(|| USUAL.into()))
@@ -179,8 +180,11 @@ impl Layers {
 
     fn add_findings(&mut self, report: Report) {
         for finding in report.0 {
-            // A refused value was replaced by its default: nothing more can be said of it.
-            if self.problems.iter().any(|problem| problem.key == finding.key) {
+            // A value that was refused or could not be read is its default now: nothing more can be said of it.
+            let said = |problem: &Problem| {
+                problem.key == finding.key || problem.key.strip_suffix("_file") == Some(finding.key)
+            };
+            if self.problems.iter().any(said) {
                 continue;
             }
             let place = match (self.place(finding.key), finding.because) {
