@@ -31,8 +31,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The effective configuration as TOML: every setting, secrets as `"***"` (those not set as `""`). Durations and the
-    /// like stay as they were written. With the secrets given again it can be loaded.
+    /// The effective configuration as TOML: every setting, secrets as `"***"` (those not set as `""`).
+    /// Durations and the like stay as they were written. With the secrets given again it can be loaded.
     pub fn to_toml(&self) -> String {
         self.effective.to_string()
     }
@@ -44,8 +44,8 @@ impl Loaded {
 }
 
 impl Config {
-    /// The file to read: the one that was named (by `--config` or `$RECONNECTD_CONFIG`), else the usual one if it is
-    /// there, else none.
+    /// The file to read: the one that was named (by `--config` or `$RECONNECTD_CONFIG`), else the usual one
+    /// if it is there, else none.
     pub fn find(named: Option<PathBuf>) -> Option<PathBuf> {
         // A file that cannot even be looked for is worth an error, which reading it will give.
         named.or_else(|| Path::new(USUAL).try_exists().unwrap_or(true).then(|| USUAL.into()))
@@ -159,7 +159,8 @@ impl Layers {
         }
     }
 
-    /// Reads the sections. A value that is refused is noted and its default put in its place, to find the next one.
+    /// Reads the sections. A value that is refused is noted and its default put in its place, to find the
+    /// next one.
     fn deserialize(&mut self, mut merged: Table) -> Option<Config> {
         loop {
             let error = match serde_path_to_error::deserialize(Value::Table(merged.clone())) {
@@ -180,7 +181,8 @@ impl Layers {
 
     fn add_findings(&mut self, report: Report) {
         for finding in report.0 {
-            // A value that was refused or could not be read is its default now: nothing more can be said of it.
+            // A value that was refused or could not be read is its default now: nothing more can be said of
+            // it.
             let said = |problem: &Problem| {
                 problem.key == finding.key || problem.key.strip_suffix("_file") == Some(finding.key)
             };

@@ -25,8 +25,8 @@ pub(super) fn absolute_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
-/// Whether a host name or address can only mean this machine: `localhost` and names under it (RFC 6761, section 6.3),
-/// 127.0.0.0/8 and `::1`.
+/// Whether a host name or address can only mean this machine: `localhost` and names under it (RFC 6761,
+/// section 6.3), 127.0.0.0/8 and `::1`.
 pub fn is_loopback_host(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -55,8 +55,8 @@ pub(super) fn guarded_url_text(text: &str) -> Result<(), &'static str> {
     guarded_url(&Url::parse(text).map_err(|_| "is not an absolute URL; write https://host/path")?)
 }
 
-/// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as `es` or
-/// `zh-Hant-TW`.
+/// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as
+/// `es` or `zh-Hant-TW`.
 pub fn is_locale(text: &str) -> bool {
     let mut parts = text.split('-');
     let language = parts.next().unwrap_or_default();
