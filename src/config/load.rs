@@ -5,7 +5,7 @@ use super::{
     environment::EnvironmentLayer,
     file::FileLayer,
     problem::{ConfigError, Place, Problem, Report},
-    schema::{self, BUILT_IN, SECRETS},
+    schema::{self, BUILT_IN, Kind, SECRETS},
 };
 use config::FileFormat;
 use std::{
@@ -171,7 +171,16 @@ impl Layers {
             let key = path.split('[').next().unwrap_or_default().to_owned();
             let default = schema::get(&BUILT_IN, &key).cloned();
             let known = default.is_some() && default.as_ref() != schema::get(&merged, &key);
-            self.wrong(&key, error.inner().message().trim().to_owned());
+            // Serde would name the Rust type that the number does not fit.
+            self.wrong(
+                &key,
+                match Kind::of_key(&key) {
+                    Some(Kind::Integer) => {
+                        "is out of range; write 0 or more, up to 65535 for a port".to_owned()
+                    }
+                    _ => error.inner().message().trim().to_owned(),
+                },
+            );
             match default {
                 Some(default) if known => schema::put(&mut merged, &key, default),
                 _ => return None,

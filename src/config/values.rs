@@ -1,7 +1,8 @@
 //! Kinds of values that several sections hold, and what is asked of them.
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, de::Error};
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 use url::{Host, Url};
 
 /// A duration inside a list.
@@ -22,6 +23,20 @@ pub(super) fn absolute_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     let text = String::deserialize(deserializer)?;
     Url::parse(&text).map_err(|error| {
         D::Error::custom(format!("{error}; write an absolute URL such as https://host/path"))
+    })
+}
+
+/// Reads an IANA time zone.
+pub(super) fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom("is not known; write an IANA name such as \"Europe/Madrid\""))
+}
+
+/// Reads the address of a listener.
+pub(super) fn listener<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom("is not an address and port; write them as in \"127.0.0.1:8080\" or \"[::1]:8080\"")
     })
 }
 

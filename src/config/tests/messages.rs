@@ -17,7 +17,7 @@ fn each_bad_value_is_named_with_its_place_and_what_to_do() {
         ("[zzzzzz]", "FILE:1:2: zzzzzz: unknown key; `reconnectd config print` shows"),
         ("gateway = 1", "FILE:1:1: gateway: is a section; write its settings under [gateway]"),
         ("[email]\nper_minute = \"9\"", "FILE:2:1: email.per_minute: holds text; write a whole number"),
-        ("[email]\nper_minute = -1", "FILE:2:1: email.per_minute: "),
+        ("[email]\nper_minute = -1", "FILE:2:1: email.per_minute: is out of range; write 0 or more"),
         ("[admin]\ntoken = 5", "FILE:2:1: admin.token: holds a whole number; write text in double quotes"),
         (
             "[sweep]\nrecheck = [1]",
@@ -63,7 +63,10 @@ fn each_bad_value_is_named_with_its_place_and_what_to_do() {
             "[sweep]\nschedule = \"*/15 * * * *\"",
             "FILE:2:1: sweep.schedule: has 5 fields, not six; write six fields",
         ),
-        ("[sweep]\nschedule = \"0 61 * * * *\"", "FILE:2:1: sweep.schedule: "),
+        (
+            "[sweep]\nschedule = \"0 61 * * * *\"",
+            "FILE:2:1: sweep.schedule: Number out of bounds; write six fields",
+        ),
         (
             "[sweep]\nconfirm_sweeps = 101",
             "FILE:2:1: sweep.confirm_sweeps: is out of range; write a number from 1 to 100",
@@ -79,7 +82,10 @@ fn each_bad_value_is_named_with_its_place_and_what_to_do() {
             "FILE:2:1: notices.quiet_hours: is not a span of the day; write \"HH:MM",
         ),
         ("[notices]\nquiet_hours = \"24:00-08:00\"", "FILE:2:1: notices.quiet_hours: "),
-        ("[notices]\ntime_zone = \"Mars/Base\"", "FILE:2:1: notices.time_zone: "),
+        (
+            "[notices]\ntime_zone = \"Mars/Base\"",
+            "FILE:2:1: notices.time_zone: is not known; write an IANA name",
+        ),
         ("[notices]\nlocale = \"en_GB\"", "FILE:2:1: notices.locale: is not a language tag; write"),
         ("[notices]\napp_url = \"app\"", "FILE:2:1: notices.app_url: is not an absolute URL; write https://"),
         (
@@ -112,7 +118,10 @@ fn each_bad_value_is_named_with_its_place_and_what_to_do() {
             "[email.smtp]\nca_file = \"/no/such\"",
             "FILE:2:1: email.smtp.ca_file: is no file that can be read; name",
         ),
-        ("[links]\nlisten = \"8080\"", "FILE:2:1: links.listen: invalid socket address"),
+        (
+            "[links]\nlisten = \"8080\"",
+            "FILE:2:1: links.listen: is not an address and port; write them as in",
+        ),
         (
             "[links]\npublic_url = \"http://a.example\"",
             "FILE:2:1: links.public_url: plain http is for loopback",
