@@ -159,7 +159,8 @@ impl Access {
         match self.request(member, &grant).await {
             Ok(renewed) => self.keep(member, renewed, asked_at).await,
             Err(AskError::Gateway(error)) if error.verdict() == Verdict::Rejected => {
-                self.failed(member, grant.failure.as_ref(), CredentialState::Rejected, error.to_string()).await
+                self.failed(member, grant.failure.as_ref(), CredentialState::Rejected, error.to_string())
+                    .await
             }
             Err(AskError::NoToken { state, reason }) => {
                 self.failed(member, grant.failure.as_ref(), state, reason).await
@@ -197,8 +198,7 @@ impl Access {
         };
         let mut tried = 0;
         loop {
-            let kept =
-                self.store.renewed(member, refresh.as_ref(), Some(&access), self.clock.now()).await;
+            let kept = self.store.renewed(member, refresh.as_ref(), Some(&access), self.clock.now()).await;
             match kept {
                 Ok(()) => return Ok((renewed.access, Some(access.sealed))),
                 Err(error) if tried < KEEP_TRIES => {

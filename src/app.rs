@@ -82,7 +82,8 @@ impl App {
         let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone());
         let sweep = &config.sweep;
         let recheck = deltas(&sweep.recheck);
-        let look_again = delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
+        let look_again =
+            delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
         let observer = Observer::new(
             store.clone(),
             access.clone(),

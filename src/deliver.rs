@@ -194,7 +194,9 @@ impl Deliverer {
             }
         }
         match closed {
-            Some(detail) if open.is_empty() => Err(self.retry_or_give_up(claim, "no_way_to_reconnect", detail)),
+            Some(detail) if open.is_empty() => {
+                Err(self.retry_or_give_up(claim, "no_way_to_reconnect", detail))
+            }
             _ => Ok(open),
         }
     }
@@ -267,9 +269,10 @@ impl Deliverer {
         let detail = Some(error.to_string());
         let unreachable = error.verdict == mail::Verdict::Retry && error.stage == Stage::Connect;
         match error.verdict {
-            mail::Verdict::Abandon => {
-                (Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None }, None)
-            }
+            mail::Verdict::Abandon => (
+                Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None },
+                None,
+            ),
             mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
             mail::Verdict::Retry if unreachable => self.queue_waits(claim, "mail_server_unreachable", detail),
             mail::Verdict::Retry => {
@@ -282,7 +285,10 @@ impl Deliverer {
             }
             mail::Verdict::Unknown => {
                 let again_at = self.next_try(claim);
-                (Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at }, None)
+                (
+                    Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at },
+                    None,
+                )
             }
         }
     }

@@ -21,13 +21,7 @@ pub struct Observer {
 
 impl Observer {
     /// Decides by `policy`.
-    pub fn new(
-        store: Store,
-        access: Access,
-        gateway: Gateway,
-        clock: Clock,
-        policy: Policy,
-        ) -> Self {
+    pub fn new(store: Store, access: Access, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
         Self { store, access, gateway, clock, policy }
     }
 
@@ -79,10 +73,8 @@ impl Observer {
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
         let answer = Answer { member_id, asked_at, cause, seen, digest };
-        let applied = self
-            .store
-            .take_in(&answer, now, |known| decide::decide(known, seen, &self.policy, now))
-            .await?;
+        let applied =
+            self.store.take_in(&answer, now, |known| decide::decide(known, seen, &self.policy, now)).await?;
         for (from, to) in &applied.transitions {
             metrics::transition(to);
             tracing::info!(member = %member_id, from = from.as_ref().map(|s| s.as_str()), to = %to,

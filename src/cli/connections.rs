@@ -70,8 +70,7 @@ pub(super) async fn list_stored(context: &Context) -> anyhow::Result<Done> {
     let mut rows = rows(context.json);
     let mut after: Option<(MemberId, _)> = None;
     loop {
-        let page =
-            store.connections(None, after.as_ref().map(|(member, id)| (member, id)), PAGE).await?;
+        let page = store.connections(None, after.as_ref().map(|(member, id)| (member, id)), PAGE).await?;
         for stored in &page {
             print(&mut rows, &stored.member_id, &stored.connection)?;
         }

@@ -117,7 +117,10 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
         for listed in &page {
             let row = row(listed);
             let paused = if row.paused { "yes" } else { "no" };
-            rows.row(&row, &[row.member_id, row.credential, paused, row.credential_reason.unwrap_or_default()])?;
+            rows.row(
+                &row,
+                &[row.member_id, row.credential, paused, row.credential_reason.unwrap_or_default()],
+            )?;
         }
         match page.last() {
             Some(last) => after = Some(last.member.id.clone()),

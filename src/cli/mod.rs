@@ -70,7 +70,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref(),
         Some(StoreError::Url(_) | StoreError::Open { .. } | StoreError::Migration(_))
     );
-    let by_vault = error.downcast_ref::<VaultError>().is_some_and(|error| !matches!(error, VaultError::Exists(_)));
+    let by_vault =
+        error.downcast_ref::<VaultError>().is_some_and(|error| !matches!(error, VaultError::Exists(_)));
     let unusable = by_store || by_vault || error.is::<ConfigError>() || error.is::<Unusable>();
     if unusable { 2 } else { 1 }
 }

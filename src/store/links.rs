@@ -98,8 +98,7 @@ impl Store {
              WHERE b.token_hash = $1 ORDER BY b.connection_id",
             connections::COLUMNS
         );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
         let buttons = rows
             .iter()
             .map(|row| {

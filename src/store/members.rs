@@ -39,9 +39,7 @@ fn member(row: &SqliteRow) -> Result<Member> {
     Ok(Member {
         email: email.parse().map_err(|_| unreadable("its e-mail address"))?,
         locale: row.try_get("locale")?,
-        time_zone: time_zone
-            .map(|name| name.parse().map_err(|_| unreadable("its time zone")))
-            .transpose()?,
+        time_zone: time_zone.map(|name| name.parse().map_err(|_| unreadable("its time zone"))).transpose()?,
         subject: row.try_get("subject")?,
         paused: row.try_get::<Option<i64>, _>("paused_at")?.is_some(),
         id: MemberId::new(id),
@@ -105,10 +103,7 @@ impl Import {
             .await?;
             for table in ["credential_failures", "access_tokens"] {
                 let sql = format!("DELETE FROM {table} WHERE member_id = $1");
-                sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .bind(member.id.as_str())
-                    .execute(&mut *self.tx)
-                    .await?;
+                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.id.as_str()).execute(&mut *self.tx).await?;
             }
         }
         Ok(())
@@ -166,10 +161,8 @@ impl Store {
     /// One member, if enrolled.
     pub async fn member(&self, id: &MemberId) -> Result<Option<Member>> {
         let sql = format!("SELECT {COLUMNS} FROM members m WHERE member_id = $1 AND removed_at IS NULL");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(id.as_str())
-            .fetch_optional(&self.reader)
-            .await?;
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(member).transpose()
     }
 

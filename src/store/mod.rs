@@ -23,7 +23,7 @@ pub use fleet::{Fleet, SweepReport};
 pub use links::{Button, LinkView};
 pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, AttemptOutcome, Claim, Ending, ListedNotice};
-pub use observations::{Applied, Answer};
+pub use observations::{Answer, Applied};
 pub use planning::{OpenLapse, PlanInput, SaidLast};
 pub use rechecks::{DueRecheck, Purpose};
 pub use sqlite::{InstanceLock, Store};
@@ -46,7 +46,9 @@ pub enum StoreError {
         reason: String,
     },
     /// Another daemon works on this database.
-    #[error("another reconnectd (process {holder}) is running on {path}; stop it first, or give this one its own database")]
+    #[error(
+        "another reconnectd (process {holder}) is running on {path}; stop it first, or give this one its own database"
+    )]
     Locked {
         /// The database.
         path: String,

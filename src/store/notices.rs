@@ -97,7 +97,8 @@ pub struct ListedNotice {
     pub not_before: Time,
 }
 
-const COLUMNS: &str = "n.notice_id, n.member_id, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
+const COLUMNS: &str =
+    "n.notice_id, n.member_id, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
 
 fn read(row: &SqliteRow) -> Result<ListedNotice> {
     let id: String = row.try_get("notice_id")?;
@@ -196,12 +197,12 @@ impl Store {
         .await?;
         let is = |outcome: &str, one: AttemptOutcome| outcome == one.as_str();
         let failures = earlier.iter().filter(|(outcome, _)| is(outcome, AttemptOutcome::Retry)).count();
-        let waits =
-            earlier.iter().take_while(|(outcome, _)| is(outcome, AttemptOutcome::Waiting)).count();
+        let waits = earlier.iter().take_while(|(outcome, _)| is(outcome, AttemptOutcome::Waiting)).count();
         let unconfirmed = earlier
             .iter()
             .filter(|(outcome, linked)| {
-                is(outcome, AttemptOutcome::Unconfirmed) || (is(outcome, AttemptOutcome::Interrupted) && *linked)
+                is(outcome, AttemptOutcome::Unconfirmed)
+                    || (is(outcome, AttemptOutcome::Interrupted) && *linked)
             })
             .count();
         sqlx::query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
@@ -227,7 +228,10 @@ impl Store {
     }
 
     /// What of a claimed notice is still to be said: its items whose lapse is open, with the connection's status now.
-    pub async fn still_needed(&self, notice: &NoticeId) -> Result<Vec<(NoticeItem, super::StoredConnection)>> {
+    pub async fn still_needed(
+        &self,
+        notice: &NoticeId,
+    ) -> Result<Vec<(NoticeItem, super::StoredConnection)>> {
         let sql = format!(
             "SELECT i.lapse_id, i.connection_id, i.step, {} FROM notice_items i
              JOIN lapses l ON l.lapse_id = i.lapse_id
@@ -311,8 +315,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        let may_have_arrived =
-            matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Unconfirmed);
+        let may_have_arrived = matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Unconfirmed);
         if !may_have_arrived {
             sqlx::query("DELETE FROM links WHERE notice_id = $1 AND attempt = $2")
                 .bind(claim.notice.id.as_str())

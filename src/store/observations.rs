@@ -2,8 +2,8 @@
 
 use super::{Result, Store, json_list, lapses, millis, notices};
 use crate::domain::{
-    Cause, Change, Connection, Decision, Known, LapseChange, LapseId, LapseState, MemberId, Outcome, Standing,
-    Status, Time,
+    Cause, Change, Connection, Decision, Known, LapseChange, LapseId, LapseState, MemberId, Outcome,
+    Standing, Status, Time,
 };
 use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
@@ -87,8 +87,7 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
             (SELECT max(lapse_id) FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id)",
         lapses::COLUMNS
     );
-    let newest =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    let newest = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
     let mut newest: std::collections::HashMap<_, _> = newest
         .iter()
         .map(|row| Ok((row.try_get::<String, _>("connection_id")?, lapses::read(row)?)))
@@ -145,13 +144,15 @@ async fn record_transition(
     to: &Status,
     now: Time,
 ) -> Result<()> {
-    sqlx::query("UPDATE connections SET status = $3, changed_at = $4 WHERE member_id = $1 AND connection_id = $2")
-        .bind(answer.member_id.as_str())
-        .bind(change.connection_id.as_str())
-        .bind(to.as_str())
-        .bind(millis(now))
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE connections SET status = $3, changed_at = $4 WHERE member_id = $1 AND connection_id = $2",
+    )
+    .bind(answer.member_id.as_str())
+    .bind(change.connection_id.as_str())
+    .bind(to.as_str())
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?;
     // An open lapse is planned by its connection's present status.
     sqlx::query(
         "UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'",
@@ -203,7 +204,10 @@ async fn apply_to_lapse(
         }
         LapseChange::Update(id, standing) => stand(tx, id, standing, now).await,
         LapseChange::Forget(id) => {
-            sqlx::query("DELETE FROM lapses WHERE lapse_id = $1").bind(id.as_str()).execute(&mut **tx).await?;
+            sqlx::query("DELETE FROM lapses WHERE lapse_id = $1")
+                .bind(id.as_str())
+                .execute(&mut **tx)
+                .await?;
             Ok(false)
         }
     }

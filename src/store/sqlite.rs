@@ -132,7 +132,9 @@ pub struct InstanceLock {
 
 fn path_of(url: &str) -> Result<PathBuf> {
     let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()).ok_or_else(|| {
-        StoreError::Url("expected `sqlite://PATH`, such as `sqlite:///var/lib/reconnectd/reconnectd.db`".into())
+        StoreError::Url(
+            "expected `sqlite://PATH`, such as `sqlite:///var/lib/reconnectd/reconnectd.db`".into(),
+        )
     })?;
     Ok(PathBuf::from(path))
 }
