@@ -23,22 +23,14 @@ impl Database {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// Lets nobody write until [`Self::let_write`].
+    /// Lets nobody write for as long as this connection lives.
     pub(crate) async fn hold_writes(&mut self) {
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut self.0).await.unwrap();
-    }
-
-    pub(crate) async fn let_write(&mut self) {
-        sqlx::raw_sql("ROLLBACK").execute(&mut self.0).await.unwrap();
     }
 
     /// What SQLite has to say against the file: nothing but `ok`, and no dangling reference.
     pub(crate) async fn assert_sound(&mut self) {
         assert_eq!(self.texts("PRAGMA integrity_check").await, ["ok"]);
         assert_eq!(self.texts("PRAGMA foreign_key_check").await, Vec::<String>::new());
-    }
-
-    pub(crate) async fn close(self) {
-        self.0.close().await.unwrap();
     }
 }
