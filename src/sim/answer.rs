@@ -43,7 +43,8 @@ impl From<Answer> for Response {
     }
 }
 
-/// Counts the request and answers it, with the first fault that befalls it. `rejected` is the answer to a bad token.
+/// Counts the request and answers it, with the first fault that befalls it. `rejected` is the answer to a bad
+/// token.
 pub(super) async fn respond(
     app: &App,
     cut: &Cut,

@@ -30,7 +30,8 @@ pub(super) fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// Serves until `stop`. A panic of a handler ends it, so that no defect of the simulator passes for a fault of the gateway.
+/// Serves until `stop`. A panic of a handler ends it, so that no defect of the simulator passes for a fault
+/// of the gateway.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,

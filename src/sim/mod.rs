@@ -1,12 +1,14 @@
-//! A simulated gateway and mailbox: a small world of members and data sources behind a real GraphQL engine and a real SMTP
-//! conversation. It is what `demo` and `simulate` run, and what tests of whole flows talk to.
+//! A simulated gateway and mailbox: a small world of members and data sources behind a real GraphQL engine
+//! and a real SMTP conversation. It is what `demo` and `simulate` run, and what tests of whole flows talk to.
 //!
-//! | served over HTTP | by |
+//! | path | is |
 //! | --- | --- |
-//! | `POST /v1/graphql` | [`gateway`](self): the operations, or a fault in place of an answer |
-//! | `POST /identity/oauth/token`, `POST /broker/token` | the other ways to an access token |
-//! | `GET`, `POST /oauth/authorize` | the sign-in at a data source |
-//! | `/`, `/control/…` | levers, for people and for machines |
+//! | `POST /v1/graphql` | the gateway: the operations, or a fault in place of an answer |
+//! | `POST /identity/oauth/token` | token exchange (RFC 8693) |
+//! | `POST /broker/token` | the operator's own way to an access token |
+//! | `/oauth/authorize`, `/oauth/done` | the sign-in at a data source |
+//! | `/` | members and their connections, with buttons |
+//! | `/control/…` | the same levers and more, for machines |
 //! | `/mail`, `/mail/{n}` | what the mail server took in |
 
 mod answer;
@@ -226,7 +228,8 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     Ok((listener, bound))
 }
 
-/// An address that a client on this machine can use: a listener on every interface is reached through the loopback.
+/// An address that a client on this machine can use: a listener on every interface is reached through the
+/// loopback.
 fn reachable(bound: SocketAddr) -> SocketAddr {
     match bound {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),

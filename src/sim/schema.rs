@@ -157,7 +157,7 @@ impl Mutation {
         connection_id: String,
     ) -> Result<ConnectionStatus> {
         change(ctx, &connection_id, |row, now| {
-            row.become_("DISCONNECTED", now);
+            row.turn("DISCONNECTED", now);
             Ok(())
         })
     }

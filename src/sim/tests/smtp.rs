@@ -240,6 +240,18 @@ async fn a_mail_that_is_too_large_is_refused_and_the_next_is_taken() {
 }
 
 #[tokio::test]
+async fn a_line_of_any_length_may_come_before_the_final_dot() {
+    let sim = Sim::start().await;
+    let mut dialogue = open(&sim).await;
+    for length in [65_534, 65_535, 65_536, 200_000] {
+        let sending = async { dialogue.send("a@x.example", &"x".repeat(length)).await };
+        let reply = tokio::time::timeout(Duration::from_secs(10), sending).await.unwrap();
+        assert!(reply.starts_with("250"), "{length}");
+        assert_eq!(sim.simulator.mailbox().mails().last().unwrap().raw.len(), length + 2);
+    }
+}
+
+#[tokio::test]
 async fn a_line_without_end_closes_the_connection() {
     let sim = Sim::start().await;
     let mut stream = TcpStream::connect(sim.simulator.smtp_addr()).await.unwrap();
