@@ -75,6 +75,8 @@ impl Import {
                 subject: &member.subject,
             })
             .collect();
+        let rows = json_list(&rows)?;
+        self.forgive_addresses(&rows).await?;
         sqlx::query(
             "INSERT INTO members (member_id, email, locale, time_zone, subject, added_at, updated_at)
              SELECT value ->> 'id', value ->> 'email', value ->> 'locale', value ->> 'time_zone',
@@ -84,7 +86,7 @@ impl Import {
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
         )
-        .bind(json_list(&rows)?)
+        .bind(&rows)
         .bind(self.now)
         .execute(&mut *self.tx)
         .await?;
@@ -106,6 +108,21 @@ impl Import {
                 sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.id.as_str()).execute(&mut *self.tx).await?;
             }
         }
+        Ok(())
+    }
+
+    /// A notice that was given up because of a member's address may be sent to their new one.
+    async fn forgive_addresses(&mut self, rows: &str) -> Result<()> {
+        const MOVED: &str =
+            "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
+            WHERE m.email <> j.value ->> 'email'";
+        let sql = format!(
+            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+                (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
+        let sql = format!("UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN ({MOVED})");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).bind(self.now).execute(&mut *self.tx).await?;
         Ok(())
     }
 
