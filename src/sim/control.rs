@@ -1,4 +1,5 @@
-//! The levers of the simulated world: a machine interface under `/control`, and the buttons of the first page.
+//! The levers of the simulated world: a machine interface under `/control`, and the buttons of the first
+//! page.
 
 use super::{
     App,
@@ -191,7 +192,8 @@ impl World {
         json!({ "member_id": id, "email": format!("{id}@example.org"), "refresh_token": token })
     }
 
-    /// Lets a status come about as it would in life: a new connection fetches its records, a deleted one vanishes.
+    /// Lets a status come about as it would in life: a new connection fetches its records, a deleted one
+    /// vanishes.
     fn happen(&self, member: &str, connection: &str, status: &str) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.change_rows(no, |rows, now| {

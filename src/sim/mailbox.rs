@@ -77,8 +77,9 @@ pub(super) fn unfold(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Something that the mail server does wrong. In JSON: `{"stage": "rcpt", "recipient": "a@b.example", "times": 2,
-/// "action": {"reply": {"code": 451, "text": "4.7.1 Greylisted"}}}`, or `{"stage": "end", "action": "drop"}`.
+/// Something that the mail server does wrong. In JSON: `{"stage": "rcpt", "recipient": "a@b.example",
+/// "times": 2, "action": {"reply": {"code": 451, "text": "4.7.1 Greylisted"}}}`, or `{"stage": "end",
+/// "action": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailFault {
@@ -193,8 +194,8 @@ impl Mailbox {
         *self.0.received.borrow()
     }
 
-    /// Waits until `n` mails have come in all (forgotten ones included) and answers those that are kept, oldest first.
-    /// It waits for as long as that takes.
+    /// Waits until `n` mails have come in all (forgotten ones included) and answers those that are kept,
+    /// oldest first. It waits for as long as that takes.
     pub async fn wait_for(&self, n: u64) -> Vec<Arc<Mail>> {
         // The sender lives in `self`, so the wait cannot end any other way.
         let _ = self.0.received.subscribe().wait_for(|received| *received >= n).await;

@@ -1,5 +1,5 @@
-//! The state of the simulated world. A member whom nobody has touched costs no memory: who they are and what they have
-//! follows from their id.
+//! The state of the simulated world. A member whom nobody has touched costs no memory: who they are and what
+//! they have follows from their id.
 
 use super::{
     faults::{Fault, Faults, Trouble},
@@ -115,7 +115,8 @@ impl World {
         NAMED.len() as u32 + self.0.numbered
     }
 
-    /// The id of the member with this number, counted from 0; every number below [`World::population`] has one.
+    /// The id of the member with this number, counted from 0; every number below [`World::population`] has
+    /// one.
     pub fn member_id(&self, number: u32) -> String {
         match NAMED.get(number as usize) {
             Some(name) => (*name).to_owned(),

@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// A form of ours is far smaller.
 const LARGEST_BODY: usize = 16 * 1024;
@@ -34,12 +35,15 @@ pub struct PublicState {
 
 /// The public pages.
 pub fn public(state: PublicState) -> Router {
+    let broken = state.clone();
     Router::new()
         .route("/r/{token}", get(look).post(redeem))
         .route("/r/{token}/resend", post(resend))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        // The panic itself is in the log; the member sees a page.
+        .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
         .with_state(state)
 }
 
@@ -123,6 +127,10 @@ impl PublicState {
     /// The database failed a member: they see a page, the operator a log line.
     fn failed(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "a member's page failed");
+        self.failed_page()
+    }
+
+    fn failed_page(&self) -> Response {
         self.page(&Reader { locale: None, base: String::new() }, &Page::Failed)
     }
 
