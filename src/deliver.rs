@@ -126,6 +126,8 @@ impl Deliverer {
         self.second_look(claim, &member).await?;
         let needed = self.still_needed(claim).await?;
         let open = self.prove_open(claim, &member, needed).await?;
+        // Before the link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
+        self.transport.turn().await;
         let (token, about) = self.keep_link(claim, &member, open).await?;
         let mail = self.write(claim, &member, &token, &about)?;
         match self.transport.send(&mail).await {

@@ -61,10 +61,7 @@ async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
 
     let daemon = home.daemon().await;
     let mut database = home.database().await;
-    until_true("a mail under way", async || {
-        database.number("SELECT count(*) FROM links").await == 1
-    })
-    .await;
+    until_true("a mail under way", async || database.number("SELECT count(*) FROM links").await == 1).await;
     assert_eq!(simulator.mailbox().received(), 0, "the server has not accepted it yet");
     daemon.running.terminate();
     daemon.running.ended_within(DEADLINE).await.well();
@@ -77,10 +74,8 @@ async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
     home.run(&["once"]).await.well();
     let again = home.daemon().await;
     simulator.world().reset_requests();
-    until_true("two sweeps more", async || {
-        simulator.world().asked(Operation::GetMemberConnections) >= 2
-    })
-    .await;
+    until_true("two sweeps more", async || simulator.world().asked(Operation::GetMemberConnections) >= 2)
+        .await;
     again.running.stopped().await.well();
     assert_eq!(simulator.mailbox().received(), 1, "nothing is sent twice");
 }

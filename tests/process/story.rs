@@ -91,10 +91,7 @@ async fn an_expired_connection_is_repaired_with_files_commands_and_a_browser_alo
     let imported = home.run(&["members", "import", "members.jsonl"]).await.well();
     assert_eq!(imported.stdout, "3 members imported\n");
     let daemon = home.daemon().await;
-    until_true("the first sweep", async || {
-        home.json(&["connections", "list"]).await.len() == 9
-    })
-    .await;
+    until_true("the first sweep", async || home.json(&["connections", "list"]).await.len() == 9).await;
 
     simulation.expire("alice").await;
     let mail = until("the mail", async || simulation.mails().await.pop()).await;
@@ -156,7 +153,10 @@ async fn the_reports_keep_their_contract(home: &Home) {
     let fields = ["notice_id", "member_id", "step", "state", "attempts", "connections", "sent_at"];
     assert_fields(&notices, &fields);
     let [notice] = &notices[..] else { panic!("{notices:?}") };
-    assert_eq!((&notice["step"], &notice["state"], &notice["attempts"]), (&json!(0), &json!("sent"), &json!(1)));
+    assert_eq!(
+        (&notice["step"], &notice["state"], &notice["attempts"]),
+        (&json!(0), &json!("sent"), &json!(1))
+    );
     assert_eq!(notice["connections"], json!(["epic"]));
     assert_time(&notice["sent_at"]);
     let id = notice["notice_id"].as_str().unwrap();
@@ -177,7 +177,10 @@ async fn the_reports_keep_their_contract(home: &Home) {
     assert_fields(&status, &["members", "connections", "lapses_open", "notices", "last_sweep"]);
     let [status] = &status[..] else { panic!("{status:?}") };
     assert_eq!((&status["members"], &status["lapses_open"]), (&json!(3), &json!(0)));
-    assert_eq!((&status["connections"], &status["notices"]), (&json!({ "CONNECTED": 9 }), &json!({ "sent": 1 })));
+    assert_eq!(
+        (&status["connections"], &status["notices"]),
+        (&json!({ "CONNECTED": 9 }), &json!({ "sent": 1 }))
+    );
     let sweep = &status["last_sweep"];
     let fields = ["started_at", "finished_at", "members", "unclear", "transitions", "complete"];
     assert_fields(std::slice::from_ref(sweep), &fields);
