@@ -34,7 +34,7 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Done> {
         println!("{}", world.import_line(&id));
     }
     if population as usize > PRINTED {
-        println!("# … and so on, {population} in all");
+        println!("# … {population} in all: curl {base}/control/members.jsonl");
     }
     tokio::select! {
         () = stop.cancelled() => {}

@@ -23,7 +23,7 @@ impl Simulation {
         program.args(["simulate", "--listen", "127.0.0.1:0", "--smtp", "127.0.0.1:0"]).args(arguments);
         let running = Running::start(program);
         let said = until("the simulator to say where it is", async || {
-            Some(running.stdout()).filter(|said| said.contains(last))
+            Some(running.stdout()).filter(|said| said.contains(last) && said.ends_with('\n'))
         })
         .await;
         let (import, configuration): (Vec<&str>, Vec<&str>) =

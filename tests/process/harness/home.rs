@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 /// What the mails' links start with: as behind a proxy, so that the daemon can listen on a free port.
-pub(crate) const PUBLIC_URL: &str = "https://reconnect.example.org";
+const PUBLIC_URL: &str = "https://reconnect.example.org";
 
 /// The operator's secret at the gateway.
 pub(crate) const CLIENT_KEY: &str = "c3VwZXItc2VjcmV0LWNsaWVudC1rZXk";

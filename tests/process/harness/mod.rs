@@ -6,7 +6,7 @@ mod home;
 
 pub(crate) use child::{Ended, Running};
 pub(crate) use database::Database;
-pub(crate) use home::{CLIENT_KEY, Daemon, Home, PUBLIC_URL};
+pub(crate) use home::{CLIENT_KEY, Daemon, Home};
 
 use reconnectd::sim::{Mail, Options, Simulator};
 use std::{
