@@ -79,7 +79,7 @@ impl App {
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
-        let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone());
+        let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone(), config.gateway.auth.mode);
         let sweep = &config.sweep;
         let recheck = deltas(&sweep.recheck);
         let look_again = delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));

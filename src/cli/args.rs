@@ -105,6 +105,8 @@ pub enum ConfigCommand {
 pub enum KeysCommand {
     /// Make a key ring
     Generate,
+    /// Print the public half of the key that signs ID tokens for the token exchange, as a JSON Web Key Set
+    Jwks,
 }
 
 /// `members …`
@@ -181,6 +183,7 @@ mod tests {
             "check --send-test ops@example.org",
             "config print",
             "keys generate",
+            "keys jwks",
             "members import members.csv",
             "members import -",
             "members list",

@@ -19,6 +19,7 @@ pub use args::Cli;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config, ConfigError, Loaded};
+use crate::gateway;
 use crate::store::{Store, StoreError};
 use crate::vault::{Vault, VaultError};
 use args::{
@@ -96,6 +97,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Check { send_test } => check::check(&context, send_test.as_ref()).await,
         Command::Config(ConfigCommand::Print) => config_print(&context),
         Command::Keys(KeysCommand::Generate) => keys_generate(&context),
+        Command::Keys(KeysCommand::Jwks) => keys_jwks(&context),
         Command::Members(MembersCommand::Import { file }) => members::import(&context, file).await,
         Command::Members(MembersCommand::List) => members::list(&context).await,
         Command::Members(MembersCommand::Show { id }) => members::show(&context, id).await,
@@ -128,6 +130,17 @@ fn keys_generate(context: &Context) -> anyhow::Result<Done> {
         println!("{}", serde_json::json!({ "key_id": id, "file": path }));
     } else {
         println!("key {id} made in {}; keep a copy apart from the database", path.display());
+    }
+    Ok(Done::All)
+}
+
+/// For the operator's identity provider to publish.
+fn keys_jwks(context: &Context) -> anyhow::Result<Done> {
+    let jwks = gateway::jwks(&context.config.gateway.auth).map_err(|error| Unusable(error.into()))?;
+    if context.json {
+        println!("{jwks}");
+    } else {
+        println!("{jwks:#}");
     }
     Ok(Done::All)
 }

@@ -55,10 +55,11 @@ impl Grant {
             let bytes: Option<Vec<u8>> = row.try_get(bytes)?;
             Ok(key_id.zip(bytes).map(|(key_id, bytes)| Sealed { key_id, bytes }))
         };
-        let access = match (sealed("access_key", "access_sealed")?, row.try_get::<Option<i64>, _>("renew_at")?) {
-            (Some(sealed), Some(renew_at)) => Some(StoredToken { sealed, renew_at: time(renew_at) }),
-            _ => None,
-        };
+        let access =
+            match (sealed("access_key", "access_sealed")?, row.try_get::<Option<i64>, _>("renew_at")?) {
+                (Some(sealed), Some(renew_at)) => Some(StoredToken { sealed, renew_at: time(renew_at) }),
+                _ => None,
+            };
         let failure = match row.try_get::<Option<String>, _>("failure_state")? {
             None => None,
             Some(state) => Some(CredentialFailure {
@@ -84,10 +85,8 @@ impl Store {
         let sql = format!(
             "SELECT {GRANT_COLUMNS} FROM members m {GRANT_JOINS} WHERE m.member_id = $1 AND m.removed_at IS NULL"
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(id.as_str())
-            .fetch_optional(&self.reader)
-            .await?;
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(Grant::read).transpose()
     }
 
@@ -117,6 +116,16 @@ impl Store {
         Ok(Some(grant))
     }
 
+    /// Keeps the right to renew until `until`.
+    pub async fn extend_renewal(&self, id: &MemberId, until: Time) -> Result<()> {
+        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1")
+            .bind(id.as_str())
+            .bind(millis(until))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Gives the right to renew back without having renewed.
     pub async fn release_renewal(&self, id: &MemberId) -> Result<()> {
         sqlx::query("DELETE FROM renewals WHERE member_id = $1")
@@ -137,13 +146,15 @@ impl Store {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         if let Some(refresh) = refresh {
-            sqlx::query("UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4 WHERE member_id = $1")
-                .bind(id.as_str())
-                .bind(&refresh.key_id)
-                .bind(&refresh.bytes)
-                .bind(millis(now))
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(
+                "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4 WHERE member_id = $1",
+            )
+            .bind(id.as_str())
+            .bind(&refresh.key_id)
+            .bind(&refresh.bytes)
+            .bind(millis(now))
+            .execute(&mut *tx)
+            .await?;
         }
         if let Some(access) = access {
             sqlx::query(
@@ -159,9 +170,10 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        for statement in
-            ["DELETE FROM credential_failures WHERE member_id = $1", "DELETE FROM renewals WHERE member_id = $1"]
-        {
+        for statement in [
+            "DELETE FROM credential_failures WHERE member_id = $1",
+            "DELETE FROM renewals WHERE member_id = $1",
+        ] {
             sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;
         }
         tx.commit().await?;
