@@ -7,6 +7,7 @@ use crate::deliver::{Delivered, Deliverer, Reminders};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::observe::Observer;
+use crate::operate::Operator;
 use crate::planner::Planner;
 use crate::recheck::Rechecker;
 use crate::redeem::Redeemer;
@@ -37,6 +38,8 @@ pub struct App {
     pub redeemer: Redeemer,
     /// Draws the member's pages.
     pub pages: Arc<Pages>,
+    /// Acts for one member.
+    pub operator: Operator,
     /// Takes in answers.
     pub observer: Observer,
     /// Asks as a member.
@@ -139,6 +142,14 @@ impl App {
                     expired: notices.expired.reminders.len() as u32,
                     disconnected: notices.disconnected.reminders.len() as u32,
                 },
+            },
+            operator: Operator {
+                store: store.clone(),
+                observer: observer.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                link_ttl: delta(config.links.ttl),
             },
             store,
             observer,

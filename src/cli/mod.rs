@@ -8,7 +8,9 @@ mod demo;
 mod import;
 mod lists;
 mod members;
+mod operations;
 mod output;
+mod prompt;
 mod run;
 #[cfg(feature = "sim")]
 mod simulate;
@@ -106,6 +108,16 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
             Some(member) => connections::list_now(&context, member).await,
             None => connections::list_stored(&context).await,
         },
+        Command::Connections(ConnectionsCommand::Establish { which, integration_type, means }) => {
+            operations::establish(&context, which, integration_type.as_deref(), means).await
+        }
+        Command::Connections(ConnectionsCommand::Reconnect { which, means }) => {
+            operations::reconnect(&context, which, means).await
+        }
+        Command::Connections(ConnectionsCommand::Disconnect(parting)) => {
+            operations::disconnect(&context, parting).await
+        }
+        Command::Connections(ConnectionsCommand::Delete(parting)) => operations::delete(&context, parting).await,
         Command::Transitions(of) => lists::transitions(&context, of.member.as_ref()).await,
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
