@@ -116,6 +116,16 @@ impl Store {
         Ok(Some(grant))
     }
 
+    /// Keeps the right to renew until `until`.
+    pub async fn extend_renewal(&self, id: &MemberId, until: Time) -> Result<()> {
+        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1")
+            .bind(id.as_str())
+            .bind(millis(until))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Gives the right to renew back without having renewed.
     pub async fn release_renewal(&self, id: &MemberId) -> Result<()> {
         sqlx::query("DELETE FROM renewals WHERE member_id = $1")
