@@ -174,6 +174,10 @@ impl App {
     /// When another one works on it.
     pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
+        let cut_off = self.store.free_renewals(&lock).await?;
+        if cut_off > 0 {
+            tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
+        }
         let now = self.clock.now();
         let freed = self.store.free_interrupted(now, true).await?;
         if freed > 0 {

@@ -104,6 +104,6 @@ impl World {
     }
 }
 
-fn first_refresh_token(member: &str) -> String {
+pub(super) fn first_refresh_token(member: &str) -> String {
     format!("rt-{member}")
 }
