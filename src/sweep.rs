@@ -10,8 +10,11 @@ use crate::gateway::Verdict;
 use crate::observe::Observer;
 use crate::store::{Applied, DueMember, OpenSweep, Store, StoreError, SweepProgress};
 use crate::telemetry::metrics;
+use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +23,10 @@ use tokio_util::sync::CancellationToken;
 const PAGE: u32 = 1_000;
 /// Fewer answers than this say nothing about everyone.
 const ENOUGH: u64 = 20;
-/// The longest that a pass waits when the gateway asks for patience; for more, it ends.
+/// The longest that a pass waits when the gateway asks for patience; for more, it ends, and ticks are left out.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that ticks are left out for: one odd answer must not end the watch over everyone.
+const LONGEST_PATIENCE: TimeDelta = TimeDelta::hours(1);
 
 /// What a pass needs.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub struct Sweeper {
     at_once: usize,
     needs_token: bool,
     progress: watch::Sender<SweepProgress>,
+    /// In milliseconds since the Unix epoch.
+    ask_again_at: Arc<AtomicI64>,
 }
 
 /// How a pass ended.
@@ -63,12 +70,17 @@ impl Sweeper {
     /// Asks about `at_once` members at once. With `needs_token`, members without a stored credential are left out.
     pub fn new(store: Store, observer: Observer, clock: Clock, at_once: usize, needs_token: bool) -> Self {
         let progress = watch::Sender::new(SweepProgress::default());
-        Self { store, observer, clock, at_once, needs_token, progress }
+        Self { store, observer, clock, at_once, needs_token, progress, ask_again_at: Arc::default() }
     }
 
     /// What the pass under way has counted so far.
     pub fn progress(&self) -> watch::Receiver<SweepProgress> {
         self.progress.subscribe()
+    }
+
+    /// Whether the gateway has asked to be left alone for now (`Retry-After`).
+    pub fn must_wait(&self) -> bool {
+        self.clock.now().timestamp_millis() < self.ask_again_at.load(Ordering::Relaxed)
     }
 
     /// Makes one pass, or the rest of one that was cut off. When `stop` is called, it ends with the questions under
@@ -149,6 +161,10 @@ impl Sweeper {
             }
             match wait {
                 Some(wait) if wait > PATIENCE => {
+                    let wait =
+                        TimeDelta::from_std(wait).map_or(LONGEST_PATIENCE, |wait| wait.min(LONGEST_PATIENCE));
+                    let until = self.clock.now() + wait;
+                    self.ask_again_at.store(until.timestamp_millis(), Ordering::Relaxed);
                     page.stopped = Some("gateway_asks_for_patience");
                     break;
                 }

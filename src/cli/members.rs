@@ -51,7 +51,7 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
     progress.finish_and_clear();
     if !bad.is_empty() {
         for line in &bad {
-            eprintln!("{}:{line}", file.display());
+            eprintln!("{}: {line}", file.display());
         }
         bail!("nothing was imported: mend the lines above and import the file again");
     }

@@ -34,7 +34,7 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Done> {
         println!("{}", import_line(&id));
     }
     if population as usize > PRINTED {
-        println!("# … {population} in all: curl {base}/control/members.jsonl");
+        println!("# … and so on, {population} in all");
     }
     tokio::select! {
         () = stop.cancelled() => {}

@@ -171,6 +171,30 @@ impl Store {
         Ok(true)
     }
 
+    /// Closes the lapse behind a button because its member disconnected on purpose. `false` when the link has died, the
+    /// lapse has ended, or the connection is not DISCONNECTED.
+    pub async fn dismiss(&self, hash: TokenHash, connection: &ConnectionId, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let lapse: Option<String> = sqlx::query_scalar(
+            "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
+             WHERE state = 'open' AND lapse_id IN
+                (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                 WHERE b.token_hash = $1 AND b.connection_id = $2 AND k.expires_at > $3)
+               AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
+                 AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
+             RETURNING lapse_id",
+        )
+        .bind(&hash.0[..])
+        .bind(connection.as_str())
+        .bind(millis(now))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(lapse) = lapse else { return Ok(false) };
+        super::notices::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Takes a redemption back that came to nothing, so that the button can be pressed again.
     pub async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
         sqlx::query(

@@ -55,6 +55,14 @@ struct ImportedRow<'a> {
     subject: &'a str,
 }
 
+#[derive(serde::Serialize)]
+struct ImportedCredential<'a> {
+    id: &'a str,
+    key_id: &'a str,
+    /// In hexadecimal.
+    sealed: String,
+}
+
 /// An import under way: one transaction, so that it happens as a whole or not at all.
 pub struct Import {
     tx: sqlx::Transaction<'static, sqlx::Sqlite>,
@@ -75,6 +83,8 @@ impl Import {
                 subject: &member.subject,
             })
             .collect();
+        let rows = json_list(&rows)?;
+        self.forgive_addresses(&rows).await?;
         sqlx::query(
             "INSERT INTO members (member_id, email, locale, time_zone, subject, added_at, updated_at)
              SELECT value ->> 'id', value ->> 'email', value ->> 'locale', value ->> 'time_zone',
@@ -84,28 +94,50 @@ impl Import {
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
         )
-        .bind(json_list(&rows)?)
+        .bind(&rows)
         .bind(self.now)
         .execute(&mut *self.tx)
         .await?;
-        for (member, sealed) in members {
-            let Some(sealed) = sealed else { continue };
-            sqlx::query(
-                "INSERT INTO credentials (member_id, key_id, sealed, updated_at) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-                    updated_at = excluded.updated_at",
-            )
-            .bind(member.id.as_str())
-            .bind(&sealed.key_id)
-            .bind(&sealed.bytes)
-            .bind(self.now)
-            .execute(&mut *self.tx)
-            .await?;
-            for table in ["credential_failures", "access_tokens"] {
-                let sql = format!("DELETE FROM {table} WHERE member_id = $1");
-                sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.id.as_str()).execute(&mut *self.tx).await?;
-            }
+        let credentials: Vec<_> = members
+            .iter()
+            .filter_map(|(member, sealed)| {
+                let Sealed { key_id, bytes } = sealed.as_ref()?;
+                let sealed = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Some(ImportedCredential { id: member.id.as_str(), key_id, sealed })
+            })
+            .collect();
+        let credentials = json_list(&credentials)?;
+        sqlx::query(
+            "INSERT INTO credentials (member_id, key_id, sealed, updated_at)
+             SELECT value ->> 'id', value ->> 'key_id', unhex(value ->> 'sealed'), $2 FROM json_each($1) WHERE true
+             ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
+                updated_at = excluded.updated_at",
+        )
+        .bind(&credentials)
+        .bind(self.now)
+        .execute(&mut *self.tx)
+        .await?;
+        for statement in [
+            "DELETE FROM credential_failures WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))",
+            "DELETE FROM access_tokens WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        ] {
+            sqlx::query(statement).bind(&credentials).execute(&mut *self.tx).await?;
         }
+        Ok(())
+    }
+
+    /// A notice that was given up because of a member's address may be sent to their new one.
+    async fn forgive_addresses(&mut self, rows: &str) -> Result<()> {
+        const MOVED: &str =
+            "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
+            WHERE m.email <> j.value ->> 'email'";
+        let sql = format!(
+            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+                (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
+        let sql = format!("UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN ({MOVED})");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).bind(self.now).execute(&mut *self.tx).await?;
         Ok(())
     }
 

@@ -48,7 +48,7 @@ impl Store {
     /// The member whose lapses the planner has to look at next, if any is due at `now`.
     pub async fn next_to_plan(&self, now: Time) -> Result<Option<PlanInput>> {
         let member: Option<String> = sqlx::query_scalar(
-            "SELECT member_id FROM lapses WHERE plan_at IS NOT NULL AND plan_at <= $1 ORDER BY plan_at LIMIT 1",
+            "SELECT member_id FROM lapses WHERE plan_at IS NOT NULL AND plan_at <= $1 AND state = 'open' ORDER BY plan_at LIMIT 1",
         )
         .bind(millis(now))
         .fetch_optional(&self.reader)
