@@ -213,6 +213,11 @@ impl World {
         self.state().faults.add(fault);
     }
 
+    /// The faults that have not happened yet, or not as often as they were to: nobody asked what they wait for.
+    pub fn pending_faults(&self) -> Vec<Fault> {
+        self.state().faults.pending()
+    }
+
     /// Ends all faults.
     pub fn clear_faults(&self) {
         self.state().faults.clear();
