@@ -1,7 +1,9 @@
 //! `links`, `link_buttons`.
 
 use super::{Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, time};
-use crate::domain::{ConnectionId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash};
+use crate::domain::{
+    ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
+};
 use crate::random;
 use sqlx::Row;
 
