@@ -194,7 +194,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(lapse) = lapse else { return Ok(false) };
-        super::notices::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
+        super::queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -1,6 +1,6 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, json_list, lapses, millis, notices};
+use super::{Result, Store, json_list, lapses, millis, queue};
 use crate::domain::{
     Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, MemberId,
     Outcome, Standing, Status, Time,
@@ -240,7 +240,7 @@ async fn stand(
     .await?;
     if standing.state == LapseState::Closed {
         let reason = standing.outcome.map_or("closed", Outcome::as_str);
-        notices::cancel_for_lapse(tx, id, reason).await?;
+        queue::cancel_for_lapse(tx, id, reason).await?;
     }
     Ok(opens)
 }
