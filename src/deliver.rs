@@ -124,6 +124,8 @@ impl Deliverer {
             return Err(end(AttemptOutcome::Cancelled, "member_paused", None));
         }
         self.second_look(claim, &member).await?;
+        // Before a link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
+        self.transport.turn().await;
         let (mail, items) = match self.store.invitation_of(&claim.notice.id).await? {
             Some(source) => (self.invitation(claim, &member, source).await?, Vec::new()),
             None => {
