@@ -24,7 +24,7 @@ pub use links::{Button, LinkView};
 pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, AttemptOutcome, Claim, Ending, ListedNotice};
 pub use observations::{Answer, Applied};
-pub use planning::{OpenLapse, PlanInput, SaidLast};
+pub use planning::{OpenLapse, PlanInput, Planned, SaidLast};
 pub use rechecks::{DueRecheck, Purpose};
 pub use sqlite::{InstanceLock, Store};
 pub use sweeps::{OpenSweep, SweepProgress};
