@@ -28,7 +28,7 @@ pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
 pub use partings::Announced;
-pub use planning::{OpenLapse, PlanInput, SaidLast};
+pub use planning::{OpenLapse, PlanInput, Planned, SaidLast};
 pub use queue::{AttemptOutcome, Claim, Ending};
 pub use rechecks::{DueRecheck, Purpose};
 pub use sqlite::{InstanceLock, Store};

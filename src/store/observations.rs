@@ -267,7 +267,7 @@ async fn settle_rechecks(
     let Some(look_again_at) = look_again_at else { return Ok(()) };
     sqlx::query(
         "INSERT INTO rechecks (member_id, purpose, due_at, since, done) VALUES ($1, 'suspicion', $3, $2, 0)
-         ON CONFLICT (member_id, purpose) DO NOTHING",
+         ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at",
     )
     .bind(member.as_str())
     .bind(millis(now))

@@ -1,6 +1,6 @@
 //! How a member's credential becomes an access token, and what happens when it does not.
 
-use crate::harness::{Harness, Setup};
+use crate::harness::Harness;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{

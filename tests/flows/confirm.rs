@@ -78,6 +78,17 @@ async fn a_suspicion_is_looked_at_again_without_a_sweep() {
 }
 
 #[tokio::test]
+async fn a_sweep_and_an_early_look_at_the_same_time_are_one_sighting() {
+    let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_SWEEPS", 3), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.pass_after(TimeDelta::minutes(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic suspected"], "seen twice, half an hour apart");
+    h.pass_after(TimeDelta::minutes(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+}
+
+#[tokio::test]
 async fn a_sweep_that_sees_no_change_writes_nothing_about_anyone() {
     let members = ["alice", "bob", "carol", "m1", "m2"];
     let h = Harness::watching_with(Setup::default().members(2), &members).await;

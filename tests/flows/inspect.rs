@@ -2,7 +2,7 @@
 
 use crate::harness::Harness;
 use reconnectd::{
-    domain::{Lapse, MemberId, Status},
+    domain::{Lapse, MemberId},
     store::ListedNotice,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -52,12 +52,6 @@ impl Harness {
         let newest = self.notices(member).await.pop().expect("a notice");
         let attempts = self.app.store.attempts(&newest.notice.id).await.expect("attempts");
         attempts.into_iter().map(|attempt| attempt.outcome.unwrap_or_default()).collect()
-    }
-
-    /// The recorded status of a connection.
-    pub(crate) async fn status(&self, member: &str, connection: &str) -> Option<Status> {
-        let all = self.app.store.connections(Some(&member.into()), None, 1000).await.expect("connections");
-        all.into_iter().map(|stored| stored.connection).find(|row| row.id.as_str() == connection)?.status
     }
 
     /// How it stands with a member's credential.

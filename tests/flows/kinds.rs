@@ -50,3 +50,38 @@ async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants
         assert_eq!(h.asked("alice", Operation::GetOauthUrl), 0, "{status}");
     }
 }
+
+#[tokio::test]
+async fn a_member_who_disconnected_on_purpose_hears_no_more_of_it_until_it_was_connected_again() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass().await;
+    let link = h.link();
+    let page = h.look(&link).await;
+    assert!(page.html.contains("on purpose"), "{}", page.html);
+    let fields = [("connection", "epic")];
+    assert_eq!(h.person.press(&format!("{link}/dismiss"), &fields).await.unwrap().status, 200);
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    assert_eq!(h.press(&link).await.location, None);
+    for status in ["DISCONNECTED", "EXPIRED", "DISCONNECTED"] {
+        h.set("alice", "epic", status);
+        h.pass_after(TimeDelta::days(10)).await;
+    }
+    assert_eq!(h.mails().len(), 1);
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::days(10)).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass_after(TimeDelta::days(10)).await;
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn that_an_expired_connection_was_meant_cannot_be_said() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let link = h.link();
+    assert!(!h.look(&link).await.html.contains("on purpose"));
+    h.person.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await.unwrap();
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+}

@@ -87,3 +87,39 @@ async fn a_second_daemon_on_the_same_database_is_turned_away() {
     drop(lock);
     other.take_over().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_a_plan_is_made_is_planned_for_too() {
+    let setup = Setup::default().members(MEMBERS).set("NOTICES__EXPIRED__ENABLED", false);
+    let h = setup.start().await;
+    let members: Vec<String> = (1..=MEMBERS).map(|n| format!("m{n}")).collect();
+    h.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let stop = CancellationToken::new();
+    for round in 0..5 {
+        for member in &members {
+            h.set(member, &format!("source-{round}"), "EXPIRED");
+        }
+        h.app.sweeper.pass(&stop).await.unwrap();
+        for member in &members {
+            h.set(member, &format!("source-{round}"), "DISCONNECTED");
+        }
+        let swept = CancellationToken::new();
+        let planners = (0..4).map(|_| {
+            let (planner, swept) = (h.app.planner.clone(), swept.clone());
+            tokio::spawn(async move {
+                while planner.plan_one().await.unwrap() || !swept.is_cancelled() {
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        let planners: Vec<_> = planners.collect();
+        h.app.sweeper.pass(&stop).await.unwrap();
+        swept.cancel();
+        for ended in join_all(planners).await {
+            ended.unwrap();
+        }
+        for member in &members {
+            assert_eq!(h.notices(member).await.len(), round + 1, "{member}: a change was passed over");
+        }
+    }
+}
