@@ -7,6 +7,7 @@ use crate::deliver::{Delivered, Deliverer, Reminders};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::observe::Observer;
+use crate::operate::Operator;
 use crate::planner::Planner;
 use crate::recheck::Rechecker;
 use crate::redeem::Redeemer;
@@ -37,6 +38,8 @@ pub struct App {
     pub redeemer: Redeemer,
     /// Draws the member's pages.
     pub pages: Arc<Pages>,
+    /// Acts for one member.
+    pub operator: Operator,
     /// Takes in answers.
     pub observer: Observer,
     /// Asks as a member.
@@ -79,7 +82,13 @@ impl App {
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
-        let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone());
+        let access = Access::new(
+            store.clone(),
+            gateway.clone(),
+            vault.clone(),
+            clock.clone(),
+            config.gateway.auth.mode,
+        );
         let sweep = &config.sweep;
         let recheck = deltas(&sweep.recheck);
         let look_again =
@@ -140,6 +149,14 @@ impl App {
                     expired: notices.expired.reminders.len() as u32,
                     disconnected: notices.disconnected.reminders.len() as u32,
                 },
+            },
+            operator: Operator {
+                store: store.clone(),
+                observer: observer.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                link_ttl: delta(config.links.ttl),
             },
             store,
             observer,

@@ -115,7 +115,8 @@ fn serve(
     loops.spawn(async move { (name, web::serve(listener, router, ending).await.map_err(Into::into)) });
 }
 
-fn public_state(app: &App) -> web::PublicState {
+/// What the public pages are served from.
+pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
         redeemer: app.redeemer.clone(),

@@ -125,6 +125,12 @@ impl Faults {
         self.0.clear();
     }
 
+    /// Those that have not happened yet, or not as often as they were to.
+    pub(super) fn pending(&self) -> Vec<Fault> {
+        let pending = self.0.iter().filter(|armed| armed.struck < armed.fault.times.unwrap_or(1));
+        pending.map(|armed| armed.fault.clone()).collect()
+    }
+
     /// What befalls this call: how long its answer is kept back, and the first trouble that strikes.
     pub(super) fn strike(
         &mut self,

@@ -118,6 +118,16 @@ impl Store {
         Ok(Some(grant))
     }
 
+    /// Keeps the right to renew until `until`.
+    pub async fn extend_renewal(&self, id: &MemberId, until: Time) -> Result<()> {
+        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1")
+            .bind(id.as_str())
+            .bind(millis(until))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Frees the renewals of the instance that worked on this database before and did not end them.
     pub async fn free_renewals(&self, _lock: &InstanceLock) -> Result<u64> {
         let freed = sqlx::query("DELETE FROM renewals WHERE by_instance = 1").execute(&self.writer).await?;

@@ -1,6 +1,6 @@
 //! `links`, `link_buttons`.
 
-use super::{Result, Store, StoreError, StoredConnection, connections, count, millis, time};
+use super::{Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, time};
 use crate::domain::{
     ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
 };
@@ -12,11 +12,9 @@ use sqlx::Row;
 pub struct Button {
     /// The connection that it reconnects.
     pub connection: StoredConnection,
-    /// The lapse that it ends.
-    pub lapse_id: LapseId,
-    /// Whether that lapse is open still.
+    /// Whether what it is for is open still: its lapse, or the invitation.
     pub state: LapseState,
-    /// How it ended, if it did.
+    /// How that ended, if it did.
     pub outcome: Option<Outcome>,
     /// How often it was pressed with success.
     pub redemptions: u32,
@@ -90,7 +88,7 @@ impl Store {
         .bind(&hash.0[..])
         .fetch_optional(&self.reader)
         .await?;
-        let Some(link) = link else { return Ok(None) };
+        let Some(link) = link else { return self.invitation(hash).await };
         let sql = format!(
             "SELECT {}, b.lapse_id, b.redemptions, l.state, l.outcome FROM link_buttons b
              JOIN lapses l ON l.lapse_id = b.lapse_id
@@ -108,15 +106,19 @@ impl Store {
                     connection: connections::read(row)?,
                     state: LapseState::parse(&state).ok_or_else(|| StoreError::Row {
                         table: "lapses",
-                        row: lapse_id.clone(),
+                        row: lapse_id,
                         what: "its state",
                     })?,
                     outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
-                    lapse_id: LapseId::new(lapse_id),
                     redemptions: count(row.try_get("redemptions")?),
                 })
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        if buttons.is_empty()
+            && let Some(invitation) = self.invitation(hash).await?
+        {
+            return Ok(Some(invitation));
+        }
         Ok(Some(LinkView {
             member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
             locale: link.try_get("locale")?,
@@ -151,13 +153,15 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if spent == 0 {
+        if spent == 0 && !invitations::redeem(&mut tx, hash, max_redemptions, now).await? {
             return Ok(false);
         }
         if let Some(due) = recheck_at {
             sqlx::query(
                 "INSERT INTO rechecks (member_id, purpose, due_at, since, done)
-                 SELECT member_id, 'redemption', $2, $3, 0 FROM links WHERE token_hash = $1
+                 SELECT member_id, 'redemption', $2, $3, 0 FROM
+                    (SELECT member_id FROM links WHERE token_hash = $1
+                     UNION SELECT member_id FROM invitations WHERE token_hash = $1) WHERE true
                  ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since,
                     done = 0",
             )
@@ -167,6 +171,30 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Closes the lapse behind a button because its member disconnected on purpose. `false` when the link has died, the
+    /// lapse has ended, or the connection is not DISCONNECTED.
+    pub async fn dismiss(&self, hash: TokenHash, connection: &ConnectionId, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let lapse: Option<String> = sqlx::query_scalar(
+            "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
+             WHERE state = 'open' AND lapse_id IN
+                (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                 WHERE b.token_hash = $1 AND b.connection_id = $2 AND k.expires_at > $3)
+               AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
+                 AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
+             RETURNING lapse_id",
+        )
+        .bind(&hash.0[..])
+        .bind(connection.as_str())
+        .bind(millis(now))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(lapse) = lapse else { return Ok(false) };
+        super::queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -188,6 +216,10 @@ impl Store {
     /// when there is nothing left to say, or the member got a mail since `last_before` or will get one anyway.
     pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
+        if let Some(notice) = invitations::resend(&mut tx, hash, now, last_before).await? {
+            tx.commit().await?;
+            return Ok(Some(notice));
+        }
         let link: Option<(String, String)> = sqlx::query_as(
             "SELECT k.notice_id, k.member_id FROM links k WHERE k.token_hash = $1 AND NOT EXISTS
                 (SELECT 1 FROM notices n WHERE n.member_id = k.member_id

@@ -255,7 +255,9 @@ impl Store {
         if removed == 0 {
             return Ok(false);
         }
-        for table in ["credentials", "access_tokens", "credential_failures", "rechecks", "links"] {
+        for table in
+            ["credentials", "access_tokens", "credential_failures", "rechecks", "links", "invitations"]
+        {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
         }

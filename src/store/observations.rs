@@ -1,9 +1,9 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, json_list, lapses, millis, notices};
+use super::{Result, Store, json_list, lapses, millis, queue};
 use crate::domain::{
-    Cause, Change, Connection, Decision, Known, LapseChange, LapseId, LapseState, MemberId, Outcome,
-    Standing, Status, Time,
+    Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, MemberId,
+    Outcome, Standing, Status, Time,
 };
 use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
@@ -63,7 +63,8 @@ impl Store {
                 record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
                 applied.transitions.push((from.clone(), to.clone()));
             }
-            applied.opened |= apply_to_lapse(&mut tx, answer.member_id, &change, now).await?;
+            applied.opened |=
+                apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
         }
         sqlx::query("UPDATE members SET answer_digest = $2, answered_at = $3 WHERE member_id = $1")
             .bind(answer.member_id.as_str())
@@ -180,13 +181,14 @@ async fn record_transition(
 }
 
 /// Gives whether a lapse was opened.
-async fn apply_to_lapse(
+pub(super) async fn apply_to_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
-    change: &Change,
+    connection: &ConnectionId,
+    change: &LapseChange,
     now: Time,
 ) -> Result<bool> {
-    match &change.lapse {
+    match change {
         LapseChange::Keep => Ok(false),
         LapseChange::Begin(standing) => {
             let id = LapseId::new(random::id(now));
@@ -196,7 +198,7 @@ async fn apply_to_lapse(
             )
             .bind(id.as_str())
             .bind(member.as_str())
-            .bind(change.connection_id.as_str())
+            .bind(connection.as_str())
             .bind(millis(standing.suspected_at))
             .execute(&mut **tx)
             .await?;
@@ -238,12 +240,12 @@ async fn stand(
     .await?;
     if standing.state == LapseState::Closed {
         let reason = standing.outcome.map_or("closed", Outcome::as_str);
-        notices::cancel_for_lapse(tx, id, reason).await?;
+        queue::cancel_for_lapse(tx, id, reason).await?;
     }
     Ok(opens)
 }
 
-/// Early polls are for members who have something open.
+/// Early polls are for members who have something open, or have followed an invitation that is not fulfilled yet.
 async fn settle_rechecks(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
@@ -253,7 +255,11 @@ async fn settle_rechecks(
     sqlx::query(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
             (SELECT 1 FROM lapses l WHERE l.member_id = $1
-             AND l.state = CASE rechecks.purpose WHEN 'suspicion' THEN 'suspected' ELSE 'open' END)",
+             AND l.state = CASE rechecks.purpose WHEN 'suspicion' THEN 'suspected' ELSE 'open' END)
+           AND NOT (purpose = 'redemption' AND EXISTS
+            (SELECT 1 FROM invitations i LEFT JOIN connections c
+                ON c.member_id = i.member_id AND c.connection_id = i.connection_id
+             WHERE i.member_id = $1 AND i.redeemed_at >= rechecks.since AND c.status IS NOT 'CONNECTED'))",
     )
     .bind(member.as_str())
     .execute(&mut **tx)
@@ -261,7 +267,7 @@ async fn settle_rechecks(
     let Some(look_again_at) = look_again_at else { return Ok(()) };
     sqlx::query(
         "INSERT INTO rechecks (member_id, purpose, due_at, since, done) VALUES ($1, 'suspicion', $3, $2, 0)
-         ON CONFLICT (member_id, purpose) DO NOTHING",
+         ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at",
     )
     .bind(member.as_str())
     .bind(millis(now))

@@ -49,7 +49,15 @@ pub fn init(settings: &Telemetry) -> Result<(), InitError> {
     Ok(())
 }
 
-fn subscriber<W>(settings: &Telemetry, writer: W, ansi: bool) -> Result<impl Subscriber + use<W>, ParseError>
+/// What [`init`] logs with, writing to `writer`: for a test that reads what was logged.
+///
+/// # Errors
+/// When the directives do not parse.
+pub fn subscriber<W>(
+    settings: &Telemetry,
+    writer: W,
+    ansi: bool,
+) -> Result<impl Subscriber + use<W>, ParseError>
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
