@@ -193,6 +193,12 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
+        let report = self.pass(stop).await;
+        self.access.drain().await;
+        report
+    }
+
+    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
         let report = self.sweeper.pass(stop).await?;
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
@@ -206,7 +212,6 @@ impl App {
                 }
             }
         }
-        self.access.drain().await;
         Ok(report)
     }
 }

@@ -48,7 +48,10 @@ impl Store {
                 .bind(answer.member_id.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
-        let late = |answered_at: Option<i64>| answered_at.is_some_and(|at| millis(answer.asked_at) < at);
+        // One from the future is no evidence: a clock was ahead once.
+        let late = |answered_at: Option<i64>| {
+            answered_at.is_some_and(|at| millis(answer.asked_at) < at && at <= millis(now))
+        };
         if member.is_none_or(late) {
             return Ok(Applied { stale: true, ..Applied::default() });
         }
@@ -85,7 +88,8 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
         .await?;
     let sql = format!(
         "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.lapse_id =
-            (SELECT max(lapse_id) FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id)",
+            (SELECT lapse_id FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id
+             ORDER BY x.state = 'closed', x.lapse_id DESC LIMIT 1)",
         lapses::COLUMNS
     );
     let newest = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
@@ -255,7 +259,7 @@ async fn settle_rechecks(
     sqlx::query(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
             (SELECT 1 FROM lapses l WHERE l.member_id = $1
-             AND l.state = CASE rechecks.purpose WHEN 'suspicion' THEN 'suspected' ELSE 'open' END)
+             AND (l.state = 'suspected' OR (l.state = 'open' AND rechecks.purpose = 'redemption')))
            AND NOT (purpose = 'redemption' AND EXISTS
             (SELECT 1 FROM invitations i LEFT JOIN connections c
                 ON c.member_id = i.member_id AND c.connection_id = i.connection_id

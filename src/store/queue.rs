@@ -75,24 +75,41 @@ pub(super) async fn cancel_for_lapse(
     lapse: &LapseId,
     reason: &str,
 ) -> Result<()> {
-    sqlx::query(
-        "UPDATE notice_items SET live = 0 WHERE lapse_id = $1 AND live = 1 AND notice_id IN
-            (SELECT n.notice_id FROM notices n JOIN notice_items i ON i.notice_id = n.notice_id
-             WHERE i.lapse_id = $1 AND n.state IN ('queued', 'held'))",
+    let waiting: Vec<String> = sqlx::query_scalar(
+        "UPDATE notice_items SET live = 0 WHERE lapse_id = $1 AND live = 1 AND EXISTS
+            (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
+         RETURNING notice_id",
     )
     .bind(lapse.as_str())
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    sqlx::query(
-        "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held')
-           AND notice_id IN (SELECT notice_id FROM notice_items WHERE lapse_id = $1)
-           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.live = 1)",
-    )
-    .bind(lapse.as_str())
-    .bind(reason)
-    .execute(&mut **tx)
-    .await?;
+    for notice in waiting {
+        sqlx::query(
+            "UPDATE notices SET state = 'cancelled', reason = $2 WHERE notice_id = $1 AND NOT EXISTS
+                (SELECT 1 FROM notice_items i WHERE i.notice_id = $1 AND i.live = 1)",
+        )
+        .bind(notice)
+        .bind(reason)
+        .execute(&mut **tx)
+        .await?;
+    }
     Ok(())
+}
+
+/// Whether a notice is still in the hands of this attempt. One whose lease ran out may be in another's: two must not
+/// send it.
+pub(super) async fn still_claimed(
+    tx: &mut Transaction<'_, Sqlite>,
+    notice: &NoticeId,
+    attempt: u32,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2)",
+    )
+    .bind(notice.as_str())
+    .bind(attempt)
+    .fetch_one(&mut **tx)
+    .await?)
 }
 
 impl Store {
@@ -147,11 +164,14 @@ impl Store {
             .bind(millis(now))
             .execute(&mut *tx)
             .await?;
-        let items =
-            sqlx::query("SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1 AND live = 1 ORDER BY connection_id")
-                .bind(notice.id.as_str())
-                .fetch_all(&mut *tx)
-                .await?;
+        let items = sqlx::query(
+            "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
+                   AND (live = 1 OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
+                 ORDER BY connection_id",
+        )
+        .bind(notice.id.as_str())
+        .fetch_all(&mut *tx)
+        .await?;
         notice.items = items.iter().map(item).collect::<Result<_>>()?;
         tx.commit().await?;
         Ok(Some(Claim {
@@ -172,7 +192,9 @@ impl Store {
             "SELECT i.lapse_id, i.connection_id, i.step, {} FROM notice_items i
              JOIN lapses l ON l.lapse_id = i.lapse_id
              JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
-             WHERE i.notice_id = $1 AND i.live = 1 AND l.state = 'open' ORDER BY i.connection_id",
+             WHERE i.notice_id = $1 AND l.state = 'open'
+               AND (i.live = 1 OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
+             ORDER BY i.connection_id",
             super::connections::COLUMNS
         );
         let rows =
@@ -264,13 +286,24 @@ impl Store {
     }
 
     /// Frees the notices whose delivery did not come to an end: those whose lease ran out, or all (`everything`) when
-    /// this process is the only one and has just begun. Gives how many.
+    /// this process is the only one and delivers none just now. Gives how many.
     pub async fn free_interrupted(&self, now: Time, everything: bool) -> Result<u64> {
+        // An idle daemon takes no write lock for this.
+        let any: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'sending' AND ($2 OR leased_until <= $1))",
+        )
+        .bind(millis(now))
+        .bind(everything)
+        .fetch_one(&self.reader)
+        .await?;
+        if !any {
+            return Ok(0);
+        }
         let mut tx = self.begin().await?;
         sqlx::query(
-            "UPDATE attempts SET finished_at = $1, outcome = 'interrupted' WHERE finished_at IS NULL AND EXISTS
-                (SELECT 1 FROM notices n WHERE n.notice_id = attempts.notice_id AND n.state = 'sending'
-                 AND n.attempts = attempts.attempt AND ($2 OR n.leased_until <= $1))",
+            "UPDATE attempts SET finished_at = $1, outcome = 'interrupted' WHERE finished_at IS NULL
+               AND (notice_id, attempt) IN (SELECT notice_id, attempts FROM notices
+                                            WHERE state = 'sending' AND ($2 OR leased_until <= $1))",
         )
         .bind(millis(now))
         .bind(everything)

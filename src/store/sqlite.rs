@@ -49,6 +49,7 @@ impl Store {
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(BUSY * 2)
             .test_before_acquire(false)
             .connect_with(writing)
             .await
@@ -93,7 +94,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another one does.
     pub fn lock(&self) -> Result<InstanceLock> {
-        let mut name = self.path.clone().into_os_string();
+        // By the file, not by one of the names that may lead to it.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.into_os_string();
         name.push(".lock");
         let name = PathBuf::from(name);
         let open = |error: std::io::Error| StoreError::Open {
