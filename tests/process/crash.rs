@@ -185,14 +185,15 @@ async fn a_notice_that_waits_for_its_turn_when_it_is_cut_off_has_not_been_handed
     for member in ["alice", "bob", "carol"] {
         world.set_status(member, "epic", "EXPIRED").unwrap();
     }
-    world.reset_requests();
     let daemon = home.daemon().await;
     mails(&simulator, 1).await;
-    until_true("three open ways", async || world.asked(GetOauthUrl) >= 3).await;
-    let asked = world.asked(GetMemberConnections);
-    until_true("another sweep", async || world.asked(GetMemberConnections) >= asked + 6).await;
-    daemon.running.kill();
     let mut database = home.database().await;
+    let sending = "SELECT count(*) FROM notices WHERE state = 'sending'";
+    until_true("the two others", async || database.number(sending).await == 2).await;
+    let asked = world.asked(GetMemberConnections);
+    // Their second looks and two sweeps.
+    until_true("time to pass", async || world.asked(GetMemberConnections) >= asked + 8).await;
+    daemon.running.kill();
     assert_eq!(database.number("SELECT count(*) FROM links").await, 1, "the first one's alone");
 
     home.set("email.per_minute", 600);

@@ -104,3 +104,28 @@ async fn a_mail_that_was_not_sent_yet_at_sigterm_is_sent_by_the_next_run() {
     told.sort();
     assert_eq!(told, ["alice@example.org", "bob@example.org", "carol@example.org"]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_finished_by_the_deadline_is_released_for_the_next_run() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    let stuck = Action::Delay { ms: 600_000 };
+    simulator.mailbox().script(MailFault::new(Stage::Data, stuck));
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    let daemon = home.daemon().await;
+    let mut database = home.database().await;
+    until_true("a mail under way", async || database.number("SELECT count(*) FROM links").await == 1).await;
+    daemon.running.terminate();
+    let ended = daemon.running.ended_within(Duration::from_secs(30)).await.well();
+    assert!(ended.stderr.contains("the rest is released"), "{}", ended.stderr);
+    let notices = home.json(&["notices", "list"]).await;
+    assert_eq!((&notices[0]["state"], &notices[0]["attempts"]), (&json!("queued"), &json!(1)));
+
+    simulator.mailbox().clear_faults();
+    home.run(&["once"]).await.well();
+    assert_eq!(mails(&simulator, 1).await.len(), 1);
+    assert_eq!(home.json(&["notices", "list"]).await[0]["state"], json!("sent"));
+}
