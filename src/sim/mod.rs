@@ -26,6 +26,7 @@ mod rows;
 mod schema;
 mod sdk;
 mod smtp;
+mod subscriptions;
 mod tokens;
 mod types;
 mod wire;
