@@ -21,6 +21,12 @@ CREATE TRIGGER transitions_are_never_changed BEFORE UPDATE ON transitions
 BEGIN
     SELECT RAISE(ABORT, 'transitions are append-only');
 END;
+-- INSERT OR REPLACE would delete without a word to the trigger below.
+CREATE TRIGGER transitions_are_never_replaced BEFORE INSERT ON transitions
+WHEN EXISTS (SELECT 1 FROM transitions WHERE transitions.transition_id = NEW.transition_id)
+BEGIN
+    SELECT RAISE(ABORT, 'transitions are append-only');
+END;
 CREATE TRIGGER transitions_are_never_deleted BEFORE DELETE ON transitions
 WHEN NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.member_id = OLD.member_id)
 BEGIN

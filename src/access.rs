@@ -79,6 +79,7 @@ impl Access {
     pub async fn drain(&self) {
         self.renewals.close();
         self.renewals.wait().await;
+        self.renewals.reopen();
     }
 
     /// Asks `question` as `member`. A token that the gateway no longer accepts is renewed once.

@@ -82,10 +82,17 @@ impl App {
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
-        let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone(), config.gateway.auth.mode);
+        let access = Access::new(
+            store.clone(),
+            gateway.clone(),
+            vault.clone(),
+            clock.clone(),
+            config.gateway.auth.mode,
+        );
         let sweep = &config.sweep;
         let recheck = deltas(&sweep.recheck);
-        let look_again = delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
+        let look_again =
+            delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
         let observer = Observer::new(
             store.clone(),
             access.clone(),
@@ -167,6 +174,10 @@ impl App {
     /// When another one works on it.
     pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
+        let cut_off = self.store.free_renewals(&lock).await?;
+        if cut_off > 0 {
+            tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
+        }
         let now = self.clock.now();
         let freed = self.store.free_interrupted(now, true).await?;
         if freed > 0 {
@@ -182,6 +193,12 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
+        let report = self.pass(stop).await;
+        self.access.drain().await;
+        report
+    }
+
+    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
         let report = self.sweeper.pass(stop).await?;
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
@@ -195,7 +212,6 @@ impl App {
                 }
             }
         }
-        self.access.drain().await;
         Ok(report)
     }
 }

@@ -124,6 +124,8 @@ impl Deliverer {
             return Err(end(AttemptOutcome::Cancelled, "member_paused", None));
         }
         self.second_look(claim, &member).await?;
+        // Before a link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
+        self.transport.turn().await;
         let (mail, items) = match self.store.invitation_of(&claim.notice.id).await? {
             Some(source) => (self.invitation(claim, &member, source).await?, Vec::new()),
             None => {
@@ -299,7 +301,9 @@ impl Deliverer {
     /// What a refusal of the mail server's means for the notice, and for the queue behind it.
     fn refused(&self, claim: &Claim, error: &SendError) -> (Ending, Option<Duration>) {
         let detail = Some(error.to_string());
-        let unreachable = error.verdict == mail::Verdict::Retry && error.stage == Stage::Connect;
+        // Before the sender is named nothing is said about this mail: the next one would fare alike.
+        let unreachable = error.verdict == mail::Verdict::Retry
+            && matches!(error.stage, Stage::Connect | Stage::Tls | Stage::Login | Stage::Local);
         match error.verdict {
             mail::Verdict::Abandon => (
                 Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None },
@@ -316,7 +320,8 @@ impl Deliverer {
                 (Ending { outcome, reason, detail, again_at }, None)
             }
             mail::Verdict::Unknown => {
-                let again_at = self.next_try(claim);
+                // Never abandoned here: the link of a mail that may have arrived must work.
+                let again_at = self.next_try(claim).or(Some(self.clock.now() + TimeDelta::hours(12)));
                 (
                     Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at },
                     None,

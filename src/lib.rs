@@ -1,4 +1,12 @@
 //! reconnectd watches members' health-data connections and gets the broken ones reconnected.
+//!
+//! Data flows one way: schedule → [`sweep`] (gateway → [`decide`] → [`store`]) → [`plan`] → [`deliver`] (second look →
+//! [`mail`]) → link ([`redeem`] → [`recheck`]) → the next answer proves recovery.
+//!
+//! [`domain`] is the vocabulary. [`decide`], [`plan`] and [`backoff`] are pure. [`gateway`], [`store`], [`mail`] and
+//! [`vault`] are the edges, each the one place that knows its outside. [`access`], [`observe`] and [`redeem`] are
+//! services over them; [`sweep`], [`recheck`], [`planner`], [`deliver`] and [`web`] are actors that speak to each other
+//! through rows only. [`app`] puts the components together, [`daemon`] runs them, [`cli`] is the command line.
 
 pub mod access;
 pub mod app;

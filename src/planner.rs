@@ -1,9 +1,9 @@
 //! Actor: turns the plan for one member into a queued notice.
 
 use crate::clock::Clock;
-use crate::domain::NoticeState;
+use crate::domain::{NoticeState, Time};
 use crate::plan::{self, Open, Policy, Recipient, Said, Verdict};
-use crate::store::{OpenLapse, PlanInput, SaidLast, Store, StoreError};
+use crate::store::{OpenLapse, PlanInput, Planned, SaidLast, Store, StoreError};
 
 /// What planning needs.
 #[derive(Clone, Debug)]
@@ -25,30 +25,31 @@ impl Planner {
     /// The store's.
     pub async fn plan_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let Some(input) = self.store.next_to_plan(now).await? else { return Ok(false) };
+        let planned = self.store.plan_next(now, |input| self.plan(input, now)).await?;
+        if let Some((member, Some(notice))) = &planned {
+            tracing::info!(%member, %notice, "notice queued");
+        }
+        Ok(planned.is_some())
+    }
+
+    fn plan(&self, input: PlanInput, now: Time) -> Planned {
         let PlanInput { member_id, paused, last_notice_at, open } = input;
         let open: Vec<Open> = open.into_iter().map(as_open).collect();
         let plan = plan::plan(&open, &Recipient { paused, last_notice_at }, &self.policy, now);
-        let items = plan.items();
-        let mut reason = "planned";
-        let mut look_next = Vec::new();
+        let mut planned = Planned { items: plan.items(), reason: "planned", look_next: Vec::new() };
         for judged in &plan.verdicts {
             tracing::debug!(member = %member_id, connection = %judged.connection_id, verdict = ?judged.verdict, "planned");
             let at = match judged.verdict {
                 Verdict::NotBefore { at, .. } => Some(at),
-                Verdict::Now { reason: why, .. } => {
-                    reason = why.as_str();
+                Verdict::Now { reason, .. } => {
+                    planned.reason = reason.as_str();
                     None
                 }
                 Verdict::Never { .. } => None,
             };
-            look_next.push((judged.lapse_id.clone(), at));
+            planned.look_next.push((judged.lapse_id.clone(), at));
         }
-        let notice = self.store.planned(&member_id, &items, reason, &look_next, now).await?;
-        if let Some(notice) = notice {
-            tracing::info!(member = %member_id, %notice, lapses = items.len(), "notice queued");
-        }
-        Ok(true)
+        planned
     }
 }
 
@@ -70,6 +71,7 @@ fn said_last(last: SaidLast) -> Said {
             Said::Sent { step: last.step, first_sent_at: last.first_sent_at.unwrap_or(sent_at) }
         }
         (NoticeState::Abandoned, _) => Said::GaveUp,
+        (NoticeState::Cancelled, _) => Said::Nothing,
         _ => Said::Pending,
     }
 }

@@ -225,6 +225,23 @@ impl Redeemer {
         }
     }
 
+    /// Whether the member may say of a button's connection that they disconnected it on purpose.
+    pub fn can_be_dismissed(&self, button: &Button) -> bool {
+        button.state == LapseState::Open && button.connection.connection.status == Some(Status::Disconnected)
+    }
+
+    /// Takes the member's word that they disconnected on purpose: nothing more is said of it until the connection has
+    /// been CONNECTED again. Gives how the link stands then.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn dismiss(&self, hash: TokenHash, connection: &ConnectionId) -> Result<LinkState, StoreError> {
+        if self.store.dismiss(hash, connection, self.clock.now()).await? {
+            metrics::redemption("dismissed");
+        }
+        Ok(self.look(hash).await?.0)
+    }
+
     /// Has a fresh link mailed to the address on file, where there is something to reconnect still and the last mail
     /// is not too young. Whether it does is not for the caller to know.
     ///

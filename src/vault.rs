@@ -63,7 +63,9 @@ pub enum VaultError {
     #[error("key {0} is not in the key ring; restore the ring that the database was used with")]
     UnknownKey(String),
     /// The ciphertext, its place or the key is not the one it was sealed with.
-    #[error("a sealed value does not open: the database and the key ring do not belong together, or it was altered")]
+    #[error(
+        "a sealed value does not open: the database and the key ring do not belong together, or it was altered"
+    )]
     Broken,
 }
 

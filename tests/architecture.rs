@@ -18,8 +18,8 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
 
 const PURE: [&str; 3] = ["decide", "plan", "backoff"];
 const EDGES: [&str; 4] = ["gateway", "store", "mail", "vault"];
-const ACTORS: [&str; 3] = ["sweep", "deliver", "web"];
-const ABOVE: [&str; 2] = ["daemon", "cli"];
+const ACTORS: [&str; 5] = ["sweep", "recheck", "planner", "deliver", "web"];
+const ABOVE: [&str; 3] = ["app", "daemon", "cli"];
 
 /// Whether `room` may know `other`.
 fn may_know(room: &str, other: &str) -> bool {

@@ -129,27 +129,30 @@ async fn story(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
     let person = Person::new()?;
 
     step("alice, bob and carol are enrolled; the first sweep asks about their connections");
-    until("the first sweep", async || {
-        Ok(status_of(store, &member, source).await? == Some(Status::Connected))
-    })
+    until(
+        "the first sweep",
+        async || Ok(status_of(store, &member, source).await? == Some(Status::Connected)),
+    )
     .await?;
     step("alice's connection to epic is CONNECTED");
 
     simulator.world().set_status("alice", source, "EXPIRED")?;
     step("at the gateway, it expires");
-    until("the transition", async || {
-        Ok(status_of(store, &member, source).await? == Some(Status::Expired))
+    until("the transition", async || Ok(status_of(store, &member, source).await? == Some(Status::Expired)))
+        .await?;
+    step("a sweep has seen it and recorded the transition CONNECTED → EXPIRED");
+    until("the lapse", async || {
+        Ok(lapse(store, &member).await?.is_some_and(|l| l.state == LapseState::Open))
     })
     .await?;
-    step("a sweep has seen it and recorded the transition CONNECTED → EXPIRED");
-    until("the lapse", async || Ok(lapse(store, &member).await?.is_some_and(|l| l.state == LapseState::Open)))
-        .await?;
     step("another sweep has confirmed it: a lapse is open");
 
-    let mails = tokio::time::timeout(PATIENCE, simulator.mailbox().wait_for(1)).await.context("no mail came")?;
+    let mails =
+        tokio::time::timeout(PATIENCE, simulator.mailbox().wait_for(1)).await.context("no mail came")?;
     let mail = mails.first().context("no mail came")?;
     step(&format!("a mail reached alice: “{}”", mail.subject().unwrap_or_default()));
-    let link = mail.links().into_iter().find(|link| link.contains("/r/")).context("the mail holds no link")?;
+    let link =
+        mail.links().into_iter().find(|link| link.contains("/r/")).context("the mail holds no link")?;
 
     for _ in 0..2 {
         let page = person.open(&link).await?;

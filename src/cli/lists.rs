@@ -152,7 +152,15 @@ pub(super) async fn notices(context: &Context, member: Option<&MemberId>) -> any
     let store = context.store().await?;
     let mut rows = Rows::new(
         context.json,
-        &[("NOTICE", 36), ("MEMBER", 20), ("STEP", 4), ("STATE", 10), ("ATTEMPTS", 8), ("REASON", 24), ("SENT", 0)],
+        &[
+            ("NOTICE", 36),
+            ("MEMBER", 20),
+            ("STEP", 4),
+            ("STATE", 10),
+            ("ATTEMPTS", 8),
+            ("REASON", 24),
+            ("SENT", 0),
+        ],
     );
     let mut after = None;
     loop {

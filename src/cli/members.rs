@@ -51,7 +51,7 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
     progress.finish_and_clear();
     if !bad.is_empty() {
         for line in &bad {
-            eprintln!("{}:{line}", file.display());
+            eprintln!("{}: {line}", file.display());
         }
         bail!("nothing was imported: mend the lines above and import the file again");
     }
@@ -117,7 +117,10 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
         for listed in &page {
             let row = row(listed);
             let paused = if row.paused { "yes" } else { "no" };
-            rows.row(&row, &[row.member_id, row.credential, paused, row.credential_reason.unwrap_or_default()])?;
+            rows.row(
+                &row,
+                &[row.member_id, row.credential, paused, row.credential_reason.unwrap_or_default()],
+            )?;
         }
         match page.last() {
             Some(last) => after = Some(last.member.id.clone()),

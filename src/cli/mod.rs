@@ -73,7 +73,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         error.downcast_ref(),
         Some(StoreError::Url(_) | StoreError::Open { .. } | StoreError::Migration(_))
     );
-    let by_vault = error.downcast_ref::<VaultError>().is_some_and(|error| !matches!(error, VaultError::Exists(_)));
+    let by_vault =
+        error.downcast_ref::<VaultError>().is_some_and(|error| !matches!(error, VaultError::Exists(_)));
     let unusable = by_store || by_vault || error.is::<ConfigError>() || error.is::<Unusable>();
     if unusable { 2 } else { 1 }
 }
@@ -117,7 +118,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Connections(ConnectionsCommand::Disconnect(parting)) => {
             operations::disconnect(&context, parting).await
         }
-        Command::Connections(ConnectionsCommand::Delete(parting)) => operations::delete(&context, parting).await,
+        Command::Connections(ConnectionsCommand::Delete(parting)) => {
+            operations::delete(&context, parting).await
+        }
         Command::Transitions(of) => lists::transitions(&context, of.member.as_ref()).await,
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,

@@ -24,8 +24,9 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
     let stop = stop_signal()?;
     let app = context.app().await?;
     let _lock = app.take_over().await?;
-    let progress = ProgressBar::new_spinner()
-        .with_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let progress = ProgressBar::new_spinner().with_style(
+        ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
     let mut counted = app.sweeper.progress();
     let showing = {
         let progress = progress.clone();

@@ -10,6 +10,7 @@ use std::{net::SocketAddr, time::Duration};
 #[serde(deny_unknown_fields)]
 pub struct Links {
     /// Where the public pages are served.
+    #[serde(deserialize_with = "values::listener")]
     pub listen: SocketAddr,
     /// What the mails' links start with.
     #[serde(deserialize_with = "values::absolute_url")]
@@ -44,6 +45,7 @@ impl Links {
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     /// Where health, metrics and the API are served.
+    #[serde(deserialize_with = "values::listener")]
     pub listen: SocketAddr,
     /// Bearer token of the API.
     pub token: SecretString,

@@ -125,7 +125,8 @@ impl Smtp {
         if !self.ca_file.is_empty() && !Path::new(&self.ca_file).is_file() {
             report.wrong(
                 "email.smtp.ca_file",
-                "is no file that can be read; name a PEM file, or write \"\" for the system's certificates alone",
+                "is no file that can be read; name a PEM file, \
+                 or write \"\" for the system's certificates alone",
             );
         }
     }

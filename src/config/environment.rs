@@ -19,8 +19,8 @@ pub(super) struct EnvironmentLayer {
 }
 
 impl EnvironmentLayer {
-    /// Takes the variables `RECONNECTD__SECTION__KEY`. Others are none of ours: Kubernetes sets `RECONNECTD_PORT` for a
-    /// service of our name.
+    /// Takes the variables `RECONNECTD__SECTION__KEY`. Others are none of ours: Kubernetes sets
+    /// `RECONNECTD_PORT` for a service of our name.
     pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Problem> {
         let mut layer = Self::default();
         let mut source = std::collections::HashMap::new();

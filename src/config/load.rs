@@ -5,7 +5,7 @@ use super::{
     environment::EnvironmentLayer,
     file::FileLayer,
     problem::{ConfigError, Place, Problem, Report},
-    schema::{self, BUILT_IN, SECRETS},
+    schema::{self, BUILT_IN, Kind, SECRETS},
 };
 use config::FileFormat;
 use std::{
@@ -31,8 +31,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The effective configuration as TOML: every setting, secrets as `"***"` (those not set as `""`). Durations and the
-    /// like stay as they were written. With the secrets given again it can be loaded.
+    /// The effective configuration as TOML: every setting, secrets as `"***"` (those not set as `""`).
+    /// Durations and the like stay as they were written. With the secrets given again it can be loaded.
     pub fn to_toml(&self) -> String {
         self.effective.to_string()
     }
@@ -44,7 +44,8 @@ impl Loaded {
 }
 
 impl Config {
-    /// The file to read: the one that was named, else the usual one if it is there, else none.
+    /// The file to read: the one that was named (by `--config` or `$RECONNECTD_CONFIG`), else the usual one
+    /// if it is there, else none.
     pub fn find(named: Option<PathBuf>) -> Option<PathBuf> {
         // A file that cannot even be looked for is worth an error, which reading it will give.
         named.or_else(|| Path::new(USUAL).try_exists().unwrap_or(true).then(|| USUAL.into()))
@@ -158,7 +159,8 @@ impl Layers {
         }
     }
 
-    /// Reads the sections. A value that is refused is noted and its default put in its place, to find the next one.
+    /// Reads the sections. A value that is refused is noted and its default put in its place, to find the
+    /// next one.
     fn deserialize(&mut self, mut merged: Table) -> Option<Config> {
         loop {
             let error = match serde_path_to_error::deserialize(Value::Table(merged.clone())) {
@@ -169,7 +171,16 @@ impl Layers {
             let key = path.split('[').next().unwrap_or_default().to_owned();
             let default = schema::get(&BUILT_IN, &key).cloned();
             let known = default.is_some() && default.as_ref() != schema::get(&merged, &key);
-            self.wrong(&key, error.inner().message().trim().to_owned());
+            // Serde would name the Rust type that the number does not fit.
+            self.wrong(
+                &key,
+                match Kind::of_key(&key) {
+                    Some(Kind::Integer) => {
+                        "is out of range; write 0 or more, up to 65535 for a port".to_owned()
+                    }
+                    _ => error.inner().message().trim().to_owned(),
+                },
+            );
             match default {
                 Some(default) if known => schema::put(&mut merged, &key, default),
                 _ => return None,
@@ -179,8 +190,12 @@ impl Layers {
 
     fn add_findings(&mut self, report: Report) {
         for finding in report.0 {
-            // A refused value was replaced by its default: nothing more can be said of it.
-            if self.problems.iter().any(|problem| problem.key == finding.key) {
+            // A value that was refused or could not be read is its default now: nothing more can be said of
+            // it.
+            let said = |problem: &Problem| {
+                problem.key == finding.key || problem.key.strip_suffix("_file") == Some(finding.key)
+            };
+            if self.problems.iter().any(said) {
                 continue;
             }
             let place = match (self.place(finding.key), finding.because) {

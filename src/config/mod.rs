@@ -1,5 +1,5 @@
-//! The configuration: a struct per section that validates itself. Defaults stand in `config/reconnectd.toml`, which is
-//! embedded; a file goes over them, and the environment over both.
+//! The configuration: a struct per section that validates itself. Defaults stand in `config/reconnectd.toml`,
+//! which is embedded; a file goes over them, and the environment over both.
 
 mod admin;
 mod email;

@@ -33,6 +33,7 @@ pub struct Notices {
     /// `HH:MM-HH:MM`, or empty. [`Notices::quiet_hours`] reads it.
     pub quiet_hours: String,
     /// For members without one.
+    #[serde(deserialize_with = "values::time_zone")]
     pub time_zone: Tz,
     /// For members without one.
     pub locale: String,

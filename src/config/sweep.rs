@@ -2,7 +2,6 @@
 
 use super::{Span, problem::Report, values};
 use croner::{
-    Cron,
     errors::CronError,
     parser::{CronParser, Seconds},
 };
@@ -29,7 +28,7 @@ pub struct Sweep {
 
 impl Sweep {
     pub(super) fn validate(&self, report: &mut Report) {
-        if let Err(what) = parse_schedule(&self.schedule) {
+        if let Err(what) = check_schedule(&self.schedule) {
             report.wrong(
                 "sweep.schedule",
                 format!(
@@ -44,7 +43,8 @@ impl Sweep {
         if self.recheck.is_empty() {
             report.wrong(
                 "sweep.recheck",
-                "is empty, and nobody would look whether a reconnection worked; write at least one entry, as in [\"2m\"]",
+                "is empty, and nobody would look whether a reconnection worked; \
+                 write at least one entry, as in [\"2m\"]",
             );
         }
         report.check("sweep.recheck", values::ascending(&self.recheck));
@@ -52,13 +52,13 @@ impl Sweep {
 }
 
 /// Reads the expression as the scheduler does, but says what is wrong with it.
-fn parse_schedule(expression: &str) -> Result<Cron, String> {
+fn check_schedule(expression: &str) -> Result<(), String> {
     let fields = expression.split_whitespace().count();
     if fields != 6 && !expression.trim_start().starts_with('@') {
         return Err(format!("has {fields} fields, not six"));
     }
     let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
-    parser.parse(expression).map_err(|error| match error {
+    parser.parse(expression).map(drop).map_err(|error| match error {
         CronError::EmptyPattern => "is empty".to_owned(),
         CronError::InvalidPattern(what)
         | CronError::IllegalCharacters(what)

@@ -18,7 +18,8 @@ pub struct Telemetry {
 
 impl Telemetry {
     pub(super) fn validate(&self, report: &mut Report) {
-        // EnvFilter takes a bare word that is no level for a target, so that "verbose" would silence everything.
+        // EnvFilter takes a bare word that is no level for a target, so that "verbose" would silence
+        // everything.
         let misspelt = !self.log.contains('[')
             && self.log.split(',').map(str::trim).any(|directive| {
                 !directive.contains(['=', ':']) && directive.parse::<LevelFilter>().is_err()

@@ -1,8 +1,12 @@
 //! Kinds of values that several sections hold, and what is asked of them.
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, de::Error};
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 use url::{Host, Url};
+
+/// Longer than anything that is waited for: ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A duration inside a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -12,9 +16,14 @@ pub struct Span(#[serde(deserialize_with = "duration")] pub Duration);
 /// Reads `90s`, `15m`, `24h`, `7d`, and says so when it is something else.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(|error| {
+    let duration = humantime::parse_duration(&text).map_err(|error| {
         D::Error::custom(format!("{error}; write a duration such as \"90s\", \"15m\" or \"7d\""))
-    })
+    })?;
+    // Longer ones would leave what a calendar can say.
+    if duration > LONGEST {
+        return Err(D::Error::custom("longer than ten years; write a shorter duration"));
+    }
+    Ok(duration)
 }
 
 /// Reads an absolute URL. The refusal does not repeat the value, which may hold credentials.
@@ -25,8 +34,22 @@ pub(super) fn absolute_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
-/// Whether a host name or address can only mean this machine: `localhost` and names under it (RFC 6761, section 6.3),
-/// 127.0.0.0/8 and `::1`.
+/// Reads an IANA time zone.
+pub(super) fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom("is not known; write an IANA name such as \"Europe/Madrid\""))
+}
+
+/// Reads the address of a listener.
+pub(super) fn listener<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom("is not an address and port; write them as in \"127.0.0.1:8080\" or \"[::1]:8080\"")
+    })
+}
+
+/// Whether a host name or address can only mean this machine: `localhost` and names under it (RFC 6761,
+/// section 6.3), 127.0.0.0/8 and `::1`.
 pub fn is_loopback_host(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -55,8 +78,8 @@ pub(super) fn guarded_url_text(text: &str) -> Result<(), &'static str> {
     guarded_url(&Url::parse(text).map_err(|_| "is not an absolute URL; write https://host/path")?)
 }
 
-/// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as `es` or
-/// `zh-Hant-TW`.
+/// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as
+/// `es` or `zh-Hant-TW`.
 pub fn is_locale(text: &str) -> bool {
     let mut parts = text.split('-');
     let language = parts.next().unwrap_or_default();

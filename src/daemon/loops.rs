@@ -160,6 +160,11 @@ async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToken) -> anyho
                 () = wakes.tick.notified() => {}
                 () = stop.cancelled() => break,
             }
+            if app.sweeper.must_wait() {
+                metrics::sweep_tick_skipped();
+                tracing::warn!("the gateway has asked for patience: this tick is skipped");
+                continue;
+            }
         }
         wakes.sweeping.store(true, Ordering::SeqCst);
         let pass = app.sweeper.pass(stop).await;

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io;
@@ -43,7 +43,8 @@ impl From<Answer> for Response {
     }
 }
 
-/// Counts the request and answers it, with the first fault that befalls it. `rejected` is the answer to a bad token.
+/// Counts the request and answers it, with the first fault that befalls it. `rejected` is the answer to a bad
+/// token.
 pub(super) async fn respond(
     app: &App,
     cut: &Cut,
@@ -109,8 +110,12 @@ fn http_error(status: u16, retry_after: Option<&str>) -> Response {
 fn half(answer: Answer) -> Response {
     let length = answer.body.len();
     let sent = Bytes::from(answer.body).slice(..length / 2);
-    let cut = io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a fault");
-    let body = Body::from_stream(stream::iter([Ok(sent), Err(cut)]));
+    let cut = stream::once(async {
+        // While the server waits it sends what it has; without this the client would get nothing.
+        tokio::task::yield_now().await;
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a fault"))
+    });
+    let body = Body::from_stream(stream::iter([Ok(sent)]).chain(cut));
     let mut response = (answer.status, answer.headers, body).into_response();
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     response

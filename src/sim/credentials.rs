@@ -28,8 +28,8 @@ pub(super) enum Denied {
 }
 
 impl World {
-    /// From now on every credential of the member's is refused: the refresh token, ID tokens, and access tokens that were
-    /// issued already.
+    /// From now on every credential of the member's is refused: the refresh token, ID tokens, and access
+    /// tokens that were issued already.
     pub fn revoke(&self, member: &str) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.state().members.entry(no).or_default().revoked = true;
@@ -104,6 +104,6 @@ impl World {
     }
 }
 
-fn first_refresh_token(member: &str) -> String {
+pub(super) fn first_refresh_token(member: &str) -> String {
     format!("rt-{member}")
 }

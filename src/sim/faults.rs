@@ -4,8 +4,8 @@ use super::requests::Operation;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Something that goes wrong, and when. In JSON:
-/// `{"operation": "getMemberConnections", "member": "alice", "times": 2, "fault": {"http": {"status": 503}}}`.
+/// Something that goes wrong, and when. In JSON: `{"operation": "getMemberConnections", "member": "alice",
+/// "times": 2, "fault": {"http": {"status": 503}}}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -15,14 +15,15 @@ pub struct Fault {
     pub member: Option<String>,
     /// How often it happens before it is over; for ever when left out.
     pub times: Option<u32>,
-    /// The share of matching calls that it befalls, from 0 to 1, evenly spread and the same in each run; all when left out.
+    /// The share of matching calls that it befalls, from 0 to 1, evenly spread and the same in each run; all
+    /// when left out.
     pub share: Option<f64>,
     /// What happens.
     pub fault: Trouble,
 }
 
-/// What goes wrong. `http`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token` and `huge_body` strike before
-/// the operation is carried out; the others carry it out and spoil the answer.
+/// What goes wrong. `http`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token` and
+/// `huge_body` strike before the operation is carried out; the others carry it out and spoil the answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Trouble {
@@ -122,6 +123,12 @@ impl Faults {
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// Those that have not happened yet, or not as often as they were to.
+    pub(super) fn pending(&self) -> Vec<Fault> {
+        let pending = self.0.iter().filter(|armed| armed.struck < armed.fault.times.unwrap_or(1));
+        pending.map(|armed| armed.fault.clone()).collect()
     }
 
     /// What befalls this call: how long its answer is kept back, and the first trouble that strikes.

@@ -57,7 +57,8 @@ pub(super) async fn graphql(
     .await
 }
 
-/// The root fields that a request asks for. One that cannot be read asks for none; the engine says what is wrong with it.
+/// The root fields that a request asks for. One that cannot be read asks for none; the engine says what is
+/// wrong with it.
 fn operations(request: &mut Request) -> Vec<Operation> {
     let name = request.operation_name.clone();
     let Ok(document) = request.parsed_query() else { return Vec::new() };

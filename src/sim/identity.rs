@@ -1,4 +1,5 @@
-//! The two ways to an access token beside the gateway's own: token exchange (RFC 8693) and the operator's broker.
+//! The two ways to an access token beside the gateway's own: token exchange (RFC 8693) and the operator's
+//! broker.
 
 use super::{
     App,

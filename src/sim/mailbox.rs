@@ -77,8 +77,9 @@ pub(super) fn unfold(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Something that the mail server does wrong. In JSON: `{"stage": "rcpt", "recipient": "a@b.example", "times": 2,
-/// "action": {"reply": {"code": 451, "text": "4.7.1 Greylisted"}}}`, or `{"stage": "end", "action": "drop"}`.
+/// Something that the mail server does wrong. In JSON: `{"stage": "rcpt", "recipient": "a@b.example",
+/// "times": 2, "action": {"reply": {"code": 451, "text": "4.7.1 Greylisted"}}}`, or `{"stage": "end",
+/// "action": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailFault {
@@ -166,7 +167,12 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     mails: VecDeque<Arc<Mail>>,
-    faults: Vec<MailFault>,
+    faults: Vec<Armed>,
+}
+
+struct Armed {
+    fault: MailFault,
+    struck: u32,
 }
 
 impl Mailbox {
@@ -193,8 +199,8 @@ impl Mailbox {
         *self.0.received.borrow()
     }
 
-    /// Waits until `n` mails have come in all (forgotten ones included) and answers those that are kept, oldest first.
-    /// It waits for as long as that takes.
+    /// Waits until `n` mails have come in all (forgotten ones included) and answers those that are kept,
+    /// oldest first. It waits for as long as that takes.
     pub async fn wait_for(&self, n: u64) -> Vec<Arc<Mail>> {
         // The sender lives in `self`, so the wait cannot end any other way.
         let _ = self.0.received.subscribe().wait_for(|received| *received >= n).await;
@@ -208,7 +214,14 @@ impl Mailbox {
 
     /// Lets something go wrong from now on.
     pub fn script(&self, fault: MailFault) {
-        self.state().faults.push(fault);
+        self.state().faults.push(Armed { fault, struck: 0 });
+    }
+
+    /// The faults that have not happened yet, or not as often as they were to.
+    pub fn pending_faults(&self) -> Vec<MailFault> {
+        let state = self.state();
+        let pending = state.faults.iter().filter(|armed| armed.struck < armed.fault.times.unwrap_or(1));
+        pending.map(|armed| armed.fault.clone()).collect()
     }
 
     /// Ends all faults.
@@ -229,15 +242,15 @@ impl Mailbox {
     /// What goes wrong here: how long to wait, and the first other thing.
     pub(super) fn strike(&self, stage: Stage, recipients: &[String]) -> (Duration, Option<Action>) {
         let (mut delay, mut action) = (Duration::ZERO, None);
-        for fault in &mut self.state().faults {
+        for Armed { fault, struck } in &mut self.state().faults {
             let meant = fault.stage == stage
-                && fault.times != Some(0)
+                && fault.times.is_none_or(|times| *struck < times)
                 && fault.recipient.as_ref().is_none_or(|wanted| recipients.contains(wanted));
             let is_delay = matches!(fault.action, Action::Delay { .. });
             if !meant || (action.is_some() && !is_delay) {
                 continue;
             }
-            fault.times = fault.times.map(|times| times - 1);
+            *struck += 1;
             match fault.action.clone() {
                 Action::Delay { ms } => delay += Duration::from_millis(ms),
                 other => action = Some(other),

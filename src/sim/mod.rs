@@ -1,12 +1,14 @@
-//! A simulated gateway and mailbox: a small world of members and data sources behind a real GraphQL engine and a real SMTP
-//! conversation. It is what `demo` and `simulate` run, and what tests of whole flows talk to.
+//! A simulated gateway and mailbox: a small world of members and data sources behind a real GraphQL engine
+//! and a real SMTP conversation. It is what `demo` and `simulate` run, and what tests of whole flows talk to.
 //!
-//! | served over HTTP | by |
+//! | path | is |
 //! | --- | --- |
-//! | `POST /v1/graphql` | [`gateway`](self): the operations, or a fault in place of an answer |
-//! | `POST /identity/oauth/token`, `POST /broker/token` | the other ways to an access token |
-//! | `GET`, `POST /oauth/authorize` | the sign-in at a data source |
-//! | `/`, `/control/…` | levers, for people and for machines |
+//! | `POST /v1/graphql` | the gateway: the operations, or a fault in place of an answer |
+//! | `POST /identity/oauth/token` | token exchange (RFC 8693) |
+//! | `POST /broker/token` | the operator's own way to an access token |
+//! | `/oauth/authorize`, `/oauth/done` | the sign-in at a data source |
+//! | `/` | members and their connections, with buttons |
+//! | `/control/…` | the same levers and more, for machines |
 //! | `/mail`, `/mail/{n}` | what the mail server took in |
 
 mod answer;
@@ -14,6 +16,7 @@ mod control;
 mod credentials;
 mod faults;
 mod gateway;
+mod http;
 mod identity;
 mod inbox;
 mod mailbox;
@@ -36,14 +39,9 @@ mod world;
 mod tests;
 
 use crate::clock::Clock;
-use axum::{
-    Router,
-    routing::{get, post},
-};
-use std::{any::Any, io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 pub use faults::{Fault, Trouble};
 pub use mailbox::{Action, Mail, MailFault, Mailbox, Stage};
@@ -53,6 +51,9 @@ pub use requests::Operation;
 pub use rows::{Change, Row};
 pub use smtp::SmtpTls;
 pub use world::{NoSuchMember, Settings, World};
+
+/// How long requests under way may take when the simulator stops.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What a simulator is started with.
 pub struct Options {
@@ -129,18 +130,12 @@ impl Simulator {
         let base = format!("http://{}", reachable(http_addr));
         let world = World::new(options.clock.clone(), base, options.members);
         let mailbox = Mailbox::new();
-        let (panicked, panic) = tokio::sync::mpsc::unbounded_channel();
         let app = App {
             schema: schema::new(world.clone()),
             world: world.clone(),
             mailbox: mailbox.clone(),
             stop: stop.clone(),
         };
-        let router = routes(app).layer(CatchPanicLayer::custom(move |cause: Box<dyn Any + Send>| {
-            // Nobody hears it only when the simulator is gone already.
-            let _ = panicked.send(message(cause.as_ref()));
-            axum::response::IntoResponse::into_response(axum::http::StatusCode::INTERNAL_SERVER_ERROR)
-        }));
         let server = smtp::Server {
             mailbox: mailbox.clone(),
             clock: options.clock,
@@ -148,7 +143,7 @@ impl Simulator {
             credentials: options.smtp_credentials,
         };
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve_http(wire::Listener(http), router, panic, stop.clone()));
+        tasks.spawn(http::serve(http, http::routes(app), stop.clone()));
         let smtp_stop = stop.clone();
         tasks.spawn(async move {
             smtp::serve(smtp, Arc::new(server), smtp_stop).await;
@@ -211,28 +206,22 @@ impl Simulator {
     pub async fn shutdown(mut self) -> Result<(), Error> {
         self.stop.cancel();
         let mut outcome = Ok(());
-        while let Some(ended) = self.tasks.join_next().await {
-            outcome = outcome.and(ended_how(ended));
+        let ending = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                outcome = std::mem::replace(&mut outcome, Ok(())).and(ended_how(ended));
+            }
+        };
+        if tokio::time::timeout(GRACE, ending).await.is_err() {
+            outcome = outcome.and(Err("a request did not finish in time".into()));
         }
         outcome.map_err(Error::Stopped)
     }
 }
 
-fn routes(app: App) -> Router {
-    Router::new()
-        .route(gateway::PATH, post(gateway::graphql))
-        .route("/identity/oauth/token", post(identity::exchange))
-        .route("/broker/token", post(identity::broker))
-        .route("/oauth/authorize", get(oauth::show).post(oauth::answer))
-        .route("/oauth/done", get(oauth::done))
-        .route("/", get(pages::index))
-        .route("/press", post(control::press))
-        .route("/mail", get(inbox::list))
-        .route("/mail/{n}", get(inbox::show))
-        .route("/mail/{n}/html", get(inbox::html))
-        .route("/mail/{n}/raw", get(inbox::raw))
-        .merge(control::routes())
-        .with_state(app)
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
@@ -242,7 +231,8 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     Ok((listener, bound))
 }
 
-/// An address that a client on this machine can use: a listener on every interface is reached through the loopback.
+/// An address that a client on this machine can use: a listener on every interface is reached through the
+/// loopback.
 fn reachable(bound: SocketAddr) -> SocketAddr {
     match bound {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
@@ -253,34 +243,12 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Serves until `stop`, or until a handler panics.
-async fn serve_http(
-    listener: wire::Listener,
-    router: Router,
-    mut panic: tokio::sync::mpsc::UnboundedReceiver<String>,
-    stop: CancellationToken,
-) -> Result<(), String> {
-    let service = router.into_make_service_with_connect_info::<wire::Cut>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    tokio::select! {
-        biased;
-        Some(message) = panic.recv() => Err(message),
-        served = served => served.map_err(|error| error.to_string()),
-    }
-}
-
 fn ended_how(ended: Result<Result<(), String>, tokio::task::JoinError>) -> Result<(), String> {
     match ended {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
-            Ok(cause) => Err(message(cause.as_ref())),
+            Ok(cause) => Err(http::panic_message(cause.as_ref())),
             Err(_) => Ok(()),
         },
     }
-}
-
-fn message(cause: &(dyn Any + Send)) -> String {
-    let text = cause.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| cause.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("no message"))
 }

@@ -61,7 +61,9 @@ impl Person {
     pub async fn allow(&self, url: &str) -> reqwest::Result<View> {
         let state = url::Url::parse(url)
             .ok()
-            .and_then(|url| url.query_pairs().find(|(name, _)| name == "state").map(|(_, state)| state.into_owned()))
+            .and_then(|url| {
+                url.query_pairs().find(|(name, _)| name == "state").map(|(_, state)| state.into_owned())
+            })
             .unwrap_or_default();
         self.press(url, &[("state", &state), ("answer", "allow")]).await
     }

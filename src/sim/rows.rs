@@ -8,7 +8,8 @@ use std::borrow::Cow;
 /// Text that is nearly always a constant.
 pub(super) type Text = Cow<'static, str>;
 
-/// How long the gateway takes to fetch the records of a connection just made, and to delete those of a deleted one.
+/// How long the gateway takes to fetch the records of a connection just made, and to delete those of a
+/// deleted one.
 pub(super) const SETTLES_AFTER: TimeDelta = TimeDelta::seconds(10);
 
 /// A data source.
@@ -23,7 +24,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The source with this slug. There are three of a kind of their own; every other slug is an OAuth source.
+    /// The source with this slug. There are three of a kind of their own; every other slug is an OAuth
+    /// source.
     pub(super) fn named(id: &str) -> Self {
         let known =
             |id, name, category, source_type, integration_type: Option<&'static str>, is_direct| Self {
@@ -102,14 +104,14 @@ impl Row {
     }
 
     /// Gives it a status of the gateway's own accord.
-    pub(super) fn become_(&mut self, status: &'static str, now: Time) {
+    pub(super) fn turn(&mut self, status: &'static str, now: Time) {
         self.status = Some(Cow::Borrowed(status));
         self.status_updated = now;
     }
 
     /// The member's authorisation is fresh: the connection works and its records are being fetched.
     pub(super) fn connect(&mut self, now: Time) {
-        self.become_("CONNECTED", now);
+        self.turn("CONNECTED", now);
         self.sync_status = Some(Cow::Borrowed("PENDING"));
         self.sync_errors.clear();
         self.created = now;
@@ -118,7 +120,7 @@ impl Row {
 
     /// Its records are being deleted; when that is done the row leaves the list.
     pub(super) fn delete(&mut self, now: Time) {
-        self.become_("DELETED", now);
+        self.turn("DELETED", now);
         self.sync_status = Some(Cow::Borrowed("DELETING"));
         self.settles = Some((now + SETTLES_AFTER, "DATA_DELETED"));
     }
@@ -161,8 +163,9 @@ impl Row {
     }
 }
 
-/// What a connection shall be from now on. What is left out stays as it is; where the gateway knows a null, `Some(None)`
-/// (in JSON: `null`) makes it null. Any text goes, so that a client can be shown values nobody has heard of.
+/// What a connection shall be from now on. What is left out stays as it is; where the gateway knows a null,
+/// `Some(None)` (in JSON: `null`) makes it null. Any text goes, so that a client can be shown values nobody
+/// has heard of.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Change {

@@ -149,7 +149,8 @@ impl Mutation {
         let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
         let direct = integration_type.as_deref() == Some("DIRECT");
         let no = member(ctx)?;
-        if !direct && !(given(&username) && given(&password)) {
+        let may = direct || (given(&username) && given(&password));
+        if !may {
             return Err(MISSING.into());
         }
         Ok(world(ctx).change_rows(no, |rows, now| {
@@ -165,7 +166,7 @@ impl Mutation {
         connection_id: String,
     ) -> Result<ConnectionStatus> {
         change(ctx, &connection_id, |row, now| {
-            row.become_("DISCONNECTED", now);
+            row.turn("DISCONNECTED", now);
             Ok(())
         })
     }

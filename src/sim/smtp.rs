@@ -1,5 +1,7 @@
-//! The simulated mail server: RFC 5321 as far as a sender needs it, with the faults that libraries cannot be told to have.
+//! The simulated mail server: RFC 5321 as far as a sender needs it, with the faults that libraries cannot be
+//! told to have.
 
+mod framing;
 mod session;
 
 use super::mailbox::Mailbox;

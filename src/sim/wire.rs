@@ -45,8 +45,8 @@ impl AxumListener for Listener {
 
     async fn accept(&mut self) -> (Stream, SocketAddr) {
         let (inner, peer) = AxumListener::accept(&mut self.0).await;
-        // Without this a small answer may wait for the client's acknowledgement of the one before. Where it cannot be
-        // set, answers are merely later.
+        // Without this a small answer may wait for the client's acknowledgement of the one before. Where it
+        // cannot be set, answers are merely later.
         let _ = inner.set_nodelay(true);
         (Stream { inner, cut: Cut::default() }, peer)
     }

@@ -1,5 +1,5 @@
-//! The state of the simulated world. A member whom nobody has touched costs no memory: who they are and what they have
-//! follows from their id.
+//! The state of the simulated world. A member whom nobody has touched costs no memory: who they are and what
+//! they have follows from their id.
 
 use super::{
     faults::{Fault, Faults, Trouble},
@@ -127,7 +127,8 @@ impl World {
         NAMED.len() as u32 + self.0.numbered
     }
 
-    /// The id of the member with this number, counted from 0; every number below [`World::population`] has one.
+    /// The id of the member with this number, counted from 0; every number below [`World::population`] has
+    /// one.
     pub fn member_id(&self, number: u32) -> String {
         match NAMED.get(number as usize) {
             Some(name) => (*name).to_owned(),
@@ -210,6 +211,11 @@ impl World {
     /// Lets something go wrong from now on.
     pub fn add_fault(&self, fault: Fault) {
         self.state().faults.add(fault);
+    }
+
+    /// The faults that have not happened yet, or not as often as they were to: nobody asked what they wait for.
+    pub fn pending_faults(&self) -> Vec<Fault> {
+        self.state().faults.pending()
     }
 
     /// Ends all faults.

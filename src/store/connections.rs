@@ -13,7 +13,8 @@ pub struct StoredConnection {
     pub connection: Connection,
 }
 
-pub(super) const COLUMNS: &str = "k.member_id, k.connection_id, k.name, k.category, k.source_type, k.integration_type,
+pub(super) const COLUMNS: &str =
+    "k.member_id, k.connection_id, k.name, k.category, k.source_type, k.integration_type,
     k.is_direct, k.status, k.sync_status, k.sync_errors";
 
 pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {

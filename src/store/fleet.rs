@@ -95,8 +95,7 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
-            let number =
-                |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+            let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
             Ok(SweepReport {
                 started_at: time(row.try_get("started_at")?),
                 finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),

@@ -107,7 +107,9 @@ impl Store {
     ) -> Result<bool> {
         let added = sqlx::query(
             "INSERT INTO links (token_hash, notice_id, member_id, attempt, created_at, expires_at)
-             SELECT $1, notice_id, member_id, $3, $4, $5 FROM invitations WHERE notice_id = $2",
+             SELECT $1, i.notice_id, i.member_id, $3, $4, $5 FROM invitations i
+             JOIN notices n ON n.notice_id = i.notice_id
+             WHERE i.notice_id = $2 AND n.state = 'sending' AND n.attempts = $3",
         )
         .bind(&hash.0[..])
         .bind(notice.as_str())

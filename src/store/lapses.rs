@@ -4,7 +4,8 @@ use super::{Result, Store, StoreError, count, millis, time};
 use crate::domain::{ConnectionId, Lapse, LapseId, LapseState, MemberId, Outcome, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
-pub(super) const COLUMNS: &str = "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
+pub(super) const COLUMNS: &str =
+    "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
     l.sightings, l.opened_at, l.closed_at";
 
 pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
@@ -51,10 +52,12 @@ impl Store {
 
     /// Makes the planner look at each open lapse again, as when the policy may have changed.
     pub async fn replan_all(&self, now: Time) -> Result<()> {
-        sqlx::query("UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)")
-            .bind(millis(now))
-            .execute(&self.writer)
-            .await?;
+        sqlx::query(
+            "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)",
+        )
+        .bind(millis(now))
+        .execute(&self.writer)
+        .await?;
         Ok(())
     }
 }

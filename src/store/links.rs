@@ -1,11 +1,17 @@
 //! `links`, `link_buttons`.
 
-use super::{Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, time};
+use super::{
+    Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, queue, time,
+};
 use crate::domain::{
-    ConnectionId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
+    ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
 };
 use crate::random;
+use chrono::TimeDelta;
 use sqlx::Row;
+
+/// Mails that one member can ask for within 24 hours.
+const RESENDS_A_DAY: i64 = 3;
 
 /// One button of a link's page.
 #[derive(Clone, Debug)]
@@ -35,7 +41,7 @@ pub struct LinkView {
 
 impl Store {
     /// Keeps a link, by its hash, with a button for each item whose lapse is open still; gives those items. With none,
-    /// nothing is kept.
+    /// or when the notice is no longer this attempt's, nothing is kept.
     pub async fn add_link(
         &self,
         hash: TokenHash,
@@ -46,6 +52,9 @@ impl Store {
         expires_at: Time,
     ) -> Result<Vec<NoticeItem>> {
         let mut tx = self.begin().await?;
+        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+            return Ok(Vec::new());
+        }
         sqlx::query(
             "INSERT INTO links (token_hash, notice_id, member_id, attempt, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -96,8 +105,7 @@ impl Store {
              WHERE b.token_hash = $1 ORDER BY b.connection_id",
             connections::COLUMNS
         );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
         let buttons = rows
             .iter()
             .map(|row| {
@@ -145,7 +153,7 @@ impl Store {
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3
                AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
-               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state = 'open')",
+               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state <> 'closed')",
         )
         .bind(&hash.0[..])
         .bind(connection.as_str())
@@ -176,6 +184,30 @@ impl Store {
         Ok(true)
     }
 
+    /// Closes the lapse behind a button because its member disconnected on purpose. `false` when the link has died, the
+    /// lapse has ended, or the connection is not DISCONNECTED.
+    pub async fn dismiss(&self, hash: TokenHash, connection: &ConnectionId, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let lapse: Option<String> = sqlx::query_scalar(
+            "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
+             WHERE state = 'open' AND lapse_id IN
+                (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                 WHERE b.token_hash = $1 AND b.connection_id = $2 AND k.expires_at > $3)
+               AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
+                 AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
+             RETURNING lapse_id",
+        )
+        .bind(&hash.0[..])
+        .bind(connection.as_str())
+        .bind(millis(now))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(lapse) = lapse else { return Ok(false) };
+        queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Takes a redemption back that came to nothing, so that the button can be pressed again.
     pub async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
         sqlx::query(
@@ -189,58 +221,52 @@ impl Store {
         Ok(())
     }
 
-    /// Queues a new notice in place of the one that the link came with, about those of its lapses that are open. `None`
-    /// when there is nothing left to say, or the member got a mail since `last_before` or will get one anyway.
+    /// Queues another notice like the one that the link came with, about those of its lapses that are open. `None` when
+    /// there is nothing left to say, the member got a mail since `last_before` or will get one anyway, or has asked for
+    /// enough of them today.
     pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
         if let Some(notice) = invitations::resend(&mut tx, hash, now, last_before).await? {
             tx.commit().await?;
             return Ok(Some(notice));
         }
-        let link: Option<(String, String)> = sqlx::query_as(
-            "SELECT k.notice_id, k.member_id FROM links k WHERE k.token_hash = $1 AND NOT EXISTS
-                (SELECT 1 FROM notices n WHERE n.member_id = k.member_id
-                 AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))",
+        let notice = NoticeId::new(random::id(now));
+        // It is about what the page is about, and takes no step of a lapse: whatever becomes of it, the plan stands.
+        let queued = sqlx::query(
+            "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of)
+             SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3, $3, n.notice_id
+             FROM links k JOIN notices n ON n.notice_id = k.notice_id
+             WHERE k.token_hash = $1 AND NOT EXISTS
+                (SELECT 1 FROM notices o WHERE o.member_id = n.member_id
+                 AND (o.state IN ('queued', 'sending', 'held') OR o.sent_at > $4 OR o.planned_at > $4))
+               AND $5 > (SELECT count(*) FROM notices o
+                         WHERE o.member_id = n.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $6)",
         )
         .bind(&hash.0[..])
-        .bind(millis(last_before))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some((old, member)) = link else { return Ok(None) };
-        let notice = NoticeId::new(random::id(now));
-        sqlx::query(
-            "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before)
-             SELECT $1, $2, step, 'queued', 'asked_for', $4, $4 FROM notices WHERE notice_id = $3",
-        )
         .bind(notice.as_str())
-        .bind(&member)
-        .bind(&old)
         .bind(millis(now))
+        .bind(millis(last_before))
+        .bind(RESENDS_A_DAY)
+        .bind(millis(now - TimeDelta::days(1)))
         .execute(&mut *tx)
-        .await?;
-        // Each step of a lapse belongs to one notice: it moves to the new one.
-        let moved: Vec<(String, String, i64)> = sqlx::query_as(
-            "UPDATE notice_items SET live = 0 WHERE notice_id = $1 AND live = 1 AND lapse_id IN
-                (SELECT lapse_id FROM lapses WHERE member_id = $2 AND state = 'open')
-             RETURNING lapse_id, connection_id, step",
+        .await?
+        .rows_affected();
+        let items = sqlx::query(
+            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live)
+             SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
+             JOIN links k ON k.token_hash = b.token_hash
+             JOIN notice_items i ON i.notice_id = k.notice_id AND i.lapse_id = b.lapse_id
+             JOIN lapses l ON l.lapse_id = b.lapse_id
+             WHERE b.token_hash = $1 AND l.state = 'open' AND $3 > 0",
         )
-        .bind(&old)
-        .bind(&member)
-        .fetch_all(&mut *tx)
-        .await?;
-        if moved.is_empty() {
+        .bind(&hash.0[..])
+        .bind(notice.as_str())
+        .bind(queued as i64)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if items == 0 {
             return Ok(None);
-        }
-        for (lapse, connection, step) in moved {
-            sqlx::query(
-                "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step) VALUES ($1, $2, $3, $4)",
-            )
-            .bind(notice.as_str())
-            .bind(lapse)
-            .bind(connection)
-            .bind(step)
-            .execute(&mut *tx)
-            .await?;
         }
         tx.commit().await?;
         Ok(Some(notice))

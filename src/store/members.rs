@@ -39,9 +39,8 @@ fn member(row: &SqliteRow) -> Result<Member> {
     Ok(Member {
         email: email.parse().map_err(|_| unreadable("its e-mail address"))?,
         locale: row.try_get("locale")?,
-        time_zone: time_zone
-            .map(|name| name.parse().map_err(|_| unreadable("its time zone")))
-            .transpose()?,
+        // A zone that this version no longer knows is as good as none.
+        time_zone: time_zone.and_then(|name| name.parse().ok()),
         subject: row.try_get("subject")?,
         paused: row.try_get::<Option<i64>, _>("paused_at")?.is_some(),
         id: MemberId::new(id),
@@ -55,6 +54,14 @@ struct ImportedRow<'a> {
     locale: Option<&'a str>,
     time_zone: Option<&'a str>,
     subject: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct ImportedCredential<'a> {
+    id: &'a str,
+    key_id: &'a str,
+    /// In hexadecimal.
+    sealed: String,
 }
 
 /// An import under way: one transaction, so that it happens as a whole or not at all.
@@ -77,6 +84,8 @@ impl Import {
                 subject: &member.subject,
             })
             .collect();
+        let rows = json_list(&rows)?;
+        self.forgive_addresses(&rows).await?;
         sqlx::query(
             "INSERT INTO members (member_id, email, locale, time_zone, subject, added_at, updated_at)
              SELECT value ->> 'id', value ->> 'email', value ->> 'locale', value ->> 'time_zone',
@@ -86,31 +95,50 @@ impl Import {
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
         )
-        .bind(json_list(&rows)?)
+        .bind(&rows)
         .bind(self.now)
         .execute(&mut *self.tx)
         .await?;
-        for (member, sealed) in members {
-            let Some(sealed) = sealed else { continue };
-            sqlx::query(
-                "INSERT INTO credentials (member_id, key_id, sealed, updated_at) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-                    updated_at = excluded.updated_at",
-            )
-            .bind(member.id.as_str())
-            .bind(&sealed.key_id)
-            .bind(&sealed.bytes)
-            .bind(self.now)
-            .execute(&mut *self.tx)
-            .await?;
-            for table in ["credential_failures", "access_tokens"] {
-                let sql = format!("DELETE FROM {table} WHERE member_id = $1");
-                sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .bind(member.id.as_str())
-                    .execute(&mut *self.tx)
-                    .await?;
-            }
+        let credentials: Vec<_> = members
+            .iter()
+            .filter_map(|(member, sealed)| {
+                let Sealed { key_id, bytes } = sealed.as_ref()?;
+                let sealed = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Some(ImportedCredential { id: member.id.as_str(), key_id, sealed })
+            })
+            .collect();
+        let credentials = json_list(&credentials)?;
+        sqlx::query(
+            "INSERT INTO credentials (member_id, key_id, sealed, updated_at)
+             SELECT value ->> 'id', value ->> 'key_id', unhex(value ->> 'sealed'), $2 FROM json_each($1) WHERE true
+             ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
+                updated_at = excluded.updated_at",
+        )
+        .bind(&credentials)
+        .bind(self.now)
+        .execute(&mut *self.tx)
+        .await?;
+        for statement in [
+            "DELETE FROM credential_failures WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))",
+            "DELETE FROM access_tokens WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        ] {
+            sqlx::query(statement).bind(&credentials).execute(&mut *self.tx).await?;
         }
+        Ok(())
+    }
+
+    /// A notice that was given up because of a member's address may be sent to their new one.
+    async fn forgive_addresses(&mut self, rows: &str) -> Result<()> {
+        const MOVED: &str =
+            "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
+            WHERE m.email <> j.value ->> 'email'";
+        let sql = format!(
+            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+                (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
+        let sql = format!("UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN ({MOVED})");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).bind(self.now).execute(&mut *self.tx).await?;
         Ok(())
     }
 
@@ -166,10 +194,8 @@ impl Store {
     /// One member, if enrolled.
     pub async fn member(&self, id: &MemberId) -> Result<Option<Member>> {
         let sql = format!("SELECT {COLUMNS} FROM members m WHERE member_id = $1 AND removed_at IS NULL");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(id.as_str())
-            .fetch_optional(&self.reader)
-            .await?;
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(member).transpose()
     }
 
@@ -230,7 +256,9 @@ impl Store {
         if removed == 0 {
             return Ok(false);
         }
-        for table in ["credentials", "access_tokens", "credential_failures", "rechecks", "links", "invitations"] {
+        for table in
+            ["credentials", "access_tokens", "credential_failures", "rechecks", "links", "invitations"]
+        {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
         }
@@ -247,6 +275,13 @@ impl Store {
         .bind(LapseState::Closed.as_str())
         .bind(Outcome::Removed.as_str())
         .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "UPDATE notice_items SET live = 0 WHERE notice_id IN
+                (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
+        )
+        .bind(id.as_str())
         .execute(&mut *tx)
         .await?;
         sqlx::query(

@@ -14,6 +14,7 @@ mod notices;
 mod observations;
 mod partings;
 mod planning;
+mod queue;
 mod rechecks;
 mod sqlite;
 mod sweeps;
@@ -24,10 +25,11 @@ pub use credentials::{CredentialFailure, Grant, StoredToken};
 pub use fleet::{Fleet, SweepReport};
 pub use links::{Button, LinkView};
 pub use members::{DueMember, Import, ListedMember};
-pub use notices::{Attempt, AttemptOutcome, Claim, Ending, ListedNotice};
-pub use observations::{Applied, Answer};
+pub use notices::{Attempt, ListedNotice};
+pub use observations::{Answer, Applied};
 pub use partings::Announced;
-pub use planning::{OpenLapse, PlanInput, SaidLast};
+pub use planning::{OpenLapse, PlanInput, Planned, SaidLast};
+pub use queue::{AttemptOutcome, Claim, Ending};
 pub use rechecks::{DueRecheck, Purpose};
 pub use sqlite::{InstanceLock, Store};
 pub use sweeps::{OpenSweep, SweepProgress};
@@ -49,7 +51,9 @@ pub enum StoreError {
         reason: String,
     },
     /// Another daemon works on this database.
-    #[error("another reconnectd (process {holder}) is running on {path}; stop it first, or give this one its own database")]
+    #[error(
+        "another reconnectd (process {holder}) is running on {path}; stop it first, or give this one its own database"
+    )]
     Locked {
         /// The database.
         path: String,

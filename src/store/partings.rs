@@ -68,7 +68,8 @@ async fn newest(
     connection: &ConnectionId,
 ) -> Result<Option<Lapse>> {
     let sql = format!(
-        "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.connection_id = $2 ORDER BY l.lapse_id DESC LIMIT 1",
+        "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.connection_id = $2 
+         ORDER BY l.state = 'closed', l.lapse_id DESC LIMIT 1",
         lapses::COLUMNS
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))

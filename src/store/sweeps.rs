@@ -62,8 +62,7 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
-            let number =
-                |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+            let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
             Ok(OpenSweep {
                 id: SweepId::new(row.try_get::<String, _>("sweep_id")?),
                 cursor: row.try_get::<Option<String>, _>("cursor")?.map(MemberId::new),

@@ -1,4 +1,5 @@
-//! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a time series.
+//! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a
+//! time series.
 
 use crate::domain::Status;
 use metrics::{counter, describe_counter, describe_histogram, histogram};

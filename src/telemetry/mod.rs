@@ -49,12 +49,20 @@ pub fn init(settings: &Telemetry) -> Result<(), InitError> {
     Ok(())
 }
 
-fn subscriber<W>(settings: &Telemetry, writer: W, ansi: bool) -> Result<impl Subscriber + use<W>, ParseError>
+/// What [`init`] logs with, writing to `writer`: for a test that reads what was logged.
+///
+/// # Errors
+/// When the directives do not parse.
+pub fn subscriber<W>(
+    settings: &Telemetry,
+    writer: W,
+    ansi: bool,
+) -> Result<impl Subscriber + use<W>, ParseError>
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
-    // At debug and trace, HTTP, TLS and SQL libraries log headers, frames and parameters: tokens and addresses.
-    // No directive of the operator's may ask for that.
+    // At debug and trace, HTTP, TLS and SQL libraries log headers, frames and parameters: tokens and
+    // addresses. No directive of the operator's may ask for that.
     let cap = Targets::new().with_default(LevelFilter::INFO).with_target(OURS, LevelFilter::TRACE);
     let text = settings.format == LogFormat::Text;
     let (for_people, for_machines) = (writer.clone(), writer);

@@ -4,15 +4,16 @@ use super::pages::{Action, Page, Pages, Source};
 use crate::domain::{ConnectionId, LapseState, LinkToken, OauthUrl, Repair};
 use crate::redeem::{LinkState, Redeemer, Redemption};
 use crate::store::{Button, StoreError};
-use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
 use axum::Router;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Form, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// A form of ours is far smaller.
 const LARGEST_BODY: usize = 16 * 1024;
@@ -34,12 +35,17 @@ pub struct PublicState {
 
 /// The public pages.
 pub fn public(state: PublicState) -> Router {
+    let broken = state.clone();
     Router::new()
         .route("/r/{token}", get(look).post(redeem))
         .route("/r/{token}/resend", post(resend))
+        .route("/r/{token}/dismiss", post(dismiss))
+        .route("/done", get(done))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        // The panic itself is in the log; the member sees a page.
+        .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
         .with_state(state)
 }
 
@@ -105,6 +111,44 @@ async fn resend(State(state): State<PublicState>, Path(token): Path<String>) -> 
     }
 }
 
+/// The member says that they disconnected on purpose.
+async fn dismiss(
+    State(state): State<PublicState>,
+    Path(token): Path<String>,
+    pressed: Result<Form<Pressed>, FormRejection>,
+) -> Response {
+    let base = state.base(&token);
+    let hash = LinkToken::new(token).hash();
+    let connection = pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new);
+    let dismissed = async {
+        let (_, locale) = state.redeemer.look(hash).await?;
+        let link = match &connection {
+            Some(connection) => state.redeemer.dismiss(hash, connection).await?,
+            None => state.redeemer.look(hash).await?.0,
+        };
+        Ok((link, locale))
+    };
+    match dismissed.await {
+        // The page's forms post to its own address, which this is not: back to it.
+        Ok((LinkState::Ready(_), _)) => state.back_to(&base),
+        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+        Err(error) => state.failed(&error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Landed {
+    #[serde(default)]
+    status_code: String,
+}
+
+/// A landing place for after the sign-in, which an operator can register at the gateway. What it is told decides the
+/// words and proves nothing.
+async fn done(State(state): State<PublicState>, landed: Result<Query<Landed>, QueryRejection>) -> Response {
+    let success = landed.is_ok_and(|Query(landed)| landed.status_code == "success");
+    state.page(&Reader { locale: None, base: String::new() }, &Page::Done { success })
+}
+
 async fn not_found(State(state): State<PublicState>) -> Response {
     state.page(&Reader { locale: None, base: String::new() }, &Page::Unknown)
 }
@@ -123,6 +167,10 @@ impl PublicState {
     /// The database failed a member: they see a page, the operator a log line.
     fn failed(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "a member's page failed");
+        self.failed_page()
+    }
+
+    fn failed_page(&self) -> Response {
         self.page(&Reader { locale: None, base: String::new() }, &Page::Failed)
     }
 
@@ -150,8 +198,15 @@ impl PublicState {
         } else {
             Action::Reconnect
         };
+        let can_dismiss = self.redeemer.can_be_dismissed(&button);
         let connection = button.connection.connection;
-        Source { connection_id: connection.id, name: connection.name, action, can_dismiss: false }
+        Source { connection_id: connection.id, name: connection.name, action, can_dismiss }
+    }
+
+    fn back_to(&self, base: &str) -> Response {
+        let mut response = Redirect::to(base).into_response();
+        self.protect(response.headers_mut());
+        response
     }
 
     fn later(&self, reader: &Reader, wait: Option<Duration>) -> Response {

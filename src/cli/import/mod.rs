@@ -1,5 +1,5 @@
-//! Reads members from a file, row by row: JSON Lines, or CSV with the same names. What is held in memory is one line and
-//! the ids seen so far. No error repeats an address, a token or anything else that a row holds.
+//! Reads members from a file, row by row: JSON Lines, or CSV with the same names. What is held in memory is
+//! one line and the ids seen so far. No error repeats an address, a token or anything else that a row holds.
 
 mod lines;
 mod row;
@@ -73,8 +73,8 @@ pub(super) struct Import {
 }
 
 impl Import {
-    /// Opens a file, or standard input for `-`. The extension tells the format (`.csv`; `.jsonl`, `.ndjson`, `.json`),
-    /// else the first character does.
+    /// Opens a file, or standard input for `-`. The extension tells the format (`.csv`; `.jsonl`, `.ndjson`,
+    /// `.json`), else the first character does.
     ///
     /// # Errors
     /// When it cannot be read, or the columns of a CSV file are not those of a member.
@@ -172,7 +172,8 @@ fn csv_fields(columns: &[&'static str], line: &str) -> Result<Fields, row::Wrong
     Ok(columns.iter().copied().zip(values).collect())
 }
 
-/// One line at a time: no value may hold a line break, so that a quote left open spoils one line and not the rest.
+/// One line at a time: no value may hold a line break, so that a quote left open spoils one line and not the
+/// rest.
 fn csv_values(line: &str) -> Result<Vec<String>, row::Wrong> {
     if line.matches('"').count() % 2 == 1 {
         return Err("a quote is left open; close it on the same line".to_owned().into());

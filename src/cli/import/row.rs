@@ -34,8 +34,8 @@ fn wrong(field: &'static str, what: &str) -> Wrong {
     Wrong { field: Some(field), what: what.to_owned() }
 }
 
-/// The field that is called `name`, else a hint. The hint does not repeat the name: in a file without a header it is
-/// somebody's address.
+/// The field that is called `name`, else a hint. The hint does not repeat the name: in a file without a
+/// header it is somebody's address.
 pub(super) fn field(name: &str) -> Result<&'static str, String> {
     let name = name.trim();
     if let Some(field) = FIELDS.into_iter().find(|field| *field == name) {

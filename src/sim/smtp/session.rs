@@ -3,24 +3,14 @@
 use super::{
     super::mailbox::{Action, Stage},
     Server, SmtpTls,
+    framing::{Framing, MAX_MAIL, Stream},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{io, sync::Arc, time::Duration};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use std::{io, sync::Arc};
 use tokio_rustls::TlsAcceptor;
 
-/// The largest mail that is accepted, in bytes.
-const MAX_MAIL: usize = 10 * 1024 * 1024;
-/// The longest command line, in bytes; RFC 5321 asks for 512, extensions for more.
-const MAX_LINE: u64 = 4096;
-/// The longest piece of a mail that is read at once, in bytes.
-const MAX_PIECE: u64 = 64 * 1024;
 /// The most recipients of one mail; RFC 5321 asks for 100.
 const MAX_RECIPIENTS: usize = 1000;
-/// How long a client may keep silent; RFC 5321, section 4.5.3.2.7.
-const SILENCE: Duration = Duration::from_secs(300);
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// What follows a command.
 enum Next {
@@ -31,7 +21,7 @@ enum Next {
 
 pub(super) struct Session<'a> {
     server: &'a Server,
-    stream: BufReader<Box<dyn Stream>>,
+    wire: Framing,
     tls: bool,
     authenticated: bool,
     sender: Option<String>,
@@ -41,33 +31,26 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) fn new(server: &'a Server, stream: Box<dyn Stream>, tls: bool) -> Self {
         let authenticated = server.credentials.is_none();
-        Self {
-            server,
-            stream: BufReader::new(stream),
-            tls,
-            authenticated,
-            sender: None,
-            recipients: Vec::new(),
-        }
+        Self { server, wire: Framing::new(stream), tls, authenticated, sender: None, recipients: Vec::new() }
     }
 
     /// From the greeting to the end.
     pub(super) async fn run(mut self) -> io::Result<()> {
         if let Some(action) = self.struck(Stage::Connect, &[]).await {
             self.perform(action).await?;
-            return self.stream.get_mut().shutdown().await;
+            return self.wire.close().await;
         }
         self.say(220, "simulator ESMTP").await?;
         loop {
-            let Some(line) = self.line().await? else { return Ok(()) };
+            let Some(line) = self.wire.line().await? else { return Ok(()) };
             match self.command(&line).await? {
                 Next::Command => {}
-                Next::End => return self.stream.get_mut().shutdown().await,
+                Next::End => return self.wire.close().await,
                 Next::Handshake => {
                     let SmtpTls::StartTls(config) = &self.server.tls else { return Ok(()) };
-                    // What a client sent before the handshake was not protected, and is dropped with the buffer.
-                    let stream =
-                        TlsAcceptor::from(Arc::clone(config)).accept(self.stream.into_inner()).await?;
+                    // What a client sent before the handshake was not protected, and is dropped with the
+                    // buffer.
+                    let stream = TlsAcceptor::from(Arc::clone(config)).accept(self.wire.into_inner()).await?;
                     self = Self::new(self.server, Box::new(stream), true);
                 }
             }
@@ -111,7 +94,8 @@ impl<'a> Session<'a> {
     fn extensions(&self) -> String {
         let start_tls = matches!(self.server.tls, SmtpTls::StartTls(_)) && !self.tls;
         let offered = format!(
-            "simulator\nPIPELINING\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nSIZE {MAX_MAIL}\nAUTH PLAIN LOGIN"
+            "simulator\nPIPELINING\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n\
+             SIZE {MAX_MAIL}\nAUTH PLAIN LOGIN"
         );
         if start_tls { format!("{offered}\nSTARTTLS") } else { offered }
     }
@@ -155,7 +139,7 @@ impl<'a> Session<'a> {
         let mut answer = initial.to_owned();
         if answer.is_empty() {
             self.say(334, &STANDARD.encode(challenge)).await?;
-            answer = self.line().await?.unwrap_or_default();
+            answer = self.wire.line().await?.unwrap_or_default();
         }
         Ok(STANDARD.decode(answer.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
     }
@@ -205,13 +189,13 @@ impl<'a> Session<'a> {
             None => {}
             Some(Action::Drop | Action::StoreAndDrop) => {
                 self.say(354, "Go on, end with a dot").await?;
-                timed(self.stream.fill_buf()).await?;
+                self.wire.some().await?;
                 return Ok(Next::End);
             }
             Some(action) => return self.perform(action).await,
         }
         self.say(354, "Go on, end with a dot").await?;
-        let Some(mail) = self.body().await? else {
+        let Some(mail) = self.wire.body().await? else {
             return self.say(552, "5.3.4 Too large").await;
         };
         let action = self.struck(Stage::End, &recipients).await;
@@ -224,27 +208,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The mail up to the final dot, its dots unstuffed; `None` when it is too large. Only CR LF ends a line, so that no
-    /// second mail can be smuggled into the first.
-    async fn body(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let (mut mail, mut piece) = (Vec::new(), Vec::new());
-        let (mut at_start, mut too_large) = (true, false);
-        loop {
-            piece.clear();
-            let read = timed((&mut self.stream).take(MAX_PIECE).read_until(b'\n', &mut piece)).await?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if at_start && piece == b".\r\n" {
-                return Ok((!too_large).then_some(mail));
-            }
-            let unstuffed = if at_start { piece.strip_prefix(b".").unwrap_or(&piece) } else { &piece };
-            too_large |= mail.len() + unstuffed.len() > MAX_MAIL;
-            if !too_large {
-                mail.extend_from_slice(unstuffed);
-            }
-            at_start = piece.ends_with(b"\r\n");
-        }
+    async fn say(&mut self, code: u16, text: &str) -> io::Result<Next> {
+        self.wire.say(code, text).await?;
+        Ok(Next::Command)
     }
 
     /// What goes wrong here, after the delay that was asked for.
@@ -259,39 +225,6 @@ impl<'a> Session<'a> {
         self.say(code, &text).await?;
         Ok(if code == 421 { Next::End } else { Next::Command })
     }
-
-    /// Replies; a text of several lines becomes a reply of several.
-    async fn say(&mut self, code: u16, text: &str) -> io::Result<Next> {
-        let mut reply = String::new();
-        let mut lines = text.lines().peekable();
-        while let Some(line) = lines.next() {
-            let separator = if lines.peek().is_some() { '-' } else { ' ' };
-            reply.push_str(&format!("{code}{separator}{line}\r\n"));
-        }
-        if reply.is_empty() {
-            reply = format!("{code} \r\n");
-        }
-        self.stream.get_mut().write_all(reply.as_bytes()).await?;
-        self.stream.get_mut().flush().await?;
-        Ok(Next::Command)
-    }
-
-    /// The next line without its end; `None` when the client has gone.
-    async fn line(&mut self) -> io::Result<Option<String>> {
-        let mut line = Vec::new();
-        let read = timed((&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line)).await?;
-        if read == 0 {
-            return Ok(None);
-        }
-        if !line.ends_with(b"\n") {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line without end"));
-        }
-        Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
-    }
-}
-
-async fn timed<T>(reading: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(SILENCE, reading).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// `FROM:<a@b.example> SIZE=1` becomes the address and the parameters.

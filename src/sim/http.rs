@@ -1,0 +1,61 @@
+//! The HTTP side: which path is answered by whom, and the server.
+
+use super::{App, control, gateway, identity, inbox, oauth, pages, wire};
+use axum::{
+    Router,
+    http::StatusCode,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use std::any::Any;
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Every path.
+pub(super) fn routes(app: App) -> Router {
+    Router::new()
+        .route(gateway::PATH, post(gateway::graphql))
+        .route("/identity/oauth/token", post(identity::exchange))
+        .route("/broker/token", post(identity::broker))
+        .route("/oauth/authorize", get(oauth::show).post(oauth::answer))
+        .route("/oauth/done", get(oauth::done))
+        .route("/", get(pages::index))
+        .route("/press", post(control::press))
+        .route("/mail", get(inbox::list))
+        .route("/mail/{n}", get(inbox::show))
+        .route("/mail/{n}/html", get(inbox::html))
+        .route("/mail/{n}/raw", get(inbox::raw))
+        .merge(control::routes())
+        .with_state(app)
+}
+
+/// Serves until `stop`. A panic of a handler ends it, so that no defect of the simulator passes for a fault
+/// of the gateway.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(), String> {
+    let (panicked, mut panic) = mpsc::unbounded_channel();
+    let router = router.layer(CatchPanicLayer::custom(move |cause: Box<dyn Any + Send>| {
+        // Nobody listens only when the server has ended already.
+        let _ = panicked.send(panic_message(cause.as_ref()));
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }));
+    let service = router.into_make_service_with_connect_info::<wire::Cut>();
+    let served =
+        axum::serve(wire::Listener(listener), service).with_graceful_shutdown(stop.cancelled_owned());
+    tokio::select! {
+        biased;
+        Some(message) = panic.recv() => Err(message),
+        served = served => served.map_err(|error| error.to_string()),
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_message(cause: &(dyn Any + Send)) -> String {
+    let text = cause.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("no message"))
+}

@@ -1,0 +1,122 @@
+//! When a break is believed.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+
+fn twice() -> Setup {
+    Setup::default().set("SWEEP__CONFIRM_SWEEPS", 2)
+}
+
+const QUARTER: TimeDelta = TimeDelta::minutes(15);
+
+#[tokio::test]
+async fn one_sighting_is_a_suspicion_and_the_same_answer_again_confirms_it() {
+    let h = Harness::watching_with(twice(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"], "recorded as soon as it is seen");
+    assert_eq!(h.lapse_states("alice").await, ["epic suspected"]);
+    assert!(h.mails().is_empty());
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+    assert_eq!(h.mails().len(), 1);
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_recovers_before_the_second_sighting_was_never_lapsed() {
+    let h = Harness::watching_with(twice(), &["alice"]).await;
+    for _ in 0..2 {
+        h.set("alice", "epic", "EXPIRED");
+        h.pass_after(QUARTER).await;
+        assert_eq!(h.lapse_states("alice").await, ["epic suspected"]);
+        h.set("alice", "epic", "CONNECTED");
+        h.pass_after(QUARTER).await;
+        assert_eq!(h.lapse_states("alice").await, [] as [&str; 0]);
+    }
+    assert!(h.mails().is_empty());
+    let path = ["CONNECTED", "EXPIRED", "CONNECTED", "EXPIRED", "CONNECTED"];
+    assert_eq!(h.path("alice", "epic").await, path);
+}
+
+#[tokio::test]
+async fn an_unclear_answer_neither_confirms_a_suspicion_nor_clears_it() {
+    use reconnectd::sim::{Operation, Trouble};
+    let h = Harness::watching_with(twice(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    h.fault(Operation::GetMemberConnections, Trouble::NullData);
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic suspected"]);
+    h.end_faults();
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+}
+
+#[tokio::test]
+async fn a_break_has_to_last_for_as_long_as_the_operator_wants() {
+    let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_AFTER", "1h"), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    for minutes in [0, 15, 44] {
+        h.pass_after(TimeDelta::minutes(minutes)).await;
+        assert_eq!(h.lapse_states("alice").await, ["epic suspected"]);
+    }
+    h.pass_after(TimeDelta::minutes(1)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_suspicion_is_looked_at_again_without_a_sweep() {
+    let h = Harness::watching_with(twice(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.clock.advance(TimeDelta::minutes(30));
+    assert!(h.app.rechecker.recheck_one().await.unwrap());
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+    assert!(!h.app.rechecker.recheck_one().await.unwrap(), "what is confirmed is not looked at again");
+}
+
+#[tokio::test]
+async fn a_sweep_and_an_early_look_at_the_same_time_are_one_sighting() {
+    let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_SWEEPS", 3), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.pass_after(TimeDelta::minutes(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic suspected"], "seen twice, half an hour apart");
+    h.pass_after(TimeDelta::minutes(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+}
+
+#[tokio::test]
+async fn a_sweep_that_sees_no_change_writes_nothing_about_anyone() {
+    let members = ["alice", "bob", "carol", "m1", "m2"];
+    let h = Harness::watching_with(Setup::default().members(2), &members).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.pass().await; // plans what follows the mail
+    let mut sql = h.sql().await;
+    // Triggers see even an update that changes nothing.
+    sqlx::raw_sql("CREATE TABLE written (what TEXT NOT NULL)").execute(&mut sql).await.unwrap();
+    for table in h.tables().await.iter().filter(|table| !["sweeps", "written"].contains(&table.as_str())) {
+        for event in ["INSERT", "UPDATE", "DELETE"] {
+            let trigger = format!(
+                "CREATE TRIGGER spy_{table}_{event} AFTER {event} ON {table}
+                 BEGIN INSERT INTO written VALUES ('{event} {table}'); END"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&mut sql).await.unwrap();
+        }
+    }
+    for _ in 0..3 {
+        let report = h.pass_after(QUARTER).await;
+        assert_eq!((report.progress.members, report.progress.unclear), (5, 0));
+    }
+    let written: Vec<String> =
+        sqlx::query_scalar("SELECT what FROM written").fetch_all(&mut sql).await.unwrap();
+    assert_eq!(written, [] as [&str; 0]);
+    h.set("bob", "epic", "EXPIRED");
+    h.pass().await;
+    let written: Vec<String> =
+        sqlx::query_scalar("SELECT what FROM written").fetch_all(&mut sql).await.unwrap();
+    assert!(written.contains(&"INSERT transitions".to_owned()), "the spies see what is written");
+}

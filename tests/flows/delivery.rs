@@ -1,0 +1,124 @@
+//! Between the plan and the mail: the second look, and the proof that the way to the source is open.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::{
+    deliver::Delivered,
+    sim::{Operation, Trouble},
+    store::AttemptOutcome,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Alice's epic has expired, and a notice about it is queued.
+async fn queued() -> Harness {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    assert!(h.app.planner.plan_one().await.unwrap());
+    assert_eq!(h.notice_states("alice").await, ["queued"]);
+    h
+}
+
+async fn deliver(h: &Harness) -> Delivered {
+    h.app.deliverer.deliver_one().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_that_recovers_before_its_mail_is_sent_is_not_mailed_about() {
+    let h = queued().await;
+    h.set("alice", "epic", "CONNECTED");
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Cancelled));
+    assert_eq!(h.notice_states("alice").await, ["cancelled"]);
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "CONNECTED"]);
+    assert!(h.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_lapse_that_was_cancelled_at_the_last_moment_is_mailed_about_when_it_comes_back() {
+    let h = queued().await;
+    h.set("alice", "epic", "CONNECTED");
+    deliver(&h).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(h.notice_states("alice").await, ["cancelled", "sent"]);
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_connections_the_one_that_recovers_in_time_is_left_out_of_the_mail() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    while h.app.planner.plan_one().await.unwrap() {}
+    h.set("alice", "epic", "CONNECTED");
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+    let page = h.look(&h.link()).await;
+    assert!(page.html.contains("Kaiser North") && !page.html.contains("Epic"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn while_the_gateway_is_down_the_notice_waits_and_is_sent_afterwards() {
+    for operation in [Operation::GetMemberConnections, Operation::GetOauthUrl] {
+        let h = queued().await;
+        h.fault(operation, Trouble::Http { status: 502, retry_after: None });
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+        assert_eq!(h.notice_states("alice").await, ["queued"]);
+        assert_eq!(deliver(&h).await, Delivered::Nothing, "not at once again");
+        h.end_faults();
+        h.clock.advance(TimeDelta::minutes(2));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+        assert_eq!(h.attempts("alice").await, ["waiting", "sent"]);
+        assert_eq!(h.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_the_gateway_cannot_say_for_days_is_waited_for() {
+    let h = queued().await;
+    h.fault(Operation::GetOauthUrl, Trouble::GraphqlError { code: "transient".into() });
+    for _ in 0..20 {
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+        h.clock.advance(TimeDelta::hours(6));
+    }
+    h.end_faults();
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+}
+
+#[tokio::test]
+async fn without_a_way_to_the_source_nobody_is_led_into_a_wall() {
+    let h = queued().await;
+    h.fault(Operation::GetOauthUrl, Trouble::GraphqlError { code: "forbidden".into() });
+    for _ in 0..20 {
+        while deliver(&h).await != Delivered::Nothing {}
+        h.clock.advance(TimeDelta::hours(14));
+    }
+    assert!(h.mails().is_empty());
+    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+    let attempts = h.attempts("alice").await;
+    assert_eq!((attempts.len(), attempts[7].as_str()), (8, "abandoned"));
+    assert_eq!(h.lapse_states("alice").await, ["epic open"], "the operator sees it still");
+}
+
+#[tokio::test]
+async fn a_reconnect_url_that_leads_elsewhere_than_allowed_is_no_way() {
+    let setup = Setup::default().set("GATEWAY__OAUTH_HOSTS", "login.example.org");
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    assert!(h.mails().is_empty());
+    assert_eq!(h.attempts("alice").await, ["retry"]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_cut_off_is_taken_up_again() {
+    let h = queued().await;
+    let now = h.clock.now();
+    h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
+    assert_eq!(deliver(&h).await, Delivered::Nothing, "it is in another's hands");
+    h.clock.advance(TimeDelta::minutes(15));
+    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+    assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
+}

@@ -1,0 +1,272 @@
+//! A daemon, taken apart, between a simulated gateway and a simulated mail server.
+
+use crate::logs;
+use chrono::TimeDelta;
+use reconnectd::{
+    app::App,
+    clock::{Clock, ManualClock},
+    config::Config,
+    daemon,
+    domain::{Member, Sealed},
+    sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
+    sweep::Report,
+    vault::{Column, Vault},
+    web,
+};
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use std::{net::TcpListener, sync::Arc, thread};
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// What a harness is made with.
+#[derive(Default)]
+pub(crate) struct Setup {
+    settings: Vec<(String, String)>,
+    members: u32,
+    smtp_login: Option<(String, String)>,
+}
+
+impl Setup {
+    /// A setting as the environment has it: `SWEEP__CONFIRM_SWEEPS`.
+    pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// So many numbered members in the simulated world.
+    pub(crate) fn members(self, members: u32) -> Self {
+        Self { members, ..self }
+    }
+
+    /// The mail server takes nothing without this user name and password.
+    pub(crate) fn smtp_login(self, name: &str, password: &str) -> Self {
+        Self { smtp_login: Some((name.to_owned(), password.to_owned())), ..self }
+    }
+
+    pub(crate) async fn start(self) -> Harness {
+        let start = "2026-03-02T09:00:00Z".parse().expect("a time");
+        let clock = ManualClock::at(start);
+        let sim = Simulator::start(Options {
+            clock: Clock::Manual(clock.clone()),
+            members: self.members,
+            smtp_credentials: self.smtp_login,
+            ..Options::default()
+        })
+        .await
+        .expect("the simulator starts");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // The mails name the pages' port, so it has to be known before anything is configured.
+        let pages = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        pages.set_nonblocking(true).expect("a listener for tokio");
+        let address = pages.local_addr().expect("its address");
+        let keys = folder.path().join("flows.keys");
+        Vault::generate(&keys).expect("a key ring");
+        let smtp = sim.smtp_addr();
+        let usual = [
+            ("DATABASE__URL", format!("sqlite://{}", folder.path().join("flows.db").display())),
+            ("KEYS__FILE", keys.display().to_string()),
+            ("GATEWAY__URL", sim.gateway_url()),
+            ("GATEWAY__CLIENT_KEY", "the-client-key".into()),
+            ("SWEEP__CONFIRM_SWEEPS", "1".into()),
+            ("NOTICES__MIN_GAP", "0s".into()),
+            ("NOTICES__QUIET_HOURS", String::new()),
+            ("NOTICES__MAX_PER_MONTH", "1000".into()),
+            ("STORM__MIN_MEMBERS", "100000".into()),
+            ("EMAIL__FROM", "Example Health <no-reply@example.net>".into()),
+            ("EMAIL__PER_MINUTE", "1000000".into()),
+            ("EMAIL__SMTP__HOST", smtp.ip().to_string()),
+            ("EMAIL__SMTP__PORT", smtp.port().to_string()),
+            ("EMAIL__SMTP__TLS", "none".into()),
+            ("LINKS__LISTEN", address.to_string()),
+            ("LINKS__PUBLIC_URL", format!("http://{address}")),
+            ("TELEMETRY__LOG", "trace".into()),
+        ];
+        let mut settings: Vec<_> = usual.map(|(key, value)| (key.to_owned(), value)).into();
+        settings.extend(self.settings);
+        let app = open(&settings, &clock).await;
+        let ending = CancellationToken::new();
+        let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
+        let router = web::public(daemon::public_state(&app));
+        tokio::spawn(web::serve(listener, router, ending.clone()));
+        let person = Person::new().expect("a browser");
+        Harness { sim, app, clock, person, folder, settings, _pages: ending.drop_guard() }
+    }
+}
+
+async fn open(settings: &[(String, String)], clock: &ManualClock) -> App {
+    let variables = settings.iter().map(|(key, value)| (format!("RECONNECTD__{key}"), value));
+    let config = Config::load(None, variables).expect("a valid configuration").config;
+    logs::capture(&config.telemetry);
+    App::open(config, Clock::Manual(clock.clone())).await.expect("the app opens")
+}
+
+/// Dropped, it fails the test when a scripted fault never happened, or a notice is left in nobody's hands.
+pub(crate) struct Harness {
+    pub(crate) sim: Simulator,
+    pub(crate) app: App,
+    pub(crate) clock: ManualClock,
+    pub(crate) person: Person,
+    pub(crate) folder: TempDir,
+    settings: Vec<(String, String)>,
+    _pages: DropGuard,
+}
+
+impl Harness {
+    /// With members enrolled, and a first pass made: all is known to be CONNECTED.
+    pub(crate) async fn watching(members: &[&str]) -> Self {
+        Self::watching_with(Setup::default(), members).await
+    }
+
+    /// The same, set up otherwise.
+    pub(crate) async fn watching_with(setup: Setup, members: &[&str]) -> Self {
+        let harness = setup.start().await;
+        harness.enrol(members).await;
+        assert!(harness.pass().await.complete(), "the first pass is clear");
+        harness
+    }
+
+    /// Another one of the daemon's processes, on the same files.
+    pub(crate) async fn another_app(&self, settings: &[(&str, &str)]) -> App {
+        let more = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        open(&self.settings.iter().cloned().chain(more).collect::<Vec<_>>(), &self.clock).await
+    }
+
+    /// Enrols members with the refresh tokens that they have at the gateway now.
+    pub(crate) async fn enrol(&self, members: &[&str]) {
+        let mut rows = Vec::new();
+        for id in members {
+            let token = self.sim.world().refresh_token(id).expect("a member of the simulated world");
+            let member = member(id);
+            let sealed = self.app.vault.seal(&member.id, Column::RefreshToken, &token).expect("sealed");
+            rows.push((member, Some(sealed)));
+        }
+        self.import(&rows).await;
+    }
+
+    /// Enrols a member for whom there is nothing to get a token with.
+    pub(crate) async fn enrol_without_credential(&self, id: &str) {
+        self.import(&[(member(id), None)]).await;
+    }
+
+    async fn import(&self, rows: &[(Member, Option<Sealed>)]) {
+        let mut import = self.app.store.import(self.clock.now()).await.expect("an import begins");
+        import.add(rows).await.expect("members are added");
+        import.commit().await.expect("the import is kept");
+    }
+
+    /// One pass: sweep, early polls, plan, deliver.
+    pub(crate) async fn pass(&self) -> Report {
+        self.app.once(&CancellationToken::new()).await.expect("a pass")
+    }
+
+    /// Lets time pass, then makes a pass.
+    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> Report {
+        self.clock.advance(wait);
+        self.pass().await
+    }
+
+    /// Gives a connection a status at the gateway.
+    pub(crate) fn set(&self, member: &str, connection: &str, status: &str) {
+        self.sim.world().set_status(member, connection, status).expect("a member of the simulated world");
+    }
+
+    /// Lets this go wrong with an operation.
+    pub(crate) fn fault(&self, operation: Operation, trouble: Trouble) {
+        self.sim.world().add_fault(Fault::new(trouble).on(operation));
+    }
+
+    /// Ends all faults; each must have happened.
+    pub(crate) fn end_faults(&self) {
+        self.check_faults();
+        self.sim.world().clear_faults();
+        self.sim.mailbox().clear_faults();
+    }
+
+    /// Lets this go wrong with mails.
+    pub(crate) fn mail_fault(&self, fault: MailFault) {
+        self.sim.mailbox().script(fault);
+    }
+
+    fn check_faults(&self) {
+        let (gateway, mail) = (self.sim.world().pending_faults(), self.sim.mailbox().pending_faults());
+        assert!(gateway.is_empty() && mail.is_empty(), "faults that never happened: {gateway:?} {mail:?}");
+    }
+
+    /// The mails that the mail server took in.
+    pub(crate) fn mails(&self) -> Vec<Arc<Mail>> {
+        self.sim.mailbox().mails()
+    }
+
+    /// The link in the newest mail.
+    pub(crate) fn link(&self) -> String {
+        link_in(self.mails().last().expect("a mail"))
+    }
+
+    /// Presses the only button of a link's page.
+    pub(crate) async fn press(&self, link: &str) -> View {
+        self.person.press(link, &[]).await.expect("the pages answer")
+    }
+
+    /// Looks at a page.
+    pub(crate) async fn look(&self, link: &str) -> View {
+        self.person.open(link).await.expect("the pages answer")
+    }
+
+    /// Presses the only button of a link's page and allows the access at the source.
+    pub(crate) async fn reconnect(&self, link: &str) {
+        let pressed = self.press(link).await;
+        assert_eq!(pressed.status, 303);
+        self.allow(&pressed).await;
+    }
+
+    /// Allows the access at the source where a button has led.
+    pub(crate) async fn allow(&self, pressed: &View) {
+        let url = pressed.location.as_deref().expect("a way to the source");
+        assert_eq!(self.person.allow(url).await.expect("the source answers").status, 303);
+    }
+
+    /// How often an operation was asked for a member.
+    pub(crate) fn asked(&self, member: &str, operation: Operation) -> u32 {
+        self.sim.world().asked_by(member, operation).expect("a member of the simulated world")
+    }
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        self.check_faults();
+        let database = self.database();
+        let sending = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let options = SqliteConnectOptions::new().filename(database);
+                let mut connection = options.connect().await.expect("the database opens");
+                let sending: i64 = sqlx::query_scalar("SELECT count(*) FROM notices WHERE state = 'sending'")
+                    .fetch_one(&mut connection)
+                    .await
+                    .expect("a count");
+                connection.close().await.expect("the database closes");
+                sending
+            })
+        });
+        assert_eq!(sending.join().expect("the count is made"), 0, "notices left in nobody's hands");
+    }
+}
+
+/// The link in a mail.
+pub(crate) fn link_in(mail: &Mail) -> String {
+    mail.links().into_iter().find(|link| link.contains("/r/")).expect("a link in the mail")
+}
+
+fn member(id: &str) -> Member {
+    Member {
+        id: id.into(),
+        email: format!("{id}@example.org").parse().expect("an address"),
+        locale: None,
+        time_zone: None,
+        subject: id.into(),
+        paused: false,
+    }
+}

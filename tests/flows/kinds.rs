@@ -1,0 +1,87 @@
+//! Connections that are not repaired by a sign-in at the source.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::sim::{Operation, Trouble};
+
+#[tokio::test]
+async fn without_an_app_to_go_to_nothing_is_said_of_what_only_an_app_can_repair() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "basicins", "EXPIRED");
+    h.pass().await;
+    assert_eq!(h.lapse_states("alice").await, ["basicins open"]);
+    assert!(h.mails().is_empty());
+}
+
+#[tokio::test]
+async fn what_an_app_repairs_leads_to_the_app_and_never_to_a_reconnect_url() {
+    let app_url = "https://app.example.net/connections";
+    let h = Harness::watching_with(Setup::default().set("NOTICES__APP_URL", app_url), &["alice"]).await;
+    h.set("alice", "basicins", "EXPIRED");
+    h.pass().await;
+    let link = h.link();
+    let page = h.look(&link).await;
+    assert!(page.status == 200 && page.html.contains("app.example.net"), "{}", page.html);
+    let pressed = h.press(&link).await;
+    assert_eq!((pressed.status, pressed.location), (200, None));
+    assert_eq!(h.asked("alice", Operation::GetOauthUrl), 0);
+    h.set("alice", "basicins", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(h.lapse_states("alice").await, ["basicins closed recovered"]);
+}
+
+#[tokio::test]
+async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants_it() {
+    for (status, operation) in
+        [("DISCONNECTED", Operation::ActivateDirectConnection), ("EXPIRED", Operation::CreateConnection)]
+    {
+        let h = Harness::watching(&["alice"]).await;
+        h.set("alice", "labcorp", status);
+        h.pass().await;
+        let link = h.link();
+        h.fault(operation, Trouble::Http { status: 503, retry_after: None });
+        assert_eq!(h.press(&link).await.status, 503, "{status}");
+        h.end_faults();
+        assert_eq!(h.press(&link).await.status, 200, "{status}: the button is as good as before");
+        assert_eq!(h.press(&link).await.status, 410, "{status}");
+        h.pass_after(TimeDelta::seconds(30)).await;
+        assert_eq!(h.lapse_states("alice").await, ["labcorp closed recovered"], "{status}");
+        assert_eq!(h.asked("alice", operation), 2, "{status}");
+        assert_eq!(h.asked("alice", Operation::GetOauthUrl), 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_disconnected_on_purpose_hears_no_more_of_it_until_it_was_connected_again() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass().await;
+    let link = h.link();
+    let page = h.look(&link).await;
+    assert!(page.html.contains("on purpose"), "{}", page.html);
+    let fields = [("connection", "epic")];
+    assert_eq!(h.person.press(&format!("{link}/dismiss"), &fields).await.unwrap().status, 200);
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    assert_eq!(h.press(&link).await.location, None);
+    for status in ["DISCONNECTED", "EXPIRED", "DISCONNECTED"] {
+        h.set("alice", "epic", status);
+        h.pass_after(TimeDelta::days(10)).await;
+    }
+    assert_eq!(h.mails().len(), 1);
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::days(10)).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass_after(TimeDelta::days(10)).await;
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn that_an_expired_connection_was_meant_cannot_be_said() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let link = h.link();
+    assert!(!h.look(&link).await.html.contains("on purpose"));
+    h.person.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await.unwrap();
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+}

@@ -1,0 +1,164 @@
+//! What a mail server can do to a mail.
+
+use crate::harness::{Harness, Setup, link_in};
+use chrono::TimeDelta;
+use reconnectd::{
+    deliver::Delivered,
+    sim::{Action, MailFault, Stage},
+    store::AttemptOutcome,
+};
+
+/// Alice's and bob's epic have expired; nothing is planned yet.
+async fn two_expired() -> Harness {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("bob", "epic", "EXPIRED");
+    h
+}
+
+fn recipients(h: &Harness) -> Vec<String> {
+    h.mails().iter().map(|mail| mail.to[0].clone()).collect()
+}
+
+fn for_alice(fault: MailFault) -> MailFault {
+    fault.to("alice@example.org")
+}
+
+#[tokio::test]
+async fn a_greylisted_mail_is_tried_again_and_each_attempt_is_a_row() {
+    let h = two_expired().await;
+    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(2)));
+    h.pass().await;
+    assert_eq!(recipients(&h), ["bob@example.org"]);
+    assert_eq!(h.notice_states("alice").await, ["queued"]);
+    h.pass_after(TimeDelta::seconds(59)).await;
+    assert_eq!(h.attempts("alice").await, ["retry"], "not before a minute has passed");
+    h.pass_after(TimeDelta::seconds(10)).await;
+    assert_eq!(h.attempts("alice").await, ["retry", "retry"]);
+    h.pass_after(TimeDelta::minutes(6)).await;
+    assert_eq!(h.attempts("alice").await, ["retry", "retry", "sent"]);
+    assert_eq!(recipients(&h), ["bob@example.org", "alice@example.org"]);
+    assert_eq!(h.look(&h.link()).await.status, 200);
+    let links: i64 = sqlx::query_scalar("SELECT count(*) FROM links WHERE member_id = 'alice'")
+        .fetch_one(&mut h.sql().await)
+        .await
+        .unwrap();
+    assert_eq!(links, 1, "of a mail that was refused no link is left");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_always_put_off_is_given_up_after_about_a_day() {
+    let h = two_expired().await;
+    h.mail_fault(for_alice(MailFault::reply(Stage::End, 452, "4.2.2 Mailbox full")));
+    let begun = h.clock.now();
+    while h.notice_states("alice").await != ["abandoned"] {
+        h.pass_after(TimeDelta::minutes(30)).await;
+        assert!(h.clock.now() - begun < TimeDelta::days(2), "{:?}", h.attempts("alice").await);
+    }
+    assert!(h.clock.now() - begun > TimeDelta::hours(20));
+    assert_eq!(h.attempts("alice").await.len(), 8);
+    h.pass_after(TimeDelta::days(1)).await;
+    assert_eq!(h.notice_states("alice").await, ["abandoned"], "and not begun anew");
+}
+
+#[tokio::test]
+async fn an_address_that_is_refused_for_good_is_given_up_and_delays_nobody_else() {
+    let h = two_expired().await;
+    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 550, "5.1.1 <alice@example.org>: unknown")));
+    h.pass().await;
+    assert_eq!(recipients(&h), ["bob@example.org"]);
+    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+    assert_eq!(h.attempts("alice").await, ["abandoned"]);
+    let notice = h.notices("alice").await.remove(0).notice.id;
+    let detail = h.app.store.attempts(&notice).await.unwrap()[0].detail.clone().unwrap();
+    assert!(detail.contains("550") && !detail.contains("alice"), "{detail}");
+    h.pass_after(TimeDelta::days(2)).await;
+    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+}
+
+#[tokio::test]
+async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
+    let h = two_expired().await;
+    h.mail_fault(for_alice(MailFault::new(Stage::End, Action::StoreAndDrop).times(1)));
+    h.pass().await;
+    assert_eq!(h.attempts("alice").await, ["unconfirmed"]);
+    h.pass_after(TimeDelta::minutes(2)).await;
+    assert_eq!(h.attempts("alice").await, ["unconfirmed", "sent"]);
+    let mails = h.mails();
+    let copies: Vec<_> = mails.iter().filter(|mail| mail.to == ["alice@example.org"]).collect();
+    assert_eq!(copies.len(), 2);
+    assert_eq!(copies[0].header("Message-ID"), copies[1].header("Message-ID"));
+    for copy in copies {
+        assert_eq!(h.look(&link_in(copy)).await.status, 200, "whichever copy is read, its link works");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_confirms_is_not_given_the_same_mail_for_ever() {
+    let h = two_expired().await;
+    h.mail_fault(for_alice(MailFault::new(Stage::End, Action::StoreAndDrop)));
+    for _ in 0..20 {
+        h.pass_after(TimeDelta::hours(14)).await;
+    }
+    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+    assert_eq!(recipients(&h).iter().filter(|to| *to == "alice@example.org").count(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_mail_was_handed_over_is_tried_again() {
+    for stage in [Stage::Mail, Stage::Rcpt, Stage::Data] {
+        let h = Harness::watching(&["alice"]).await;
+        h.set("alice", "epic", "EXPIRED");
+        h.mail_fault(MailFault::new(stage, Action::Drop).times(1));
+        h.pass().await;
+        let first = h.attempts("alice").await.remove(0);
+        // Once the mail is on its way, only the network decides whether its last dot was still written.
+        assert!(first == "retry" || (stage == Stage::Data && first == "unconfirmed"), "{stage:?}: {first}");
+        assert!(h.mails().is_empty());
+        h.pass_after(TimeDelta::minutes(2)).await;
+        assert_eq!(h.attempts("alice").await, [first.as_str(), "sent"], "{stage:?}");
+        assert_eq!(h.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_log_in_that_is_refused_waits_for_the_operator_and_gives_nothing_up() {
+    let login = [("EMAIL__SMTP__USERNAME", "relay"), ("EMAIL__SMTP__PASSWORD", "the-right-password")];
+    let setup = Setup::default()
+        .smtp_login(login[0].1, login[1].1)
+        .set(login[0].0, login[0].1)
+        .set(login[1].0, "a-wrong-password");
+    let h = Harness::watching_with(setup, &["alice", "bob"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("bob", "epic", "EXPIRED");
+    for _ in 0..30 {
+        h.pass_after(TimeDelta::hours(6)).await;
+    }
+    assert!(h.mails().is_empty());
+    for member in ["alice", "bob"] {
+        assert_eq!(h.notice_states(member).await, ["queued"], "{member}");
+        assert!(h.attempts(member).await.iter().all(|outcome| outcome == "waiting"), "{member}");
+    }
+    let mended = h.another_app(&login).await;
+    h.clock.advance(TimeDelta::hours(1));
+    while mended.deliverer.deliver_one().await.unwrap() != Delivered::Nothing {}
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn while_the_mail_server_is_down_the_queue_waits() {
+    let h = two_expired().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let cut_off = h.another_app(&[("EMAIL__SMTP__PORT", &nobody.port().to_string())]).await;
+    cut_off.once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    let states = [h.notice_states("alice").await, h.notice_states("bob").await];
+    assert_eq!(states, [["queued"], ["queued"]]);
+    for _ in 0..20 {
+        h.clock.advance(TimeDelta::hours(2));
+        let delivered = cut_off.deliverer.deliver_one().await.unwrap();
+        assert!(matches!(delivered, Delivered::QueueWaits(_)), "{delivered:?}");
+    }
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(h.mails().len(), 2);
+    assert_eq!(h.attempts("alice").await.last().unwrap(), AttemptOutcome::Sent.as_str());
+}

@@ -1,0 +1,19 @@
+//! Whole flows: the daemon's parts in process, against the simulated gateway and mail server, by a clock that is moved
+//! by hand. One binary, so that everything is linked once.
+
+mod access;
+mod confirm;
+mod delivery;
+mod faults;
+mod harness;
+mod inspect;
+mod kinds;
+mod links;
+mod logs;
+mod mail;
+mod members;
+mod notices;
+mod overlap;
+mod secrets;
+mod story;
+mod sweep;

@@ -1,0 +1,136 @@
+//! Members who leave.
+
+use crate::harness::Harness;
+use chrono::TimeDelta;
+use reconnectd::{
+    domain::Cause,
+    sim::{MailFault, Operation, Stage},
+};
+
+/// Alice has a mail with a link, and another notice that waits for the mail server.
+async fn with_a_history() -> (Harness, String) {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("bob", "epic", "EXPIRED");
+    h.pass().await;
+    let mails = h.mails();
+    let to_alice = mails.iter().find(|mail| mail.to == ["alice@example.org"]).unwrap();
+    let link = crate::harness::link_in(to_alice);
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").to("alice@example.org"));
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    h.end_faults();
+    assert_eq!(h.notice_states("alice").await, ["sent", "queued"]);
+    assert_eq!(h.press(&link).await.status, 303, "and a recheck is due");
+    (h, link)
+}
+
+#[tokio::test]
+async fn a_member_who_is_removed_is_left_alone_from_then_on() {
+    let (h, link) = with_a_history().await;
+    assert!(h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap());
+    let asked = h.asked("alice", Operation::GetMemberConnections);
+    assert_eq!(h.look(&link).await.status, 404);
+    let pressed = h.press(&link).await;
+    assert_eq!((pressed.status, pressed.location), (404, None));
+    h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
+    assert_eq!(h.notice_states("alice").await, ["sent", "cancelled"]);
+    assert_eq!(h.lapse_states("alice").await, ["epic closed removed", "kaiser-north closed removed"]);
+    for _ in 0..5 {
+        h.pass_after(TimeDelta::days(3)).await;
+    }
+    assert_eq!(h.asked("alice", Operation::GetMemberConnections), asked);
+    assert_eq!(h.mails().iter().filter(|mail| mail.to == ["alice@example.org"]).count(), 1);
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"], "the history stays");
+    let kept = h.contents().await;
+    assert!(!kept.iter().any(|row| row.contains("alice@example.org")), "the address does not");
+    assert!(!h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_member_who_is_removed_during_the_delivery_gets_no_mail() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.pass().await;
+    h.clock.advance(TimeDelta::minutes(2));
+    let now = h.clock.now();
+    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
+    h.app.store.remove_member(&"alice".into(), now).await.unwrap();
+    assert!(h.app.store.still_needed(&claim.notice.id).await.unwrap().is_empty());
+    h.app.store.free_interrupted(now, true).await.unwrap();
+    h.pass().await;
+    assert_eq!(h.notice_states("alice").await, ["cancelled"]);
+    assert!(h.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_member_who_comes_back_is_watched_as_before() {
+    let (h, link) = with_a_history().await;
+    h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
+    h.clock.advance(TimeDelta::days(30));
+    h.enrol(&["alice"]).await;
+    assert!(h.pass().await.complete());
+    let states = h.lapse_states("alice").await;
+    assert_eq!(states[2..], ["epic open", "kaiser-north open"], "{states:?}");
+    assert_eq!(h.mails().last().unwrap().to, ["alice@example.org"]);
+    assert_eq!(h.look(&link).await.status, 404, "an old link stays dead");
+    assert_eq!(h.look(&h.link()).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_a_member_who_is_erased_nothing_is_left() {
+    let (h, link) = with_a_history().await;
+    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    let left: Vec<_> = h.contents().await.into_iter().filter(|row| row.contains("alice")).collect();
+    assert_eq!(left, [] as [&str; 0]);
+    assert_eq!(h.look(&link).await.status, 404);
+    assert_eq!(h.path("bob", "epic").await, ["CONNECTED", "EXPIRED"], "nobody else is touched");
+    assert!(h.pass_after(TimeDelta::days(1)).await.complete());
+    assert!(!h.app.store.erase_member(&"alice".into()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_member_who_was_removed_can_be_erased() {
+    let (h, _) = with_a_history().await;
+    h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
+    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    let left: Vec<_> = h.contents().await.into_iter().filter(|row| row.contains("alice")).collect();
+    assert_eq!(left, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_about_a_member_who_has_gone_is_dropped() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.fault(Operation::GetMemberConnections, reconnectd::sim::Trouble::Delay { ms: 300 });
+    let alice = "alice".into();
+    let removing = async {
+        while h.asked("alice", Operation::GetMemberConnections) < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        h.app.store.remove_member(&alice, h.clock.now()).await.unwrap()
+    };
+    let (answer, removed) = tokio::join!(h.app.observer.poll(&alice, Cause::Sweep), removing);
+    assert!(removed && answer.unwrap().1.stale);
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED"]);
+    assert_eq!(h.lapse_states("alice").await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_to_change_what_was_observed() {
+    let h = Harness::watching(&["alice"]).await;
+    let mut sql = h.sql().await;
+    for statement in [
+        "UPDATE transitions SET to_status = 'EXPIRED'",
+        "UPDATE transitions SET observed_at = observed_at",
+        "DELETE FROM transitions",
+        "DELETE FROM transitions WHERE member_id = 'alice'",
+        "INSERT OR REPLACE INTO transitions SELECT transition_id, member_id, connection_id, from_status, 'EXPIRED', \
+         observed_at, cause, reason FROM transitions",
+        "DELETE FROM members WHERE member_id = 'alice'",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut sql).await.expect_err(statement);
+    }
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED"]);
+}
