@@ -32,7 +32,7 @@ pub enum OperateError {
         connection: ConnectionId,
     },
     /// It was not done.
-    #[error("not done: {0}")]
+    #[error("not done")]
     Refused(#[source] AskError),
     /// Nobody knows whether it was done.
     #[error(
@@ -45,11 +45,14 @@ pub enum OperateError {
         error: AskError,
     },
     /// It was done.
-    #[error("done, but how it stands now cannot be seen: {0}; the next sweep records it")]
+    #[error("done, but how it stands now cannot be seen until the next sweep")]
     Unseen(#[source] AskError),
     /// The operator asked to leave the member alone.
     #[error("{0} is paused and gets no mail; make a link to hand on instead (--show)")]
     Paused(MemberId),
+    /// The member's connections cannot be seen.
+    #[error(transparent)]
+    Unanswered(#[from] AskError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -83,8 +86,7 @@ impl Operator {
         if self.store.member(member).await?.is_none() {
             return Err(OperateError::NoSuchMember(member.clone()));
         }
-        let polled = self.observer.poll(member, Cause::Operator).await;
-        Ok(polled.map_err(OperateError::Refused)?.0)
+        Ok(self.observer.poll(member, Cause::Operator).await?.0)
     }
 
     /// The member's connection to a source as it is now.

@@ -2,14 +2,15 @@
 
 use super::world::{World, connection, policy};
 use super::{Decision, LapseChange, Policy, Reason};
-use crate::domain::{Lapse, Status, Time};
+use crate::domain::{Connection, Lapse, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 
 /// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the
 /// end.
 ///
 /// A word is a status, `missing` (the row is not in the list), `silent` (it has no status), `dismiss` (the
-/// member says that it is on purpose) or a number of days that pass.
+/// member says that it is on purpose) or a number of days that pass. A status may have `,deleting` behind it: the
+/// connection's records are being deleted.
 fn tell(story: &str, policy: Policy) -> (String, String) {
     let mut world = World::new(policy);
     let mut reasons = Vec::new();
@@ -25,7 +26,12 @@ fn tell(story: &str, policy: Policy) -> (String, String) {
             }
             "missing" => vec![],
             "silent" => vec![connection("epic", None)],
-            status => vec![connection("epic", Some(status))],
+            status => {
+                let (status, sync) =
+                    status.split_once(',').map_or((status, None), |(s, _)| (s, Some("DELETING")));
+                let row = connection("epic", Some(status));
+                vec![Connection { sync_status: sync.map(SyncStatus::from), ..row }]
+            }
         };
         let decision = world.answer(&seen);
         reasons.push(decision.changes.first().map_or("-", |change| change.reason.as_str()));
@@ -67,6 +73,12 @@ fn what_a_run_of_answers_means() {
         ("nor does an end of access",
             "EXPIRED EXPIRED ACCESS_ENDED", "suspected confirmed status_changed", "open"),
         ("an error alone opens nothing", "ERROR ERROR ACCESS_ENDED", "first_sight - status_changed", ""),
+        ("a row whose records are being deleted opens nothing",
+            "CONNECTED EXPIRED,deleting EXPIRED,deleting", "first_sight status_changed -", ""),
+        ("it ends what was open", "EXPIRED EXPIRED EXPIRED,deleting", "suspected confirmed deleted", "closed removed"),
+        ("and undoes no dismissal, even when it calls itself connected",
+            "EXPIRED EXPIRED dismiss CONNECTED,deleting EXPIRED EXPIRED",
+            "suspected confirmed status_changed dismissed_before -", "closed dismissed"),
         ("a status we do not know opens nothing",
             "CONNECTED PAUSED PAUSED", "first_sight unknown_status -", ""),
         ("nor does it break a streak",
@@ -232,4 +244,22 @@ fn changes_come_in_the_order_of_connection_ids_and_leave_out_what_did_not_change
     assert_eq!(ids, ["a", "c"]);
     assert_eq!(changes[0].transition, Some((Some(Status::Connected), Status::Deleted)));
     assert_eq!(changes[0].lapse, LapseChange::Keep);
+}
+
+#[test]
+fn a_dismissal_just_made_outlives_a_list_that_has_not_caught_up() {
+    let mut world = World::new(policy());
+    for status in ["EXPIRED", "EXPIRED"] {
+        world.answer(&[connection("epic", Some(status))]);
+    }
+    world.dismiss();
+    let ended = world.decide(&[connection("epic", Some("CONNECTED"))]);
+    assert_eq!(ended.changes[0].reason, Reason::DismissalEnded);
+    let mut other = ended.clone();
+    other.keep_dismissed(&"labcorp".into());
+    assert_eq!(other, ended);
+    let mut kept = ended;
+    kept.keep_dismissed(&"epic".into());
+    assert_eq!((&kept.changes[0].lapse, kept.changes[0].reason), (&LapseChange::Keep, Reason::StatusChanged));
+    assert_eq!(kept.changes[0].transition, Some((Some(Status::Expired), Status::Connected)));
 }

@@ -29,6 +29,7 @@ mod rows;
 mod schema;
 mod sdk;
 mod smtp;
+mod subscriptions;
 mod tokens;
 mod types;
 mod wire;

@@ -31,7 +31,7 @@ impl From<Refusal> for async_graphql::Error {
 
 /// One entry of `errors`.
 pub(super) fn error(code: &str, text: &str) -> Value {
-    json!({ "message": text, "extensions": { "code": "500", "resource": resource(code, text) } })
+    json!({ "message": text, "extensions": { "code": class(code), "resource": resource(code, text) } })
 }
 
 /// Gives the engine's own errors (a field nobody knows, a variable of the wrong type) the gateway's form.
@@ -43,6 +43,19 @@ pub(super) fn complete(errors: &mut [ServerError]) {
     }
 }
 
+/// The error's own code, in the manner of HTTP. b.well's clients take "500" for trouble of the gateway's, whatever the
+/// issue says.
+fn class(issue: &str) -> &'static str {
+    match issue {
+        "login" => "401",
+        "forbidden" => "403",
+        "not-found" => "404",
+        "throttled" => "429",
+        "invalid" | "required" | "business-rule" => "400",
+        _ => "500",
+    }
+}
+
 fn resource(code: &str, text: &str) -> Value {
     let issue = json!({ "severity": "error", "code": code, "details": { "text": text } });
     json!({ "resourceType": "OperationOutcome", "issue": [issue] })
@@ -50,7 +63,7 @@ fn resource(code: &str, text: &str) -> Value {
 
 fn extensions(code: &str, text: &str) -> Option<ErrorExtensionValues> {
     let mut values = ErrorExtensionValues::default();
-    values.set("code", "500");
+    values.set("code", class(code));
     values.set("resource", GraphqlValue::from_json(resource(code, text)).unwrap_or_default());
     Some(values)
 }

@@ -54,6 +54,8 @@ operations! {
     Login = "login",
     /// Sync errors by source.
     SubscriptionSubscription = "subscription_subscription",
+    /// The list, as FHIR resources.
+    Subscriptions = "subscriptions",
     /// RFC 8693.
     TokenExchange = "tokenExchange",
     /// The operator's own endpoint.

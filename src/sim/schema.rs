@@ -3,6 +3,7 @@
 use super::{
     outcome::Refusal,
     rows::{Row, Source},
+    subscriptions::{SearchString, Subscriptions},
     sdk::{SdkConfig, SubscriptionBundle, SubscriptionEntry},
     types::{ConnectionStatus, OauthUrl, Refreshed, Tokens},
     world::{MemberNo, World, entry},
@@ -121,6 +122,14 @@ impl Query {
         let failing = rows.iter().filter(|row| !row.sync_errors.is_empty());
         let entry = failing.map(|row| SubscriptionEntry::new(row.id(), &row.sync_errors)).collect();
         Ok(SubscriptionBundle { entry })
+    }
+
+    async fn subscriptions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "_source")] source: Option<SearchString>,
+    ) -> Result<Subscriptions> {
+        Ok(Subscriptions::new(&world(ctx).listed(member(ctx)?), source))
     }
 }
 

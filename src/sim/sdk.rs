@@ -28,6 +28,7 @@ struct Retry {
 struct GraphqlClient {
     url: String,
     auth_url: String,
+    api_url: String,
     fetch_policy: &'static str,
     cache: Cache,
 }
@@ -52,7 +53,13 @@ impl SdkConfig {
         let cache = Cache { max_size_bytes: 10 * 1024 * 1024 };
         Self {
             http_client: HttpClient { request_timeout: 30_000, retry },
-            graphql_client: GraphqlClient { auth_url: url.clone(), url, fetch_policy: "no-cache", cache },
+            graphql_client: GraphqlClient {
+                auth_url: url.clone(),
+                api_url: url.clone(),
+                url,
+                fetch_policy: "no-cache",
+                cache,
+            },
             log_level: "error",
             telemetry: Telemetry { enabled: false, collector_url: base.to_owned() },
         }
@@ -72,9 +79,9 @@ pub(super) struct SubscriptionEntry {
 
 impl SubscriptionEntry {
     pub(super) fn new(service_slug: &str, errors: &[String]) -> Self {
-        let coding = |code: &String| SubscriptionCoding { code: code.clone() };
-        let error = SubscriptionError { coding: errors.iter().map(coding).collect() };
-        let subscription_status = SubscriptionStatus { error: vec![error], extension: None };
+        let subscription_status =
+            SubscriptionStatus { error: vec![CodeableConcept::new(errors)], extension: None };
+        let subscription_status = vec![subscription_status];
         Self { resource: Subscription { service_slug: service_slug.to_owned(), subscription_status } }
     }
 }
@@ -83,28 +90,35 @@ impl SubscriptionEntry {
 struct Subscription {
     #[graphql(name = "service_slug")]
     service_slug: String,
-    subscription_status: SubscriptionStatus,
+    subscription_status: Vec<SubscriptionStatus>,
 }
 
 #[derive(SimpleObject)]
 struct SubscriptionStatus {
-    error: Vec<SubscriptionError>,
+    error: Vec<CodeableConcept>,
     extension: Option<Vec<Extension>>,
 }
 
-struct SubscriptionError {
-    coding: Vec<SubscriptionCoding>,
+/// FHIR's CodeableConcept. Clients spread fragments on it and on Coding, so both go by FHIR's names.
+pub(super) struct CodeableConcept {
+    coding: Vec<Coding>,
+}
+
+impl CodeableConcept {
+    pub(super) fn new(codes: &[String]) -> Self {
+        Self { coding: codes.iter().map(|code| Coding { code: code.clone() }).collect() }
+    }
 }
 
 #[Object]
-impl SubscriptionError {
+impl CodeableConcept {
     async fn id(&self) -> Option<String> {
         None
     }
     async fn text(&self) -> Option<&str> {
         self.coding.first().map(|coding| coding.code.as_str())
     }
-    async fn coding(&self) -> &[SubscriptionCoding] {
+    async fn coding(&self) -> &[Coding] {
         &self.coding
     }
     async fn extension(&self) -> Option<Vec<Extension>> {
@@ -112,12 +126,12 @@ impl SubscriptionError {
     }
 }
 
-struct SubscriptionCoding {
+pub(super) struct Coding {
     code: String,
 }
 
 #[Object]
-impl SubscriptionCoding {
+impl Coding {
     async fn id(&self) -> Option<String> {
         None
     }
@@ -141,10 +155,10 @@ impl SubscriptionCoding {
     }
 }
 
-/// FHIR's extension; the simulator has none.
+/// FHIR's extension.
 #[derive(SimpleObject)]
-struct Extension {
-    id: Option<String>,
-    url: String,
-    value_string: Option<String>,
+pub(super) struct Extension {
+    pub(super) id: Option<String>,
+    pub(super) url: String,
+    pub(super) value_string: Option<String>,
 }

@@ -8,7 +8,7 @@ use crate::domain::Time;
 use async_graphql::{Object, SimpleObject};
 
 /// `2025-08-20T20:51:12.513000`: microseconds, no zone.
-fn stamp(time: Time) -> String {
+pub(super) fn stamp(time: Time) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 

@@ -11,16 +11,16 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A file in a folder of its own, which goes with it.
-pub struct Bench {
-    pub sim: Simulator,
-    pub folder: TempDir,
+pub(crate) struct Bench {
+    pub(crate) sim: Simulator,
+    pub(crate) folder: TempDir,
 }
 
 /// What a command came to.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Ran {
@@ -35,14 +35,14 @@ impl From<Output> for Ran {
 
 impl Bench {
     /// alice and bob are enrolled, with their refresh tokens.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let bench = Self::with_auth(|_| String::new()).await;
         bench.enrol(&["alice", "bob"], true).await;
         bench
     }
 
     /// Nobody is enrolled. `auth` gives the lines of `[gateway.auth]`.
-    pub async fn with_auth(auth: impl FnOnce(&Simulator) -> String) -> Self {
+    pub(crate) async fn with_auth(auth: impl FnOnce(&Simulator) -> String) -> Self {
         let sim = Simulator::start(Options::default()).await.unwrap();
         let bench = Self { folder: TempDir::new().unwrap(), sim };
         let (folder, smtp) = (bench.folder.path().display(), bench.sim.smtp_addr());
@@ -62,7 +62,7 @@ impl Bench {
         bench
     }
 
-    pub async fn enrol(&self, members: &[&str], with_token: bool) {
+    pub(crate) async fn enrol(&self, members: &[&str], with_token: bool) {
         let line = |id: &&str| match with_token {
             true => format!(
                 "{{\"member_id\":\"{id}\",\"email\":\"{id}@example.org\",\"refresh_token\":\"rt-{id}\"}}\n"
@@ -74,7 +74,7 @@ impl Bench {
         self.done(&format!("members import {}", self.path("members.jsonl").display())).await;
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -86,18 +86,18 @@ impl Bench {
     }
 
     /// Begins a command.
-    pub fn start(&self, line: &str) -> Child {
+    pub(crate) fn start(&self, line: &str) -> Child {
         self.command(line).spawn().unwrap()
     }
 
     /// Runs a command to its end, without a terminal.
-    pub async fn run(&self, line: &str) -> Ran {
+    pub(crate) async fn run(&self, line: &str) -> Ran {
         let mut command = self.command(line);
         tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap().into()
     }
 
     /// Likewise, with something on its standard input.
-    pub async fn run_with_input(&self, line: &str, input: &str) -> Ran {
+    pub(crate) async fn run_with_input(&self, line: &str, input: &str) -> Ran {
         let mut child = self.command(line).stdin(Stdio::piped()).spawn().unwrap();
         // A command that refuses before it reads closes the pipe.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -105,27 +105,27 @@ impl Bench {
     }
 
     /// Runs a command that has to succeed; gives what it printed.
-    pub async fn done(&self, line: &str) -> String {
+    pub(crate) async fn done(&self, line: &str) -> String {
         let ran = self.run(line).await;
         assert_eq!(ran.code, 0, "{line}: {}", ran.err);
         ran.out
     }
 
     /// Runs a command that has to fail with this code; gives what it said.
-    pub async fn fails(&self, code: i32, line: &str) -> String {
+    pub(crate) async fn fails(&self, code: i32, line: &str) -> String {
         let ran = self.run(line).await;
         assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{line}: {}", ran.err);
         ran.err
     }
 
     /// Runs a command that has to succeed with `--json`; gives its lines.
-    pub async fn json(&self, line: &str) -> Vec<Value> {
+    pub(crate) async fn json(&self, line: &str) -> Vec<Value> {
         let out = self.done(&format!("{line} --json")).await;
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The one object that an operation reports: its status.
-    pub async fn status(&self, line: &str) -> String {
+    pub(crate) async fn status(&self, line: &str) -> String {
         let lines = self.json(line).await;
         let [object] = &lines[..] else { panic!("{line}: {lines:?}") };
         assert!(object["member_id"].is_string() && object["name"].is_string(), "{object}");
@@ -133,18 +133,18 @@ impl Bench {
     }
 
     /// One pass, and what is due.
-    pub async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         self.done("once").await;
     }
 
     /// The components, in this process, beside the commands.
-    pub async fn app(&self) -> App {
+    pub(crate) async fn app(&self) -> App {
         let config = Config::load(Some(&self.path("test.toml")), std::iter::empty::<(String, String)>());
         App::open(config.unwrap().config, Clock::System).await.unwrap()
     }
 
     /// A member's transitions at one source: from, to.
-    pub async fn transitions(&self, member: &str, source: &str) -> Vec<(Value, Value)> {
+    pub(crate) async fn transitions(&self, member: &str, source: &str) -> Vec<(Value, Value)> {
         let all = self.json(&format!("transitions --member {member}")).await;
         let of_source = all.into_iter().filter(|one| one["connection_id"] == source);
         of_source.map(|one| (one["from"].clone(), one["to"].clone())).collect()

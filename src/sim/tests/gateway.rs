@@ -174,7 +174,7 @@ async fn what_the_schema_does_not_know_is_refused_in_the_gateways_form() {
     for query in ["{ nonsense }", "{ getMemberConnections { nonsense } }", "{", ""] {
         let (status, answer) = sim.as_member("alice", query, json!({})).await;
         assert_eq!((status, issue(&answer)), (200, "invalid"), "{query}");
-        assert_eq!(answer["errors"][0]["extensions"]["code"], "500");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "400");
         assert_eq!(answer["data"], Value::Null);
     }
     let garbage = sim.http.post(sim.simulator.gateway_url()).body("garbage").send().await.unwrap();

@@ -214,9 +214,11 @@ async fn b_wells_own_clients_find_their_configuration_and_sign_in() {
 
 #[tokio::test]
 async fn sync_errors_by_source_come_in_the_same_document_as_the_list() {
+    // As b.well's own clients write it: with a fragment on FHIR's type.
     const BOTH: &str = "query { getMemberConnections { id } subscription_subscription { entry { resource { service_slug
-        subscriptionStatus { error { id text coding { id system version code display userSelected
-        extension { id url valueString } } extension { id url valueString } } extension { id url valueString } } } } } }";
+        subscriptionStatus { error { ...F } extension { id url valueString } } } } } }
+        fragment F on CodeableConcept { id text coding { ...G } extension { id url valueString } }
+        fragment G on Coding { id system version code display userSelected extension { id url valueString } }";
     let sim = Sim::start().await;
     let (_, answer) = sim.as_member("alice", BOTH, json!({})).await;
     assert_eq!(answer["data"]["subscription_subscription"]["entry"], json!([]));
@@ -225,5 +227,23 @@ async fn sync_errors_by_source_come_in_the_same_document_as_the_list() {
     let (_, answer) = sim.as_member("alice", BOTH, json!({})).await;
     let resource = &answer["data"]["subscription_subscription"]["entry"][0]["resource"];
     assert_eq!(resource["service_slug"], "epic");
-    assert_eq!(resource["subscriptionStatus"]["error"][0]["coding"][0]["code"], "PATIENT_RETRIEVAL_ERROR");
+    assert_eq!(resource["subscriptionStatus"][0]["error"][0]["coding"][0]["code"], "PATIENT_RETRIEVAL_ERROR");
+}
+
+#[tokio::test]
+async fn the_list_is_there_as_fhir_resources_too() {
+    const SUBSCRIPTIONS: &str = "query { subscriptions(_source: {value: \"https://example.org/a\"}) { entry { resource {
+        id meta { source } subscriptionStatus { meta { lastUpdated } error { text } extension { id url valueString }
+        notificationEvent { id timestamp } } } } } }";
+    let sim = Sim::start().await;
+    sim.simulator.world().set_status("alice", "basicins", "EXPIRED").unwrap();
+    let (_, answer) = sim.as_member("alice", SUBSCRIPTIONS, json!({})).await;
+    let resource = &answer["data"]["subscriptions"]["entry"][1]["resource"];
+    assert_eq!(resource["meta"]["source"], "https://example.org/a");
+    let status = &resource["subscriptionStatus"][0];
+    let extensions = status["extension"].as_array().unwrap();
+    let value = |id: &str| extensions.iter().find(|one| one["id"] == id).unwrap()["valueString"].clone();
+    let values = ["service_slug", "token-status", "connection_type", "category"].map(value);
+    assert_eq!(values, ["basicins", "EXPIRED", "hapi", "INSURANCE"].map(Value::from));
+    assert_eq!(status["notificationEvent"][0]["id"], "created-date");
 }
