@@ -166,7 +166,7 @@ impl Access {
             never = self.keep_lease(member) => match never {},
         };
         match answer {
-            Ok(renewed) => self.keep(member, renewed, asked_at).await,
+            Ok(renewed) => self.keep(member, renewed, grant.refresh.as_ref(), asked_at).await,
             Err(AskError::Gateway(error)) if error.verdict() == Verdict::Rejected => {
                 self.failed(member, grant.failure.as_ref(), CredentialState::Rejected, error.to_string())
                     .await
@@ -216,12 +216,14 @@ impl Access {
         &self,
         member: &MemberId,
         renewed: Renewed,
+        spent: Option<&Sealed>,
         asked_at: Time,
     ) -> Result<(AccessToken, Option<Sealed>), AskError> {
         let refresh = renewed
             .refresh
             .map(|token| self.vault.seal(member, Column::RefreshToken, token.expose()))
             .transpose()?;
+        let rotated = spent.zip(refresh.as_ref());
         let life = renewed.expires_at.map_or(UNTOLD_LIFE, |expires_at| expires_at - asked_at);
         let access = StoredToken {
             sealed: self.vault.seal(member, Column::AccessToken, renewed.access.expose())?,
@@ -229,7 +231,7 @@ impl Access {
         };
         let mut tried = 0;
         loop {
-            let kept = self.store.renewed(member, refresh.as_ref(), Some(&access), self.clock.now()).await;
+            let kept = self.store.renewed(member, rotated, &access, self.clock.now()).await;
             match kept {
                 Ok(()) => return Ok((renewed.access, Some(access.sealed))),
                 Err(error) if tried < KEEP_TRIES => {

@@ -1,6 +1,6 @@
 //! `transitions`, `lapses list`, `notices list|show`: what was seen, what is open, what was said.
 
-use super::output::{Rows, maybe_time, time};
+use super::output::{Rows, maybe_time, say, time};
 use super::{Context, Done};
 use crate::domain::{Lapse, LapseState, MemberId, NoticeId, Outcome, Transition};
 use crate::store::{Attempt, ListedNotice};
@@ -192,16 +192,16 @@ pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<D
         row.history = Some(history);
         return Rows::new(true, &[]).row(&row, &[]).map(|()| Done::All).map_err(Into::into);
     }
-    println!("notice       {}", row.notice_id);
-    println!("member       {}", row.member_id);
-    println!("step         {}", row.step);
-    println!("state        {} ({})", row.state, row.reason);
-    println!("connections  {}", row.connections.join(", "));
-    println!("planned      {}", row.planned_at);
-    println!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
+    say!("notice       {}", row.notice_id);
+    say!("member       {}", row.member_id);
+    say!("step         {}", row.step);
+    say!("state        {} ({})", row.state, row.reason);
+    say!("connections  {}", row.connections.join(", "));
+    say!("planned      {}", row.planned_at);
+    say!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
     for AttemptRow { attempt, started_at, outcome, detail, .. } in history {
         let (outcome, detail) = (outcome.unwrap_or("under way"), detail.unwrap_or_default());
-        println!("attempt {attempt:<4} {started_at}  {outcome}  {detail}");
+        say!("attempt {attempt:<4} {started_at}  {outcome}  {detail}");
     }
     Ok(Done::All)
 }

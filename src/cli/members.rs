@@ -1,7 +1,7 @@
 //! `members import|list|show|remove`.
 
 use super::import::{Import, ImportRow};
-use super::output::{Rows, maybe_time};
+use super::output::{Rows, maybe_time, say};
 use super::{Context, Done};
 use crate::domain::MemberId;
 use crate::store::ListedMember;
@@ -61,7 +61,7 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
     if context.json {
         Rows::new(true, &[]).row(&serde_json::json!({ "imported": imported }), &[])?;
     } else {
-        println!("{imported} members imported");
+        say!("{imported} members imported");
     }
     Ok(Done::All)
 }
@@ -139,15 +139,15 @@ pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Don
         Rows::new(true, &[]).row(&row, &[])?;
         return Ok(Done::All);
     }
-    println!("member      {}", row.member_id);
-    println!("e-mail      {}", listed.member.email.expose());
-    println!("locale      {}", row.locale.unwrap_or("-"));
-    println!("time zone   {}", row.time_zone.unwrap_or("-"));
-    println!("subject     {}", listed.member.subject);
-    println!("paused      {}", if row.paused { "yes" } else { "no" });
+    say!("member      {}", row.member_id);
+    say!("e-mail      {}", listed.member.email.expose());
+    say!("locale      {}", row.locale.unwrap_or("-"));
+    say!("time zone   {}", row.time_zone.unwrap_or("-"));
+    say!("subject     {}", listed.member.subject);
+    say!("paused      {}", if row.paused { "yes" } else { "no" });
     match (row.credential_reason, row.credential_since) {
-        (Some(reason), Some(since)) => println!("credential  {} since {since}: {reason}", row.credential),
-        _ => println!("credential  {}", row.credential),
+        (Some(reason), Some(since)) => say!("credential  {} since {since}: {reason}", row.credential),
+        _ => say!("credential  {}", row.credential),
     }
     Ok(Done::All)
 }
@@ -164,7 +164,7 @@ pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> any
         bail!(no_such(id));
     }
     if !context.json {
-        println!("{id} {}", if erase { "erased" } else { "removed; the history is kept" });
+        say!("{id} {}", if erase { "erased" } else { "removed; the history is kept" });
     }
     Ok(Done::All)
 }

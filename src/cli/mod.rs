@@ -28,6 +28,7 @@ use args::{
     Command, ConfigCommand, ConnectionsCommand, KeysCommand, LapsesCommand, MembersCommand, NoticesCommand,
 };
 use clap::Parser;
+use output::say;
 use std::process::ExitCode;
 
 /// How a command ended that did not fail.
@@ -131,9 +132,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
 
 fn config_print(context: &Context) -> anyhow::Result<Done> {
     if context.json {
-        println!("{}", context.loaded.to_json());
+        say!("{}", context.loaded.to_json());
     } else {
-        print!("{}", context.loaded.to_toml());
+        say!("{}", context.loaded.to_toml().trim_end());
     }
     Ok(Done::All)
 }
@@ -142,9 +143,9 @@ fn keys_generate(context: &Context) -> anyhow::Result<Done> {
     let path = &context.config.keys.file;
     let id = Vault::generate(path)?;
     if context.json {
-        println!("{}", serde_json::json!({ "key_id": id, "file": path }));
+        say!("{}", serde_json::json!({ "key_id": id, "file": path }));
     } else {
-        println!("key {id} made in {}; keep a copy apart from the database", path.display());
+        say!("key {id} made in {}; keep a copy apart from the database", path.display());
     }
     Ok(Done::All)
 }
@@ -153,9 +154,9 @@ fn keys_generate(context: &Context) -> anyhow::Result<Done> {
 fn keys_jwks(context: &Context) -> anyhow::Result<Done> {
     let jwks = gateway::jwks(&context.config.gateway.auth).map_err(|error| Unusable(error.into()))?;
     if context.json {
-        println!("{jwks}");
+        say!("{jwks}");
     } else {
-        println!("{jwks:#}");
+        say!("{jwks:#}");
     }
     Ok(Done::All)
 }

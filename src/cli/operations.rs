@@ -2,7 +2,7 @@
 
 use super::args::{Means, OneConnection, Parting};
 use super::connections::ConnectionRow;
-use super::output::{Rows, time};
+use super::output::{Rows, say, time};
 use super::prompt::{self, usage};
 use super::{Context, Done};
 use crate::app::App;
@@ -138,7 +138,7 @@ async fn sign_in(
         let link = app.deliverer.renderer.link(&token);
         if !context.json {
             eprintln!("hand this link to {member} and to nobody else; it works until {}", time(expires_at));
-            println!("{link}");
+            say!("{link}");
             return Ok(Done::All);
         }
         return print(member, source, Some(&link), None);
@@ -146,7 +146,7 @@ async fn sign_in(
     if means.send {
         let notice = app.operator.invite_by_mail(member, source).await?;
         if !context.json {
-            println!("{id} of {member}: a mail with a link is queued (notice {notice})");
+            say!("{id} of {member}: a mail with a link is queued (notice {notice})");
             return Ok(Done::All);
         }
         return print(member, source, None, Some(&notice));
@@ -191,7 +191,7 @@ fn report(context: &Context, member: &MemberId, connection: &Connection) -> anyh
         return print(member, connection, None, None);
     }
     let status = connection.status.as_ref().map_or("without a status", Status::as_str);
-    println!("{} of {member} is {status}", connection.id);
+    say!("{} of {member} is {status}", connection.id);
     Ok(Done::All)
 }
 

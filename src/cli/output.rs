@@ -5,6 +5,15 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use std::io::{self, Write};
 
+/// Prints a line, and fails where `println!` would panic: when whoever reads our output has gone.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout().lock(), $($words)*)?
+    }};
+}
+pub(super) use say;
+
 /// Prints rows as they come.
 pub(super) struct Rows {
     json: bool,

@@ -1,5 +1,6 @@
 //! `run` and `once`.
 
+use super::output::say;
 use super::{Context, Done};
 use crate::daemon::Daemon;
 use crate::telemetry;
@@ -46,7 +47,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
     progress.finish_and_clear();
     let report = report?;
     if context.json {
-        println!(
+        say!(
             "{}",
             serde_json::json!({
                 "members": report.progress.members,
@@ -57,7 +58,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
             })
         );
     } else {
-        println!(
+        say!(
             "{} members asked, {} unclear, {} transitions{}",
             report.progress.members,
             report.progress.unclear,

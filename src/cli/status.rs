@@ -1,6 +1,6 @@
 //! `status`: the fleet at a glance.
 
-use super::output::{Rows, maybe_time, time};
+use super::output::{Rows, maybe_time, say, time};
 use super::{Context, Done};
 use crate::store::{Fleet, SweepReport};
 use serde::Serialize;
@@ -58,22 +58,25 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
         let shown: Vec<_> = counts.iter().map(|(key, count)| format!("{key} {count}")).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
-    println!("members      {} ({} paused)", status.members, status.paused);
-    println!("credentials  {}", counts(&status.credentials));
-    println!("connections  {}", counts(&status.connections));
-    println!("lapses open  {}", status.lapses_open);
-    println!("notices      {}", counts(&status.notices));
+    say!("members      {} ({} paused)", status.members, status.paused);
+    say!("credentials  {}", counts(&status.credentials));
+    say!("connections  {}", counts(&status.connections));
+    say!("lapses open  {}", status.lapses_open);
+    say!("notices      {}", counts(&status.notices));
     match &status.last_sweep {
-        None => println!("last sweep   none yet"),
+        None => say!("last sweep   none yet"),
         Some(sweep) => {
             let end = match (&sweep.finished_at, &sweep.stopped) {
                 (None, _) => "under way, or cut off".to_owned(),
                 (Some(_), Some(stopped)) => format!("ended early: {stopped}"),
                 (Some(at), None) => format!("finished {at}"),
             };
-            println!(
+            say!(
                 "last sweep   {}: {} members, {} unclear, {} transitions, {end}",
-                sweep.started_at, sweep.members, sweep.unclear, sweep.transitions
+                sweep.started_at,
+                sweep.members,
+                sweep.unclear,
+                sweep.transitions
             );
         }
     }

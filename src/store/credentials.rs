@@ -143,41 +143,41 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps what a renewal gave, a rotated refresh token included, and gives the right to renew back. What was wrong
-    /// with the member's credential is over.
+    /// Keeps what a renewal gave and gives the right to renew back. What was wrong with the member's credential is over.
+    /// `rotated` is the refresh token that was spent and its successor; one that was imported meanwhile stays.
     pub async fn renewed(
         &self,
         id: &MemberId,
-        refresh: Option<&Sealed>,
-        access: Option<&StoredToken>,
+        rotated: Option<(&Sealed, &Sealed)>,
+        access: &StoredToken,
         now: Time,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        if let Some(refresh) = refresh {
+        if let Some((spent, refresh)) = rotated {
             sqlx::query(
-                "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4 WHERE member_id = $1",
+                "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4
+                 WHERE member_id = $1 AND sealed = $5",
             )
             .bind(id.as_str())
             .bind(&refresh.key_id)
             .bind(&refresh.bytes)
             .bind(millis(now))
+            .bind(&spent.bytes)
             .execute(&mut *tx)
             .await?;
         }
-        if let Some(access) = access {
-            sqlx::query(
-                "INSERT INTO access_tokens (member_id, key_id, sealed, renew_at)
+        sqlx::query(
+            "INSERT INTO access_tokens (member_id, key_id, sealed, renew_at)
                  SELECT member_id, $2, $3, $4 FROM members WHERE member_id = $1 AND removed_at IS NULL
                  ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
                     renew_at = excluded.renew_at",
-            )
-            .bind(id.as_str())
-            .bind(&access.sealed.key_id)
-            .bind(&access.sealed.bytes)
-            .bind(millis(access.renew_at))
-            .execute(&mut *tx)
-            .await?;
-        }
+        )
+        .bind(id.as_str())
+        .bind(&access.sealed.key_id)
+        .bind(&access.sealed.bytes)
+        .bind(millis(access.renew_at))
+        .execute(&mut *tx)
+        .await?;
         for statement in [
             "DELETE FROM credential_failures WHERE member_id = $1",
             "DELETE FROM renewals WHERE member_id = $1",
