@@ -1,11 +1,13 @@
 //! Service: a member's credential becomes an access token.
 //!
 //! Tokens are kept sealed in the database for as long as they live, so that neither a sweep nor a restart asks for
-//! new ones. One renewal runs for a member at a time, in this process or beside it. What rotates is sealed and
-//! committed before the new access token is used: a refresh token that is spent and not stored locks its member out.
+//! new ones. One renewal runs for a member at a time, in this process or beside it: its holder keeps extending a
+//! short lease, so that one who died holds nobody up for long. What rotates is sealed and committed before the new
+//! access token is used: a refresh token that is spent and not stored locks its member out.
 
 use crate::backoff;
 use crate::clock::Clock;
+use crate::config::AuthMode;
 use crate::domain::{AccessToken, CredentialState, MemberId, RefreshToken, Sealed, Time};
 use crate::gateway::{Gateway, GatewayError, Renewed, Verdict};
 use crate::store::{CredentialFailure, Grant, Store, StoreError, StoredToken};
@@ -15,8 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
-/// A claim to renew runs out after this, should its holder die; longer than any request may take.
-const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// A claim to renew runs out after this, should its holder die, and is extended this often while it lives.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+const EXTEND_EVERY: Duration = Duration::from_secs(5);
 /// How often one who waits for another's renewal looks whether it is done, and for how long.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 1_200;
@@ -62,19 +65,21 @@ pub struct Access {
     gateway: Gateway,
     vault: Arc<Vault>,
     clock: Clock,
+    mode: AuthMode,
     renewals: TaskTracker,
 }
 
 impl Access {
-    /// Renews through `gateway`, keeps in `store`, seals under `vault`.
-    pub fn new(store: Store, gateway: Gateway, vault: Arc<Vault>, clock: Clock) -> Self {
-        Self { store, gateway, vault, clock, renewals: TaskTracker::new() }
+    /// Renews through `gateway` in the way that `mode` names, keeps in `store`, seals under `vault`.
+    pub fn new(store: Store, gateway: Gateway, vault: Arc<Vault>, clock: Clock, mode: AuthMode) -> Self {
+        Self { store, gateway, vault, clock, mode, renewals: TaskTracker::new() }
     }
 
     /// Waits for the renewals under way: what the gateway has rotated must be kept before the process ends.
     pub async fn drain(&self) {
         self.renewals.close();
         self.renewals.wait().await;
+        self.renewals.reopen();
     }
 
     /// Asks `question` as `member`. A token that the gateway no longer accepts is renewed once.
@@ -156,7 +161,11 @@ impl Access {
         grant: Grant,
     ) -> Result<(AccessToken, Option<Sealed>), AskError> {
         let asked_at = self.clock.now();
-        match self.request(member, &grant).await {
+        let answer = tokio::select! {
+            answer = self.request(member, &grant) => answer,
+            never = self.keep_lease(member) => match never {},
+        };
+        match answer {
             Ok(renewed) => self.keep(member, renewed, asked_at).await,
             Err(AskError::Gateway(error)) if error.verdict() == Verdict::Rejected => {
                 self.failed(member, grant.failure.as_ref(), CredentialState::Rejected, error.to_string())
@@ -172,7 +181,29 @@ impl Access {
         }
     }
 
+    /// Extends the lease until it is dropped. A database that fails here ends nothing: the request under way may have
+    /// spent a token already, and its answer must still be kept.
+    async fn keep_lease(&self, member: &MemberId) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(EXTEND_EVERY).await;
+            let until = self.clock.now() + LEASE;
+            if let Err(error) = self.store.extend_renewal(member, until).await {
+                tracing::warn!(%member, %error, "cannot extend a renewal's lease");
+            }
+        }
+    }
+
     async fn request(&self, member: &MemberId, grant: &Grant) -> Result<Renewed, AskError> {
+        let renewed = match self.mode {
+            AuthMode::RefreshToken => return self.refresh(member, grant).await,
+            AuthMode::TokenExchange => self.gateway.exchange(&grant.subject).await?,
+            AuthMode::Broker => self.gateway.broker(member).await?,
+        };
+        // One that comes along is not what this mode asks with, and must not replace one that was imported.
+        Ok(Renewed { refresh: None, ..renewed })
+    }
+
+    async fn refresh(&self, member: &MemberId, grant: &Grant) -> Result<Renewed, AskError> {
         let sealed = grant.refresh.as_ref().ok_or_else(|| AskError::NoToken {
             state: CredentialState::Missing,
             reason: "no refresh token is stored; import one".into(),

@@ -7,6 +7,7 @@ use crate::deliver::{Delivered, Deliverer, Reminders};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::observe::Observer;
+use crate::operate::Operator;
 use crate::planner::Planner;
 use crate::recheck::Rechecker;
 use crate::redeem::Redeemer;
@@ -37,6 +38,8 @@ pub struct App {
     pub redeemer: Redeemer,
     /// Draws the member's pages.
     pub pages: Arc<Pages>,
+    /// Acts for one member.
+    pub operator: Operator,
     /// Takes in answers.
     pub observer: Observer,
     /// Asks as a member.
@@ -79,7 +82,13 @@ impl App {
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
-        let access = Access::new(store.clone(), gateway.clone(), vault.clone(), clock.clone());
+        let access = Access::new(
+            store.clone(),
+            gateway.clone(),
+            vault.clone(),
+            clock.clone(),
+            config.gateway.auth.mode,
+        );
         let sweep = &config.sweep;
         let recheck = deltas(&sweep.recheck);
         let look_again =
@@ -141,6 +150,14 @@ impl App {
                     disconnected: notices.disconnected.reminders.len() as u32,
                 },
             },
+            operator: Operator {
+                store: store.clone(),
+                observer: observer.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                link_ttl: delta(config.links.ttl),
+            },
             store,
             observer,
             access,
@@ -157,6 +174,10 @@ impl App {
     /// When another one works on it.
     pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
+        let cut_off = self.store.free_renewals(&lock).await?;
+        if cut_off > 0 {
+            tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
+        }
         let now = self.clock.now();
         let freed = self.store.free_interrupted(now, true).await?;
         if freed > 0 {
@@ -172,6 +193,12 @@ impl App {
     /// # Errors
     /// The store's.
     pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
+        let report = self.pass(stop).await;
+        self.access.drain().await;
+        report
+    }
+
+    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
         let report = self.sweeper.pass(stop).await?;
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
@@ -185,7 +212,6 @@ impl App {
                 }
             }
         }
-        self.access.drain().await;
         Ok(report)
     }
 }

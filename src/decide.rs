@@ -10,6 +10,9 @@
 //! | DELETED, missing | – | forget; one that was resumed: close, removed | close, removed |
 //! | a status we do not know, none | – | – | – |
 //!
+//! A row whose records are being deleted does what a DELETED one does, whatever its status: it lingers until that is
+//! done, and nobody needs to repair it.
+//!
 //! A *resumed* lapse is one that was open before: it keeps its `opened_at`, and with it its place in the
 //! cadence. While it is only suspected again it keeps its `outcome` and `closed_at` too, so that forgetting
 //! the suspicion makes it what it was.
@@ -19,7 +22,7 @@
 //! it once ended.
 
 pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
-use crate::domain::{Connection, ConnectionId, LapseState, Status, Time};
+use crate::domain::{Connection, ConnectionId, LapseState, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
@@ -41,6 +44,7 @@ pub struct Policy {
 /// Decides what one clear answer about one member means. `seen` is the whole list, in any order.
 pub fn decide(known: &[Known], seen: &[Connection], policy: &Policy, now: Time) -> Decision {
     let known: BTreeMap<_, _> = known.iter().map(|known| (&known.connection_id, known)).collect();
+    let leaving: BTreeSet<_> = seen.iter().filter(|row| is_leaving(row)).map(|row| &row.id).collect();
     let seen = statuses(seen);
     let ids: BTreeSet<_> = known.keys().chain(seen.keys()).copied().collect();
     let mut decision = Decision::default();
@@ -48,8 +52,8 @@ pub fn decide(known: &[Known], seen: &[Connection], policy: &Policy, now: Time) 
         let known = known.get(id).copied();
         let change = match seen.get(id) {
             Some(None) => None,
-            Some(&status) => change(id, known, status, policy, now),
-            None => change(id, known, None, policy, now),
+            Some(&status) => change(id, known, status, leaving.contains(id), policy, now),
+            None => change(id, known, None, true, policy, now),
         };
         if leaves_suspicion(known, change.as_ref()) {
             decision.look_again_at = now.checked_add_signed(policy.look_again);
@@ -57,6 +61,10 @@ pub fn decide(known: &[Known], seen: &[Connection], policy: &Policy, now: Time) 
         decision.changes.extend(change);
     }
     decision
+}
+
+fn is_leaving(row: &Connection) -> bool {
+    matches!(row.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
 }
 
 /// What the answer says of each connection. Two rows that contradict each other say nothing.
@@ -76,11 +84,12 @@ fn statuses(seen: &[Connection]) -> BTreeMap<&ConnectionId, Option<&Status>> {
     statuses
 }
 
-/// `seen` is `None` for a row that is missing.
+/// `seen` is `None` for a row that is missing. One that is `leaving` needs nobody, whatever its status.
 fn change(
     id: &ConnectionId,
     known: Option<&Known>,
     seen: Option<&Status>,
+    leaving: bool,
     policy: &Policy,
     now: Time,
 ) -> Option<Change> {
@@ -88,7 +97,8 @@ fn change(
     let last = known.and_then(|known| known.status.as_ref());
     let transition = (last != Some(status)).then(|| (last.cloned(), status.clone()));
     let lapse = known.and_then(|known| known.lapse.as_ref());
-    let (lapse, lapse_reason) = lapses::change(lapse, status, policy, now);
+    let (lapse, lapse_reason) =
+        lapses::change(lapse, if leaving { &Status::Deleted } else { status }, policy, now);
     if transition.is_none() && lapse == LapseChange::Keep {
         return None;
     }

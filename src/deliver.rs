@@ -7,7 +7,7 @@
 use crate::access::{Access, AskError};
 use crate::backoff;
 use crate::clock::Clock;
-use crate::domain::{Cause, Connection, LinkToken, Member, NoticeItem, Repair, Status};
+use crate::domain::{Cause, Connection, LinkToken, Member, NoticeItem, Repair, Status, Time};
 use crate::gateway::{Gateway, Verdict};
 use crate::mail::{self, Kind, Named, NoticeMail, Renderer, SendError, Stage, Transport};
 use crate::observe::Observer;
@@ -124,13 +124,21 @@ impl Deliverer {
             return Err(end(AttemptOutcome::Cancelled, "member_paused", None));
         }
         self.second_look(claim, &member).await?;
-        let needed = self.still_needed(claim).await?;
-        let open = self.prove_open(claim, &member, needed).await?;
-        let (token, about) = self.keep_link(claim, &member, open).await?;
-        let mail = self.write(claim, &member, &token, &about)?;
+        // Before a link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
+        self.transport.turn().await;
+        let (mail, items) = match self.store.invitation_of(&claim.notice.id).await? {
+            Some(source) => (self.invitation(claim, &member, source).await?, Vec::new()),
+            None => {
+                let needed = self.still_needed(claim).await?;
+                let open = self.prove_open(claim, &member, needed).await?;
+                let (token, about) = self.keep_link(claim, &member, open).await?;
+                let mail = self.write(claim, &member, &token, self.kind(&about), &about)?;
+                (mail, about.into_iter().map(|(item, _)| item).collect())
+            }
+        };
         match self.transport.send(&mail).await {
             Ok(accepted) => {
-                told.extend(about.into_iter().map(|(item, _)| item));
+                told.extend(items);
                 let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
                 Ok(Ending { outcome: AttemptOutcome::Sent, reason: "accepted", detail, again_at: None })
             }
@@ -140,6 +148,25 @@ impl Deliverer {
                 Ok(ending)
             }
         }
+    }
+
+    /// The mail that an operator asked for: to connect one source, whether or not there is a lapse.
+    async fn invitation(&self, claim: &Claim, member: &Member, source: Connection) -> Step<mail::Mail> {
+        let unneeded = || end(AttemptOutcome::Cancelled, "no_longer_needed", None);
+        if source.status == Some(Status::Connected) {
+            return Err(unneeded());
+        }
+        let about = self.prove_open(claim, member, vec![((), source)]).await?;
+        let (token, now) = (random::link_token(), self.clock.now());
+        let from = (&claim.notice.id, claim.attempt);
+        if !self.store.add_invitation_link(token.hash(), from, now, self.expiry(now)).await? {
+            return Err(unneeded());
+        }
+        self.write(claim, member, &token, Kind::Invited, &about)
+    }
+
+    fn expiry(&self, now: Time) -> Time {
+        now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7))
     }
 
     /// Asks the gateway again just before sending. What it finds is taken in, so that a recovered connection's lapse
@@ -162,12 +189,12 @@ impl Deliverer {
 
     /// Fetches the reconnect URL of each OAuth connection, to know that the member will not be led into a wall, and
     /// forgets it at once. A connection for which there is none for good is left out of the mail.
-    async fn prove_open(
+    async fn prove_open<T>(
         &self,
         claim: &Claim,
         member: &Member,
-        needed: Vec<(NoticeItem, Connection)>,
-    ) -> Step<Vec<(NoticeItem, Connection)>> {
+        needed: Vec<(T, Connection)>,
+    ) -> Step<Vec<(T, Connection)>> {
         let mut open = Vec::new();
         let mut closed = None;
         for (item, connection) in needed {
@@ -211,10 +238,16 @@ impl Deliverer {
         let now = self.clock.now();
         let token = random::link_token();
         let items: Vec<NoticeItem> = open.iter().map(|(item, _)| item.clone()).collect();
-        let expires_at = now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7));
         let kept = self
             .store
-            .add_link(token.hash(), (&claim.notice.id, claim.attempt), &member.id, &items, now, expires_at)
+            .add_link(
+                token.hash(),
+                (&claim.notice.id, claim.attempt),
+                &member.id,
+                &items,
+                now,
+                self.expiry(now),
+            )
             .await?;
         let about: Vec<_> = open.into_iter().filter(|(item, _)| kept.contains(item)).collect();
         if about.is_empty() {
@@ -223,18 +256,19 @@ impl Deliverer {
         Ok((token, about))
     }
 
-    fn write(
+    fn write<T>(
         &self,
         claim: &Claim,
         member: &Member,
         token: &LinkToken,
-        about: &[(NoticeItem, Connection)],
+        kind: Kind,
+        about: &[(T, Connection)],
     ) -> Step<mail::Mail> {
         let notice = NoticeMail {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
             locale: member.locale.clone(),
-            kind: self.kind(about),
+            kind,
             link: token.clone(),
             unsubscribe: None,
             connections: about
@@ -267,7 +301,9 @@ impl Deliverer {
     /// What a refusal of the mail server's means for the notice, and for the queue behind it.
     fn refused(&self, claim: &Claim, error: &SendError) -> (Ending, Option<Duration>) {
         let detail = Some(error.to_string());
-        let unreachable = error.verdict == mail::Verdict::Retry && error.stage == Stage::Connect;
+        // Before the sender is named nothing is said about this mail: the next one would fare alike.
+        let unreachable = error.verdict == mail::Verdict::Retry
+            && matches!(error.stage, Stage::Connect | Stage::Tls | Stage::Login | Stage::Local);
         match error.verdict {
             mail::Verdict::Abandon => (
                 Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None },
@@ -284,7 +320,8 @@ impl Deliverer {
                 (Ending { outcome, reason, detail, again_at }, None)
             }
             mail::Verdict::Unknown => {
-                let again_at = self.next_try(claim);
+                // Never abandoned here: the link of a mail that may have arrived must work.
+                let again_at = self.next_try(claim).or(Some(self.clock.now() + TimeDelta::hours(12)));
                 (
                     Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at },
                     None,
@@ -304,7 +341,7 @@ impl Deliverer {
         (Ending { outcome: AttemptOutcome::Waiting, reason, detail, again_at }, Some(wait))
     }
 
-    fn next_try(&self, claim: &Claim) -> Option<crate::domain::Time> {
+    fn next_try(&self, claim: &Claim) -> Option<Time> {
         let wait = backoff::notice_retry(claim.failures + claim.unconfirmed + 1, random::fraction(), None)?;
         Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1)))
     }

@@ -21,6 +21,7 @@ pub mod domain;
 pub mod gateway;
 pub mod mail;
 pub mod observe;
+pub mod operate;
 pub mod plan;
 pub mod planner;
 pub mod random;

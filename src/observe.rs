@@ -3,7 +3,7 @@
 use crate::access::{Access, AskError};
 use crate::clock::Clock;
 use crate::decide::{self, Policy};
-use crate::domain::{Cause, Connection, MemberId, Time};
+use crate::domain::{Cause, Connection, ConnectionId, Known, MemberId, Time};
 use crate::gateway::Gateway;
 use crate::store::{Answer, Applied, DueMember, Grant, Store, StoreError};
 use crate::telemetry::metrics;
@@ -17,6 +17,19 @@ pub struct Observer {
     gateway: Gateway,
     clock: Clock,
     policy: Policy,
+}
+
+/// Why an answer was asked for.
+struct How<'a> {
+    cause: Cause,
+    /// The connection that an operator has just cut or removed.
+    parted: Option<&'a ConnectionId>,
+}
+
+impl From<Cause> for How<'_> {
+    fn from(cause: Cause) -> Self {
+        Self { cause, parted: None }
+    }
 }
 
 impl Observer {
@@ -36,8 +49,25 @@ impl Observer {
     ) -> Result<(Vec<Connection>, Applied), AskError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
-        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause).await?;
+        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause.into()).await?;
         Ok((seen, applied))
+    }
+
+    /// Asks about one member right after an operator has cut or removed a connection of theirs. What the answer says of
+    /// that one starts no notice, even where it has not caught up yet.
+    ///
+    /// # Errors
+    /// Like [`Observer::poll`].
+    pub async fn poll_parted(
+        &self,
+        member: &MemberId,
+        parted: &ConnectionId,
+    ) -> Result<Vec<Connection>, AskError> {
+        let grant = self.access.grant(member).await?;
+        let (seen, asked_at) = self.list(member, grant).await?;
+        let how = How { cause: Cause::Operator, parted: Some(parted) };
+        self.take_in(member, &seen, &digest(&seen), asked_at, how).await?;
+        Ok(seen)
     }
 
     /// Asks about a member whom a sweep has come to. The same answer as last time is not looked at twice, unless a
@@ -51,7 +81,7 @@ impl Observer {
         if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
             return Ok(Applied::default());
         }
-        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep).await?)
+        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep.into()).await?)
     }
 
     async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Vec<Connection>, Time), AskError> {
@@ -69,12 +99,19 @@ impl Observer {
         seen: &[Connection],
         digest: &[u8; 32],
         asked_at: Time,
-        cause: Cause,
+        how: How<'_>,
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
+        let How { cause, parted } = how;
         let answer = Answer { member_id, asked_at, cause, seen, digest };
-        let applied =
-            self.store.take_in(&answer, now, |known| decide::decide(known, seen, &self.policy, now)).await?;
+        let decide = |known: &[Known]| {
+            let mut decision = decide::decide(known, seen, &self.policy, now);
+            if let Some(parted) = parted {
+                decision.keep_dismissed(parted);
+            }
+            decision
+        };
+        let applied = self.store.take_in(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
             metrics::transition(to);
             tracing::info!(member = %member_id, from = from.as_ref().map(|s| s.as_str()), to = %to,

@@ -71,6 +71,7 @@ fn said_last(last: SaidLast) -> Said {
             Said::Sent { step: last.step, first_sent_at: last.first_sent_at.unwrap_or(sent_at) }
         }
         (NoticeState::Abandoned, _) => Said::GaveUp,
+        (NoticeState::Cancelled, _) => Said::Nothing,
         _ => Said::Pending,
     }
 }

@@ -37,7 +37,9 @@ impl Rechecker {
     pub async fn recheck_one(&self) -> Result<bool, StoreError> {
         let Some(due) = self.store.due_recheck(self.clock.now()).await? else { return Ok(false) };
         // Put off before it is made: should the process end within, the next of its times stands.
-        self.store.recheck_made(&due, self.next(&due)).await?;
+        if !self.store.recheck_made(&due, self.next(&due)).await? {
+            return Ok(true);
+        }
         match self.observer.poll(&due.member_id, Cause::Recheck).await {
             Ok((_, applied)) => {
                 tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions = applied.transitions.len(), "rechecked");

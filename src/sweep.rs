@@ -17,7 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Members read at a time: what is asked again, at the most, when a pass was cut off.
 const PAGE: u32 = 1_000;
@@ -63,6 +65,8 @@ impl Report {
 #[derive(Default)]
 struct Page {
     progress: SweepProgress,
+    /// Answers that say that the gateway is not well.
+    outages: u64,
     stopped: Option<&'static str>,
 }
 
@@ -137,71 +141,77 @@ impl Sweeper {
         let asked = stream::iter(due).take_until(stop.cancelled()).map(|due| {
             let (observer, member) = (self.observer.clone(), due.id.clone());
             // A task each: answers are read on all cores, and a panic ends that member's turn and nothing else.
-            let answer = tokio::spawn(async move { observer.poll_due(due).await });
+            let answer = AbortOnDropHandle::new(tokio::spawn(async move {
+                let answer = observer.poll_due(due).await;
+                (answer, Instant::now())
+            }));
             async move { (member, answer.await) }
         });
         let mut asked = pin!(asked.buffer_unordered(self.at_once));
         let mut page = Page::default();
         while let Some((member, answer)) = asked.next().await {
-            let wait = match answer {
-                Ok(answer) => count(&member, answer, &mut page.progress),
+            let (trouble, answered) = match answer {
+                Ok((answer, answered)) => (count(&member, answer, &mut page.progress), answered),
                 Err(error) => {
                     tracing::error!(%member, %error, "asking about a member failed inside");
                     page.progress.members += 1;
                     page.progress.unclear += 1;
-                    None
+                    (Trouble::Outage { wait: None }, Instant::now())
                 }
             };
             let mut all = so_far;
             all.add(page.progress);
             self.progress.send_replace(all);
-            if page.progress.members >= ENOUGH && page.progress.unclear * 2 > page.progress.members {
+            let Trouble::Outage { wait } = trouble else { continue };
+            page.outages += 1;
+            if page.progress.members >= ENOUGH && page.outages * 2 > page.progress.members {
                 page.stopped = Some("most_answers_unclear");
                 break;
             }
-            match wait {
-                Some(wait) if wait > PATIENCE => {
-                    let wait =
-                        TimeDelta::from_std(wait).map_or(LONGEST_PATIENCE, |wait| wait.min(LONGEST_PATIENCE));
-                    let until = self.clock.now() + wait;
-                    self.ask_again_at.store(until.timestamp_millis(), Ordering::Relaxed);
-                    page.stopped = Some("gateway_asks_for_patience");
-                    break;
-                }
-                Some(wait) => {
-                    tokio::select! { () = tokio::time::sleep(wait) => {}, () = stop.cancelled() => {} }
-                }
-                None => {}
+            let Some(wait) = wait else { continue };
+            if wait > PATIENCE {
+                let wait =
+                    TimeDelta::from_std(wait).map_or(LONGEST_PATIENCE, |wait| wait.min(LONGEST_PATIENCE));
+                let until = self.clock.now() + wait;
+                self.ask_again_at.store(until.timestamp_millis(), Ordering::Relaxed);
+                page.stopped = Some("gateway_asks_for_patience");
+                break;
             }
+            // Counted from its answer, so that answers that came together ask for one pause.
+            tokio::select! { () = tokio::time::sleep_until(answered + wait) => {}, () = stop.cancelled() => {} }
         }
         page
     }
 }
 
-/// Counts an answer; gives how long the gateway asked us to wait.
-fn count(
-    member: &MemberId,
-    answer: Result<Applied, AskError>,
-    progress: &mut SweepProgress,
-) -> Option<Duration> {
+/// What an answer says of the gateway.
+enum Trouble {
+    /// Nothing, or only of the member's credential.
+    None,
+    /// It is not well; it may have asked for patience.
+    Outage { wait: Option<Duration> },
+}
+
+/// Counts an answer; gives what it says of the gateway.
+fn count(member: &MemberId, answer: Result<Applied, AskError>, progress: &mut SweepProgress) -> Trouble {
     progress.members += 1;
-    match answer {
+    let error = match answer {
         Ok(applied) => {
             progress.transitions += applied.transitions.len() as u64;
             metrics::member_polled("clear");
-            None
+            return Trouble::None;
         }
-        Err(error) => {
-            progress.unclear += 1;
-            metrics::member_polled("unclear");
-            tracing::warn!(%member, %error, "no usable answer about member");
-            match error {
-                AskError::Gateway(error) => match error.verdict() {
-                    Verdict::Retry { after } => after,
-                    _ => None,
-                },
-                _ => None,
-            }
-        }
+        Err(error) => error,
+    };
+    progress.unclear += 1;
+    metrics::member_polled("unclear");
+    tracing::warn!(%member, %error, "no usable answer about member");
+    match error {
+        AskError::NoToken { .. } => Trouble::None,
+        AskError::Gateway(error) => match error.verdict() {
+            Verdict::Retry { after } => Trouble::Outage { wait: after },
+            _ => Trouble::Outage { wait: None },
+        },
+        _ => Trouble::Outage { wait: None },
     }
 }

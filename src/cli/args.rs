@@ -1,6 +1,6 @@
 //! The commands and their arguments.
 
-use crate::domain::{EmailAddress, MemberId, NoticeId};
+use crate::domain::{ConnectionId, EmailAddress, MemberId, NoticeId};
 use clap::{Args, Parser, Subcommand};
 #[cfg(feature = "sim")]
 use std::net::SocketAddr;
@@ -55,7 +55,7 @@ pub enum Command {
     /// Enrol members and look after them
     #[command(subcommand)]
     Members(MembersCommand),
-    /// Look at connections
+    /// Look at connections, and act on them for a member
     #[command(subcommand)]
     Connections(ConnectionsCommand),
     /// List the recorded changes of status
@@ -105,6 +105,8 @@ pub enum ConfigCommand {
 pub enum KeysCommand {
     /// Make a key ring
     Generate,
+    /// Print the public half of the key that signs ID tokens for the token exchange, as a JSON Web Key Set
+    Jwks,
 }
 
 /// `members …`
@@ -135,8 +137,74 @@ pub enum MembersCommand {
 /// `connections …`
 #[derive(Debug, Subcommand)]
 pub enum ConnectionsCommand {
-    /// List the connections as last seen
+    /// List the connections: one member's as they are now, or everyone's as last seen
     List(OfMember),
+    /// Connect a member to a source
+    Establish {
+        /// Which connection.
+        #[command(flatten)]
+        which: OneConnection,
+        /// How, at a gateway that knows several ways for one source; DIRECT needs no credentials
+        #[arg(long, value_name = "TYPE")]
+        integration_type: Option<String>,
+        /// With what.
+        #[command(flatten)]
+        means: Means,
+    },
+    /// Cut a connection; no mail comes of it
+    Disconnect(Parting),
+    /// Repair a broken connection
+    Reconnect {
+        /// Which connection.
+        #[command(flatten)]
+        which: OneConnection,
+        /// With what.
+        #[command(flatten)]
+        means: Means,
+    },
+    /// Remove a connection and its data; no mail comes of it
+    Delete(Parting),
+}
+
+/// One connection of one member.
+#[derive(Debug, Args)]
+pub struct OneConnection {
+    /// The data source's id
+    pub connection: ConnectionId,
+    /// Whose
+    #[arg(long, value_name = "ID")]
+    pub member: MemberId,
+}
+
+/// What a connection is made with: which of these are needed depends on the source.
+#[derive(Debug, Args)]
+pub struct Means {
+    /// The member's user name at the source
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Read their password from this file [default: ask for it on a terminal]
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Read their password from standard input
+    #[arg(long, conflicts_with = "password_file")]
+    pub password_stdin: bool,
+    /// Where the member signs in: mail them a one-time link
+    #[arg(long)]
+    pub send: bool,
+    /// Where the member signs in: print a one-time link, to hand on to them and to nobody else
+    #[arg(long, conflicts_with = "send")]
+    pub show: bool,
+}
+
+/// `connections disconnect` and `connections delete`
+#[derive(Debug, Args)]
+pub struct Parting {
+    /// Which connection.
+    #[command(flatten)]
+    pub which: OneConnection,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `lapses …`
@@ -181,6 +249,7 @@ mod tests {
             "check --send-test ops@example.org",
             "config print",
             "keys generate",
+            "keys jwks",
             "members import members.csv",
             "members import -",
             "members list",
@@ -189,6 +258,13 @@ mod tests {
             "members remove alice --erase",
             "connections list",
             "connections list --member alice",
+            "connections establish epic --member alice --send",
+            "connections establish labcorp --member alice --integration-type DIRECT",
+            "connections establish basicins --member alice --username a --password-stdin",
+            "connections reconnect basicins --member alice --username a --password-file p",
+            "connections reconnect epic --member alice --show",
+            "connections disconnect epic --member alice",
+            "connections delete epic --member alice --yes",
             "transitions",
             "transitions --member alice",
             "lapses list",
@@ -223,6 +299,12 @@ mod tests {
 
     #[test]
     fn a_usage_error_exits_with_2() {
+        let partings = ["connections disconnect epic", "connections delete --member alice"];
+        let means = ["--send --show", "--password x", "--password-stdin --password-file p"]
+            .map(|means| format!("connections establish epic --member alice {means}"));
+        for line in partings.into_iter().chain(means.iter().map(String::as_str)) {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
         for line in ["", "fly", "members", "members show", "check --send-test nobody", "run --fast"] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -8,7 +8,7 @@ use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
 use crate::random;
 use crate::store::Store;
 use crate::vault::Vault;
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
 /// Collects the lines.
 struct Lines {
@@ -46,7 +46,12 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
     });
     let gateway = async {
         let gateway = Gateway::new(&config.gateway, context.clock.clone())?;
-        Ok(gateway.reach().await?)
+        gateway.reach().await.with_context(|| {
+            let url = &config.gateway.url;
+            format!(
+                "no usable answer; see that gateway.url is right and that this machine may connect to {url}"
+            )
+        })
     };
     lines.say("gateway", gateway.await, |()| format!("{} answers", config.gateway.url));
     let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
@@ -60,7 +65,13 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
         }
     });
     if let Some(transport) = &transport {
-        let probe = transport.probe().await.map_err(Into::into);
+        let probe = transport.probe().await.with_context(|| match config.email.transport {
+            TransportKind::Smtp => {
+                "see that email.smtp is right and that this machine may connect to the server"
+            }
+            TransportKind::File => "see that email.directory is there and can be written to",
+            TransportKind::Stdout => "see where standard output leads",
+        });
         lines.say("mail server", probe, |()| "takes our connection".into());
     }
     let public = &config.links.public_url;

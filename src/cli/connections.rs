@@ -2,15 +2,15 @@
 
 use super::output::Rows;
 use super::{Context, Done};
-use crate::domain::{Cause, Connection, MemberId};
-use anyhow::bail;
+use crate::domain::{Connection, MemberId};
 use serde::Serialize;
 
 /// Rows read at a time.
 const PAGE: u32 = 500;
 
+/// A connection, as reports have it.
 #[derive(Serialize)]
-struct ConnectionRow<'a> {
+pub(super) struct ConnectionRow<'a> {
     member_id: &'a str,
     connection_id: &'a str,
     name: &'a str,
@@ -24,6 +24,23 @@ struct ConnectionRow<'a> {
     sync_errors: &'a [String],
 }
 
+impl<'a> ConnectionRow<'a> {
+    pub(super) fn new(member: &'a MemberId, connection: &'a Connection) -> Self {
+        Self {
+            member_id: member.as_str(),
+            connection_id: connection.id.as_str(),
+            name: &connection.name,
+            category: connection.category.as_ref().map(|value| value.as_str()),
+            source_type: connection.source_type.as_ref().map(|value| value.as_str()),
+            integration_type: connection.integration_type.as_ref().map(|value| value.as_str()),
+            is_direct: connection.is_direct,
+            status: connection.status.as_ref().map(|value| value.as_str()),
+            sync_status: connection.sync_status.as_ref().map(|value| value.as_str()),
+            sync_errors: &connection.sync_errors,
+        }
+    }
+}
+
 fn rows(json: bool) -> Rows {
     let columns =
         &[("MEMBER", 20), ("CONNECTION", 24), ("STATUS", 14), ("SYNC", 12), ("CATEGORY", 8), ("NAME", 0)];
@@ -31,18 +48,7 @@ fn rows(json: bool) -> Rows {
 }
 
 fn print(rows: &mut Rows, member: &MemberId, connection: &Connection) -> std::io::Result<()> {
-    let row = ConnectionRow {
-        member_id: member.as_str(),
-        connection_id: connection.id.as_str(),
-        name: &connection.name,
-        category: connection.category.as_ref().map(|value| value.as_str()),
-        source_type: connection.source_type.as_ref().map(|value| value.as_str()),
-        integration_type: connection.integration_type.as_ref().map(|value| value.as_str()),
-        is_direct: connection.is_direct,
-        status: connection.status.as_ref().map(|value| value.as_str()),
-        sync_status: connection.sync_status.as_ref().map(|value| value.as_str()),
-        sync_errors: &connection.sync_errors,
-    };
+    let row = ConnectionRow::new(member, connection);
     let cell = |value: Option<&'_ str>| value.unwrap_or_default().to_owned();
     let (status, sync, category) = (cell(row.status), cell(row.sync_status), cell(row.category));
     rows.row(&row, &[row.member_id, row.connection_id, &status, &sync, &category, row.name])
@@ -51,12 +57,9 @@ fn print(rows: &mut Rows, member: &MemberId, connection: &Connection) -> std::io
 /// `connections list --member ID`: asks the gateway now, and what it answers is taken in like any answer.
 pub(super) async fn list_now(context: &Context, member: &MemberId) -> anyhow::Result<Done> {
     let app = context.app().await?;
-    if app.store.member(member).await?.is_none() {
-        bail!("there is no member {member}; `reconnectd members list` shows them");
-    }
-    let polled = app.observer.poll(member, Cause::Operator).await;
+    let seen = app.operator.connections(member).await;
     app.access.drain().await;
-    let (seen, _) = polled?;
+    let seen = seen?;
     let mut rows = rows(context.json);
     for connection in &seen {
         print(&mut rows, member, connection)?;

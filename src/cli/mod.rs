@@ -8,7 +8,9 @@ mod demo;
 mod import;
 mod lists;
 mod members;
+mod operations;
 mod output;
+mod prompt;
 mod run;
 #[cfg(feature = "sim")]
 mod simulate;
@@ -19,6 +21,7 @@ pub use args::Cli;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config, ConfigError, Loaded};
+use crate::gateway;
 use crate::store::{Store, StoreError};
 use crate::vault::{Vault, VaultError};
 use args::{
@@ -97,6 +100,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Check { send_test } => check::check(&context, send_test.as_ref()).await,
         Command::Config(ConfigCommand::Print) => config_print(&context),
         Command::Keys(KeysCommand::Generate) => keys_generate(&context),
+        Command::Keys(KeysCommand::Jwks) => keys_jwks(&context),
         Command::Members(MembersCommand::Import { file }) => members::import(&context, file).await,
         Command::Members(MembersCommand::List) => members::list(&context).await,
         Command::Members(MembersCommand::Show { id }) => members::show(&context, id).await,
@@ -105,6 +109,18 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
             Some(member) => connections::list_now(&context, member).await,
             None => connections::list_stored(&context).await,
         },
+        Command::Connections(ConnectionsCommand::Establish { which, integration_type, means }) => {
+            operations::establish(&context, which, integration_type.as_deref(), means).await
+        }
+        Command::Connections(ConnectionsCommand::Reconnect { which, means }) => {
+            operations::reconnect(&context, which, means).await
+        }
+        Command::Connections(ConnectionsCommand::Disconnect(parting)) => {
+            operations::disconnect(&context, parting).await
+        }
+        Command::Connections(ConnectionsCommand::Delete(parting)) => {
+            operations::delete(&context, parting).await
+        }
         Command::Transitions(of) => lists::transitions(&context, of.member.as_ref()).await,
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
@@ -129,6 +145,17 @@ fn keys_generate(context: &Context) -> anyhow::Result<Done> {
         println!("{}", serde_json::json!({ "key_id": id, "file": path }));
     } else {
         println!("key {id} made in {}; keep a copy apart from the database", path.display());
+    }
+    Ok(Done::All)
+}
+
+/// For the operator's identity provider to publish.
+fn keys_jwks(context: &Context) -> anyhow::Result<Done> {
+    let jwks = gateway::jwks(&context.config.gateway.auth).map_err(|error| Unusable(error.into()))?;
+    if context.json {
+        println!("{jwks}");
+    } else {
+        println!("{jwks:#}");
     }
     Ok(Done::All)
 }

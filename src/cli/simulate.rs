@@ -31,10 +31,10 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Done> {
     let population = world.population();
     for number in (0..population).take(PRINTED) {
         let id = world.member_id(number);
-        println!("{}", import_line(&id));
+        println!("{}", world.import_line(&id));
     }
     if population as usize > PRINTED {
-        println!("# … and so on, {population} in all");
+        println!("# … {population} in all: curl {base}/control/members.jsonl");
     }
     tokio::select! {
         () = stop.cancelled() => {}
@@ -42,9 +42,4 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Done> {
     }
     simulator.shutdown().await?;
     Ok(Done::All)
-}
-
-/// A line for `members import`.
-pub(super) fn import_line(id: &str) -> serde_json::Value {
-    serde_json::json!({ "member_id": id, "email": format!("{id}@example.org"), "refresh_token": format!("rt-{id}") })
 }

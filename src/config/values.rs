@@ -5,6 +5,9 @@ use serde::{Deserialize, Deserializer, de::Error};
 use std::{net::SocketAddr, time::Duration};
 use url::{Host, Url};
 
+/// Longer than anything that is waited for: ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// A duration inside a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
@@ -13,9 +16,14 @@ pub struct Span(#[serde(deserialize_with = "duration")] pub Duration);
 /// Reads `90s`, `15m`, `24h`, `7d`, and says so when it is something else.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(|error| {
+    let duration = humantime::parse_duration(&text).map_err(|error| {
         D::Error::custom(format!("{error}; write a duration such as \"90s\", \"15m\" or \"7d\""))
-    })
+    })?;
+    // Longer ones would leave what a calendar can say.
+    if duration > LONGEST {
+        return Err(D::Error::custom("longer than ten years; write a shorter duration"));
+    }
+    Ok(duration)
 }
 
 /// Reads an absolute URL. The refusal does not repeat the value, which may hold credentials.

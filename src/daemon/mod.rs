@@ -19,8 +19,10 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
 /// How long what is in hand may take when the daemon is asked to end; what takes longer is released, to be taken up at
-/// the next start. Kubernetes kills after 30 s.
+/// the next start. With the wait for renewals it stays within the minute that the deployments in `deploy/` give.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// For keeping what a renewal brought, after the gateway's answer.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// A daemon that runs, with the addresses that it listens on.
 pub struct Daemon {
@@ -79,12 +81,18 @@ impl Daemon {
                     failed.get_or_insert(ended_by_itself(Some(ended)));
                 }
             }
-            self.app.access.drain().await;
         });
         if drained.await.is_err() {
             tracing::warn!("not everything in hand was finished in time; the rest is released");
             self.loops.shutdown().await;
             self.app.store.free_interrupted(self.app.clock.now(), true).await?;
+        }
+        // What the gateway has rotated must be kept, however long its answer takes to come.
+        if tokio::time::timeout(self.app.config.gateway.timeout + MARGIN, self.app.access.drain())
+            .await
+            .is_err()
+        {
+            tracing::error!("a renewal did not come to its end");
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)

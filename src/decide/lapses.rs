@@ -84,17 +84,6 @@ fn is_dismissed(lapse: &Lapse) -> bool {
 }
 
 impl Standing {
-    fn of(lapse: &Lapse) -> Self {
-        Self {
-            state: lapse.state,
-            outcome: lapse.outcome,
-            suspected_at: lapse.suspected_at,
-            sightings: lapse.sightings,
-            opened_at: lapse.opened_at,
-            closed_at: lapse.closed_at,
-        }
-    }
-
     fn suspicion(now: Time) -> Self {
         Self {
             state: LapseState::Suspected,

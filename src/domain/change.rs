@@ -65,6 +65,53 @@ pub struct Standing {
     pub closed_at: Option<Time>,
 }
 
+impl Standing {
+    /// As the lapse stands.
+    pub fn of(lapse: &Lapse) -> Self {
+        Self {
+            state: lapse.state,
+            outcome: lapse.outcome,
+            suspected_at: lapse.suspected_at,
+            sightings: lapse.sightings,
+            opened_at: lapse.opened_at,
+            closed_at: lapse.closed_at,
+        }
+    }
+
+    /// Closed because it is on purpose: the connection's newest lapse, or one that begins with that.
+    pub fn dismissed(newest: Option<&Lapse>, now: Time) -> Self {
+        let begun = Self {
+            state: LapseState::Closed,
+            outcome: None,
+            suspected_at: now,
+            sightings: 0,
+            opened_at: None,
+            closed_at: None,
+        };
+        let standing = newest.map_or(begun, Self::of);
+        Self {
+            state: LapseState::Closed,
+            outcome: Some(Outcome::Dismissed),
+            closed_at: Some(now),
+            ..standing
+        }
+    }
+}
+
+impl Decision {
+    /// Keeps a dismissal of this connection's, although the answer calls it CONNECTED: right after an act of ours a
+    /// list may not have caught up with it.
+    pub fn keep_dismissed(&mut self, id: &ConnectionId) {
+        for change in self.changes.iter_mut().filter(|change| change.connection_id == *id) {
+            if change.reason == ChangeReason::DismissalEnded {
+                change.lapse = LapseChange::Keep;
+                change.reason = ChangeReason::StatusChanged;
+            }
+        }
+        self.changes.retain(|change| change.transition.is_some() || change.lapse != LapseChange::Keep);
+    }
+}
+
 /// Why something is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeReason {

@@ -34,11 +34,19 @@ pub enum Kind {
     Reminder,
     /// The last reminder.
     LastReminder,
+    /// An operator asks for one connection, which may never have been.
+    Invited,
 }
 
 impl Kind {
-    pub(super) const ALL: &[Self] =
-        &[Self::Expired, Self::Disconnected, Self::Several, Self::Reminder, Self::LastReminder];
+    pub(super) const ALL: &[Self] = &[
+        Self::Expired,
+        Self::Disconnected,
+        Self::Several,
+        Self::Reminder,
+        Self::LastReminder,
+        Self::Invited,
+    ];
 
     fn stem(self) -> &'static str {
         match self {
@@ -47,6 +55,7 @@ impl Kind {
             Self::Several => "several",
             Self::Reminder => "reminder",
             Self::LastReminder => "last_reminder",
+            Self::Invited => "invited",
         }
     }
 
@@ -155,7 +164,7 @@ impl Renderer {
     /// When the address does not fit into a mail, or a template fails.
     pub fn render(&self, notice: &NoticeMail) -> Result<Mail, RenderError> {
         let language = self.templates.language(notice.locale.as_deref());
-        let link = self.url("r", &notice.link);
+        let link = self.link(&notice.link);
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
         let sources = self.sources(language, self.disclosure, &notice.connections)?;
         let values = Values {
@@ -177,6 +186,11 @@ impl Renderer {
             unsubscribe,
         };
         message::build(&self.sender, parts)
+    }
+
+    /// Where a link's token leads. For the mail, or the operator who asked for it; never for a log.
+    pub fn link(&self, token: &LinkToken) -> String {
+        self.url("r", token)
     }
 
     fn url(&self, place: &str, token: &LinkToken) -> String {

@@ -17,7 +17,8 @@ macro_rules! embedded {
               embedded!(@ $language "several.html"), embedded!(@ $language "reminder.subject"),
               embedded!(@ $language "reminder.txt"), embedded!(@ $language "reminder.html"),
               embedded!(@ $language "last_reminder.subject"), embedded!(@ $language "last_reminder.txt"),
-              embedded!(@ $language "last_reminder.html"),)+
+              embedded!(@ $language "last_reminder.html"), embedded!(@ $language "invited.subject"),
+              embedded!(@ $language "invited.txt"), embedded!(@ $language "invited.html"),)+
         ]
     };
     (@ $language:literal $file:literal) => {

@@ -11,8 +11,9 @@ use super::{
 };
 use axum::{
     Form, Json, Router,
+    body::Body,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -22,6 +23,7 @@ use serde_json::{Map, Value, json};
 /// The routes under `/control`.
 pub(super) fn routes() -> Router<App> {
     Router::new()
+        .route("/control/members.jsonl", get(import_file))
         .route("/control/members/{member}/connections/{connection}", post(change))
         .route("/control/tokens/{member}/revoke", post(revoke))
         .route("/control/tokens/{member}/restore", post(restore))
@@ -54,6 +56,16 @@ impl IntoResponse for Wrong {
         };
         (status, Json(json!({ "error": text }))).into_response()
     }
+}
+
+/// Everyone, for `members import`. A line at a time, for there may be millions.
+async fn import_file(State(app): State<App>) -> Response {
+    let lines = (0..app.world.population()).map(move |number| {
+        let line = app.world.import_line(&app.world.member_id(number));
+        Ok::<_, std::convert::Infallible>(format!("{line}\n"))
+    });
+    let body = Body::from_stream(futures_util::stream::iter(lines));
+    ([(header::CONTENT_TYPE, "application/jsonl")], body).into_response()
 }
 
 async fn change(
@@ -174,6 +186,12 @@ pub(super) async fn press(State(app): State<App>, Form(pressed): Form<Pressed>) 
 }
 
 impl World {
+    /// A line for `members import`: the member with an address and their first refresh token.
+    pub fn import_line(&self, id: &str) -> Value {
+        let token = super::credentials::first_refresh_token(id);
+        json!({ "member_id": id, "email": format!("{id}@example.org"), "refresh_token": token })
+    }
+
     /// Lets a status come about as it would in life: a new connection fetches its records, a deleted one
     /// vanishes.
     fn happen(&self, member: &str, connection: &str, status: &str) -> Result<(), NoSuchMember> {

@@ -2,7 +2,7 @@
 
 use super::{
     outcome::Refusal,
-    world::{MemberNo, NoSuchMember, World},
+    world::{MemberNo, NoSuchMember, Settings, World},
 };
 use crate::random;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -63,14 +63,18 @@ impl World {
         let no = self.find(member).map_err(|NoSuchMember| REFUSED)?;
         let mut grant = self.grant(member).map_err(|_| REFUSED)?;
         let mut state = self.state();
-        let rotated = state.members.get(&no).and_then(|member| member.refresh_token.as_deref());
-        if !rotated.map_or_else(|| token == first_refresh_token(member), |current| token == current) {
+        let Settings { rotate, rotation_grace, .. } = state.settings;
+        let member_state = state.members.entry(no).or_default();
+        let current = member_state.refresh_token.clone().unwrap_or_else(|| first_refresh_token(member));
+        let within_grace = rotation_grace && member_state.spent_refresh_token.as_deref() == Some(token);
+        if token != current && !within_grace {
             return Err(REFUSED);
         }
-        if state.settings.rotate {
+        if rotate {
             let serial = URL_SAFE_NO_PAD.encode(random::bytes::<16>());
             let new = format!("{}{SERIAL}{serial}", first_refresh_token(member));
-            state.members.entry(no).or_default().refresh_token = Some(new.clone());
+            member_state.spent_refresh_token = Some(token.to_owned());
+            member_state.refresh_token = Some(new.clone());
             grant.refresh_token = Some(new);
         }
         Ok(grant)
@@ -100,6 +104,6 @@ impl World {
     }
 }
 
-fn first_refresh_token(member: &str) -> String {
+pub(super) fn first_refresh_token(member: &str) -> String {
     format!("rt-{member}")
 }

@@ -59,6 +59,8 @@ pub(super) struct Touched {
     rows: Option<Vec<Row>>,
     /// The refresh token that took the place of the first one.
     pub(super) refresh_token: Option<String>,
+    /// The one before it, for as long as its successor was not used.
+    pub(super) spent_refresh_token: Option<String>,
     pub(super) revoked: bool,
 }
 
@@ -68,6 +70,10 @@ pub(super) struct Touched {
 pub struct Settings {
     /// Whether a refresh answers a new refresh token and spends the old one.
     pub rotate: bool,
+    /// Whether a spent refresh token stays good until its successor is used for the first time, as at many identity
+    /// providers: a client that never got the answer to a refresh may then ask again. Using it drops the successor that
+    /// was not used, so that no two are good for long.
+    pub rotation_grace: bool,
     /// Seconds that an access token is good for.
     pub access_token_lifetime: u32,
     /// Seconds that a reconnect URL is good for.
@@ -78,7 +84,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rotate: false, access_token_lifetime: 3600, oauth_url_lifetime: 600, login_issue: false }
+        Self {
+            rotate: false,
+            rotation_grace: false,
+            access_token_lifetime: 3600,
+            oauth_url_lifetime: 600,
+            login_issue: false,
+        }
     }
 }
 

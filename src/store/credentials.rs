@@ -1,6 +1,6 @@
 //! `credentials`, `access_tokens`, `renewals`, `credential_failures`.
 
-use super::{Result, Store, count, millis, time};
+use super::{InstanceLock, Result, Store, count, millis, time};
 use crate::domain::{CredentialState, MemberId, Sealed, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -95,14 +95,16 @@ impl Store {
     pub async fn claim_renewal(&self, id: &MemberId, now: Time, until: Time) -> Result<Option<Grant>> {
         let mut tx = self.begin().await?;
         let claimed = sqlx::query(
-            "INSERT INTO renewals (member_id, leased_until)
-             SELECT member_id, $2 FROM members WHERE member_id = $1 AND removed_at IS NULL
-             ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until
+            "INSERT INTO renewals (member_id, leased_until, by_instance)
+             SELECT member_id, $2, $4 FROM members WHERE member_id = $1 AND removed_at IS NULL
+             ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
+                by_instance = excluded.by_instance
              WHERE renewals.leased_until <= $3",
         )
         .bind(id.as_str())
         .bind(millis(until))
         .bind(millis(now))
+        .bind(self.is_instance())
         .execute(&mut *tx)
         .await?
         .rows_affected();
@@ -114,6 +116,22 @@ impl Store {
         let grant = Grant::read(&row)?;
         tx.commit().await?;
         Ok(Some(grant))
+    }
+
+    /// Keeps the right to renew until `until`.
+    pub async fn extend_renewal(&self, id: &MemberId, until: Time) -> Result<()> {
+        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1")
+            .bind(id.as_str())
+            .bind(millis(until))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Frees the renewals of the instance that worked on this database before and did not end them.
+    pub async fn free_renewals(&self, _lock: &InstanceLock) -> Result<u64> {
+        let freed = sqlx::query("DELETE FROM renewals WHERE by_instance = 1").execute(&self.writer).await?;
+        Ok(freed.rows_affected())
     }
 
     /// Gives the right to renew back without having renewed.

@@ -1,22 +1,26 @@
 //! `links`, `link_buttons`.
 
-use super::{Result, Store, StoreError, StoredConnection, connections, count, millis, time};
+use super::{
+    Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, queue, time,
+};
 use crate::domain::{
     ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
 };
 use crate::random;
+use chrono::TimeDelta;
 use sqlx::Row;
+
+/// Mails that one member can ask for within 24 hours.
+const RESENDS_A_DAY: i64 = 3;
 
 /// One button of a link's page.
 #[derive(Clone, Debug)]
 pub struct Button {
     /// The connection that it reconnects.
     pub connection: StoredConnection,
-    /// The lapse that it ends.
-    pub lapse_id: LapseId,
-    /// Whether that lapse is open still.
+    /// Whether what it is for is open still: its lapse, or the invitation.
     pub state: LapseState,
-    /// How it ended, if it did.
+    /// How that ended, if it did.
     pub outcome: Option<Outcome>,
     /// How often it was pressed with success.
     pub redemptions: u32,
@@ -37,7 +41,7 @@ pub struct LinkView {
 
 impl Store {
     /// Keeps a link, by its hash, with a button for each item whose lapse is open still; gives those items. With none,
-    /// nothing is kept.
+    /// or when the notice is no longer this attempt's, nothing is kept.
     pub async fn add_link(
         &self,
         hash: TokenHash,
@@ -48,6 +52,9 @@ impl Store {
         expires_at: Time,
     ) -> Result<Vec<NoticeItem>> {
         let mut tx = self.begin().await?;
+        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+            return Ok(Vec::new());
+        }
         sqlx::query(
             "INSERT INTO links (token_hash, notice_id, member_id, attempt, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -90,7 +97,7 @@ impl Store {
         .bind(&hash.0[..])
         .fetch_optional(&self.reader)
         .await?;
-        let Some(link) = link else { return Ok(None) };
+        let Some(link) = link else { return self.invitation(hash).await };
         let sql = format!(
             "SELECT {}, b.lapse_id, b.redemptions, l.state, l.outcome FROM link_buttons b
              JOIN lapses l ON l.lapse_id = b.lapse_id
@@ -108,15 +115,19 @@ impl Store {
                     connection: connections::read(row)?,
                     state: LapseState::parse(&state).ok_or_else(|| StoreError::Row {
                         table: "lapses",
-                        row: lapse_id.clone(),
+                        row: lapse_id,
                         what: "its state",
                     })?,
                     outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
-                    lapse_id: LapseId::new(lapse_id),
                     redemptions: count(row.try_get("redemptions")?),
                 })
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        if buttons.is_empty()
+            && let Some(invitation) = self.invitation(hash).await?
+        {
+            return Ok(Some(invitation));
+        }
         Ok(Some(LinkView {
             member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
             locale: link.try_get("locale")?,
@@ -142,7 +153,7 @@ impl Store {
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3
                AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
-               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state = 'open')",
+               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state <> 'closed')",
         )
         .bind(&hash.0[..])
         .bind(connection.as_str())
@@ -151,13 +162,15 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if spent == 0 {
+        if spent == 0 && !invitations::redeem(&mut tx, hash, max_redemptions, now).await? {
             return Ok(false);
         }
         if let Some(due) = recheck_at {
             sqlx::query(
                 "INSERT INTO rechecks (member_id, purpose, due_at, since, done)
-                 SELECT member_id, 'redemption', $2, $3, 0 FROM links WHERE token_hash = $1
+                 SELECT member_id, 'redemption', $2, $3, 0 FROM
+                    (SELECT member_id FROM links WHERE token_hash = $1
+                     UNION SELECT member_id FROM invitations WHERE token_hash = $1) WHERE true
                  ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since,
                     done = 0",
             )
@@ -190,7 +203,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(lapse) = lapse else { return Ok(false) };
-        super::notices::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
+        queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -208,54 +221,52 @@ impl Store {
         Ok(())
     }
 
-    /// Queues a new notice in place of the one that the link came with, about those of its lapses that are open. `None`
-    /// when there is nothing left to say, or the member got a mail since `last_before` or will get one anyway.
+    /// Queues another notice like the one that the link came with, about those of its lapses that are open. `None` when
+    /// there is nothing left to say, the member got a mail since `last_before` or will get one anyway, or has asked for
+    /// enough of them today.
     pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
-        let link: Option<(String, String)> = sqlx::query_as(
-            "SELECT k.notice_id, k.member_id FROM links k WHERE k.token_hash = $1 AND NOT EXISTS
-                (SELECT 1 FROM notices n WHERE n.member_id = k.member_id
-                 AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))",
+        if let Some(notice) = invitations::resend(&mut tx, hash, now, last_before).await? {
+            tx.commit().await?;
+            return Ok(Some(notice));
+        }
+        let notice = NoticeId::new(random::id(now));
+        // It is about what the page is about, and takes no step of a lapse: whatever becomes of it, the plan stands.
+        let queued = sqlx::query(
+            "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of)
+             SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3, $3, n.notice_id
+             FROM links k JOIN notices n ON n.notice_id = k.notice_id
+             WHERE k.token_hash = $1 AND NOT EXISTS
+                (SELECT 1 FROM notices o WHERE o.member_id = n.member_id
+                 AND (o.state IN ('queued', 'sending', 'held') OR o.sent_at > $4 OR o.planned_at > $4))
+               AND $5 > (SELECT count(*) FROM notices o
+                         WHERE o.member_id = n.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $6)",
         )
         .bind(&hash.0[..])
-        .bind(millis(last_before))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some((old, member)) = link else { return Ok(None) };
-        let notice = NoticeId::new(random::id(now));
-        sqlx::query(
-            "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before)
-             SELECT $1, $2, step, 'queued', 'asked_for', $4, $4 FROM notices WHERE notice_id = $3",
-        )
         .bind(notice.as_str())
-        .bind(&member)
-        .bind(&old)
         .bind(millis(now))
+        .bind(millis(last_before))
+        .bind(RESENDS_A_DAY)
+        .bind(millis(now - TimeDelta::days(1)))
         .execute(&mut *tx)
-        .await?;
-        // Each step of a lapse belongs to one notice: it moves to the new one.
-        let moved: Vec<(String, String, i64)> = sqlx::query_as(
-            "UPDATE notice_items SET live = 0 WHERE notice_id = $1 AND live = 1 AND lapse_id IN
-                (SELECT lapse_id FROM lapses WHERE member_id = $2 AND state = 'open')
-             RETURNING lapse_id, connection_id, step",
+        .await?
+        .rows_affected();
+        let items = sqlx::query(
+            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live)
+             SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
+             JOIN links k ON k.token_hash = b.token_hash
+             JOIN notice_items i ON i.notice_id = k.notice_id AND i.lapse_id = b.lapse_id
+             JOIN lapses l ON l.lapse_id = b.lapse_id
+             WHERE b.token_hash = $1 AND l.state = 'open' AND $3 > 0",
         )
-        .bind(&old)
-        .bind(&member)
-        .fetch_all(&mut *tx)
-        .await?;
-        if moved.is_empty() {
+        .bind(&hash.0[..])
+        .bind(notice.as_str())
+        .bind(queued as i64)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if items == 0 {
             return Ok(None);
-        }
-        for (lapse, connection, step) in moved {
-            sqlx::query(
-                "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step) VALUES ($1, $2, $3, $4)",
-            )
-            .bind(notice.as_str())
-            .bind(lapse)
-            .bind(connection)
-            .bind(step)
-            .execute(&mut *tx)
-            .await?;
         }
         tx.commit().await?;
         Ok(Some(notice))

@@ -39,7 +39,8 @@ fn member(row: &SqliteRow) -> Result<Member> {
     Ok(Member {
         email: email.parse().map_err(|_| unreadable("its e-mail address"))?,
         locale: row.try_get("locale")?,
-        time_zone: time_zone.map(|name| name.parse().map_err(|_| unreadable("its time zone"))).transpose()?,
+        // A zone that this version no longer knows is as good as none.
+        time_zone: time_zone.and_then(|name| name.parse().ok()),
         subject: row.try_get("subject")?,
         paused: row.try_get::<Option<i64>, _>("paused_at")?.is_some(),
         id: MemberId::new(id),
@@ -255,7 +256,9 @@ impl Store {
         if removed == 0 {
             return Ok(false);
         }
-        for table in ["credentials", "access_tokens", "credential_failures", "rechecks", "links"] {
+        for table in
+            ["credentials", "access_tokens", "credential_failures", "rechecks", "links", "invitations"]
+        {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
         }
@@ -272,6 +275,13 @@ impl Store {
         .bind(LapseState::Closed.as_str())
         .bind(Outcome::Removed.as_str())
         .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "UPDATE notice_items SET live = 0 WHERE notice_id IN
+                (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
+        )
+        .bind(id.as_str())
         .execute(&mut *tx)
         .await?;
         sqlx::query(

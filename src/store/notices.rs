@@ -1,73 +1,8 @@
-//! `notices`, `notice_items`, `attempts`: the queue of mails.
+//! `notices`, `notice_items`, `attempts`, as operators see them.
 
-use super::{Result, Store, StoreError, count, millis, time};
-use crate::domain::{
-    ConnectionId, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeState, Status, Time,
-};
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
-
-/// A notice in the hands of one delivery, until its lease runs out.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// The notice, as it was when it was claimed.
-    pub notice: Notice,
-    /// Which attempt this is, from 1.
-    pub attempt: u32,
-    /// How many earlier attempts were refused for now.
-    pub failures: u32,
-    /// How many earlier attempts may have been accepted without our learning it: the connection broke, or the process
-    /// ended after the attempt's link was kept, which is the last thing before the mail is handed over.
-    pub unconfirmed: u32,
-    /// How many attempts in a row, up to now, waited for something that is not the notice's fault.
-    pub waits: u32,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptOutcome {
-    /// The mail server accepted it.
-    Sent,
-    /// Refused for now.
-    Retry,
-    /// Something else is in the way: the gateway, a log-in, a credential.
-    Waiting,
-    /// Refused for good.
-    Abandoned,
-    /// The connection broke before the server's answer to the whole mail.
-    Unconfirmed,
-    /// No longer needed.
-    Cancelled,
-    /// The process ended, or the lease ran out.
-    Interrupted,
-}
-
-impl AttemptOutcome {
-    /// The spelling in the database and in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Retry => "retry",
-            Self::Waiting => "waiting",
-            Self::Abandoned => "abandoned",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// What becomes of a claimed notice.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    /// How the attempt ended.
-    pub outcome: AttemptOutcome,
-    /// Why, as a reason code.
-    pub reason: &'static str,
-    /// What was said, masked.
-    pub detail: Option<String>,
-    /// When to try again; for the outcomes that try again.
-    pub again_at: Option<Time>,
-}
+use super::{Result, Store, StoreError, count, time};
+use crate::domain::{ConnectionId, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeState, Time};
+use sqlx::{Row, sqlite::SqliteRow};
 
 /// One attempt, as operators see it.
 #[derive(Clone, Debug)]
@@ -97,10 +32,10 @@ pub struct ListedNotice {
     pub not_before: Time,
 }
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "n.notice_id, n.member_id, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
 
-fn read(row: &SqliteRow) -> Result<ListedNotice> {
+pub(super) fn read(row: &SqliteRow) -> Result<ListedNotice> {
     let id: String = row.try_get("notice_id")?;
     let state: String = row.try_get("state")?;
     let state = NoticeState::parse(&state).ok_or_else(|| StoreError::Row {
@@ -124,7 +59,7 @@ fn read(row: &SqliteRow) -> Result<ListedNotice> {
     })
 }
 
-fn item(row: &SqliteRow) -> Result<NoticeItem> {
+pub(super) fn item(row: &SqliteRow) -> Result<NoticeItem> {
     Ok(NoticeItem {
         lapse_id: LapseId::new(row.try_get::<String, _>("lapse_id")?),
         connection_id: ConnectionId::new(row.try_get::<String, _>("connection_id")?),
@@ -132,227 +67,7 @@ fn item(row: &SqliteRow) -> Result<NoticeItem> {
     })
 }
 
-/// Takes the lapses of `connection` out of notices that have not begun to be sent; a notice with nothing left to say
-/// is cancelled.
-pub(super) async fn cancel_for_lapse(
-    tx: &mut Transaction<'_, Sqlite>,
-    lapse: &LapseId,
-    reason: &str,
-) -> Result<()> {
-    sqlx::query(
-        "UPDATE notice_items SET live = 0 WHERE lapse_id = $1 AND live = 1 AND notice_id IN
-            (SELECT n.notice_id FROM notices n JOIN notice_items i ON i.notice_id = n.notice_id
-             WHERE i.lapse_id = $1 AND n.state IN ('queued', 'held'))",
-    )
-    .bind(lapse.as_str())
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query(
-        "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held')
-           AND notice_id IN (SELECT notice_id FROM notice_items WHERE lapse_id = $1)
-           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.live = 1)",
-    )
-    .bind(lapse.as_str())
-    .bind(reason)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 impl Store {
-    /// Takes the notice that is due first into this delivery's hands until `leased_until`, and records that an attempt
-    /// began.
-    pub async fn claim_notice(&self, now: Time, leased_until: Time) -> Result<Option<Claim>> {
-        let due: Option<String> = sqlx::query_scalar(
-            "SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1 ORDER BY not_before LIMIT 1",
-        )
-        .bind(millis(now))
-        .fetch_optional(&self.reader)
-        .await?;
-        if due.is_none() {
-            return Ok(None);
-        }
-        let mut tx = self.begin().await?;
-        let sql = format!(
-            "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
-             WHERE notice_id = (SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
-                                ORDER BY not_before LIMIT 1)
-             RETURNING {}",
-            COLUMNS.replace("n.", "")
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(millis(now))
-            .bind(millis(leased_until))
-            .fetch_optional(&mut *tx)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let mut notice = read(&row)?.notice;
-        let earlier: Vec<(String, bool)> = sqlx::query_as(
-            "SELECT coalesce(outcome, 'interrupted'), EXISTS (SELECT 1 FROM links k
-                WHERE k.notice_id = attempts.notice_id AND k.attempt = attempts.attempt)
-             FROM attempts WHERE notice_id = $1 ORDER BY attempt DESC",
-        )
-        .bind(notice.id.as_str())
-        .fetch_all(&mut *tx)
-        .await?;
-        let is = |outcome: &str, one: AttemptOutcome| outcome == one.as_str();
-        let failures = earlier.iter().filter(|(outcome, _)| is(outcome, AttemptOutcome::Retry)).count();
-        let waits = earlier.iter().take_while(|(outcome, _)| is(outcome, AttemptOutcome::Waiting)).count();
-        let unconfirmed = earlier
-            .iter()
-            .filter(|(outcome, linked)| {
-                is(outcome, AttemptOutcome::Unconfirmed)
-                    || (is(outcome, AttemptOutcome::Interrupted) && *linked)
-            })
-            .count();
-        sqlx::query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
-            .bind(notice.id.as_str())
-            .bind(notice.attempts)
-            .bind(millis(now))
-            .execute(&mut *tx)
-            .await?;
-        let items =
-            sqlx::query("SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1 AND live = 1 ORDER BY connection_id")
-                .bind(notice.id.as_str())
-                .fetch_all(&mut *tx)
-                .await?;
-        notice.items = items.iter().map(item).collect::<Result<_>>()?;
-        tx.commit().await?;
-        Ok(Some(Claim {
-            attempt: notice.attempts,
-            failures: failures as u32,
-            waits: waits as u32,
-            unconfirmed: unconfirmed as u32,
-            notice,
-        }))
-    }
-
-    /// What of a claimed notice is still to be said: its items whose lapse is open, with the connection's status now.
-    pub async fn still_needed(
-        &self,
-        notice: &NoticeId,
-    ) -> Result<Vec<(NoticeItem, super::StoredConnection)>> {
-        let sql = format!(
-            "SELECT i.lapse_id, i.connection_id, i.step, {} FROM notice_items i
-             JOIN lapses l ON l.lapse_id = i.lapse_id
-             JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
-             WHERE i.notice_id = $1 AND i.live = 1 AND l.state = 'open' ORDER BY i.connection_id",
-            super::connections::COLUMNS
-        );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_all(&self.reader).await?;
-        let mut needed = Vec::new();
-        for row in &rows {
-            let connection = super::connections::read(row)?;
-            if connection.connection.status.as_ref().is_some_and(Status::is_broken) {
-                needed.push((item(row)?, connection));
-            }
-        }
-        Ok(needed)
-    }
-
-    /// Ends an attempt. `told` are the items that the mail spoke of, where it was sent; the others are free to be
-    /// planned anew. Gives `false` when the lease had run out and the notice is no longer this attempt's.
-    pub async fn end_attempt(
-        &self,
-        claim: &Claim,
-        ending: &Ending,
-        told: &[NoticeItem],
-        now: Time,
-    ) -> Result<bool> {
-        let state = match ending.outcome {
-            AttemptOutcome::Sent => NoticeState::Sent,
-            AttemptOutcome::Abandoned => NoticeState::Abandoned,
-            AttemptOutcome::Cancelled => NoticeState::Cancelled,
-            _ => NoticeState::Queued,
-        };
-        let mut tx = self.begin().await?;
-        let mine = sqlx::query(
-            "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, not_before = coalesce($5, not_before),
-                sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
-             WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",
-        )
-        .bind(claim.notice.id.as_str())
-        .bind(claim.attempt)
-        .bind(state.as_str())
-        .bind(ending.reason)
-        .bind(ending.again_at.map(millis))
-        .bind(millis(now))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if mine == 0 {
-            return Ok(false);
-        }
-        sqlx::query(
-            "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5 WHERE notice_id = $1 AND attempt = $2",
-        )
-        .bind(claim.notice.id.as_str())
-        .bind(claim.attempt)
-        .bind(millis(now))
-        .bind(ending.outcome.as_str())
-        .bind(&ending.detail)
-        .execute(&mut *tx)
-        .await?;
-        if matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
-            let told: Vec<&str> = told.iter().map(|item| item.lapse_id.as_str()).collect();
-            sqlx::query(
-                "UPDATE notice_items SET live = 0 WHERE notice_id = $1
-                 AND lapse_id NOT IN (SELECT value FROM json_each($2))",
-            )
-            .bind(claim.notice.id.as_str())
-            .bind(super::json_list(&told)?)
-            .execute(&mut *tx)
-            .await?;
-        }
-        if state != NoticeState::Queued {
-            sqlx::query(
-                "UPDATE lapses SET plan_at = $2 WHERE state = 'open'
-                 AND lapse_id IN (SELECT lapse_id FROM notice_items WHERE notice_id = $1)",
-            )
-            .bind(claim.notice.id.as_str())
-            .bind(millis(now))
-            .execute(&mut *tx)
-            .await?;
-        }
-        let may_have_arrived = matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Unconfirmed);
-        if !may_have_arrived {
-            sqlx::query("DELETE FROM links WHERE notice_id = $1 AND attempt = $2")
-                .bind(claim.notice.id.as_str())
-                .bind(claim.attempt)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Frees the notices whose delivery did not come to an end: those whose lease ran out, or all (`everything`) when
-    /// this process is the only one and has just begun. Gives how many.
-    pub async fn free_interrupted(&self, now: Time, everything: bool) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "UPDATE attempts SET finished_at = $1, outcome = 'interrupted' WHERE finished_at IS NULL AND EXISTS
-                (SELECT 1 FROM notices n WHERE n.notice_id = attempts.notice_id AND n.state = 'sending'
-                 AND n.attempts = attempts.attempt AND ($2 OR n.leased_until <= $1))",
-        )
-        .bind(millis(now))
-        .bind(everything)
-        .execute(&mut *tx)
-        .await?;
-        let freed = sqlx::query(
-            "UPDATE notices SET state = 'queued', reason = 'interrupted', leased_until = NULL
-             WHERE state = 'sending' AND ($2 OR leased_until <= $1)",
-        )
-        .bind(millis(now))
-        .bind(everything)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        tx.commit().await?;
-        Ok(freed)
-    }
-
     /// The next `limit` notices after `after`, oldest first: of one member, or one by its id, or all.
     pub async fn notices(
         &self,

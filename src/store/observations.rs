@@ -1,9 +1,9 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, json_list, lapses, millis, notices};
+use super::{Result, Store, json_list, lapses, millis, queue};
 use crate::domain::{
-    Cause, Change, Connection, Decision, Known, LapseChange, LapseId, LapseState, MemberId, Outcome,
-    Standing, Status, Time,
+    Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, MemberId,
+    Outcome, Standing, Status, Time,
 };
 use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
@@ -48,7 +48,10 @@ impl Store {
                 .bind(answer.member_id.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
-        let late = |answered_at: Option<i64>| answered_at.is_some_and(|at| millis(answer.asked_at) < at);
+        // One from the future is no evidence: a clock was ahead once.
+        let late = |answered_at: Option<i64>| {
+            answered_at.is_some_and(|at| millis(answer.asked_at) < at && at <= millis(now))
+        };
         if member.is_none_or(late) {
             return Ok(Applied { stale: true, ..Applied::default() });
         }
@@ -63,7 +66,8 @@ impl Store {
                 record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
                 applied.transitions.push((from.clone(), to.clone()));
             }
-            applied.opened |= apply_to_lapse(&mut tx, answer.member_id, &change, now).await?;
+            applied.opened |=
+                apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
         }
         sqlx::query("UPDATE members SET answer_digest = $2, answered_at = $3 WHERE member_id = $1")
             .bind(answer.member_id.as_str())
@@ -84,7 +88,8 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
         .await?;
     let sql = format!(
         "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.lapse_id =
-            (SELECT max(lapse_id) FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id)",
+            (SELECT lapse_id FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id
+             ORDER BY x.state = 'closed', x.lapse_id DESC LIMIT 1)",
         lapses::COLUMNS
     );
     let newest = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
@@ -180,13 +185,14 @@ async fn record_transition(
 }
 
 /// Gives whether a lapse was opened.
-async fn apply_to_lapse(
+pub(super) async fn apply_to_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
-    change: &Change,
+    connection: &ConnectionId,
+    change: &LapseChange,
     now: Time,
 ) -> Result<bool> {
-    match &change.lapse {
+    match change {
         LapseChange::Keep => Ok(false),
         LapseChange::Begin(standing) => {
             let id = LapseId::new(random::id(now));
@@ -196,7 +202,7 @@ async fn apply_to_lapse(
             )
             .bind(id.as_str())
             .bind(member.as_str())
-            .bind(change.connection_id.as_str())
+            .bind(connection.as_str())
             .bind(millis(standing.suspected_at))
             .execute(&mut **tx)
             .await?;
@@ -238,12 +244,12 @@ async fn stand(
     .await?;
     if standing.state == LapseState::Closed {
         let reason = standing.outcome.map_or("closed", Outcome::as_str);
-        notices::cancel_for_lapse(tx, id, reason).await?;
+        queue::cancel_for_lapse(tx, id, reason).await?;
     }
     Ok(opens)
 }
 
-/// Early polls are for members who have something open.
+/// Early polls are for members who have something open, or have followed an invitation that is not fulfilled yet.
 async fn settle_rechecks(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
@@ -253,7 +259,11 @@ async fn settle_rechecks(
     sqlx::query(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
             (SELECT 1 FROM lapses l WHERE l.member_id = $1
-             AND l.state = CASE rechecks.purpose WHEN 'suspicion' THEN 'suspected' ELSE 'open' END)",
+             AND (l.state = 'suspected' OR (l.state = 'open' AND rechecks.purpose = 'redemption')))
+           AND NOT (purpose = 'redemption' AND EXISTS
+            (SELECT 1 FROM invitations i LEFT JOIN connections c
+                ON c.member_id = i.member_id AND c.connection_id = i.connection_id
+             WHERE i.member_id = $1 AND i.redeemed_at >= rechecks.since AND c.status IS NOT 'CONNECTED'))",
     )
     .bind(member.as_str())
     .execute(&mut **tx)

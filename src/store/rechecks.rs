@@ -38,10 +38,11 @@ pub struct DueRecheck {
 }
 
 impl Store {
-    /// The early poll that is due first at `now`, if any.
+    /// The early poll that is due first at `now`, if any; members who have pressed a button come before suspicions.
     pub async fn due_recheck(&self, now: Time) -> Result<Option<DueRecheck>> {
         let row = sqlx::query(
-            "SELECT member_id, purpose, due_at, since, done FROM rechecks WHERE due_at <= $1 ORDER BY due_at LIMIT 1",
+            "SELECT member_id, purpose, due_at, since, done FROM rechecks WHERE due_at <= $1
+             ORDER BY purpose, due_at LIMIT 1",
         )
         .bind(millis(now))
         .fetch_optional(&self.reader)
@@ -59,8 +60,9 @@ impl Store {
         .transpose()
     }
 
-    /// Puts an early poll off until `next`, or strikes it out. Left alone when a new redemption has reset it meanwhile.
-    pub async fn recheck_made(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<()> {
+    /// Puts an early poll off until `next`, or strikes it out. `false` when another poll, or a new
+    /// redemption, was faster.
+    pub async fn recheck_made(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<bool> {
         let query = match next {
             Some(next) => sqlx::query(
                 "UPDATE rechecks SET done = done + 1, due_at = $5
@@ -79,7 +81,6 @@ impl Store {
             .bind(millis(recheck.due_at))
             .bind(millis(recheck.since)),
         };
-        query.execute(&self.writer).await?;
-        Ok(())
+        Ok(query.execute(&self.writer).await?.rows_affected() > 0)
     }
 }

@@ -6,6 +6,8 @@ use sqlx::{ConnectOptions, SqlitePool};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a writer waits for another process: an import of a million members is one transaction.
@@ -19,6 +21,8 @@ pub struct Store {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
     path: PathBuf,
+    /// Whether this process holds the [`InstanceLock`].
+    instance: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -45,6 +49,7 @@ impl Store {
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(BUSY * 2)
             .test_before_acquire(false)
             .connect_with(writing)
             .await
@@ -59,7 +64,7 @@ impl Store {
             .connect_with(base.read_only(true))
             .await
             .map_err(cannot_open)?;
-        Ok(Self { writer, reader, path })
+        Ok(Self { writer, reader, path, instance: Arc::default() })
     }
 
     /// Begins a transaction that may write, and waits its turn now rather than failing later.
@@ -89,7 +94,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another one does.
     pub fn lock(&self) -> Result<InstanceLock> {
-        let mut name = self.path.clone().into_os_string();
+        // By the file, not by one of the names that may lead to it.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.into_os_string();
         name.push(".lock");
         let name = PathBuf::from(name);
         let open = |error: std::io::Error| StoreError::Open {
@@ -120,7 +127,13 @@ impl Store {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(open)?;
-        Ok(InstanceLock { _file: file })
+        self.instance.store(true, Ordering::SeqCst);
+        Ok(InstanceLock { _file: file, instance: Arc::clone(&self.instance) })
+    }
+
+    /// Whether this process is the only one that sweeps and delivers on this database.
+    pub(super) fn is_instance(&self) -> bool {
+        self.instance.load(Ordering::SeqCst)
     }
 }
 
@@ -128,6 +141,13 @@ impl Store {
 #[derive(Debug)]
 pub struct InstanceLock {
     _file: File,
+    instance: Arc<AtomicBool>,
+}
+
+impl Drop for InstanceLock {
+    fn drop(&mut self) {
+        self.instance.store(false, Ordering::SeqCst);
+    }
 }
 
 fn path_of(url: &str) -> Result<PathBuf> {

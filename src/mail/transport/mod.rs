@@ -49,7 +49,7 @@ pub enum TransportError {
     Tls(#[from] rustls::Error),
 }
 
-/// Sends mails, no faster than `email.per_minute`.
+/// Sends mails, each when its turn has come, so that there are no more than `email.per_minute`.
 pub struct Transport {
     way: Way,
     limit: Option<DefaultDirectRateLimiter>,
@@ -78,14 +78,18 @@ impl Transport {
         Ok(Self { way, limit })
     }
 
-    /// Hands a mail over, after waiting for its turn.
+    /// Waits until the next mail may be handed over.
+    pub async fn turn(&self) {
+        if let Some(limit) = &self.limit {
+            limit.until_ready().await;
+        }
+    }
+
+    /// Hands a mail over at once; see [`Transport::turn`].
     ///
     /// # Errors
     /// With a verdict: what the failure means for this mail.
     pub async fn send(&self, mail: &Mail) -> Result<Accepted, SendError> {
-        if let Some(limit) = &self.limit {
-            limit.until_ready().await;
-        }
         match &self.way {
             Way::Smtp(smtp) => smtp.send(mail).await,
             Way::File(directory) => file::write(directory, mail).await,

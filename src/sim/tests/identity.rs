@@ -29,6 +29,22 @@ async fn with_rotation_a_refresh_spends_the_token_and_answers_the_next() {
 }
 
 #[tokio::test]
+async fn with_grace_a_spent_token_is_good_until_its_successor_is_used() {
+    let sim = Sim::start().await;
+    sim.simulator.world().configure(|settings| (settings.rotate, settings.rotation_grace) = (true, true));
+    let next = async |token: &str| {
+        let answer = sim.refresh(token).await;
+        answer["data"]["refresh"]["refreshToken"].as_str().map(str::to_owned)
+    };
+    let lost = next("rt-alice").await.unwrap();
+    let second = next("rt-alice").await.expect("the answer was lost: it may be asked again");
+    assert_eq!(next(&lost).await, None, "what was lost is not good besides");
+    let third = next(&second).await.unwrap();
+    assert_eq!(next("rt-alice").await, None, "its successor was used");
+    assert!(next(&second).await.is_some() && next(&third).await.is_none());
+}
+
+#[tokio::test]
 async fn of_many_who_spend_one_refresh_token_at_once_one_wins() {
     let sim = Sim::start().await;
     sim.simulator.world().configure(|settings| settings.rotate = true);

@@ -1,0 +1,12 @@
+//! An operator acts for one member from the command line: the real binary against the simulated gateway.
+
+#[path = "operations/acts.rs"]
+mod acts;
+#[path = "operations/bench.rs"]
+mod bench;
+#[path = "operations/invitations.rs"]
+mod invitations;
+#[path = "operations/modes.rs"]
+mod modes;
+#[path = "operations/rotation.rs"]
+mod rotation;

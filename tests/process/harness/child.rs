@@ -1,0 +1,165 @@
+//! A process of ours: its output is collected as it comes, and it never outlives its test.
+
+use super::{PATIENCE, until};
+use std::{
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// A process that runs. Dropped, it is killed.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// What a process left behind.
+pub(crate) struct Ended {
+    /// The exit code; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+struct Output {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts the program with nothing to read.
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = Output::collect(child.stdout.take().unwrap());
+        let stderr = Output::collect(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed so far.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        // A signal cannot be sent without unsafe code, and every shell can send one.
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status();
+        assert!(sent.unwrap().success(), "SIGTERM was not sent");
+    }
+
+    /// Sends SIGKILL, and gives what was left behind.
+    pub(crate) fn kill(mut self) -> Ended {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        self.left_behind(status)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn stopped(self) -> Ended {
+        self.terminate();
+        self.ended().await
+    }
+
+    /// Waits until it ends.
+    pub(crate) async fn ended(self) -> Ended {
+        self.ended_within(PATIENCE).await
+    }
+
+    /// Waits until it ends, so long and no longer.
+    pub(crate) async fn ended_within(mut self, limit: Duration) -> Ended {
+        let since = Instant::now();
+        let status = until("a process to end", async || self.child.try_wait().unwrap()).await;
+        assert!(since.elapsed() < limit, "it took {:?} to end:\n{}", since.elapsed(), self.stderr());
+        self.left_behind(status)
+    }
+
+    fn left_behind(&mut self, status: ExitStatus) -> Ended {
+        Ended {
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.whole(),
+            stderr: self.stderr.whole(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("-- process {} --\n{}\n{}", self.id(), self.stdout.whole(), self.stderr.whole());
+        }
+    }
+}
+
+impl Output {
+    fn collect(mut pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&text);
+        let reader = std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(read @ 1..) = pipe.read(&mut piece) {
+                kept.lock().unwrap().extend_from_slice(&piece[..read]);
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
+    }
+
+    /// All of it: the process has ended, and with it the pipe.
+    fn whole(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.so_far()
+    }
+}
+
+impl Ended {
+    /// Holds that it ended well.
+    #[track_caller]
+    pub(crate) fn well(self) -> Self {
+        assert_eq!((self.code, self.signal), (Some(0), None), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Holds that it ended with this code, and said all of this on standard error.
+    #[track_caller]
+    pub(crate) fn badly(self, code: i32, saying: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        for words in saying {
+            assert!(self.stderr.contains(words), "{words:?} is not in\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// What it printed: one JSON object a line.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let lines = self.stdout.lines().map(serde_json::from_str).collect::<Result<Vec<_>, _>>();
+        let lines = lines.unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout));
+        assert!(lines.iter().all(serde_json::Value::is_object), "{}", self.stdout);
+        lines
+    }
+}

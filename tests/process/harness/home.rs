@@ -1,0 +1,179 @@
+//! A folder with a configuration, a key ring and a database, and the commands that are run in it.
+
+use super::{Database, Ended, Running, until};
+use reconnectd::sim::{Mail, Simulator};
+use serde_json::Value;
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use tempfile::TempDir;
+
+/// What the mails' links start with: as behind a proxy, so that the daemon can listen on a free port.
+const PUBLIC_URL: &str = "https://reconnect.example.org";
+
+/// The operator's secret at the gateway.
+pub(crate) const CLIENT_KEY: &str = "c3VwZXItc2VjcmV0LWNsaWVudC1rZXk";
+
+/// A folder of the test's own.
+pub(crate) struct Home {
+    folder: TempDir,
+    settings: toml::Table,
+    variables: Vec<(String, String)>,
+}
+
+impl Home {
+    /// Every setting that a test wants otherwise than an operator does: quick, at any hour, on free ports.
+    pub(crate) fn new(simulator: &Simulator) -> Self {
+        let mut home = Self::bare();
+        let smtp = simulator.smtp_addr();
+        home.set("gateway.url", simulator.gateway_url())
+            .set("email.smtp.host", smtp.ip().to_string())
+            .set("email.smtp.port", i64::from(smtp.port()))
+            .set("email.smtp.tls", "none");
+        home
+    }
+
+    /// The same, with neither gateway nor mail server.
+    pub(crate) fn bare() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut home = Self { folder, settings: toml::Table::new(), variables: Vec::new() };
+        let (database, keys) = (home.path("reconnectd.db"), home.path("reconnectd.keys"));
+        home.set("database.url", format!("sqlite://{}", database.display()))
+            .set("keys.file", keys.display().to_string())
+            .set("gateway.client_key", CLIENT_KEY)
+            .set("sweep.schedule", "* * * * * *")
+            .set("sweep.recheck", vec!["1s", "2s", "5s"])
+            .set("notices.min_gap", "0s")
+            .set("notices.quiet_hours", "")
+            .set("email.from", "Example Health <no-reply@example.org>")
+            .set("links.listen", "127.0.0.1:0")
+            .set("links.public_url", PUBLIC_URL)
+            .set("admin.listen", "127.0.0.1:0");
+        home
+    }
+
+    /// Changes a setting of the configuration file, `section.key`.
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<toml::Value>) -> &mut Self {
+        let (sections, name) = key.rsplit_once('.').unwrap();
+        let mut table = &mut self.settings;
+        for section in sections.split('.') {
+            let below = table.entry(section).or_insert_with(|| toml::Table::new().into());
+            table = below.as_table_mut().unwrap();
+        }
+        table.insert(name.to_owned(), value.into());
+        self.write("reconnectd.toml", &self.settings.to_string());
+        self
+    }
+
+    /// Sets an environment variable for every process to come.
+    pub(crate) fn variable(&mut self, name: &str, value: &str) -> &mut Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Every file of the database, by name and content.
+    pub(crate) fn database_files(&self) -> Vec<(String, Vec<u8>)> {
+        let files = fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().path());
+        let ours = files.filter(|file| name(file).starts_with("reconnectd.db"));
+        ours.map(|file| (name(&file), fs::read(&file).unwrap())).collect()
+    }
+
+    /// Looks into the database beside whoever works on it.
+    pub(crate) async fn database(&self) -> Database {
+        Database::open(&self.path("reconnectd.db")).await
+    }
+
+    /// Starts the program with this home's configuration.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.program();
+        command.arg("--config").arg(self.path("reconnectd.toml")).args(arguments);
+        Running::start(command)
+    }
+
+    /// The program in this folder, without arguments.
+    pub(crate) fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reconnectd"));
+        command.current_dir(self.folder.path());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RECONNECTD") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).ended().await
+    }
+
+    /// Runs a command that reports; gives a value for each line.
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Vec<Value> {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        self.run(&arguments).await.well().json()
+    }
+
+    /// Makes the key ring and imports members, each with their first refresh token.
+    pub(crate) async fn enrol(&self, members: &[&str]) {
+        let line = |id: &&str| {
+            let (email, token) = (format!("{id}@example.org"), format!("rt-{id}"));
+            serde_json::json!({ "member_id": id, "email": email, "refresh_token": token }).to_string()
+        };
+        let lines: Vec<String> = members.iter().map(line).collect();
+        self.write("members.jsonl", &lines.join("\n"));
+        self.run(&["keys", "generate"]).await.well();
+        self.run(&["members", "import", "members.jsonl"]).await.well();
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub(crate) async fn daemon(&self) -> Daemon {
+        let running = self.start(&["run"]);
+        let (links, admin) = until("the daemon to listen", async || {
+            let log = running.stderr();
+            Some((address(&log, "links")?, address(&log, "admin")?))
+        })
+        .await;
+        Daemon { running, links, admin }
+    }
+}
+
+/// A daemon that runs.
+pub(crate) struct Daemon {
+    pub(crate) running: Running,
+    pub(crate) links: SocketAddr,
+    pub(crate) admin: SocketAddr,
+}
+
+impl Daemon {
+    /// Where the link of a mail leads behind the proxy that there is not.
+    pub(crate) fn link(&self, mail: &Mail) -> String {
+        let links = mail.links();
+        let link = links.iter().find_map(|link| link.strip_prefix(PUBLIC_URL)?.strip_prefix("/r/"));
+        format!("http://{}/r/{}", self.links, link.expect("the mail holds a link"))
+    }
+}
+
+/// The address that the log names, once it does.
+fn address(log: &str, name: &str) -> Option<SocketAddr> {
+    let line = log.lines().find(|line| line.contains("schedule="))?;
+    line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?.parse().ok()
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}

@@ -1,0 +1,105 @@
+//! What the daemon serves: health and metrics for operators, pages for members.
+
+use crate::harness::{Daemon, Home, PATIENCE, mails, simulator, until, until_true};
+use reqwest::{Client, Response, header, redirect};
+
+fn browser() -> Client {
+    Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(PATIENCE).build().unwrap()
+}
+
+async fn get(http: &Client, daemon: &Daemon, path: &str) -> (u16, String) {
+    let answer = http.get(format!("http://{}{path}", daemon.admin)).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_answered_on_the_admin_listener_alone() {
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice", "bob"]).await;
+    let daemon = home.daemon().await;
+    let http = browser();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(&http, &daemon, path).await.0, 200, "{path}");
+    }
+    let metrics = until("a sweep to be counted", async || {
+        let (status, text) = get(&http, &daemon, "/metrics").await;
+        assert_eq!(status, 200);
+        text.contains("reconnectd_sweeps_total{result=\"complete\"}").then_some(text)
+    })
+    .await;
+    let counted = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+        line.unwrap_or_else(|| panic!("{name} is not in\n{metrics}"))
+    };
+    assert!(counted("reconnectd_members_polled_total{result=\"clear\"}") >= 2.0);
+    assert!((counted("reconnectd_transitions_total{to=\"CONNECTED\"}") - 6.0).abs() < f64::EPSILON);
+    assert!(counted("reconnectd_sweep_duration_seconds_count") >= 1.0);
+    for secret in ["alice", "bob", "@example.org"] {
+        assert!(!metrics.contains(secret), "{secret} is in\n{metrics}");
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = http.get(format!("http://{}{path}", daemon.links)).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{path} on the public listener");
+    }
+    daemon.running.stopped().await.well();
+}
+
+/// Holds what every answer to a member carries.
+#[track_caller]
+fn assert_protected(answer: &Response) {
+    let value = |name: header::HeaderName| {
+        let value = answer.headers().get(&name).unwrap_or_else(|| panic!("no {name} in {answer:?}"));
+        value.to_str().unwrap().to_owned()
+    };
+    assert_eq!(value(header::CACHE_CONTROL), "no-store");
+    assert_eq!(value(header::REFERRER_POLICY), "no-referrer");
+    assert_eq!(value(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+    let policy = value(header::CONTENT_SECURITY_POLICY);
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    for directive in policy.split(';').filter(|directive| !directive.trim().starts_with("form-action")) {
+        assert!(!directive.contains("http") && !directive.contains('*'), "a foreign source: {directive}");
+        assert!(!directive.contains("unsafe"), "{directive}");
+    }
+    assert!(answer.headers().get(header::SET_COOKIE).is_none());
+}
+
+#[tokio::test]
+async fn every_answer_to_a_member_is_kept_from_caches_referrers_frames_and_foreign_sources() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    let daemon = home.daemon().await;
+    let link = daemon.link(&mails(&simulator, 1).await[0]);
+    let http = browser();
+
+    let page = http.get(&link).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert_protected(&page);
+    let html = page.text().await.unwrap();
+    assert!(!html.contains("<script") && !html.contains("alice"), "{html}");
+    let head = http.head(&link).send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    assert_protected(&head);
+    let unknown = http.get(format!("{link}x")).send().await.unwrap();
+    assert_eq!(unknown.status(), 404);
+    assert_protected(&unknown);
+    let pressed = http.post(&link).send().await.unwrap();
+    assert_eq!(pressed.status(), 303);
+    assert!(pressed.headers()[header::LOCATION].to_str().unwrap().contains("/oauth/authorize?"));
+    assert_protected(&pressed);
+    let again = http.post(&link).send().await.unwrap();
+    assert_eq!(again.status(), 410);
+    assert_protected(&again);
+    until_true("the redemption to be counted", async || {
+        get(&http, &daemon, "/metrics")
+            .await
+            .1
+            .contains("reconnectd_redemptions_total{result=\"sent_to_source\"} 1")
+    })
+    .await;
+    daemon.running.stopped().await.well();
+}

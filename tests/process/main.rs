@@ -1,0 +1,18 @@
+//! What crosses a process: the real binary, its signals, exit codes, output and files. The simulator runs within the
+//! test, so that a test can let connections expire and read the mails.
+#![cfg(all(unix, feature = "sim"))]
+
+mod checks;
+mod crash;
+mod demo;
+mod harness;
+mod instance;
+mod listeners;
+mod output;
+mod refusals;
+mod schedule;
+mod secrets;
+mod settings;
+mod shutdown;
+mod story;
+mod tls;

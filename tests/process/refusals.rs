@@ -1,0 +1,141 @@
+//! What is refused, with which exit code, and whether standard error says where and what to do.
+
+use crate::harness::{Home, simulator};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_used_is_named_with_its_place_and_its_remedy() {
+    let cases: [(&str, toml::Value, &[&str]); 8] = [
+        ("sweep.shedule", "* * * * * *".into(), &["sweep.shedule", "sweep.schedule"]),
+        ("sweep.schedule", "often".into(), &["sweep.schedule", "second minute hour day month weekday"]),
+        ("sweep.schedule", "0 0 31 2 * *".into(), &["sweep.schedule"]),
+        ("sweep.confirm_sweeps", "two".into(), &["sweep.confirm_sweeps", "write a whole number"]),
+        ("gateway.timeout", 30.into(), &["gateway.timeout", "write text"]),
+        ("email.smtp.host", "mail.example.org".into(), &["email.smtp.tls", "starttls"]),
+        ("links.public_url", "http://members.example.org".into(), &["links.public_url", "https"]),
+        ("database.url", "postgres://db".into(), &["database.url", "sqlite://PATH"]),
+    ];
+    for (key, value, saying) in cases {
+        let mut home = Home::bare();
+        home.set("email.smtp.tls", "none").set("email.smtp.host", "localhost").set(key, value);
+        home.run(&["keys", "generate"]).await;
+        let file = fs::read_to_string(home.path("reconnectd.toml")).unwrap();
+        let named = saying[0].rsplit('.').next().unwrap();
+        let line = 1 + file.lines().position(|line| line.starts_with(&format!("{named} ="))).unwrap();
+        let place = format!("reconnectd.toml:{line}:");
+        for command in ["run", "once", "status"] {
+            home.run(&[command]).await.badly(2, saying).badly(2, &[&place]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_variable_that_cannot_be_used_is_named() {
+    let mut home = Home::bare();
+    home.variable("RECONNECTD__SWEEP__SHEDULE", "* * * * * *");
+    home.run(&["status"]).await.badly(2, &["RECONNECTD__SWEEP__SHEDULE", "sweep.schedule"]);
+}
+
+#[tokio::test]
+async fn a_configuration_file_that_is_not_there_or_is_not_toml_is_named() {
+    let home = Home::bare();
+    fs::remove_file(home.path("reconnectd.toml")).unwrap();
+    home.run(&["status"]).await.badly(2, &["reconnectd.toml", "--config"]);
+    home.write("reconnectd.toml", "[sweep\nschedule = 1");
+    home.run(&["status"]).await.badly(2, &["reconnectd.toml:1:", "not TOML"]);
+}
+
+#[tokio::test]
+async fn a_database_whose_folder_is_missing_is_named() {
+    let mut home = Home::bare();
+    home.run(&["keys", "generate"]).await.well();
+    let folder = home.path("nowhere");
+    home.set("database.url", format!("sqlite://{}/x.db", folder.display()));
+    for command in ["run", "once", "status"] {
+        home.run(&[command]).await.badly(2, &["database.url", &folder.display().to_string(), "create it"]);
+    }
+    home.set("database.url", format!("sqlite://{}", home.write("text", "no database at all").display()));
+    home.run(&["status"]).await.badly(2, &["database.url"]);
+}
+
+#[tokio::test]
+async fn a_key_ring_that_is_missing_unreadable_or_exposed_is_named_with_the_remedy() {
+    let home = Home::bare();
+    let ring = home.path("reconnectd.keys");
+    home.write("members.jsonl", r#"{"member_id":"alice","email":"alice@example.org","refresh_token":"rt"}"#);
+    let commands: [&[&str]; 3] = [&["run"], &["once"], &["members", "import", "members.jsonl"]];
+    for command in commands {
+        home.run(command).await.badly(2, &["keys.file", &ring.display().to_string(), "keys generate"]);
+    }
+    home.write("reconnectd.keys", "# ours\n\ngarbage\n");
+    fs::set_permissions(&ring, fs::Permissions::from_mode(0o600)).unwrap();
+    for command in commands {
+        home.run(command).await.badly(2, &["reconnectd.keys:3", "ID KEY"]);
+    }
+    fs::remove_file(&ring).unwrap();
+    home.run(&["keys", "generate"]).await.well();
+    fs::set_permissions(&ring, fs::Permissions::from_mode(0o644)).unwrap();
+    for command in commands {
+        home.run(command).await.badly(2, &["reconnectd.keys", "chmod 600"]);
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_its_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for key in ["links.listen", "admin.listen"] {
+        let simulator = simulator(0).await;
+        let mut home = Home::new(&simulator);
+        home.set(key, address.as_str());
+        home.run(&["keys", "generate"]).await.well();
+        home.run(&["run"]).await.badly(1, &[key, &address]);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_line_of_an_import_is_named_by_its_number_and_nothing_is_imported() {
+    let home = Home::bare();
+    home.run(&["keys", "generate"]).await.well();
+    let good = r#"{"member_id":"alice","email":"alice@example.org","refresh_token":"rt-alice"}"#;
+    home.write(
+        "m.jsonl",
+        &format!("{good}\n{{\"member_id\":\"bob\",\"email\":\"bob(at)example.org\"}}\nno JSON\n"),
+    );
+    let refused = home.run(&["members", "import", "m.jsonl"]).await;
+    let refused = refused.badly(1, &["m.jsonl: line 2: email:", "m.jsonl: line 3:", "nothing was imported"]);
+    assert!(!refused.stderr.contains("bob(at)"), "what a row holds is not repeated: {}", refused.stderr);
+    assert_eq!(home.json(&["members", "list"]).await.len(), 0);
+    home.run(&["members", "import", "nowhere.csv"]).await.badly(1, &["nowhere.csv"]);
+}
+
+#[tokio::test]
+async fn usage_that_is_not_understood_ends_with_2() {
+    let home = Home::bare();
+    let cases: [&[&str]; 5] = [
+        &["fly"],
+        &["run", "--fast"],
+        &["members", "show"],
+        &["members", "import"],
+        &["check", "--send-test", "nobody"],
+    ];
+    for arguments in cases {
+        home.run(arguments).await.badly(2, &["--help"]);
+    }
+}
+
+#[tokio::test]
+async fn a_pass_with_an_unclear_member_ends_with_3_and_concludes_nothing_about_them() {
+    use reconnectd::sim::{Fault, Trouble};
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice", "bob"]).await;
+    let trouble = Trouble::Http { status: 503, retry_after: None };
+    simulator.world().add_fault(Fault::new(trouble).member("bob"));
+    let once = home.run(&["once", "--json"]).await.badly(3, &["no usable answer about member", "bob"]);
+    let report = &once.json()[0];
+    assert_eq!((&report["members"], &report["unclear"]), (&2.into(), &1.into()));
+    assert_eq!(report["complete"], serde_json::json!(false));
+    assert_eq!(home.json(&["transitions", "--member", "bob"]).await.len(), 0);
+    assert_eq!(home.json(&["transitions", "--member", "alice"]).await.len(), 3);
+}

@@ -1,0 +1,40 @@
+//! `config print` and `keys generate`.
+
+use crate::harness::{CLIENT_KEY, Home};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+#[tokio::test]
+async fn the_printed_configuration_masks_secrets_and_can_be_loaded_again_with_them() {
+    let mut home = Home::bare();
+    home.set("admin.token", "an-admin-token").variable("RECONNECTD__EMAIL__SMTP__PASSWORD", "0123456");
+    home.variable("RECONNECTD__EMAIL__SMTP__USERNAME", "reconnectd");
+    let printed = home.run(&["config", "print"]).await.well().stdout;
+    for secret in [CLIENT_KEY, "an-admin-token", "0123456"] {
+        assert!(!printed.contains(secret), "{secret} is in\n{printed}");
+    }
+    assert_eq!(printed.matches("\"***\"").count(), 3, "{printed}");
+
+    home.write("reconnectd.toml", &printed);
+    home.run(&["config", "print"]).await.badly(2, &["gateway.client_key", "config print", "admin.token"]);
+    home.variable("RECONNECTD__GATEWAY__CLIENT_KEY", CLIENT_KEY)
+        .variable("RECONNECTD__ADMIN__TOKEN", "an-admin-token");
+    let again = home.run(&["config", "print"]).await.well().stdout;
+    assert_eq!(again, printed);
+    let json = home.json(&["config", "print"]).await;
+    assert_eq!(json[0]["gateway"]["client_key"], "***");
+    assert_eq!(json[0]["sweep"]["schedule"], "* * * * * *");
+}
+
+#[tokio::test]
+async fn a_key_ring_is_made_for_its_owner_alone_and_never_overwritten() {
+    let home = Home::bare();
+    let ring = home.path("reconnectd.keys");
+    let made = home.run(&["keys", "generate"]).await.well();
+    assert!(made.stdout.contains(&ring.display().to_string()), "{}", made.stdout);
+    assert_eq!(fs::metadata(&ring).unwrap().permissions().mode() & 0o777, 0o600);
+    let keys = fs::read_to_string(&ring).unwrap();
+    let secret = keys.lines().last().unwrap().split_once(' ').unwrap().1;
+    assert!(!made.stdout.contains(secret), "the key itself is not printed");
+    home.run(&["keys", "generate"]).await.badly(1, &["exists already"]);
+    assert_eq!(fs::read_to_string(&ring).unwrap(), keys);
+}

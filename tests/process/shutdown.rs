@@ -1,0 +1,106 @@
+//! SIGTERM: what is in hand is finished, and what is not is taken up again.
+
+use crate::harness::{Home, mails, simulator, until_true};
+use reconnectd::sim::{Action, Fault, MailFault, Operation, Stage, Trouble};
+use serde_json::json;
+use std::time::Duration;
+
+/// Less than the 30 s that Kubernetes gives; what is in hand takes less than two.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_sweep_that_was_cut_off_by_sigterm_is_finished_by_the_next_run() {
+    let simulator = simulator(20).await;
+    let mut home = Home::new(&simulator);
+    home.set("gateway.max_in_flight", 2).set("sweep.confirm_sweeps", 1);
+    let everyone: Vec<String> = (1..=20).map(|n| format!("m{n}")).collect();
+    home.enrol(&everyone.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    home.run(&["once"]).await.well();
+    for member in &everyone {
+        simulator.world().set_status(member, "epic", "EXPIRED").unwrap();
+    }
+    let world = simulator.world();
+    world.reset_requests();
+    world.add_fault(Fault::new(Trouble::Delay { ms: 700 }).on(Operation::GetMemberConnections));
+
+    let daemon = home.daemon().await;
+    until_true("a sweep under way", async || world.asked(Operation::GetMemberConnections) >= 3).await;
+    let ended = daemon.running;
+    ended.terminate();
+    let ended = ended.ended_within(DEADLINE).await.well();
+    assert!(ended.stderr.contains("goes on where its last page ended"), "{}", ended.stderr);
+    let asked = world.asked(Operation::GetMemberConnections);
+    assert!(asked < 20, "it went on asking, {asked} times");
+    let status = home.json(&["status"]).await;
+    assert_eq!(status[0]["last_sweep"]["finished_at"], json!(null));
+
+    world.clear_faults();
+    let resumed = home.run(&["once", "--json"]).await.well().json();
+    assert_eq!((&resumed[0]["complete"], &resumed[0]["members"]), (&json!(true), &json!(20)));
+    let status = home.json(&["status"]).await;
+    assert_eq!(status[0]["last_sweep"]["complete"], json!(true));
+    assert_eq!(mails(&simulator, 20).await.len(), 20);
+    let mut out: Vec<_> = home.json(&["transitions"]).await;
+    out.retain(|transition| transition["to"] == "EXPIRED");
+    assert_eq!(out.len(), 20, "each is recorded once, before or after");
+    let mut told: Vec<_> = mails(&simulator, 20).await.iter().map(|mail| mail.to.clone()).collect();
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 20, "nobody was told twice");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    simulator.mailbox().script(MailFault::new(Stage::End, Action::Delay { ms: 1_500 }));
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+
+    let daemon = home.daemon().await;
+    let mut database = home.database().await;
+    until_true("a mail under way", async || database.number("SELECT count(*) FROM links").await == 1).await;
+    assert_eq!(simulator.mailbox().received(), 0, "the server has not accepted it yet");
+    daemon.running.terminate();
+    daemon.running.ended_within(DEADLINE).await.well();
+    assert_eq!(simulator.mailbox().received(), 1);
+    let notices = home.json(&["notices", "list"]).await;
+    let [notice] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((&notice["state"], &notice["attempts"]), (&json!("sent"), &json!(1)));
+
+    simulator.mailbox().clear_faults();
+    home.run(&["once"]).await.well();
+    let again = home.daemon().await;
+    simulator.world().reset_requests();
+    until_true("two sweeps more", async || simulator.world().asked(Operation::GetMemberConnections) >= 2)
+        .await;
+    again.running.stopped().await.well();
+    assert_eq!(simulator.mailbox().received(), 1, "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_not_sent_yet_at_sigterm_is_sent_by_the_next_run() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice", "bob", "carol"]).await;
+    home.run(&["once"]).await.well();
+    let world = simulator.world();
+    for member in ["alice", "bob", "carol"] {
+        world.set_status(member, "epic", "EXPIRED").unwrap();
+    }
+    world.add_fault(Fault::new(Trouble::Delay { ms: 700 }).on(Operation::GetOauthUrl));
+    let once = home.start(&["once"]);
+    until_true("the first delivery", async || world.asked(Operation::GetOauthUrl) == 1).await;
+    once.terminate();
+    let once = once.ended_within(DEADLINE).await;
+    assert_eq!(once.code, Some(0), "its sweep was complete: {}", once.stderr);
+    assert_eq!(simulator.mailbox().received(), 1, "the one in hand was finished, and no other begun");
+
+    home.run(&["once"]).await.well();
+    let mut told: Vec<_> = mails(&simulator, 3).await.iter().map(|mail| mail.to.concat()).collect();
+    told.sort();
+    assert_eq!(told, ["alice@example.org", "bob@example.org", "carol@example.org"]);
+}
