@@ -1,6 +1,6 @@
 //! How a member's credential becomes an access token, and what happens when it does not.
 
-use crate::harness::Harness;
+use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
@@ -159,4 +159,16 @@ async fn without_anything_to_get_a_token_with_there_is_an_error_that_says_so() {
     let error = h.app.observer.poll(&"bob".into(), Cause::Operator).await.unwrap_err();
     assert!(matches!(error, AskError::NoToken { state: CredentialState::Missing, .. }), "{error}");
     assert_eq!(h.credential("bob").await, "missing");
+}
+
+#[tokio::test]
+async fn tokens_come_from_a_broker_of_the_operators_just_as_well() {
+    let setup = Setup::default().set("GATEWAY__AUTH__MODE", "broker");
+    let h = setup.set("GATEWAY__AUTH__BROKER_URL", "http://127.0.0.1:1/").start().await;
+    let url = h.sim.broker_url();
+    let app = h.another_app(&[("GATEWAY__AUTH__BROKER_URL", &url)]).await;
+    h.enrol_without_credential("alice").await;
+    let report = app.once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    assert_eq!((report.progress.members, report.progress.unclear), (1, 0));
+    assert_eq!((h.asked("alice", Operation::Broker), h.asked("alice", REFRESH)), (1, 0));
 }

@@ -16,7 +16,9 @@ async fn mailed(setup: Setup) -> (Harness, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixteen_who_press_at_once_one_gets_through() {
-    let (_h, link) = mailed(Setup::default()).await;
+    let (h, link) = mailed(Setup::default()).await;
+    // All have fetched a URL before the first of them spends the link.
+    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 500 });
     let presses = (0..16).map(|_| {
         let (person, link) = (Person::new().unwrap(), link.clone());
         tokio::spawn(async move { person.press(&link, &[]).await.unwrap() })

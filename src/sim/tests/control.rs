@@ -49,7 +49,7 @@ async fn settings_are_changed_one_by_one() {
     sim.post("/control/settings", json!({ "oauth_url_lifetime": 5 })).await;
     let settings: Value = serde_json::from_str(&sim.get("/control/settings").await.1).unwrap();
     let expected = json!({ "rotate": true, "access_token_lifetime": 3600, "oauth_url_lifetime": 5,
-        "login_issue": false });
+        "login_issue": false, "rotation_grace": false });
     assert_eq!(settings, expected);
     assert!(sim.refresh("rt-alice").await["data"]["refresh"]["refreshToken"].is_string());
 }
