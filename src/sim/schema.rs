@@ -3,8 +3,8 @@
 use super::{
     outcome::Refusal,
     rows::{Row, Source},
-    subscriptions::{SearchString, Subscriptions},
     sdk::{SdkConfig, SubscriptionBundle, SubscriptionEntry},
+    subscriptions::{SearchString, Subscriptions},
     types::{ConnectionStatus, OauthUrl, Refreshed, Tokens},
     world::{MemberNo, World, entry},
 };
