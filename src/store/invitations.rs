@@ -1,9 +1,10 @@
 //! `invitations`: links that an operator asked for, to one OAuth connection, whether it has lapsed or never was.
 
-use super::links::{Button, LinkView};
+use super::links::{Button, LinkView, RESENDS_A_DAY};
 use super::{Result, Store, StoredConnection, count, millis, time};
 use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
 use crate::random;
+use chrono::TimeDelta;
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// The invitation behind the token whose hash is `$1`.
@@ -198,11 +199,15 @@ pub(super) async fn resend(
         "SELECT i.invitation_id, i.member_id FROM invitations i {JOINS}
          WHERE i.invitation_id = {BEHIND} AND c.status IS NOT 'CONNECTED' AND NOT EXISTS
             (SELECT 1 FROM notices n WHERE n.member_id = i.member_id
-             AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))"
+             AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))
+           AND $3 > (SELECT count(*) FROM invitations x
+                     WHERE x.member_id = i.member_id AND x.notice_id IS NOT NULL AND x.created_at > $4)"
     );
     let old: Option<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(&hash.0[..])
         .bind(millis(last_before))
+        .bind(RESENDS_A_DAY)
+        .bind(millis(now - TimeDelta::days(1)))
         .fetch_optional(&mut **tx)
         .await?;
     let Some((old, member)) = old else { return Ok(None) };

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use sqlx::Row;
 
 /// Mails that one member can ask for within 24 hours.
-const RESENDS_A_DAY: i64 = 3;
+pub(super) const RESENDS_A_DAY: i64 = 3;
 
 /// One button of a link's page.
 #[derive(Clone, Debug)]

@@ -67,6 +67,24 @@ async fn a_cut_that_was_refused_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_cut_without_an_answer_starts_no_notice_and_says_how_to_find_out() {
+    let bench = Bench::new().await;
+    bench.pass().await;
+    // It is carried out, and the answer never arrives.
+    bench.sim.world().add_fault(Fault::new(Trouble::CutBody).on(Operation::DisconnectConnection));
+    let said = bench.fails(1, "connections disconnect epic --member alice --yes").await;
+    assert!(
+        said.contains("may have been done") && said.contains("connections list --member alice"),
+        "{said}"
+    );
+    for _ in 0..3 {
+        bench.pass().await;
+    }
+    assert_eq!(bench.transitions("alice", "epic").await.last().unwrap().1, "DISCONNECTED");
+    assert!(bench.json("notices list").await.is_empty());
+}
+
+#[tokio::test]
 async fn a_row_that_lingers_after_its_deletion_starts_no_notice() {
     let bench = Bench::new().await;
     bench.pass().await;

@@ -107,6 +107,21 @@ async fn a_link_that_was_followed_is_looked_after_until_the_source_is_connected(
 }
 
 #[tokio::test]
+async fn a_link_that_was_used_in_vain_can_be_asked_for_again_by_mail() {
+    let bench = Bench::new().await;
+    bench.pass().await;
+    let daemon = Running::start(&bench).await;
+    let link = bench.done("connections establish kaiser --member alice --show").await;
+    let person = Person::new().unwrap();
+    person.press(&daemon.here(&link), &[]).await.unwrap();
+    assert_eq!(person.press(&format!("{}/resend", daemon.here(&link)), &[]).await.unwrap().status, 200);
+    let mails = tokio::time::timeout(Duration::from_secs(20), bench.sim.mailbox().wait_for(1)).await.unwrap();
+    let again = mails[0].links().into_iter().find(|link| link.contains("/r/")).unwrap();
+    assert!(person.open(&daemon.here(&again)).await.unwrap().offers_a_button());
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn cutting_a_connection_withdraws_the_links_that_an_operator_had_made() {
     let bench = Bench::new().await;
     bench.sim.world().set_status("alice", "epic", "EXPIRED").unwrap();
