@@ -17,3 +17,4 @@ mod overlap;
 mod secrets;
 mod story;
 mod sweep;
+mod table;

@@ -1,0 +1,135 @@
+//! Every fault against every operation: what is concluded, and how often it is asked. Nothing is ever written.
+
+use crate::harness::{Harness, Setup};
+use reconnectd::access::AskError;
+use reconnectd::domain::{Cause, ConnectionId, MemberId};
+use reconnectd::gateway::{Establish, Verdict};
+use reconnectd::sim::{Fault, Operation, Trouble};
+
+/// What may be asked again within one call.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// It changes nothing.
+    Read,
+    /// It may have been carried out.
+    Act,
+    /// It may have spent the refresh token.
+    Renewal,
+}
+
+const OPERATIONS: [(Operation, Kind); 8] = [
+    (Operation::GetMemberConnections, Kind::Read),
+    (Operation::GetOauthUrl, Kind::Read),
+    (Operation::GetDataSource, Kind::Read),
+    (Operation::CreateConnection, Kind::Act),
+    (Operation::DisconnectConnection, Kind::Act),
+    (Operation::DeleteConnection, Kind::Act),
+    (Operation::ActivateDirectConnection, Kind::Act),
+    (Operation::Refresh, Kind::Renewal),
+];
+
+/// What befalls a question; what is concluded; how often a read is asked. An act or a renewal is asked once.
+fn rows() -> Vec<(&'static str, Trouble, &'static str, u32)> {
+    let http = |status| Trouble::Http { status, retry_after: None };
+    let error = |code: &str| Trouble::GraphqlError { code: code.into() };
+    let beside = |partial| Trouble::DataBesideErrors { code: "exception".into(), partial };
+    vec![
+        ("an error that may pass", error("throttled"), "retry", 1),
+        ("an error that nobody knows", error("strange"), "retry", 1),
+        ("an error for good", error("not-found"), "refused", 1),
+        ("a whole answer beside an error", beside(false), "retry", 1),
+        ("half an answer beside an error", beside(true), "retry", 1),
+        ("null", Trouble::NullData, "retry", 1),
+        ("a body cut in half", Trouble::CutBody, "retry", 3),
+        ("another type", Trouble::WrongType, "retry", 1),
+        ("a page under HTTP 200", Trouble::NotJson, "retry", 1),
+        ("HTTP 500", http(500), "retry", 3),
+        ("HTTP 503", http(503), "retry", 3),
+        ("HTTP 404", http(404), "retry", 1),
+        ("HTTP 429", Trouble::Http { status: 429, retry_after: Some("0".into()) }, "retry", 3),
+        ("a connection that is reset", Trouble::Reset, "retry", 3),
+        ("an answer that comes too late", Trouble::Delay { ms: 60_000 }, "retry", 1),
+        ("17 MiB", Trouble::HugeBody { bytes: 17 << 20 }, "retry", 1),
+        // Asked once more with a new token.
+        ("a token that is not accepted, nor its successor", Trouble::RejectedToken, "unauthorized", 2),
+    ]
+}
+
+fn expected(kind: Kind, conclusion: &'static str, reads: u32) -> (&'static str, u32) {
+    match (kind, conclusion) {
+        (Kind::Read, _) | (Kind::Act, "unauthorized") => (conclusion, reads),
+        (Kind::Renewal, "refused" | "unauthorized") => ("no token", 1),
+        (Kind::Act | Kind::Renewal, _) => (conclusion, 1),
+    }
+}
+
+fn conclusion(error: &AskError) -> &'static str {
+    match error {
+        AskError::NoToken { .. } => "no token",
+        AskError::Gateway(error) => match error.verdict() {
+            Verdict::Retry { .. } => "retry",
+            Verdict::Unauthorized => "unauthorized",
+            Verdict::Permanent => "refused",
+            Verdict::Rejected => "no token",
+        },
+        other => panic!("{other}"),
+    }
+}
+
+async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(), AskError> {
+    let gateway = &h.app.gateway;
+    if operation == Operation::GetMemberConnections || operation == Operation::Refresh {
+        return h.app.observer.poll(member, Cause::Recheck).await.map(drop);
+    }
+    let epic = &ConnectionId::from("epic");
+    let grant = h.app.access.grant(member).await?;
+    let question = |token| async move {
+        match operation {
+            Operation::GetOauthUrl => gateway.oauth_url(&token, epic).await.map(drop),
+            Operation::GetDataSource => gateway.data_source(&token, epic).await.map(drop),
+            Operation::CreateConnection => gateway.establish(&token, epic, Establish::Direct).await.map(drop),
+            Operation::DisconnectConnection => gateway.disconnect(&token, epic).await.map(drop),
+            Operation::DeleteConnection => gateway.delete(&token, epic).await.map(drop),
+            _ => gateway.activate_direct(&token, epic).await.map(drop),
+        }
+    };
+    h.app.access.ask(member, grant, question).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_every_operation_is_read_alike_and_writes_nothing() {
+    let rows = rows();
+    let count = (OPERATIONS.len() * rows.len()) as u32;
+    let members: Vec<String> = (1..=count).map(|n| format!("m{n}")).collect();
+    let all: Vec<&str> = members.iter().map(String::as_str).collect();
+    let setup = Setup::default().members(count).set("GATEWAY__TIMEOUT", "2s");
+    let h = Harness::watching_with(setup, &all).await;
+    let mut next = members.iter();
+    let mut wrong = Vec::new();
+    for (operation, kind) in OPERATIONS {
+        for (what, trouble, told, reads) in &rows {
+            let id = next.next().unwrap();
+            let member = MemberId::from(id.as_str());
+            if kind == Kind::Renewal {
+                let mut sql = h.sql().await;
+                sqlx::query("DELETE FROM access_tokens WHERE member_id = $1")
+                    .bind(id)
+                    .execute(&mut sql)
+                    .await
+                    .unwrap();
+            }
+            h.sim.world().add_fault(Fault::new(trouble.clone()).on(operation).member(id));
+            let before = h.asked(id, operation);
+            let error = ask(&h, operation, &member).await.expect_err(what);
+            let found = (conclusion(&error), h.asked(id, operation) - before);
+            if found != expected(kind, told, *reads) {
+                wrong.push(format!("{operation:?}, {what}: {found:?} ({error})"));
+            }
+            assert_eq!(h.path(id, "epic").await, ["CONNECTED"], "{operation:?}, {what}");
+            assert_eq!(h.lapse_states(id).await, [] as [&str; 0], "{operation:?}, {what}");
+            assert_eq!(h.notice_states(id).await, [] as [&str; 0], "{operation:?}, {what}");
+        }
+    }
+    h.end_faults();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
