@@ -4,8 +4,8 @@
 //! [`mail`]) → link ([`redeem`] → [`recheck`]) → the next answer proves recovery.
 //!
 //! [`domain`] is the vocabulary. [`decide`], [`plan`] and [`backoff`] are pure. [`gateway`], [`store`], [`mail`] and
-//! [`vault`] are the edges, each the one place that knows its outside. [`access`], [`observe`] and [`redeem`] are
-//! services over them; [`sweep`], [`recheck`], [`planner`], [`deliver`] and [`web`] are actors that speak to each other
+//! [`vault`] are the edges, each the one place that knows its outside. [`access`], [`observe`], [`operate`] and
+//! [`redeem`] are services over them; [`sweep`], [`recheck`], [`planner`], [`deliver`] and [`web`] are actors that speak to each other
 //! through rows only. [`app`] puts the components together, [`daemon`] runs them, [`cli`] is the command line.
 
 pub mod access;
