@@ -4,21 +4,23 @@
 //! send; record. A crash after the server's acceptance and before our commit can send the same notice again, under
 //! the same Message-ID; nothing else can.
 
+mod endings;
+
 use crate::access::{Access, AskError};
-use crate::backoff;
 use crate::clock::Clock;
 use crate::domain::{Cause, Connection, LinkToken, Member, NoticeItem, Repair, Status, Time};
 use crate::gateway::{Gateway, Verdict};
-use crate::mail::{self, Kind, Named, NoticeMail, Renderer, SendError, Stage, Transport};
+use crate::mail::{self, Kind, Named, NoticeMail, Renderer, Transport};
 use crate::observe::Observer;
 use crate::random;
 use crate::store::{AttemptOutcome, Claim, Ending, Store, StoreError};
 use crate::telemetry::metrics;
 use chrono::TimeDelta;
+use endings::{End, Step, end};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A claim runs out after this, should its holder die; longer than an attempt may take.
+/// A claim runs out after this, should its holder die. An attempt that takes longer keeps no link, and so sends nothing.
 const LEASE: TimeDelta = TimeDelta::minutes(15);
 /// How often a notice may be handed over without our learning what came of it: each time may have been a mail.
 const UNCONFIRMED_CAP: u32 = 4;
@@ -64,24 +66,6 @@ pub enum Delivered {
     One(AttemptOutcome),
     /// One notice could not be sent for a reason that is the next one's, too: let the queue wait this long.
     QueueWaits(Duration),
-}
-
-/// A step of an attempt either goes on or ends the attempt.
-type Step<T> = Result<T, End>;
-
-enum End {
-    With(Ending),
-    Broken(StoreError),
-}
-
-impl From<StoreError> for End {
-    fn from(error: StoreError) -> Self {
-        Self::Broken(error)
-    }
-}
-
-fn end(outcome: AttemptOutcome, reason: &'static str, detail: Option<String>) -> End {
-    End::With(Ending { outcome, reason, detail, again_at: None })
 }
 
 impl Deliverer {
@@ -296,78 +280,5 @@ impl Deliverer {
             step if step >= reminders => Kind::LastReminder,
             _ => Kind::Reminder,
         }
-    }
-
-    /// What a refusal of the mail server's means for the notice, and for the queue behind it.
-    fn refused(&self, claim: &Claim, error: &SendError) -> (Ending, Option<Duration>) {
-        let detail = Some(error.to_string());
-        // Before the sender is named nothing is said about this mail: the next one would fare alike.
-        let unreachable = error.verdict == mail::Verdict::Retry
-            && matches!(error.stage, Stage::Connect | Stage::Tls | Stage::Login | Stage::Local);
-        match error.verdict {
-            mail::Verdict::Abandon => (
-                Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None },
-                None,
-            ),
-            mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
-            mail::Verdict::Retry if unreachable => self.queue_waits(claim, "mail_server_unreachable", detail),
-            mail::Verdict::Retry => {
-                let again_at = self.next_try(claim);
-                let (outcome, reason) = match again_at {
-                    Some(_) => (AttemptOutcome::Retry, "refused_for_now"),
-                    None => (AttemptOutcome::Abandoned, "too_many_attempts"),
-                };
-                (Ending { outcome, reason, detail, again_at }, None)
-            }
-            mail::Verdict::Unknown => {
-                // Never abandoned here: the link of a mail that may have arrived must work.
-                let again_at = self.next_try(claim).or(Some(self.clock.now() + TimeDelta::hours(12)));
-                (
-                    Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at },
-                    None,
-                )
-            }
-        }
-    }
-
-    fn queue_waits(
-        &self,
-        claim: &Claim,
-        reason: &'static str,
-        detail: Option<String>,
-    ) -> (Ending, Option<Duration>) {
-        let wait = backoff::operator_wait(claim.waits + 1, random::fraction());
-        let again_at = Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(30)));
-        (Ending { outcome: AttemptOutcome::Waiting, reason, detail, again_at }, Some(wait))
-    }
-
-    fn next_try(&self, claim: &Claim) -> Option<Time> {
-        let wait = backoff::notice_retry(claim.failures + claim.unconfirmed + 1, random::fraction(), None)?;
-        Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1)))
-    }
-
-    fn retry_or_give_up(&self, claim: &Claim, reason: &'static str, detail: String) -> End {
-        let again_at = self.next_try(claim);
-        let outcome = if again_at.is_some() { AttemptOutcome::Retry } else { AttemptOutcome::Abandoned };
-        End::With(Ending { outcome, reason, detail: Some(detail), again_at })
-    }
-
-    /// Something that is not the notice's fault is in the way; that is waited for, however long.
-    fn wait(&self, claim: &Claim, reason: &'static str, error: &AskError) -> End {
-        let asked = match error {
-            AskError::Gateway(error) => match error.verdict() {
-                Verdict::Retry { after } => after,
-                _ => None,
-            },
-            _ => None,
-        };
-        let wait = backoff::operator_wait(claim.waits + 1, random::fraction()).max(asked.unwrap_or_default());
-        let again_at = Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(30)));
-        End::With(Ending {
-            outcome: AttemptOutcome::Waiting,
-            reason,
-            detail: Some(error.to_string()),
-            again_at,
-        })
     }
 }
