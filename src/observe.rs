@@ -114,8 +114,12 @@ impl Observer {
         let applied = self.store.take_in(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
             metrics::transition(to);
-            tracing::info!(member = %member_id, from = from.as_ref().map(|s| s.as_str()), to = %to,
-                cause = cause.as_str(), "transition");
+            let cause = cause.as_str();
+            match from {
+                Some(from) => tracing::info!(member = %member_id, %from, %to, cause, "transition"),
+                // The first sight of a fleet would drown everything else.
+                None => tracing::debug!(member = %member_id, %to, cause, "first sight"),
+            }
         }
         Ok(applied)
     }
