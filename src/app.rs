@@ -187,8 +187,8 @@ impl App {
         Ok(lock)
     }
 
-    /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made
-    /// when they are due already.
+    /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made when
+    /// they are due already.
     ///
     /// # Errors
     /// The store's.

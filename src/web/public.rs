@@ -68,15 +68,18 @@ struct Pressed {
     connection: Option<String>,
 }
 
-async fn redeem(
-    State(state): State<PublicState>,
-    Path(token): Path<String>,
-    pressed: Result<Form<Pressed>, FormRejection>,
-) -> Response {
+/// A form of ours, or something else.
+type Pressing = Result<Form<Pressed>, FormRejection>;
+
+/// Whose button was pressed. Without a form it is not said: the page has one button, or says what else to do.
+fn connection_of(pressed: Pressing) -> Option<ConnectionId> {
+    pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new)
+}
+
+async fn redeem(State(state): State<PublicState>, Path(token): Path<String>, pressed: Pressing) -> Response {
     let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
-    // Pressed without a form: the page has one button, or says what else to do.
-    let connection = pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new);
+    let connection = connection_of(pressed);
     let redeemed = async {
         let redemption = state.redeemer.redeem(hash, connection.as_ref()).await?;
         let (_, locale) = state.redeemer.look(hash).await?;
@@ -112,14 +115,10 @@ async fn resend(State(state): State<PublicState>, Path(token): Path<String>) -> 
 }
 
 /// The member says that they disconnected on purpose.
-async fn dismiss(
-    State(state): State<PublicState>,
-    Path(token): Path<String>,
-    pressed: Result<Form<Pressed>, FormRejection>,
-) -> Response {
+async fn dismiss(State(state): State<PublicState>, Path(token): Path<String>, pressed: Pressing) -> Response {
     let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
-    let connection = pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new);
+    let connection = connection_of(pressed);
     let dismissed = async {
         let (_, locale) = state.redeemer.look(hash).await?;
         let link = match &connection {
