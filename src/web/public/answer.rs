@@ -1,0 +1,128 @@
+//! Answers: a page with its headers, or the way to the source.
+
+use super::PublicState;
+use crate::domain::{LapseState, OauthUrl, Repair};
+use crate::redeem::LinkState;
+use crate::store::{Button, StoreError};
+use crate::web::pages::{Action, Page, Source};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use std::time::Duration;
+
+/// Told to the member when the gateway does not say how long.
+const TRY_AGAIN_IN: Duration = Duration::from_secs(5 * 60);
+
+/// Whom a page is for: their language, and the link's own path.
+pub(super) struct Reader {
+    pub(super) locale: Option<String>,
+    pub(super) base: String,
+}
+
+impl Reader {
+    /// For when there is no link to know a member by.
+    pub(super) fn anyone() -> Self {
+        Self { locale: None, base: String::new() }
+    }
+}
+
+impl PublicState {
+    pub(super) fn base(&self, token: &str) -> String {
+        format!("{}/r/{token}", self.prefix)
+    }
+
+    /// The database failed a member: they see a page, the operator a log line.
+    pub(super) fn failed(&self, error: &StoreError) -> Response {
+        tracing::error!(%error, "a member's page failed");
+        self.failed_page()
+    }
+
+    pub(super) fn failed_page(&self) -> Response {
+        self.page(&Reader::anyone(), &Page::Failed)
+    }
+
+    pub(super) fn link_page(&self, reader: &Reader, link: LinkState) -> Response {
+        let page = match link {
+            LinkState::Ready(buttons) => {
+                Page::Ready { sources: buttons.into_iter().map(|button| self.source(button)).collect() }
+            }
+            LinkState::Used => Page::Used,
+            LinkState::Expired => Page::Expired,
+            LinkState::Recovered => Page::Recovered,
+            LinkState::Removed | LinkState::Unknown => Page::Unknown,
+            LinkState::Dismissed => Page::Dismissed,
+        };
+        self.page(reader, &page)
+    }
+
+    fn source(&self, button: Button) -> Source {
+        let action = if button.state == LapseState::Closed {
+            Action::Nothing
+        } else if !self.redeemer.can_be_pressed(&button) {
+            Action::Wait
+        } else if button.connection.repair() == Repair::App {
+            Action::App(self.app_url.clone())
+        } else {
+            Action::Reconnect
+        };
+        let can_dismiss = self.redeemer.can_be_dismissed(&button);
+        let connection = button.connection.connection;
+        Source { connection_id: connection.id, name: connection.name, action, can_dismiss }
+    }
+
+    pub(super) fn back_to(&self, base: &str) -> Response {
+        let mut response = Redirect::to(base).into_response();
+        self.protect(response.headers_mut());
+        response
+    }
+
+    pub(super) fn later(&self, reader: &Reader, wait: Option<Duration>) -> Response {
+        let wait = wait.unwrap_or(TRY_AGAIN_IN);
+        let retry_minutes = u32::try_from(wait.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
+        let mut response = self.page(reader, &Page::GatewayDown { retry_minutes });
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        response
+    }
+
+    pub(super) fn page(&self, reader: &Reader, page: &Page) -> Response {
+        let html = self.pages.render(reader.locale.as_deref(), page, &reader.base);
+        let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::OK);
+        let mut response = (status, Html(html)).into_response();
+        self.protect(response.headers_mut());
+        response
+    }
+
+    /// The one place where an OAuth URL leaves the process: the `Location` of this answer.
+    pub(super) fn go(&self, reader: &Reader, url: &OauthUrl) -> Response {
+        let Ok(mut location) = HeaderValue::from_str(url.expose()) else {
+            tracing::error!("the gateway's reconnect URL does not fit into a header");
+            return self.later(reader, None);
+        };
+        location.set_sensitive(true);
+        let mut response = StatusCode::SEE_OTHER.into_response();
+        self.protect(response.headers_mut());
+        response.headers_mut().insert(header::LOCATION, location);
+        response
+    }
+
+    fn protect(&self, headers: &mut HeaderMap) {
+        // Browsers hold a form's redirects to `form-action`, too, so it has to allow where sources may send people on.
+        let policy = format!(
+            "default-src 'none'; style-src '{}'; base-uri 'none'; frame-ancestors 'none'; \
+             form-action 'self' https: http://localhost:* http://127.0.0.1:*",
+            self.pages.style_hash()
+        );
+        let fixed = [
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
+    }
+}

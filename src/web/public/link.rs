@@ -1,0 +1,115 @@
+//! `/r/{token}` and what belongs to it.
+
+use super::PublicState;
+use super::answer::Reader;
+use crate::domain::{ConnectionId, LinkToken};
+use crate::redeem::{LinkState, Redemption};
+use crate::web::pages::Page;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+pub(super) async fn look(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+    let base = state.base(&token);
+    match state.redeemer.look(LinkToken::new(token).hash()).await {
+        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+        Err(error) => state.failed(&error),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pressed {
+    connection: Option<String>,
+}
+
+/// A form of ours, or something else.
+pub(super) type Pressing = Result<Form<Pressed>, FormRejection>;
+
+/// Whose button was pressed. Without a form it is not said: the page has one button, or says what else to do.
+fn connection_of(pressed: Pressing) -> Option<ConnectionId> {
+    pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new)
+}
+
+pub(super) async fn redeem(
+    State(state): State<PublicState>,
+    Path(token): Path<String>,
+    pressed: Pressing,
+) -> Response {
+    let base = state.base(&token);
+    let hash = LinkToken::new(token).hash();
+    let connection = connection_of(pressed);
+    let redeemed = async {
+        let redemption = state.redeemer.redeem(hash, connection.as_ref()).await?;
+        let (_, locale) = state.redeemer.look(hash).await?;
+        Ok((redemption, locale))
+    };
+    let (redemption, locale) = match redeemed.await {
+        Ok(redeemed) => redeemed,
+        Err(error) => return state.failed(&error),
+    };
+    let reader = Reader { locale, base };
+    match redemption {
+        Redemption::Go(url) => state.go(&reader, &url),
+        Redemption::Reconnected => state.page(&reader, &Page::Done { success: true }),
+        Redemption::App => state.page(&reader, &Page::NeedsApp { app_url: state.app_url.clone() }),
+        Redemption::Refused(link) => state.link_page(&reader, link),
+        Redemption::Later(wait) => state.later(&reader, wait),
+    }
+}
+
+/// Answers the same whatever comes of it.
+pub(super) async fn resend(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+    let base = state.base(&token);
+    let hash = LinkToken::new(token).hash();
+    let asked = async {
+        let (_, locale) = state.redeemer.look(hash).await?;
+        state.redeemer.resend(hash).await?;
+        Ok(locale)
+    };
+    match asked.await {
+        Ok(locale) => state.page(&Reader { locale, base }, &Page::ResendDone),
+        Err(error) => state.failed(&error),
+    }
+}
+
+/// The member says that they disconnected on purpose.
+pub(super) async fn dismiss(
+    State(state): State<PublicState>,
+    Path(token): Path<String>,
+    pressed: Pressing,
+) -> Response {
+    let base = state.base(&token);
+    let hash = LinkToken::new(token).hash();
+    let connection = connection_of(pressed);
+    let dismissed = async {
+        let (_, locale) = state.redeemer.look(hash).await?;
+        let link = match &connection {
+            Some(connection) => state.redeemer.dismiss(hash, connection).await?,
+            None => state.redeemer.look(hash).await?.0,
+        };
+        Ok((link, locale))
+    };
+    match dismissed.await {
+        // The page's forms post to its own address, which this is not: back to it.
+        Ok((LinkState::Ready(_), _)) => state.back_to(&base),
+        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+        Err(error) => state.failed(&error),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Landed {
+    #[serde(default)]
+    status_code: String,
+}
+
+/// A landing place for after the sign-in, which an operator can register at the gateway. What it is told decides the
+/// words and proves nothing.
+pub(super) async fn done(
+    State(state): State<PublicState>,
+    landed: Result<Query<Landed>, QueryRejection>,
+) -> Response {
+    let success = landed.is_ok_and(|Query(landed)| landed.status_code == "success");
+    state.page(&Reader::anyone(), &Page::Done { success })
+}

@@ -1,0 +1,57 @@
+//! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
+
+mod answer;
+mod link;
+
+use super::pages::{Page, Pages};
+use crate::redeem::Redeemer;
+use answer::Reader;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// A form of ours is far smaller.
+const LARGEST_BODY: usize = 16 * 1024;
+
+/// What the public pages need.
+#[derive(Clone)]
+pub struct PublicState {
+    /// Reads and redeems links.
+    pub redeemer: Redeemer,
+    /// Draws the pages.
+    pub pages: Arc<Pages>,
+    /// Where what OAuth cannot repair is repaired.
+    pub app_url: Option<String>,
+    /// The public URL's own path, without a slash at the end.
+    pub prefix: String,
+}
+
+/// The public pages.
+pub fn public(state: PublicState) -> Router {
+    let broken = state.clone();
+    Router::new()
+        .route("/r/{token}", get(link::look).post(link::redeem))
+        .route("/r/{token}/resend", post(link::resend))
+        .route("/r/{token}/dismiss", post(link::dismiss))
+        .route("/done", get(link::done))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        // The panic itself is in the log; the member sees a page.
+        .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
+        .with_state(state)
+}
+
+async fn not_found(State(state): State<PublicState>) -> Response {
+    state.page(&Reader::anyone(), &Page::Unknown)
+}
+
+async fn not_allowed(State(state): State<PublicState>) -> Response {
+    let mut response = not_found(State(state)).await;
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
