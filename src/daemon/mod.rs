@@ -7,6 +7,7 @@ mod loops;
 
 use crate::app::App;
 use crate::store::InstanceLock;
+use crate::telemetry;
 use crate::web;
 use anyhow::Context;
 use loops::{Loops, Wakes};
@@ -71,6 +72,7 @@ impl Daemon {
             () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
             ended = self.loops.join_next() => failed = Some(ended_by_itself(ended)),
         }
+        telemetry::stopping();
         self.ending.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");

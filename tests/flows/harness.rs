@@ -156,7 +156,7 @@ impl Harness {
 
     /// One pass: sweep, early polls, plan, deliver.
     pub(crate) async fn pass(&self) -> Report {
-        self.app.once(&CancellationToken::new()).await.expect("a pass")
+        self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
     }
 
     /// Lets time pass, then makes a pass.
