@@ -122,7 +122,9 @@ fn serve(
     ending: &CancellationToken,
 ) {
     let ending = ending.clone();
-    loops.spawn(async move { (name, web::serve(listener, router, ending).await.map_err(Into::into)) });
+    loops.spawn(async move {
+        (name, web::serve(listener, router, web::Bounds::default(), ending).await.map_err(Into::into))
+    });
 }
 
 /// What the public pages are served from.
@@ -133,6 +135,9 @@ pub fn public_state(app: &App) -> web::PublicState {
         pages: app.pages.clone(),
         app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
+        trusted_proxies: config.links.trusted_proxies,
+        requests_per_minute: config.links.requests_per_minute,
+        clock: app.clock.clone(),
     }
 }
 

@@ -211,6 +211,19 @@ fn source_value(source: &Source, say: &Say) -> Value {
     }
 }
 
+/// The language among those of an `Accept-Language` header (RFC 9110, 12.5.4) that the pages speak and that is wanted most.
+pub fn preferred(accept_language: &str) -> Option<&str> {
+    let weighed = accept_language.split(',').filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let tag = parts.next().filter(|tag| words::is_spoken(tag))?;
+        let weight =
+            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+        (weight > 0.0).then_some((tag, weight))
+    });
+    // Of equals the first one wins, as the browser has them in order.
+    weighed.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(tag, _)| tag)
+}
+
 /// A link for a page leads to the web and nowhere else.
 fn web_url(url: Option<&str>) -> Option<&str> {
     url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))

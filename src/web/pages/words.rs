@@ -9,14 +9,21 @@ pub(super) enum Language {
     Spanish,
 }
 
+fn spoken(tag: &str) -> Option<Language> {
+    match tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "en" => Some(Language::English),
+        "es" => Some(Language::Spanish),
+        _ => None,
+    }
+}
+
+/// Whether there are words in a language.
+pub(super) fn is_spoken(tag: &str) -> bool {
+    spoken(tag).is_some()
+}
+
 /// The first of the locales that is spoken, else English.
 pub(super) fn language(locale: &str, default: &str) -> Language {
-    let spoken =
-        |tag: &str| match tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "en" => Some(Language::English),
-            "es" => Some(Language::Spanish),
-            _ => None,
-        };
     spoken(locale).or_else(|| spoken(default)).unwrap_or(Language::English)
 }
 

@@ -4,7 +4,7 @@ use super::PublicState;
 use crate::domain::{LapseState, OauthUrl, Repair};
 use crate::redeem::LinkState;
 use crate::store::{Button, StoreError};
-use crate::web::pages::{Action, Page, Source};
+use crate::web::pages::{self, Action, Page, Source};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::time::Duration;
@@ -22,6 +22,12 @@ impl Reader {
     /// For when there is no link to know a member by.
     pub(super) fn anyone() -> Self {
         Self { locale: None, base: String::new() }
+    }
+
+    /// The same, in the language that the browser asks for.
+    pub(super) fn visitor(headers: &HeaderMap) -> Self {
+        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self { locale: asked.and_then(pages::preferred).map(str::to_owned), base: String::new() }
     }
 }
 
