@@ -32,9 +32,10 @@ pub struct Bounds {
     pub head: Duration,
     /// For sending a request's body, as a whole.
     pub body: Duration,
-    /// For all of a connection's requests; then the one under way is still answered, if its client takes the answer
-    /// within as long again.
+    /// For all of a connection's requests; then the one under way is the last.
     pub connection: Duration,
+    /// For that last one: until its answer is made and taken.
+    pub answer: Duration,
     /// Connections at once. Who comes then waits in the system's queue.
     pub connections: usize,
 }
@@ -46,6 +47,7 @@ impl Default for Bounds {
             head: Duration::from_secs(10),
             body: Duration::from_secs(20),
             connection: Duration::from_secs(5 * 60),
+            answer: Duration::from_secs(5 * 60),
             connections: 1024,
         }
     }
@@ -130,7 +132,7 @@ async fn converse(
         result = connection.as_mut() => result,
         () = async { tokio::select! { () = ending.cancelled() => {}, () = sleep(bounds.connection) => {} } } => {
             connection.as_mut().graceful_shutdown();
-            match timeout(bounds.connection, connection).await {
+            match timeout(bounds.answer, connection).await {
                 Ok(result) => result,
                 Err(_) => return tracing::debug!("a client did not take its answer and was cut off"),
             }
@@ -139,5 +141,189 @@ async fn converse(
     // Clients that send nonsense, stall or go away are everyday; what hyper says of it holds nothing of the request.
     if let Err(error) = result {
         tracing::debug!(%error, "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::{get, post};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
+    /// Far longer than anything here takes, on a machine that is busy.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn bounds() -> Bounds {
+        Bounds { head: PATIENCE, body: PATIENCE, connection: PATIENCE, answer: PATIENCE, connections: 64 }
+    }
+
+    struct Served {
+        address: SocketAddr,
+        ending: CancellationToken,
+        serving: JoinHandle<std::io::Result<()>>,
+    }
+
+    impl Served {
+        async fn new(router: Router, bounds: Bounds) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let ending = CancellationToken::new();
+            let serving = tokio::spawn(serve(listener, router, bounds, ending.clone()));
+            Self { address, ending, serving }
+        }
+
+        async fn connect(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.unwrap()
+        }
+
+        /// Sends this, and reads until the connection is closed.
+        async fn answer(&self, request: &str) -> String {
+            let mut stream = self.connect().await;
+            stream.write_all(request.as_bytes()).await.unwrap();
+            rest(&mut stream).await
+        }
+    }
+
+    /// What comes until the other side closes, however it does.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut all = Vec::new();
+        let read = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("it is closed in the end");
+        drop(read);
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    fn hello() -> Router {
+        Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/form", post(|body: String| async { body }))
+    }
+
+    const HELLO: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_client_that_does_not_finish_its_head_is_cut_off_and_others_are_served_meanwhile() {
+        let served = Served::new(hello(), Bounds { head: SHORT, ..bounds() }).await;
+        let mut silent = served.connect().await;
+        let mut half = served.connect().await;
+        half.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nCookie: ").await.unwrap();
+        assert!(served.answer(HELLO).await.ends_with("hello"));
+        assert!(!rest(&mut half).await.contains("hello"));
+        assert_eq!(rest(&mut silent).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_is_cut_off() {
+        let served = Served::new(hello(), Bounds { body: SHORT, ..bounds() }).await;
+        let request = "POST /form HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: close\r\n\r\nab";
+        let answer = served.answer(request).await;
+        assert!(!answer.contains("200 OK"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_an_end_but_the_answer_under_way_is_given() {
+        let under_way = Arc::new(Notify::new());
+        let slow = {
+            let under_way = under_way.clone();
+            get(move || async move {
+                under_way.notified().await;
+                "at last"
+            })
+        };
+        let router = Router::new().route("/slow", slow);
+        let served = Served::new(router, Bounds { connection: SHORT, ..bounds() }).await;
+        let mut stream = served.connect().await;
+        stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        sleep(SHORT * 2).await;
+        under_way.notify_one();
+        assert!(rest(&mut stream).await.ends_with("at last"), "and closed, though it was to be kept alive");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_take_its_answer_is_cut_off() {
+        let gone = Arc::new(AtomicBool::new(false));
+        struct Flag(Arc<AtomicBool>);
+        impl Drop for Flag {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let flag = Arc::new(Flag(gone.clone()));
+        let large = get(move || {
+            let held = flag.clone();
+            async move {
+                axum::body::Body::from_stream(futures_util::stream::unfold(held, |held| async {
+                    Some((Ok::<_, std::io::Error>(vec![0; 1 << 20]), held))
+                }))
+            }
+        });
+        let served = Served::new(Router::new().route("/", large), Bounds { answer: SHORT, ..bounds() }).await;
+        let mut stream = served.connect().await;
+        stream.write_all(HELLO.as_bytes()).await.unwrap();
+        served.ending.cancel();
+        timeout(PATIENCE, served.serving).await.expect("it ends").unwrap().unwrap();
+        assert!(gone.load(Ordering::SeqCst), "what the answer held is given back");
+    }
+
+    #[tokio::test]
+    async fn no_more_clients_than_there_are_places_are_served_at_once() {
+        let served = Served::new(hello(), Bounds { connections: 1, head: SHORT, ..bounds() }).await;
+        let _silent = served.connect().await;
+        assert!(served.answer(HELLO).await.ends_with("hello"), "as soon as the silent one is cut off");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_large_is_refused() {
+        let served = Served::new(hello(), bounds()).await;
+        for request in [
+            format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(20_000)),
+            format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", "a".repeat(20_000)),
+            format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(101)),
+        ] {
+            let answer = served.answer(&request).await;
+            assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_takes_nobody_else_with_it() {
+        let router = hello().route(
+            "/panic",
+            get(|| async {
+                if true {
+                    panic!("as it is wanted")
+                }
+            }),
+        );
+        let served = Served::new(router, bounds()).await;
+        assert_eq!(served.answer(&HELLO.replace("GET /", "GET /panic")).await, "");
+        assert!(served.answer(HELLO).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn when_it_ends_the_answer_under_way_is_given_and_idle_clients_are_left() {
+        let (began, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let slow = {
+            let (began, goes_on) = (began.clone(), goes_on.clone());
+            get(move || async move {
+                began.notify_one();
+                goes_on.notified().await;
+                "at last"
+            })
+        };
+        let served = Served::new(hello().route("/slow", slow), bounds()).await;
+        let mut idle = served.connect().await;
+        let mut busy = served.connect().await;
+        busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        timeout(PATIENCE, began.notified()).await.unwrap();
+        served.ending.cancel();
+        goes_on.notify_one();
+        assert!(rest(&mut busy).await.ends_with("at last"));
+        assert_eq!(rest(&mut idle).await, "");
+        timeout(PATIENCE, served.serving).await.expect("it ends").unwrap().unwrap();
+        assert!(TcpStream::connect(served.address).await.is_err());
     }
 }

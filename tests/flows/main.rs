@@ -8,6 +8,7 @@ mod faults;
 mod harness;
 mod inspect;
 mod kinds;
+mod limits;
 mod links;
 mod logs;
 mod mail;

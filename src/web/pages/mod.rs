@@ -37,6 +37,8 @@ pub enum Page {
         /// When to try again.
         retry_minutes: u32,
     },
+    /// A press whose form did not come whole; nothing was done.
+    Unreadable,
     /// Too many requests from there.
     TooMany,
     /// What is broken is mended in the operator's app.
@@ -89,6 +91,7 @@ impl Page {
     /// The HTTP status the page goes with.
     pub fn status(&self) -> u16 {
         match self {
+            Self::Unreadable => 400,
             Self::Unknown => 404,
             Self::Used | Self::Expired => 410,
             Self::TooMany => 429,
@@ -111,7 +114,7 @@ impl Page {
             Self::Recovered | Self::Dismissed | Self::Done { success: true } | Self::Unsubscribed => "check",
             Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
             Self::ResendDone | Self::Unsubscribe => "mail",
-            Self::Unknown | Self::Failed | Self::Done { success: false } => "ask",
+            Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
             Self::Ready { .. } | Self::Used | Self::NeedsApp { .. } => "link",
         }
     }

@@ -34,6 +34,7 @@ fn every() -> Vec<Page> {
         Page::Dismissed,
         Page::Unknown,
         Page::GatewayDown { retry_minutes: 5 },
+        Page::Unreadable,
         Page::TooMany,
         Page::NeedsApp { app_url: app },
         Page::ResendDone,

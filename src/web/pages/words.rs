@@ -153,6 +153,10 @@ fn english(page: &Page) -> Text {
                  again in about {retry_minutes} minutes."
             )],
         ),
+        Page::Unreadable => text(
+            "That did not arrive whole",
+            &["Nothing was changed. Please open the link in your mail once more and press the button again."],
+        ),
         Page::TooMany => text(
             "One moment, please",
             &[
@@ -256,6 +260,10 @@ fn spanish(page: &Page) -> Text {
                 "No se puede abrir la página de inicio de sesión. No es culpa tuya y tu enlace sigue siendo válido. \
                  Inténtalo de nuevo en unos {retry_minutes} minutos."
             )],
+        ),
+        Page::Unreadable => text(
+            "No llegó completo",
+            &["No se cambió nada. Abre otra vez el enlace de tu correo y pulsa el botón de nuevo."],
         ),
         Page::TooMany => text(
             "Un momento, por favor",

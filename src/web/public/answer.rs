@@ -1,7 +1,7 @@
 //! Answers: a page with its headers, or the way to the source.
 
 use super::PublicState;
-use crate::domain::{LapseState, OauthUrl, Repair};
+use crate::domain::{LapseState, LinkToken, OauthUrl, Repair};
 use crate::redeem::LinkState;
 use crate::store::{Button, StoreError};
 use crate::web::pages::{self, Action, Page, Source};
@@ -32,8 +32,8 @@ impl Reader {
 }
 
 impl PublicState {
-    pub(super) fn base(&self, token: &str) -> String {
-        format!("{}/r/{token}", self.prefix)
+    pub(super) fn base(&self, token: &LinkToken) -> String {
+        format!("{}/r/{}", self.prefix, token.expose())
     }
 
     /// The database failed a member: they see a page, the operator a log line.

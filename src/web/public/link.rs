@@ -2,43 +2,30 @@
 
 use super::PublicState;
 use super::answer::Reader;
-use crate::domain::{ConnectionId, LinkToken};
+use super::asked::{Pressed, Token};
 use crate::redeem::{LinkState, Redemption};
 use crate::web::pages::Page;
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 
-pub(super) async fn look(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+pub(super) async fn look(State(state): State<PublicState>, Token(token): Token) -> Response {
     let base = state.base(&token);
-    match state.redeemer.look(LinkToken::new(token).hash()).await {
+    match state.redeemer.look(token.hash()).await {
         Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
         Err(error) => state.failed(&error),
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Pressed {
-    connection: Option<String>,
-}
-
-/// A form of ours, or something else.
-pub(super) type Pressing = Result<Form<Pressed>, FormRejection>;
-
-/// Whose button was pressed. Without a form it is not said: the page has one button, or says what else to do.
-fn connection_of(pressed: Pressing) -> Option<ConnectionId> {
-    pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new)
-}
-
 pub(super) async fn redeem(
     State(state): State<PublicState>,
-    Path(token): Path<String>,
-    pressed: Pressing,
+    Token(token): Token,
+    Pressed(connection): Pressed,
 ) -> Response {
     let base = state.base(&token);
-    let hash = LinkToken::new(token).hash();
-    let connection = connection_of(pressed);
+    let hash = token.hash();
     let redeemed = async {
         let redemption = state.redeemer.redeem(hash, connection.as_ref()).await?;
         let (_, locale) = state.redeemer.look(hash).await?;
@@ -59,9 +46,9 @@ pub(super) async fn redeem(
 }
 
 /// Answers the same whatever comes of it.
-pub(super) async fn resend(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+pub(super) async fn resend(State(state): State<PublicState>, Token(token): Token) -> Response {
     let base = state.base(&token);
-    let hash = LinkToken::new(token).hash();
+    let hash = token.hash();
     let asked = async {
         let (_, locale) = state.redeemer.look(hash).await?;
         state.redeemer.resend(hash).await?;
@@ -76,12 +63,11 @@ pub(super) async fn resend(State(state): State<PublicState>, Path(token): Path<S
 /// The member says that they disconnected on purpose.
 pub(super) async fn dismiss(
     State(state): State<PublicState>,
-    Path(token): Path<String>,
-    pressed: Pressing,
+    Token(token): Token,
+    Pressed(connection): Pressed,
 ) -> Response {
     let base = state.base(&token);
-    let hash = LinkToken::new(token).hash();
-    let connection = connection_of(pressed);
+    let hash = token.hash();
     let dismissed = async {
         let (_, locale) = state.redeemer.look(hash).await?;
         let link = match &connection {
@@ -108,8 +94,9 @@ pub(super) struct Landed {
 /// words and proves nothing.
 pub(super) async fn done(
     State(state): State<PublicState>,
+    headers: HeaderMap,
     landed: Result<Query<Landed>, QueryRejection>,
 ) -> Response {
     let success = landed.is_ok_and(|Query(landed)| landed.status_code == "success");
-    state.page(&Reader::anyone(), &Page::Done { success })
+    state.page(&Reader::visitor(&headers), &Page::Done { success })
 }

@@ -1,6 +1,7 @@
 //! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
 
 mod answer;
+mod asked;
 mod gate;
 mod link;
 
