@@ -253,7 +253,7 @@ impl Deliverer {
             to: member.email.clone(),
             locale: member.locale.clone(),
             kind,
-            link: token.clone(),
+            link: Some(token.clone()),
             unsubscribe: None,
             connections: about
                 .iter()

@@ -98,7 +98,7 @@ fn test_notice(context: &Context, to: &EmailAddress) -> NoticeMail {
         to: to.clone(),
         locale: None,
         kind: Kind::Expired,
-        link: random::link_token(),
+        link: Some(random::link_token()),
         unsubscribe: None,
         connections: vec![Named { name: "Example Clinic".into(), source_type: Some(SourceType::Clinical) }],
         ttl: context.config.links.ttl,

@@ -13,8 +13,8 @@ use minijinja::{Value, context};
 use std::{path::Path, time::Duration};
 use url::Url;
 
-/// What a template may name. `sources` is a phrase, empty when nothing may be told; `unsubscribe` may be empty; `days` and
-/// `hours` say how long the link works; `subject` is there in HTML alone.
+/// What a template may name. `sources` is a phrase, empty when nothing may be told; `link` and `unsubscribe` may be empty;
+/// `days` and `hours` say how long the link works; `subject` is there in HTML alone.
 pub(super) const VARIABLES: &[&str] =
     &["operator", "link", "unsubscribe", "sources", "count", "days", "hours", "lang", "subject"];
 /// More sources than this are counted, not named.
@@ -36,6 +36,8 @@ pub enum Kind {
     LastReminder,
     /// An operator asks for one connection, which may never have been.
     Invited,
+    /// What was written about works again. Has no link: there is nothing to do.
+    Recovered,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
         Self::Reminder,
         Self::LastReminder,
         Self::Invited,
+        Self::Recovered,
     ];
 
     fn stem(self) -> &'static str {
@@ -56,6 +59,7 @@ impl Kind {
             Self::Reminder => "reminder",
             Self::LastReminder => "last_reminder",
             Self::Invited => "invited",
+            Self::Recovered => "recovered",
         }
     }
 
@@ -84,8 +88,8 @@ pub struct NoticeMail {
     pub locale: Option<String>,
     /// What it is about.
     pub kind: Kind,
-    /// What the button opens, under `/r/`.
-    pub link: LinkToken,
+    /// What the button opens, under `/r/`; without one there is no button.
+    pub link: Option<LinkToken>,
     /// What stops these mails, under `/u/`.
     pub unsubscribe: Option<LinkToken>,
     /// What lapsed.
@@ -164,7 +168,7 @@ impl Renderer {
     /// When the address does not fit into a mail, or a template fails.
     pub fn render(&self, notice: &NoticeMail) -> Result<Mail, RenderError> {
         let language = self.templates.language(notice.locale.as_deref());
-        let link = self.link(&notice.link);
+        let link = notice.link.as_ref().map(|token| self.link(token)).unwrap_or_default();
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
         let sources = self.sources(language, self.disclosure, &notice.connections)?;
         let values = Values {
@@ -245,10 +249,10 @@ impl Renderer {
             for told in [Disclosure::Generic, Disclosure::Kind, Disclosure::Name] {
                 for (count, unsubscribe, ttl) in [(1, "", 3600), (4, "https://example.org/u/x", 604_800)] {
                     let sources = self.sources(language, told, &connections[..count])?;
-                    let link = "https://example.org/r/x";
                     let ttl = Duration::from_secs(ttl);
-                    let values = Values { link, unsubscribe, sources: &sources, count, ttl };
                     for kind in Kind::ALL {
+                        let link = if *kind == Kind::Recovered { "" } else { "https://example.org/r/x" };
+                        let values = Values { link, unsubscribe, sources: &sources, count, ttl };
                         self.write(language, *kind, &values)?;
                     }
                 }

@@ -18,7 +18,9 @@ macro_rules! embedded {
               embedded!(@ $language "reminder.txt"), embedded!(@ $language "reminder.html"),
               embedded!(@ $language "last_reminder.subject"), embedded!(@ $language "last_reminder.txt"),
               embedded!(@ $language "last_reminder.html"), embedded!(@ $language "invited.subject"),
-              embedded!(@ $language "invited.txt"), embedded!(@ $language "invited.html"),)+
+              embedded!(@ $language "invited.txt"), embedded!(@ $language "invited.html"),
+              embedded!(@ $language "recovered.subject"), embedded!(@ $language "recovered.txt"),
+              embedded!(@ $language "recovered.html"),)+
         ]
     };
     (@ $language:literal $file:literal) => {

@@ -27,7 +27,7 @@ fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
         to: "alice@example.org".parse().unwrap(),
         locale: None,
         kind,
-        link: LinkToken::new(TOKEN),
+        link: (kind != Kind::Recovered).then(|| LinkToken::new(TOKEN)),
         unsubscribe: Some(LinkToken::new("stop-1")),
         connections: names.iter().map(named).collect(),
         ttl: Duration::from_secs(7 * 86_400),
@@ -67,7 +67,7 @@ fn every() -> impl Iterator<Item = (Disclosure, Mail)> {
 #[test]
 fn every_mail_has_both_parts_with_the_link_once_in_each_and_short_lines() {
     let link = format!("https://acme.test/some/where/r/{TOKEN}");
-    for (_, mail) in every() {
+    for (_, mail) in every().filter(|(_, mail)| !is_recovered(mail)) {
         let parsed = parse(&mail);
         let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
         assert_eq!(text.lines().filter(|line| *line == link).count(), 1, "{text}");
@@ -78,6 +78,35 @@ fn every_mail_has_both_parts_with_the_link_once_in_each_and_short_lines() {
         assert!(raw(&mail).lines().all(|line| line.len() <= 998));
         assert!(mail.bytes.len() < 20_000, "{}", mail.bytes.len());
     }
+}
+
+fn is_recovered(mail: &Mail) -> bool {
+    ["You are connected again", "La conexión está restablecida"]
+        .iter()
+        .any(|words| mail.html().contains(words))
+}
+
+#[test]
+fn a_mail_of_recovery_has_no_button_and_asks_for_nothing() {
+    let recovered: Vec<_> = every().filter(|(_, mail)| is_recovered(mail)).collect();
+    assert_eq!(recovered.len(), 3 * 2 * 2, "one for each disclosure, language and number of sources");
+    for (_, mail) in recovered {
+        let all = format!("{}{}", mail.text(), mail.html());
+        for word in ["/r/", "days", "días", "#0b6658", "Review", "Revisa", "Copy", "Copia"] {
+            assert!(!all.contains(word), "{word}: {all}");
+        }
+        assert!(all.contains("https://acme.test/some/where/u/stop-1"), "it can be stopped as well");
+        assert!(mail.text().lines().all(|line| line.chars().count() <= 78), "{}", mail.text());
+    }
+    let generic = render(&renderer(Disclosure::Generic), &notice(Kind::Recovered, &["A"]));
+    assert_eq!(generic.subject(), "Acme, Ünlimited: one of your connections works again");
+    let first = one_line(generic.text().lines().take(2).collect::<Vec<_>>().join(" ").as_str());
+    assert!(
+        first.starts_with("One of your connections with Acme, Ünlimited works again. There is"),
+        "{first}"
+    );
+    let several = render(&renderer(Disclosure::Name), &notice(Kind::Recovered, &["A1", "B2"]));
+    assert!(several.text().contains("Your connections work again: A1 and B2."), "{}", several.text());
 }
 
 #[test]
