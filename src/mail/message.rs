@@ -1,6 +1,6 @@
 //! A mail as it goes over the wire.
 
-use super::render::RenderError;
+use super::notice::RenderError;
 use crate::domain::{EmailAddress, NoticeId, Time};
 use lettre::{
     Address, Message,

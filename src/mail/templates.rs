@@ -1,6 +1,6 @@
 //! The mails' templates: the embedded ones, an operator's over them, and what is found wrong with them at start.
 
-use super::render::{Kind, VARIABLES};
+use super::{notice::Kind, render::VARIABLES};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
 
@@ -65,11 +65,18 @@ pub enum TemplateError {
     },
 }
 
+/// Where a template came from.
+#[derive(Clone)]
+struct Origin {
+    file: String,
+    of_operator: bool,
+}
+
 /// The parsed templates of every language.
 pub(super) struct Templates {
     environment: Environment<'static>,
     /// Each template's name, such as `es/expired.txt`, and the file it came from.
-    origins: BTreeMap<String, String>,
+    origins: BTreeMap<String, Origin>,
     languages: Vec<String>,
     default: String,
 }
@@ -146,7 +153,29 @@ impl Templates {
     }
 
     fn origin(&self, name: &str) -> String {
-        self.origins.get(name).cloned().unwrap_or_else(|| name.to_owned())
+        self.origins.get(name).map_or_else(|| name.to_owned(), |origin| origin.file.clone())
+    }
+
+    /// Which of the `files` that a mail is made of holds `word`, and its line: an operator's rather than a built-in one.
+    /// When none holds it, the first.
+    pub(super) fn blame(&self, language: &str, files: &[&str], word: Option<&str>) -> (String, usize) {
+        let found: Vec<_> = files
+            .iter()
+            .filter_map(|file| {
+                let name = format!("{language}/{file}");
+                let source = self.environment.get_template(&name).ok()?.source().to_owned();
+                let line = word.map_or(0, |word| line_naming(&source, word));
+                Some((self.origins.get(&name)?, line))
+            })
+            .collect();
+        let holds = |of_operator| {
+            found.iter().find(move |(origin, line)| origin.of_operator == of_operator && *line > 0)
+        };
+        holds(true)
+            .or_else(|| found.iter().find(|(origin, _)| origin.of_operator))
+            .or_else(|| holds(false))
+            .or(found.first())
+            .map_or_else(Default::default, |(origin, line)| (origin.file.clone(), *line))
     }
 
     /// The innermost cause tells the file and line. Its text is masked: a filter's complaint may quote a value.
@@ -253,20 +282,20 @@ fn files(own: &Own, tag: &str) -> Vec<String> {
 
 /// The file for a language, and where it came from: the operator's for the locale, the operator's for its language, the
 /// embedded one for the locale, for its language.
-fn find(own: &Own, tag: &str, file: &str) -> Option<(String, String)> {
+fn find(own: &Own, tag: &str, file: &str) -> Option<(Origin, String)> {
     let mut places = vec![format!("{tag}/{file}"), format!("{}/{file}", primary(tag))];
     if file == LAYOUT {
         places.push(LAYOUT.to_owned());
     }
-    let of_operator = places
-        .iter()
-        .find_map(|place| own.get(place))
-        .map(|(path, source)| (path.display().to_string(), source.clone()));
+    let of_operator = places.iter().find_map(|place| own.get(place)).map(|(path, source)| {
+        (Origin { file: path.display().to_string(), of_operator: true }, source.clone())
+    });
     of_operator.or_else(|| {
-        places
-            .iter()
-            .find_map(|place| EMBEDDED.iter().find(|(name, _)| name == place))
-            .map(|(name, source)| (format!("built-in {name}"), (*source).to_owned()))
+        places.iter().find_map(|place| EMBEDDED.iter().find(|(name, _)| name == place)).map(
+            |(name, source)| {
+                (Origin { file: format!("built-in {name}"), of_operator: false }, (*source).to_owned())
+            },
+        )
     })
 }
 

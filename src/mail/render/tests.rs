@@ -1,39 +1,6 @@
 use super::*;
-use crate::config::{Config, DEFAULTS};
+use crate::mail::samples::{TOKEN, notice, renderer, with_templates};
 use mail_parser::{Message, MessageParser};
-use std::fs;
-use tempfile::TempDir;
-
-const TOKEN: &str = "tok-9f8e7d6c5b4a";
-
-fn config() -> Config {
-    let mut config: Config = toml::from_str(DEFAULTS).unwrap();
-    config.email.from = "Acme, Ünlimited <no-reply@acme.test>".to_owned();
-    config.email.reply_to = "help@acme.test".to_owned();
-    config
-}
-
-fn renderer(disclosure: Disclosure) -> Renderer {
-    let mut config = config();
-    config.notices.disclosure = disclosure;
-    let url = "https://acme.test/some/where/".parse().unwrap();
-    Renderer::new(&config.notices, &config.email, &url).unwrap()
-}
-
-fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
-    let named = |name: &&str| Named { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
-    NoticeMail {
-        id: NoticeId::new("0190c1f2-7d7b"),
-        to: "alice@example.org".parse().unwrap(),
-        locale: None,
-        kind,
-        link: (kind != Kind::Recovered).then(|| LinkToken::new(TOKEN)),
-        unsubscribe: Some(LinkToken::new("stop-1")),
-        connections: names.iter().map(named).collect(),
-        ttl: Duration::from_secs(7 * 86_400),
-        date: "2026-11-23T12:00:00Z".parse().unwrap(),
-    }
-}
 
 fn render(renderer: &Renderer, notice: &NoticeMail) -> Mail {
     renderer.render(notice).unwrap()
@@ -239,30 +206,18 @@ fn a_link_that_works_for_less_than_two_days_is_told_in_hours() {
     }
 }
 
-fn with_templates(files: &[(&str, &str)]) -> (TempDir, Result<Renderer, SetupError>) {
-    let directory = TempDir::new().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let mut config = config();
-    config.notices.templates = directory.path().display().to_string();
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
-    (directory, renderer)
-}
-
 #[test]
 fn an_operators_template_wins_and_the_rest_stays_built_in() {
-    let (_directory, renderer) = with_templates(&[("es_MX/expired.subject", "¡Hola! {{ operator }}")]);
+    let (_directory, renderer) =
+        with_templates(Disclosure::Kind, &[("es_MX/expired.subject", "¡Hola! {{ operator }}")]);
     let renderer = renderer.unwrap();
     let subject = |locale: &str| {
         let notice = NoticeMail { locale: Some(locale.to_owned()), ..notice(Kind::Expired, &["A"]) };
         render(&renderer, &notice).subject().to_owned()
     };
     assert_eq!(subject("es-MX"), "¡Hola! Acme, Ünlimited");
-    assert_eq!(subject("es"), "Acme, Ünlimited: una de tus conexiones necesita tu atención");
-    assert_eq!(subject("fr"), "Acme, Ünlimited: one of your connections needs your attention");
+    assert_eq!(subject("es"), "Acme, Ünlimited: es hora de renovar tu farmacia");
+    assert_eq!(subject("fr"), "Acme, Ünlimited: time to renew your pharmacy");
 }
 
 #[test]
@@ -280,7 +235,7 @@ fn a_faulty_template_is_named_with_file_and_line_at_start() {
         ("fr/expired.txt", "Bonjour {{ link }}", "missing"),
     ];
     for (file, text, expected) in cases {
-        let (_directory, renderer) = with_templates(&[(file, text)]);
+        let (_directory, renderer) = with_templates(Disclosure::Generic, &[(file, text)]);
         let error = renderer.err().unwrap().to_string();
         assert!(error.contains(expected), "{file}: {error}");
     }
