@@ -1,7 +1,7 @@
 //! The commands and their arguments.
 
 use crate::domain::{ConnectionId, EmailAddress, MemberId, NoticeId};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "sim")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -224,6 +224,57 @@ pub enum NoticesCommand {
         /// Which
         id: NoticeId,
     },
+    /// Show mails as a member would get them, with sample values
+    Preview(Preview),
+}
+
+/// `notices preview`
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// Which kind, such as expired [default: all]
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// In which language [default: notices.locale for one kind, every language for all]
+    #[arg(long, value_name = "LOCALE")]
+    pub locale: Option<String>,
+    /// Which part [default: text on a terminal, all into a folder]
+    #[arg(long, value_enum)]
+    pub part: Option<Part>,
+    /// Write into this file, or for several mails into this folder
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub output: Option<PathBuf>,
+    /// How many connections a mail is about that can be about several
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub count: Option<usize>,
+}
+
+/// A part of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Subject and plain text
+    Text,
+    /// The HTML
+    Html,
+    /// The whole mail as it goes over the wire
+    Eml,
+}
+
+impl Part {
+    /// What its file's name ends with.
+    pub(super) fn end(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Html => "html",
+            Self::Eml => "eml",
+        }
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=100).contains(count))
+        .ok_or_else(|| "is not from 1 to 100".to_owned())
 }
 
 #[cfg(test)]
@@ -272,6 +323,8 @@ mod tests {
             "notices list",
             "notices list --member alice",
             "notices show 0193",
+            "notices preview",
+            "notices preview --kind expired --locale es-MX --part eml --output expired.eml --count 1",
             "status",
         ];
         for line in lines {
@@ -303,6 +356,10 @@ mod tests {
         let means = ["--send --show", "--password x", "--password-stdin --password-file p"]
             .map(|means| format!("connections establish epic --member alice {means}"));
         for line in partings.into_iter().chain(means.iter().map(String::as_str)) {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        for line in ["notices preview --part pdf", "notices preview --count 0", "notices preview --count 101"]
+        {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
         for line in ["", "fly", "members", "members show", "check --send-test nobody", "run --fast"] {

@@ -10,6 +10,7 @@ mod lists;
 mod members;
 mod operations;
 mod output;
+mod preview;
 mod prompt;
 mod run;
 #[cfg(feature = "sim")]
@@ -126,6 +127,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::Show { id }) => lists::notice(&context, id).await,
+        Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
         Command::Status => status::status(&context).await,
     }
 }

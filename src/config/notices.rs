@@ -18,6 +18,17 @@ pub enum Disclosure {
     Name,
 }
 
+impl Disclosure {
+    /// As it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Kind => "kind",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// `[notices]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
-use std::{fmt, time::SystemTime};
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 /// A mail, ready to send. `Debug` shows its Message-ID alone: the rest holds an address and a link.
 #[derive(Clone)]
@@ -42,6 +42,11 @@ impl Mail {
     /// The HTML. Holds the link.
     pub fn html(&self) -> &str {
         &self.html
+    }
+
+    /// The whole mail, as it goes over the wire. Holds the address and the link.
+    pub fn eml(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
     }
 }
 

@@ -30,11 +30,7 @@ pub(super) enum Told {
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, place, told, .. } = self;
-        let level = match self.level {
-            Disclosure::Generic => "generic",
-            Disclosure::Kind => "kind",
-            Disclosure::Name => "name",
-        };
+        let level = self.level.as_str();
         write!(f, "{file}")?;
         if *line > 0 {
             write!(f, ":{line}")?;
