@@ -235,4 +235,6 @@ fn url_value(url: &str) -> Value {
 }
 
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod tests;

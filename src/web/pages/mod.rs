@@ -217,4 +217,6 @@ fn web_url(url: Option<&str>) -> Option<&str> {
 }
 
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 use super::*;
 
-const BASE: &str = "/some/where/r/tok";
+pub(super) const BASE: &str = "/some/where/r/tok";
 
 fn pages() -> Pages {
     Pages::new("Acme & Söhne", "en").unwrap()
@@ -15,7 +15,8 @@ fn source(id: &str, name: &str, action: Action) -> Source {
     Source { connection_id: ConnectionId::new(id), name: name.to_owned(), action, can_dismiss: false }
 }
 
-fn every() -> Vec<Page> {
+/// Every state that a page can be in.
+pub(super) fn every() -> Vec<Page> {
     let app = Some("https://app.acme.test/fix".to_owned());
     let broken = source("epic", "Epic MyChart", Action::Reconnect);
     vec![
