@@ -66,6 +66,9 @@ pub enum Command {
     /// Look at notices
     #[command(subcommand)]
     Notices(NoticesCommand),
+    /// Keep addresses from being mailed
+    #[command(subcommand)]
+    Suppress(SuppressCommand),
     /// Show the fleet at a glance
     Status,
 }
@@ -277,6 +280,25 @@ fn count(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "is not from 1 to 100".to_owned())
 }
 
+/// `suppress …`
+#[derive(Debug, Subcommand)]
+pub enum SuppressCommand {
+    /// Send no more mail to an address; what is queued for it is cancelled
+    Add {
+        /// The address, of a member or not
+        #[arg(value_name = "ADDR")]
+        address: EmailAddress,
+    },
+    /// List who gets no mail, and since when: by members, for the addresses themselves are not kept
+    List,
+    /// Send mail to an address again, whoever asked for it not to be sent
+    Remove {
+        /// The address
+        #[arg(value_name = "ADDR")]
+        address: EmailAddress,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,6 +347,9 @@ mod tests {
             "notices show 0193",
             "notices preview",
             "notices preview --kind expired --locale es-MX --part eml --output expired.eml --count 1",
+            "suppress add ada@example.org",
+            "suppress list",
+            "suppress remove ada@example.org",
             "status",
         ];
         for line in lines {
@@ -362,7 +387,15 @@ mod tests {
         {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
-        for line in ["", "fly", "members", "members show", "check --send-test nobody", "run --fast"] {
+        for line in [
+            "",
+            "fly",
+            "members",
+            "members show",
+            "check --send-test nobody",
+            "suppress add nobody",
+            "run --fast",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -16,6 +16,7 @@ mod run;
 #[cfg(feature = "sim")]
 mod simulate;
 mod status;
+mod suppress;
 
 pub use args::Cli;
 
@@ -128,6 +129,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::Show { id }) => lists::notice(&context, id).await,
         Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
+        Command::Suppress(command) => suppress::suppress(&context, command).await,
         Command::Status => status::status(&context).await,
     }
 }

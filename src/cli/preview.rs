@@ -117,7 +117,7 @@ fn notice(context: &Context, kind: Kind, language: &str, count: Option<usize>) -
         locale: Some(language.to_owned()),
         kind,
         link: (kind != Kind::Recovered).then(|| LinkToken::new(SAMPLE)),
-        unsubscribe: None,
+        unsubscribe: Some(LinkToken::new(SAMPLE)),
         connections: connections.collect(),
         ttl: context.config.links.ttl,
         date: context.clock.now(),

@@ -13,6 +13,7 @@ const MEMBERS_POLLED: &str = "reconnectd_members_polled_total";
 const TRANSITIONS: &str = "reconnectd_transitions_total";
 const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
+const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
 /// From a dozen members to hundreds of thousands: seconds to hours.
 const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
@@ -40,6 +41,7 @@ fn describe() {
     describe_counter!(TRANSITIONS, "Changes of a connection's status, by new status");
     describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
     describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
+    describe_counter!(PERSON_MISMATCHES, "Connections found to work for another person than the member");
 }
 
 /// A sweep ended.
@@ -74,6 +76,11 @@ pub fn redemption(result: &'static str) {
     counter!(REDEMPTIONS, "result" => result).increment(1);
 }
 
+/// A connection was found to work for another person than the member.
+pub fn person_mismatch() {
+    counter!(PERSON_MISMATCHES).increment(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +98,7 @@ mod tests {
             transition(&Status::Unknown("sk-a-secret".into()));
             notice("sent");
             redemption("redirected");
+            person_mismatch();
         });
         let text = handle.render();
         for line in [
@@ -104,6 +112,7 @@ mod tests {
             "reconnectd_transitions_total{to=\"OTHER\"} 1",
             "reconnectd_notices_total{outcome=\"sent\"} 1",
             "reconnectd_redemptions_total{result=\"redirected\"} 1",
+            "reconnectd_person_mismatches_total 1",
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
         }

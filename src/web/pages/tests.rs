@@ -41,7 +41,9 @@ pub(super) fn every() -> Vec<Page> {
         Page::Done { success: true },
         Page::Done { success: false },
         Page::Unsubscribe,
-        Page::Unsubscribed,
+        Page::Unsubscribed { can_resume: true },
+        Page::Unsubscribed { can_resume: false },
+        Page::Resubscribed,
         Page::Failed,
     ]
 }
@@ -160,5 +162,8 @@ fn the_style_hash_is_that_of_the_style_as_it_is_sent() {
 #[test]
 fn statuses_say_what_the_pages_say() {
     let statuses: Vec<u16> = every().iter().map(Page::status).collect();
-    assert_eq!(statuses, [200, 200, 410, 410, 200, 200, 404, 503, 429, 200, 200, 200, 200, 200, 200, 500]);
+    assert_eq!(
+        statuses,
+        [200, 200, 410, 410, 200, 200, 404, 503, 429, 200, 200, 200, 200, 200, 200, 200, 200, 500]
+    );
 }
