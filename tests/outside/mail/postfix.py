@@ -151,8 +151,12 @@ postlog   unix-dgram n - n - 1 postlogd
 """)
 
     def __enter__(self):
-        run("postfix", "-c", self.conf, "start", timeout=40)
-        until("Postfix to listen", lambda: self._listens())
+        try:
+            run("postfix", "-c", self.conf, "start", timeout=40)
+            until("Postfix to listen", self._listens)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -23,7 +23,11 @@ class Gateway:
         listen, smtp = self.url.removeprefix("http://"), f"127.0.0.1:{free_port()}"
         command = [BINARY, "simulate", "--listen", listen, "--smtp", smtp, "--members", str(self.members)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=CLEAN)
-        until("the gateway", self._answers)
+        try:
+            until("the gateway", self._answers)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -71,6 +75,8 @@ confirm_sweeps = 1
 min_gap = "0s"
 quiet_hours = ""
 disclosure = "{disclosure}"
+[notices.recovered]
+enabled = true
 [email]
 from = "Clínica Example, S.L. <no-reply@example.org>"
 reply_to = "\\"Help, desk\\" <help@example.org>"

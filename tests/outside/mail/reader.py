@@ -54,9 +54,9 @@ def check(raw, *, to, language, subject, link=True):
     assert mail["Content-Language"] == language
     for once in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"):
         assert len(mail.get_all(once)) == 1, f"{once} more than once"
-    if unsubscribe := mail["List-Unsubscribe"]:
-        assert re.fullmatch(r"<https://reconnect\.example\.org/u/[\w-]+>", unsubscribe), unsubscribe
-        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    unsubscribe = mail["List-Unsubscribe"]
+    assert re.fullmatch(r"<https://reconnect\.example\.org/u/[\w-]+>", unsubscribe), unsubscribe
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
     assert mail.get_content_type() == "multipart/alternative"
     text, html = mail.get_payload()

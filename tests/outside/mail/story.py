@@ -66,6 +66,7 @@ def story(folder):
         everything_but_two(product, postfix)
         tried_again(product, postfix)
         mails = as_delivered(postfix)
+        mails += recovered(product, gateway, postfix)
         judged(product, mails, folder / "spam")
 
 
@@ -122,6 +123,23 @@ def as_delivered(postfix):
     assert len(links) == len(mails), "every link is another"
     assert all(b"using TLSv1." in raw for _, raw in mails), "every mail came under TLS"
     step(f"{len(mails)} mails read by Python's parser: headers, both parts, the same link, no defects")
+    return mails
+
+
+def recovered(product, gateway, postfix):
+    before = postfix.deliveries()
+    for member in ("alice", "bob"):
+        gateway.happens(member, "epic", "CONNECTED")
+    product("once")
+    until("the mails of recovery", lambda: postfix.deliveries() == before + 2)
+    mails = []
+    for member, words in (("alice", "one of your connections works again"),
+                          ("bob", "una de tus conexiones vuelve a funcionar")):
+        address, box, locale, _, _ = MEMBERS[member]
+        mail = next(raw for raw in postfix.mails(box) if words in reader.read(raw)["Subject"])
+        reader.check(mail, to=address, language=locale, subject=f"Clínica Example, S.L.: {words}", link=False)
+        mails.append((f"recovered-{member}", mail))
+    step("2 mails of recovery, without a link to press")
     return mails
 
 
