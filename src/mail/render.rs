@@ -235,6 +235,8 @@ fn url_value(url: &str) -> Value {
 }
 
 #[cfg(test)]
+mod robust;
+#[cfg(test)]
 mod snapshots;
 #[cfg(test)]
 mod tests;
