@@ -19,7 +19,7 @@ use crate::{
     domain::{LinkToken, NoticeId, SourceType},
 };
 use leak::Told;
-use minijinja::{Value, value::Object};
+use minijinja::{HtmlEscape, Value, value::Object};
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use leak::Leak;
@@ -115,7 +115,9 @@ impl Search<'_> {
             count: if kind == Kind::Several { 2 } else { 1 },
             ttl: Duration::from_secs(3600),
         };
-        self.renderer.write(language, kind, &values)
+        let (subject, text, html) = self.renderer.write(language, kind, &values)?;
+        let html = without_subject(&html, &subject);
+        Ok((subject, text, html))
     }
 
     /// How the language calls each kind of source, in lower case; without what it says of any source.
@@ -206,8 +208,13 @@ fn places(mail: &Mail) -> [(&'static str, String); 5] {
         ("header", headers),
         (SUBJECT, mail.subject().to_owned()),
         (TEXT, mail.text().to_owned()),
-        (HTML, mail.html().to_owned()),
+        (HTML, without_subject(mail.html(), mail.subject())),
     ]
+}
+
+/// The title of the HTML repeats the subject, which is looked at by itself.
+fn without_subject(html: &str, subject: &str) -> String {
+    html.replace(&HtmlEscape(subject).to_string(), "")
 }
 
 /// Sources of different names and kinds; `shift` gives each another kind.

@@ -1,8 +1,11 @@
 //! The mails' templates: the embedded ones, an operator's over them, and what is found wrong with them at start.
 
+mod own;
+
 use super::{notice::Kind, render::VARIABLES};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
-use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
+use own::{Own, read};
+use std::{collections::BTreeMap, io, path::Path, path::PathBuf};
 
 macro_rules! embedded {
     ($($language:literal)+) => {
@@ -33,8 +36,6 @@ const LAYOUT: &str = "layout.html";
 const LAST_RESORT: &str = "en";
 /// Far more than a mail needs; stops a template that would never end.
 const FUEL: u64 = 100_000;
-/// A template is a few kilobytes; anything beyond this is the wrong file.
-const LARGEST: u64 = 256 * 1024;
 
 /// What is wrong with the templates. Holds no value of any mail.
 #[derive(Debug, thiserror::Error)]
@@ -208,50 +209,6 @@ fn environment() -> Environment<'static> {
         None => name.into(),
     });
     environment
-}
-
-/// The operator's files by name, such as `es/expired.txt`, with path and text.
-type Own = BTreeMap<String, (PathBuf, String)>;
-
-fn read(directory: &Path) -> Result<Own, TemplateError> {
-    let mut own = Own::new();
-    for path in entries(directory)? {
-        let name = file_name(&path);
-        if path.is_dir() && !name.starts_with('.') {
-            for file in entries(&path)?.into_iter().filter(|file| is_template(file)) {
-                let text = read_file(&file)?;
-                own.insert(format!("{}/{}", normal(&name), file_name(&file)), (file, text));
-            }
-        } else if name == LAYOUT {
-            own.insert(name, (path.clone(), read_file(&path)?));
-        }
-    }
-    Ok(own)
-}
-
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, TemplateError> {
-    let failed = |source| TemplateError::Read { path: directory.to_owned(), source };
-    fs::read_dir(directory).map_err(failed)?.map(|entry| entry.map(|e| e.path()).map_err(failed)).collect()
-}
-
-fn read_file(path: &Path) -> Result<String, TemplateError> {
-    let failed = |source| TemplateError::Read { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(failed)?.len() > LARGEST {
-        return Err(failed(io::Error::other("too large for a template")));
-    }
-    fs::read_to_string(path).map_err(failed)
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn is_template(path: &Path) -> bool {
-    !file_name(path).starts_with('.')
-        && path
-            .extension()
-            .and_then(|end| end.to_str())
-            .is_some_and(|end| matches!(end, "subject" | "txt" | "html"))
 }
 
 /// The embedded languages and the operator's.

@@ -79,6 +79,7 @@ fn each_way_of_telling_too_much_is_named_with_file_place_and_remedy() {
     ];
     for (file, text, expected) in cases {
         let told = told(Disclosure::Generic, &[(file, text)]);
+        assert!(told.iter().all(|line| line.starts_with(file)), "no other file is at fault: {told:#?}");
         assert!(told.iter().any(|line| line.starts_with(expected)), "{file}: {told:#?}");
         for line in told {
             assert!(line.contains("notices.disclosure = \"generic\""), "{line}");

@@ -58,7 +58,7 @@ class Product:
         self.folder.mkdir()
         self.configure()
 
-    def configure(self, password=PASSWORD, disclosure="generic"):
+    def configure(self, password=PASSWORD, disclosure="generic", templates=""):
         quoted = json.dumps
         (self.folder / "password").write_text(password)
         (self.folder / "reconnectd.toml").write_text(f"""
@@ -75,6 +75,7 @@ confirm_sweeps = 1
 min_gap = "0s"
 quiet_hours = ""
 disclosure = "{disclosure}"
+templates = {quoted(str(templates))}
 [notices.recovered]
 enabled = true
 [email]

@@ -67,6 +67,7 @@ def story(folder):
         tried_again(product, postfix)
         mails = as_delivered(postfix)
         mails += recovered(product, gateway, postfix)
+        dots(product, postfix)
         judged(product, mails, folder / "spam")
 
 
@@ -141,6 +142,21 @@ def recovered(product, gateway, postfix):
         mails.append((f"recovered-{member}", mail))
     step("2 mails of recovery, without a link to press")
     return mails
+
+
+def dots(product, postfix):
+    """A line that is a dot alone ends a mail in SMTP, unless it is sent with care."""
+    own = product.folder / "own" / "en"
+    own.mkdir(parents=True)
+    (own / "base.txt").write_text("Before\n\n.\n\n..two\n\nAfter {{ link }}\n")
+    product.configure(templates=own.parent)
+    product("check", "--send-test", "ops@example.org")
+    product.configure()
+    until("the mail with dots", lambda: len(postfix.mails("ops")) == 2)
+    texts = [reader.read(raw).get_body(("plain",)).get_content() for raw in postfix.mails("ops")]
+    assert any(text.startswith("Before\n\n.\n\n..two\n\nAfter\nhttps://") or
+               text.startswith("Before\n\n.\n\n..two\n\nAfter https://") for text in texts), texts
+    step("a dot alone on a line of an operator's template arrives as it was written")
 
 
 def judged(product, mails, folder):
