@@ -131,6 +131,7 @@ impl App {
             disconnected: per_status(&notices.disconnected),
             min_gap: delta(notices.min_gap),
             digest_window: delta(notices.digest_window),
+            recovered: notices.recovered.enabled,
             app_url: !notices.app_url.is_empty(),
         };
         Ok(Self {

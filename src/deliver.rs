@@ -1,18 +1,18 @@
 //! Actor: one notice, from the queue to the mail server.
 //!
-//! Claim with a lease and commit; a second look at the gateway; prove that the way to repair is open; keep the link;
-//! send; record. A crash after the server's acceptance and before our commit can send the same notice again, under
+//! Claim with a lease and commit; a second look at the gateway; prove that the way to repair is open; keep the link, and
+//! the way to stop the mails; send; record. A crash after the server's acceptance and before our commit can send the same notice again, under
 //! the same Message-ID; nothing else can.
 
 mod endings;
+mod mails;
 
 use crate::access::{Access, AskError};
 use crate::clock::Clock;
-use crate::domain::{Cause, Connection, LinkToken, Member, NoticeItem, Repair, Status, Time};
+use crate::domain::{Cause, Connection, Member, NoticeItem, NoticeKind, Repair};
 use crate::gateway::{Gateway, Verdict};
-use crate::mail::{self, Kind, Named, NoticeMail, Renderer, Transport};
+use crate::mail::{Renderer, Transport};
 use crate::observe::Observer;
-use crate::random;
 use crate::store::{AttemptOutcome, Claim, Ending, Store, StoreError};
 use crate::telemetry::metrics;
 use chrono::TimeDelta;
@@ -107,18 +107,16 @@ impl Deliverer {
         if member.paused {
             return Err(end(AttemptOutcome::Cancelled, "member_paused", None));
         }
+        if self.store.is_suppressed(&member.id).await? {
+            return Err(end(AttemptOutcome::Cancelled, "suppressed", None));
+        }
         self.second_look(claim, &member).await?;
         // Before a link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
         self.transport.turn().await;
-        let (mail, items) = match self.store.invitation_of(&claim.notice.id).await? {
-            Some(source) => (self.invitation(claim, &member, source).await?, Vec::new()),
-            None => {
-                let needed = self.still_needed(claim).await?;
-                let open = self.prove_open(claim, &member, needed).await?;
-                let (token, about) = self.keep_link(claim, &member, open).await?;
-                let mail = self.write(claim, &member, &token, self.kind(&about), &about)?;
-                (mail, about.into_iter().map(|(item, _)| item).collect())
-            }
+        let (mail, items) = match claim.notice.kind {
+            NoticeKind::Reconnect => self.reconnect(claim, &member).await?,
+            NoticeKind::Invited => (self.invitation(claim, &member).await?, Vec::new()),
+            NoticeKind::Recovered => self.recovery(claim, &member).await?,
         };
         match self.transport.send(&mail).await {
             Ok(accepted) => {
@@ -134,41 +132,14 @@ impl Deliverer {
         }
     }
 
-    /// The mail that an operator asked for: to connect one source, whether or not there is a lapse.
-    async fn invitation(&self, claim: &Claim, member: &Member, source: Connection) -> Step<mail::Mail> {
-        let unneeded = || end(AttemptOutcome::Cancelled, "no_longer_needed", None);
-        if source.status == Some(Status::Connected) {
-            return Err(unneeded());
-        }
-        let about = self.prove_open(claim, member, vec![((), source)]).await?;
-        let (token, now) = (random::link_token(), self.clock.now());
-        let from = (&claim.notice.id, claim.attempt);
-        if !self.store.add_invitation_link(token.hash(), from, now, self.expiry(now)).await? {
-            return Err(unneeded());
-        }
-        self.write(claim, member, &token, Kind::Invited, &about)
-    }
-
-    fn expiry(&self, now: Time) -> Time {
-        now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7))
-    }
-
     /// Asks the gateway again just before sending. What it finds is taken in, so that a recovered connection's lapse
-    /// is closed before [`Self::still_needed`] looks.
+    /// is closed before it is asked what is still to be said.
     async fn second_look(&self, claim: &Claim, member: &Member) -> Step<()> {
         match self.observer.poll(&member.id, Cause::SecondLook).await {
             Ok(_) => Ok(()),
             Err(AskError::Store(error)) => Err(End::Broken(error)),
             Err(error) => Err(self.wait(claim, "second_look_unclear", &error)),
         }
-    }
-
-    async fn still_needed(&self, claim: &Claim) -> Step<Vec<(NoticeItem, Connection)>> {
-        let needed = self.store.still_needed(&claim.notice.id).await?;
-        if needed.is_empty() {
-            return Err(end(AttemptOutcome::Cancelled, "no_longer_needed", None));
-        }
-        Ok(needed.into_iter().map(|(item, stored)| (item, stored.connection)).collect())
     }
 
     /// Fetches the reconnect URL of each OAuth connection, to know that the member will not be led into a wall, and
@@ -209,76 +180,6 @@ impl Deliverer {
                 Err(self.retry_or_give_up(claim, "no_way_to_reconnect", detail))
             }
             _ => Ok(open),
-        }
-    }
-
-    /// Keeps a fresh link before any mail can hold it.
-    async fn keep_link(
-        &self,
-        claim: &Claim,
-        member: &Member,
-        open: Vec<(NoticeItem, Connection)>,
-    ) -> Step<(LinkToken, Vec<(NoticeItem, Connection)>)> {
-        let now = self.clock.now();
-        let token = random::link_token();
-        let items: Vec<NoticeItem> = open.iter().map(|(item, _)| item.clone()).collect();
-        let kept = self
-            .store
-            .add_link(
-                token.hash(),
-                (&claim.notice.id, claim.attempt),
-                &member.id,
-                &items,
-                now,
-                self.expiry(now),
-            )
-            .await?;
-        let about: Vec<_> = open.into_iter().filter(|(item, _)| kept.contains(item)).collect();
-        if about.is_empty() {
-            return Err(end(AttemptOutcome::Cancelled, "no_longer_needed", None));
-        }
-        Ok((token, about))
-    }
-
-    fn write<T>(
-        &self,
-        claim: &Claim,
-        member: &Member,
-        token: &LinkToken,
-        kind: Kind,
-        about: &[(T, Connection)],
-    ) -> Step<mail::Mail> {
-        let notice = NoticeMail {
-            id: claim.notice.id.clone(),
-            to: member.email.clone(),
-            locale: member.locale.clone(),
-            kind,
-            link: token.clone(),
-            unsubscribe: None,
-            connections: about
-                .iter()
-                .map(|(_, connection)| Named {
-                    name: connection.name.clone(),
-                    source_type: connection.source_type.clone(),
-                })
-                .collect(),
-            ttl: self.link_ttl,
-            date: self.clock.now(),
-        };
-        self.renderer
-            .render(&notice)
-            .map_err(|error| end(AttemptOutcome::Abandoned, "cannot_be_written", Some(error.to_string())))
-    }
-
-    fn kind(&self, about: &[(NoticeItem, Connection)]) -> Kind {
-        let [(item, connection)] = about else { return Kind::Several };
-        let disconnected = connection.status == Some(Status::Disconnected);
-        let reminders = if disconnected { self.reminders.disconnected } else { self.reminders.expired };
-        match item.step {
-            0 if disconnected => Kind::Disconnected,
-            0 => Kind::Expired,
-            step if step >= reminders => Kind::LastReminder,
-            _ => Kind::Reminder,
         }
     }
 }

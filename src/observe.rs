@@ -121,6 +121,11 @@ impl Observer {
                 None => tracing::debug!(member = %member_id, %to, cause, "first sight"),
             }
         }
+        for connection in &applied.mismatched {
+            metrics::person_mismatch();
+            tracing::warn!(member = %member_id, %connection,
+                "CONNECTED, but with another person's records (PERSON_MATCHING_ERROR): cut it, and have it connected anew");
+        }
         Ok(applied)
     }
 }

@@ -50,6 +50,11 @@ pub enum OperateError {
     /// The operator asked to leave the member alone.
     #[error("{0} is paused and gets no mail; make a link to hand on instead (--show)")]
     Paused(MemberId),
+    /// Their address is suppressed.
+    #[error(
+        "mails to the address of {0} are suppressed (`reconnectd suppress list`); make a link to hand on instead (--show), or have the address mailed again (`reconnectd suppress remove ADDR`)"
+    )]
+    Suppressed(MemberId),
     /// The member's connections cannot be seen.
     #[error(transparent)]
     Unanswered(#[from] AskError),
@@ -215,6 +220,9 @@ impl Operator {
         let known = self.store.member(member).await?;
         if known.is_none_or(|member| member.paused) {
             return Err(OperateError::Paused(member.clone()));
+        }
+        if self.store.is_suppressed(member).await? {
+            return Err(OperateError::Suppressed(member.clone()));
         }
         self.prove_open(member, source).await?;
         Ok(self.store.invite_by_mail(member, source, self.clock.now()).await?)

@@ -11,6 +11,9 @@ use crate::domain::{ConnectionId, LapseId, NoticeItem, Repair, Status, Time};
 use chrono::TimeDelta;
 
 mod gates;
+mod recovery;
+
+pub use recovery::{Recovered, plan_recovered};
 
 /// When members are written to.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Policy {
     pub min_gap: TimeDelta,
     /// What falls due within this time of a notice goes into it.
     pub digest_window: TimeDelta,
+    /// Whether to tell members that connections work again.
+    pub recovered: bool,
     /// Whether there is an app to send members to for what only it can repair.
     pub app_url: bool,
 }
@@ -76,7 +81,9 @@ pub enum Said {
 pub struct Recipient {
     /// Whether the operator asked to leave them alone for now.
     pub paused: bool,
-    /// When they last got a notice, about anything. One that is queued or being sent counts from its
+    /// Whether mails to their address are suppressed: they, or the operator, want none.
+    pub suppressed: bool,
+    /// When they last got a notice, about anything but a recovery. One that is queued or being sent counts from its
     /// planning, so that two notices planned in a row keep their distance.
     pub last_notice_at: Option<Time>,
 }
@@ -136,6 +143,8 @@ pub enum Reason {
     Digest,
     /// The operator asked to leave the member alone.
     MemberPaused,
+    /// Mails to the member's address are suppressed.
+    Suppressed,
     /// The connection is neither EXPIRED nor DISCONNECTED now, so the member could do nothing.
     StatusNotActionable,
     /// The operator does not write about connections of this status.
@@ -150,6 +159,18 @@ pub enum Reason {
     CadenceEnded,
     /// The member got a notice a short while ago.
     MinGap,
+    /// A connection that the member was written about works again.
+    Recovered,
+    /// The operator does not want members told of recoveries.
+    RecoveriesDisabled,
+    /// It does not work now.
+    NotConnected,
+    /// It works, but for somebody else.
+    PersonMismatch,
+    /// No notice about the lapse was sent.
+    NothingWasSaid,
+    /// No notice about it was sent since its recovery was last told of.
+    ToldAlready,
 }
 
 /// Plans what to say to one member, of whose open lapses none may be left out of `open`.
@@ -229,6 +250,7 @@ impl Reason {
             Self::Reminder => "reminder",
             Self::Digest => "digest",
             Self::MemberPaused => "member_paused",
+            Self::Suppressed => "suppressed",
             Self::StatusNotActionable => "status_not_actionable",
             Self::StatusDisabled => "status_disabled",
             Self::NoWayToRepair => "no_way_to_repair",
@@ -236,6 +258,12 @@ impl Reason {
             Self::GivenUp => "given_up",
             Self::CadenceEnded => "cadence_ended",
             Self::MinGap => "min_gap",
+            Self::Recovered => "recovered",
+            Self::RecoveriesDisabled => "recoveries_disabled",
+            Self::NotConnected => "not_connected",
+            Self::PersonMismatch => "person_mismatch",
+            Self::NothingWasSaid => "nothing_was_said",
+            Self::ToldAlready => "told_already",
         }
     }
 }

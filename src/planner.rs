@@ -1,9 +1,11 @@
-//! Actor: turns the plan for one member into a queued notice.
+//! Actor: turns the plan for one member into queued notices.
 
 use crate::clock::Clock;
-use crate::domain::{NoticeState, Time};
-use crate::plan::{self, Open, Policy, Recipient, Said, Verdict};
-use crate::store::{OpenLapse, PlanInput, Planned, SaidLast, Store, StoreError};
+use crate::domain::{MemberId, NoticeKind, NoticeState, Time};
+use crate::plan::{self, Open, Plan, Policy, Recipient, Recovered, Said, Verdict};
+use crate::store::{
+    OpenLapse, PlanInput, Planned, PlannedNotice, RecoveredLapse, SaidLast, Store, StoreError,
+};
 
 /// What planning needs.
 #[derive(Clone, Debug)]
@@ -26,30 +28,57 @@ impl Planner {
     pub async fn plan_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let planned = self.store.plan_next(now, |input| self.plan(input, now)).await?;
-        if let Some((member, Some(notice))) = &planned {
-            tracing::info!(%member, %notice, "notice queued");
+        if let Some((member, notices)) = &planned {
+            for notice in notices {
+                tracing::info!(%member, %notice, "notice queued");
+            }
         }
         Ok(planned.is_some())
     }
 
     fn plan(&self, input: PlanInput, now: Time) -> Planned {
-        let PlanInput { member_id, paused, last_notice_at, open } = input;
+        let PlanInput { member_id, paused, suppressed, last_notice_at, open, recovered } = input;
+        let recipient = Recipient { paused, suppressed, last_notice_at };
         let open: Vec<Open> = open.into_iter().map(as_open).collect();
-        let plan = plan::plan(&open, &Recipient { paused, last_notice_at }, &self.policy, now);
-        let mut planned = Planned { items: plan.items(), reason: "planned", look_next: Vec::new() };
-        for judged in &plan.verdicts {
-            tracing::debug!(member = %member_id, connection = %judged.connection_id, verdict = ?judged.verdict, "planned");
+        let recovered: Vec<Recovered> = recovered.into_iter().map(as_recovered).collect();
+        let plan = plan::plan(&open, &recipient, &self.policy, now);
+        let look_next = plan.verdicts.iter().map(|judged| {
             let at = match judged.verdict {
                 Verdict::NotBefore { at, .. } => Some(at),
-                Verdict::Now { reason, .. } => {
-                    planned.reason = reason.as_str();
-                    None
-                }
-                Verdict::Never { .. } => None,
+                Verdict::Now { .. } | Verdict::Never { .. } => None,
             };
-            planned.look_next.push((judged.lapse_id.clone(), at));
+            (judged.lapse_id.clone(), at)
+        });
+        let look_next = look_next.collect();
+        let recovery = plan::plan_recovered(&recovered, &recipient, &self.policy);
+        let kinds = [(NoticeKind::Reconnect, plan), (NoticeKind::Recovered, recovery)];
+        let notices = kinds.into_iter().filter_map(|(kind, plan)| notice(&member_id, kind, &plan)).collect();
+        Planned { notices, look_next }
+    }
+}
+
+/// The notice that a plan comes to, if any.
+fn notice(member: &MemberId, kind: NoticeKind, plan: &Plan) -> Option<PlannedNotice> {
+    let mut reason = None;
+    for judged in &plan.verdicts {
+        tracing::debug!(%member, connection = %judged.connection_id, verdict = ?judged.verdict, "planned");
+        if let Verdict::Now { reason: now, .. } = judged.verdict {
+            reason = Some(now);
         }
-        planned
+    }
+    Some(PlannedNotice { kind, reason: reason?.as_str(), items: plan.items() })
+}
+
+fn as_recovered(recovered: RecoveredLapse) -> Recovered {
+    let RecoveredLapse { lapse_id, connection, noticed_at, told_at } = recovered;
+    let connection = connection.connection;
+    Recovered {
+        lapse_id,
+        person_mismatch: connection.is_person_mismatch(),
+        connection_id: connection.id,
+        status: connection.status,
+        noticed_at,
+        told_at,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The commands and their arguments.
 
+mod preview;
+
 use crate::domain::{ConnectionId, EmailAddress, MemberId, NoticeId};
 use clap::{Args, Parser, Subcommand};
+pub(super) use preview::{Part, Preview};
 #[cfg(feature = "sim")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,6 +69,9 @@ pub enum Command {
     /// Look at notices
     #[command(subcommand)]
     Notices(NoticesCommand),
+    /// Keep addresses from being mailed
+    #[command(subcommand)]
+    Suppress(SuppressCommand),
     /// Show the fleet at a glance
     Status,
 }
@@ -224,6 +230,27 @@ pub enum NoticesCommand {
         /// Which
         id: NoticeId,
     },
+    /// Show mails as a member would get them, with sample values
+    Preview(Preview),
+}
+
+/// `suppress …`
+#[derive(Debug, Subcommand)]
+pub enum SuppressCommand {
+    /// Send no more mail to an address; what is queued for it is cancelled
+    Add {
+        /// The address, of a member or not
+        #[arg(value_name = "ADDR")]
+        address: EmailAddress,
+    },
+    /// List who gets no mail, and since when: by members, for the addresses themselves are not kept
+    List,
+    /// Send mail to an address again, whoever asked for it not to be sent
+    Remove {
+        /// The address
+        #[arg(value_name = "ADDR")]
+        address: EmailAddress,
+    },
 }
 
 #[cfg(test)]
@@ -272,6 +299,11 @@ mod tests {
             "notices list",
             "notices list --member alice",
             "notices show 0193",
+            "notices preview",
+            "notices preview --kind expired --locale es-MX --part eml --output expired.eml --count 1",
+            "suppress add ada@example.org",
+            "suppress list",
+            "suppress remove ada@example.org",
             "status",
         ];
         for line in lines {
@@ -305,7 +337,19 @@ mod tests {
         for line in partings.into_iter().chain(means.iter().map(String::as_str)) {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
-        for line in ["", "fly", "members", "members show", "check --send-test nobody", "run --fast"] {
+        for line in ["notices preview --part pdf", "notices preview --count 0", "notices preview --count 101"]
+        {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        for line in [
+            "",
+            "fly",
+            "members",
+            "members show",
+            "check --send-test nobody",
+            "suppress add nobody",
+            "run --fast",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -54,9 +54,7 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
         })
     };
     lines.say("gateway", gateway.await, |()| format!("{} answers", config.gateway.url));
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
-    let renderer =
-        lines.say("templates", renderer.map_err(Into::into), |_| "every template can be used".into());
+    let renderer = templates(context, &mut lines);
     let transport = lines.say("mail", Transport::new(&config.email).map_err(Into::into), |_| {
         match config.email.transport {
             TransportKind::Smtp => format!("to {}:{}", config.email.smtp.host, config.email.smtp.port),
@@ -91,6 +89,31 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
     if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
 }
 
+/// A line for the templates, or one for each thing that they tell and must not.
+fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
+    let config = &context.config;
+    let tried = Renderer::unproven(&config.notices, &config.email, &config.links.public_url)
+        .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
+    match tried {
+        Ok((_, leaks)) if !leaks.is_empty() => {
+            for leak in leaks {
+                lines.say("templates", Err::<(), _>(anyhow!("{leak}")), |()| String::new());
+            }
+            None
+        }
+        other => {
+            let tried = lines.say("templates", other.map_err(Into::into), |(renderer, _)| {
+                let (languages, level) =
+                    (renderer.languages().join(", "), config.notices.disclosure.as_str());
+                format!(
+                    "every kind of mail can be written ({languages}) and tells no more than {level:?} may"
+                )
+            });
+            tried.map(|(renderer, _)| renderer)
+        }
+    }
+}
+
 fn test_notice(context: &Context, to: &EmailAddress) -> NoticeMail {
     let now = context.clock.now();
     NoticeMail {
@@ -98,7 +121,7 @@ fn test_notice(context: &Context, to: &EmailAddress) -> NoticeMail {
         to: to.clone(),
         locale: None,
         kind: Kind::Expired,
-        link: random::link_token(),
+        link: Some(random::link_token()),
         unsubscribe: None,
         connections: vec![Named { name: "Example Clinic".into(), source_type: Some(SourceType::Clinical) }],
         ttl: context.config.links.ttl,

@@ -22,6 +22,7 @@ pub(super) struct ConnectionRow<'a> {
     status: Option<&'a str>,
     sync_status: Option<&'a str>,
     sync_errors: &'a [String],
+    person_mismatch: bool,
 }
 
 impl<'a> ConnectionRow<'a> {
@@ -37,6 +38,7 @@ impl<'a> ConnectionRow<'a> {
             status: connection.status.as_ref().map(|value| value.as_str()),
             sync_status: connection.sync_status.as_ref().map(|value| value.as_str()),
             sync_errors: &connection.sync_errors,
+            person_mismatch: connection.is_person_mismatch(),
         }
     }
 }
@@ -51,7 +53,9 @@ fn print(rows: &mut Rows, member: &MemberId, connection: &Connection) -> std::io
     let row = ConnectionRow::new(member, connection);
     let cell = |value: Option<&'_ str>| value.unwrap_or_default().to_owned();
     let (status, sync, category) = (cell(row.status), cell(row.sync_status), cell(row.category));
-    rows.row(&row, &[row.member_id, row.connection_id, &status, &sync, &category, row.name])
+    let mark = if row.person_mismatch { " (PERSON_MATCHING_ERROR: for another person?)" } else { "" };
+    let name = format!("{}{mark}", row.name);
+    rows.row(&row, &[row.member_id, row.connection_id, &status, &sync, &category, &name])
 }
 
 /// `connections list --member ID`: asks the gateway now, and what it answers is taken in like any answer.

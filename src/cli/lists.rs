@@ -109,6 +109,7 @@ fn lapse_row(lapse: &Lapse) -> LapseRow<'_> {
 struct NoticeRow<'a> {
     notice_id: &'a str,
     member_id: &'a str,
+    kind: &'static str,
     step: u32,
     state: &'static str,
     reason: &'a str,
@@ -135,6 +136,7 @@ fn notice_row(listed: &ListedNotice) -> NoticeRow<'_> {
     NoticeRow {
         notice_id: notice.id.as_str(),
         member_id: notice.member_id.as_str(),
+        kind: notice.kind.as_str(),
         step: notice.step,
         state: notice.state.as_str(),
         reason: &listed.reason,
@@ -155,6 +157,7 @@ pub(super) async fn notices(context: &Context, member: Option<&MemberId>) -> any
         &[
             ("NOTICE", 36),
             ("MEMBER", 20),
+            ("KIND", 9),
             ("STEP", 4),
             ("STATE", 10),
             ("ATTEMPTS", 8),
@@ -169,7 +172,10 @@ pub(super) async fn notices(context: &Context, member: Option<&MemberId>) -> any
             let row = notice_row(listed);
             let (step, attempts) = (row.step.to_string(), row.attempts.to_string());
             let sent = row.sent_at.as_deref().unwrap_or_default();
-            rows.row(&row, &[row.notice_id, row.member_id, &step, row.state, &attempts, row.reason, sent])?;
+            rows.row(
+                &row,
+                &[row.notice_id, row.member_id, row.kind, &step, row.state, &attempts, row.reason, sent],
+            )?;
         }
         match page.last() {
             Some(last) => after = Some(last.notice.id.clone()),
@@ -194,6 +200,7 @@ pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<D
     }
     say!("notice       {}", row.notice_id);
     say!("member       {}", row.member_id);
+    say!("kind         {}", row.kind);
     say!("step         {}", row.step);
     say!("state        {} ({})", row.state, row.reason);
     say!("connections  {}", row.connections.join(", "));

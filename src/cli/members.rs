@@ -89,6 +89,7 @@ struct MemberRow<'a> {
     credential_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_since: Option<String>,
+    suppressed: bool,
     locale: Option<&'a str>,
     time_zone: Option<&'a str>,
 }
@@ -101,16 +102,23 @@ fn row(listed: &ListedMember) -> MemberRow<'_> {
         paused: member.paused,
         credential_reason: listed.trouble.as_ref().map(|(reason, _)| reason.as_str()),
         credential_since: maybe_time(listed.trouble.as_ref().map(|(_, since)| *since)),
+        suppressed: listed.suppressed,
         locale: member.locale.as_deref(),
         time_zone: member.time_zone.map(|zone| zone.name()),
     }
 }
 
+fn mail(row: &MemberRow<'_>) -> &'static str {
+    if row.suppressed { "suppressed" } else { "yes" }
+}
+
 /// `members list`.
 pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
     let store = context.store().await?;
-    let mut rows =
-        Rows::new(context.json, &[("MEMBER", 24), ("CREDENTIAL", 10), ("PAUSED", 6), ("REASON", 0)]);
+    let mut rows = Rows::new(
+        context.json,
+        &[("MEMBER", 24), ("CREDENTIAL", 10), ("PAUSED", 6), ("MAIL", 10), ("REASON", 0)],
+    );
     let mut after = None;
     loop {
         let page = store.list_members(None, after.as_ref(), PAGE, context.needs_token()).await?;
@@ -119,7 +127,13 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
             let paused = if row.paused { "yes" } else { "no" };
             rows.row(
                 &row,
-                &[row.member_id, row.credential, paused, row.credential_reason.unwrap_or_default()],
+                &[
+                    row.member_id,
+                    row.credential,
+                    paused,
+                    mail(&row),
+                    row.credential_reason.unwrap_or_default(),
+                ],
             )?;
         }
         match page.last() {
@@ -145,6 +159,7 @@ pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Don
     say!("time zone   {}", row.time_zone.unwrap_or("-"));
     say!("subject     {}", listed.member.subject);
     say!("paused      {}", if row.paused { "yes" } else { "no" });
+    say!("mail        {}", mail(&row));
     match (row.credential_reason, row.credential_since) {
         (Some(reason), Some(since)) => say!("credential  {} since {since}: {reason}", row.credential),
         _ => say!("credential  {}", row.credential),

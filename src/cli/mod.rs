@@ -10,11 +10,13 @@ mod lists;
 mod members;
 mod operations;
 mod output;
+mod preview;
 mod prompt;
 mod run;
 #[cfg(feature = "sim")]
 mod simulate;
 mod status;
+mod suppress;
 
 pub use args::Cli;
 
@@ -126,6 +128,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::Show { id }) => lists::notice(&context, id).await,
+        Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
+        Command::Suppress(command) => suppress::suppress(&context, command).await,
         Command::Status => status::status(&context).await,
     }
 }

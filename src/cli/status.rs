@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 struct Status {
     members: u64,
     paused: u64,
+    suppressed: u64,
     credentials: BTreeMap<String, u64>,
     connections: BTreeMap<String, u64>,
+    person_mismatches: u64,
     lapses_open: u64,
     notices: BTreeMap<String, u64>,
     last_sweep: Option<LastSweep>,
@@ -30,10 +32,10 @@ struct LastSweep {
 
 impl From<Fleet> for Status {
     fn from(fleet: Fleet) -> Self {
-        let Fleet { members, paused, mut credentials, connections, lapses_open, notices, last_sweep } = fleet;
+        let mut credentials = fleet.credentials;
         let troubled: u64 = credentials.values().sum();
-        credentials.insert("ok".into(), members.saturating_sub(troubled));
-        let last_sweep = last_sweep.map(|sweep: SweepReport| LastSweep {
+        credentials.insert("ok".into(), fleet.members.saturating_sub(troubled));
+        let last_sweep = fleet.last_sweep.map(|sweep: SweepReport| LastSweep {
             started_at: time(sweep.started_at),
             finished_at: maybe_time(sweep.finished_at),
             members: sweep.members,
@@ -42,7 +44,17 @@ impl From<Fleet> for Status {
             complete: sweep.complete,
             stopped: sweep.stopped,
         });
-        Self { members, paused, credentials, connections, lapses_open, notices, last_sweep }
+        Self {
+            members: fleet.members,
+            paused: fleet.paused,
+            suppressed: fleet.suppressed,
+            credentials,
+            connections: fleet.connections,
+            person_mismatches: fleet.person_mismatches,
+            lapses_open: fleet.lapses_open,
+            notices: fleet.notices,
+            last_sweep,
+        }
     }
 }
 
@@ -58,9 +70,20 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
         let shown: Vec<_> = counts.iter().map(|(key, count)| format!("{key} {count}")).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
-    say!("members      {} ({} paused)", status.members, status.paused);
+    say!(
+        "members      {} ({} paused, {} with mail suppressed)",
+        status.members,
+        status.paused,
+        status.suppressed
+    );
     say!("credentials  {}", counts(&status.credentials));
     say!("connections  {}", counts(&status.connections));
+    if status.person_mismatches > 0 {
+        say!(
+            "mismatched   {} (CONNECTED, but for another person: `connections list`)",
+            status.person_mismatches
+        );
+    }
     say!("lapses open  {}", status.lapses_open);
     say!("notices      {}", counts(&status.notices));
     match &status.last_sweep {

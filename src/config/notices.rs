@@ -18,6 +18,17 @@ pub enum Disclosure {
     Name,
 }
 
+impl Disclosure {
+    /// As it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Kind => "kind",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// `[notices]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +58,8 @@ pub struct Notices {
     pub expired: PerStatus,
     /// `[notices.disconnected]`
     pub disconnected: PerStatus,
+    /// `[notices.recovered]`
+    pub recovered: Recovered,
 }
 
 /// `[notices.expired]`, `[notices.disconnected]`
@@ -57,6 +70,14 @@ pub struct PerStatus {
     pub enabled: bool,
     /// Counted from the first mail. Ascending.
     pub reminders: Vec<Span>,
+}
+
+/// `[notices.recovered]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recovered {
+    /// Whether to tell members that a connection works again, where they were written about it.
+    pub enabled: bool,
 }
 
 /// Wall-clock hours in which no mail goes out; over midnight when `from` is the later.

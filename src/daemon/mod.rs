@@ -132,12 +132,13 @@ pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
         redeemer: app.redeemer.clone(),
+        store: app.store.clone(),
+        clock: app.clock.clone(),
         pages: app.pages.clone(),
         app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         trusted_proxies: config.links.trusted_proxies,
         requests_per_minute: config.links.requests_per_minute,
-        clock: app.clock.clone(),
     }
 }
 

@@ -181,7 +181,17 @@ pub enum Repair {
     App,
 }
 
+/// The gateway's code for records that belong to somebody else than the member.
+const PERSON_MATCHING_ERROR: &str = "PERSON_MATCHING_ERROR";
+
 impl Connection {
+    /// Whether it works, but for somebody else, as the gateway has it: probably the member signed in with another
+    /// person's account.
+    pub fn is_person_mismatch(&self) -> bool {
+        self.status == Some(Status::Connected)
+            && self.sync_errors.iter().any(|code| code == PERSON_MATCHING_ERROR)
+    }
+
     /// How this connection is repaired. A connection that says too little about itself is an OAuth one only when its
     /// category says so, so that a reconnect URL is never asked for a kind that has none.
     pub fn repair(&self) -> Repair {

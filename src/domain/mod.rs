@@ -9,6 +9,7 @@ mod member;
 mod notice;
 mod printable;
 mod secret;
+mod suppression;
 mod transition;
 
 pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
@@ -17,9 +18,10 @@ pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome};
 pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
-pub use notice::{Notice, NoticeItem, NoticeState};
+pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use printable::printable;
 pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
+pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.

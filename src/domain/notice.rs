@@ -28,6 +28,19 @@ spelled!(NoticeState {
     Cancelled = "cancelled",
 });
 
+/// What a notice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoticeKind {
+    /// To have connections repaired.
+    Reconnect,
+    /// To have a source connected that an operator asked for.
+    Invited,
+    /// To say that connections work again.
+    Recovered,
+}
+
+spelled!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
+
 /// What a notice says of one lapse. The pair (lapse, step) is planned once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeItem {
@@ -46,6 +59,8 @@ pub struct Notice {
     pub id: NoticeId,
     /// To whom.
     pub member_id: MemberId,
+    /// What it is for.
+    pub kind: NoticeKind,
     /// The lowest step among its items: a mail that tells of anything new is a first mail.
     pub step: u32,
     /// Where it stands.

@@ -1,6 +1,6 @@
 //! A mail as it goes over the wire.
 
-use super::render::RenderError;
+use super::notice::RenderError;
 use crate::domain::{EmailAddress, NoticeId, Time};
 use lettre::{
     Address, Message,
@@ -10,7 +10,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
-use std::{fmt, time::SystemTime};
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 /// A mail, ready to send. `Debug` shows its Message-ID alone: the rest holds an address and a link.
 #[derive(Clone)]
@@ -43,6 +43,11 @@ impl Mail {
     pub fn html(&self) -> &str {
         &self.html
     }
+
+    /// The whole mail, as it goes over the wire. Holds the address and the link.
+    pub fn eml(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
 }
 
 impl fmt::Debug for Mail {
@@ -73,10 +78,23 @@ impl Sender {
 /// Lenient about the name, which needs no quotes even with a comma in it.
 fn mailbox(text: &str) -> Result<Mailbox, AddressError> {
     let (name, bare) = match text.trim().strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
-        Some((name, bare)) => (super::text::one_line(name.trim().trim_matches('"')), bare),
+        Some((name, bare)) => (super::text::one_line(&unquoted(name.trim())), bare),
         None => (String::new(), text.trim()),
     };
     Ok(Mailbox::new((!name.is_empty()).then_some(name), address(bare)?))
+}
+
+/// What a quoted string means (RFC 5322, section 3.2.4); any other text as it is.
+fn unquoted(text: &str) -> String {
+    let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return text.to_owned();
+    };
+    let mut characters = inner.chars();
+    let mut out = String::new();
+    while let Some(c) = characters.next() {
+        out.extend(if c == '\\' { characters.next() } else { Some(c) });
+    }
+    out
 }
 
 /// A domain in another script goes as its ASCII form (RFC 5891), so that only a local part can ask the server for

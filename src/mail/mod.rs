@@ -1,12 +1,19 @@
 //! Mails: [`Renderer`] makes them (pure: equal input gives equal bytes), [`Transport`] hands them over.
 
+mod leaks;
 mod message;
+mod notice;
 mod render;
+#[cfg(test)]
+mod samples;
 mod templates;
 mod text;
 mod transport;
+mod words;
 
+pub use leaks::Leak;
 pub use message::Mail;
-pub use render::{Kind, Named, NoticeMail, RenderError, Renderer, SetupError};
+pub use notice::{Kind, Named, NoticeMail, RenderError, SetupError};
+pub use render::Renderer;
 pub use templates::TemplateError;
 pub use transport::{Accepted, SendError, Stage, Transport, TransportError, Verdict};

@@ -1,140 +1,57 @@
 //! What a notice says. Pure: the templates are read once, at start.
 
 use super::{
+    Leak, leaks,
     message::{self, Mail, Parts, Sender},
+    notice::{Kind, Named, NoticeMail, RenderError, SetupError},
     templates::{TemplateError, Templates},
     text::{fill, one_line},
 };
 use crate::{
     config::{self, Disclosure},
-    domain::{EmailAddress, LinkToken, NoticeId, SourceType, Time, printable},
+    domain::{LinkToken, SourceType, printable},
 };
 use minijinja::{Value, context};
 use std::{path::Path, time::Duration};
 use url::Url;
 
-/// What a template may name. `sources` is a phrase, empty when nothing may be told; `unsubscribe` may be empty; `days` and
-/// `hours` say how long the link works; `subject` is there in HTML alone.
+/// What a template may name. `sources` is a phrase, empty when nothing may be told; `link` and `unsubscribe` may be empty;
+/// `days` and `hours` say how long the link works; `subject` is there in HTML alone.
 pub(super) const VARIABLES: &[&str] =
     &["operator", "link", "unsubscribe", "sources", "count", "days", "hours", "lang", "subject"];
 /// More sources than this are counted, not named.
 const NAMED: usize = 3;
 const LONGEST_SUBJECT: usize = 150;
 
-/// What a notice is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One connection expired.
-    Expired,
-    /// One connection was disconnected, perhaps on purpose.
-    Disconnected,
-    /// Several connections lapsed.
-    Several,
-    /// A reminder, with more to come.
-    Reminder,
-    /// The last reminder.
-    LastReminder,
-    /// An operator asks for one connection, which may never have been.
-    Invited,
-}
-
-impl Kind {
-    pub(super) const ALL: &[Self] = &[
-        Self::Expired,
-        Self::Disconnected,
-        Self::Several,
-        Self::Reminder,
-        Self::LastReminder,
-        Self::Invited,
-    ];
-
-    fn stem(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::Disconnected => "disconnected",
-            Self::Several => "several",
-            Self::Reminder => "reminder",
-            Self::LastReminder => "last_reminder",
-            Self::Invited => "invited",
-        }
-    }
-
-    pub(super) fn files(self) -> [String; 3] {
-        ["subject", "txt", "html"].map(|end| format!("{}.{end}", self.stem()))
-    }
-}
-
-/// A connection as a mail may name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// The source's name; any text.
-    pub name: String,
-    /// What kind of source it is.
-    pub source_type: Option<SourceType>,
-}
-
-/// One notice to write.
-#[derive(Clone, Debug)]
-pub struct NoticeMail {
-    /// The Message-ID is made of it.
-    pub id: NoticeId,
-    /// Whom it goes to.
-    pub to: EmailAddress,
-    /// A BCP 47 tag; `notices.locale` when `None` or when there are no templates for it.
-    pub locale: Option<String>,
-    /// What it is about.
-    pub kind: Kind,
-    /// What the button opens, under `/r/`.
-    pub link: LinkToken,
-    /// What stops these mails, under `/u/`.
-    pub unsubscribe: Option<LinkToken>,
-    /// What lapsed.
-    pub connections: Vec<Named>,
-    /// How long the link works.
-    pub ttl: Duration,
-    /// The `Date` of the mail.
-    pub date: Time,
-}
-
-/// Why no renderer can be made: the operator has something to put right.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A template is faulty or missing.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// `email.from` or `email.reply_to` is no mailbox.
-    #[error("email.from and email.reply_to take \"Name <address>\" or an address: {0}")]
-    Sender(#[from] lettre::address::AddressError),
-    /// `links.public_url` can take no path.
-    #[error("links.public_url must be an http or https URL")]
-    PublicUrl,
-}
-
-/// Why one mail could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// A template failed, which the check at start did not foresee: the operator's to repair.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// The member's address cannot be written into a mail. No later attempt can do better.
-    #[error("the address on file cannot be used in a mail")]
-    Address,
-}
-
 /// Writes notices.
 pub struct Renderer {
-    templates: Templates,
+    pub(super) templates: Templates,
     sender: Sender,
-    disclosure: Disclosure,
+    pub(super) disclosure: Disclosure,
     public_url: Url,
 }
 
 impl Renderer {
-    /// Reads the templates and tries each in every language, so that what is wrong shows at start.
+    /// Reads the templates, tries each in every language, and sees that none tells more than `notices.disclosure` lets
+    /// it: what is wrong shows at start, not in a member's mail.
+    ///
+    /// # Errors
+    /// When a template, `email.from`, `email.reply_to` or the public URL is unusable, or a mail would tell too much.
+    pub fn new(
+        notices: &config::Notices,
+        email: &config::Email,
+        public_url: &Url,
+    ) -> Result<Self, SetupError> {
+        let renderer = Self::unproven(notices, email, public_url)?;
+        let leaks = renderer.leaks()?;
+        if leaks.is_empty() { Ok(renderer) } else { Err(SetupError::Leaks(leaks)) }
+    }
+
+    /// As [`Renderer::new`], but takes templates that tell too much: to show them, or to name each of their leaks.
     ///
     /// # Errors
     /// When a template, `email.from`, `email.reply_to` or the public URL is unusable.
-    pub fn new(
+    pub fn unproven(
         notices: &config::Notices,
         email: &config::Email,
         public_url: &Url,
@@ -153,6 +70,24 @@ impl Renderer {
         Ok(renderer)
     }
 
+    /// What the mails tell beyond `notices.disclosure`, in every language and of every kind.
+    ///
+    /// # Errors
+    /// When a mail with sample values cannot be written.
+    pub fn leaks(&self) -> Result<Vec<Leak>, SetupError> {
+        leaks::find(self).map_err(SetupError::Sample)
+    }
+
+    /// The languages that there are templates for, as BCP 47 tags in lower case.
+    pub fn languages(&self) -> &[String] {
+        self.templates.languages()
+    }
+
+    /// The language that a member of this locale is written to in.
+    pub fn language(&self, locale: Option<&str>) -> &str {
+        self.templates.language(locale)
+    }
+
     /// The operator's name, as mails show it: the display name of `email.from`, else its domain.
     pub fn operator(&self) -> &str {
         self.sender.name()
@@ -164,13 +99,14 @@ impl Renderer {
     /// When the address does not fit into a mail, or a template fails.
     pub fn render(&self, notice: &NoticeMail) -> Result<Mail, RenderError> {
         let language = self.templates.language(notice.locale.as_deref());
-        let link = self.link(&notice.link);
+        let link = notice.link.as_ref().map(|token| self.link(token)).unwrap_or_default();
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
         let sources = self.sources(language, self.disclosure, &notice.connections)?;
         let values = Values {
+            operator: self.operator(),
             link: &link,
             unsubscribe: unsubscribe.as_deref().unwrap_or_default(),
-            sources: &sources,
+            sources: sources.into(),
             count: notice.connections.len(),
             ttl: notice.ttl,
         };
@@ -204,7 +140,12 @@ impl Renderer {
     }
 
     /// The connections as a phrase, as far as they may be named.
-    fn sources(&self, language: &str, told: Disclosure, all: &[Named]) -> Result<String, TemplateError> {
+    pub(super) fn sources(
+        &self,
+        language: &str,
+        told: Disclosure,
+        all: &[Named],
+    ) -> Result<String, TemplateError> {
         if told == Disclosure::Generic {
             return Ok(String::new());
         }
@@ -222,18 +163,18 @@ impl Renderer {
         Ok(one_line(&self.templates.render(language, "sources.txt", context! { items, more })?))
     }
 
-    fn write(
+    /// Subject, text and HTML.
+    pub(super) fn write(
         &self,
         language: &str,
         kind: Kind,
         values: &Values<'_>,
     ) -> Result<(String, String, String), TemplateError> {
         let [subject, text, html] = kind.files();
-        let operator = self.operator();
-        let subject = self.templates.render(language, &subject, values.plain(operator, language))?;
+        let subject = self.templates.render(language, &subject, values.plain(language))?;
         let subject: String = one_line(&subject).chars().take(LONGEST_SUBJECT).collect();
-        let text = self.templates.render(language, &text, values.plain(operator, language))?;
-        let html = self.templates.render(language, &html, values.html(operator, language, &subject))?;
+        let text = self.templates.render(language, &text, values.plain(language))?;
+        let html = self.templates.render(language, &html, values.html(language, &subject))?;
         Ok((subject, fill(&text), html))
     }
 
@@ -244,11 +185,13 @@ impl Renderer {
         for language in self.templates.languages() {
             for told in [Disclosure::Generic, Disclosure::Kind, Disclosure::Name] {
                 for (count, unsubscribe, ttl) in [(1, "", 3600), (4, "https://example.org/u/x", 604_800)] {
-                    let sources = self.sources(language, told, &connections[..count])?;
-                    let link = "https://example.org/r/x";
+                    let sources = Value::from(self.sources(language, told, &connections[..count])?);
                     let ttl = Duration::from_secs(ttl);
-                    let values = Values { link, unsubscribe, sources: &sources, count, ttl };
                     for kind in Kind::ALL {
+                        let link = if *kind == Kind::Recovered { "" } else { "https://example.org/r/x" };
+                        let sources = sources.clone();
+                        let values =
+                            Values { operator: self.operator(), link, unsubscribe, sources, count, ttl };
                         self.write(language, *kind, &values)?;
                     }
                 }
@@ -259,24 +202,25 @@ impl Renderer {
 }
 
 /// What the templates are filled with.
-struct Values<'a> {
-    link: &'a str,
-    unsubscribe: &'a str,
-    sources: &'a str,
-    count: usize,
-    ttl: Duration,
+pub(super) struct Values<'a> {
+    pub(super) operator: &'a str,
+    pub(super) link: &'a str,
+    pub(super) unsubscribe: &'a str,
+    pub(super) sources: Value,
+    pub(super) count: usize,
+    pub(super) ttl: Duration,
 }
 
 impl Values<'_> {
-    fn plain(&self, operator: &str, lang: &str) -> Value {
-        let Self { link, unsubscribe, sources, count, .. } = *self;
+    fn plain(&self, lang: &str) -> Value {
+        let Self { operator, link, unsubscribe, ref sources, count, .. } = *self;
         let hours = self.ttl.as_secs() / 3600;
         context! { operator, lang, link, unsubscribe, sources, count, hours, days => hours / 24 }
     }
 
-    fn html(&self, operator: &str, lang: &str, subject: &str) -> Value {
+    fn html(&self, lang: &str, subject: &str) -> Value {
         let (link, unsubscribe) = (url_value(self.link), url_value(self.unsubscribe));
-        context! { subject, link, unsubscribe, ..self.plain(operator, lang) }
+        context! { subject, link, unsubscribe, ..self.plain(lang) }
     }
 }
 
@@ -290,5 +234,9 @@ fn url_value(url: &str) -> Value {
     }
 }
 
+#[cfg(test)]
+mod robust;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;

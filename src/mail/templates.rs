@@ -1,8 +1,11 @@
 //! The mails' templates: the embedded ones, an operator's over them, and what is found wrong with them at start.
 
-use super::render::{Kind, VARIABLES};
+mod own;
+
+use super::{notice::Kind, render::VARIABLES};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
-use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
+use own::{Own, read};
+use std::{collections::BTreeMap, io, path::Path, path::PathBuf};
 
 macro_rules! embedded {
     ($($language:literal)+) => {
@@ -18,7 +21,9 @@ macro_rules! embedded {
               embedded!(@ $language "reminder.txt"), embedded!(@ $language "reminder.html"),
               embedded!(@ $language "last_reminder.subject"), embedded!(@ $language "last_reminder.txt"),
               embedded!(@ $language "last_reminder.html"), embedded!(@ $language "invited.subject"),
-              embedded!(@ $language "invited.txt"), embedded!(@ $language "invited.html"),)+
+              embedded!(@ $language "invited.txt"), embedded!(@ $language "invited.html"),
+              embedded!(@ $language "recovered.subject"), embedded!(@ $language "recovered.txt"),
+              embedded!(@ $language "recovered.html"),)+
         ]
     };
     (@ $language:literal $file:literal) => {
@@ -31,8 +36,6 @@ const LAYOUT: &str = "layout.html";
 const LAST_RESORT: &str = "en";
 /// Far more than a mail needs; stops a template that would never end.
 const FUEL: u64 = 100_000;
-/// A template is a few kilobytes; anything beyond this is the wrong file.
-const LARGEST: u64 = 256 * 1024;
 
 /// What is wrong with the templates. Holds no value of any mail.
 #[derive(Debug, thiserror::Error)]
@@ -63,11 +66,18 @@ pub enum TemplateError {
     },
 }
 
+/// Where a template came from.
+#[derive(Clone)]
+struct Origin {
+    file: String,
+    of_operator: bool,
+}
+
 /// The parsed templates of every language.
 pub(super) struct Templates {
     environment: Environment<'static>,
     /// Each template's name, such as `es/expired.txt`, and the file it came from.
-    origins: BTreeMap<String, String>,
+    origins: BTreeMap<String, Origin>,
     languages: Vec<String>,
     default: String,
 }
@@ -144,7 +154,29 @@ impl Templates {
     }
 
     fn origin(&self, name: &str) -> String {
-        self.origins.get(name).cloned().unwrap_or_else(|| name.to_owned())
+        self.origins.get(name).map_or_else(|| name.to_owned(), |origin| origin.file.clone())
+    }
+
+    /// Which of the `files` that a mail is made of holds `word`, and its line: an operator's rather than a built-in one.
+    /// When none holds it, the first.
+    pub(super) fn blame(&self, language: &str, files: &[&str], word: Option<&str>) -> (String, usize) {
+        let found: Vec<_> = files
+            .iter()
+            .filter_map(|file| {
+                let name = format!("{language}/{file}");
+                let source = self.environment.get_template(&name).ok()?.source().to_owned();
+                let line = word.map_or(0, |word| line_naming(&source, word));
+                Some((self.origins.get(&name)?, line))
+            })
+            .collect();
+        let holds = |of_operator| {
+            found.iter().find(move |(origin, line)| origin.of_operator == of_operator && *line > 0)
+        };
+        holds(true)
+            .or_else(|| found.iter().find(|(origin, _)| origin.of_operator))
+            .or_else(|| holds(false))
+            .or(found.first())
+            .map_or_else(Default::default, |(origin, line)| (origin.file.clone(), *line))
     }
 
     /// The innermost cause tells the file and line. Its text is masked: a filter's complaint may quote a value.
@@ -179,50 +211,6 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// The operator's files by name, such as `es/expired.txt`, with path and text.
-type Own = BTreeMap<String, (PathBuf, String)>;
-
-fn read(directory: &Path) -> Result<Own, TemplateError> {
-    let mut own = Own::new();
-    for path in entries(directory)? {
-        let name = file_name(&path);
-        if path.is_dir() && !name.starts_with('.') {
-            for file in entries(&path)?.into_iter().filter(|file| is_template(file)) {
-                let text = read_file(&file)?;
-                own.insert(format!("{}/{}", normal(&name), file_name(&file)), (file, text));
-            }
-        } else if name == LAYOUT {
-            own.insert(name, (path.clone(), read_file(&path)?));
-        }
-    }
-    Ok(own)
-}
-
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, TemplateError> {
-    let failed = |source| TemplateError::Read { path: directory.to_owned(), source };
-    fs::read_dir(directory).map_err(failed)?.map(|entry| entry.map(|e| e.path()).map_err(failed)).collect()
-}
-
-fn read_file(path: &Path) -> Result<String, TemplateError> {
-    let failed = |source| TemplateError::Read { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(failed)?.len() > LARGEST {
-        return Err(failed(io::Error::other("too large for a template")));
-    }
-    fs::read_to_string(path).map_err(failed)
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn is_template(path: &Path) -> bool {
-    !file_name(path).starts_with('.')
-        && path
-            .extension()
-            .and_then(|end| end.to_str())
-            .is_some_and(|end| matches!(end, "subject" | "txt" | "html"))
-}
-
 /// The embedded languages and the operator's.
 fn languages(own: &Own) -> Vec<String> {
     let names = EMBEDDED.iter().map(|(name, _)| *name).chain(own.keys().map(String::as_str));
@@ -251,20 +239,20 @@ fn files(own: &Own, tag: &str) -> Vec<String> {
 
 /// The file for a language, and where it came from: the operator's for the locale, the operator's for its language, the
 /// embedded one for the locale, for its language.
-fn find(own: &Own, tag: &str, file: &str) -> Option<(String, String)> {
+fn find(own: &Own, tag: &str, file: &str) -> Option<(Origin, String)> {
     let mut places = vec![format!("{tag}/{file}"), format!("{}/{file}", primary(tag))];
     if file == LAYOUT {
         places.push(LAYOUT.to_owned());
     }
-    let of_operator = places
-        .iter()
-        .find_map(|place| own.get(place))
-        .map(|(path, source)| (path.display().to_string(), source.clone()));
+    let of_operator = places.iter().find_map(|place| own.get(place)).map(|(path, source)| {
+        (Origin { file: path.display().to_string(), of_operator: true }, source.clone())
+    });
     of_operator.or_else(|| {
-        places
-            .iter()
-            .find_map(|place| EMBEDDED.iter().find(|(name, _)| name == place))
-            .map(|(name, source)| (format!("built-in {name}"), (*source).to_owned()))
+        places.iter().find_map(|place| EMBEDDED.iter().find(|(name, _)| name == place)).map(
+            |(name, source)| {
+                (Origin { file: format!("built-in {name}"), of_operator: false }, (*source).to_owned())
+            },
+        )
     })
 }
 

@@ -22,8 +22,9 @@ struct Due {
 /// Passes the notice on, perhaps put off, or says why there is none.
 type Gate = fn(&Case<'_>, Due) -> Result<Due, Reason>;
 
-const GATES: [Gate; 8] = [
+const GATES: [Gate; 9] = [
     member_paused,
+    suppressed,
     status_not_actionable,
     status_disabled,
     no_way_to_repair,
@@ -60,6 +61,10 @@ fn turn_away_if(condition: bool, reason: Reason, due: Due) -> Result<Due, Reason
 
 fn member_paused(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
     turn_away_if(case.recipient.paused, Reason::MemberPaused, due)
+}
+
+fn suppressed(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
+    turn_away_if(case.recipient.suppressed, Reason::Suppressed, due)
 }
 
 fn status_not_actionable(case: &Case<'_>, due: Due) -> Result<Due, Reason> {

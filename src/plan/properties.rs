@@ -20,6 +20,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             disconnected,
             min_gap,
             digest_window,
+            recovered: false,
             app_url,
         },
     )
@@ -45,8 +46,12 @@ fn lapses() -> impl Strategy<Value = Vec<Open>> {
 }
 
 fn recipients() -> impl Strategy<Value = Recipient> {
-    (prop::bool::weighted(0.1), prop::option::of(hours(300)))
-        .prop_map(|(paused, last)| Recipient { paused, last_notice_at: last.map(|last| day(0) + last) })
+    let rarely = || prop::bool::weighted(0.1);
+    (rarely(), rarely(), prop::option::of(hours(300))).prop_map(|(paused, suppressed, last)| Recipient {
+        paused,
+        suppressed,
+        last_notice_at: last.map(|last| day(0) + last),
+    })
 }
 
 fn rules<'a>(policy: &'a Policy, lapse: &Open) -> Option<&'a PerStatus> {

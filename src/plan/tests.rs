@@ -7,19 +7,20 @@ pub(super) fn day(days: i64) -> Time {
 }
 
 /// The rules that the default configuration has.
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let reminders = vec![TimeDelta::days(3), TimeDelta::days(10)];
     Policy {
         expired: PerStatus { enabled: true, reminders },
         disconnected: PerStatus { enabled: true, reminders: Vec::new() },
         min_gap: TimeDelta::days(1),
         digest_window: TimeDelta::minutes(10),
+        recovered: false,
         app_url: false,
     }
 }
 
 pub(super) fn nobody_special() -> Recipient {
-    Recipient { paused: false, last_notice_at: None }
+    Recipient { paused: false, suppressed: false, last_notice_at: None }
 }
 
 /// An expired connection, opened on day 0, of which nothing was said.
@@ -102,12 +103,16 @@ fn the_operator_can_switch_members_and_statuses_off_and_name_an_app() {
     let no_disconnected = Policy { disconnected: off(&policy().disconnected), ..policy() };
     let app = Policy { app_url: true, ..policy() };
     let paused = Recipient { paused: true, ..nobody_special() };
+    let suppressed = Recipient { suppressed: true, ..nobody_special() };
     let in_app = Open { repair: Repair::App, ..expired() };
     let queued = Open { said: Said::Pending, ..expired() };
     #[rustfmt::skip]
     let cases = [
         ("a paused member is left alone", expired(), paused, policy(), "never member_paused"),
         ("whatever else would be said", queued, paused, no_expired.clone(), "never member_paused"),
+        ("one whose address is suppressed too", expired(), suppressed, policy(), "never suppressed"),
+        ("and when both, the pause is what is said of it",
+            expired(), Recipient { paused: true, ..suppressed }, policy(), "never member_paused"),
         ("a status that is off", expired(), nobody_special(), no_expired, "never status_disabled"),
         ("another status that is off",
             expired(), nobody_special(), no_disconnected, "now step 0 first_notice"),

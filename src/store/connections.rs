@@ -2,7 +2,7 @@
 
 use super::{Result, Store};
 use crate::domain::{Category, Connection, ConnectionId, MemberId, Repair};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// A connection as it was last listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub struct StoredConnection {
 pub(super) const COLUMNS: &str =
     "k.member_id, k.connection_id, k.name, k.category, k.source_type, k.integration_type,
     k.is_direct, k.status, k.sync_status, k.sync_errors";
+
+/// Whether a row works, but for somebody else: as [`Connection::is_person_mismatch`] has it, and as the index over such
+/// rows is written.
+pub(super) const MISMATCHED: &str =
+    "status = 'CONNECTED' AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
 
 pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column);
@@ -69,4 +74,15 @@ impl Store {
             .await?;
         rows.iter().map(read).collect()
     }
+}
+
+/// The connections of a member that work, but for somebody else.
+pub(super) async fn mismatched(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+) -> Result<Vec<ConnectionId>> {
+    let sql = format!("SELECT connection_id FROM connections WHERE member_id = $1 AND {MISMATCHED}");
+    let ids: Vec<String> =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    Ok(ids.into_iter().map(ConnectionId::new).collect())
 }

@@ -1,5 +1,6 @@
 //! The fleet at a glance: what `status` reports.
 
+use super::connections::MISMATCHED;
 use super::{Result, Store, time};
 use crate::domain::Time;
 use sqlx::Row;
@@ -12,10 +13,14 @@ pub struct Fleet {
     pub members: u64,
     /// Of these, paused.
     pub paused: u64,
+    /// Of these, with an address to which mails are suppressed.
+    pub suppressed: u64,
     /// Of these, without a token to be had: count by `rejected` and `missing`.
     pub credentials: BTreeMap<String, u64>,
     /// Connections by status.
     pub connections: BTreeMap<String, u64>,
+    /// Connections that work, but for somebody else.
+    pub person_mismatches: u64,
     /// Open lapses.
     pub lapses_open: u64,
     /// Notices by state.
@@ -62,10 +67,19 @@ impl Store {
                 *credentials.entry("missing".into()).or_default() += without.unsigned_abs();
             }
         }
-        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM lapses WHERE state = 'open'")
-            .fetch_one(&self.reader)
-            .await?;
         Ok(Fleet {
+            suppressed: self
+                .count(
+                    "SELECT count(*) FROM members WHERE removed_at IS NULL AND address_hash IN
+                        (SELECT address_hash FROM suppressions)",
+                )
+                .await?,
+            person_mismatches: self
+                .count(&format!(
+                    "SELECT count(*) FROM connections k JOIN members m ON m.member_id = k.member_id
+                     WHERE m.removed_at IS NULL AND {MISMATCHED}"
+                ))
+                .await?,
             members: members.try_get::<i64, _>("members")?.unsigned_abs(),
             paused: members.try_get::<i64, _>("paused")?.unsigned_abs(),
             credentials,
@@ -75,10 +89,16 @@ impl Store {
                      JOIN members m ON m.member_id = k.member_id WHERE m.removed_at IS NULL GROUP BY 1",
                 )
                 .await?,
-            lapses_open: open.unsigned_abs(),
+            lapses_open: self.count("SELECT count(*) FROM lapses WHERE state = 'open'").await?,
             notices: self.counts("SELECT state, count(*) FROM notices GROUP BY state").await?,
             last_sweep: self.last_sweep().await?,
         })
+    }
+
+    async fn count(&self, sql: &str) -> Result<u64> {
+        let count: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&self.reader).await?;
+        Ok(count.unsigned_abs())
     }
 
     async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {

@@ -152,8 +152,8 @@ impl Store {
 async fn queue(tx: &mut Transaction<'_, Sqlite>, member: &str, reason: &str, now: Time) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
     sqlx::query(
-        "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before)
-         VALUES ($1, $2, 0, 'queued', $3, $4, $4)",
+        "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before)
+         VALUES ($1, $2, 'invited', 0, 'queued', $3, $4, $4)",
     )
     .bind(notice.as_str())
     .bind(member)
@@ -198,7 +198,7 @@ pub(super) async fn resend(
     let sql = format!(
         "SELECT i.invitation_id, i.member_id FROM invitations i {JOINS}
          WHERE i.invitation_id = {BEHIND} AND c.status IS NOT 'CONNECTED' AND NOT EXISTS
-            (SELECT 1 FROM notices n WHERE n.member_id = i.member_id
+            (SELECT 1 FROM notices n WHERE n.member_id = i.member_id AND n.kind <> 'recovered'
              AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))
            AND $3 > (SELECT count(*) FROM invitations x
                      WHERE x.member_id = i.member_id AND x.notice_id IS NOT NULL AND x.created_at > $4)"

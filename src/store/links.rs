@@ -1,7 +1,8 @@
 //! `links`, `link_buttons`.
 
 use super::{
-    Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, queue, time,
+    Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, queue,
+    suppressions, time,
 };
 use crate::domain::{
     ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
@@ -222,10 +223,13 @@ impl Store {
     }
 
     /// Queues another notice like the one that the link came with, about those of its lapses that are open. `None` when
-    /// there is nothing left to say, the member got a mail since `last_before` or will get one anyway, or has asked for
+    /// there is nothing left to say, the member wants no mail, got one since `last_before` or will get one anyway, or has asked for
     /// enough of them today.
     pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
+        if suppressions::is_behind_link(&mut tx, hash).await? {
+            return Ok(None);
+        }
         if let Some(notice) = invitations::resend(&mut tx, hash, now, last_before).await? {
             tx.commit().await?;
             return Ok(Some(notice));
@@ -237,7 +241,7 @@ impl Store {
              SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3, $3, n.notice_id
              FROM links k JOIN notices n ON n.notice_id = k.notice_id
              WHERE k.token_hash = $1 AND NOT EXISTS
-                (SELECT 1 FROM notices o WHERE o.member_id = n.member_id
+                (SELECT 1 FROM notices o WHERE o.member_id = n.member_id AND o.kind <> 'recovered'
                  AND (o.state IN ('queued', 'sending', 'held') OR o.sent_at > $4 OR o.planned_at > $4))
                AND $5 > (SELECT count(*) FROM notices o
                          WHERE o.member_id = n.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $6)",

@@ -1,6 +1,7 @@
 //! `members`.
 
 use super::credentials::{GRANT_COLUMNS, GRANT_JOINS, Grant};
+use super::suppressions::SUPPRESSED;
 use super::{Result, Store, StoreError, json_list, millis};
 use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Sealed, Time};
 use sqlx::{Row, sqlite::SqliteRow};
@@ -27,6 +28,8 @@ pub struct ListedMember {
     pub credential: CredentialState,
     /// Why not, and since when.
     pub trouble: Option<(String, Time)>,
+    /// Whether mails to their address are suppressed.
+    pub suppressed: bool,
 }
 
 const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m.paused_at";
@@ -51,6 +54,8 @@ fn member(row: &SqliteRow) -> Result<Member> {
 struct ImportedRow<'a> {
     id: &'a str,
     email: &'a str,
+    /// In hexadecimal.
+    address_hash: String,
     locale: Option<&'a str>,
     time_zone: Option<&'a str>,
     subject: &'a str,
@@ -62,6 +67,10 @@ struct ImportedCredential<'a> {
     key_id: &'a str,
     /// In hexadecimal.
     sealed: String,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An import under way: one transaction, so that it happens as a whole or not at all.
@@ -79,6 +88,7 @@ impl Import {
             .map(|(member, _)| ImportedRow {
                 id: member.id.as_str(),
                 email: member.email.expose(),
+                address_hash: hex(&member.email.address_hash().0),
                 locale: member.locale.as_deref(),
                 time_zone: member.time_zone.map(|zone| zone.name()),
                 subject: &member.subject,
@@ -87,11 +97,12 @@ impl Import {
         let rows = json_list(&rows)?;
         self.forgive_addresses(&rows).await?;
         sqlx::query(
-            "INSERT INTO members (member_id, email, locale, time_zone, subject, added_at, updated_at)
-             SELECT value ->> 'id', value ->> 'email', value ->> 'locale', value ->> 'time_zone',
-                    value ->> 'subject', $2, $2
+            "INSERT INTO members (member_id, email, address_hash, locale, time_zone, subject, added_at, updated_at)
+             SELECT value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'), value ->> 'locale',
+                    value ->> 'time_zone', value ->> 'subject', $2, $2
              FROM json_each($1) WHERE true
-             ON CONFLICT (member_id) DO UPDATE SET email = excluded.email, locale = excluded.locale,
+             ON CONFLICT (member_id) DO UPDATE SET email = excluded.email, address_hash = excluded.address_hash,
+                locale = excluded.locale,
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
         )
@@ -103,8 +114,7 @@ impl Import {
             .iter()
             .filter_map(|(member, sealed)| {
                 let Sealed { key_id, bytes } = sealed.as_ref()?;
-                let sealed = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                Some(ImportedCredential { id: member.id.as_str(), key_id, sealed })
+                Some(ImportedCredential { id: member.id.as_str(), key_id, sealed: hex(bytes) })
             })
             .collect();
         let credentials = json_list(&credentials)?;
@@ -209,7 +219,7 @@ impl Store {
         needs_token: bool,
     ) -> Result<Vec<ListedMember>> {
         let sql = format!(
-            "SELECT {COLUMNS}, c.member_id AS held, f.state, f.reason, f.since FROM members m
+            "SELECT {COLUMNS}, c.member_id AS held, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed FROM members m
              LEFT JOIN credentials c ON c.member_id = m.member_id
              LEFT JOIN credential_failures f ON f.member_id = m.member_id
              WHERE m.removed_at IS NULL AND m.member_id > $1 AND ($2 IS NULL OR m.member_id = $2)
@@ -235,7 +245,8 @@ impl Store {
                     (Some(reason), Some(since)) => Some((reason, super::time(since))),
                     _ => None,
                 };
-                Ok(ListedMember { member: member(row)?, credential, trouble })
+                let suppressed = row.try_get("suppressed")?;
+                Ok(ListedMember { member: member(row)?, credential, trouble, suppressed })
             })
             .collect()
     }
@@ -245,7 +256,8 @@ impl Store {
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let removed = sqlx::query(
-            "UPDATE members SET removed_at = $2, updated_at = $2, email = '', answer_digest = NULL
+            "UPDATE members SET removed_at = $2, updated_at = $2, email = '', address_hash = NULL,
+                answer_digest = NULL
              WHERE member_id = $1 AND removed_at IS NULL",
         )
         .bind(id.as_str())
@@ -256,9 +268,15 @@ impl Store {
         if removed == 0 {
             return Ok(false);
         }
-        for table in
-            ["credentials", "access_tokens", "credential_failures", "rechecks", "links", "invitations"]
-        {
+        for table in [
+            "credentials",
+            "access_tokens",
+            "credential_failures",
+            "rechecks",
+            "links",
+            "invitations",
+            "unsubscribe_tokens",
+        ] {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
         }

@@ -16,7 +16,9 @@ mod partings;
 mod planning;
 mod queue;
 mod rechecks;
+mod recoveries;
 mod sqlite;
+mod suppressions;
 mod sweeps;
 mod transitions;
 
@@ -28,10 +30,12 @@ pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
 pub use partings::Announced;
-pub use planning::{OpenLapse, PlanInput, Planned, SaidLast};
+pub use planning::{OpenLapse, PlanInput, Planned, PlannedNotice, SaidLast};
 pub use queue::{AttemptOutcome, Claim, Ending};
 pub use rechecks::{DueRecheck, Purpose};
+pub use recoveries::RecoveredLapse;
 pub use sqlite::{InstanceLock, Store};
+pub use suppressions::{ListedSuppression, Mailing};
 pub use sweeps::{OpenSweep, SweepProgress};
 
 use crate::domain::Time;

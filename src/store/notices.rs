@@ -1,7 +1,9 @@
 //! `notices`, `notice_items`, `attempts`, as operators see them.
 
 use super::{Result, Store, StoreError, count, time};
-use crate::domain::{ConnectionId, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeState, Time};
+use crate::domain::{
+    ConnectionId, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeKind, NoticeState, Time,
+};
 use sqlx::{Row, sqlite::SqliteRow};
 
 /// One attempt, as operators see it.
@@ -32,21 +34,19 @@ pub struct ListedNotice {
     pub not_before: Time,
 }
 
-pub(super) const COLUMNS: &str =
-    "n.notice_id, n.member_id, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
+pub(super) const COLUMNS: &str = "n.notice_id, n.member_id, n.kind, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
 
 pub(super) fn read(row: &SqliteRow) -> Result<ListedNotice> {
     let id: String = row.try_get("notice_id")?;
-    let state: String = row.try_get("state")?;
-    let state = NoticeState::parse(&state).ok_or_else(|| StoreError::Row {
-        table: "notices",
-        row: id.clone(),
-        what: "its state",
-    })?;
+    let unreadable = |what| StoreError::Row { table: "notices", row: id.clone(), what };
+    let (state, kind): (String, String) = (row.try_get("state")?, row.try_get("kind")?);
+    let state = NoticeState::parse(&state).ok_or_else(|| unreadable("its state"))?;
+    let kind = NoticeKind::parse(&kind).ok_or_else(|| unreadable("its kind"))?;
     Ok(ListedNotice {
         notice: Notice {
             id: NoticeId::new(id),
             member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+            kind,
             step: count(row.try_get("step")?),
             state,
             attempts: count(row.try_get("attempts")?),

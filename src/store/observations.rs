@@ -1,6 +1,6 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, json_list, lapses, millis, queue};
+use super::{Result, Store, connections, json_list, lapses, millis, queue};
 use crate::domain::{
     Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, MemberId,
     Outcome, Standing, Status, Time,
@@ -30,6 +30,8 @@ pub struct Applied {
     pub transitions: Vec<(Option<Status>, Status)>,
     /// Whether a lapse was opened: there is something to plan.
     pub opened: bool,
+    /// The connections that are found to work for somebody else, and were not before.
+    pub mismatched: Vec<ConnectionId>,
     /// Whether the answer came too late, or the member is gone: nothing was concluded.
     pub stale: bool,
 }
@@ -57,6 +59,7 @@ impl Store {
         }
         let known = known(&mut tx, answer.member_id).await?;
         let decision = decide(&known);
+        let mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
         for connection in answer.seen {
             keep_connection(&mut tx, answer.member_id, connection, now).await?;
         }
@@ -75,6 +78,8 @@ impl Store {
             .bind(millis(answer.asked_at))
             .execute(&mut *tx)
             .await?;
+        applied.mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
+        applied.mismatched.retain(|connection| !mismatched.contains(connection));
         settle_rechecks(&mut tx, answer.member_id, now, decision.look_again_at).await?;
         tx.commit().await?;
         Ok(applied)
@@ -220,7 +225,7 @@ pub(super) async fn apply_to_lapse(
 }
 
 /// Writes how a lapse stands. One that opens is the planner's next work; one that closes ends all that was queued
-/// about it.
+/// about it, and one that ends in recovery is the planner's once more: its member may be told.
 async fn stand(
     tx: &mut Transaction<'_, Sqlite>,
     id: &LapseId,
@@ -230,7 +235,9 @@ async fn stand(
     let opens = standing.state == LapseState::Open;
     sqlx::query(
         "UPDATE lapses SET state = $2, outcome = $3, suspected_at = $4, sightings = $5, opened_at = $6,
-            closed_at = $7, plan_at = $8 WHERE lapse_id = $1",
+            closed_at = $7,
+            plan_at = CASE WHEN $2 = 'open' OR (state = 'open' AND $3 = 'recovered') THEN $8 END
+         WHERE lapse_id = $1",
     )
     .bind(id.as_str())
     .bind(standing.state.as_str())
@@ -239,7 +246,7 @@ async fn stand(
     .bind(standing.sightings)
     .bind(standing.opened_at.map(millis))
     .bind(standing.closed_at.map(millis))
-    .bind(opens.then(|| millis(now)))
+    .bind(millis(now))
     .execute(&mut **tx)
     .await?;
     if standing.state == LapseState::Closed {

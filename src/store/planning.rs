@@ -1,7 +1,9 @@
 //! What the planner reads and writes: open lapses with what was said of them, and the notices made of them.
 
-use super::{Result, Store, count, lapses, millis, time};
-use crate::domain::{Lapse, LapseId, MemberId, NoticeId, NoticeItem, NoticeState, Repair, Status, Time};
+use super::{RecoveredLapse, Result, Store, count, lapses, millis, recoveries, suppressions, time};
+use crate::domain::{
+    Lapse, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, NoticeState, Repair, Status, Time,
+};
 use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
 
@@ -38,37 +40,50 @@ pub struct PlanInput {
     pub member_id: MemberId,
     /// Whether the operator asked to leave them alone.
     pub paused: bool,
-    /// When they last got a notice; one under way counts from its planning.
+    /// Whether mails to their address are suppressed.
+    pub suppressed: bool,
+    /// When they last got a notice; one under way counts from its planning. Notices of recovery do not count.
     pub last_notice_at: Option<Time>,
     /// Their open lapses.
     pub open: Vec<OpenLapse>,
+    /// Their lapses that have ended in recovery since the planner was last here.
+    pub recovered: Vec<RecoveredLapse>,
 }
 
 /// What a plan for one member comes to.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// What a notice to be queued now is about; empty when there is none.
-    pub items: Vec<NoticeItem>,
-    /// Why, as a reason code.
-    pub reason: &'static str,
+    /// The notices to be queued now.
+    pub notices: Vec<PlannedNotice>,
     /// When to look next at each lapse looked at; `None`: not until something happens.
     pub look_next: Vec<(LapseId, Option<Time>)>,
 }
 
-/// How a lapse is chosen: the one whose time has come first.
+/// A notice to be queued.
+#[derive(Clone, Debug)]
+pub struct PlannedNotice {
+    /// What it is for.
+    pub kind: NoticeKind,
+    /// Why, as a reason code.
+    pub reason: &'static str,
+    /// What it is about: at least one.
+    pub items: Vec<NoticeItem>,
+}
+
+/// How a lapse is chosen: the one whose time has come first, be it open or one that has just recovered.
 const NEXT: &str =
-    "SELECT member_id FROM lapses WHERE plan_at IS NOT NULL AND plan_at <= $1 AND state = 'open'
+    "SELECT member_id FROM lapses WHERE plan_at IS NOT NULL AND plan_at <= $1 AND state <> 'suspected'
     ORDER BY plan_at LIMIT 1";
 
 impl Store {
     /// Plans for the member whose lapses are due first at `now`. `plan` is given what is known, and what it comes to
     /// is written together with it, so that nothing that happens meanwhile is passed over and no step is planned
-    /// twice. Gives the member, with the notice if one was queued; `None` when nobody is due.
+    /// twice. Gives the member, with the notices that were queued; `None` when nobody is due.
     pub async fn plan_next(
         &self,
         now: Time,
         plan: impl FnOnce(PlanInput) -> Planned,
-    ) -> Result<Option<(MemberId, Option<NoticeId>)>> {
+    ) -> Result<Option<(MemberId, Vec<NoticeId>)>> {
         // Nearly always nobody is due, and that is found out without the writer.
         let due: Option<String> =
             sqlx::query_scalar(NEXT).bind(millis(now)).fetch_optional(&self.reader).await?;
@@ -79,22 +94,32 @@ impl Store {
         let due: Option<String> = sqlx::query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut *tx).await?;
         let Some(member) = due.map(MemberId::new) else { return Ok(None) };
         let planned = plan(input(&mut tx, &member).await?);
-        let notice = keep(&mut tx, &member, &planned, now).await?;
+        for (lapse, at) in &planned.look_next {
+            sqlx::query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
+                .bind(lapse.as_str())
+                .bind(at.map(millis))
+                .execute(&mut *tx)
+                .await?;
+        }
+        recoveries::planned(&mut tx, &member).await?;
+        let mut notices = Vec::new();
+        for notice in &planned.notices {
+            notices.push(queue(&mut tx, &member, notice, now).await?);
+        }
         tx.commit().await?;
-        Ok(Some((member, notice)))
+        Ok(Some((member, notices)))
     }
 }
 
 async fn input(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<PlanInput> {
-    let facts = sqlx::query(
-        "SELECT paused_at,
+    let sql = format!(
+        "SELECT paused_at, {} AS suppressed,
             (SELECT max(coalesce(sent_at, planned_at)) FROM notices n WHERE n.member_id = m.member_id
-             AND n.state IN ('queued', 'sending', 'held', 'sent')) AS last_notice_at
+             AND n.kind <> 'recovered' AND n.state IN ('queued', 'sending', 'held', 'sent')) AS last_notice_at
          FROM members m WHERE member_id = $1",
-    )
-    .bind(member.as_str())
-    .fetch_one(&mut **tx)
-    .await?;
+        suppressions::SUPPRESSED
+    );
+    let facts = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_one(&mut **tx).await?;
     let sql = format!(
         "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
@@ -134,34 +159,28 @@ async fn input(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Pl
     Ok(PlanInput {
         member_id: member.clone(),
         paused: facts.try_get::<Option<i64>, _>("paused_at")?.is_some(),
+        suppressed: facts.try_get("suppressed")?,
         last_notice_at: facts.try_get::<Option<i64>, _>("last_notice_at")?.map(time),
         open,
+        recovered: recoveries::unplanned(tx, member).await?,
     })
 }
 
-/// Queues a notice, if there is anything to say, and keeps when to look next.
-async fn keep(
+async fn queue(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
-    planned: &Planned,
+    planned: &PlannedNotice,
     now: Time,
-) -> Result<Option<NoticeId>> {
-    for (lapse, at) in &planned.look_next {
-        sqlx::query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
-            .bind(lapse.as_str())
-            .bind(at.map(millis))
-            .execute(&mut **tx)
-            .await?;
-    }
-    let Some(step) = planned.items.iter().map(|item| item.step).min() else { return Ok(None) };
+) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
     sqlx::query(
-        "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before)
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
     )
     .bind(notice.as_str())
     .bind(member.as_str())
-    .bind(step)
+    .bind(planned.kind.as_str())
+    .bind(planned.items.iter().map(|item| item.step).min().unwrap_or_default())
     .bind(NoticeState::Queued.as_str())
     .bind(planned.reason)
     .bind(millis(now))
@@ -169,14 +188,15 @@ async fn keep(
     .await?;
     for item in &planned.items {
         sqlx::query(
-            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(notice.as_str())
         .bind(item.lapse_id.as_str())
         .bind(item.connection_id.as_str())
         .bind(item.step)
+        .bind(planned.kind == NoticeKind::Reconnect)
         .execute(&mut **tx)
         .await?;
     }
-    Ok(Some(notice))
+    Ok(notice)
 }

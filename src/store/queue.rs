@@ -15,7 +15,7 @@ pub struct Claim {
     /// How many earlier attempts were refused for now.
     pub failures: u32,
     /// How many earlier attempts may have been accepted without our learning it: the connection broke, or the process
-    /// ended after the attempt's link was kept, which is the last thing before the mail is handed over.
+    /// ended after the attempt's unsubscribe token was kept, which is the last thing before the mail is handed over.
     pub unconfirmed: u32,
     /// How many attempts in a row, up to now, waited for something that is not the notice's fault.
     pub waits: u32,
@@ -141,8 +141,8 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let mut notice = read(&row)?.notice;
         let earlier: Vec<(String, bool)> = sqlx::query_as(
-            "SELECT coalesce(outcome, 'interrupted'), EXISTS (SELECT 1 FROM links k
-                WHERE k.notice_id = attempts.notice_id AND k.attempt = attempts.attempt)
+            "SELECT coalesce(outcome, 'interrupted'), EXISTS (SELECT 1 FROM unsubscribe_tokens u
+                WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
              FROM attempts WHERE notice_id = $1 ORDER BY attempt DESC",
         )
         .bind(notice.id.as_str())
@@ -153,9 +153,9 @@ impl Store {
         let waits = earlier.iter().take_while(|(outcome, _)| is(outcome, AttemptOutcome::Waiting)).count();
         let unconfirmed = earlier
             .iter()
-            .filter(|(outcome, linked)| {
+            .filter(|(outcome, handed_over)| {
                 is(outcome, AttemptOutcome::Unconfirmed)
-                    || (is(outcome, AttemptOutcome::Interrupted) && *linked)
+                    || (is(outcome, AttemptOutcome::Interrupted) && *handed_over)
             })
             .count();
         sqlx::query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
@@ -166,7 +166,8 @@ impl Store {
             .await?;
         let items = sqlx::query(
             "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
-                   AND (live = 1 OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
+                   AND (live = 1 OR EXISTS (SELECT 1 FROM notices n
+                        WHERE n.notice_id = $1 AND (n.resend_of IS NOT NULL OR n.kind = 'recovered')))
                  ORDER BY connection_id",
         )
         .bind(notice.id.as_str())
@@ -275,11 +276,12 @@ impl Store {
         }
         let may_have_arrived = matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Unconfirmed);
         if !may_have_arrived {
-            sqlx::query("DELETE FROM links WHERE notice_id = $1 AND attempt = $2")
-                .bind(claim.notice.id.as_str())
-                .bind(claim.attempt)
-                .execute(&mut *tx)
-                .await?;
+            for sql in [
+                "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
+                "DELETE FROM unsubscribe_tokens WHERE notice_id = $1 AND attempt = $2",
+            ] {
+                sqlx::query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut *tx).await?;
+            }
         }
         tx.commit().await?;
         Ok(true)

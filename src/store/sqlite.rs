@@ -58,6 +58,7 @@ impl Store {
             sqlx::migrate::MigrateError::Execute(error) => cannot_open(error),
             other => StoreError::Migration(other),
         })?;
+        super::suppressions::hash_addresses(&writer).await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)

@@ -14,6 +14,7 @@ const TRANSITIONS: &str = "reconnectd_transitions_total";
 const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
 const LIMITED: &str = "reconnectd_requests_limited_total";
+const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
 /// From a dozen members to hundreds of thousands: seconds to hours.
 const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
@@ -42,6 +43,7 @@ fn describe() {
     describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
     describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
     describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
+    describe_counter!(PERSON_MISMATCHES, "Connections found to work for another person than the member");
 }
 
 /// A sweep ended.
@@ -81,6 +83,11 @@ pub fn request_limited(limit: &'static str) {
     counter!(LIMITED, "limit" => limit).increment(1);
 }
 
+/// A connection was found to work for another person than the member.
+pub fn person_mismatch() {
+    counter!(PERSON_MISMATCHES).increment(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +106,7 @@ mod tests {
             notice("sent");
             redemption("redirected");
             request_limited("presses");
+            person_mismatch();
         });
         let text = handle.render();
         for line in [
@@ -113,6 +121,7 @@ mod tests {
             "reconnectd_notices_total{outcome=\"sent\"} 1",
             "reconnectd_redemptions_total{result=\"redirected\"} 1",
             "reconnectd_requests_limited_total{limit=\"presses\"} 1",
+            "reconnectd_person_mismatches_total 1",
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
         }

@@ -10,6 +10,7 @@ mod harness;
 mod instance;
 mod listeners;
 mod output;
+mod preview;
 mod refusals;
 mod schedule;
 mod secrets;

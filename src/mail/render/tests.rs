@@ -1,39 +1,6 @@
 use super::*;
-use crate::config::{Config, DEFAULTS};
+use crate::mail::samples::{TOKEN, notice, renderer, with_templates};
 use mail_parser::{Message, MessageParser};
-use std::fs;
-use tempfile::TempDir;
-
-const TOKEN: &str = "tok-9f8e7d6c5b4a";
-
-fn config() -> Config {
-    let mut config: Config = toml::from_str(DEFAULTS).unwrap();
-    config.email.from = "Acme, Ünlimited <no-reply@acme.test>".to_owned();
-    config.email.reply_to = "help@acme.test".to_owned();
-    config
-}
-
-fn renderer(disclosure: Disclosure) -> Renderer {
-    let mut config = config();
-    config.notices.disclosure = disclosure;
-    let url = "https://acme.test/some/where/".parse().unwrap();
-    Renderer::new(&config.notices, &config.email, &url).unwrap()
-}
-
-fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
-    let named = |name: &&str| Named { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
-    NoticeMail {
-        id: NoticeId::new("0190c1f2-7d7b"),
-        to: "alice@example.org".parse().unwrap(),
-        locale: None,
-        kind,
-        link: LinkToken::new(TOKEN),
-        unsubscribe: Some(LinkToken::new("stop-1")),
-        connections: names.iter().map(named).collect(),
-        ttl: Duration::from_secs(7 * 86_400),
-        date: "2026-11-23T12:00:00Z".parse().unwrap(),
-    }
-}
 
 fn render(renderer: &Renderer, notice: &NoticeMail) -> Mail {
     renderer.render(notice).unwrap()
@@ -67,7 +34,7 @@ fn every() -> impl Iterator<Item = (Disclosure, Mail)> {
 #[test]
 fn every_mail_has_both_parts_with_the_link_once_in_each_and_short_lines() {
     let link = format!("https://acme.test/some/where/r/{TOKEN}");
-    for (_, mail) in every() {
+    for (_, mail) in every().filter(|(_, mail)| !is_recovered(mail)) {
         let parsed = parse(&mail);
         let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
         assert_eq!(text.lines().filter(|line| *line == link).count(), 1, "{text}");
@@ -78,6 +45,35 @@ fn every_mail_has_both_parts_with_the_link_once_in_each_and_short_lines() {
         assert!(raw(&mail).lines().all(|line| line.len() <= 998));
         assert!(mail.bytes.len() < 20_000, "{}", mail.bytes.len());
     }
+}
+
+fn is_recovered(mail: &Mail) -> bool {
+    ["You are connected again", "La conexión está restablecida"]
+        .iter()
+        .any(|words| mail.html().contains(words))
+}
+
+#[test]
+fn a_mail_of_recovery_has_no_button_and_asks_for_nothing() {
+    let recovered: Vec<_> = every().filter(|(_, mail)| is_recovered(mail)).collect();
+    assert_eq!(recovered.len(), 3 * 2 * 2, "one for each disclosure, language and number of sources");
+    for (_, mail) in recovered {
+        let all = format!("{}{}", mail.text(), mail.html());
+        for word in ["/r/", "days", "días", "#0b6658", "Review", "Revisa", "Copy", "Copia"] {
+            assert!(!all.contains(word), "{word}: {all}");
+        }
+        assert!(all.contains("https://acme.test/some/where/u/stop-1"), "it can be stopped as well");
+        assert!(mail.text().lines().all(|line| line.chars().count() <= 78), "{}", mail.text());
+    }
+    let generic = render(&renderer(Disclosure::Generic), &notice(Kind::Recovered, &["A"]));
+    assert_eq!(generic.subject(), "Acme, Ünlimited: one of your connections works again");
+    let first = one_line(generic.text().lines().take(2).collect::<Vec<_>>().join(" ").as_str());
+    assert!(
+        first.starts_with("One of your connections with Acme, Ünlimited works again. There is"),
+        "{first}"
+    );
+    let several = render(&renderer(Disclosure::Name), &notice(Kind::Recovered, &["A1", "B2"]));
+    assert!(several.text().contains("Your connections work again: A1 and B2."), "{}", several.text());
 }
 
 #[test]
@@ -210,30 +206,18 @@ fn a_link_that_works_for_less_than_two_days_is_told_in_hours() {
     }
 }
 
-fn with_templates(files: &[(&str, &str)]) -> (TempDir, Result<Renderer, SetupError>) {
-    let directory = TempDir::new().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let mut config = config();
-    config.notices.templates = directory.path().display().to_string();
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
-    (directory, renderer)
-}
-
 #[test]
 fn an_operators_template_wins_and_the_rest_stays_built_in() {
-    let (_directory, renderer) = with_templates(&[("es_MX/expired.subject", "¡Hola! {{ operator }}")]);
+    let (_directory, renderer) =
+        with_templates(Disclosure::Kind, &[("es_MX/expired.subject", "¡Hola! {{ operator }}")]);
     let renderer = renderer.unwrap();
     let subject = |locale: &str| {
         let notice = NoticeMail { locale: Some(locale.to_owned()), ..notice(Kind::Expired, &["A"]) };
         render(&renderer, &notice).subject().to_owned()
     };
     assert_eq!(subject("es-MX"), "¡Hola! Acme, Ünlimited");
-    assert_eq!(subject("es"), "Acme, Ünlimited: una de tus conexiones necesita tu atención");
-    assert_eq!(subject("fr"), "Acme, Ünlimited: one of your connections needs your attention");
+    assert_eq!(subject("es"), "Acme, Ünlimited: es hora de renovar tu farmacia");
+    assert_eq!(subject("fr"), "Acme, Ünlimited: time to renew your pharmacy");
 }
 
 #[test]
@@ -251,7 +235,7 @@ fn a_faulty_template_is_named_with_file_and_line_at_start() {
         ("fr/expired.txt", "Bonjour {{ link }}", "missing"),
     ];
     for (file, text, expected) in cases {
-        let (_directory, renderer) = with_templates(&[(file, text)]);
+        let (_directory, renderer) = with_templates(Disclosure::Generic, &[(file, text)]);
         let error = renderer.err().unwrap().to_string();
         assert!(error.contains(expected), "{file}: {error}");
     }

@@ -36,7 +36,7 @@ fn mail_from(from: &str, to: &str) -> Mail {
         to: to.parse().unwrap(),
         locale: None,
         kind: Kind::Expired,
-        link: LinkToken::new("t0ken"),
+        link: Some(LinkToken::new("t0ken")),
         unsubscribe: None,
         connections: vec![Named { name: "Epic".to_owned(), source_type: None }],
         ttl: Duration::from_secs(86_400),

@@ -56,7 +56,12 @@ pub enum Page {
     /// Asks whether to stop all mails (RFC 8058 wants more than a GET).
     Unsubscribe,
     /// They are stopped.
-    Unsubscribed,
+    Unsubscribed {
+        /// Whether the member can have them again.
+        can_resume: bool,
+    },
+    /// The member has them again.
+    Resubscribed,
     /// Something of ours failed.
     Failed,
 }
@@ -104,16 +109,19 @@ impl Page {
             | Self::ResendDone
             | Self::Done { .. }
             | Self::Unsubscribe
-            | Self::Unsubscribed => 200,
+            | Self::Unsubscribed { .. }
+            | Self::Resubscribed => 200,
         }
     }
 
     /// The icon.
     fn shape(&self) -> &'static str {
         match self {
-            Self::Recovered | Self::Dismissed | Self::Done { success: true } | Self::Unsubscribed => "check",
+            Self::Recovered | Self::Dismissed | Self::Done { success: true } | Self::Unsubscribed { .. } => {
+                "check"
+            }
             Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
-            Self::ResendDone | Self::Unsubscribe => "mail",
+            Self::ResendDone | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
             Self::Ready { .. } | Self::Used | Self::NeedsApp { .. } => "link",
         }
@@ -126,6 +134,7 @@ impl Page {
             Self::GatewayDown { .. } | Self::TooMany | Self::Failed => "retry",
             Self::NeedsApp { app_url } if web_url(app_url.as_deref()).is_some() => "app",
             Self::Unsubscribe => "unsubscribe",
+            Self::Unsubscribed { can_resume: true } => "resume",
             _ => "",
         }
     }
@@ -158,8 +167,8 @@ impl Pages {
         &self.style_hash
     }
 
-    /// A page. `base` is the link's own path, such as `/r/TOKEN`, with the public URL's path before it: `{base}/resend`
-    /// and `{base}/dismiss` are posted to; reconnecting and unsubscribing post to the page's own address.
+    /// A page. `base` is the link's own path, such as `/r/TOKEN`, with the public URL's path before it: `{base}/resend`,
+    /// `{base}/dismiss` and `{base}/resume` are posted to; reconnecting and unsubscribing post to the page's own address.
     pub fn render(&self, locale: Option<&str>, page: &Page, base: &str) -> String {
         let words = Words::of(page, words::language(locale.unwrap_or(&self.locale), &self.locale));
         self.fill(&words, page, base).unwrap_or_else(|error| {
@@ -187,7 +196,7 @@ impl Pages {
             words => context! { title => words.title, lines => words.lines.clone() },
             say => context! {
                 reconnect => say.reconnect, dismiss => say.dismiss, resend => say.resend, retry => say.retry,
-                open_app => say.open_app, unsubscribe => say.unsubscribe,
+                open_app => say.open_app, unsubscribe => say.unsubscribe, resume => say.resume,
             },
             sources, base, app_url,
         })
@@ -232,5 +241,7 @@ fn web_url(url: Option<&str>) -> Option<&str> {
     url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))
 }
 
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;

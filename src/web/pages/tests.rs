@@ -1,6 +1,6 @@
 use super::*;
 
-const BASE: &str = "/some/where/r/tok";
+pub(super) const BASE: &str = "/some/where/r/tok";
 
 fn pages() -> Pages {
     Pages::new("Acme & Söhne", "en").unwrap()
@@ -15,7 +15,8 @@ fn source(id: &str, name: &str, action: Action) -> Source {
     Source { connection_id: ConnectionId::new(id), name: name.to_owned(), action, can_dismiss: false }
 }
 
-fn every() -> Vec<Page> {
+/// Every state that a page can be in.
+pub(super) fn every() -> Vec<Page> {
     let app = Some("https://app.acme.test/fix".to_owned());
     let broken = source("epic", "Epic MyChart", Action::Reconnect);
     vec![
@@ -41,7 +42,9 @@ fn every() -> Vec<Page> {
         Page::Done { success: true },
         Page::Done { success: false },
         Page::Unsubscribe,
-        Page::Unsubscribed,
+        Page::Unsubscribed { can_resume: true },
+        Page::Unsubscribed { can_resume: false },
+        Page::Resubscribed,
         Page::Failed,
     ]
 }
@@ -160,7 +163,10 @@ fn the_style_hash_is_that_of_the_style_as_it_is_sent() {
 #[test]
 fn statuses_say_what_the_pages_say() {
     let statuses: Vec<u16> = every().iter().map(Page::status).collect();
-    assert_eq!(statuses, [200, 200, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 500]);
+    assert_eq!(
+        statuses,
+        [200, 200, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200, 200, 500]
+    );
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(super) struct Say {
     pub(super) retry: &'static str,
     pub(super) open_app: &'static str,
     pub(super) unsubscribe: &'static str,
+    pub(super) resume: &'static str,
     pub(super) in_app: &'static str,
     pub(super) wait: &'static str,
     pub(super) works: &'static str,
@@ -47,6 +48,7 @@ const ENGLISH: Say = Say {
     retry: "Try again",
     open_app: "Open the app",
     unsubscribe: "Stop these mails",
+    resume: "Write to me again",
     in_app: "Please sign in to this one again in the app.",
     wait: "You have already started this one. If you finished signing in, it can take a few minutes.",
     works: "This one works again.",
@@ -59,6 +61,7 @@ const SPANISH: Say = Say {
     retry: "Intentar de nuevo",
     open_app: "Abrir la aplicación",
     unsubscribe: "No recibir más estos correos",
+    resume: "Volver a escribirme",
     in_app: "Vuelve a iniciar sesión en esta desde la aplicación.",
     wait: "Esta ya la empezaste. Si terminaste de iniciar sesión, puede tardar unos minutos.",
     works: "Esta ya funciona de nuevo.",
@@ -189,9 +192,13 @@ fn english(page: &Page) -> Text {
                are.",
             ],
         ),
-        Page::Unsubscribed => {
+        Page::Unsubscribed { .. } => {
             text("You will get no more of these mails", &["It is done. You can close this page."])
         }
+        Page::Resubscribed => text(
+            "We will write to you again",
+            &["When a connection needs your attention, you get a mail. You can close this page."],
+        ),
         Page::Failed => text(
             "Something went wrong",
             &["This is our mistake, not yours. Please try again in a few minutes; your link stays good."],
@@ -300,9 +307,13 @@ fn spanish(page: &Page) -> Text {
                 "Ya no te escribiremos cuando una conexión necesite tu atención. Tus conexiones quedan como están.",
             ],
         ),
-        Page::Unsubscribed => {
+        Page::Unsubscribed { .. } => {
             text("No recibirás más estos correos", &["Está hecho. Puedes cerrar esta página."])
         }
+        Page::Resubscribed => text(
+            "Te volveremos a escribir",
+            &["Recibirás un correo cuando una conexión necesite tu atención. Puedes cerrar esta página."],
+        ),
         Page::Failed => text(
             "Algo salió mal",
             &[

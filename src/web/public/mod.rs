@@ -4,10 +4,12 @@ mod answer;
 mod asked;
 mod gate;
 mod link;
+mod unsubscribe;
 
 use super::pages::{Page, Pages};
 use crate::clock::Clock;
 use crate::redeem::Redeemer;
+use crate::store::Store;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -27,6 +29,10 @@ const LARGEST_BODY: usize = 16 * 1024;
 pub struct PublicState {
     /// Reads and redeems links.
     pub redeemer: Redeemer,
+    /// Where it is kept who wants no mail.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
     /// Draws the pages.
     pub pages: Arc<Pages>,
     /// Where what OAuth cannot repair is repaired.
@@ -37,8 +43,6 @@ pub struct PublicState {
     pub trusted_proxies: usize,
     /// What one client address may ask for; 0: no limit.
     pub requests_per_minute: u32,
-    /// The time, for the limits.
-    pub clock: Clock,
 }
 
 /// The public pages.
@@ -49,6 +53,8 @@ pub fn public(state: PublicState) -> Router {
         .route("/r/{token}", get(link::look).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend))
         .route("/r/{token}/dismiss", post(link::dismiss))
+        .route("/u/{token}", get(unsubscribe::look).post(unsubscribe::stop))
+        .route("/u/{token}/resume", post(unsubscribe::resume))
         .route("/done", get(link::done))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)

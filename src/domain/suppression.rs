@@ -1,0 +1,70 @@
+//! Addresses that get no mail.
+
+use super::{EmailAddress, lapse::spelled};
+use std::fmt;
+
+/// Who asked that an address gets no mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Suppression {
+    /// Its owner, from a mail. They can take it back.
+    Unsubscribed,
+    /// The operator, who alone can lift it.
+    Operator,
+}
+
+spelled!(Suppression { Unsubscribed = "unsubscribed", Operator = "operator" });
+
+/// The SHA-256 of an address's normal form: by it an address is found again and cannot be read. Not more than that:
+/// whoever has an address can tell whether it is this one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressHash(pub [u8; 32]);
+
+impl fmt::Debug for AddressHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressHash(…)")
+    }
+}
+
+impl EmailAddress {
+    /// The hash under which a suppression of this address is kept and found.
+    pub fn address_hash(&self) -> AddressHash {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.normal_form().as_bytes());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest.as_ref());
+        AddressHash(hash)
+    }
+
+    /// One spelling for all in which one address is written: lower case, the domain in its ASCII form (RFC 5891). No
+    /// mail server that matters tells local parts apart by their case.
+    fn normal_form(&self) -> String {
+        let (local, domain) = self.expose().rsplit_once('@').unwrap_or((self.expose(), ""));
+        let ascii = url::Host::parse(domain).map_or_else(|_| domain.to_lowercase(), |host| host.to_string());
+        format!("{}@{ascii}", local.to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(address: &str) -> AddressHash {
+        address.parse::<EmailAddress>().unwrap().address_hash()
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_has_the_same_hash_and_every_other_address_another_one() {
+        for spelling in [" Ada@Example.ORG ", "ADA@EXAMPLE.ORG", "ada@example.org"] {
+            assert_eq!(hash(spelling), hash("ada@example.org"), "{spelling}");
+        }
+        assert_eq!(hash("José@EXÁMPLE.example"), hash("josé@xn--exmple-qta.example"));
+        assert_eq!(hash("ada@local_host"), hash("ada@LOCAL_HOST"), "a domain that is none is kept");
+        for other in ["ada@example.net", "ad.a@example.org", "ada+x@example.org"] {
+            assert_ne!(hash(other), hash("ada@example.org"), "{other}");
+        }
+    }
+
+    #[test]
+    fn debug_output_of_a_hash_does_not_hold_it() {
+        assert_eq!(format!("{:?}", hash("ada@example.org")), "AddressHash(…)");
+    }
+}

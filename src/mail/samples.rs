@@ -1,0 +1,58 @@
+//! What the tests of this room write mails with.
+
+use super::{Kind, Named, NoticeMail, Renderer, SetupError};
+use crate::{
+    config::{Config, DEFAULTS, Disclosure},
+    domain::{LinkToken, NoticeId, SourceType},
+};
+use std::{fs, time::Duration};
+use tempfile::TempDir;
+
+pub(super) const TOKEN: &str = "tok-9f8e7d6c5b4a";
+
+pub(super) fn config() -> Config {
+    let mut config: Config = toml::from_str(DEFAULTS).unwrap();
+    config.email.from = "Acme, Ünlimited <no-reply@acme.test>".to_owned();
+    config.email.reply_to = "help@acme.test".to_owned();
+    config
+}
+
+pub(super) fn renderer(disclosure: Disclosure) -> Renderer {
+    let mut config = config();
+    config.notices.disclosure = disclosure;
+    let url = "https://acme.test/some/where/".parse().unwrap();
+    Renderer::unproven(&config.notices, &config.email, &url).unwrap()
+}
+
+pub(super) fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
+    let named = |name: &&str| Named { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
+    NoticeMail {
+        id: NoticeId::new("0190c1f2-7d7b"),
+        to: "alice@example.org".parse().unwrap(),
+        locale: None,
+        kind,
+        link: (kind != Kind::Recovered).then(|| LinkToken::new(TOKEN)),
+        unsubscribe: Some(LinkToken::new("stop-1")),
+        connections: names.iter().map(named).collect(),
+        ttl: Duration::from_secs(7 * 86_400),
+        date: "2026-11-23T12:00:00Z".parse().unwrap(),
+    }
+}
+
+/// A renderer over an operator's directory of these files.
+pub(super) fn with_templates(
+    disclosure: Disclosure,
+    files: &[(&str, &str)],
+) -> (TempDir, Result<Renderer, SetupError>) {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut config = config();
+    config.notices.templates = directory.path().display().to_string();
+    config.notices.disclosure = disclosure;
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
+    (directory, renderer)
+}

@@ -1,0 +1,273 @@
+//! `suppressions`, `unsubscribe_tokens`: addresses that get no mail, and what members stop the mails with.
+
+use super::{Result, Store, StoreError, json_list, millis, queue, time};
+use crate::domain::{AddressHash, EmailAddress, MemberId, NoticeId, Suppression, Time, TokenHash};
+use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+
+/// Rows without a hash that are filled in at a time.
+const PAGE: u32 = 1_000;
+
+/// Whether the present address of a row of `members m` is suppressed, as a condition.
+pub(super) const SUPPRESSED: &str =
+    "EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash)";
+
+/// An address that gets no mail, as operators see it: by the members whose it is now.
+#[derive(Clone, Debug)]
+pub struct ListedSuppression {
+    /// The address.
+    pub address: AddressHash,
+    /// Who asked for it.
+    pub reason: Suppression,
+    /// When.
+    pub created_at: Time,
+    /// The enrolled members who have that address now.
+    pub members: Vec<MemberId>,
+}
+
+/// What stands behind the token with which a mail can stop the mails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailing {
+    /// Whose token.
+    pub member_id: MemberId,
+    /// The member's locale, if they have one.
+    pub locale: Option<String>,
+    /// Whether they have asked for no more mail.
+    pub unsubscribed: bool,
+    /// Whether the operator has.
+    pub by_operator: bool,
+}
+
+impl Store {
+    /// Keeps an address from being mailed; what is queued for it is cancelled. Gives `false` when it was so already.
+    pub async fn suppress(&self, address: AddressHash, reason: Suppression, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let added = suppress(&mut tx, address, reason, now).await?;
+        tx.commit().await?;
+        Ok(added)
+    }
+
+    /// Lets an address be mailed again, whoever asked for it not to be; what is open of its members is planned anew.
+    /// Gives `false` when it was not suppressed.
+    pub async fn lift(&self, address: AddressHash, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let lifted = lift(&mut tx, address, &[Suppression::Unsubscribed, Suppression::Operator], now).await?;
+        tx.commit().await?;
+        Ok(lifted)
+    }
+
+    /// Whether mails to the member's present address are suppressed.
+    pub async fn is_suppressed(&self, member: &MemberId) -> Result<bool> {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id = $1 AND {SUPPRESSED})");
+        Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_one(&self.reader).await?)
+    }
+
+    /// The next `limit` suppressions after `after`, oldest first; `only` those of one address.
+    pub async fn suppressions(
+        &self,
+        only: Option<AddressHash>,
+        after: Option<&ListedSuppression>,
+        limit: u32,
+    ) -> Result<Vec<ListedSuppression>> {
+        let rows = sqlx::query(
+            "SELECT address_hash, reason, created_at FROM suppressions WHERE ($1 IS NULL OR address_hash = $1)
+               AND (created_at, address_hash, reason) > ($2, $3, $4)
+             ORDER BY created_at, address_hash, reason LIMIT $5",
+        )
+        .bind(only.map(|address| address.0.to_vec()))
+        .bind(after.map_or(i64::MIN, |after| millis(after.created_at)))
+        .bind(after.map_or(Vec::new(), |after| after.address.0.to_vec()))
+        .bind(after.map_or("", |after| after.reason.as_str()))
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        let mut listed = Vec::new();
+        for row in &rows {
+            let unreadable = |what| StoreError::Row { table: "suppressions", row: "an address".into(), what };
+            let address: Vec<u8> = row.try_get("address_hash")?;
+            let reason: String = row.try_get("reason")?;
+            let members: Vec<String> = sqlx::query_scalar(
+                "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
+            )
+            .bind(&address)
+            .fetch_all(&self.reader)
+            .await?;
+            listed.push(ListedSuppression {
+                address: AddressHash(address.try_into().map_err(|_| unreadable("its hash"))?),
+                reason: Suppression::parse(&reason).ok_or_else(|| unreadable("its reason"))?,
+                created_at: time(row.try_get("created_at")?),
+                members: members.into_iter().map(MemberId::new).collect(),
+            });
+        }
+        Ok(listed)
+    }
+
+    /// Keeps the token with which a mail can stop the mails, which is the last thing before the mail is handed over.
+    /// `false` when the notice is no longer this attempt's, or its member is suppressed or gone: then it must not be
+    /// sent.
+    pub async fn add_unsubscribe(
+        &self,
+        hash: TokenHash,
+        (notice, attempt): (&NoticeId, u32),
+        now: Time,
+    ) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+            return Ok(false);
+        }
+        let sql = format!(
+            "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at)
+             SELECT $1, n.notice_id, n.member_id, $3, $4 FROM notices n JOIN members m ON m.member_id = n.member_id
+             WHERE n.notice_id = $2 AND m.removed_at IS NULL AND NOT {SUPPRESSED}"
+        );
+        let added = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(&hash.0[..])
+            .bind(notice.as_str())
+            .bind(attempt)
+            .bind(millis(now))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+        Ok(added > 0)
+    }
+
+    /// How it stands with the mails to the member who has this token; `None` when nobody has.
+    pub async fn mailing(&self, hash: TokenHash) -> Result<Option<Mailing>> {
+        let row = sqlx::query(
+            "SELECT m.member_id, m.locale,
+                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash AND s.reason = $2) AS own,
+                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash AND s.reason = $3) AS other
+             FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
+             WHERE u.token_hash = $1 AND m.removed_at IS NULL",
+        )
+        .bind(&hash.0[..])
+        .bind(Suppression::Unsubscribed.as_str())
+        .bind(Suppression::Operator.as_str())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|row| {
+            Ok(Mailing {
+                member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+                locale: row.try_get("locale")?,
+                unsubscribed: row.try_get("own")?,
+                by_operator: row.try_get("other")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Stops the mails to the member who has this token (`wanted` is false), or takes that back; what the operator has
+    /// said of their address stands. Gives whether anything changed.
+    pub async fn set_mailing(&self, hash: TokenHash, wanted: bool, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let address: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT m.address_hash FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
+             WHERE u.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL",
+        )
+        .bind(&hash.0[..])
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
+            return Ok(false);
+        };
+        let changed = if wanted {
+            lift(&mut tx, address, &[Suppression::Unsubscribed], now).await?
+        } else {
+            suppress(&mut tx, address, Suppression::Unsubscribed, now).await?
+        };
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+async fn suppress(
+    tx: &mut Transaction<'_, Sqlite>,
+    address: AddressHash,
+    reason: Suppression,
+    now: Time,
+) -> Result<bool> {
+    let added = sqlx::query(
+        "INSERT INTO suppressions (address_hash, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    )
+    .bind(&address.0[..])
+    .bind(reason.as_str())
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    for sql in [
+        "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+            (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
+             WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
+        "UPDATE notices SET state = 'cancelled', reason = 'suppressed' WHERE state IN ('queued', 'held')
+            AND member_id IN (SELECT member_id FROM members WHERE address_hash = $1)",
+    ] {
+        sqlx::query(sql).bind(&address.0[..]).execute(&mut **tx).await?;
+    }
+    Ok(added > 0)
+}
+
+async fn lift(
+    tx: &mut Transaction<'_, Sqlite>,
+    address: AddressHash,
+    reasons: &[Suppression],
+    now: Time,
+) -> Result<bool> {
+    let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+    let lifted = sqlx::query(
+        "DELETE FROM suppressions WHERE address_hash = $1 AND reason IN (SELECT value FROM json_each($2))",
+    )
+    .bind(&address.0[..])
+    .bind(json_list(&reasons)?)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    sqlx::query(
+        "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN
+            (SELECT member_id FROM members WHERE address_hash = $1)",
+    )
+    .bind(&address.0[..])
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(lifted > 0)
+}
+
+/// Whether the member behind a link's token gets no mail.
+pub(super) async fn is_behind_link(tx: &mut Transaction<'_, Sqlite>, hash: TokenHash) -> Result<bool> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id IN
+            (SELECT member_id FROM links WHERE token_hash = $1
+             UNION SELECT member_id FROM invitations WHERE token_hash = $1) AND {SUPPRESSED})"
+    );
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_one(&mut **tx).await?)
+}
+
+/// Fills in the hashes of the addresses that an earlier version took in.
+pub(super) async fn hash_addresses(writer: &SqlitePool) -> Result<()> {
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT member_id, email FROM members WHERE address_hash IS NULL AND email <> '' AND member_id > $1
+             ORDER BY member_id LIMIT $2",
+        )
+        .bind(&after)
+        .bind(PAGE)
+        .fetch_all(writer)
+        .await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after = last.clone();
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        for (member, email) in &rows {
+            // One that cannot be read gets no mail either.
+            let Ok(address) = email.parse::<EmailAddress>() else { continue };
+            sqlx::query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
+                .bind(member)
+                .bind(&address.address_hash().0[..])
+                .bind(email)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+    }
+}

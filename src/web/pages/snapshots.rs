@@ -1,0 +1,26 @@
+//! What every page says, on record, in each language.
+//!
+//! Changed words on purpose? `INSTA_UPDATE=always cargo test snapshots` records them anew; read the difference.
+
+use super::tests::{BASE, every};
+use super::*;
+
+/// The page without what every page has: the head, which holds the style sheet.
+fn content(html: &str) -> String {
+    let (_, body) = html.split_once("<body>").unwrap();
+    let lines = body.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n").replace("&#x2f;", "/")
+}
+
+#[test]
+fn every_page_is_as_recorded_in_each_language() {
+    let pages = Pages::new("Acme & Söhne", "en").unwrap();
+    for language in ["en", "es"] {
+        let all = every()
+            .into_iter()
+            .map(|page| format!("== {page:?}\n{}\n", content(&pages.render(Some(language), &page, BASE))));
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(language, all.collect::<Vec<_>>().join("\n"));
+        });
+    }
+}
