@@ -131,6 +131,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         pages: app.pages.clone(),
         app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
+        secure: config.links.public_url.scheme() == "https",
     }
 }
 

@@ -19,7 +19,7 @@ pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeState};
 pub use printable::printable;
-pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
+pub use secret::{AccessToken, LinkToken, OauthUrl, PassHash, PassToken, RefreshToken, Sealed, TokenHash};
 pub use transition::{Cause, Transition};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.

@@ -2,55 +2,61 @@
 
 use super::PublicState;
 use super::answer::Reader;
+use super::cookie;
 use crate::domain::{ConnectionId, LinkToken};
-use crate::redeem::{LinkState, Redemption};
+use crate::redeem::{LinkState, Look, Pressed, Redemption};
 use crate::web::pages::Page;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 
-pub(super) async fn look(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
+/// Of `GET` and of `HEAD`.
+pub(super) async fn look(
+    State(state): State<PublicState>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let base = state.base(&token);
-    match state.redeemer.look(LinkToken::new(token).hash()).await {
-        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+    let hash = LinkToken::new(token).hash();
+    match state.redeemer.look(hash, &cookie::passes(&headers)).await {
+        Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
         Err(error) => state.failed(&error),
     }
 }
 
 #[derive(Deserialize)]
-pub(super) struct Pressed {
+pub(super) struct PressForm {
     connection: Option<String>,
 }
 
 /// A form of ours, or something else.
-pub(super) type Pressing = Result<Form<Pressed>, FormRejection>;
+pub(super) type Pressing = Result<Form<PressForm>, FormRejection>;
 
 /// Whose button was pressed. Without a form it is not said: the page has one button, or says what else to do.
 fn connection_of(pressed: Pressing) -> Option<ConnectionId> {
-    pressed.ok().and_then(|Form(pressed)| pressed.connection).map(ConnectionId::new)
+    pressed.ok().and_then(|Form(form)| form.connection).map(ConnectionId::new)
 }
 
 pub(super) async fn redeem(
     State(state): State<PublicState>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     pressed: Pressing,
 ) -> Response {
     let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
     let connection = connection_of(pressed);
-    let redeemed = async {
-        let redemption = state.redeemer.redeem(hash, connection.as_ref()).await?;
-        let (_, locale) = state.redeemer.look(hash).await?;
-        Ok((redemption, locale))
-    };
-    let (redemption, locale) = match redeemed.await {
-        Ok(redeemed) => redeemed,
+    let shown = cookie::passes(&headers);
+    let Pressed { redemption, locale } = match state.redeemer.redeem(hash, connection.as_ref(), &shown).await
+    {
+        Ok(pressed) => pressed,
         Err(error) => return state.failed(&error),
     };
     let reader = Reader { locale, base };
     match redemption {
-        Redemption::Go(url) => state.go(&reader, &url),
+        Redemption::Go { url, pass } => state.go(&reader, &url, pass.as_ref()),
         Redemption::Reconnected => state.page(&reader, &Page::Done { success: true }),
         Redemption::App => state.page(&reader, &Page::NeedsApp { app_url: state.app_url.clone() }),
         Redemption::Refused(link) => state.link_page(&reader, link),
@@ -61,13 +67,7 @@ pub(super) async fn redeem(
 /// Answers the same whatever comes of it.
 pub(super) async fn resend(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
     let base = state.base(&token);
-    let hash = LinkToken::new(token).hash();
-    let asked = async {
-        let (_, locale) = state.redeemer.look(hash).await?;
-        state.redeemer.resend(hash).await?;
-        Ok(locale)
-    };
-    match asked.await {
+    match state.redeemer.resend(LinkToken::new(token).hash()).await {
         Ok(locale) => state.page(&Reader { locale, base }, &Page::ResendDone),
         Err(error) => state.failed(&error),
     }
@@ -77,23 +77,16 @@ pub(super) async fn resend(State(state): State<PublicState>, Path(token): Path<S
 pub(super) async fn dismiss(
     State(state): State<PublicState>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     pressed: Pressing,
 ) -> Response {
     let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
     let connection = connection_of(pressed);
-    let dismissed = async {
-        let (_, locale) = state.redeemer.look(hash).await?;
-        let link = match &connection {
-            Some(connection) => state.redeemer.dismiss(hash, connection).await?,
-            None => state.redeemer.look(hash).await?.0,
-        };
-        Ok((link, locale))
-    };
-    match dismissed.await {
+    match state.redeemer.dismiss(hash, connection.as_ref(), &cookie::passes(&headers)).await {
         // The page's forms post to its own address, which this is not: back to it.
-        Ok((LinkState::Ready(_), _)) => state.back_to(&base),
-        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+        Ok(Look { link: LinkState::Ready(_), .. }) => state.back_to(&base),
+        Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
         Err(error) => state.failed(&error),
     }
 }

@@ -1,6 +1,7 @@
 //! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
 
 mod answer;
+mod cookie;
 mod link;
 
 use super::pages::{Page, Pages};
@@ -28,6 +29,8 @@ pub struct PublicState {
     pub app_url: Option<String>,
     /// The public URL's own path, without a slash at the end.
     pub prefix: String,
+    /// Whether the public URL is https.
+    pub secure: bool,
 }
 
 /// The public pages.
