@@ -1,10 +1,14 @@
 //! The commands and their arguments.
 
 use crate::domain::{ConnectionId, EmailAddress, MemberId, NoticeId};
+use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand};
 #[cfg(feature = "sim")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// Nothing is looked back at for longer.
+const LONGEST: TimeDelta = TimeDelta::days(3650);
 
 /// Watches members' health-data connections and gets the broken ones reconnected.
 ///
@@ -66,8 +70,19 @@ pub enum Command {
     /// Look at notices
     #[command(subcommand)]
     Notices(NoticesCommand),
+    /// Count who opens the mailed links and presses their buttons, mail scanners or persons, by mail domain
+    Visits {
+        /// How far back, in whole days
+        #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
+        since: TimeDelta,
+    },
     /// Show the fleet at a glance
     Status,
+}
+
+fn since(text: &str) -> Result<TimeDelta, String> {
+    let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    TimeDelta::from_std(span).ok().filter(|span| *span <= LONGEST).ok_or("longer than ten years".into())
 }
 
 /// `simulate`
@@ -273,6 +288,8 @@ mod tests {
             "notices list --member alice",
             "notices show 0193",
             "status",
+            "visits",
+            "visits --since 7d",
         ];
         for line in lines {
             assert!(parse(line).is_ok(), "{line}");
@@ -305,7 +322,16 @@ mod tests {
         for line in partings.into_iter().chain(means.iter().map(String::as_str)) {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
-        for line in ["", "fly", "members", "members show", "check --send-test nobody", "run --fast"] {
+        for line in [
+            "",
+            "fly",
+            "members",
+            "members show",
+            "check --send-test nobody",
+            "run --fast",
+            "visits --since ever",
+            "visits --since 11y",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

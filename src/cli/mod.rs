@@ -15,6 +15,7 @@ mod run;
 #[cfg(feature = "sim")]
 mod simulate;
 mod status;
+mod visits;
 
 pub use args::Cli;
 
@@ -126,6 +127,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::Show { id }) => lists::notice(&context, id).await,
+        Command::Visits { since } => visits::visits(&context, *since).await,
         Command::Status => status::status(&context).await,
     }
 }

@@ -2,9 +2,13 @@
 
 use super::output::{Rows, maybe_time, say, time};
 use super::{Context, Done};
-use crate::store::{Fleet, SweepReport};
+use crate::store::{Fleet, Funnel, SweepReport};
+use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// The lapses that the funnel counts.
+const FUNNEL_DAYS: i64 = 30;
 
 #[derive(Serialize)]
 struct Status {
@@ -14,7 +18,17 @@ struct Status {
     connections: BTreeMap<String, u64>,
     lapses_open: u64,
     notices: BTreeMap<String, u64>,
+    funnel: FunnelCounts,
     last_sweep: Option<LastSweep>,
+}
+
+#[derive(Serialize)]
+struct FunnelCounts {
+    lapsed: u64,
+    noticed: u64,
+    opened: u64,
+    redeemed: u64,
+    recovered: u64,
 }
 
 #[derive(Serialize)]
@@ -28,8 +42,8 @@ struct LastSweep {
     stopped: Option<String>,
 }
 
-impl From<Fleet> for Status {
-    fn from(fleet: Fleet) -> Self {
+impl Status {
+    fn new(fleet: Fleet, funnel: Funnel) -> Self {
         let Fleet { members, paused, mut credentials, connections, lapses_open, notices, last_sweep } = fleet;
         let troubled: u64 = credentials.values().sum();
         credentials.insert("ok".into(), members.saturating_sub(troubled));
@@ -42,14 +56,17 @@ impl From<Fleet> for Status {
             complete: sweep.complete,
             stopped: sweep.stopped,
         });
-        Self { members, paused, credentials, connections, lapses_open, notices, last_sweep }
+        let Funnel { lapsed, noticed, opened, redeemed, recovered } = funnel;
+        let funnel = FunnelCounts { lapsed, noticed, opened, redeemed, recovered };
+        Self { members, paused, credentials, connections, lapses_open, notices, funnel, last_sweep }
     }
 }
 
 /// `status`.
 pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     let store = context.store().await?;
-    let status = Status::from(store.fleet(context.needs_token()).await?);
+    let funnel = store.funnel(context.clock.now() - TimeDelta::days(FUNNEL_DAYS)).await?;
+    let status = Status::new(store.fleet(context.needs_token()).await?, funnel);
     if context.json {
         Rows::new(true, &[]).row(&status, &[])?;
         return Ok(Done::All);
@@ -63,6 +80,10 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     say!("connections  {}", counts(&status.connections));
     say!("lapses open  {}", status.lapses_open);
     say!("notices      {}", counts(&status.notices));
+    let FunnelCounts { lapsed, noticed, opened, redeemed, recovered } = status.funnel;
+    say!(
+        "in {FUNNEL_DAYS} days   {lapsed} lapsed, {noticed} noticed, {opened} opened, {redeemed} redeemed, {recovered} recovered"
+    );
     match &status.last_sweep {
         None => say!("last sweep   none yet"),
         Some(sweep) => {

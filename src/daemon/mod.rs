@@ -94,6 +94,9 @@ impl Daemon {
         {
             tracing::error!("a renewal did not come to its end");
         }
+        if let Err(error) = self.app.recorder.flush().await {
+            tracing::warn!(%error, "the last visits were not counted");
+        }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)
     }
@@ -128,6 +131,7 @@ pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
         redeemer: app.redeemer.clone(),
+        visits: app.visits.clone(),
         pages: app.pages.clone(),
         app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),

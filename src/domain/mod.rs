@@ -10,6 +10,7 @@ mod notice;
 mod printable;
 mod secret;
 mod transition;
+mod visit;
 
 pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
 pub use connection::{Category, Connection, IntegrationType, Repair, SourceType, Status, SyncStatus};
@@ -21,6 +22,7 @@ pub use notice::{Notice, NoticeItem, NoticeState};
 pub use printable::printable;
 pub use secret::{AccessToken, LinkToken, OauthUrl, PassHash, PassToken, RefreshToken, Sealed, TokenHash};
 pub use transition::{Cause, Transition};
+pub use visit::{Act, By, Mailing, Visit};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

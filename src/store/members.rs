@@ -1,7 +1,7 @@
 //! `members`.
 
 use super::credentials::{GRANT_COLUMNS, GRANT_JOINS, Grant};
-use super::{Result, Store, StoreError, json_list, millis};
+use super::{Result, Store, StoreError, json_list, millis, visits};
 use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Sealed, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -244,6 +244,7 @@ impl Store {
     /// The history stays. Gives `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
+        visits::forget_domain(&mut tx, id).await?;
         let removed = sqlx::query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', answer_digest = NULL
              WHERE member_id = $1 AND removed_at IS NULL",
@@ -256,9 +257,15 @@ impl Store {
         if removed == 0 {
             return Ok(false);
         }
-        for table in
-            ["credentials", "access_tokens", "credential_failures", "rechecks", "links", "invitations"]
-        {
+        for table in [
+            "credentials",
+            "access_tokens",
+            "credential_failures",
+            "rechecks",
+            "links",
+            "invitations",
+            "passes",
+        ] {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
         }
@@ -298,6 +305,7 @@ impl Store {
     /// Forgets a member altogether, history included. Gives `false` when nothing was known of them.
     pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
         let mut tx = self.begin().await?;
+        visits::forget_domain(&mut tx, id).await?;
         let statements = [
             "INSERT INTO erasures (member_id) VALUES ($1)",
             "DELETE FROM transitions WHERE member_id = $1",

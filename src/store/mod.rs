@@ -20,10 +20,11 @@ mod rechecks;
 mod sqlite;
 mod sweeps;
 mod transitions;
+mod visits;
 
 pub use connections::StoredConnection;
 pub use credentials::{CredentialFailure, Grant, StoredToken};
-pub use fleet::{Fleet, SweepReport};
+pub use fleet::{Fleet, Funnel, SweepReport};
 pub use links::{Button, LinkView, Press};
 pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, ListedNotice};
@@ -34,6 +35,7 @@ pub use queue::{AttemptOutcome, Claim, Ending};
 pub use rechecks::{DueRecheck, Purpose};
 pub use sqlite::{InstanceLock, Store};
 pub use sweeps::{OpenSweep, SweepProgress};
+pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;
 

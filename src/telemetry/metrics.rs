@@ -1,7 +1,7 @@
 //! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a
 //! time series.
 
-use crate::domain::Status;
+use crate::domain::{Act, By, Status};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
@@ -13,6 +13,8 @@ const MEMBERS_POLLED: &str = "reconnectd_members_polled_total";
 const TRANSITIONS: &str = "reconnectd_transitions_total";
 const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
+const VISITS: &str = "reconnectd_visits_total";
+const VISITS_DROPPED: &str = "reconnectd_visits_dropped_total";
 
 /// From a dozen members to hundreds of thousands: seconds to hours.
 const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
@@ -40,6 +42,8 @@ fn describe() {
     describe_counter!(TRANSITIONS, "Changes of a connection's status, by new status");
     describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
     describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
+    describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
+    describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
 }
 
 /// A sweep ended.
@@ -74,6 +78,16 @@ pub fn redemption(result: &'static str) {
     counter!(REDEMPTIONS, "result" => result).increment(1);
 }
 
+/// Somebody visited a link.
+pub fn visits(act: Act, by: By, visits: u32) {
+    counter!(VISITS, "act" => act.as_str(), "by" => by.as_str()).increment(u64::from(visits));
+}
+
+/// Somebody visited a link, and too many others did.
+pub fn visit_dropped() {
+    counter!(VISITS_DROPPED).increment(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +105,7 @@ mod tests {
             transition(&Status::Unknown("sk-a-secret".into()));
             notice("sent");
             redemption("redirected");
+            visits(Act::Look, By::Machine, 3);
         });
         let text = handle.render();
         for line in [
@@ -104,6 +119,7 @@ mod tests {
             "reconnectd_transitions_total{to=\"OTHER\"} 1",
             "reconnectd_notices_total{outcome=\"sent\"} 1",
             "reconnectd_redemptions_total{result=\"redirected\"} 1",
+            "reconnectd_visits_total{act=\"look\",by=\"machine\"} 3",
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
         }

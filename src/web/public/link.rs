@@ -3,23 +3,41 @@
 use super::PublicState;
 use super::answer::Reader;
 use super::cookie;
-use crate::domain::{ConnectionId, LinkToken};
+use crate::domain::{Act, ConnectionId, LinkToken};
 use crate::redeem::{LinkState, Look, Pressed, Redemption};
+use crate::visits::Traits;
 use crate::web::pages::Page;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use serde::Deserialize;
+
+/// Headers in which browsers say that they fetch a page before anybody has asked for it.
+const IN_ADVANCE: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
+
+/// What a request shows of its maker.
+fn traits<'a>(method: &Method, headers: &'a HeaderMap) -> Traits<'a> {
+    let says_prefetch = |name: &&str| {
+        headers.get_all(*name).into_iter().any(|value| value.as_bytes().starts_with(b"prefetch"))
+    };
+    Traits {
+        head: *method == Method::HEAD,
+        prefetch: IN_ADVANCE.iter().any(says_prefetch),
+        agent: headers.get(header::USER_AGENT).map_or(&[], HeaderValue::as_bytes),
+    }
+}
 
 /// Of `GET` and of `HEAD`.
 pub(super) async fn look(
     State(state): State<PublicState>,
     Path(token): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
     let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
+    state.visits.seen(hash, Act::Look, traits(&method, &headers));
     match state.redeemer.look(hash, &cookie::passes(&headers)).await {
         Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
         Err(error) => state.failed(&error),
@@ -42,11 +60,13 @@ fn connection_of(pressed: Pressing) -> Option<ConnectionId> {
 pub(super) async fn redeem(
     State(state): State<PublicState>,
     Path(token): Path<String>,
+    method: Method,
     headers: HeaderMap,
     pressed: Pressing,
 ) -> Response {
     let base = state.base(&token);
     let hash = LinkToken::new(token).hash();
+    state.visits.seen(hash, Act::Press, traits(&method, &headers));
     let connection = connection_of(pressed);
     let shown = cookie::passes(&headers);
     let Pressed { redemption, locale } = match state.redeemer.redeem(hash, connection.as_ref(), &shown).await

@@ -6,6 +6,7 @@ mod link;
 
 use super::pages::{Page, Pages};
 use crate::redeem::Redeemer;
+use crate::visits::Visits;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -23,6 +24,8 @@ const LARGEST_BODY: usize = 16 * 1024;
 pub struct PublicState {
     /// Reads and redeems links.
     pub redeemer: Redeemer,
+    /// Takes in who visits links.
+    pub visits: Visits,
     /// Draws the pages.
     pub pages: Arc<Pages>,
     /// Where what OAuth cannot repair is repaired.

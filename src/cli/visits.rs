@@ -1,0 +1,77 @@
+//! `visits`: who opens links and presses their buttons, by mail domain.
+
+use super::output::{Rows, say};
+use super::{Context, Done};
+use chrono::TimeDelta;
+use serde::Serialize;
+
+/// A domain with fewer enrolled members is not named.
+const FEWEST_MEMBERS: u32 = 5;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    domain: &'a str,
+    looks_machine: u64,
+    looks_person: u64,
+    presses_machine: u64,
+    presses_person: u64,
+}
+
+/// `visits`: the domains whose machines press the most come first.
+pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Result<Done> {
+    let store = context.store().await?;
+    let domains = store.visits(context.clock.now() - since, FEWEST_MEMBERS).await?;
+    let mut rows = Rows::new(
+        context.json,
+        &[
+            ("DOMAIN", 28),
+            ("LOOKS: MACHINES", 15),
+            ("PERSONS", 7),
+            ("PRESSES: MACHINES", 17),
+            ("PERSONS", 7),
+            ("HINT", 0),
+        ],
+    );
+    let allowed = context.config.links.max_redemptions;
+    for visited in &domains {
+        let row = Row {
+            domain: &visited.domain,
+            looks_machine: visited.looks_machine,
+            looks_person: visited.looks_person,
+            presses_machine: visited.presses_machine,
+            presses_person: visited.presses_person,
+        };
+        let hint = hint(visited.presses_machine, allowed);
+        let numbers = [row.looks_machine, row.looks_person, row.presses_machine, row.presses_person];
+        let [looks_machine, looks_person, presses_machine, presses_person] = numbers.map(|n| n.to_string());
+        rows.row(
+            &row,
+            &[row.domain, &looks_machine, &looks_person, &presses_machine, &presses_person, &hint],
+        )?;
+    }
+    if domains.is_empty() && !context.json {
+        say!("no visits");
+    }
+    Ok(Done::All)
+}
+
+/// What a machine's presses mean for the members behind it.
+fn hint(presses_machine: u64, allowed: u32) -> String {
+    match (presses_machine, allowed) {
+        (0, _) => String::new(),
+        (_, 1) => "scanners spend links here: set links.max_redemptions to 3".to_owned(),
+        (_, allowed) => format!("scanners press here; links.max_redemptions is {allowed}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raising_the_limit_is_advised_where_machines_press_and_a_link_allows_one_press() {
+        assert_eq!(hint(0, 1), "");
+        assert!(hint(1, 1).contains("set links.max_redemptions"));
+        assert!(hint(1, 3).contains("is 3") && !hint(1, 3).contains("set"));
+    }
+}
