@@ -41,7 +41,7 @@ pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Resul
             presses_machine: visited.presses_machine,
             presses_person: visited.presses_person,
         };
-        let hint = hint(visited.presses_machine, allowed);
+        let hint = hint(visited.presses_machine, visited.presses_person, allowed);
         let numbers = [row.looks_machine, row.looks_person, row.presses_machine, row.presses_person];
         let [looks_machine, looks_person, presses_machine, presses_person] = numbers.map(|n| n.to_string());
         rows.row(
@@ -55,12 +55,12 @@ pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Resul
     Ok(Done::All)
 }
 
-/// What a machine's presses mean for the members behind it.
-fn hint(presses_machine: u64, allowed: u32) -> String {
-    match (presses_machine, allowed) {
-        (0, _) => String::new(),
-        (_, 1) => "scanners spend links here: set links.max_redemptions to 3".to_owned(),
-        (_, allowed) => format!("scanners press here; links.max_redemptions is {allowed}"),
+/// What machines' presses mean for the members behind them. A few among many may be people with quick hands.
+fn hint(by_machines: u64, by_persons: u64, allowed: u32) -> String {
+    match allowed {
+        _ if by_machines * 20 <= by_persons => String::new(),
+        1 => "scanners spend links here: set links.max_redemptions to 3".to_owned(),
+        _ => format!("scanners press here; links.max_redemptions is {allowed}"),
     }
 }
 
@@ -70,8 +70,17 @@ mod tests {
 
     #[test]
     fn raising_the_limit_is_advised_where_machines_press_and_a_link_allows_one_press() {
-        assert_eq!(hint(0, 1), "");
-        assert!(hint(1, 1).contains("set links.max_redemptions"));
-        assert!(hint(1, 3).contains("is 3") && !hint(1, 3).contains("set"));
+        for (by_machines, by_persons) in [(0, 0), (0, 100), (5, 100)] {
+            assert_eq!(
+                hint(by_machines, by_persons, 1),
+                "",
+                "{by_machines} of machines, {by_persons} of persons"
+            );
+        }
+        for (by_machines, by_persons) in [(1, 0), (6, 100), (100, 1)] {
+            assert!(hint(by_machines, by_persons, 1).contains("set links.max_redemptions"));
+            let raised = hint(by_machines, by_persons, 3);
+            assert!(raised.contains("is 3") && !raised.contains("set"));
+        }
     }
 }

@@ -3,7 +3,11 @@
 use super::sqlite::DOMAIN;
 use super::{Result, Store, millis, time};
 use crate::domain::{Act, By, Mailing, MemberId, Time, TokenHash};
+use chrono::TimeDelta;
 use sqlx::{Row, Sqlite, Transaction};
+
+/// How long counts are kept, in days.
+const KEPT: i64 = 400;
 
 /// What the evidence of a visit is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,9 +87,15 @@ impl Store {
         .transpose()
     }
 
-    /// Adds to the counts, and notes on the links what they have seen.
+    /// Adds to the counts, and notes on the links what they have seen. Counts that are older than a year go.
     pub async fn count_visits(&self, tallies: &[Tally], openings: &[Opening]) -> Result<()> {
         let mut tx = self.begin().await?;
+        if let Some(newest) = tallies.iter().map(|tally| tally.day).max() {
+            sqlx::query("DELETE FROM visits WHERE day < $1")
+                .bind(millis(newest - TimeDelta::days(KEPT)))
+                .execute(&mut *tx)
+                .await?;
+        }
         for tally in tallies {
             sqlx::query(
                 "INSERT INTO visits (day, domain, act, who, visits) VALUES ($1, $2, $3, $4, $5)
@@ -129,22 +139,25 @@ impl Store {
     pub async fn visits(&self, since: Time, fewest: u32) -> Result<Vec<DomainVisits>> {
         let sum = |act: Act, by: By| {
             let (act, by) = (act.as_str(), by.as_str());
-            format!("coalesce(sum(v.visits) FILTER (WHERE v.act = '{act}' AND v.who = '{by}'), 0)")
+            format!("coalesce(sum(visits) FILTER (WHERE act = '{act}' AND who = '{by}'), 0)")
         };
         let sql = format!(
-            "SELECT CASE WHEN e.members >= $2 THEN v.domain ELSE 'other' END AS named,
-                {} AS looks_machine, {} AS looks_person, {} AS presses_machine, {} AS presses_person
-             FROM visits v LEFT JOIN (SELECT {DOMAIN} AS domain, count(*) AS members FROM members
-                WHERE removed_at IS NULL GROUP BY 1) e ON e.domain = v.domain
-             WHERE v.day > $1 GROUP BY 1 ORDER BY presses_machine DESC, looks_machine DESC, named",
+            "WITH seen AS MATERIALIZED (SELECT domain, {} AS looks_machine, {} AS looks_person,
+                    {} AS presses_machine, {} AS presses_person FROM visits WHERE day > $1 GROUP BY domain),
+                known AS MATERIALIZED (SELECT {DOMAIN} AS domain FROM members WHERE removed_at IS NULL
+                    GROUP BY 1 HAVING count(*) >= $2)
+             SELECT coalesce(k.domain, 'other') AS named, sum(looks_machine) AS looks_machine,
+                sum(looks_person) AS looks_person, sum(presses_machine) AS presses_machine,
+                sum(presses_person) AS presses_person
+             FROM seen s LEFT JOIN known k ON k.domain = s.domain
+             GROUP BY 1 ORDER BY 4 DESC, 2 DESC, 1",
             sum(Act::Look, By::Machine),
             sum(Act::Look, By::Person),
             sum(Act::Press, By::Machine),
             sum(Act::Press, By::Person),
         );
-        let day = chrono::TimeDelta::days(1);
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(millis(since - day))
+            .bind(millis(since - TimeDelta::days(1)))
             .bind(fewest)
             .fetch_all(&self.reader)
             .await?;

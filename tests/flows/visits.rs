@@ -185,6 +185,11 @@ async fn domains_of_few_members_are_put_together_and_old_visits_left_out() {
     let since = |at: &str| h.app.store.visits(at.parse::<Time>().unwrap(), 1);
     assert_eq!(since("2026-03-02T23:59:59Z").await.unwrap().len(), 1);
     assert_eq!(since("2026-03-03T00:00:00Z").await.unwrap(), []);
+    h.clock.advance(TimeDelta::days(401));
+    Browser::new().arrive(&link).await;
+    h.visits().await;
+    let all = since("2026-03-01T00:00:00Z").await.unwrap();
+    assert_eq!(all.iter().map(|one| one.looks_person).sum::<u64>(), 1, "after a year they are forgotten");
 }
 
 #[tokio::test]
