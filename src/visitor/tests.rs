@@ -12,6 +12,9 @@ fn press(millis: i64) -> Visit {
     Visit { act: Act::Press, ..look(millis) }
 }
 
+/// What it says; the visit; the last look that was recorded; the visits around it; by whom it was.
+type Row = (&'static str, Visit, Option<i64>, Vec<Visit>, By);
+
 /// The mail was accepted at 0.
 const MAILED: i64 = 0;
 
@@ -27,7 +30,7 @@ fn each_piece_of_evidence_speaks_for_a_machine_and_its_lack_for_a_person() {
     let prefetch = |millis| Visit { prefetch: true, ..look(millis) };
     let other = |visit: Visit| Visit { agent: 2, ..visit };
     let minute = 60_000;
-    let rows: [(&str, Visit, Option<i64>, Vec<Visit>, By); 23] = [
+    let rows: [Row; 23] = [
         ("a look a minute after the mail is a person's", look(minute), None, vec![], Person),
         ("asking for the head alone is a machine's way", head(minute), None, vec![], Machine),
         ("a look in advance is a machine's", prefetch(minute), None, vec![], Machine),
