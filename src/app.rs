@@ -60,6 +60,22 @@ pub struct App {
     pub config: Arc<Config>,
 }
 
+/// What one pass came to.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Of its sweep.
+    pub sweep: Report,
+    /// Whether mails are left because the mail server could not be used.
+    pub mail_waits: bool,
+}
+
+impl Pass {
+    /// Whether every member gave a clear answer, and no mail is left for want of a mail server.
+    pub fn complete(&self) -> bool {
+        self.sweep.complete() && !self.mail_waits
+    }
+}
+
 fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
@@ -201,14 +217,14 @@ impl App {
     ///
     /// # Errors
     /// The store's.
-    pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
-        let report = self.pass(stop).await;
+    pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
+        let pass = self.pass(stop).await;
         self.access.drain().await;
-        report
+        pass
     }
 
-    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Report> {
-        let report = self.sweeper.pass(stop).await?;
+    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
+        let mut pass = Pass { sweep: self.sweeper.pass(stop).await?, mail_waits: false };
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
         while !stop.is_cancelled() {
@@ -217,10 +233,11 @@ impl App {
                 Delivered::Nothing => break,
                 Delivered::QueueWaits(_) => {
                     tracing::error!("the mail server cannot be used; the queue is kept for the next pass");
+                    pass.mail_waits = true;
                     break;
                 }
             }
         }
-        Ok(report)
+        Ok(pass)
     }
 }

@@ -12,7 +12,7 @@ const LONGEST: TimeDelta = TimeDelta::days(3650);
 
 /// Watches members' health-data connections and gets the broken ones reconnected.
 ///
-/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done but incomplete (some members unclear).
+/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done but incomplete (some members unclear, or mails left).
 #[derive(Debug, Parser)]
 #[command(name = "reconnectd", version, max_term_width = 100)]
 pub struct Cli {

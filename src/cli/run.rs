@@ -42,10 +42,11 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
             }
         })
     };
-    let report = app.once(&stop).await;
+    let pass = app.once(&stop).await;
     showing.abort();
     progress.finish_and_clear();
-    let report = report?;
+    let pass = pass?;
+    let report = &pass.sweep;
     if context.json {
         say!(
             "{}",
@@ -55,18 +56,20 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
                 "transitions": report.progress.transitions,
                 "complete": report.complete(),
                 "stopped": report.stopped,
+                "mail_waits": pass.mail_waits,
             })
         );
     } else {
         say!(
-            "{} members asked, {} unclear, {} transitions{}",
+            "{} members asked, {} unclear, {} transitions{}{}",
             report.progress.members,
             report.progress.unclear,
             report.progress.transitions,
-            report.stopped.map(|why| format!("; ended early: {why}")).unwrap_or_default()
+            report.stopped.map(|why| format!("; ended early: {why}")).unwrap_or_default(),
+            if pass.mail_waits { "; mails wait for the mail server" } else { "" }
         );
     }
-    Ok(if report.complete() { Done::All } else { Done::Incomplete })
+    Ok(if pass.complete() { Done::All } else { Done::Incomplete })
 }
 
 /// Called on SIGTERM or SIGINT.

@@ -7,6 +7,7 @@ mod loops;
 
 use crate::app::App;
 use crate::store::InstanceLock;
+use crate::telemetry;
 use crate::web;
 use anyhow::Context;
 use loops::{Loops, Wakes};
@@ -71,6 +72,7 @@ impl Daemon {
             () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
             ended = self.loops.join_next() => failed = Some(ended_by_itself(ended)),
         }
+        telemetry::stopping();
         self.ending.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");
@@ -123,7 +125,9 @@ fn serve(
     ending: &CancellationToken,
 ) {
     let ending = ending.clone();
-    loops.spawn(async move { (name, web::serve(listener, router, ending).await.map_err(Into::into)) });
+    loops.spawn(async move {
+        (name, web::serve(listener, router, web::Bounds::default(), ending).await.map_err(Into::into))
+    });
 }
 
 /// What the public pages are served from.
@@ -136,6 +140,9 @@ pub fn public_state(app: &App) -> web::PublicState {
         app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
+        trusted_proxies: config.links.trusted_proxies,
+        requests_per_minute: config.links.requests_per_minute,
+        clock: app.clock.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
 const VISITS: &str = "reconnectd_visits_total";
 const VISITS_DROPPED: &str = "reconnectd_visits_dropped_total";
+const LIMITED: &str = "reconnectd_requests_limited_total";
 
 /// From a dozen members to hundreds of thousands: seconds to hours.
 const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
@@ -44,6 +45,7 @@ fn describe() {
     describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
     describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
     describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
+    describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
 }
 
 /// A sweep ended.
@@ -88,6 +90,11 @@ pub fn visit_dropped() {
     counter!(VISITS_DROPPED).increment(1);
 }
 
+/// A client asked for too much.
+pub fn request_limited(limit: &'static str) {
+    counter!(LIMITED, "limit" => limit).increment(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +113,7 @@ mod tests {
             notice("sent");
             redemption("redirected");
             visits(Act::Look, By::Machine, 3);
+            request_limited("presses");
         });
         let text = handle.render();
         for line in [
@@ -120,6 +128,7 @@ mod tests {
             "reconnectd_notices_total{outcome=\"sent\"} 1",
             "reconnectd_redemptions_total{result=\"redirected\"} 1",
             "reconnectd_visits_total{act=\"look\",by=\"machine\"} 3",
+            "reconnectd_requests_limited_total{limit=\"presses\"} 1",
         ] {
             assert!(text.lines().any(|given| given == line), "{line} is not in\n{text}");
         }

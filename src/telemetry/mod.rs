@@ -3,7 +3,7 @@
 pub mod metrics;
 mod outside;
 
-pub use outside::{heartbeat, ready};
+pub use outside::{heartbeat, ready, stopping};
 
 use crate::{
     config::{LogFormat, Telemetry},

@@ -8,8 +8,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tells the service manager, if there is one, that the daemon is ready (sd_notify(3)).
 pub fn ready() {
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::warn!(%error, "the service manager was not told that we are ready");
+    notify(&sd_notify::NotifyState::Ready);
+}
+
+/// Tells it that the daemon has been asked to end and finishes what is in hand.
+pub fn stopping() {
+    notify(&sd_notify::NotifyState::Stopping);
+}
+
+fn notify(state: &sd_notify::NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
+        tracing::warn!(%error, ?state, "the service manager was not told");
     }
 }
 

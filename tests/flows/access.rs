@@ -168,7 +168,7 @@ async fn tokens_come_from_a_broker_of_the_operators_just_as_well() {
     let url = h.sim.broker_url();
     let app = h.another_app(&[("GATEWAY__AUTH__BROKER_URL", &url)]).await;
     h.enrol_without_credential("alice").await;
-    let report = app.once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    let report = app.once(&tokio_util::sync::CancellationToken::new()).await.unwrap().sweep;
     assert_eq!((report.progress.members, report.progress.unclear), (1, 0));
     assert_eq!((h.asked("alice", Operation::Broker), h.asked("alice", REFRESH)), (1, 0));
 }

@@ -87,7 +87,7 @@ impl Setup {
         let ending = CancellationToken::new();
         let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
         let router = web::public(daemon::public_state(&app));
-        tokio::spawn(web::serve(listener, router, ending.clone()));
+        tokio::spawn(web::serve(listener, router, web::Bounds::default(), ending.clone()));
         let person = Person::new().expect("a browser");
         Harness { sim, app, clock, person, folder, settings, _pages: ending.drop_guard() }
     }
@@ -156,7 +156,7 @@ impl Harness {
 
     /// One pass: sweep, early polls, plan, deliver.
     pub(crate) async fn pass(&self) -> Report {
-        self.app.once(&CancellationToken::new()).await.expect("a pass")
+        self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
     }
 
     /// Lets time pass, then makes a pass.

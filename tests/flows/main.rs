@@ -9,6 +9,7 @@ mod faults;
 mod harness;
 mod inspect;
 mod kinds;
+mod limits;
 mod links;
 mod logs;
 mod mail;

@@ -5,6 +5,7 @@
 mod checks;
 mod crash;
 mod demo;
+mod fuzz;
 mod harness;
 mod instance;
 mod listeners;

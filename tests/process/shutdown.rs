@@ -1,6 +1,6 @@
 //! SIGTERM: what is in hand is finished, and what is not is taken up again.
 
-use crate::harness::{Home, mails, simulator, until_true};
+use crate::harness::{Home, PATIENCE, mails, simulator, until_true};
 use reconnectd::sim::{Action, Fault, MailFault, Operation, Stage, Trouble};
 use serde_json::json;
 use std::time::Duration;
@@ -128,4 +128,45 @@ async fn what_cannot_be_finished_by_the_deadline_is_released_for_the_next_run() 
     home.run(&["once"]).await.well();
     assert_eq!(mails(&simulator, 1).await.len(), 1);
     assert_eq!(home.json(&["notices", "list"]).await[0]["state"], json!("sent"));
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told_when_the_daemon_is_ready_and_when_it_ends() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.enrol(&["alice"]).await;
+    let socket = home.path("notify.socket");
+    let manager = tokio::net::UnixDatagram::bind(&socket).unwrap();
+    home.variable("NOTIFY_SOCKET", socket.to_str().unwrap());
+    let told = async || {
+        let mut said = [0; 256];
+        let length = tokio::time::timeout(PATIENCE, manager.recv(&mut said)).await.unwrap().unwrap();
+        String::from_utf8_lossy(&said[..length]).trim().to_owned()
+    };
+    let daemon = home.daemon().await;
+    assert_eq!(told().await, "READY=1");
+    daemon.running.terminate();
+    assert_eq!(told().await, "STOPPING=1");
+    daemon.running.ended().await.well();
+}
+
+#[tokio::test]
+async fn a_pass_whose_mails_find_no_mail_server_is_incomplete_and_keeps_them() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    home.set("email.smtp.port", i64::from(nobody.port()));
+
+    let pass = home.run(&["once", "--json"]).await.badly(3, &["the mail server cannot be used"]);
+    let pass = &pass.json()[0];
+    assert_eq!((&pass["complete"], &pass["mail_waits"]), (&json!(true), &json!(true)));
+    let notices = home.json(&["notices", "list"]).await;
+    assert_eq!(
+        (&notices[0]["state"], &notices[0]["reason"]),
+        (&json!("queued"), &json!("mail_server_unreachable"))
+    );
 }

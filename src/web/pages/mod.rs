@@ -40,6 +40,8 @@ pub enum Page {
         /// When to try again.
         retry_minutes: u32,
     },
+    /// A press whose form did not come whole; nothing was done.
+    Unreadable,
     /// Too many requests from there.
     TooMany,
     /// What is broken is mended in the operator's app.
@@ -94,6 +96,7 @@ impl Page {
     /// The HTTP status the page goes with.
     pub fn status(&self) -> u16 {
         match self {
+            Self::Unreadable => 400,
             Self::Unknown => 404,
             Self::Used { .. } | Self::Expired => 410,
             Self::TooMany => 429,
@@ -116,7 +119,7 @@ impl Page {
             Self::Recovered | Self::Dismissed | Self::Done { success: true } | Self::Unsubscribed => "check",
             Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
             Self::ResendDone | Self::Unsubscribe => "mail",
-            Self::Unknown | Self::Failed | Self::Done { success: false } => "ask",
+            Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
             Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp { .. } => "link",
         }
     }
@@ -220,6 +223,19 @@ fn source_value(source: &Source, say: &Say) -> Value {
         can_dismiss => source.can_dismiss,
         note, url,
     }
+}
+
+/// The language among those of an `Accept-Language` header (RFC 9110, 12.5.4) that the pages speak and that is wanted most.
+pub fn preferred(accept_language: &str) -> Option<&str> {
+    let weighed = accept_language.split(',').filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let tag = parts.next().filter(|tag| words::is_spoken(tag))?;
+        let weight =
+            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+        (weight > 0.0).then_some((tag, weight))
+    });
+    // Of equals the first one wins, as the browser has them in order.
+    weighed.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(tag, _)| tag)
 }
 
 /// A link for a page leads to the web and nowhere else.

@@ -35,6 +35,7 @@ fn every() -> Vec<Page> {
         Page::Dismissed,
         Page::Unknown,
         Page::GatewayDown { retry_minutes: 5 },
+        Page::Unreadable,
         Page::TooMany,
         Page::NeedsApp { app_url: app },
         Page::ResendDone,
@@ -187,6 +188,25 @@ fn statuses_say_what_the_pages_say() {
     let statuses: Vec<u16> = every().iter().map(Page::status).collect();
     assert_eq!(
         statuses,
-        [200, 200, 410, 410, 410, 200, 200, 404, 503, 429, 200, 200, 200, 200, 200, 200, 500]
+        [200, 200, 410, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 500]
     );
+}
+
+#[test]
+fn a_visitor_is_answered_in_the_language_that_their_browser_wants_most_of_those_spoken() {
+    let rows = [
+        ("es", Some("es")),
+        ("es-MX,es;q=0.9,en;q=0.8", Some("es-MX")),
+        ("de, en;q=0.5, es;q=0.9", Some("es")),
+        ("en;q=0.5,es;q=0.5", Some("en")),
+        ("es;q=0, en;q=0.1", Some("en")),
+        ("de,fr", None),
+        ("*", None),
+        ("", None),
+        ("es;q=x", None),
+        (";;,=q,es ; q=1.0", Some("es")),
+    ];
+    for (header, expected) in rows {
+        assert_eq!(preferred(header), expected, "{header:?}");
+    }
 }

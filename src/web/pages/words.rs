@@ -9,14 +9,21 @@ pub(super) enum Language {
     Spanish,
 }
 
+fn spoken(tag: &str) -> Option<Language> {
+    match tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "en" => Some(Language::English),
+        "es" => Some(Language::Spanish),
+        _ => None,
+    }
+}
+
+/// Whether there are words in a language.
+pub(super) fn is_spoken(tag: &str) -> bool {
+    spoken(tag).is_some()
+}
+
 /// The first of the locales that is spoken, else English.
 pub(super) fn language(locale: &str, default: &str) -> Language {
-    let spoken =
-        |tag: &str| match tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "en" => Some(Language::English),
-            "es" => Some(Language::Spanish),
-            _ => None,
-        };
     spoken(locale).or_else(|| spoken(default)).unwrap_or(Language::English)
 }
 
@@ -152,6 +159,10 @@ fn english(page: &Page) -> Text {
                  again in about {retry_minutes} minutes."
             )],
         ),
+        Page::Unreadable => text(
+            "That did not arrive whole",
+            &["Nothing was changed. Please open the link in your mail once more and press the button again."],
+        ),
         Page::TooMany => text(
             "One moment, please",
             &[
@@ -255,6 +266,10 @@ fn spanish(page: &Page) -> Text {
                 "No se puede abrir la página de inicio de sesión. No es culpa tuya y tu enlace sigue siendo válido. \
                  Inténtalo de nuevo en unos {retry_minutes} minutos."
             )],
+        ),
+        Page::Unreadable => text(
+            "No llegó completo",
+            &["No se cambió nada. Abre otra vez el enlace de tu correo y pulsa el botón de nuevo."],
         ),
         Page::TooMany => text(
             "Un momento, por favor",

@@ -1,10 +1,10 @@
 //! Answers: a page with its headers, or the way to the source.
 
 use super::{PublicState, cookie};
-use crate::domain::{OauthUrl, Repair};
+use crate::domain::{LinkToken, OauthUrl, Repair};
 use crate::redeem::{Chance, LinkState, Offer, Pass};
 use crate::store::StoreError;
-use crate::web::pages::{Action, Page, Source};
+use crate::web::pages::{self, Action, Page, Source};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::time::Duration;
@@ -23,11 +23,17 @@ impl Reader {
     pub(super) fn anyone() -> Self {
         Self { locale: None, base: String::new() }
     }
+
+    /// The same, in the language that the browser asks for.
+    pub(super) fn visitor(headers: &HeaderMap) -> Self {
+        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self { locale: asked.and_then(pages::preferred).map(str::to_owned), base: String::new() }
+    }
 }
 
 impl PublicState {
-    pub(super) fn base(&self, token: &str) -> String {
-        format!("{}/r/{token}", self.prefix)
+    pub(super) fn base(&self, token: &LinkToken) -> String {
+        format!("{}/r/{}", self.prefix, token.expose())
     }
 
     /// The database failed a member: they see a page, the operator a log line.

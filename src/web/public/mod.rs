@@ -1,18 +1,23 @@
 //! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
 
 mod answer;
+mod asked;
 mod cookie;
+mod gate;
 mod link;
 
 use super::pages::{Page, Pages};
+use crate::clock::Clock;
 use crate::redeem::Redeemer;
 use crate::visits::Visits;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
+use gate::Gate;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -34,11 +39,18 @@ pub struct PublicState {
     pub prefix: String,
     /// Whether the public URL is https.
     pub secure: bool,
+    /// Proxies of the operator's own before the listener.
+    pub trusted_proxies: usize,
+    /// What one client address may ask for; 0: no limit.
+    pub requests_per_minute: u32,
+    /// The time, for the limits.
+    pub clock: Clock,
 }
 
 /// The public pages.
 pub fn public(state: PublicState) -> Router {
     let broken = state.clone();
+    let gate = Gate::new(state.clone());
     Router::new()
         .route("/r/{token}", get(link::look).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend))
@@ -47,17 +59,18 @@ pub fn public(state: PublicState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn_with_state(gate, gate::pass))
         // The panic itself is in the log; the member sees a page.
         .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
         .with_state(state)
 }
 
-async fn not_found(State(state): State<PublicState>) -> Response {
-    state.page(&Reader::anyone(), &Page::Unknown)
+async fn not_found(State(state): State<PublicState>, headers: HeaderMap) -> Response {
+    state.page(&Reader::visitor(&headers), &Page::Unknown)
 }
 
-async fn not_allowed(State(state): State<PublicState>) -> Response {
-    let mut response = not_found(State(state)).await;
+async fn not_allowed(state: State<PublicState>, headers: HeaderMap) -> Response {
+    let mut response = not_found(state, headers).await;
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
 }

@@ -1,0 +1,66 @@
+//! What a request says, read so that nothing a client can write is answered otherwise than by a page of ours.
+
+use super::PublicState;
+use super::answer::Reader;
+use crate::domain::{ConnectionId, LinkToken};
+use crate::visits::Traits;
+use crate::web::pages::Page;
+use axum::RequestExt;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::Response;
+use serde::Deserialize;
+use std::convert::Infallible;
+
+/// The token of a path, whatever stands there.
+pub(super) struct Token(pub(super) LinkToken);
+
+impl FromRequestParts<PublicState> for Token {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &PublicState) -> Result<Self, Infallible> {
+        // What is no text is no token of ours, and is looked for like any other.
+        let token =
+            Path::<String>::from_request_parts(parts, state).await.map_or(String::new(), |Path(token)| token);
+        Ok(Self(LinkToken::new(token)))
+    }
+}
+
+/// Whose button was pressed. Without a form it is not said: the page has one button, or says what else to do.
+pub(super) struct Pressed(pub(super) Option<ConnectionId>);
+
+#[derive(Deserialize)]
+struct Fields {
+    connection: Option<String>,
+}
+
+impl FromRequest<PublicState> for Pressed {
+    type Rejection = Response;
+
+    /// A form that is cut off, too large or not readable is no press: it may have been meant for another button.
+    async fn from_request(request: Request, state: &PublicState) -> Result<Self, Response> {
+        let reader = Reader::visitor(request.headers());
+        match request.extract::<Form<Fields>, _>().await {
+            Ok(Form(fields)) => Ok(Self(fields.connection.map(ConnectionId::new))),
+            Err(FormRejection::InvalidFormContentType(_)) => Ok(Self(None)),
+            Err(_) => Err(state.page(&reader, &Page::Unreadable)),
+        }
+    }
+}
+
+/// Headers in which browsers say that they fetch a page before anybody has asked for it.
+const IN_ADVANCE: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
+
+/// What a request shows of its maker.
+pub(super) fn traits<'a>(method: &Method, headers: &'a HeaderMap) -> Traits<'a> {
+    let says_prefetch = |name: &&str| {
+        headers.get_all(*name).into_iter().any(|value| value.as_bytes().starts_with(b"prefetch"))
+    };
+    Traits {
+        head: *method == Method::HEAD,
+        prefetch: IN_ADVANCE.iter().any(says_prefetch),
+        agent: headers.get(header::USER_AGENT).map_or(&[], HeaderValue::as_bytes),
+    }
+}
