@@ -10,10 +10,12 @@ use crate::observe::Observer;
 use crate::operate::Operator;
 use crate::planner::Planner;
 use crate::recheck::Rechecker;
+use crate::recorder::Recorder;
 use crate::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
 use crate::sweep::{Report, Sweeper};
 use crate::vault::Vault;
+use crate::visits::Visits;
 use crate::web::pages::Pages;
 use crate::{decide, plan};
 use chrono::TimeDelta;
@@ -36,6 +38,10 @@ pub struct App {
     pub deliverer: Deliverer,
     /// Redeems links.
     pub redeemer: Redeemer,
+    /// Takes in who visits links.
+    pub visits: Visits,
+    /// Counts them.
+    pub recorder: Recorder,
     /// Draws the member's pages.
     pub pages: Arc<Pages>,
     /// Acts for one member.
@@ -134,7 +140,10 @@ impl App {
             recovered: notices.recovered.enabled,
             app_url: !notices.app_url.is_empty(),
         };
+        let (visits, seen) = Visits::new(clock.clone());
         Ok(Self {
+            visits,
+            recorder: Recorder::new(store.clone(), seen),
             sweeper: Sweeper::new(
                 store.clone(),
                 observer.clone(),

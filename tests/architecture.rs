@@ -16,9 +16,9 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
     ("async_graphql", &["sim"]),
 ];
 
-const PURE: [&str; 3] = ["decide", "plan", "backoff"];
+const PURE: [&str; 4] = ["decide", "plan", "backoff", "visitor"];
 const EDGES: [&str; 4] = ["gateway", "store", "mail", "vault"];
-const ACTORS: [&str; 5] = ["sweep", "recheck", "planner", "deliver", "web"];
+const ACTORS: [&str; 6] = ["sweep", "recheck", "planner", "deliver", "recorder", "web"];
 const ABOVE: [&str; 3] = ["app", "daemon", "cli"];
 
 /// Whether `room` may know `other`.

@@ -3,11 +3,15 @@
 mod preview;
 
 use crate::domain::{ConnectionId, EmailAddress, MemberId, NoticeId};
+use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand};
 pub(super) use preview::{Part, Preview};
 #[cfg(feature = "sim")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// Nothing is looked back at for longer.
+const LONGEST: TimeDelta = TimeDelta::days(3650);
 
 /// Watches members' health-data connections and gets the broken ones reconnected.
 ///
@@ -72,8 +76,19 @@ pub enum Command {
     /// Keep addresses from being mailed
     #[command(subcommand)]
     Suppress(SuppressCommand),
+    /// Count who opens the mailed links and presses their buttons, mail scanners or persons, by mail domain
+    Visits {
+        /// How far back, in whole days
+        #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
+        since: TimeDelta,
+    },
     /// Show the fleet at a glance
     Status,
+}
+
+fn since(text: &str) -> Result<TimeDelta, String> {
+    let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    TimeDelta::from_std(span).ok().filter(|span| *span <= LONGEST).ok_or("longer than ten years".into())
 }
 
 /// `simulate`
@@ -305,6 +320,8 @@ mod tests {
             "suppress list",
             "suppress remove ada@example.org",
             "status",
+            "visits",
+            "visits --since 7d",
         ];
         for line in lines {
             assert!(parse(line).is_ok(), "{line}");
@@ -349,6 +366,8 @@ mod tests {
             "check --send-test nobody",
             "suppress add nobody",
             "run --fast",
+            "visits --since ever",
+            "visits --since 11y",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -17,6 +17,7 @@ mod run;
 mod simulate;
 mod status;
 mod suppress;
+mod visits;
 
 pub use args::Cli;
 
@@ -130,6 +131,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Notices(NoticesCommand::Show { id }) => lists::notice(&context, id).await,
         Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
         Command::Suppress(command) => suppress::suppress(&context, command).await,
+        Command::Visits { since } => visits::visits(&context, *since).await,
         Command::Status => status::status(&context).await,
     }
 }

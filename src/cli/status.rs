@@ -2,9 +2,13 @@
 
 use super::output::{Rows, maybe_time, say, time};
 use super::{Context, Done};
-use crate::store::{Fleet, SweepReport};
+use crate::store::{Fleet, Funnel, SweepReport};
+use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// The lapses that the funnel counts.
+const FUNNEL_DAYS: i64 = 30;
 
 #[derive(Serialize)]
 struct Status {
@@ -16,7 +20,17 @@ struct Status {
     person_mismatches: u64,
     lapses_open: u64,
     notices: BTreeMap<String, u64>,
+    funnel: FunnelCounts,
     last_sweep: Option<LastSweep>,
+}
+
+#[derive(Serialize)]
+struct FunnelCounts {
+    lapsed: u64,
+    noticed: u64,
+    opened: u64,
+    redeemed: u64,
+    recovered: u64,
 }
 
 #[derive(Serialize)]
@@ -30,8 +44,8 @@ struct LastSweep {
     stopped: Option<String>,
 }
 
-impl From<Fleet> for Status {
-    fn from(fleet: Fleet) -> Self {
+impl Status {
+    fn new(fleet: Fleet, funnel: Funnel) -> Self {
         let mut credentials = fleet.credentials;
         let troubled: u64 = credentials.values().sum();
         credentials.insert("ok".into(), fleet.members.saturating_sub(troubled));
@@ -44,6 +58,7 @@ impl From<Fleet> for Status {
             complete: sweep.complete,
             stopped: sweep.stopped,
         });
+        let Funnel { lapsed, noticed, opened, redeemed, recovered } = funnel;
         Self {
             members: fleet.members,
             paused: fleet.paused,
@@ -53,6 +68,7 @@ impl From<Fleet> for Status {
             person_mismatches: fleet.person_mismatches,
             lapses_open: fleet.lapses_open,
             notices: fleet.notices,
+            funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered },
             last_sweep,
         }
     }
@@ -61,7 +77,8 @@ impl From<Fleet> for Status {
 /// `status`.
 pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     let store = context.store().await?;
-    let status = Status::from(store.fleet(context.needs_token()).await?);
+    let funnel = store.funnel(context.clock.now() - TimeDelta::days(FUNNEL_DAYS)).await?;
+    let status = Status::new(store.fleet(context.needs_token()).await?, funnel);
     if context.json {
         Rows::new(true, &[]).row(&status, &[])?;
         return Ok(Done::All);
@@ -86,6 +103,10 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     }
     say!("lapses open  {}", status.lapses_open);
     say!("notices      {}", counts(&status.notices));
+    let FunnelCounts { lapsed, noticed, opened, redeemed, recovered } = status.funnel;
+    say!(
+        "in {FUNNEL_DAYS} days   {lapsed} lapsed, {noticed} noticed, {opened} opened, {redeemed} redeemed, {recovered} recovered"
+    );
     match &status.last_sweep {
         None => say!("last sweep   none yet"),
         Some(sweep) => {

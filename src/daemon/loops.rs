@@ -16,6 +16,8 @@ const REST: Duration = Duration::from_millis(500);
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How often leases that ran out are looked for.
 const LEASES_EVERY: Duration = Duration::from_secs(30);
+/// How often visits are counted that can be judged.
+const VISITS_EVERY: Duration = Duration::from_secs(1);
 /// Notices under way at once.
 const DELIVERIES: usize = 8;
 
@@ -138,6 +140,19 @@ pub(super) fn start(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &Cancella
                 tracing::warn!(notices = freed, "deliveries outlived their leases");
             }
             Ok(Work::Rest(LEASES_EVERY))
+        }
+    });
+    count_visits(loops, app, stop);
+}
+
+/// Counts visits until it is asked to end. The last ones are counted after the listeners have ended.
+fn count_visits(loops: &mut Loops, app: &App, stop: &CancellationToken) {
+    let (recorder, clock) = (app.recorder.clone(), app.clock.clone());
+    spawn_loop(loops, "visits", stop, None, move || {
+        let (recorder, now) = (recorder.clone(), clock.now());
+        async move {
+            recorder.record_due(now).await?;
+            Ok(Work::Rest(VISITS_EVERY))
         }
     });
 }

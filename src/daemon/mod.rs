@@ -96,6 +96,9 @@ impl Daemon {
         {
             tracing::error!("a renewal did not come to its end");
         }
+        if let Err(error) = self.app.recorder.flush().await {
+            tracing::warn!(%error, "the last visits were not counted");
+        }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)
     }
@@ -134,9 +137,11 @@ pub fn public_state(app: &App) -> web::PublicState {
         redeemer: app.redeemer.clone(),
         store: app.store.clone(),
         clock: app.clock.clone(),
+        visits: app.visits.clone(),
         pages: app.pages.clone(),
         app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
+        secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,
         requests_per_minute: config.links.requests_per_minute,
     }

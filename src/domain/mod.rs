@@ -11,6 +11,7 @@ mod printable;
 mod secret;
 mod suppression;
 mod transition;
+mod visit;
 
 pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
 pub use connection::{Category, Connection, IntegrationType, Repair, SourceType, Status, SyncStatus};
@@ -20,9 +21,10 @@ pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use printable::printable;
-pub use secret::{AccessToken, LinkToken, OauthUrl, RefreshToken, Sealed, TokenHash};
+pub use secret::{AccessToken, LinkToken, OauthUrl, PassHash, PassToken, RefreshToken, Sealed, TokenHash};
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
+pub use visit::{Act, By, Mailing, Visit};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

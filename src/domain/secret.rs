@@ -38,25 +38,48 @@ secret! {
     OauthUrl,
     /// The one-time token in a notice: 256 bits, base64url without padding.
     LinkToken,
+    /// What a browser shows that has redeemed a link: likewise.
+    PassToken,
 }
 
 /// What is kept of a [`LinkToken`]: its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
+/// What is kept of a [`PassToken`]: its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PassHash(pub [u8; 32]);
+
 impl LinkToken {
     /// The hash under which the link is kept and found.
     pub fn hash(&self) -> TokenHash {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.expose().as_bytes());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest.as_ref());
-        TokenHash(hash)
+        TokenHash(sha256(self.expose()))
     }
+}
+
+impl PassToken {
+    /// The hash under which the pass is kept and found.
+    pub fn hash(&self) -> PassHash {
+        PassHash(sha256(self.expose()))
+    }
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest.as_ref());
+    hash
 }
 
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenHash(…)")
+    }
+}
+
+impl fmt::Debug for PassHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PassHash(…)")
     }
 }
 

@@ -1,7 +1,7 @@
 //! The fleet at a glance: what `status` reports.
 
 use super::connections::MISMATCHED;
-use super::{Result, Store, time};
+use super::{Result, Store, millis, time};
 use crate::domain::Time;
 use sqlx::Row;
 use std::collections::BTreeMap;
@@ -27,6 +27,22 @@ pub struct Fleet {
     pub notices: BTreeMap<String, u64>,
     /// The pass that was begun last.
     pub last_sweep: Option<SweepReport>,
+}
+
+/// What became of the lapses that opened in some time. Each number is of all of them: a connection may recover by itself,
+/// and a scanner may press a button on a page that no person opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funnel {
+    /// Lapses that opened.
+    pub lapsed: u64,
+    /// Of these, those that a notice was sent about.
+    pub noticed: u64,
+    /// Those with a link that a person opened.
+    pub opened: u64,
+    /// Those whose button was pressed with success.
+    pub redeemed: u64,
+    /// Those that the gateway called CONNECTED again.
+    pub recovered: u64,
 }
 
 /// One scheduled pass, as operators see it.
@@ -99,6 +115,32 @@ impl Store {
         let count: i64 =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&self.reader).await?;
         Ok(count.unsigned_abs())
+    }
+
+    /// What became of the lapses that opened since then.
+    pub async fn funnel(&self, since: Time) -> Result<Funnel> {
+        let row = sqlx::query(
+            "SELECT count(*) AS lapsed,
+                count(*) FILTER (WHERE EXISTS (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
+                    WHERE i.lapse_id = l.lapse_id AND i.live = 1 AND n.state = 'sent')) AS noticed,
+                count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                    WHERE b.lapse_id = l.lapse_id AND k.opened_at IS NOT NULL)) AS opened,
+                count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b
+                    WHERE b.lapse_id = l.lapse_id AND b.redemptions > 0)) AS redeemed,
+                count(*) FILTER (WHERE l.state = 'closed' AND l.outcome = 'recovered') AS recovered
+             FROM lapses l WHERE l.opened_at >= $1",
+        )
+        .bind(millis(since))
+        .fetch_one(&self.reader)
+        .await?;
+        let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+        Ok(Funnel {
+            lapsed: number("lapsed")?,
+            noticed: number("noticed")?,
+            opened: number("opened")?,
+            redeemed: number("redeemed")?,
+            recovered: number("recovered")?,
+        })
     }
 
     async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {

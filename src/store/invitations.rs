@@ -1,6 +1,6 @@
 //! `invitations`: links that an operator asked for, to one OAuth connection, whether it has lapsed or never was.
 
-use super::links::{Button, LinkView, RESENDS_A_DAY};
+use super::links::{Button, LinkView, RESENDS_A_DAY, RESENDS_A_LINK};
 use super::{Result, Store, StoredConnection, count, millis, time};
 use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
 use crate::random;
@@ -201,16 +201,22 @@ pub(super) async fn resend(
             (SELECT 1 FROM notices n WHERE n.member_id = i.member_id AND n.kind <> 'recovered'
              AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))
            AND $3 > (SELECT count(*) FROM invitations x
-                     WHERE x.member_id = i.member_id AND x.notice_id IS NOT NULL AND x.created_at > $4)"
+                     WHERE x.member_id = i.member_id AND x.notice_id IS NOT NULL AND x.created_at > $4)
+           AND i.resends < $5"
     );
     let old: Option<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(&hash.0[..])
         .bind(millis(last_before))
         .bind(RESENDS_A_DAY)
         .bind(millis(now - TimeDelta::days(1)))
+        .bind(RESENDS_A_LINK)
         .fetch_optional(&mut **tx)
         .await?;
     let Some((old, member)) = old else { return Ok(None) };
+    sqlx::query("UPDATE invitations SET resends = resends + 1 WHERE invitation_id = $1")
+        .bind(&old)
+        .execute(&mut **tx)
+        .await?;
     let notice = queue(tx, &member, "asked_for", now).await?;
     sqlx::query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)

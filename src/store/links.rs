@@ -1,11 +1,11 @@
 //! `links`, `link_buttons`.
 
 use super::{
-    Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, queue,
-    suppressions, time,
+    Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, passes, queue,
+    rechecks, suppressions, time,
 };
 use crate::domain::{
-    ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
+    ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, PassHash, Time, TokenHash,
 };
 use crate::random;
 use chrono::TimeDelta;
@@ -13,6 +13,8 @@ use sqlx::Row;
 
 /// Mails that one member can ask for within 24 hours.
 pub(super) const RESENDS_A_DAY: i64 = 3;
+/// Mails that can be asked for with one link, as long as it is kept.
+pub(super) const RESENDS_A_LINK: i64 = 3;
 
 /// One button of a link's page.
 #[derive(Clone, Debug)]
@@ -25,6 +27,21 @@ pub struct Button {
     pub outcome: Option<Outcome>,
     /// How often it was pressed with success.
     pub redemptions: u32,
+}
+
+/// A press of a button.
+#[derive(Clone, Copy, Debug)]
+pub struct Press<'a> {
+    /// On this link's page.
+    pub link: TokenHash,
+    /// Whose link it is.
+    pub member: &'a MemberId,
+    /// Whose button.
+    pub connection: &'a ConnectionId,
+    /// When.
+    pub at: Time,
+    /// When the member is polled first for it, if at all.
+    pub recheck_at: Option<Time>,
 }
 
 /// What stands behind a token.
@@ -140,14 +157,12 @@ impl Store {
     /// Spends one redemption of a button. `false` when it has been spent, the link has died or the lapse has ended:
     /// of any number who press at once, `max_redemptions` win.
     ///
-    /// With it, the member's early polls are set: the first at `recheck_at`, counted from `now`.
+    /// With it, the member's early polls are set and the pass is kept, which is good until the time beside it.
     pub async fn redeem(
         &self,
-        hash: TokenHash,
-        connection: &ConnectionId,
+        press: &Press<'_>,
         max_redemptions: u32,
-        now: Time,
-        recheck_at: Option<Time>,
+        pass: Option<(PassHash, Time)>,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
         let spent = sqlx::query(
@@ -156,30 +171,19 @@ impl Store {
                AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
                AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state <> 'closed')",
         )
-        .bind(&hash.0[..])
-        .bind(connection.as_str())
+        .bind(&press.link.0[..])
+        .bind(press.connection.as_str())
         .bind(max_redemptions)
-        .bind(millis(now))
+        .bind(millis(press.at))
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if spent == 0 && !invitations::redeem(&mut tx, hash, max_redemptions, now).await? {
+        if spent == 0 && !invitations::redeem(&mut tx, press.link, max_redemptions, press.at).await? {
             return Ok(false);
         }
-        if let Some(due) = recheck_at {
-            sqlx::query(
-                "INSERT INTO rechecks (member_id, purpose, due_at, since, done)
-                 SELECT member_id, 'redemption', $2, $3, 0 FROM
-                    (SELECT member_id FROM links WHERE token_hash = $1
-                     UNION SELECT member_id FROM invitations WHERE token_hash = $1) WHERE true
-                 ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since,
-                    done = 0",
-            )
-            .bind(&hash.0[..])
-            .bind(millis(due))
-            .bind(millis(now))
-            .execute(&mut *tx)
-            .await?;
+        rechecks::set(&mut tx, press).await?;
+        if let Some((pass, until)) = pass {
+            passes::keep(&mut tx, press, pass, until).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -223,8 +227,8 @@ impl Store {
     }
 
     /// Queues another notice like the one that the link came with, about those of its lapses that are open. `None` when
-    /// there is nothing left to say, the member wants no mail, got one since `last_before` or will get one anyway, or has asked for
-    /// enough of them today.
+    /// there is nothing left to say, the member wants no mail, got one since `last_before` or will get one anyway, or
+    /// enough of them were asked for, by the member today or with this link ever.
     pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
         if suppressions::is_behind_link(&mut tx, hash).await? {
@@ -244,7 +248,8 @@ impl Store {
                 (SELECT 1 FROM notices o WHERE o.member_id = n.member_id AND o.kind <> 'recovered'
                  AND (o.state IN ('queued', 'sending', 'held') OR o.sent_at > $4 OR o.planned_at > $4))
                AND $5 > (SELECT count(*) FROM notices o
-                         WHERE o.member_id = n.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $6)",
+                         WHERE o.member_id = n.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $6)
+               AND $7 > (SELECT count(*) FROM notices o WHERE o.resend_of = n.notice_id)",
         )
         .bind(&hash.0[..])
         .bind(notice.as_str())
@@ -252,6 +257,7 @@ impl Store {
         .bind(millis(last_before))
         .bind(RESENDS_A_DAY)
         .bind(millis(now - TimeDelta::days(1)))
+        .bind(RESENDS_A_LINK)
         .execute(&mut *tx)
         .await?
         .rows_affected();

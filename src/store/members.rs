@@ -2,7 +2,7 @@
 
 use super::credentials::{GRANT_COLUMNS, GRANT_JOINS, Grant};
 use super::suppressions::SUPPRESSED;
-use super::{Result, Store, StoreError, json_list, millis};
+use super::{Result, Store, StoreError, json_list, millis, visits};
 use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Sealed, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -255,6 +255,7 @@ impl Store {
     /// The history stays. Gives `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
+        visits::forget_domain(&mut tx, id).await?;
         let removed = sqlx::query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', address_hash = NULL,
                 answer_digest = NULL
@@ -276,6 +277,7 @@ impl Store {
             "links",
             "invitations",
             "unsubscribe_tokens",
+            "passes",
         ] {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
@@ -316,6 +318,7 @@ impl Store {
     /// Forgets a member altogether, history included. Gives `false` when nothing was known of them.
     pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
         let mut tx = self.begin().await?;
+        visits::forget_domain(&mut tx, id).await?;
         let statements = [
             "INSERT INTO erasures (member_id) VALUES ($1)",
             "DELETE FROM transitions WHERE member_id = $1",

@@ -13,6 +13,7 @@ mod members;
 mod notices;
 mod observations;
 mod partings;
+mod passes;
 mod planning;
 mod queue;
 mod rechecks;
@@ -21,11 +22,12 @@ mod sqlite;
 mod suppressions;
 mod sweeps;
 mod transitions;
+mod visits;
 
 pub use connections::StoredConnection;
 pub use credentials::{CredentialFailure, Grant, StoredToken};
-pub use fleet::{Fleet, SweepReport};
-pub use links::{Button, LinkView};
+pub use fleet::{Fleet, Funnel, SweepReport};
+pub use links::{Button, LinkView, Press};
 pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
@@ -37,6 +39,7 @@ pub use recoveries::RecoveredLapse;
 pub use sqlite::{InstanceLock, Store};
 pub use suppressions::{ListedSuppression, Mailing};
 pub use sweeps::{OpenSweep, SweepProgress};
+pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;
 

@@ -15,6 +15,9 @@ const BUSY: Duration = Duration::from_secs(60);
 /// Connections that only read.
 const READERS: u32 = 4;
 
+/// The domain of `members.email`, in lower case (of its ASCII letters).
+pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
+
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {

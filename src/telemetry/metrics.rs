@@ -1,7 +1,7 @@
 //! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a
 //! time series.
 
-use crate::domain::Status;
+use crate::domain::{Act, By, Status};
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
@@ -13,6 +13,8 @@ const MEMBERS_POLLED: &str = "reconnectd_members_polled_total";
 const TRANSITIONS: &str = "reconnectd_transitions_total";
 const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
+const VISITS: &str = "reconnectd_visits_total";
+const VISITS_DROPPED: &str = "reconnectd_visits_dropped_total";
 const LIMITED: &str = "reconnectd_requests_limited_total";
 const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
@@ -42,6 +44,8 @@ fn describe() {
     describe_counter!(TRANSITIONS, "Changes of a connection's status, by new status");
     describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
     describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
+    describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
+    describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
     describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
     describe_counter!(PERSON_MISMATCHES, "Connections found to work for another person than the member");
 }
@@ -78,6 +82,16 @@ pub fn redemption(result: &'static str) {
     counter!(REDEMPTIONS, "result" => result).increment(1);
 }
 
+/// Somebody visited a link.
+pub fn visits(act: Act, by: By, visits: u32) {
+    counter!(VISITS, "act" => act.as_str(), "by" => by.as_str()).increment(u64::from(visits));
+}
+
+/// Somebody visited a link, and too many others did.
+pub fn visit_dropped() {
+    counter!(VISITS_DROPPED).increment(1);
+}
+
 /// A client asked for too much.
 pub fn request_limited(limit: &'static str) {
     counter!(LIMITED, "limit" => limit).increment(1);
@@ -105,6 +119,7 @@ mod tests {
             transition(&Status::Unknown("sk-a-secret".into()));
             notice("sent");
             redemption("redirected");
+            visits(Act::Look, By::Machine, 3);
             request_limited("presses");
             person_mismatch();
         });
@@ -120,6 +135,7 @@ mod tests {
             "reconnectd_transitions_total{to=\"OTHER\"} 1",
             "reconnectd_notices_total{outcome=\"sent\"} 1",
             "reconnectd_redemptions_total{result=\"redirected\"} 1",
+            "reconnectd_visits_total{act=\"look\",by=\"machine\"} 3",
             "reconnectd_requests_limited_total{limit=\"presses\"} 1",
             "reconnectd_person_mismatches_total 1",
         ] {

@@ -1,6 +1,9 @@
 //! What a link is good for.
 
-use crate::harness::{Harness, Setup, link_in};
+use crate::{
+    browser::Browser,
+    harness::{Harness, Setup, link_in},
+};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::sim::{Operation, Person, Trouble};
@@ -35,6 +38,66 @@ async fn an_operator_can_allow_a_few_redemptions() {
     let (h, link) = mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2)).await;
     let statuses = [h.press(&link).await.status, h.press(&link).await.status, h.press(&link).await.status];
     assert_eq!(statuses, [303, 303, 410]);
+}
+
+#[tokio::test]
+async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the_operator_allows_a_few() {
+    let (h, link) = mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 3)).await;
+    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    scanner.arrive(&link).await;
+    h.clock.advance(TimeDelta::milliseconds(700));
+    assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
+    h.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(member.arrive(&link).await.buttons(), ["Reconnect Epic MyChart"]);
+    let pressed = member.press(&link, &[("connection", "epic")]).await;
+    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+}
+
+#[tokio::test]
+async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_it() {
+    let (h, link) = mailed(Setup::default()).await;
+    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    scanner.arrive(&link).await;
+    assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
+    h.clock.advance(TimeDelta::minutes(6));
+    assert_eq!(member.arrive(&link).await.buttons(), ["Go on", "Mail me a new link"]);
+    let vain = member.press(&link, &[("connection", "epic")]).await;
+    assert_eq!((vain.status, vain.buttons()), (410, vec!["Mail me a new link".to_owned()]));
+    assert_eq!(member.press(&format!("{link}/resend"), &[]).await.status, 200);
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2);
+    let pressed = member.press(&h.link(), &[]).await;
+    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+}
+
+#[tokio::test]
+async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
+    let (h, mailed_link) = mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", "")).await;
+    let member = "alice".into();
+    let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
+    let (token, _) = h.app.operator.invite_by_hand(&member, &source).await.unwrap();
+    let by_hand = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
+    for link in [mailed_link, by_hand] {
+        let before = h.mails().len();
+        let mut pages = Vec::new();
+        for _ in 0..6 {
+            h.clock.advance(TimeDelta::hours(13));
+            pages.push(h.person.press(&format!("{link}/resend"), &[]).await.unwrap().html);
+            h.pass().await;
+        }
+        assert_eq!(h.mails().len() - before, 3);
+        pages.dedup();
+        assert_eq!(pages.len(), 1);
+    }
+    h.clock.advance(TimeDelta::hours(13));
+    h.person.press(&format!("{}/resend", h.link()), &[]).await.unwrap();
+    let before = h.mails().len();
+    h.pass().await;
+    assert_eq!(h.mails().len() - before, 1, "the newest one's own link brings one still");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! by hand. One binary, so that everything is linked once.
 
 mod access;
+mod browser;
 mod confirm;
 mod delivery;
 mod faults;
@@ -15,7 +16,10 @@ mod mail;
 mod members;
 mod notices;
 mod overlap;
+mod pages;
+mod passes;
 mod secrets;
 mod story;
 mod sweep;
 mod table;
+mod visits;

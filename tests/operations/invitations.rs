@@ -6,26 +6,26 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The daemon, in this process, on the same database as the commands.
-struct Running {
+pub(crate) struct Running {
     links: SocketAddr,
     ending: CancellationToken,
     running: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
 impl Running {
-    async fn start(bench: &Bench) -> Self {
+    pub(crate) async fn start(bench: &Bench) -> Self {
         let daemon = Daemon::start(bench.app().await, None).await.unwrap();
         let (links, ending) = (daemon.links_addr, CancellationToken::new());
         Self { links, running: tokio::spawn(daemon.run(ending.clone())), ending }
     }
 
     /// The link as it is reached here, on a port that the configuration could not know.
-    fn here(&self, link: &str) -> String {
+    pub(crate) fn here(&self, link: &str) -> String {
         let (_, path) = link.split_once("/r/").expect("a link of ours");
         format!("http://{}/r/{}", self.links, path.trim())
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.ending.cancel();
         self.running.await.unwrap().unwrap();
     }

@@ -23,7 +23,10 @@ pub enum Page {
         sources: Vec<Source>,
     },
     /// The link was used up.
-    Used,
+    Used {
+        /// What the browser that used it may go on with, for a few minutes.
+        go_on: Vec<Source>,
+    },
     /// The link is too old.
     Expired,
     /// Everything it was about works again.
@@ -86,6 +89,8 @@ pub enum Action {
     Reconnect,
     /// Go to the operator's app, when we know where that is.
     App(Option<String>),
+    /// Press the button again in the browser in which it was pressed, else wait.
+    GoOn,
     /// Wait: the button was pressed already.
     Wait,
     /// Nothing: it works again.
@@ -98,7 +103,7 @@ impl Page {
         match self {
             Self::Unreadable => 400,
             Self::Unknown => 404,
-            Self::Used | Self::Expired => 410,
+            Self::Used { .. } | Self::Expired => 410,
             Self::TooMany => 429,
             Self::Failed => 500,
             Self::GatewayDown { .. } => 503,
@@ -123,14 +128,14 @@ impl Page {
             Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
             Self::ResendDone | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
-            Self::Ready { .. } | Self::Used | Self::NeedsApp { .. } => "link",
+            Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp { .. } => "link",
         }
     }
 
     /// The one thing to do beside the sources' buttons.
     fn offer(&self) -> &'static str {
         match self {
-            Self::Used | Self::Expired => "resend",
+            Self::Used { .. } | Self::Expired => "resend",
             Self::GatewayDown { .. } | Self::TooMany | Self::Failed => "retry",
             Self::NeedsApp { app_url } if web_url(app_url.as_deref()).is_some() => "app",
             Self::Unsubscribe => "unsubscribe",
@@ -183,6 +188,10 @@ impl Pages {
             Page::Ready { sources } => sources.iter().map(|source| source_value(source, say)).collect(),
             _ => Vec::new(),
         };
+        let go_on: Vec<Value> = match page {
+            Page::Used { go_on } => go_on.iter().map(|source| source_value(source, say)).collect(),
+            _ => Vec::new(),
+        };
         let app_url = match page {
             Page::NeedsApp { app_url } => web_url(app_url.as_deref()),
             _ => None,
@@ -197,8 +206,9 @@ impl Pages {
             say => context! {
                 reconnect => say.reconnect, dismiss => say.dismiss, resend => say.resend, retry => say.retry,
                 open_app => say.open_app, unsubscribe => say.unsubscribe, resume => say.resume,
+                came_back => say.came_back, go_on => say.go_on,
             },
-            sources, base, app_url,
+            sources, go_on, base, app_url,
         })
     }
 }
@@ -207,6 +217,7 @@ fn source_value(source: &Source, say: &Say) -> Value {
     let note = match &source.action {
         Action::Reconnect => "",
         Action::App(_) => say.in_app,
+        Action::GoOn => say.came_back,
         Action::Wait => say.wait,
         Action::Nothing => say.works,
     };
@@ -218,6 +229,7 @@ fn source_value(source: &Source, say: &Say) -> Value {
         id => source.connection_id.as_str(),
         name => printable(&source.name),
         reconnect => source.action == Action::Reconnect,
+        go_on => source.action == Action::GoOn,
         can_dismiss => source.can_dismiss,
         note, url,
     }

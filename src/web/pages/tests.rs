@@ -29,7 +29,8 @@ pub(super) fn every() -> Vec<Page> {
                 source("rx", "Pharmacy", Action::Nothing),
             ],
         },
-        Page::Used,
+        Page::Used { go_on: Vec::new() },
+        Page::Used { go_on: vec![source("epic", "Epic MyChart", Action::GoOn)] },
         Page::Expired,
         Page::Recovered,
         Page::Dismissed,
@@ -122,13 +123,38 @@ fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
 }
 
 #[test]
+fn a_used_link_offers_to_go_on_before_anything_else_and_names_the_sources_only_when_there_are_several() {
+    let go_on = |ids: &[&str]| {
+        let sources = ids.iter().map(|id| source(id, &format!("The {id}"), Action::GoOn));
+        read(&Page::Used { go_on: sources.collect() }, BASE)
+    };
+    let form =
+        "<form method=\"post\" action=\"/some/where/r/tok\">\n<input type=\"hidden\" name=\"connection\"";
+    let one = go_on(&["a"]);
+    assert!(one.contains(&format!("{form} value=\"a\">\n<button>Go on</button>")), "{one}");
+    assert!(one.find("<button>Go on") < one.find("Already finished") && !one.contains("The a"));
+    let two = go_on(&["a", "b"]);
+    assert_eq!(two.matches(form).count(), 2);
+    assert!(two.contains("<button>Go on: The b</button>"), "{two}");
+    assert!(!go_on(&[]).contains("Came back"), "who cannot go on is not told of it");
+}
+
+#[test]
+fn a_started_connection_among_others_can_be_gone_on_with_on_their_page() {
+    let sources = vec![source("a", "A", Action::GoOn), source("b", "B", Action::Reconnect)];
+    let html = read(&Page::Ready { sources }, BASE);
+    assert!(html.contains("value=\"a\">\n<button aria-label=\"Go on: A\">Go on</button>"), "{html}");
+    assert!(html.contains("Came back without finishing?"));
+}
+
+#[test]
 fn a_dead_link_offers_a_new_one_where_it_can_and_tells_what_to_do() {
     let resend = "action=\"/some/where/r/tok/resend\"";
     for page in every() {
         let offered = read(&page, BASE).contains(resend);
-        assert_eq!(offered, matches!(page, Page::Used | Page::Expired), "{page:?}");
+        assert_eq!(offered, matches!(page, Page::Used { .. } | Page::Expired), "{page:?}");
     }
-    assert!(read(&Page::Used, BASE).contains("Already finished signing in?"));
+    assert!(read(&Page::Used { go_on: Vec::new() }, BASE).contains("Already finished signing in?"));
     assert!(read(&Page::Unknown, BASE).contains("newest mail"));
     let down = read(&Page::GatewayDown { retry_minutes: 5 }, BASE);
     assert!(down.contains("about 5 minutes") && down.contains("href=\"/some/where/r/tok\""));
@@ -165,7 +191,7 @@ fn statuses_say_what_the_pages_say() {
     let statuses: Vec<u16> = every().iter().map(Page::status).collect();
     assert_eq!(
         statuses,
-        [200, 200, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200, 200, 500]
+        [200, 200, 410, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200, 200, 500]
     );
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Say {
     pub(super) in_app: &'static str,
     pub(super) wait: &'static str,
     pub(super) works: &'static str,
+    pub(super) came_back: &'static str,
+    pub(super) go_on: &'static str,
 }
 
 const ENGLISH: Say = Say {
@@ -52,6 +54,8 @@ const ENGLISH: Say = Say {
     in_app: "Please sign in to this one again in the app.",
     wait: "You have already started this one. If you finished signing in, it can take a few minutes.",
     works: "This one works again.",
+    came_back: "Came back without finishing? In the browser you started with, you can go on for a few minutes.",
+    go_on: "Go on",
 };
 
 const SPANISH: Say = Say {
@@ -65,6 +69,8 @@ const SPANISH: Say = Say {
     in_app: "Vuelve a iniciar sesión en esta desde la aplicación.",
     wait: "Esta ya la empezaste. Si terminaste de iniciar sesión, puede tardar unos minutos.",
     works: "Esta ya funciona de nuevo.",
+    came_back: "¿Volviste sin terminar? En el navegador con el que empezaste puedes continuar durante unos minutos.",
+    go_on: "Continuar",
 };
 
 /// All that one page says.
@@ -111,7 +117,7 @@ fn english(page: &Page) -> Text {
                usually takes a minute or two.",
             ],
         ),
-        Page::Used => text(
+        Page::Used { .. } => text(
             "This link was already used",
             &[
                 "Already finished signing in? Then there is nothing to do. It can take a few minutes until \
@@ -222,7 +228,7 @@ fn spanish(page: &Page) -> Text {
                correspondiente. Suele tardar uno o dos minutos.",
             ],
         ),
-        Page::Used => text(
+        Page::Used { .. } => text(
             "Este enlace ya se usó",
             &[
                 "¿Ya terminaste de iniciar sesión? Entonces no tienes que hacer nada. Puede tardar unos minutos \

@@ -1,9 +1,9 @@
 //! Answers: a page with its headers, or the way to the source.
 
-use super::PublicState;
-use crate::domain::{LapseState, LinkToken, OauthUrl, Repair};
-use crate::redeem::LinkState;
-use crate::store::{Button, StoreError};
+use super::{PublicState, cookie};
+use crate::domain::{LinkToken, OauthUrl, Repair};
+use crate::redeem::{Chance, LinkState, Offer, Pass};
+use crate::store::StoreError;
 use crate::web::pages::{self, Action, Page, Source};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -48,10 +48,13 @@ impl PublicState {
 
     pub(super) fn link_page(&self, reader: &Reader, link: LinkState) -> Response {
         let page = match link {
-            LinkState::Ready(buttons) => {
-                Page::Ready { sources: buttons.into_iter().map(|button| self.source(button)).collect() }
+            LinkState::Ready(offers) => {
+                Page::Ready { sources: offers.into_iter().map(|offer| self.source(offer)).collect() }
             }
-            LinkState::Used => Page::Used,
+            LinkState::Used { go_on } => {
+                let offers = go_on.into_iter().map(|button| Offer { button, chance: Chance::GoOn });
+                Page::Used { go_on: offers.map(|offer| self.source(offer)).collect() }
+            }
             LinkState::Expired => Page::Expired,
             LinkState::Recovered => Page::Recovered,
             LinkState::Removed | LinkState::Unknown => Page::Unknown,
@@ -60,15 +63,13 @@ impl PublicState {
         self.page(reader, &page)
     }
 
-    fn source(&self, button: Button) -> Source {
-        let action = if button.state == LapseState::Closed {
-            Action::Nothing
-        } else if !self.redeemer.can_be_pressed(&button) {
-            Action::Wait
-        } else if button.connection.repair() == Repair::App {
-            Action::App(self.app_url.clone())
-        } else {
-            Action::Reconnect
+    fn source(&self, Offer { button, chance }: Offer) -> Source {
+        let action = match chance {
+            Chance::Ended => Action::Nothing,
+            Chance::Spent => Action::Wait,
+            Chance::GoOn => Action::GoOn,
+            Chance::Open if button.connection.repair() == Repair::App => Action::App(self.app_url.clone()),
+            Chance::Open => Action::Reconnect,
         };
         let can_dismiss = self.redeemer.can_be_dismissed(&button);
         let connection = button.connection.connection;
@@ -97,8 +98,8 @@ impl PublicState {
         response
     }
 
-    /// The one place where an OAuth URL leaves the process: the `Location` of this answer.
-    pub(super) fn go(&self, reader: &Reader, url: &OauthUrl) -> Response {
+    /// The one place where an OAuth URL leaves the process: the `Location` of this answer. The pass is for the browser.
+    pub(super) fn go(&self, reader: &Reader, url: &OauthUrl, pass: Option<&Pass>) -> Response {
         let Ok(mut location) = HeaderValue::from_str(url.expose()) else {
             tracing::error!("the gateway's reconnect URL does not fit into a header");
             return self.later(reader, None);
@@ -107,6 +108,9 @@ impl PublicState {
         let mut response = StatusCode::SEE_OTHER.into_response();
         self.protect(response.headers_mut());
         response.headers_mut().insert(header::LOCATION, location);
+        if let Some(cookie) = pass.and_then(|pass| cookie::set(pass, &reader.base, self.secure)) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
         response
     }
 

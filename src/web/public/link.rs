@@ -2,19 +2,29 @@
 
 use super::PublicState;
 use super::answer::Reader;
-use super::asked::{Pressed, Token};
-use crate::redeem::{LinkState, Redemption};
+use super::asked::{Pressed, Token, traits};
+use super::cookie;
+use crate::domain::Act;
+use crate::redeem::{LinkState, Look, Redemption};
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde::Deserialize;
 
-pub(super) async fn look(State(state): State<PublicState>, Token(token): Token) -> Response {
+/// Of `GET` and of `HEAD`.
+pub(super) async fn look(
+    State(state): State<PublicState>,
+    Token(token): Token,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
     let base = state.base(&token);
-    match state.redeemer.look(token.hash()).await {
-        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+    let hash = token.hash();
+    state.visits.seen(hash, Act::Look, traits(&method, &headers));
+    match state.redeemer.look(hash, &cookie::passes(&headers)).await {
+        Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
         Err(error) => state.failed(&error),
     }
 }
@@ -22,22 +32,21 @@ pub(super) async fn look(State(state): State<PublicState>, Token(token): Token) 
 pub(super) async fn redeem(
     State(state): State<PublicState>,
     Token(token): Token,
+    method: Method,
+    headers: HeaderMap,
     Pressed(connection): Pressed,
 ) -> Response {
     let base = state.base(&token);
     let hash = token.hash();
-    let redeemed = async {
-        let redemption = state.redeemer.redeem(hash, connection.as_ref()).await?;
-        let (_, locale) = state.redeemer.look(hash).await?;
-        Ok((redemption, locale))
-    };
-    let (redemption, locale) = match redeemed.await {
-        Ok(redeemed) => redeemed,
+    state.visits.seen(hash, Act::Press, traits(&method, &headers));
+    let shown = cookie::passes(&headers);
+    let pressed = match state.redeemer.redeem(hash, connection.as_ref(), &shown).await {
+        Ok(pressed) => pressed,
         Err(error) => return state.failed(&error),
     };
-    let reader = Reader { locale, base };
-    match redemption {
-        Redemption::Go(url) => state.go(&reader, &url),
+    let reader = Reader { locale: pressed.locale, base };
+    match pressed.redemption {
+        Redemption::Go { url, pass } => state.go(&reader, &url, pass.as_ref()),
         Redemption::Reconnected => state.page(&reader, &Page::Done { success: true }),
         Redemption::App => state.page(&reader, &Page::NeedsApp { app_url: state.app_url.clone() }),
         Redemption::Refused(link) => state.link_page(&reader, link),
@@ -48,13 +57,7 @@ pub(super) async fn redeem(
 /// Answers the same whatever comes of it.
 pub(super) async fn resend(State(state): State<PublicState>, Token(token): Token) -> Response {
     let base = state.base(&token);
-    let hash = token.hash();
-    let asked = async {
-        let (_, locale) = state.redeemer.look(hash).await?;
-        state.redeemer.resend(hash).await?;
-        Ok(locale)
-    };
-    match asked.await {
+    match state.redeemer.resend(token.hash()).await {
         Ok(locale) => state.page(&Reader { locale, base }, &Page::ResendDone),
         Err(error) => state.failed(&error),
     }
@@ -64,22 +67,14 @@ pub(super) async fn resend(State(state): State<PublicState>, Token(token): Token
 pub(super) async fn dismiss(
     State(state): State<PublicState>,
     Token(token): Token,
+    headers: HeaderMap,
     Pressed(connection): Pressed,
 ) -> Response {
     let base = state.base(&token);
-    let hash = token.hash();
-    let dismissed = async {
-        let (_, locale) = state.redeemer.look(hash).await?;
-        let link = match &connection {
-            Some(connection) => state.redeemer.dismiss(hash, connection).await?,
-            None => state.redeemer.look(hash).await?.0,
-        };
-        Ok((link, locale))
-    };
-    match dismissed.await {
+    match state.redeemer.dismiss(token.hash(), connection.as_ref(), &cookie::passes(&headers)).await {
         // The page's forms post to its own address, which this is not: back to it.
-        Ok((LinkState::Ready(_), _)) => state.back_to(&base),
-        Ok((link, locale)) => state.link_page(&Reader { locale, base }, link),
+        Ok(Look { link: LinkState::Ready(_), .. }) => state.back_to(&base),
+        Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
         Err(error) => state.failed(&error),
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod asked;
+mod cookie;
 mod gate;
 mod link;
 mod unsubscribe;
@@ -10,6 +11,7 @@ use super::pages::{Page, Pages};
 use crate::clock::Clock;
 use crate::redeem::Redeemer;
 use crate::store::Store;
+use crate::visits::Visits;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -33,12 +35,16 @@ pub struct PublicState {
     pub store: Store,
     /// The time.
     pub clock: Clock,
+    /// Takes in who visits links.
+    pub visits: Visits,
     /// Draws the pages.
     pub pages: Arc<Pages>,
     /// Where what OAuth cannot repair is repaired.
     pub app_url: Option<String>,
     /// The public URL's own path, without a slash at the end.
     pub prefix: String,
+    /// Whether the public URL is https.
+    pub secure: bool,
     /// Proxies of the operator's own before the listener.
     pub trusted_proxies: usize,
     /// What one client address may ask for; 0: no limit.

@@ -1,0 +1,242 @@
+//! Redemption. In this order: read the link, fetch the URL, spend the link, hand the URL on. A gateway that fails leaves
+//! the link as good as it was; of any number who press at once, as many as the link allows get through.
+//!
+//! A redemption gives its browser a pass, with which it may press the button again for a few minutes, for those who come
+//! back from the source's sign-in without having finished. That spends nothing.
+
+use super::{Chance, LinkState, Redeemer};
+use crate::access::AskError;
+use crate::domain::{ConnectionId, OauthUrl, Outcome, PassHash, PassToken, Repair, Status, TokenHash};
+use crate::gateway::{Establish, Verdict};
+use crate::random;
+use crate::store::{Button, LinkView, Press, StoreError};
+use crate::telemetry::metrics;
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// How long the browser that redeemed may press again.
+pub const PASS_TTL: TimeDelta = TimeDelta::minutes(10);
+
+/// What pressing a button came to, and in which language to say so.
+#[derive(Debug)]
+pub struct Pressed {
+    /// What it came to.
+    pub redemption: Redemption,
+    /// The member's locale, if they have one.
+    pub locale: Option<String>,
+}
+
+/// What pressing a button came to.
+#[derive(Debug)]
+pub enum Redemption {
+    /// The member signs in there.
+    Go {
+        /// Where.
+        url: OauthUrl,
+        /// For the browser to keep, when this was a redemption.
+        pass: Option<Pass>,
+    },
+    /// The gateway reconnected it without the member.
+    Reconnected,
+    /// The member has to go to the operator's app.
+    App,
+    /// Not possible (any more); the link's state says why.
+    Refused(LinkState),
+    /// The gateway cannot say now; the link is as good as before.
+    Later(Option<Duration>),
+}
+
+/// What a browser shows to press the button of one connection again.
+#[derive(Debug)]
+pub struct Pass {
+    /// For this one alone.
+    pub connection: ConnectionId,
+    /// The secret.
+    pub token: PassToken,
+}
+
+impl Redeemer {
+    /// Presses the button of `connection`, or the only one there is, in a browser that shows these passes.
+    ///
+    /// # Errors
+    /// The store's. A gateway that fails is [`Redemption::Later`].
+    pub async fn redeem(
+        &self,
+        hash: TokenHash,
+        connection: Option<&ConnectionId>,
+        shown: &[PassHash],
+    ) -> Result<Pressed, StoreError> {
+        let Some(view) = self.store.link(hash).await? else {
+            return Ok(Pressed { redemption: Redemption::Refused(LinkState::Unknown), locale: None });
+        };
+        let locale = view.locale.clone();
+        let redemption = self.press(hash, view, connection, shown).await?;
+        Ok(Pressed { redemption, locale })
+    }
+
+    async fn press(
+        &self,
+        hash: TokenHash,
+        view: LinkView,
+        connection: Option<&ConnectionId>,
+        shown: &[PassHash],
+    ) -> Result<Redemption, StoreError> {
+        let passes = self.passes(hash, &view, shown).await?;
+        let member = view.member_id.clone();
+        let pressed = view
+            .buttons
+            .iter()
+            .position(|button| connection.is_none_or(|id| button.connection.connection.id == *id));
+        let one_of_many = connection.is_none() && view.buttons.len() > 1;
+        let button = match pressed {
+            Some(index) if !one_of_many => view.buttons[index].clone(),
+            _ => return Ok(Redemption::Refused(plainly(self.state(view, &passes)))),
+        };
+        let id = &button.connection.connection.id;
+        let again = passes.shown_for(id);
+        let spent = button.redemptions >= self.max_redemptions;
+        let chance = self.chance(&button, &passes);
+        match self.state(view, &passes) {
+            LinkState::Ready(_) if chance == Chance::Open => {}
+            _ if spent => return Ok(Redemption::Refused(LinkState::USED)),
+            LinkState::Ready(_) => return Ok(Redemption::Refused(ended(&button))),
+            state => return Ok(Redemption::Refused(plainly(state))),
+        }
+        let now = self.clock.now();
+        let press = Press {
+            link: hash,
+            member: &member,
+            connection: id,
+            at: now,
+            recheck_at: self.first_recheck.map(|after| now + after),
+        };
+        let result = match button.connection.repair() {
+            Repair::Oauth => self.send_to_source(&press, shown, again).await,
+            Repair::Direct => self.reconnect_directly(&press, &button).await,
+            Repair::App => Ok(Redemption::App),
+        };
+        let redemption = match result {
+            Ok(redemption) => redemption,
+            Err(AskError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%member, connection = %id, %error, "cannot redeem now");
+                Redemption::Later(patience(&error))
+            }
+        };
+        metrics::redemption(redemption.code());
+        Ok(redemption)
+    }
+
+    async fn send_to_source(
+        &self,
+        press: &Press<'_>,
+        shown: &[PassHash],
+        again: bool,
+    ) -> Result<Redemption, AskError> {
+        let grant = self.access.grant(press.member).await?;
+        let ask = |token| async move { self.gateway.oauth_url(&token, press.connection).await };
+        let url = self.access.ask(press.member, grant, ask).await?;
+        // The gateway took its time.
+        let press = &self.anew(press);
+        if again {
+            if !self.may_go_on(press, shown).await? {
+                return self.refuse(press.link).await;
+            }
+            self.store.pressed_again(press).await?;
+            tracing::info!(member = %press.member, connection = %press.connection, "pressed again by the same browser");
+            return Ok(Redemption::Go { url, pass: None });
+        }
+        let token = random::pass_token();
+        if !self.spend(press, Some(&token)).await? {
+            return self.refuse(press.link).await;
+        }
+        Ok(Redemption::Go { url, pass: Some(Pass { connection: press.connection.clone(), token }) })
+    }
+
+    async fn reconnect_directly(&self, press: &Press<'_>, button: &Button) -> Result<Redemption, AskError> {
+        let connection = &button.connection.connection;
+        // Spent first: unlike fetching a URL, this takes effect at the gateway, and must not be done twice.
+        if !self.spend(press, None).await? {
+            return self.refuse(press.link).await;
+        }
+        let grant = self.access.grant(press.member).await?;
+        let asked = self.access.ask(press.member, grant, |token| async move {
+            if connection.status == Some(Status::Disconnected) {
+                self.gateway.activate_direct(&token, &connection.id).await.map(drop)
+            } else {
+                self.gateway.establish(&token, &connection.id, Establish::Direct).await.map(drop)
+            }
+        });
+        match asked.await {
+            Ok(()) => Ok(Redemption::Reconnected),
+            Err(error) => {
+                self.store.give_back(press.link, &connection.id).await?;
+                Err(error)
+            }
+        }
+    }
+
+    fn anew<'a>(&self, press: &Press<'a>) -> Press<'a> {
+        let at = self.clock.now();
+        Press { at, recheck_at: self.first_recheck.map(|after| at + after), ..*press }
+    }
+
+    async fn spend(&self, press: &Press<'_>, pass: Option<&PassToken>) -> Result<bool, StoreError> {
+        let pass = pass.map(|pass| (pass.hash(), press.at + PASS_TTL));
+        let spent = self.store.redeem(press, self.max_redemptions, pass).await?;
+        if spent {
+            tracing::info!(member = %press.member, connection = %press.connection, "link redeemed");
+        }
+        Ok(spent)
+    }
+
+    /// Whether the link, the lapse and the pass are good still.
+    async fn may_go_on(&self, press: &Press<'_>, shown: &[PassHash]) -> Result<bool, StoreError> {
+        let LinkState::Ready(offers) = self.look(press.link, shown).await?.link else { return Ok(false) };
+        let mine = |button: &Button| button.connection.connection.id == *press.connection;
+        Ok(offers.iter().any(|offer| mine(&offer.button) && offer.chance == Chance::Open))
+    }
+
+    async fn refuse(&self, hash: TokenHash) -> Result<Redemption, AskError> {
+        Ok(Redemption::Refused(plainly(self.look(hash, &[]).await?.link)))
+    }
+}
+
+/// Who has pressed in vain is not told to press the same again.
+fn plainly(link: LinkState) -> LinkState {
+    match link {
+        LinkState::Used { .. } => LinkState::USED,
+        other => other,
+    }
+}
+
+fn ended(button: &Button) -> LinkState {
+    match button.outcome {
+        Some(Outcome::Removed) => LinkState::Removed,
+        Some(Outcome::Dismissed) => LinkState::Dismissed,
+        _ => LinkState::Recovered,
+    }
+}
+
+impl Redemption {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Go { pass: Some(_), .. } => "sent_to_source",
+            Self::Go { pass: None, .. } => "sent_again",
+            Self::Reconnected => "reconnected",
+            Self::App => "sent_to_app",
+            Self::Refused(_) => "refused",
+            Self::Later(_) => "gateway_down",
+        }
+    }
+}
+
+fn patience(error: &AskError) -> Option<Duration> {
+    match error {
+        AskError::Gateway(error) => match error.verdict() {
+            Verdict::Retry { after } => after,
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,213 @@
+//! Back from the source's sign-in without having finished: the browser that redeemed may go on for ten minutes.
+
+use crate::{
+    browser::Browser,
+    harness::{Harness, Setup},
+    logs,
+};
+use chrono::TimeDelta;
+use reconnectd::sim::{Operation, Trouble};
+
+/// Alice has a mail about epic.
+async fn mailed(setup: Setup) -> (Harness, String) {
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let link = h.link();
+    (h, link)
+}
+
+#[tokio::test]
+async fn the_browser_that_redeemed_goes_on_and_no_other_does() {
+    let (h, link) = mailed(Setup::default()).await;
+    let (mine, other) = (Browser::new(), Browser::new());
+    let first = mine.press(&link, &[]).await;
+    assert_eq!(first.status, 303);
+    h.clock.advance(TimeDelta::minutes(2));
+
+    // Back from the source: without the cookie there is no telling whose browser this is.
+    for browser in [&mine, &other] {
+        let page = browser.arrive(&link).await;
+        assert_eq!((page.status, page.location()), (410, None));
+        assert_eq!(page.buttons(), ["Go on", "Mail me a new link"]);
+    }
+    let typed = mine.open(&link).await;
+    assert_eq!((typed.status, &typed.buttons()[..]), (200, &["Reconnect Epic MyChart".to_owned()][..]));
+
+    let fields = [("connection", "epic")];
+    let refused = other.press(&link, &fields).await;
+    assert_eq!((refused.status, refused.location(), refused.set_cookie()), (410, None, None));
+    assert_eq!(refused.buttons(), ["Mail me a new link"], "who cannot go on is not asked to again");
+
+    let again = mine.press(&link, &fields).await;
+    assert_eq!((again.status, again.set_cookie()), (303, None), "the time is not extended");
+    assert_ne!(again.location(), first.location(), "each sign-in has an address of its own");
+    h.clock.advance(TimeDelta::seconds(29));
+    assert!(!h.app.rechecker.recheck_one().await.unwrap());
+    h.clock.advance(TimeDelta::seconds(1));
+    assert!(
+        h.app.rechecker.recheck_one().await.unwrap(),
+        "the early polls are counted from the second press"
+    );
+
+    h.sim.world().sign_in(again.location().unwrap(), true).unwrap();
+    h.pass_after(TimeDelta::minutes(2)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+    let over = mine.press(&link, &fields).await;
+    assert_eq!((over.status, over.location()), (410, None));
+    assert_eq!(over.buttons(), ["Mail me a new link"], "used, as it ever was");
+    assert!(mine.arrive(&link).await.html.contains("you are connected"));
+}
+
+#[tokio::test]
+async fn ten_minutes_after_the_redemption_the_link_is_used_for_that_browser_too() {
+    let (h, link) = mailed(Setup::default()).await;
+    let browser = Browser::new();
+    assert_eq!(browser.press(&link, &[]).await.status, 303);
+    h.clock.advance(TimeDelta::minutes(9) + TimeDelta::seconds(59));
+    assert_eq!(browser.press(&link, &[]).await.status, 303);
+    h.clock.advance(TimeDelta::seconds(1));
+    for page in [browser.open(&link).await, browser.arrive(&link).await, browser.press(&link, &[]).await] {
+        assert_eq!((page.status, page.location()), (410, None));
+        assert_eq!(page.buttons(), ["Mail me a new link"]);
+    }
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.pass().await;
+    assert_eq!(browser.press(&h.link(), &[("connection", "kaiser-north")]).await.status, 303);
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM passes").fetch_one(&mut h.sql().await).await.unwrap();
+    assert_eq!(left, 1, "what has ended is not kept");
+}
+
+#[tokio::test]
+async fn a_link_that_has_died_of_age_is_dead_for_its_browser_too() {
+    let (h, link) = mailed(Setup::default().set("LINKS__TTL", "5m")).await;
+    let browser = Browser::new();
+    assert_eq!(browser.press(&link, &[]).await.status, 303);
+    h.clock.advance(TimeDelta::minutes(5));
+    assert!(browser.open(&link).await.html.contains("has expired"));
+    let pressed = browser.press(&link, &[]).await;
+    assert_eq!((pressed.status, pressed.location()), (410, None));
+}
+
+#[tokio::test]
+async fn a_link_that_dies_while_the_gateway_thinks_leads_nowhere() {
+    let (h, link) = mailed(Setup::default()).await;
+    let browser = Browser::new();
+    assert_eq!(browser.press(&link, &[]).await.status, 303);
+    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 2000 });
+    let (pressed, ()) = tokio::join!(browser.press(&link, &[]), async {
+        while h.asked("alice", Operation::GetOauthUrl) < 3 {
+            tokio::task::yield_now().await;
+        }
+        h.set("alice", "epic", "CONNECTED");
+        h.pass().await;
+    });
+    assert_eq!((pressed.status, pressed.location()), (200, None));
+    assert!(pressed.html.contains("you are connected"), "{}", pressed.html);
+}
+
+#[tokio::test]
+async fn going_on_spends_nothing_and_survives_a_gateway_that_is_down() {
+    let (h, link) = mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2)).await;
+    let (mine, other) = (Browser::new(), Browser::new());
+    assert_eq!(mine.press(&link, &[]).await.status, 303);
+    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: None });
+    let down = mine.press(&link, &[]).await;
+    assert_eq!((down.status, down.location()), (503, None));
+    h.end_faults();
+    for _ in 0..3 {
+        assert_eq!(mine.press(&link, &[]).await.status, 303);
+    }
+    assert_eq!(other.press(&link, &[]).await.status, 303, "the second redemption was still to be had");
+    assert_eq!(Browser::new().press(&link, &[]).await.status, 410);
+    for browser in [mine, other] {
+        assert_eq!(browser.press(&link, &[]).await.status, 303);
+    }
+}
+
+#[tokio::test]
+async fn a_pass_for_one_connection_opens_nothing_for_another() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.pass().await;
+    let link = h.link();
+    let (mine, other) = (Browser::new(), Browser::new());
+    let (epic, kaiser) = ([("connection", "epic")], [("connection", "kaiser-north")]);
+    assert_eq!(mine.press(&link, &epic).await.status, 303);
+    let page = mine.arrive(&link).await;
+    assert_eq!((page.status, page.buttons()), (200, vec!["Go on".into(), "Reconnect Kaiser North".into()]));
+    assert_eq!(other.press(&link, &kaiser).await.status, 303);
+    assert_eq!(mine.press(&link, &kaiser).await.status, 410);
+    assert_eq!(other.press(&link, &epic).await.status, 410);
+    let page = mine.arrive(&link).await;
+    assert_eq!(page.status, 410);
+    assert_eq!(page.buttons(), ["Go on: Epic MyChart", "Go on: Kaiser North", "Mail me a new link"]);
+    assert_eq!(mine.press(&link, &epic).await.status, 303);
+
+    // In one browser the passes of both stand side by side.
+    let h2 = Harness::watching(&["alice"]).await;
+    h2.set("alice", "epic", "EXPIRED");
+    h2.set("alice", "kaiser-north", "EXPIRED");
+    h2.pass().await;
+    for fields in [epic, kaiser, epic, kaiser] {
+        assert_eq!(mine.press(&h2.link(), &fields).await.status, 303);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_an_operator_hands_on_gives_a_pass_too() {
+    let h = Harness::watching(&["alice"]).await;
+    let member = "alice".into();
+    let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
+    let (token, _) = h.app.operator.invite_by_hand(&member, &source).await.unwrap();
+    let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
+    let (mine, other) = (Browser::new(), Browser::new());
+    assert_eq!(mine.press(&link, &[]).await.status, 303);
+    assert_eq!(other.press(&link, &[]).await.status, 410);
+    assert_eq!(mine.arrive(&link).await.buttons(), ["Go on", "Mail me a new link"]);
+    assert_eq!(mine.press(&link, &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn what_the_gateway_reconnects_by_itself_needs_no_pass() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "labcorp", "EXPIRED");
+    h.pass().await;
+    let browser = Browser::new();
+    let pressed = browser.press(&h.link(), &[]).await;
+    assert_eq!((pressed.status, pressed.set_cookie()), (200, None));
+    assert_eq!(browser.press(&h.link(), &[]).await.status, 410);
+    assert_eq!(browser.arrive(&h.link()).await.buttons(), ["Mail me a new link"]);
+}
+
+#[tokio::test]
+async fn the_pass_is_the_browser_s_alone_and_goes_to_the_link_s_own_address_alone() {
+    let setup = Setup::default().set("LINKS__PUBLIC_URL", "https://reconnect.example.net/some/where");
+    let (h, link) = mailed(setup).await;
+    let path = link.strip_prefix("https://reconnect.example.net").unwrap();
+    let token = path.strip_prefix("/some/where/r/").unwrap();
+    // As a proxy hands it on that takes the path before away.
+    let here = format!("http://{}/r/{token}", h.app.config.links.listen);
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = client.post(&here).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    let (pair, attributes) = cookie.split_once("; ").unwrap();
+    assert_eq!(attributes, format!("Path={path}; Max-Age=600; HttpOnly; SameSite=Strict; Secure"));
+    let pass = pair.split_once('=').unwrap().1;
+    assert_eq!(pass.len(), 43, "256 bits");
+    assert!(!h.contents().await.iter().any(|row| row.contains(pass)), "only its hash is kept");
+    assert!(!logs::so_far().contains(pass));
+    assert_eq!(client.post(&here).header("cookie", pair).send().await.unwrap().status(), 303);
+    for wrong in [format!("{}=", pair.split_once('=').unwrap().0), format!("x{pair}"), format!("{pair}x")] {
+        assert_eq!(
+            client.post(&here).header("cookie", &wrong).send().await.unwrap().status(),
+            410,
+            "{wrong}"
+        );
+    }
+    h.app.store.erase_member(&"alice".into()).await.unwrap();
+    assert_eq!(client.post(&here).header("cookie", pair).send().await.unwrap().status(), 404);
+}
