@@ -38,7 +38,7 @@ pub(super) fn every() -> Vec<Page> {
         Page::GatewayDown { retry_minutes: 5 },
         Page::Unreadable,
         Page::TooMany,
-        Page::NeedsApp { app_url: app },
+        Page::NeedsApp { app_url: app.clone() },
         Page::ResendDone,
         Page::Done { success: true },
         Page::Done { success: false },
@@ -47,6 +47,7 @@ pub(super) fn every() -> Vec<Page> {
         Page::Unsubscribed { can_resume: false },
         Page::Resubscribed,
         Page::Failed,
+        Page::Ready { sources: vec![source("basicins", "Basic Insurance", Action::App(app))] },
     ]
 }
 
@@ -191,7 +192,10 @@ fn statuses_say_what_the_pages_say() {
     let statuses: Vec<u16> = every().iter().map(Page::status).collect();
     assert_eq!(
         statuses,
-        [200, 200, 410, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200, 200, 500]
+        [
+            200, 200, 200, 410, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200,
+            200, 500
+        ]
     );
 }
 

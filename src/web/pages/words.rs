@@ -95,6 +95,11 @@ fn waiting(sources: &[Source]) -> usize {
     sources.iter().filter(|source| matches!(source.action, Action::Reconnect | Action::App(_))).count()
 }
 
+/// Whether no button here leads to a sign-in page.
+fn in_app(sources: &[Source]) -> bool {
+    waiting(sources) > 0 && !sources.iter().any(|source| source.action == Action::Reconnect)
+}
+
 type Text = (&'static str, Vec<String>);
 
 fn text(title: &'static str, lines: &[&str]) -> Text {
@@ -103,6 +108,12 @@ fn text(title: &'static str, lines: &[&str]) -> Text {
 
 fn english(page: &Page) -> Text {
     match page {
+        Page::Ready { sources } if in_app(sources) => text(
+            "Let’s get you reconnected",
+            &[
+                "What is listed here uses a user name and password, which you can only enter safely in the app.",
+            ],
+        ),
         Page::Ready { sources } if waiting(sources) > 1 => text(
             "Let’s get you reconnected",
             &[
@@ -214,6 +225,13 @@ fn english(page: &Page) -> Text {
 
 fn spanish(page: &Page) -> Text {
     match page {
+        Page::Ready { sources } if in_app(sources) => text(
+            "Vamos a reconectarte",
+            &[
+                "Lo que aparece aquí usa un nombre de usuario y una contraseña, que solo puedes introducir de forma \
+                 segura en la aplicación.",
+            ],
+        ),
         Page::Ready { sources } if waiting(sources) > 1 => text(
             "Vamos a reconectarte",
             &[

@@ -29,6 +29,14 @@ impl Reader {
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self { locale: asked.and_then(pages::preferred).map(str::to_owned), base: String::new() }
     }
+
+    /// Of a link's page: its member, or a visitor when there is no such link.
+    pub(super) fn of(link: &LinkState, locale: Option<String>, base: String, headers: &HeaderMap) -> Self {
+        match link {
+            LinkState::Unknown => Self::visitor(headers),
+            _ => Self { locale, base },
+        }
+    }
 }
 
 impl PublicState {

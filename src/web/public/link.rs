@@ -24,7 +24,7 @@ pub(super) async fn look(
     let hash = token.hash();
     state.visits.seen(hash, Act::Look, traits(&method, &headers));
     match state.redeemer.look(hash, &cookie::passes(&headers)).await {
-        Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
+        Ok(Look { link, locale }) => state.link_page(&Reader::of(&link, locale, base, &headers), link),
         Err(error) => state.failed(&error),
     }
 }
@@ -44,7 +44,10 @@ pub(super) async fn redeem(
         Ok(pressed) => pressed,
         Err(error) => return state.failed(&error),
     };
-    let reader = Reader { locale: pressed.locale, base };
+    let reader = match &pressed.redemption {
+        Redemption::Refused(link) => Reader::of(link, pressed.locale, base, &headers),
+        _ => Reader { locale: pressed.locale, base },
+    };
     match pressed.redemption {
         Redemption::Go { url, pass } => state.go(&reader, &url, pass.as_ref()),
         Redemption::Reconnected => state.page(&reader, &Page::Done { success: true }),
@@ -74,7 +77,7 @@ pub(super) async fn dismiss(
     match state.redeemer.dismiss(token.hash(), connection.as_ref(), &cookie::passes(&headers)).await {
         // The page's forms post to its own address, which this is not: back to it.
         Ok(Look { link: LinkState::Ready(_), .. }) => state.back_to(&base),
-        Ok(Look { link, locale }) => state.link_page(&Reader { locale, base }, link),
+        Ok(Look { link, locale }) => state.link_page(&Reader::of(&link, locale, base, &headers), link),
         Err(error) => state.failed(&error),
     }
 }

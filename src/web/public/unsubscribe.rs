@@ -2,25 +2,27 @@
 
 use super::PublicState;
 use super::answer::Reader;
-use crate::domain::{LinkToken, TokenHash};
+use super::asked::Token;
+use crate::domain::TokenHash;
 use crate::store::{Mailing, StoreError};
 use crate::web::pages::Page;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 
-pub(super) async fn look(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
-    state.mailing(&token, async |_| Ok(()), false).await
+pub(super) async fn look(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
+    state.mailing(token, &headers, async |_| Ok(()), false).await
 }
 
 /// Whatever the body says: that the token was posted to is what counts, and how mail programs and pages write a form
 /// is not.
-pub(super) async fn stop(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
-    state.mailing(&token, async |hash| state.set_mailing(hash, false).await, false).await
+pub(super) async fn stop(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
+    state.mailing(token, &headers, async |hash| state.set_mailing(hash, false).await, false).await
 }
 
 /// Takes back what the member has said, and nothing that the operator has.
-pub(super) async fn resume(State(state): State<PublicState>, Path(token): Path<String>) -> Response {
-    state.mailing(&token, async |hash| state.set_mailing(hash, true).await, true).await
+pub(super) async fn resume(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
+    state.mailing(token, &headers, async |hash| state.set_mailing(hash, true).await, true).await
 }
 
 impl PublicState {
@@ -36,21 +38,24 @@ impl PublicState {
     /// Does something, and shows how it stands then.
     async fn mailing(
         &self,
-        token: &str,
+        Token(token): Token,
+        headers: &HeaderMap,
         act: impl AsyncFnOnce(TokenHash) -> Result<(), StoreError>,
         resumed: bool,
     ) -> Response {
-        let hash = LinkToken::new(token).hash();
+        let hash = token.hash();
         let acted = async {
             act(hash).await?;
             self.store.mailing(hash).await
         };
-        let (page, locale) = match acted.await {
-            Err(error) => return self.failed(&error),
-            Ok(None) => (Page::Unknown, None),
-            Ok(Some(mailing)) => (page(&mailing, resumed), mailing.locale),
-        };
-        self.page(&Reader { locale, base: format!("{}/u/{token}", self.prefix) }, &page)
+        match acted.await {
+            Err(error) => self.failed(&error),
+            Ok(None) => self.page(&Reader::visitor(headers), &Page::Unknown),
+            Ok(Some(mailing)) => {
+                let base = format!("{}/u/{}", self.prefix, token.expose());
+                self.page(&Reader { locale: mailing.locale.clone(), base }, &page(&mailing, resumed))
+            }
+        }
     }
 }
 
