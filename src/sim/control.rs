@@ -19,12 +19,14 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The routes under `/control`.
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/control/members.jsonl", get(import_file))
         .route("/control/members/{member}/connections/{connection}", post(change))
+        .route("/control/members/{member}/connections", post(change_together))
         .route("/control/tokens/{member}/revoke", post(revoke))
         .route("/control/tokens/{member}/restore", post(restore))
         .route("/control/faults", post(add_fault).delete(clear_faults))
@@ -74,6 +76,17 @@ async fn change(
     Json(change): Json<Change>,
 ) -> Result<StatusCode, Wrong> {
     app.world.change(&member, &connection, change)?;
+    Ok(DONE)
+}
+
+/// An object of changes by connection.
+async fn change_together(
+    State(app): State<App>,
+    Path(member): Path<String>,
+    Json(changes): Json<BTreeMap<String, Change>>,
+) -> Result<StatusCode, Wrong> {
+    let changes = changes.iter().map(|(connection, change)| (connection.as_str(), change.clone()));
+    app.world.change_together(&member, changes)?;
     Ok(DONE)
 }
 

@@ -192,12 +192,23 @@ impl World {
 
     /// Makes a connection what a test or an operator wants it to be; one that is not there is made first.
     pub fn change(&self, member: &str, connection: &str, change: Change) -> Result<(), NoSuchMember> {
+        self.change_together(member, [(connection, change)])
+    }
+
+    /// Changes several of a member's connections in one moment: no answer shows some changed and others not.
+    pub fn change_together<'a>(
+        &self,
+        member: &str,
+        changes: impl IntoIterator<Item = (&'a str, Change)>,
+    ) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.change_rows(no, |rows, now| {
-            if change.absent {
-                rows.retain(|row| row.id() != connection);
-            } else {
-                entry(rows, connection, now).apply(change, now);
+            for (connection, change) in changes {
+                if change.absent {
+                    rows.retain(|row| row.id() != connection);
+                } else {
+                    entry(rows, connection, now).apply(change, now);
+                }
             }
         });
         Ok(())
