@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { atSource, inspect, person, press } from "./look.mjs";
-import { gatewayDown, mailTo, mailed, member, recovered, set, until, world } from "./world.mjs";
+import { gatewayDown, linkIn, mailTo, mailed, member, recovered, set, until, world } from "./world.mjs";
 
 const RECONNECT = /^(Reconnect|Volver a conectar)/;
 const ON_PURPOSE = /on purpose|a propósito/;
 const NEW_LINK = /^(Mail me a new link|Enviarme un enlace nuevo)$/;
+
+const STOP = /^(Stop these mails|No recibir más estos correos)$/;
+const RESUME = /^(Write to me again|Volver a escribirme)$/;
 
 /** Presses the only button and comes back without having signed in. */
 async function start(page, link) {
@@ -38,12 +41,10 @@ const states = {
   },
   used: async (page, locale) => {
     const link = await mailed(member(locale));
-    await start((await page.context().newPage()), link);
-    const other = await person();
-    const { status } = await used(other.page, link);
-    await other.close();
-    await page.goto(link);
-    return status;
+    const first = await person();
+    await start(first.page, link);
+    await first.close();
+    return (await page.goto(link)).status();
   },
   resent: async (page, locale) => {
     const id = member(locale, "shortLived");
@@ -91,22 +92,32 @@ const states = {
       if (answer.status() !== 200) return answer.status();
     }
   },
+  unsubscribe: async (page, locale) => (await page.goto(await stopping(member(locale)))).status(),
+  unsubscribed: async (page, locale) => {
+    await page.goto(await stopping(member(locale)));
+    return (await press(page, STOP)).status();
+  },
+  resubscribed: async (page, locale) => {
+    await page.goto(await stopping(member(locale)));
+    await press(page, STOP);
+    return (await press(page, RESUME)).status();
+  },
   "done-well": async (page) => (await page.goto(`${world.pages}/done?status_code=success`)).status(),
   "done-badly": async (page) => (await page.goto(`${world.pages}/done?status_code=failure&state=x`)).status(),
   "no-such-place": async (page) => (await page.goto(`${world.pages}/wp-login.php`)).status(),
 };
+
+/** Where a member's first mail lets them stop the mails. */
+async function stopping(id) {
+  await mailed(id);
+  return linkIn(await mailTo(id), "/u/");
+}
 
 /** The address of a link that has run out. */
 async function spoiled(id) {
   const link = await mailed(id);
   await until("the link to run out", async () => (await fetch(link)).status === 410);
   return link;
-}
-
-/** A spent link in the browser of somebody else. */
-async function used(page, link) {
-  const answer = await page.goto(link);
-  return { status: answer.status() };
 }
 
 const STATUS = {

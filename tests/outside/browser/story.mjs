@@ -3,11 +3,23 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { atSource, inspectMail, person, press } from "./look.mjs";
-import { gatewayDown, gatewayUp, listed, mailTo, mailed, member, recovered, set, world } from "./world.mjs";
+import {
+  gatewayDown, gatewayUp, linkIn, listed, mailTo, mailed, mailsTo, member, recovered, set, until, world,
+} from "./world.mjs";
 
 const WORDS = {
   en: { button: "Review your connection", reconnect: /^Reconnect/, ready: "Let’s get you reconnected", done: "All done" },
   es: { button: "Revisar tu conexión", reconnect: /^Volver a conectar/, ready: "Vamos a reconectarte", done: "Listo" },
+};
+
+/** How people leave a page that they do not want after all. */
+const WAYS_BACK = {
+  "the back button": (page) => page.goBack(),
+  "the back button, and reload": async (page) => {
+    await page.goBack();
+    await page.reload();
+  },
+  "the mail's link once more": (page, link) => page.goto(link),
 };
 
 describe("a member", { concurrency: 4 }, () => {
@@ -37,6 +49,9 @@ describe("a member", { concurrency: 4 }, () => {
       await opened.getByRole("heading", { level: 1, name: words.done }).waitFor();
       assert.equal(await opened.getByRole("button").count(), 0);
       await close();
+      const told = await mailTo(id, 2);
+      assert.ok(!told.text.includes("/r/"), "the mail that all is well leads nowhere");
+      await inspectMail(told.html, "mail-recovered", locale);
     });
   }
 
@@ -64,10 +79,9 @@ describe("a member", { concurrency: 4 }, () => {
     const id = member();
     const link = await mailed(id, { epic: "EXPIRED", "kaiser-north": "EXPIRED" });
     const { page, close } = await person();
-    for (const left of [2, 1]) {
+    for (const name of ["Reconnect Epic MyChart", "Reconnect Kaiser North"]) {
       await page.goto(link);
-      assert.equal(await page.getByRole("button", { name: /^Reconnect/ }).count(), left);
-      await page.getByRole("button", { name: /^Reconnect/ }).first().click();
+      await page.getByRole("button", { name }).click();
       await atSource(page);
       await page.getByRole("button", { name: "Allow" }).click();
       await page.getByRole("heading", { name: "You are connected" }).waitFor();
@@ -76,7 +90,55 @@ describe("a member", { concurrency: 4 }, () => {
     await close();
   });
 
-  test("who denies access at the source has changed nothing, and gets a new mail from the old link", async () => {
+  for (const [how, back] of Object.entries(WAYS_BACK)) {
+    test(`who comes back from the source without having signed in (${how}) goes on in the same browser alone`, async () => {
+      const id = member();
+      await set(id, { epic: "EXPIRED" });
+      const mail = await mailTo(id);
+      const { context, page, close } = await person();
+      const mailbox = world.gateway.replace("127.0.0.1", "localhost");
+      await page.goto(`${mailbox}/mail/${mail.n}/html`);
+      const [opened] = await Promise.all([
+        context.waitForEvent("page"),
+        page.getByRole("link", { name: WORDS.en.button }).click(),
+      ]);
+      await opened.getByRole("button", { name: WORDS.en.reconnect }).click();
+      await atSource(opened);
+
+      const other = await person();
+      await other.page.goto(linkIn(mail));
+      await press(other.page, "Go on");
+      assert.ok(other.page.url().startsWith(world.pages), "another browser is not sent to the source");
+      await other.page.getByRole("heading", { name: "This link was already used" }).waitFor();
+      await other.close();
+
+      await back(opened, linkIn(mail));
+      await opened.getByRole("button", { name: /^(Reconnect|Go on)/ }).click();
+      await atSource(opened);
+      await opened.getByRole("button", { name: "Allow" }).click();
+      await opened.getByRole("heading", { name: "You are connected" }).waitFor();
+      await recovered(id);
+      await close();
+    });
+  }
+
+  test("stops the mails with one press, gets none, and has them again", async () => {
+    const id = member();
+    await set(id, { epic: "EXPIRED" });
+    const mail = await mailTo(id);
+    const { page, close } = await person();
+    await page.goto(linkIn(mail, "/u/"));
+    await press(page, "Stop these mails");
+    await page.getByRole("heading", { name: "You will get no more of these mails" }).waitFor();
+    await set(id, { cerner: "EXPIRED" });
+    await until("the second lapse", async () => (await listed("lapses list", id)).length === 2);
+    assert.equal((await mailsTo(id)).length, 1);
+    await press(page, "Write to me again");
+    await close();
+    assert.ok((await mailTo(id, 2)).text.includes("/r/"), "what was held back is said");
+  });
+
+  test("who denies access at the source has changed nothing, and can change their mind", async () => {
     const id = member();
     const link = await mailed(id);
     const { page, close } = await person();
@@ -86,6 +148,12 @@ describe("a member", { concurrency: 4 }, () => {
     await page.getByRole("button", { name: "Deny" }).click();
     await page.getByRole("heading", { name: "You are not connected" }).waitFor();
     assert.equal((await listed("lapses list", id))[0].state, "open");
+    await page.goto(link);
+    await page.getByRole("button", { name: /^(Reconnect|Go on)/ }).click();
+    await atSource(page);
+    await page.getByRole("button", { name: "Allow" }).click();
+    await page.getByRole("heading", { name: "You are connected" }).waitFor();
+    await recovered(id);
     await close();
   });
 

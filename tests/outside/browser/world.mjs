@@ -73,6 +73,7 @@ confirm_sweeps = 1
 recheck = ["1s", "2s", "4s"]
 [notices]
 min_gap = "0s"
+recovered.enabled = true
 quiet_hours = ""
 app_url = "${world.gateway}/?app"
 [email]
