@@ -74,6 +74,11 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
     }
     let public = &config.links.public_url;
     lines.say("public URL", Ok(()), |()| match public.scheme() {
+        // The daemon speaks http, so something before it speaks https.
+        "https" if config.links.trusted_proxies == 0 => format!(
+            "{public}: a proxy stands before links.listen; unless links.trusted_proxies counts it, all members are one \
+             client to links.requests_per_minute"
+        ),
         "https" => format!("{public} (that it leads here can only be tried from outside)"),
         _ => format!("{public}: links open on this machine only; set links.public_url for members"),
     });

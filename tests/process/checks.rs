@@ -31,6 +31,8 @@ async fn a_good_setup_is_checked_line_by_line_and_the_test_mail_arrives() {
     ] {
         assert!(line(&checked, item).0, "{item}: {}", checked.stdout);
     }
+    // Links that start with https lead through a proxy, which the defaults do not count.
+    assert!(line(&checked, "public URL").1.contains("links.trusted_proxies"), "{}", checked.stdout);
     let mails = mails(&simulator, 1).await;
     assert_eq!(mails[0].to, ["someone@example.org"]);
     assert!(mails[0].subject().is_some());
