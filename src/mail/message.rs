@@ -145,11 +145,10 @@ pub(super) fn build(sender: &Sender, parts: Parts<'_>) -> Result<Mail, RenderErr
         builder = builder.reply_to(reply_to.clone());
     }
     if let Some(url) = &parts.unsubscribe {
-        builder = builder.raw_header(header("List-Unsubscribe", &format!("<{url}>")));
-        // RFC 8058: one click, by POST, and over https alone.
-        if url.starts_with("https:") {
-            builder = builder.raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
-        }
+        // RFC 8058: one click, by POST. Over https, as `links.public_url` is anywhere but on loopback.
+        builder = builder
+            .raw_header(header("List-Unsubscribe", &format!("<{url}>")))
+            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
     }
     let body = MultiPart::alternative()
         .boundary(format!("=_{safe}"))
