@@ -37,13 +37,15 @@ export const closeBrowser = () => browser?.close();
 
 /**
  * A browser of one more person, at an address of their own. It runs no script, and what it loads from elsewhere or
- * complains of fails the test at `close`.
+ * complains of fails the test at `close`. Colours that are on their way would be drawn and judged as they stand, so
+ * nothing moves.
  */
 export async function person({ address, ...options } = {}) {
   clients += 1;
   const context = await browser.newContext({
     javaScriptEnabled: false,
     viewport: SIZES.phone,
+    reducedMotion: "reduce",
     extraHTTPHeaders: { "X-Forwarded-For": address ?? `198.51.100.${clients}` },
     ...options,
   });
@@ -104,7 +106,6 @@ async function pictures(page, name, lang) {
 
 /** The same bytes in a page where a checker can run. */
 async function audit(html, name, isPage) {
-  // Colours that are on their way would be judged as they stand.
   const context = await browser.newContext({ viewport: SIZES.phone, reducedMotion: "reduce" });
   const page = await context.newPage();
   await page.setContent(html);
