@@ -194,7 +194,11 @@ async fn nonsense_on_the_public_pages_breaks_nothing_leaks_nothing_and_takes_no_
             sent.extend(request(&mut dice, &token));
         }
         for status in answers(address, &mut dice, &sent) {
-            assert!((200..500).contains(&status), "{status} to {:?}", String::from_utf8_lossy(&sent));
+            assert!(
+                status < 500,
+                "{status} to {:?}",
+                String::from_utf8_lossy(&sent[..sent.len().min(2_000)])
+            );
             *seen.entry(status).or_default() += 1;
         }
         if n == connections / 3 {
