@@ -10,3 +10,5 @@ mod invitations;
 mod modes;
 #[path = "operations/rotation.rs"]
 mod rotation;
+#[path = "operations/suppress.rs"]
+mod suppress;

@@ -2,6 +2,7 @@
 //! by hand. One binary, so that everything is linked once.
 
 mod access;
+mod completion;
 mod confirm;
 mod delivery;
 mod faults;
@@ -12,9 +13,11 @@ mod links;
 mod logs;
 mod mail;
 mod members;
+mod mismatch;
 mod notices;
 mod overlap;
 mod secrets;
 mod story;
 mod sweep;
 mod table;
+mod unsubscribe;
