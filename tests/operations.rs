@@ -10,5 +10,7 @@ mod invitations;
 mod modes;
 #[path = "operations/rotation.rs"]
 mod rotation;
+#[path = "operations/suppress.rs"]
+mod suppress;
 #[path = "operations/visits.rs"]
 mod visits;

@@ -56,7 +56,7 @@ async fn add(context: &Context, store: &Store, address: &EmailAddress) -> anyhow
     if context.json {
         Rows::new(true, &[]).row(&row(listed), &[])?;
     } else {
-        let what = if added { "suppressed: it gets no mail" } else { "was suppressed already" };
+        let what = if added { "is suppressed: it gets no mail" } else { "was suppressed already" };
         say!("the address {what}; {}", whose(&listed.members));
     }
     Ok(Done::All)

@@ -326,6 +326,7 @@ impl Store {
             "DELETE FROM notices WHERE member_id = $1",
             "DELETE FROM lapses WHERE member_id = $1",
             "DELETE FROM connections WHERE member_id = $1",
+            "UPDATE sweeps SET cursor = NULL WHERE cursor = $1 AND finished_at IS NOT NULL",
         ];
         for statement in statements {
             sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;

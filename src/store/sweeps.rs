@@ -96,7 +96,7 @@ impl Store {
         Ok(())
     }
 
-    /// Records the end of a pass: `stopped` says why it ended before its last member, if it did.
+    /// Records the end of a pass, which needs to remember no member any more: `stopped` says why it ended before its last member, if it did.
     pub async fn sweep_finished(
         &self,
         sweep: &SweepId,
@@ -105,7 +105,7 @@ impl Store {
         now: Time,
     ) -> Result<()> {
         sqlx::query(
-            "UPDATE sweeps SET finished_at = $2, members = $3, unclear = $4, transitions = $5, stopped = $6,
+            "UPDATE sweeps SET finished_at = $2, cursor = NULL, members = $3, unclear = $4, transitions = $5, stopped = $6,
                 complete = $7 WHERE sweep_id = $1",
         )
         .bind(sweep.as_str())

@@ -148,6 +148,12 @@ impl Harness {
         self.import(&[(member(id), None)]).await;
     }
 
+    /// Gives an enrolled member another address.
+    pub(crate) async fn enrol_at(&self, id: &str, address: &str) {
+        let email = address.parse().expect("an address");
+        self.import(&[(Member { email, ..member(id) }, None)]).await;
+    }
+
     async fn import(&self, rows: &[(Member, Option<Sealed>)]) {
         let mut import = self.app.store.import(self.clock.now()).await.expect("an import begins");
         import.add(rows).await.expect("members are added");

@@ -3,6 +3,7 @@
 
 mod access;
 mod browser;
+mod completion;
 mod confirm;
 mod delivery;
 mod faults;
@@ -14,6 +15,7 @@ mod links;
 mod logs;
 mod mail;
 mod members;
+mod mismatch;
 mod notices;
 mod overlap;
 mod pages;
@@ -22,4 +24,5 @@ mod secrets;
 mod story;
 mod sweep;
 mod table;
+mod unsubscribe;
 mod visits;

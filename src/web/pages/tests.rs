@@ -162,6 +162,17 @@ fn a_dead_link_offers_a_new_one_where_it_can_and_tells_what_to_do() {
 }
 
 #[test]
+fn mails_are_stopped_at_the_page_itself_and_had_again_where_that_helps() {
+    let stop = "<form class=\"next\" method=\"post\"><button>Stop these mails</button></form>";
+    let resume = "action=\"/some/where/u/tok/resume\"><button class=\"quiet\">Write to me again</button>";
+    for page in every() {
+        let html = read(&page, "/some/where/u/tok");
+        assert_eq!(html.contains(stop), page == Page::Unsubscribe, "{page:?}");
+        assert_eq!(html.contains(resume), page == Page::Unsubscribed { can_resume: true }, "{page:?}");
+    }
+}
+
+#[test]
 fn hostile_names_ids_and_addresses_stay_text() {
     let evil = "\"><script>alert(1)</script>\u{202E}";
     let sources = vec![

@@ -75,7 +75,7 @@ def wrong_password(product, postfix):
     product.configure(password="wrong")
     said = product("check", code=1)
     assert any("FAILED" in line and "mail server" in line and "535" in line for line in said.splitlines()), said
-    product("once")
+    assert "mails wait for the mail server" in product("once", code=3)
     waiting = states(product)
     assert set(waiting) == set(MEMBERS), waiting
     assert all(state == "queued" for state, _ in waiting.values()), waiting

@@ -1,0 +1,241 @@
+//! The mail that says that a connection works again.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::{
+    domain::Suppression,
+    sim::{Change, MailFault, Operation, Stage, Trouble},
+};
+
+fn told() -> Setup {
+    Setup::default().set("NOTICES__RECOVERED__ENABLED", true).set("NOTICES__EXPIRED__REMINDERS", "3d,10d")
+}
+
+/// Alice has a mail about epic, and will be told of its recovery.
+async fn mailed(setup: Setup) -> Harness {
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    assert_eq!(h.mails().len(), 1);
+    h
+}
+
+/// The subjects of all mails, without the operator's name.
+fn subjects(h: &Harness) -> Vec<String> {
+    let subjects = h.mails().iter().map(|mail| mail.subject().unwrap()).collect::<Vec<_>>();
+    subjects.into_iter().map(|subject| subject.replace("Example Health: ", "")).collect()
+}
+
+const BROKEN: &str = "one of your connections needs your attention";
+const WORKS: &str = "one of your connections works again";
+
+async fn kinds(h: &Harness) -> Vec<String> {
+    let notices = h.notices("alice").await;
+    let words = |notice: &reconnectd::store::ListedNotice| {
+        let all = &notice.notice;
+        format!("{} {} {} {}", all.kind.as_str(), all.step, all.state.as_str(), notice.reason)
+    };
+    notices.iter().map(words).collect()
+}
+
+#[tokio::test]
+async fn whoever_was_mailed_about_a_connection_is_told_once_that_it_works_again() {
+    let h = mailed(told()).await;
+    h.reconnect(&h.link()).await;
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(subjects(&h), [BROKEN, WORKS], "at the first look that sees it, whatever the gap");
+    assert_eq!(kinds(&h).await, ["reconnect 0 sent accepted", "recovered 0 sent accepted"]);
+    let mail = h.mails().pop().unwrap();
+    assert_eq!(mail.to, ["alice@example.org"]);
+    let text = mail.text().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("One of your connections with Example Health works again. There is nothing to do.")
+    );
+    assert!(!format!("{text}{}", mail.html().unwrap()).contains("/r/"), "there is nothing to press");
+    assert_eq!(mail.links().len(), 1, "but it can be stopped");
+    assert!(mail.header("List-Unsubscribe").unwrap().contains(&mail.links()[0]));
+    for _ in 0..5 {
+        h.pass_after(TimeDelta::days(3)).await;
+    }
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_is_told_unless_the_operator_wants_it() {
+    let h = mailed(Setup::default()).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(subjects(&h), [BROKEN]);
+    let later = h.another_app(&[("NOTICES__RECOVERED__ENABLED", "true")]).await;
+    assert!(!later.planner.plan_one().await.unwrap(), "nor later, when they come to want it");
+}
+
+#[tokio::test]
+async fn a_member_who_was_not_mailed_about_it_is_told_nothing() {
+    let h = Harness::watching_with(told(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.pass().await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert!(h.mails().is_empty());
+    assert_eq!(kinds(&h).await, ["reconnect 0 cancelled recovered"]);
+}
+
+#[tokio::test]
+async fn recoveries_at_once_are_one_mail_and_others_have_their_own() {
+    let h = Harness::watching_with(told(), &["alice"]).await;
+    for source in ["epic", "kaiser-north", "cerner"] {
+        h.set("alice", source, "EXPIRED");
+    }
+    h.pass().await;
+    for source in ["epic", "kaiser-north"] {
+        h.set("alice", source, "CONNECTED");
+    }
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(subjects(&h)[1..], ["some of your connections work again"]);
+    assert!(h.mails()[1].text().unwrap().starts_with("2 of your connections with Example Health"));
+    h.set("alice", "cerner", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(subjects(&h)[2..], [WORKS]);
+    h.pass_after(TimeDelta::days(5)).await;
+    assert_eq!(h.mails().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_again_is_written_about_in_time() {
+    let setup = told().set("NOTICES__MIN_GAP", "24h").set("SWEEP__FLAP_WINDOW", "1m");
+    let h = mailed(setup).await;
+    h.clock.advance(TimeDelta::hours(23));
+    h.set("alice", "epic", "CONNECTED");
+    h.pass().await;
+    assert_eq!(subjects(&h), [BROKEN, WORKS]);
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(
+        subjects(&h),
+        [BROKEN, WORKS, BROKEN],
+        "the gap is counted from the last one that asked for something"
+    );
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(subjects(&h)[3..], [WORKS], "and each such mail deserves its answer");
+}
+
+#[tokio::test]
+async fn one_that_flaps_is_not_told_of_each_time_and_keeps_its_reminders() {
+    let h = mailed(told()).await;
+    for _ in 0..5 {
+        h.set("alice", "epic", "CONNECTED");
+        h.pass_after(TimeDelta::minutes(15)).await;
+        h.set("alice", "epic", "EXPIRED");
+        h.pass_after(TimeDelta::minutes(15)).await;
+    }
+    assert_eq!(subjects(&h), [BROKEN, WORKS]);
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!(h.mails().len(), 3);
+    assert_eq!(h.notices("alice").await.last().unwrap().notice.step, 1, "the first reminder");
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(subjects(&h)[3..], [WORKS]);
+}
+
+#[tokio::test]
+async fn the_second_look_keeps_back_what_is_no_longer_true() {
+    let h = mailed(told()).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.clock.advance(TimeDelta::minutes(15));
+    h.app.observer.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
+    assert!(h.app.planner.plan_one().await.unwrap());
+    assert_eq!(kinds(&h).await[1], "recovered 0 queued recovered");
+    h.set("alice", "epic", "EXPIRED");
+    h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(kinds(&h).await[1], "recovered 0 cancelled no_longer_needed");
+    assert_eq!(subjects(&h), [BROKEN]);
+}
+
+#[tokio::test]
+async fn while_nobody_knows_whether_it_is_true_it_waits() {
+    let h = mailed(told()).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.clock.advance(TimeDelta::minutes(15));
+    h.app.observer.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
+    h.app.planner.plan_one().await.unwrap();
+    h.fault(Operation::GetMemberConnections, Trouble::NotJson);
+    h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(h.attempts("alice").await, ["waiting"]);
+    h.end_faults();
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(subjects(&h), [BROKEN, WORKS]);
+}
+
+#[tokio::test]
+async fn an_end_that_is_no_recovery_is_not_told_of() {
+    let h = mailed(told()).await;
+    h.set("alice", "epic", "DELETED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed removed"]);
+    assert_eq!(subjects(&h), [BROKEN]);
+
+    let h = mailed(told()).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    let dismiss = format!("{}/dismiss", h.link());
+    h.person.press(&dismiss, &[("connection", "epic")]).await.unwrap();
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(subjects(&h), [BROKEN], "it was on purpose, and so is what comes after");
+}
+
+#[tokio::test]
+async fn a_recovery_that_is_somebody_elses_is_not_told_of() {
+    let h = mailed(told()).await;
+    let errors = Some(vec!["PERSON_MATCHING_ERROR".to_owned()]);
+    let change = Change { sync_errors: errors, ..Change::status("CONNECTED") };
+    h.sim.world().change("alice", "epic", change).unwrap();
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+    assert_eq!(subjects(&h), [BROKEN]);
+}
+
+#[tokio::test]
+async fn whoever_wants_no_mail_is_not_told_either_and_not_later() {
+    let h = mailed(told()).await;
+    let hash = "alice@example.org".parse::<reconnectd::domain::EmailAddress>().unwrap().address_hash();
+    h.app.store.suppress(hash, Suppression::Unsubscribed, h.clock.now()).await.unwrap();
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    h.app.store.lift(hash, h.clock.now()).await.unwrap();
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!(subjects(&h), [BROKEN]);
+}
+
+#[tokio::test]
+async fn a_new_link_can_be_asked_for_right_after_another_connections_recovery() {
+    let h = Harness::watching_with(told(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.pass().await;
+    let link = h.link();
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(subjects(&h)[1..], [WORKS]);
+    h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
+    h.pass().await;
+    assert_eq!(h.mails().len(), 3);
+    let page = h.look(&h.link()).await;
+    assert!(page.html.contains("Kaiser North") && !page.html.contains("Epic"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn a_mail_of_recovery_whose_confirmation_is_lost_is_not_repeated_for_ever() {
+    let h = mailed(told()).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.mail_fault(MailFault::new(Stage::End, reconnectd::sim::Action::StoreAndDrop));
+    for _ in 0..20 {
+        h.pass_after(TimeDelta::hours(14)).await;
+    }
+    assert_eq!(h.mails().len(), 1 + 4);
+    assert_eq!(kinds(&h).await[1], "recovered 0 abandoned never_confirmed");
+}

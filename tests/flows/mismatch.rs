@@ -1,0 +1,83 @@
+//! Connections that work, but for somebody else: the operator is to know.
+
+use crate::{harness::Harness, logs};
+use chrono::TimeDelta;
+use reconnectd::sim::Change;
+
+fn errors(h: &Harness, member: &str, connection: &str, status: &str, codes: &[&str]) {
+    let codes = codes.iter().map(|code| (*code).to_owned()).collect();
+    let change = Change { sync_errors: Some(codes), ..Change::status(status) };
+    h.sim.world().change(member, connection, change).unwrap();
+}
+
+/// Warnings about the member. Others' tests log to the same place: the member has to be this test's own.
+fn warnings(member: &str) -> usize {
+    let logged = logs::so_far();
+    let about = |line: &&str| line.contains("WARN") && line.contains("PERSON_MATCHING_ERROR");
+    logged.lines().filter(about).filter(|line| line.contains(&format!("member={member} "))).count()
+}
+
+async fn mismatches(h: &Harness) -> u64 {
+    h.app.store.fleet(true).await.unwrap().person_mismatches
+}
+
+#[tokio::test]
+async fn a_recovery_with_another_persons_records_is_flagged_once_until_it_is_mended() {
+    let h = Harness::watching_with(crate::harness::Setup::default().members(40), &["m31", "m32"]).await;
+    h.set("m31", "epic", "EXPIRED");
+    h.pass().await;
+    errors(&h, "m31", "epic", "EXPIRED", &["PERSON_MATCHING_ERROR"]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m31"), mismatches(&h).await), (0, 0), "what does not work is nobody's");
+    errors(&h, "m31", "epic", "CONNECTED", &["PATIENT_RETRIEVAL_ERROR", "PERSON_MATCHING_ERROR"]);
+    for _ in 0..3 {
+        h.pass_after(TimeDelta::minutes(15)).await;
+        assert_eq!((warnings("m31"), mismatches(&h).await), (1, 1));
+    }
+    let listed = h.app.store.connections(Some(&"m31".into()), None, 10).await.unwrap();
+    let marked: Vec<_> = listed.iter().filter(|row| row.connection.is_person_mismatch()).collect();
+    assert_eq!((marked.len(), marked[0].connection.id.as_str()), (1, "epic"));
+
+    // A change that has nothing to do with it says nothing anew.
+    h.set("m31", "kaiser-north", "ERROR");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m31"), mismatches(&h).await), (1, 1));
+    errors(&h, "m31", "epic", "CONNECTED", &[]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m31"), mismatches(&h).await), (1, 0));
+    errors(&h, "m31", "epic", "CONNECTED", &["PERSON_MATCHING_ERROR"]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m31"), mismatches(&h).await), (2, 1), "it has happened again");
+    assert_eq!(warnings("m32"), 0);
+    h.app.store.remove_member(&"m31".into(), h.clock.now()).await.unwrap();
+    assert_eq!(mismatches(&h).await, 0, "members who are gone are nobody's worry");
+}
+
+#[tokio::test]
+async fn one_that_comes_with_a_later_sync_is_flagged_too_and_one_that_vanishes_is_not_counted() {
+    let h = Harness::watching_with(crate::harness::Setup::default().members(40), &["m33"]).await;
+    h.set("m33", "epic", "EXPIRED");
+    h.pass().await;
+    h.set("m33", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m33"), mismatches(&h).await), (0, 0));
+    errors(&h, "m33", "epic", "CONNECTED", &["PERSON_MATCHING_ERROR"]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m33"), mismatches(&h).await), (1, 1));
+    h.sim.world().change("m33", "epic", Change { absent: true, ..Change::default() }).unwrap();
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m33"), mismatches(&h).await), (1, 0));
+}
+
+#[tokio::test]
+async fn counting_them_reads_the_index_and_not_every_connection() {
+    let h = Harness::watching(&["alice"]).await;
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
+        "EXPLAIN QUERY PLAN SELECT count(*) FROM connections k JOIN members m ON m.member_id = k.member_id
+         WHERE m.removed_at IS NULL AND status = 'CONNECTED' AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0",
+    )
+    .fetch_all(&mut h.sql().await)
+    .await
+    .unwrap();
+    assert!(plan.iter().any(|row| row.3.contains("connections_mismatched")), "{plan:?}");
+}

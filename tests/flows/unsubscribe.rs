@@ -1,0 +1,316 @@
+//! Members who want no more mails, and addresses that an operator keeps from being mailed.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::{
+    deliver::Delivered,
+    domain::{EmailAddress, Suppression},
+    sim::{Mail, MailFault, Stage},
+    store::AttemptOutcome,
+};
+use reqwest::{Client, StatusCode};
+
+/// What a mail program reads in a mail's header.
+fn stop_in(mail: &Mail) -> String {
+    let header = mail.header("List-Unsubscribe").expect("a way to stop the mails");
+    let url = header.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    url.expect("an address in angle brackets").to_owned()
+}
+
+/// What a mail program posts by itself (RFC 8058).
+async fn one_click(url: &str) -> (StatusCode, String) {
+    let form = [("List-Unsubscribe", "One-Click")];
+    let answer = Client::new().post(url).form(&form).send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
+fn address(id: &str) -> EmailAddress {
+    format!("{id}@example.org").parse().unwrap()
+}
+
+async fn suppress(h: &Harness, id: &str) {
+    let hash = address(id).address_hash();
+    assert!(h.app.store.suppress(hash, Suppression::Operator, h.clock.now()).await.unwrap());
+}
+
+/// Each has a mail about epic, with reminders to come. Gives where alice's mails are stopped.
+async fn mailed(members: &[&str]) -> (Harness, String) {
+    let setup = Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d,10d");
+    let h = Harness::watching_with(setup, members).await;
+    for member in members {
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.pass().await;
+    let mails = h.mails();
+    assert_eq!(mails.len(), members.len());
+    let to_alice = mails.iter().find(|mail| mail.to == ["alice@example.org"]).unwrap();
+    let stop = stop_in(to_alice);
+    (h, stop)
+}
+
+fn mails_to(h: &Harness, id: &str) -> usize {
+    h.mails().iter().filter(|mail| mail.to == [format!("{id}@example.org")]).count()
+}
+
+#[tokio::test]
+async fn each_mail_says_how_to_stop_them_in_its_header_and_its_text() {
+    let (h, stop) = mailed(&["alice"]).await;
+    let mail = h.mails().remove(0);
+    assert!(mail.text().unwrap().lines().any(|line| line == stop), "{:?}", mail.text());
+    assert!(mail.html().unwrap().contains(&stop));
+    assert_eq!(mail.header("List-Unsubscribe-Post").as_deref(), Some("List-Unsubscribe=One-Click"));
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_ne!(stop_in(h.mails().last().unwrap()), stop, "each mail has a token of its own");
+    assert_eq!(one_click(&stop).await.0, 200, "and the older one works");
+}
+
+#[tokio::test]
+async fn scanners_that_open_the_address_change_nothing() {
+    let (h, stop) = mailed(&["alice"]).await;
+    let before = h.contents().await;
+    for _ in 0..3 {
+        let page = h.look(&stop).await;
+        assert_eq!((page.status, page.html.matches("<button").count()), (200, 1), "{}", page.html);
+        assert!(page.html.contains("Stop these mails?") && !page.html.contains("alice"));
+        assert_eq!(Client::new().head(&stop).send().await.unwrap().status(), 200);
+    }
+    for method in ["PUT", "DELETE", "OPTIONS"] {
+        let method = method.parse().unwrap();
+        assert_eq!(Client::new().request(method, &stop).send().await.unwrap().status(), 405);
+    }
+    assert_eq!(Client::new().get(format!("{stop}/resume")).send().await.unwrap().status(), 405);
+    assert_eq!(h.contents().await, before);
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!(h.mails().len(), 2, "the reminder comes");
+}
+
+#[tokio::test]
+async fn whatever_the_body_a_post_stops_the_mails_and_again_says_the_same() {
+    let posts: [fn(&str) -> reqwest::RequestBuilder; 4] = [
+        |url| Client::new().post(url).form(&[("List-Unsubscribe", "One-Click")]),
+        |url| Client::new().post(url),
+        |url| {
+            let part = "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
+            Client::new().post(url).header("content-type", "multipart/form-data; boundary=b").body(part)
+        },
+        |url| Client::new().post(url).header("content-type", "text/x-odd").body("\0\u{7f}"),
+    ];
+    for post in posts {
+        let (h, stop) = mailed(&["alice"]).await;
+        for _ in 0..2 {
+            let answer = post(&stop).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            let page = answer.text().await.unwrap();
+            assert!(page.contains("You will get no more of these mails"), "{page}");
+        }
+        let later = h.look(&stop).await;
+        assert!(later.status == 200 && later.html.contains("no more of these mails"), "{}", later.html);
+        h.pass_after(TimeDelta::days(20)).await;
+        assert_eq!(h.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_unsubscribed_gets_neither_reminder_nor_first_mail_nor_a_new_link() {
+    let (h, stop) = mailed(&["alice", "bob"]).await;
+    let link =
+        crate::harness::link_in(h.mails().iter().find(|mail| mail.to[0].starts_with("alice")).unwrap());
+    one_click(&stop).await;
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.clock.advance(TimeDelta::hours(1));
+    let asked = h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
+    assert!(asked.status == 200 && asked.html.contains("look at your mail"), "{}", asked.html);
+    for _ in 0..5 {
+        h.pass_after(TimeDelta::days(3)).await;
+    }
+    assert_eq!((mails_to(&h, "alice"), mails_to(&h, "bob")), (1, 3), "bob is another matter");
+    assert_eq!(h.notice_states("alice").await, ["sent"], "nothing was even planned");
+    assert_eq!(h.lapse_states("alice").await, ["epic open", "kaiser-north open"], "and they are watched on");
+}
+
+#[tokio::test]
+async fn the_link_of_a_mail_that_had_come_before_works_on() {
+    let (h, stop) = mailed(&["alice"]).await;
+    one_click(&stop).await;
+    h.reconnect(&h.link()).await;
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+}
+
+#[tokio::test]
+async fn what_waits_in_the_queue_is_cancelled_with_its_reason() {
+    let (h, stop) = mailed(&["alice"]).await;
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!(h.notice_states("alice").await, ["sent", "queued"]);
+    one_click(&stop).await;
+    let notice = h.notices("alice").await.remove(1);
+    assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("cancelled", "suppressed"));
+    let tokens: i64 = sqlx::query_scalar("SELECT count(*) FROM unsubscribe_tokens")
+        .fetch_one(&mut h.sql().await)
+        .await
+        .unwrap();
+    assert_eq!(tokens, 1, "of a mail that was refused no token is left");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile() {
+    let (h, stop) = mailed(&["alice"]).await;
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.pass_after(TimeDelta::days(3)).await;
+    h.clock.advance(TimeDelta::minutes(2));
+    let now = h.clock.now();
+    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
+    one_click(&stop).await;
+    let token = reconnectd::random::link_token();
+    let from = (&claim.notice.id, claim.attempt);
+    assert!(!h.app.store.add_unsubscribe(token.hash(), from, now).await.unwrap(), "the last step refuses");
+    h.app.store.free_interrupted(now, true).await.unwrap();
+    assert_eq!(
+        h.app.deliverer.deliver_one().await.unwrap(),
+        Delivered::One(AttemptOutcome::Cancelled),
+        "and so does the next attempt, from its first"
+    );
+    assert_eq!(h.notices("alice").await[1].reason, "suppressed");
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn write_to_me_again_brings_what_is_due() {
+    let (h, stop) = mailed(&["alice"]).await;
+    let (_, page) = one_click(&stop).await;
+    let resume = format!("{stop}/resume");
+    let path = url::Url::parse(&resume).unwrap().path().to_owned();
+    assert!(page.replace("&#x2f;", "/").contains(&format!("action=\"{path}\"")), "{page}");
+    h.pass_after(TimeDelta::days(4)).await;
+    assert_eq!(h.mails().len(), 1);
+    for _ in 0..2 {
+        let view = h.person.press(&resume, &[]).await.unwrap();
+        assert!(view.status == 200 && view.html.contains("We will write to you again"), "{}", view.html);
+    }
+    assert!(h.look(&stop).await.html.contains("Stop these mails?"));
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2, "the reminder that was due");
+    assert_eq!(h.notices("alice").await[1].notice.step, 1);
+}
+
+#[tokio::test]
+async fn what_an_operator_has_suppressed_no_page_can_lift() {
+    let (h, stop) = mailed(&["alice"]).await;
+    suppress(&h, "alice").await;
+    let page = h.look(&stop).await;
+    assert!(page.html.contains("no more of these mails") && !page.offers_a_button(), "{}", page.html);
+    one_click(&stop).await;
+    for _ in 0..2 {
+        let view = h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
+        assert_eq!((view.status, view.offers_a_button()), (200, false));
+        assert!(view.html.contains("no more of these mails"), "{}", view.html);
+    }
+    h.pass_after(TimeDelta::days(20)).await;
+    assert_eq!(h.mails().len(), 1);
+    assert!(h.app.store.lift(address("alice").address_hash(), h.clock.now()).await.unwrap());
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2, "the operator can");
+}
+
+#[tokio::test]
+async fn one_members_token_does_nothing_to_another_and_an_unknown_one_nothing_at_all() {
+    let (h, stop) = mailed(&["alice", "bob"]).await;
+    let made_up = format!("{}{}", &stop[..stop.len() - 43], "A".repeat(43));
+    let link = h.link().replace("/r/", "/u/");
+    let before = h.contents().await;
+    for unknown in [made_up, link, format!("{stop}A")] {
+        for view in [
+            h.look(&unknown).await,
+            h.press(&unknown).await,
+            h.person.press(&format!("{unknown}/resume"), &[]).await.unwrap(),
+        ] {
+            assert!(view.status == 404 && view.html.contains("know this link"), "{}", view.html);
+        }
+    }
+    assert_eq!(h.look(&stop.replace("/u/", "/r/")).await.status, 404, "it is no link to reconnect either");
+    assert_eq!(h.contents().await, before);
+    one_click(&stop).await;
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!((mails_to(&h, "alice"), mails_to(&h, "bob")), (1, 2));
+}
+
+#[tokio::test]
+async fn a_suppression_goes_with_the_address_and_not_with_the_member() {
+    let (h, stop) = mailed(&["alice", "bob"]).await;
+    one_click(&stop).await;
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!(mails_to(&h, "alice"), 1);
+    h.enrol_at("alice", "Ada.New@Example.org").await;
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(h.mails().last().unwrap().to, ["Ada.New@Example.org"], "another address is written to");
+    assert!(h.look(&stop).await.html.contains("Stop these mails?"));
+
+    let hash = "ada.new@EXAMPLE.ORG".parse::<EmailAddress>().unwrap().address_hash();
+    h.app.store.suppress(hash, Suppression::Operator, h.clock.now()).await.unwrap();
+    h.enrol_at("bob", "ADA.new@example.org").await;
+    let before = h.mails().len();
+    h.pass_after(TimeDelta::days(20)).await;
+    assert_eq!(h.mails().len(), before, "whoever has it, and however it is written");
+}
+
+#[tokio::test]
+async fn a_member_who_is_erased_and_comes_back_is_not_mailed_and_nothing_names_them() {
+    let (h, stop) = mailed(&["alice"]).await;
+    one_click(&stop).await;
+    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    assert_eq!(h.look(&stop).await.status, 404);
+    assert_eq!(one_click(&stop).await.0, 404);
+    let kept = h.contents().await;
+    assert!(kept.iter().any(|row| row.starts_with("suppressions:")));
+    assert!(!kept.iter().any(|row| row.contains("alice")), "{kept:?}");
+    let listed = h.app.store.suppressions(None, None, 10).await.unwrap();
+    assert_eq!((listed.len(), listed[0].members.len()), (1, 0));
+    h.enrol(&["alice"]).await;
+    h.pass_after(TimeDelta::days(1)).await;
+    h.pass_after(TimeDelta::days(1)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn the_token_of_a_member_who_was_removed_is_not_known() {
+    let (h, stop) = mailed(&["alice"]).await;
+    h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
+    for view in [h.look(&stop).await, h.press(&stop).await] {
+        assert_eq!(view.status, 404);
+    }
+    h.enrol(&["alice"]).await;
+    assert_eq!(h.look(&stop).await.status, 404, "nor when they are back");
+}
+
+#[tokio::test]
+async fn addresses_that_an_earlier_version_took_in_can_be_suppressed_too() {
+    let (h, _) = mailed(&["alice", "bob"]).await;
+    sqlx::query("UPDATE members SET address_hash = NULL").execute(&mut h.sql().await).await.unwrap();
+    let later = h.another_app(&[]).await;
+    suppress(&h, "alice").await;
+    assert!(later.store.is_suppressed(&"alice".into()).await.unwrap());
+    assert!(!later.store.is_suppressed(&"bob".into()).await.unwrap());
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!((mails_to(&h, "alice"), mails_to(&h, "bob")), (1, 2));
+}
+
+#[tokio::test]
+async fn stopping_mails_tells_the_log_the_member_and_neither_token_nor_address() {
+    let (h, stop) = mailed(&["alice"]).await;
+    one_click(&stop).await;
+    h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
+    suppress(&h, "alice").await;
+    h.pass_after(TimeDelta::days(3)).await;
+    let token = stop.rsplit('/').next().unwrap();
+    assert_eq!(token.len(), 43);
+    let logged = crate::logs::so_far();
+    assert!(logged.contains("wants no more mails") && logged.contains("wants mails again"));
+    assert!(!logged.contains(token) && !logged.contains("@example.org"));
+    for file in ["flows.db", "flows.db-wal"] {
+        let bytes = std::fs::read(h.folder.path().join(file)).unwrap();
+        let holds = bytes.windows(token.len()).any(|window| window == token.as_bytes());
+        assert!(!bytes.is_empty() && !holds, "{file}");
+    }
+}
