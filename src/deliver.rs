@@ -1,8 +1,8 @@
 //! Actor: one notice, from the queue to the mail server.
 //!
 //! Claim with a lease and commit; a second look at the gateway; prove that the way to repair is open; keep the link, and
-//! the way to stop the mails; send; record. A crash after the server's acceptance and before our commit can send the same notice again, under
-//! the same Message-ID; nothing else can.
+//! the way to stop the mails; send; record. A crash after the server's acceptance and before our commit can send the
+//! same notice again, under the same Message-ID; nothing else can.
 
 mod endings;
 mod mails;

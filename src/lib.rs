@@ -3,10 +3,11 @@
 //! Data flows one way: schedule → [`sweep`] (gateway → [`decide`] → [`store`]) → [`plan`] → [`deliver`] (second look →
 //! [`mail`]) → link ([`redeem`] → [`recheck`]) → the next answer proves recovery.
 //!
-//! [`domain`] is the vocabulary. [`decide`], [`plan`], [`backoff`] and [`visitor`] are pure. [`gateway`], [`store`], [`mail`] and
-//! [`vault`] are the edges, each the one place that knows its outside. [`access`], [`observe`], [`operate`],
+//! [`domain`] is the vocabulary. [`decide`], [`plan`], [`backoff`] and [`visitor`] are pure. [`gateway`], [`store`],
+//! [`mail`] and [`vault`] are the edges, each the one place that knows its outside. [`access`], [`observe`], [`operate`],
 //! [`redeem`] and [`visits`] are services over them; [`sweep`], [`recheck`], [`planner`], [`deliver`], [`recorder`] and
-//! [`web`] are actors that speak to each other through rows only. [`app`] puts the components together, [`daemon`] runs them, [`cli`] is the command line.
+//! [`web`] are actors that speak to each other through rows only. [`app`] puts the components together, [`daemon`] runs
+//! them, [`cli`] is the command line.
 
 pub mod access;
 pub mod app;

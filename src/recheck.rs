@@ -42,7 +42,8 @@ impl Rechecker {
         }
         match self.observer.poll(&due.member_id, Cause::Recheck).await {
             Ok((_, applied)) => {
-                tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions = applied.transitions.len(), "rechecked");
+                let transitions = applied.transitions.len();
+                tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions, "rechecked");
             }
             Err(AskError::Store(error)) => return Err(error),
             Err(error) => tracing::warn!(member = %due.member_id, %error, "no usable answer to a recheck"),

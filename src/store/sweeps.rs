@@ -96,7 +96,8 @@ impl Store {
         Ok(())
     }
 
-    /// Records the end of a pass, which needs to remember no member any more: `stopped` says why it ended before its last member, if it did.
+    /// Records the end of a pass, which needs to remember no member any more: `stopped` says why it ended before its
+    /// last member, if it did.
     pub async fn sweep_finished(
         &self,
         sweep: &SweepId,

@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -31,6 +32,14 @@ class Terminal:
         while words not in self.shown:
             if not self._read(end):
                 raise AssertionError(f"{words!r} is not in {self.shown!r}")
+
+    def wait_until_hidden(self):
+        """Waits until what is typed is not shown. What was typed before that is thrown away."""
+        end = time.monotonic() + PATIENCE
+        while termios.tcgetattr(self.fd)[3] & termios.ECHO:
+            if time.monotonic() > end:
+                raise AssertionError(f"shows what is typed after {self.shown!r}")
+            time.sleep(0.01)
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -92,6 +101,7 @@ class Questions(unittest.TestCase):
         terminal.wait_for("User name: ")
         terminal.type("alice\n")
         terminal.wait_for("Password: ")
+        terminal.wait_until_hidden()
         terminal.type("open sesame\n")
         shown, code = terminal.ended()
         self.assertEqual(code, 0, shown)
@@ -102,6 +112,7 @@ class Questions(unittest.TestCase):
         named = ["--username", "alice"]
         terminal = Terminal(self.home, "connections", "establish", "basicins", "--member", "alice", *named)
         terminal.wait_for("Password: ")
+        terminal.wait_until_hidden()
         terminal.type("\n")
         shown, code = terminal.ended()
         self.assertEqual(code, 2, shown)
