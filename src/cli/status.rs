@@ -97,7 +97,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     say!("connections  {}", counts(&status.connections));
     if status.person_mismatches > 0 {
         say!(
-            "mismatched   {} (CONNECTED, but for another person: `connections list`)",
+            "mismatched   {} (CONNECTED, but probably for another person: `connections list`)",
             status.person_mismatches
         );
     }

@@ -55,10 +55,13 @@ pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Resul
     Ok(Done::All)
 }
 
-/// What machines' presses mean for the members behind them. A few among many may be people with quick hands.
+/// Fewer presses than this may be people with quick hands, as may a few among many.
+const FEWEST_PRESSES: u64 = 3;
+
+/// What machines' presses mean for the members behind them.
 fn hint(by_machines: u64, by_persons: u64, allowed: u32) -> String {
     match allowed {
-        _ if by_machines * 20 <= by_persons => String::new(),
+        _ if by_machines < FEWEST_PRESSES || by_machines * 20 <= by_persons => String::new(),
         1 => "scanners spend links here: set links.max_redemptions to 3".to_owned(),
         _ => format!("scanners press here; links.max_redemptions is {allowed}"),
     }
@@ -70,14 +73,14 @@ mod tests {
 
     #[test]
     fn raising_the_limit_is_advised_where_machines_press_and_a_link_allows_one_press() {
-        for (by_machines, by_persons) in [(0, 0), (0, 100), (5, 100)] {
+        for (by_machines, by_persons) in [(0, 0), (2, 0), (0, 100), (5, 100)] {
             assert_eq!(
                 hint(by_machines, by_persons, 1),
                 "",
                 "{by_machines} of machines, {by_persons} of persons"
             );
         }
-        for (by_machines, by_persons) in [(1, 0), (6, 100), (100, 1)] {
+        for (by_machines, by_persons) in [(3, 0), (6, 100), (100, 1)] {
             assert!(hint(by_machines, by_persons, 1).contains("set links.max_redemptions"));
             let raised = hint(by_machines, by_persons, 3);
             assert!(raised.contains("is 3") && !raised.contains("set"));

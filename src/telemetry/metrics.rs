@@ -47,7 +47,10 @@ fn describe() {
     describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
     describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
     describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
-    describe_counter!(PERSON_MISMATCHES, "Connections found to work for another person than the member");
+    describe_counter!(
+        PERSON_MISMATCHES,
+        "Connections found to work, but probably for another person than the member"
+    );
 }
 
 /// A sweep ended.
@@ -97,7 +100,7 @@ pub fn request_limited(limit: &'static str) {
     counter!(LIMITED, "limit" => limit).increment(1);
 }
 
-/// A connection was found to work for another person than the member.
+/// A connection was found to work, but probably for another person than the member.
 pub fn person_mismatch() {
     counter!(PERSON_MISMATCHES).increment(1);
 }

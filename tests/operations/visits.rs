@@ -30,7 +30,10 @@ async fn visits_up_to_the_daemon_s_end_are_counted_by_domain_and_the_funnel_is_s
     bench.enrol(&["m1", "m2", "m3"], false).await;
     assert_eq!(bench.json("visits --since 1d").await, [counted("example.org")]);
     let table = bench.done("visits").await;
-    assert!(table.starts_with("DOMAIN") && table.contains("set links.max_redemptions to 3"), "{table}");
+    assert!(
+        table.starts_with("DOMAIN") && !table.contains("max_redemptions"),
+        "one press is no pattern: {table}"
+    );
     assert_eq!(bench.run("visits --since yesterday").await.code, 2);
 
     let status = &bench.json("status").await[0];
