@@ -57,8 +57,8 @@ pub enum LinkState {
     Recovered,
     /// All that it was about is gone.
     Removed,
-    /// The member said that it was on purpose.
-    Dismissed,
+    /// The member said that it was on purpose; what of it can be reconnected all the same has a chance still.
+    Dismissed(Vec<Offer>),
     /// No such link, or no longer.
     Unknown,
 }
@@ -77,6 +77,12 @@ pub struct Offer {
     pub chance: Chance,
 }
 
+impl Offer {
+    fn is_of(&self, connection: &ConnectionId) -> bool {
+        self.button.connection.connection.id == *connection
+    }
+}
+
 /// What pressing a button comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chance {
@@ -87,8 +93,18 @@ pub enum Chance {
     GoOn,
     /// It was pressed.
     Spent,
-    /// What it was for has ended.
-    Ended,
+    /// The member said that they disconnected on purpose, and can still change their mind: or it was not they who did,
+    /// but a mail scanner that presses whatever it finds.
+    AfterAll,
+    /// What it was for has ended so.
+    Ended(Outcome),
+}
+
+impl Chance {
+    /// Whether this browser may press the button.
+    fn is_good(self) -> bool {
+        matches!(self, Self::Open | Self::AfterAll)
+    }
 }
 
 /// The passes of a link that are good still, and those that a browser shows.
@@ -136,26 +152,26 @@ impl Redeemer {
     }
 
     fn state(&self, view: LinkView, passes: &Passes<'_>) -> LinkState {
-        let all_ended = |outcome| {
-            view.buttons.iter().all(|b| b.state == LapseState::Closed && b.outcome == Some(outcome))
-        };
         if view.buttons.is_empty() {
             return LinkState::Unknown;
         }
-        if view.buttons.iter().all(|button| button.state == LapseState::Closed) {
-            return if all_ended(Outcome::Removed) {
+        let alive = view.expires_at > self.clock.now();
+        let offer = |button: Button| Offer { chance: self.chance(&button, alive, passes), button };
+        let mut offers: Vec<_> = view.buttons.into_iter().map(offer).collect();
+        if offers.iter().all(|offer| offer.button.state == LapseState::Closed) {
+            let ended = |outcome| move |offer: &Offer| offer.button.outcome == Some(outcome);
+            return if offers.iter().all(ended(Outcome::Removed)) {
                 LinkState::Removed
-            } else if all_ended(Outcome::Dismissed) {
-                LinkState::Dismissed
+            } else if offers.iter().any(ended(Outcome::Dismissed)) {
+                offers.retain(ended(Outcome::Dismissed));
+                LinkState::Dismissed(offers)
             } else {
                 LinkState::Recovered
             };
         }
-        if view.expires_at <= self.clock.now() {
+        if !alive {
             return LinkState::Expired;
         }
-        let offer = |button: Button| Offer { chance: self.chance(&button, passes), button };
-        let offers: Vec<_> = view.buttons.into_iter().map(offer).collect();
         if offers.iter().any(|offer| offer.chance == Chance::Open) {
             return LinkState::Ready(offers);
         }
@@ -163,13 +179,19 @@ impl Redeemer {
         LinkState::Used { go_on: go_on.map(|offer| offer.button).collect() }
     }
 
-    /// Of a button whose link is alive.
-    fn chance(&self, button: &Button, passes: &Passes<'_>) -> Chance {
-        let id = &button.connection.connection.id;
-        if button.state == LapseState::Closed {
-            Chance::Ended
-        } else if button.redemptions < self.max_redemptions || passes.shown_for(id) {
-            Chance::Open
+    fn chance(&self, button: &Button, alive: bool, passes: &Passes<'_>) -> Chance {
+        let connection = &button.connection.connection;
+        let id = &connection.id;
+        let dismissed = button.state == LapseState::Closed;
+        if dismissed {
+            let outcome = button.outcome.unwrap_or(Outcome::Recovered);
+            let broken = connection.status.as_ref().is_some_and(Status::is_broken);
+            if outcome != Outcome::Dismissed || !broken || !alive {
+                return Chance::Ended(outcome);
+            }
+        }
+        if button.redemptions < self.max_redemptions || passes.shown_for(id) {
+            if dismissed { Chance::AfterAll } else { Chance::Open }
         } else if passes.any_for(id) {
             Chance::GoOn
         } else {

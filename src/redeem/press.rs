@@ -4,7 +4,7 @@
 //! A redemption gives its browser a pass, with which it may press the button again for a few minutes, for those who come
 //! back from the source's sign-in without having finished. That spends nothing.
 
-use super::{Chance, LinkState, Redeemer};
+use super::{LinkState, Offer, Redeemer};
 use crate::access::AskError;
 use crate::domain::{ConnectionId, OauthUrl, Outcome, PassHash, PassToken, Repair, Status, TokenHash};
 use crate::gateway::{Establish, Verdict};
@@ -95,11 +95,10 @@ impl Redeemer {
         let id = &button.connection.connection.id;
         let again = passes.shown_for(id);
         let spent = button.redemptions >= self.max_redemptions;
-        let chance = self.chance(&button, &passes);
         match self.state(view, &passes) {
-            LinkState::Ready(_) if chance == Chance::Open => {}
+            LinkState::Ready(offers) | LinkState::Dismissed(offers) if can_be_pressed(&offers, id) => {}
             _ if spent => return Ok(Redemption::Refused(LinkState::USED)),
-            LinkState::Ready(_) => return Ok(Redemption::Refused(ended(&button))),
+            LinkState::Ready(offers) => return Ok(Redemption::Refused(ended(&button, offers))),
             state => return Ok(Redemption::Refused(plainly(state))),
         }
         let now = self.clock.now();
@@ -192,9 +191,12 @@ impl Redeemer {
 
     /// Whether the link, the lapse and the pass are good still.
     async fn may_go_on(&self, press: &Press<'_>, shown: &[PassHash]) -> Result<bool, StoreError> {
-        let LinkState::Ready(offers) = self.look(press.link, shown).await?.link else { return Ok(false) };
-        let mine = |button: &Button| button.connection.connection.id == *press.connection;
-        Ok(offers.iter().any(|offer| mine(&offer.button) && offer.chance == Chance::Open))
+        Ok(match self.look(press.link, shown).await?.link {
+            LinkState::Ready(offers) | LinkState::Dismissed(offers) => {
+                can_be_pressed(&offers, press.connection)
+            }
+            _ => false,
+        })
     }
 
     async fn refuse(&self, hash: TokenHash) -> Result<Redemption, AskError> {
@@ -210,10 +212,18 @@ fn plainly(link: LinkState) -> LinkState {
     }
 }
 
-fn ended(button: &Button) -> LinkState {
+fn can_be_pressed(offers: &[Offer], connection: &ConnectionId) -> bool {
+    offers.iter().any(|offer| offer.is_of(connection) && offer.chance.is_good())
+}
+
+/// How it stands with the one of the `offers` that was pressed in vain.
+fn ended(button: &Button, mut offers: Vec<Offer>) -> LinkState {
     match button.outcome {
         Some(Outcome::Removed) => LinkState::Removed,
-        Some(Outcome::Dismissed) => LinkState::Dismissed,
+        Some(Outcome::Dismissed) => {
+            offers.retain(|offer| offer.is_of(&button.connection.connection.id));
+            LinkState::Dismissed(offers)
+        }
         _ => LinkState::Recovered,
     }
 }

@@ -154,8 +154,9 @@ impl Store {
         }))
     }
 
-    /// Spends one redemption of a button. `false` when it has been spent, the link has died or the lapse has ended:
-    /// of any number who press at once, `max_redemptions` win.
+    /// Spends one redemption of a button. `false` when it has been spent, the link has died or the lapse has ended
+    /// otherwise than by a dismissal, which its member may think better of: of any number who press at once,
+    /// `max_redemptions` win.
     ///
     /// With it, the member's early polls are set and the pass is kept, which is good until the time beside it.
     pub async fn redeem(
@@ -169,7 +170,7 @@ impl Store {
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3
                AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
-               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND l.state <> 'closed')",
+               AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND (l.state <> 'closed' OR l.outcome = 'dismissed'))",
         )
         .bind(&press.link.0[..])
         .bind(press.connection.as_str())

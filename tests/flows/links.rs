@@ -56,6 +56,25 @@ async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the
 }
 
 #[tokio::test]
+async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_too() {
+    let h = Harness::watching_with(Setup::default().set("LINKS__MAX_REDEMPTIONS", 3), &["alice"]).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass().await;
+    let link = h.link();
+    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    scanner.arrive(&link).await;
+    for form in ["", "/dismiss", "/resend"] {
+        scanner.press(&format!("{link}{form}"), &[("connection", "epic")]).await;
+    }
+    h.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(member.arrive(&link).await.buttons(), ["Reconnect Epic MyChart"]);
+    let pressed = member.press(&link, &[("connection", "epic")]).await;
+    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+}
+
+#[tokio::test]
 async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_it() {
     let (h, link) = mailed(Setup::default()).await;
     let (scanner, member) = (Browser::named("scanner/1"), Browser::new());

@@ -98,14 +98,79 @@ async fn recovered_without_the_link() {
 
 #[tokio::test]
 async fn disconnected_on_purpose() {
-    let (_h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let browser = Browser::new();
     let buttons = ["Reconnect Epic MyChart", "I disconnected this on purpose"];
     says(&browser.arrive(&link).await, 200, READY, &buttons);
     let dismissed = browser.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await;
-    says(&dismissed, 200, "Thank you for telling us", &[]);
+    let after_all = ["Reconnect Epic MyChart"];
+    says(&dismissed, 200, "Thank you for telling us", &after_all);
+    says(&browser.arrive(&link).await, 200, "have you changed your mind?", &after_all);
+    h.set("alice", "epic", "ACCESS_ENDED");
+    h.pass_after(TimeDelta::minutes(15)).await;
     says(&browser.arrive(&link).await, 200, "Thank you for telling us", &[]);
     says(&browser.press(&link, &[]).await, 200, "Thank you for telling us", &[]);
+}
+
+#[tokio::test]
+async fn reconnected_after_all() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (mine, other) = (Browser::new(), Browser::new());
+    other.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await;
+    let pressed = mine.press(&link, &[("connection", "epic")]).await;
+    assert_eq!(pressed.status, 303, "{}", pressed.html);
+    says(&other.arrive(&link).await, 200, "Thank you for telling us", &["Go on"]);
+    says(&other.press(&link, &[]).await, 410, USED, &[RESEND]);
+    assert_eq!(mine.press(&link, &[("connection", "epic")]).await.status, 303, "with its pass");
+    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+    says(&mine.arrive(&link).await, 200, "All done, you are connected", &[]);
+}
+
+#[tokio::test]
+async fn of_several_each_says_how_it_stands() {
+    let broken = [
+        ("epic", "EXPIRED"),
+        ("kaiser-north", "DISCONNECTED"),
+        ("cerner", "EXPIRED"),
+        ("labcorp", "EXPIRED"),
+    ];
+    let (h, link) = mailed(Setup::default(), &broken).await;
+    let browser = Browser::new();
+    browser.press(&format!("{link}/dismiss"), &[("connection", "kaiser-north")]).await;
+    h.set("alice", "cerner", "CONNECTED");
+    h.set("alice", "labcorp", "DELETED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    let page = browser.arrive(&link).await;
+    says(&page, 200, READY, &["Reconnect Epic MyChart", "Reconnect Kaiser North"]);
+    let of =
+        |name: &str| page.html.split(&format!("<bdi>{name}</bdi>")).nth(1).unwrap().split("</li>").next();
+    for (name, words) in [
+        ("Cerner", "This one works again."),
+        ("Kaiser North", "You told us that you disconnected this one on purpose."),
+        ("Labcorp", "This one was removed."),
+    ] {
+        assert!(of(name).unwrap().contains(words), "{name}: {}", page.html);
+    }
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    let page = browser.arrive(&link).await;
+    says(&page, 200, "Thank you for telling us", &["Reconnect Kaiser North"]);
+    assert!(!page.html.contains("Epic"), "what works is not spoken of: {}", page.html);
+}
+
+#[tokio::test]
+async fn asked_for_again_by_a_browser_that_was_restored() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let before = h.contents().await;
+    let prefix = link.split("/r/").next().unwrap().to_owned();
+    let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
+    for (form, page) in [("resend", &link), ("dismiss", &link), ("resume", &stop)] {
+        let answer = Browser::new().send(Method::GET, &format!("{page}/{form}"), &[]).await;
+        assert_eq!((answer.status, answer.location()), (303, page.strip_prefix(&prefix)), "{form}");
+    }
+    assert_eq!(h.contents().await, before);
 }
 
 #[tokio::test]

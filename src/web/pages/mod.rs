@@ -32,7 +32,10 @@ pub enum Page {
     /// Everything it was about works again.
     Recovered,
     /// The member said that it was on purpose.
-    Dismissed,
+    Dismissed {
+        /// What they said it of.
+        sources: Vec<Source>,
+    },
     /// No such link.
     Unknown,
     /// The way to the source cannot be opened now; the link stays good.
@@ -94,7 +97,13 @@ pub enum Action {
     /// Wait: the button was pressed already.
     Wait,
     /// Nothing: it works again.
-    Nothing,
+    Works,
+    /// Nothing: it is gone.
+    Gone,
+    /// Nothing: the member said that it was on purpose.
+    LeaveAlone,
+    /// Press the button all the same.
+    AfterAll,
 }
 
 impl Page {
@@ -109,7 +118,7 @@ impl Page {
             Self::GatewayDown { .. } => 503,
             Self::Ready { .. }
             | Self::Recovered
-            | Self::Dismissed
+            | Self::Dismissed { .. }
             | Self::NeedsApp { .. }
             | Self::ResendDone
             | Self::Done { .. }
@@ -122,9 +131,10 @@ impl Page {
     /// The icon.
     fn shape(&self) -> &'static str {
         match self {
-            Self::Recovered | Self::Dismissed | Self::Done { success: true } | Self::Unsubscribed { .. } => {
-                "check"
-            }
+            Self::Recovered
+            | Self::Dismissed { .. }
+            | Self::Done { success: true }
+            | Self::Unsubscribed { .. } => "check",
             Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
             Self::ResendDone | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
@@ -185,7 +195,9 @@ impl Pages {
     fn fill(&self, words: &Words, page: &Page, base: &str) -> Result<String, minijinja::Error> {
         let say = &words.say;
         let sources: Vec<Value> = match page {
-            Page::Ready { sources } => sources.iter().map(|source| source_value(source, say)).collect(),
+            Page::Ready { sources } | Page::Dismissed { sources } => {
+                sources.iter().map(|source| source_value(source, say)).collect()
+            }
             _ => Vec::new(),
         };
         let go_on: Vec<Value> = match page {
@@ -219,7 +231,9 @@ fn source_value(source: &Source, say: &Say) -> Value {
         Action::App(_) => say.in_app,
         Action::GoOn => say.came_back,
         Action::Wait => say.wait,
-        Action::Nothing => say.works,
+        Action::Works => say.works,
+        Action::Gone => say.gone,
+        Action::LeaveAlone | Action::AfterAll => say.on_purpose,
     };
     let url = match &source.action {
         Action::App(url) => web_url(url.as_deref()),
@@ -228,7 +242,8 @@ fn source_value(source: &Source, say: &Say) -> Value {
     context! {
         id => source.connection_id.as_str(),
         name => printable(&source.name),
-        reconnect => source.action == Action::Reconnect,
+        reconnect => matches!(source.action, Action::Reconnect | Action::AfterAll),
+        after_all => source.action == Action::AfterAll,
         go_on => source.action == Action::GoOn,
         can_dismiss => source.can_dismiss,
         note, url,

@@ -26,14 +26,17 @@ pub(super) fn every() -> Vec<Page> {
                 Source { can_dismiss: true, ..broken },
                 source("basicins", "Basic Insurance", Action::App(app.clone())),
                 source("lab", "Lab", Action::Wait),
-                source("rx", "Pharmacy", Action::Nothing),
+                source("rx", "Pharmacy", Action::Works),
+                source("old", "Old Clinic", Action::Gone),
+                source("plan", "Plan", Action::AfterAll),
             ],
         },
         Page::Used { go_on: Vec::new() },
         Page::Used { go_on: vec![source("epic", "Epic MyChart", Action::GoOn)] },
         Page::Expired,
         Page::Recovered,
-        Page::Dismissed,
+        Page::Dismissed { sources: vec![source("epic", "Epic MyChart", Action::AfterAll)] },
+        Page::Dismissed { sources: vec![source("epic", "Epic MyChart", Action::LeaveAlone)] },
         Page::Unknown,
         Page::GatewayDown { retry_minutes: 5 },
         Page::Unreadable,
@@ -111,7 +114,8 @@ fn a_member_without_a_spoken_locale_gets_the_default_then_english() {
 #[test]
 fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
     let html = read(&every()[1], BASE);
-    assert_eq!(html.matches("<form method=\"post\">").count(), 1);
+    let form = "<form method=\"post\" action=\"/some/where/r/tok\">";
+    assert_eq!(html.matches(form).count(), 2, "the one that was disconnected on purpose is the other");
     assert!(html.contains("name=\"connection\" value=\"epic\">\n<button>Reconnect Epic MyChart</button>"));
     assert!(html.contains("action=\"/some/where/r/tok/dismiss\""));
     assert!(html.contains("href=\"https://app.acme.test/fix\""));
@@ -120,7 +124,7 @@ fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
     let two = Page::Ready {
         sources: vec![source("a", "A", Action::Reconnect), source("b", "B", Action::Reconnect)],
     };
-    assert_eq!(read(&two, BASE).matches("<form method=\"post\">").count(), 2);
+    assert_eq!(read(&two, BASE).matches(form).count(), 2);
 }
 
 #[test]
@@ -204,8 +208,8 @@ fn statuses_say_what_the_pages_say() {
     assert_eq!(
         statuses,
         [
-            200, 200, 410, 410, 410, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200, 200,
-            500, 200
+            200, 200, 410, 410, 410, 200, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200,
+            200, 500, 200
         ]
     );
 }

@@ -39,6 +39,8 @@ pub(super) struct Say {
     pub(super) in_app: &'static str,
     pub(super) wait: &'static str,
     pub(super) works: &'static str,
+    pub(super) gone: &'static str,
+    pub(super) on_purpose: &'static str,
     pub(super) came_back: &'static str,
     pub(super) go_on: &'static str,
 }
@@ -54,6 +56,8 @@ const ENGLISH: Say = Say {
     in_app: "Please sign in to this one again in the app.",
     wait: "You have already started this one. If you finished signing in, it can take a few minutes.",
     works: "This one works again.",
+    gone: "This one was removed. There is nothing to do.",
+    on_purpose: "You told us that you disconnected this one on purpose.",
     came_back: "Came back without finishing? In the browser you started with, you can go on for a few minutes.",
     go_on: "Go on",
 };
@@ -69,6 +73,8 @@ const SPANISH: Say = Say {
     in_app: "Vuelve a iniciar sesión en esta desde la aplicación.",
     wait: "Esta ya la empezaste. Si terminaste de iniciar sesión, puede tardar unos minutos.",
     works: "Esta ya funciona de nuevo.",
+    gone: "Esta se eliminó. No hay nada que hacer.",
+    on_purpose: "Nos dijiste que esta la desconectaste a propósito.",
     came_back: "¿Volviste sin terminar? En el navegador con el que empezaste puedes continuar durante unos minutos.",
     go_on: "Continuar",
 };
@@ -93,6 +99,11 @@ impl Words {
 
 fn waiting(sources: &[Source]) -> usize {
     sources.iter().filter(|source| matches!(source.action, Action::Reconnect | Action::App(_))).count()
+}
+
+/// Whether there is something to do about any of them still.
+fn can_reconnect(sources: &[Source]) -> bool {
+    sources.iter().any(|source| matches!(source.action, Action::AfterAll | Action::App(_) | Action::GoOn))
 }
 
 /// Whether no button here leads to a sign-in page.
@@ -146,11 +157,16 @@ fn english(page: &Page) -> Text {
         Page::Recovered => {
             text("All done, you are connected", &["Everything works again. You can close this page."])
         }
-        Page::Dismissed => text(
+        Page::Dismissed { sources } if can_reconnect(sources) => text(
             "Thank you for telling us",
             &[
-                "We leave this connection as it is and write no more about it. You can reconnect whenever you like.",
+                "We leave it as it is and write no more about it.",
+                "Was it not you, or have you changed your mind? You can still reconnect here.",
             ],
+        ),
+        Page::Dismissed { .. } => text(
+            "Thank you for telling us",
+            &["We leave it as it is and write no more about it. You can reconnect whenever you like."],
         ),
         Page::Unknown => text(
             "We don’t know this link",
@@ -264,11 +280,17 @@ fn spanish(page: &Page) -> Text {
         Page::Recovered => {
             text("Listo, la conexión funciona", &["Todo funciona de nuevo. Puedes cerrar esta página."])
         }
-        Page::Dismissed => text(
+        Page::Dismissed { sources } if can_reconnect(sources) => text(
             "Gracias por decírnoslo",
             &[
-                "Dejamos esta conexión como está y no te escribiremos más sobre ella. Puedes volver a conectarla cuando \
-               quieras.",
+                "Lo dejamos como está y no te escribiremos más sobre ello.",
+                "¿No fuiste tú o cambiaste de idea? Todavía puedes volver a conectar aquí.",
+            ],
+        ),
+        Page::Dismissed { .. } => text(
+            "Gracias por decírnoslo",
+            &[
+                "Lo dejamos como está y no te escribiremos más sobre ello. Puedes volver a conectar cuando quieras.",
             ],
         ),
         Page::Unknown => text(

@@ -1,7 +1,7 @@
 //! Answers: a page with its headers, or the way to the source.
 
 use super::{PublicState, cookie};
-use crate::domain::{LinkToken, OauthUrl, Repair};
+use crate::domain::{LinkToken, OauthUrl, Outcome, Repair};
 use crate::redeem::{Chance, LinkState, Offer, Pass};
 use crate::store::StoreError;
 use crate::web::pages::{self, Action, Page, Source};
@@ -66,18 +66,25 @@ impl PublicState {
             LinkState::Expired => Page::Expired,
             LinkState::Recovered => Page::Recovered,
             LinkState::Removed | LinkState::Unknown => Page::Unknown,
-            LinkState::Dismissed => Page::Dismissed,
+            LinkState::Dismissed(offers) => {
+                Page::Dismissed { sources: offers.into_iter().map(|offer| self.source(offer)).collect() }
+            }
         };
         self.page(reader, &page)
     }
 
     fn source(&self, Offer { button, chance }: Offer) -> Source {
         let action = match chance {
-            Chance::Ended => Action::Nothing,
+            Chance::Ended(Outcome::Recovered) => Action::Works,
+            Chance::Ended(Outcome::Removed) => Action::Gone,
+            Chance::Ended(Outcome::Dismissed) => Action::LeaveAlone,
             Chance::Spent => Action::Wait,
             Chance::GoOn => Action::GoOn,
-            Chance::Open if button.connection.repair() == Repair::App => Action::App(self.app_url.clone()),
+            Chance::Open | Chance::AfterAll if button.connection.repair() == Repair::App => {
+                Action::App(self.app_url.clone())
+            }
             Chance::Open => Action::Reconnect,
+            Chance::AfterAll => Action::AfterAll,
         };
         let can_dismiss = self.redeemer.can_be_dismissed(&button);
         let connection = button.connection.connection;

@@ -15,7 +15,7 @@ use crate::visits::Visits;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -57,10 +57,10 @@ pub fn public(state: PublicState) -> Router {
     let gate = Gate::new(state.clone());
     Router::new()
         .route("/r/{token}", get(link::look).post(link::redeem))
-        .route("/r/{token}/resend", post(link::resend))
-        .route("/r/{token}/dismiss", post(link::dismiss))
+        .route("/r/{token}/resend", post(link::resend).get(back))
+        .route("/r/{token}/dismiss", post(link::dismiss).get(back))
         .route("/u/{token}", get(unsubscribe::look).post(unsubscribe::stop))
-        .route("/u/{token}/resume", post(unsubscribe::resume))
+        .route("/u/{token}/resume", post(unsubscribe::resume).get(back))
         .route("/done", get(link::done))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -69,6 +69,12 @@ pub fn public(state: PublicState) -> Router {
         // The panic itself is in the log; the member sees a page.
         .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
         .with_state(state)
+}
+
+/// Where a form was posted to: a browser that opens its last pages again asks for it. The form's own page is one step up.
+async fn back(State(state): State<PublicState>, uri: Uri) -> Response {
+    let page = uri.path().rsplit_once('/').map_or("", |(page, _)| page);
+    state.back_to(&format!("{}{page}", state.prefix))
 }
 
 async fn not_found(State(state): State<PublicState>, headers: HeaderMap) -> Response {
