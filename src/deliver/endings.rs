@@ -33,16 +33,23 @@ impl Deliverer {
     /// What a refusal of the mail server's means for the notice, and for the queue behind it.
     pub(super) fn refused(&self, claim: &Claim, error: &SendError) -> (Ending, Option<Duration>) {
         let detail = Some(error.to_string());
-        // Before the sender is named nothing is said about this mail: the next one would fare alike.
+        // Before the recipient is named nothing is said about this mail: the next one would fare alike.
         let unreachable = error.verdict == mail::Verdict::Retry
-            && matches!(error.stage, Stage::Connect | Stage::Tls | Stage::Login | Stage::Local);
+            && matches!(
+                error.stage,
+                Stage::Connect | Stage::Tls | Stage::Login | Stage::Sender | Stage::Local
+            );
         match error.verdict {
             mail::Verdict::Abandon => (
                 Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None },
                 None,
             ),
             mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
-            mail::Verdict::Retry if unreachable => self.queue_waits(claim, "mail_server_unreachable", detail),
+            mail::Verdict::Retry if unreachable => {
+                let replied = error.code.is_some();
+                let reason = if replied { "mail_server_busy" } else { "mail_server_unreachable" };
+                self.queue_waits(claim, reason, detail)
+            }
             mail::Verdict::Retry => {
                 let again_at = self.next_try(claim);
                 let (outcome, reason) = match again_at {

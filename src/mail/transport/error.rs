@@ -90,6 +90,11 @@ impl SendError {
         Self { verdict, stage, code: None, text: mask(text) }
     }
 
+    /// Whether the server ended the conversation before it heard anything of this mail but whose it is.
+    pub(super) fn is_about_the_connection(&self) -> bool {
+        self.stage == Stage::Sender && self.verdict == Verdict::Retry && matches!(self.code, None | Some(421))
+    }
+
     /// A failure to write here: a full disk or missing rights, which the operator mends.
     pub(super) fn local(error: io::Error) -> Self {
         Self::new(Verdict::Operator, Stage::Local, &error.to_string())

@@ -50,8 +50,18 @@ impl Smtp {
     }
 
     pub(super) async fn send(&self, mail: &Mail) -> Result<Accepted, SendError> {
-        let mut session = self.session().await?;
-        let sent = session.send(mail).await;
+        let kept = self.kept().await;
+        let was_kept = kept.is_some();
+        let mut session = match kept {
+            Some(session) => session,
+            None => Session::open(&self.server).await?,
+        };
+        let mut sent = session.send(mail).await;
+        // Many servers take only so many mails over one connection.
+        if was_kept && sent.as_ref().is_err_and(SendError::is_about_the_connection) {
+            session = Session::open(&self.server).await?;
+            sent = session.send(mail).await;
+        }
         // A refusal leaves the conversation in order, unless the server takes leave with it (421). Anything else does not.
         if sent.as_ref().err().is_none_or(|error| error.code.is_some_and(|code| code != 421)) {
             self.keep(session);
@@ -66,14 +76,14 @@ impl Smtp {
         Ok(())
     }
 
-    /// A kept connection that still answers, or a new one.
-    async fn session(&self) -> Result<Session, SendError> {
+    /// A kept connection that still answers.
+    async fn kept(&self) -> Option<Session> {
         while let Some(mut session) = self.take() {
             if session.reset().await {
-                return Ok(session);
+                return Some(session);
             }
         }
-        Session::open(&self.server).await
+        None
     }
 
     fn take(&self) -> Option<Session> {

@@ -140,6 +140,29 @@ async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() 
 }
 
 #[tokio::test]
+async fn a_server_that_takes_only_so_many_mails_over_one_connection_gets_the_next_over_another() {
+    for limit in ["421 4.7.0 too many mails over this connection", HANG_UP] {
+        let (transport, heard) =
+            plain(Script::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", limit)])).await;
+        transport.send(&mail_to("alice@example.org")).await.unwrap();
+        transport.send(&mail_to("bob@example.org")).await.unwrap();
+        let heard = heard.lock().unwrap();
+        assert_eq!((heard.connections, heard.mails.len()), (2, 2), "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_is_not_asked_again_at_once() {
+    let full = "452 4.3.1 Insufficient system storage";
+    let (transport, heard) =
+        plain(Script::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", full)])).await;
+    transport.send(&mail_to("alice@example.org")).await.unwrap();
+    let error = transport.send(&mail_to("bob@example.org")).await.unwrap_err();
+    assert_eq!((error.verdict, error.stage, error.code), (Verdict::Retry, Stage::Sender, Some(452)));
+    assert_eq!(heard.lock().unwrap().connections, 1);
+}
+
+#[tokio::test]
 async fn starttls_that_is_not_offered_or_not_kept_is_never_given_up() {
     for script in [
         Script::default(),
