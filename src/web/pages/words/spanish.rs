@@ -1,0 +1,151 @@
+//! Spanish.
+
+use super::{Say, Text, can_reconnect, in_app, text, waiting};
+use crate::web::pages::Page;
+
+pub(super) const SAY: Say = Say {
+    reconnect: "Volver a conectar",
+    dismiss: "La desconecté a propósito",
+    resend: "Enviarme un enlace nuevo",
+    retry: "Intentar de nuevo",
+    open_app: "Abrir la aplicación",
+    unsubscribe: "No recibir más estos correos",
+    resume: "Volver a escribirme",
+    in_app: "Vuelve a iniciar sesión en esta desde la aplicación.",
+    wait: "Esta ya la empezaste. Si terminaste de iniciar sesión, puede tardar unos minutos.",
+    works: "Esta ya funciona de nuevo.",
+    gone: "Esta se eliminó. No hay nada que hacer.",
+    on_purpose: "Nos dijiste que esta la desconectaste a propósito.",
+    came_back: "¿Volviste sin terminar? En el navegador con el que empezaste puedes continuar durante unos minutos.",
+    go_on: "Continuar",
+};
+
+pub(super) fn text_of(page: &Page) -> Text {
+    match page {
+        Page::Ready { sources } if in_app(sources) => text(
+            "Vamos a reconectarte",
+            &[
+                "Lo que aparece aquí usa un nombre de usuario y una contraseña, que solo puedes introducir de forma \
+                 segura en la aplicación.",
+            ],
+        ),
+        Page::Ready { sources } if waiting(sources) > 1 => text(
+            "Vamos a reconectarte",
+            &[
+                "Estas conexiones necesitan que vuelvas a iniciar sesión. Hazlo de una en una; cada botón abre la \
+               página de inicio de sesión correspondiente.",
+            ],
+        ),
+        Page::Ready { .. } => text(
+            "Vamos a reconectarte",
+            &[
+                "Esta conexión necesita que vuelvas a iniciar sesión. El botón abre la página de inicio de sesión \
+               correspondiente. Suele tardar uno o dos minutos.",
+            ],
+        ),
+        Page::Used { .. } => text(
+            "Este enlace ya se usó",
+            &[
+                "¿Ya terminaste de iniciar sesión? Entonces no tienes que hacer nada. Puede tardar unos minutos \
+                 hasta que todo funcione de nuevo.",
+                "Si no terminaste, pide un enlace nuevo. Llegará a la dirección que tenemos registrada.",
+            ],
+        ),
+        Page::Expired => text(
+            "Este enlace ha caducado",
+            &[
+                "Por tu seguridad, los enlaces funcionan durante un tiempo limitado. Pide uno nuevo; llegará a la \
+               dirección que tenemos registrada.",
+            ],
+        ),
+        Page::Recovered => {
+            text("Listo, la conexión funciona", &["Todo funciona de nuevo. Puedes cerrar esta página."])
+        }
+        Page::Dismissed { sources } if can_reconnect(sources) => text(
+            "Gracias por decírnoslo",
+            &[
+                "Lo dejamos como está y no te escribiremos más sobre ello.",
+                "¿No fuiste tú o cambiaste de idea? Todavía puedes volver a conectar aquí.",
+            ],
+        ),
+        Page::Dismissed { .. } => text(
+            "Gracias por decírnoslo",
+            &[
+                "Lo dejamos como está y no te escribiremos más sobre ello. Puedes volver a conectar cuando quieras.",
+            ],
+        ),
+        Page::Unknown => text(
+            "No conocemos este enlace",
+            &[
+                "Puede que se haya cortado por el camino o que sea de un correo anterior.",
+                "Abre el correo más reciente que tengas de nosotros y usa su enlace.",
+            ],
+        ),
+        Page::GatewayDown { retry_minutes: 0 | 1 } => text(
+            "No ha funcionado esta vez",
+            &[
+                "No se puede abrir la página de inicio de sesión. No es culpa tuya y tu enlace sigue siendo válido. \
+               Inténtalo de nuevo en un minuto.",
+            ],
+        ),
+        Page::GatewayDown { retry_minutes } => (
+            "No ha funcionado esta vez",
+            vec![format!(
+                "No se puede abrir la página de inicio de sesión. No es culpa tuya y tu enlace sigue siendo válido. \
+                 Inténtalo de nuevo en unos {retry_minutes} minutos."
+            )],
+        ),
+        Page::Unreadable => text(
+            "No llegó completo",
+            &["No se cambió nada. Abre otra vez el enlace de tu correo y pulsa el botón de nuevo."],
+        ),
+        Page::TooMany => text(
+            "Un momento, por favor",
+            &[
+                "Hubo muchas solicitudes en poco tiempo. Espera un minuto e inténtalo de nuevo; tu enlace sigue siendo \
+               válido.",
+            ],
+        ),
+        Page::NeedsApp { .. } => text(
+            "Continúa en la aplicación",
+            &[
+                "Esta conexión usa un nombre de usuario y una contraseña, que solo puedes introducir de forma segura \
+               en la aplicación.",
+            ],
+        ),
+        Page::ResendDone => text(
+            "Revisa tu correo",
+            &[
+                "Si algo todavía te necesita, un enlace nuevo va en camino a la dirección que tenemos registrada.",
+                "Puede tardar unos minutos. Mira también en la carpeta de correo no deseado.",
+            ],
+        ),
+        Page::Done { success: true } => text(
+            "Gracias, eso es todo",
+            &["Puedes cerrar esta página. Puede tardar unos minutos hasta que todo funcione de nuevo."],
+        ),
+        Page::Done { success: false } => text(
+            "El inicio de sesión no se completó",
+            &["No se cambió nada. Para intentarlo de nuevo, abre otra vez el enlace de tu correo."],
+        ),
+        Page::Unsubscribe => text(
+            "¿No recibir más estos correos?",
+            &[
+                "Ya no te escribiremos cuando una conexión necesite tu atención. Tus conexiones quedan como están.",
+            ],
+        ),
+        Page::Unsubscribed { .. } => {
+            text("No recibirás más estos correos", &["Está hecho. Puedes cerrar esta página."])
+        }
+        Page::Resubscribed => text(
+            "Te volveremos a escribir",
+            &["Recibirás un correo cuando una conexión necesite tu atención. Puedes cerrar esta página."],
+        ),
+        Page::Failed => text(
+            "Algo salió mal",
+            &[
+                "Es un error nuestro, no tuyo. Inténtalo de nuevo en unos minutos; tu enlace sigue siendo válido.",
+            ],
+        ),
+    }
+}
