@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod replies;
 mod session;
 mod smtp;
 mod tls;

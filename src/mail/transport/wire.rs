@@ -1,11 +1,12 @@
 //! The stream beneath an SMTP conversation.
 
+use super::replies::Replies;
 use lettre::transport::smtp::client::AsyncTokioStream;
 use std::{
     fmt, io,
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -13,19 +14,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Wire<S> {
     stream: S,
     peer: SocketAddr,
-    /// Read before anything of the stream's.
-    prelude: &'static [u8],
+    replies: Replies,
 }
 
 impl<S> Wire<S> {
     pub(super) fn new(stream: S, peer: SocketAddr) -> Self {
-        Self { stream, peer, prelude: b"" }
+        Self { stream, peer, replies: Replies::default() }
     }
 
     /// After STARTTLS a server greets no second time (RFC 3207, section 4.2), but a client that begins afresh, and so
     /// forgets all it read in the clear, waits for a greeting.
     pub(super) fn greeted(stream: S, peer: SocketAddr) -> Self {
-        Self { stream, peer, prelude: b"220 protected\r\n" }
+        Self { stream, peer, replies: Replies::beginning_with("220 protected\r\n") }
     }
 }
 
@@ -47,12 +47,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.prelude.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        while self.replies.ready().is_empty() {
+            let mut space = [0; 1024];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.replies.take(read.filled());
         }
-        let (now, later) = self.prelude.split_at(self.prelude.len().min(buf.remaining()));
-        buf.put_slice(now);
-        self.prelude = later;
+        let ready = self.replies.ready();
+        let now = ready.len().min(buf.remaining());
+        buf.put_slice(&ready[..now]);
+        self.replies.consume(now);
         Poll::Ready(Ok(()))
     }
 }

@@ -1,0 +1,144 @@
+//! A mail server's replies, brought into the form that RFC 5321 gives them. Servers are laxer than the reader behind this:
+//! they leave out the text of a reply, end lines with LF alone, write Latin-1, or extension keywords in lower case.
+
+use std::{collections::VecDeque, str};
+
+/// RFC 5321, section 4.5.3.1.5: a reply's line has 512 octets at most. What is longer is cut.
+const LONGEST_LINE: usize = 4096;
+/// Further lines of one reply are left out, but for its last.
+const MOST_LINES: u32 = 128;
+/// Keywords that are looked for as they are written here (section 2.4: their case does not matter).
+const KEYWORDS: [&str; 4] = ["STARTTLS", "SMTPUTF8", "8BITMIME", "AUTH"];
+
+/// Takes bytes as they come and gives whole lines.
+#[derive(Default)]
+pub(super) struct Replies {
+    line: Vec<u8>,
+    /// Lines before the last of the present reply.
+    continued: u32,
+    ready: VecDeque<u8>,
+}
+
+impl Replies {
+    /// Gives this before anything that is taken.
+    pub(super) fn beginning_with(reply: &str) -> Self {
+        Self { ready: reply.bytes().collect(), ..Self::default() }
+    }
+
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.end_line();
+            } else if self.line.len() < LONGEST_LINE {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    /// What can be read, as far as it lies together.
+    pub(super) fn ready(&self) -> &[u8] {
+        self.ready.as_slices().0
+    }
+
+    /// So much of it was read.
+    pub(super) fn consume(&mut self, read: usize) {
+        self.ready.drain(..read);
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let goes_on = line.get(3) == Some(&b'-');
+        self.continued = if goes_on { self.continued.saturating_add(1) } else { 0 };
+        if self.continued <= MOST_LINES {
+            self.ready.extend(written(line.trim_ascii_end()).into_bytes());
+            self.ready.extend(b"\r\n");
+        }
+    }
+}
+
+fn written(line: &[u8]) -> String {
+    let text = match str::from_utf8(line) {
+        Ok(text) => text.to_owned(),
+        // Latin-1 is what is left, and each of its bytes is the character of that number.
+        Err(_) => line.iter().copied().map(char::from).collect(),
+    };
+    let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_at_checked(3) {
+        Some((code, "")) if is_code(code) => format!("{code} "),
+        Some(("250", rest)) => format!("250{}", extension(rest)),
+        _ => text,
+    }
+}
+
+/// A line of an answer to EHLO, as far as it is one; with its separator.
+fn extension(rest: &str) -> String {
+    let (separator, offer) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
+    let word = offer.split([' ', '=']).next().unwrap_or_default();
+    match KEYWORDS.iter().find(|keyword| keyword.eq_ignore_ascii_case(word)) {
+        // `AUTH=LOGIN` is how it was written before RFC 2554.
+        Some(keyword @ &"AUTH") => {
+            let mechanisms = offer[word.len()..].replacen('=', " ", 1).to_ascii_uppercase();
+            format!("{separator}{keyword}{mechanisms}")
+        }
+        Some(keyword) => format!("{separator}{keyword}{}", &offer[word.len()..]),
+        None => rest.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of these bytes, taken in pieces of each size.
+    fn read(bytes: &[u8]) -> String {
+        let in_pieces = |size: usize| {
+            let mut replies = Replies::default();
+            let mut text = Vec::new();
+            for piece in bytes.chunks(size) {
+                replies.take(piece);
+                while !replies.ready().is_empty() {
+                    text.extend_from_slice(replies.ready());
+                    replies.consume(replies.ready().len());
+                }
+            }
+            String::from_utf8(text).unwrap()
+        };
+        let whole = in_pieces(bytes.len());
+        assert!([1, 2, 3, 7].iter().all(|size| in_pieces(*size) == whole), "{whole}");
+        whole
+    }
+
+    #[test]
+    fn whatever_a_server_writes_is_read_as_the_reply_that_it_is() {
+        let cases: [(&[u8], &str, &str); 12] = [
+            (b"250 2.0.0 fine\r\n", "250 2.0.0 fine\r\n", "as it should be"),
+            (b"250\r\n", "250 \r\n", "no text"),
+            (b"250 fine\n", "250 fine\r\n", "LF alone"),
+            (b"250 accept\xe9\r\n", "250 accept\u{e9}\r\n", "Latin-1"),
+            ("550 não\r\n".as_bytes(), "550 não\r\n", "UTF-8"),
+            (b"250-mail\n250 starttls\n", "250-mail\r\n250 STARTTLS\r\n", "a keyword in lower case"),
+            (b"250-auth=login plain\r\n", "250-AUTH LOGIN PLAIN\r\n", "the old way to offer a log-in"),
+            (b"250 AUTH PLAIN\r\n", "250 AUTH PLAIN\r\n", "the new way"),
+            (b"250 Authenticated\r\n", "250 Authenticated\r\n", "a word that only begins like one"),
+            (b"250-\xe9\xff\r\n", "250-\u{e9}\u{ff}\r\n", "nonsense"),
+            (b"\n\r\nab\n", "\r\n\r\nab\r\n", "no reply at all"),
+            (b"250 half", "", "a line is waited for"),
+        ];
+        for (bytes, expected, sentence) in cases {
+            assert_eq!(read(bytes), expected, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn an_endless_reply_takes_bounded_memory_and_its_end_is_seen() {
+        let mut replies = Replies::default();
+        for _ in 0..10_000 {
+            replies.take(b"250-and more\r\n");
+        }
+        replies.take(&[b'x'; 100_000]);
+        replies.take(b"\r\n250 end\r\n");
+        assert!(replies.ready.len() < 16 * 1024, "{}", replies.ready.len());
+        let text: Vec<u8> = replies.ready.into_iter().collect();
+        assert!(text.ends_with(b"\r\n250 end\r\n"));
+    }
+}
