@@ -220,6 +220,7 @@ impl App {
     /// The store's.
     pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
         let pass = self.pass(stop).await;
+        self.deliverer.transport.close().await;
         self.access.drain().await;
         pass
     }

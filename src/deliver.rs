@@ -20,8 +20,9 @@ use endings::{End, Step, end};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A claim runs out after this, should its holder die. An attempt that takes longer keeps no link, and so sends nothing.
-const LEASE: TimeDelta = TimeDelta::minutes(15);
+/// A claim runs out after this, should its holder die. An attempt that takes longer keeps no link, and so sends nothing;
+/// a mail server that is as slow as it may be takes half of it.
+const LEASE: TimeDelta = TimeDelta::hours(1);
 /// How often a notice may be handed over without our learning what came of it: each time may have been a mail.
 const UNCONFIRMED_CAP: u32 = 4;
 
@@ -88,8 +89,13 @@ impl Deliverer {
             tracing::error!(notice = %claim.notice.id, "an attempt outlived its lease; another will be made");
         }
         metrics::notice(ending.outcome.as_str());
-        tracing::info!(member = %claim.notice.member_id, notice = %claim.notice.id, attempt = claim.attempt,
-            outcome = ending.outcome.as_str(), reason = ending.reason, detail = ending.detail, "delivery");
+        let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
+        let (outcome, reason) = (ending.outcome.as_str(), ending.reason);
+        if ending.outcome == AttemptOutcome::Abandoned || queue_waits.is_some() {
+            tracing::warn!(%member, %notice, attempt = claim.attempt, outcome, reason, detail = ending.detail, "delivery");
+        } else {
+            tracing::info!(%member, %notice, attempt = claim.attempt, outcome, reason, detail = ending.detail, "delivery");
+        }
         Ok(queue_waits.map_or(Delivered::One(ending.outcome), Delivered::QueueWaits))
     }
 
@@ -125,7 +131,7 @@ impl Deliverer {
                 Ok(Ending { outcome: AttemptOutcome::Sent, reason: "accepted", detail, again_at: None })
             }
             Err(error) => {
-                let (ending, wait) = self.refused(claim, &error);
+                let (ending, wait) = self.refused(claim, &error).await?;
                 *queue_waits = wait;
                 Ok(ending)
             }

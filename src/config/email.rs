@@ -101,6 +101,8 @@ pub struct Smtp {
     pub password: SecretString,
     /// PEM certificates to trust besides the system's; may be empty.
     pub ca_file: String,
+    /// The name that the daemon gives for itself (EHLO); empty: the machine's, where that is a full one, else its address.
+    pub hello: String,
 }
 
 impl Smtp {
@@ -121,6 +123,13 @@ impl Smtp {
                 ("email.smtp.password", "email.smtp.username")
             };
             report.wrong_because(key, because, format!("is needed by {because}; give both, or neither"));
+        }
+        let in_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if !self.hello.chars().all(in_a_name) {
+            report.wrong(
+                "email.smtp.hello",
+                "is no host name; write a full one, such as \"notices.example.org\", or \"\"",
+            );
         }
         if !self.ca_file.is_empty() && !Path::new(&self.ca_file).is_file() {
             report.wrong(

@@ -96,6 +96,7 @@ impl Daemon {
         {
             tracing::error!("a renewal did not come to its end");
         }
+        self.app.deliverer.transport.close().await;
         if let Err(error) = self.app.recorder.flush().await {
             tracing::warn!(%error, "the last visits were not counted");
         }

@@ -29,9 +29,13 @@ pub(super) fn end(outcome: AttemptOutcome, reason: &'static str, detail: Option<
     End::With(Ending { outcome, reason, detail, again_at: None })
 }
 
+fn given_up(reason: &'static str, detail: Option<String>) -> Ending {
+    Ending { outcome: AttemptOutcome::Abandoned, reason, detail, again_at: None }
+}
+
 impl Deliverer {
     /// What a refusal of the mail server's means for the notice, and for the queue behind it.
-    pub(super) fn refused(&self, claim: &Claim, error: &SendError) -> (Ending, Option<Duration>) {
+    pub(super) async fn refused(&self, claim: &Claim, error: &SendError) -> Step<(Ending, Option<Duration>)> {
         let detail = Some(error.to_string());
         // Before the recipient is named nothing is said about this mail: the next one would fare alike.
         let unreachable = error.verdict == mail::Verdict::Retry
@@ -39,11 +43,9 @@ impl Deliverer {
                 error.stage,
                 Stage::Connect | Stage::Tls | Stage::Login | Stage::Sender | Stage::Local
             );
-        match error.verdict {
-            mail::Verdict::Abandon => (
-                Ending { outcome: AttemptOutcome::Abandoned, reason: "refused", detail, again_at: None },
-                None,
-            ),
+        Ok(match error.verdict {
+            mail::Verdict::Abandon => (given_up("refused", detail), None),
+            mail::Verdict::Doubtful => (self.unless_it_is_us(claim, None, "refused", detail).await?, None),
             mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
             mail::Verdict::Retry if unreachable => {
                 let replied = error.code.is_some();
@@ -52,21 +54,37 @@ impl Deliverer {
             }
             mail::Verdict::Retry => {
                 let again_at = self.next_try(claim);
-                let (outcome, reason) = match again_at {
-                    Some(_) => (AttemptOutcome::Retry, "refused_for_now"),
-                    None => (AttemptOutcome::Abandoned, "too_many_attempts"),
-                };
-                (Ending { outcome, reason, detail, again_at }, None)
+                (self.unless_it_is_us(claim, again_at, "too_many_attempts", detail).await?, None)
             }
             mail::Verdict::Unknown => {
                 // Never abandoned here: the link of a mail that may have arrived must work.
-                let again_at = self.next_try(claim).or(Some(self.clock.now() + TimeDelta::hours(12)));
+                let again_at = Some(self.next_try_at_last(claim));
                 (
                     Ending { outcome: AttemptOutcome::Unconfirmed, reason: "unconfirmed", detail, again_at },
                     None,
                 )
             }
-        }
+        })
+    }
+
+    /// Tries again at `again_at`. Without such a time the notice is given up, but only when the server has accepted other
+    /// mails since it refused this one: else nobody's mail gets through, and no notice is to blame for that.
+    async fn unless_it_is_us(
+        &self,
+        claim: &Claim,
+        again_at: Option<Time>,
+        given_up_as: &'static str,
+        detail: Option<String>,
+    ) -> Step<Ending> {
+        let reason = "refused_for_now";
+        let again_at = match again_at {
+            Some(at) => at,
+            None if self.store.others_were_accepted(&claim.notice.id, claim.attempt).await? => {
+                return Ok(given_up(given_up_as, detail));
+            }
+            None => self.next_try_at_last(claim),
+        };
+        Ok(Ending { outcome: AttemptOutcome::Retry, reason, detail, again_at: Some(again_at) })
     }
 
     fn queue_waits(
@@ -83,6 +101,10 @@ impl Deliverer {
     fn next_try(&self, claim: &Claim) -> Option<Time> {
         let wait = backoff::notice_retry(claim.failures + claim.unconfirmed + 1, random::fraction(), None)?;
         Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1)))
+    }
+
+    fn next_try_at_last(&self, claim: &Claim) -> Time {
+        self.next_try(claim).unwrap_or(self.clock.now() + TimeDelta::hours(12))
     }
 
     pub(super) fn retry_or_give_up(&self, claim: &Claim, reason: &'static str, detail: String) -> End {

@@ -100,6 +100,19 @@ impl Store {
         Ok(listed)
     }
 
+    /// Whether the mail server has accepted another notice since it refused this one first, which may be in the present
+    /// attempt.
+    pub async fn others_were_accepted(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
+                (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2)))",
+        )
+        .bind(notice.as_str())
+        .bind(attempt)
+        .fetch_one(&self.reader)
+        .await?)
+    }
+
     /// The attempts of one notice, oldest first.
     pub async fn attempts(&self, notice: &NoticeId) -> Result<Vec<Attempt>> {
         let rows = sqlx::query(

@@ -77,6 +77,37 @@ async fn an_address_that_is_refused_for_good_is_given_up_and_delays_nobody_else(
 }
 
 #[tokio::test]
+async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_accepted() {
+    let h = two_expired().await;
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 554, "5.7.1 Client host rejected: Access denied"));
+    for _ in 0..20 {
+        h.pass_after(TimeDelta::hours(13)).await;
+    }
+    for member in ["alice", "bob"] {
+        assert_eq!(h.notice_states(member).await, ["queued"], "{member}");
+    }
+    h.end_faults();
+    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 554, "5.7.1 Recipient address rejected")));
+    h.pass_after(TimeDelta::hours(13)).await;
+    h.pass_after(TimeDelta::hours(13)).await;
+    assert_eq!(recipients(&h), ["bob@example.org"]);
+    assert_eq!(h.notice_states("alice").await, ["abandoned"], "it was meant for her");
+}
+
+#[tokio::test]
+async fn a_server_that_puts_everybody_off_for_days_gets_the_mails_in_the_end() {
+    let h = two_expired().await;
+    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.3.0 Temporary lookup failure"));
+    for _ in 0..20 {
+        h.pass_after(TimeDelta::hours(13)).await;
+    }
+    assert!(h.attempts("alice").await.len() > 8);
+    h.end_faults();
+    h.pass_after(TimeDelta::hours(13)).await;
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
 async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
     let h = two_expired().await;
     h.mail_fault(for_alice(MailFault::new(Stage::End, Action::StoreAndDrop).times(1)));

@@ -17,6 +17,10 @@ pub enum Verdict {
     Retry,
     /// This mail, or its recipient, is refused for good.
     Abandon,
+    /// Refused for good, in words that speak of us rather than of this mail: of our name, our address or our right to
+    /// send. Servers say so as late as at the recipient, and some mean the recipient all the same. If other mails are
+    /// accepted meanwhile, it is this one.
+    Doubtful,
     /// Nothing is wrong with the mail: the operator's set-up is refused. Every other mail would fail alike, so the
     /// queue waits and nothing is given up.
     Operator,
@@ -90,9 +94,25 @@ impl SendError {
         Self { verdict, stage, code: None, text: mask(text) }
     }
 
-    /// Whether the server ended the conversation before it heard anything of this mail but whose it is.
+    /// Whether the server ended the conversation before the mail was handed over.
     pub(super) fn is_about_the_connection(&self) -> bool {
-        self.stage == Stage::Sender && self.verdict == Verdict::Retry && matches!(self.code, None | Some(421))
+        self.verdict == Verdict::Retry && matches!(self.code, None | Some(421))
+    }
+
+    /// With advice for the operator, where the text shows this sign.
+    pub(super) fn advising(mut self, sign: &str, advice: &str) -> Self {
+        if self.text.contains(sign) {
+            self.text = format!("{}; {advice}", self.text);
+        }
+        self
+    }
+
+    /// Without a password of ours, which a server may repeat.
+    pub(super) fn hiding(mut self, secret: &str) -> Self {
+        if !secret.is_empty() {
+            self.text = self.text.replace(secret, "[secret]");
+        }
+        self
     }
 
     /// A failure to write here: a full disk or missing rights, which the operator mends.
@@ -100,9 +120,11 @@ impl SendError {
         Self::new(Verdict::Operator, Stage::Local, &error.to_string())
     }
 
-    /// What a failed step of the conversation means. Before the final dot a lost connection is harmless.
-    pub(super) fn smtp(stage: Stage, error: &lettre::transport::smtp::Error) -> Self {
+    /// What a failed step of the conversation means. Before the final dot a lost connection is harmless. `addresses` are
+    /// those of the mail, however oddly they may be written.
+    pub(super) fn smtp(stage: Stage, error: &lettre::transport::smtp::Error, addresses: &[String]) -> Self {
         let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+        let text = addresses.iter().fold(text, |text, address| text.replace(address, "[address]"));
         let code = error.status().map(u16::from);
         let verdict = code.map_or(Verdict::Retry, |code| verdict(stage, code, &text));
         Self { verdict, stage, code, text: mask(&text) }
@@ -110,24 +132,45 @@ impl SendError {
 }
 
 /// What a refusal means: 4yz may pass (RFC 5321, section 4.2.1), 5yz is for good, and whose fault it is depends on the
-/// stage and on the enhanced code (RFC 3463).
+/// stage, on the enhanced code (RFC 3463) and, as a last resort, on the words.
 fn verdict(stage: Stage, code: u16, text: &str) -> Verdict {
     if code < 500 {
         return Verdict::Retry;
     }
-    let about_us = match stage {
-        Stage::Connect | Stage::Tls | Stage::Login | Stage::Sender | Stage::Local => true,
-        Stage::Recipient | Stage::Data => {
-            // 530, 534, 535, 538: log in first, or better (RFC 4954). 5.1.7 and 5.1.8: the sender's address.
-            // 5.7.8 and 5.7.9: the log-in again. Refusals to relay have no code of their own.
-            let enhanced = text.split_whitespace().next().unwrap_or_default();
-            matches!(code, 530 | 534 | 535 | 538)
-                || matches!(enhanced, "5.1.7" | "5.1.8" | "5.7.8" | "5.7.9")
-                || text.to_ascii_lowercase().contains("relay")
-        }
-    };
-    if about_us { Verdict::Operator } else { Verdict::Abandon }
+    if !matches!(stage, Stage::Recipient | Stage::Data) {
+        return Verdict::Operator;
+    }
+    let text = mask(text).to_ascii_lowercase();
+    let enhanced = text.split_whitespace().next().unwrap_or_default();
+    // RFC 4954: log in first, or better; and what is wrong with the sender's address.
+    if matches!(code, 530 | 534 | 535 | 538) || matches!(enhanced, "5.1.7" | "5.1.8" | "5.7.8" | "5.7.9") {
+        return Verdict::Operator;
+    }
+    // The mailbox: unknown, moved, disabled, full.
+    let mailbox = enhanced.starts_with("5.1.") || matches!(enhanced, "5.2.0" | "5.2.1" | "5.2.2" | "5.2.3");
+    let of_us = code == 504 || enhanced.starts_with("5.7.") || OF_US.iter().any(|words| text.contains(words));
+    if of_us && !mailbox { Verdict::Doubtful } else { Verdict::Abandon }
 }
+
+/// What servers say when they mean the one who sends, in lower case.
+const OF_US: [&str; 16] = [
+    "helo",
+    "client host",
+    "sender address",
+    "sender verif",
+    "sender domain",
+    "sendas",
+    "send as",
+    "relay access",
+    "relaying",
+    "to relay",
+    "relay not",
+    "authenticat",
+    "not verified",
+    "blocked",
+    "listed",
+    "spam",
+];
 
 #[cfg(test)]
 mod tests {
@@ -141,9 +184,36 @@ mod tests {
             (Recipient, 421, "closing", Retry, "a closing server comes back"),
             (Recipient, 550, "5.1.1 user unknown", Abandon, "nobody there"),
             (Recipient, 552, "5.2.2 mailbox full", Abandon, "for good, says the server"),
-            (Recipient, 554, "5.7.1 <a@b>: Relay access denied", Operator, "relaying is the operator's"),
-            (Recipient, 530, "5.7.0 authentication required", Operator, "so is a missing log-in"),
+            (Recipient, 550, "no such user", Abandon, "in plain words, too"),
+            (Recipient, 550, "5.1.1 <ann@relay.example.org>: User unknown", Abandon, "whatever it is called"),
+            (Recipient, 550, "5.1.1 unknown (relay03.example.net)", Abandon, "whoever says so"),
+            (Recipient, 550, "<ann@relaying.example>: no", Abandon, "an address is no reason"),
+            (
+                Recipient,
+                554,
+                "5.7.1 <a@b>: Relay access denied",
+                Doubtful,
+                "the operator's, or a foreign domain",
+            ),
+            (
+                Recipient,
+                504,
+                "5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
+                Doubtful,
+                "us",
+            ),
+            (Recipient, 554, "5.7.1 Client host rejected: Access denied", Doubtful, "us"),
+            (Recipient, 553, "5.7.1 Sender address rejected: not owned by user", Doubtful, "us"),
+            (Recipient, 554, "Service unavailable; Client host blocked using a list", Doubtful, "us"),
+            (Recipient, 550, "5.7.1 Recipient address rejected: Access denied", Doubtful, "who knows"),
+            (Recipient, 550, "5.5.0 mailbox unavailable", Abandon, "nobody there"),
+            (Recipient, 530, "5.7.0 authentication required", Operator, "a missing log-in is the operator's"),
             (Data, 554, "5.6.0 message refused", Abandon, "this message"),
+            (Data, 550, "5.1.1 user unknown", Abandon, "nobody there, found out late"),
+            (Data, 554, "5.2.252 SendAsDenied", Doubtful, "our right to send"),
+            (Data, 554, "Message rejected: Email address is not verified", Doubtful, "our right to send"),
+            (Data, 550, "5.7.26 sender is unauthenticated", Doubtful, "our domain"),
+            (Data, 554, "5.7.1 rejected as spam", Doubtful, "all of our mails, or this one"),
             (Data, 550, "5.1.8 sender address unknown", Operator, "every mail has this sender"),
             (Sender, 550, "sender refused", Operator, "every mail has this sender"),
             (Sender, 451, "later", Retry, "a passing trouble"),

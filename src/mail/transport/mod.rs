@@ -98,6 +98,13 @@ impl Transport {
         }
     }
 
+    /// Takes leave of the mail server, as far as connections are kept.
+    pub async fn close(&self) {
+        if let Way::Smtp(smtp) = &self.way {
+            smtp.close().await;
+        }
+    }
+
     /// Whether a mail could be handed over now; sends none. For SMTP: connects, protects, logs in and takes leave.
     ///
     /// # Errors

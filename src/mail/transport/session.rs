@@ -8,17 +8,27 @@ use lettre::transport::smtp::{
     client::{AsyncSmtpConnection, AsyncTokioStream},
     commands::{Data, Mail as MailFrom, Noop, Rcpt, Rset, Starttls},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter},
-    response::Response,
+    response::{Response, Severity},
 };
 use rustls::pki_types::ServerName;
-use std::{future::Future, io, iter, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    io, iter,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-/// For each step but the last.
-const STEP: Duration = Duration::from_secs(30);
-/// For a mail's body and its acceptance, before which a server may scan it.
-const BODY: Duration = Duration::from_secs(60);
+/// For connecting, for the TLS handshake and for the server to greet.
+const HELLO: Duration = Duration::from_secs(60);
+/// For the answer to a command. RFC 5321, section 4.5.3.2, has 5 minutes, which a delivery's lease is too short for.
+const STEP: Duration = Duration::from_secs(2 * 60);
+/// For a mail's body and its acceptance, before which a server may scan it (section 4.5.3.2.6: 10 minutes). Whoever gives
+/// up before has sent the mail all the same, and sends it again.
+const BODY: Duration = Duration::from_secs(11 * 60);
+/// For taking leave, which nothing depends on.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// How to reach the mail server.
 pub(super) struct Server {
@@ -29,6 +39,22 @@ pub(super) struct Server {
     /// `None` when `tls` is.
     pub(super) connector: Option<TlsConnector>,
     pub(super) credentials: Option<Credentials>,
+    /// What we are called; empty: as this machine is.
+    pub(super) hello: String,
+}
+
+impl Server {
+    /// Whoever has no full name gives an address (section 4.1.4). Some servers turn away those who give half a name.
+    fn hello(&self, local: SocketAddr) -> ClientId {
+        if !self.hello.is_empty() {
+            return ClientId::Domain(self.hello.clone());
+        }
+        match (ClientId::default(), local.ip().to_canonical()) {
+            (ClientId::Domain(name), _) if name.contains('.') => ClientId::Domain(name),
+            (_, IpAddr::V4(address)) => ClientId::Ipv4(address),
+            (_, IpAddr::V6(address)) => ClientId::Ipv6(address),
+        }
+    }
 }
 
 /// A connection that is ready for mails.
@@ -38,12 +64,16 @@ impl Session {
     /// Connects, protects the connection, and logs in.
     pub(super) async fn open(server: &Server) -> Result<Self, SendError> {
         let (tcp, peer) = tcp(server).await?;
+        let local = tcp.local_addr().map_err(|error| failed(Stage::Connect, &error))?;
+        let hello = server.hello(local);
         let mut connection = match (server.tls, &server.connector) {
-            (Tls::None, _) => greet(Wire::new(tcp, peer)).await?,
-            (Tls::Implicit, Some(tls)) => greet(Wire::new(protect(tls, server, tcp).await?, peer)).await?,
+            (Tls::None, _) => greet(Wire::new(tcp, peer), &hello).await?,
+            (Tls::Implicit, Some(tls)) => {
+                greet(Wire::new(protect(tls, server, tcp).await?, peer), &hello).await?
+            }
             (Tls::Starttls, Some(tls)) => {
-                let tcp = starttls(tcp, peer).await?;
-                greet(Wire::greeted(protect(tls, server, tcp).await?, peer)).await?
+                let tcp = starttls(tcp, peer, &hello).await?;
+                greet(Wire::greeted(protect(tls, server, tcp).await?, peer), &hello).await?
             }
             (_, None) => return Err(SendError::new(Verdict::Operator, Stage::Tls, "TLS is not set up")),
         };
@@ -53,7 +83,14 @@ impl Session {
                 let text = "it offers neither PLAIN nor LOGIN";
                 return Err(SendError::new(Verdict::Operator, Stage::Login, text));
             }
-            step(Stage::Login, connection.auth(&mechanisms, credentials)).await?;
+            let mut login = step(Stage::Login, connection.auth(&mechanisms, credentials)).await;
+            // Offered, and yet unknown or not good enough (RFC 4954, section 6): not the password is at fault.
+            if login.as_ref().is_err_and(|error| matches!(error.code, Some(504 | 534)))
+                && connection.server_info().supports_auth_mechanism(Mechanism::Login)
+            {
+                login = step(Stage::Login, connection.auth(&[Mechanism::Login], credentials)).await;
+            }
+            login?;
         }
         Ok(Self(connection))
     }
@@ -70,18 +107,23 @@ impl Session {
 
     /// Takes leave. The server may be gone already, which does no harm.
     pub(super) async fn quit(mut self) {
-        let _ = timeout(STEP, self.0.quit()).await;
+        let _ = timeout(LEAVE, self.0.quit()).await;
     }
 
     /// Hands one mail over. After a failure with a reply of the server's, the session is good for another mail.
     pub(super) async fn send(&mut self, mail: &Mail) -> Result<Accepted, SendError> {
         let parameters = self.parameters(mail)?;
         let envelope = &mail.envelope;
-        step(Stage::Sender, self.0.command(MailFrom::new(envelope.from().cloned(), parameters))).await?;
+        let addresses: Vec<String> =
+            envelope.from().into_iter().chain(envelope.to()).map(ToString::to_string).collect();
+        let said = addresses.as_slice();
+        let from = MailFrom::new(envelope.from().cloned(), parameters);
+        within(STEP, Stage::Sender, said, self.0.command(from)).await?;
         for recipient in envelope.to() {
-            step(Stage::Recipient, self.0.command(Rcpt::new(recipient.clone(), Vec::new()))).await?;
+            let to = Rcpt::new(recipient.clone(), Vec::new());
+            within(STEP, Stage::Recipient, said, self.0.command(to)).await?;
         }
-        step(Stage::Data, self.0.command(Data)).await?;
+        within(STEP, Stage::Data, said, self.0.command(Data)).await?;
 
         // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.
         let mut dot = false;
@@ -93,8 +135,11 @@ impl Session {
         });
         let sent = timeout(BODY, self.0.message_iter(parts)).await;
         let mut failure = match sent {
-            Ok(Ok(response)) => return Ok(Accepted { reply: mask(&words(&response)) }),
-            Ok(Err(error)) => SendError::smtp(Stage::Data, &error),
+            Ok(Ok(response)) if response.code().severity == Severity::PositiveCompletion => {
+                return Ok(Accepted { reply: mask(&words(&response)) });
+            }
+            Ok(Ok(response)) => SendError::new(Verdict::Retry, Stage::Data, &words(&response)),
+            Ok(Err(error)) => SendError::smtp(Stage::Data, &error, said),
             Err(_) => timed_out(Stage::Data),
         };
         if dot && failure.code.is_none() {
@@ -127,8 +172,8 @@ impl Session {
 }
 
 async fn tcp(server: &Server) -> Result<(TcpStream, SocketAddr), SendError> {
-    let failed = |error: io::Error| SendError::new(Verdict::Retry, Stage::Connect, &error.to_string());
-    let connecting = timeout(STEP, TcpStream::connect((server.host.as_str(), server.port)));
+    let failed = |error: io::Error| failed(Stage::Connect, &error);
+    let connecting = timeout(HELLO, TcpStream::connect((server.host.as_str(), server.port)));
     let tcp = connecting.await.map_err(|_| timed_out(Stage::Connect))?.map_err(failed)?;
     // The final dot is a packet of its own, which Nagle's algorithm would hold back.
     tcp.set_nodelay(true).map_err(failed)?;
@@ -140,18 +185,30 @@ async fn tcp(server: &Server) -> Result<(TcpStream, SocketAddr), SendError> {
     Ok((tcp, peer))
 }
 
-async fn greet(wire: impl AsyncTokioStream + 'static) -> Result<AsyncSmtpConnection, SendError> {
-    let hello = ClientId::default();
-    step(Stage::Connect, AsyncSmtpConnection::connect_with_transport(Box::new(wire), &hello)).await
+async fn greet(
+    wire: impl AsyncTokioStream + 'static,
+    hello: &ClientId,
+) -> Result<AsyncSmtpConnection, SendError> {
+    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), hello);
+    within(HELLO, Stage::Connect, &[], greeting).await
+}
+
+fn failed(stage: Stage, error: &io::Error) -> SendError {
+    SendError::new(Verdict::Retry, stage, &error.to_string())
 }
 
 /// Asks for TLS in the clear. The conversation so far is dropped with its connection, so that nothing put in by someone
 /// on the way (as in CVE-2011-0411) is taken for the server's word under TLS; only the socket lives on.
-async fn starttls(tcp: TcpStream, peer: SocketAddr) -> Result<TcpStream, SendError> {
-    let failed = |error: io::Error| SendError::new(Verdict::Retry, Stage::Tls, &error.to_string());
+async fn starttls(tcp: TcpStream, peer: SocketAddr, hello: &ClientId) -> Result<TcpStream, SendError> {
+    let failed = |error: io::Error| failed(Stage::Tls, &error);
     let tcp = tcp.into_std().map_err(failed)?;
     let clear = TcpStream::from_std(tcp.try_clone().map_err(failed)?).map_err(failed)?;
-    let mut connection = greet(Wire::new(clear, peer)).await?;
+    let mut connection = greet(Wire::new(clear, peer), hello).await.map_err(|error| {
+        error.advising(
+            "timed out",
+            "a server that waits for TLS from the first byte needs email.smtp.tls = \"implicit\"",
+        )
+    })?;
     if !connection.can_starttls() {
         let text = "the server does not offer STARTTLS";
         return Err(SendError::new(Verdict::Operator, Stage::Tls, text));
@@ -166,18 +223,42 @@ async fn protect(
     server: &Server,
     tcp: TcpStream,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
-    let handshake = timeout(STEP, connector.connect(server.name.clone(), tcp));
+    let handshake = timeout(HELLO, connector.connect(server.name.clone(), tcp));
     handshake.await.map_err(|_| timed_out(Stage::Tls))?.map_err(|error| {
         // rustls' own complaints, such as an untrusted certificate, come as InvalidData; the rest is the network.
         let ours = error.kind() == io::ErrorKind::InvalidData;
         let verdict = if ours { Verdict::Operator } else { Verdict::Retry };
-        SendError::new(verdict, Stage::Tls, &error.to_string())
+        let error = SendError::new(verdict, Stage::Tls, &error.to_string());
+        TLS_ADVICE.iter().fold(error, |error, (sign, advice)| error.advising(sign, advice))
     })
 }
 
+/// What rustls says, and what an operator can do about it.
+const TLS_ADVICE: [(&str, &str); 4] = [
+    (
+        "InvalidContentType",
+        "the server does not speak TLS here: with email.smtp.tls = \"starttls\" it begins in the clear",
+    ),
+    ("UnknownIssuer", "name its authority's certificate in email.smtp.ca_file"),
+    (
+        "CaUsedAsEndEntity",
+        "the server needs a certificate of its own, which is not an authority's (CA:FALSE)",
+    ),
+    ("UnsupportedCertVersion", "the server needs a certificate of version 3"),
+];
+
 async fn step<T>(stage: Stage, work: impl Future<Output = Result<T, Error>>) -> Result<T, SendError> {
-    match timeout(STEP, work).await {
-        Ok(done) => done.map_err(|error| SendError::smtp(stage, &error)),
+    within(STEP, stage, &[], work).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    stage: Stage,
+    addresses: &[String],
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, SendError> {
+    match timeout(limit, work).await {
+        Ok(done) => done.map_err(|error| SendError::smtp(stage, &error, addresses)),
         Err(_) => Err(timed_out(stage)),
     }
 }

@@ -9,9 +9,10 @@ use crate::{
     config::{self, Tls},
     mail::Mail,
 };
+use futures_util::future::join_all;
 use lettre::transport::smtp::authentication::Credentials;
 use rustls::pki_types::ServerName;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -19,13 +20,14 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// Idle connections that are kept at most.
-const KEPT: usize = 4;
+/// Idle connections that are kept at most: as many as the daemon's deliveries under way.
+const KEPT: usize = 8;
 /// How long one is kept idle.
 const IDLE: Duration = Duration::from_secs(30);
 
 pub(super) struct Smtp {
     server: Server,
+    password: SecretString,
     idle: Arc<Mutex<Vec<Idle>>>,
 }
 
@@ -45,8 +47,9 @@ impl Smtp {
         let connector = (smtp.tls != Tls::None).then(|| tls::connector(&smtp.ca_file)).transpose()?;
         let credentials = (!smtp.username.is_empty())
             .then(|| Credentials::new(smtp.username.clone(), smtp.password.expose_secret().to_owned()));
-        let server = Server { host, port: smtp.port, tls: smtp.tls, name, connector, credentials };
-        Ok(Self { server, idle: Arc::default() })
+        let hello = smtp.hello.clone();
+        let server = Server { host, port: smtp.port, tls: smtp.tls, name, connector, credentials, hello };
+        Ok(Self { server, password: smtp.password.clone(), idle: Arc::default() })
     }
 
     pub(super) async fn send(&self, mail: &Mail) -> Result<Accepted, SendError> {
@@ -54,12 +57,12 @@ impl Smtp {
         let was_kept = kept.is_some();
         let mut session = match kept {
             Some(session) => session,
-            None => Session::open(&self.server).await?,
+            None => self.open().await?,
         };
         let mut sent = session.send(mail).await;
         // Many servers take only so many mails over one connection.
         if was_kept && sent.as_ref().is_err_and(SendError::is_about_the_connection) {
-            session = Session::open(&self.server).await?;
+            session = self.open().await?;
             sent = session.send(mail).await;
         }
         // A refusal leaves the conversation in order, unless the server takes leave with it (421). Anything else does not.
@@ -70,10 +73,20 @@ impl Smtp {
     }
 
     pub(super) async fn probe(&self) -> Result<(), SendError> {
-        let mut session = Session::open(&self.server).await?;
+        let mut session = self.open().await?;
         session.noop().await?;
         session.quit().await;
         Ok(())
+    }
+
+    async fn open(&self) -> Result<Session, SendError> {
+        Session::open(&self.server).await.map_err(|error| error.hiding(self.password.expose_secret()))
+    }
+
+    /// Takes leave of the server.
+    pub(super) async fn close(&self) {
+        let all = std::mem::take(&mut *lock(&self.idle));
+        join_all(all.into_iter().map(|kept| kept.session.quit())).await;
     }
 
     /// A kept connection that still answers.
@@ -95,6 +108,7 @@ impl Smtp {
     fn keep(&self, session: Session) {
         let mut idle = lock(&self.idle);
         if idle.len() >= KEPT {
+            tokio::spawn(session.quit());
             return;
         }
         idle.push(Idle { session, since: Instant::now() });

@@ -67,7 +67,7 @@ async fn a_refusal_carries_its_verdict_and_code_and_names_no_address() {
     let cases = [
         ("RCPT", "450 4.2.0 <alice@example.org> greylisted", Verdict::Retry, Stage::Recipient),
         ("RCPT", "550 5.1.1 <alice@example.org> unknown", Verdict::Abandon, Stage::Recipient),
-        ("RCPT", "554 5.7.1 <alice@example.org>: Relay access denied", Verdict::Operator, Stage::Recipient),
+        ("RCPT", "554 5.7.1 <alice@example.org>: Relay access denied", Verdict::Doubtful, Stage::Recipient),
         ("MAIL", "550 5.1.8 alice@example.org is no sender", Verdict::Operator, Stage::Sender),
         ("MAIL", "451 4.3.0 alice@example.org later", Verdict::Retry, Stage::Sender),
         (".", "554 5.6.0 for alice@example.org refused", Verdict::Abandon, Stage::Data),
@@ -83,6 +83,68 @@ async fn a_refusal_carries_its_verdict_and_code_and_names_no_address() {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("alice") && shown.contains("[address]"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn neither_an_odd_address_nor_our_password_is_repeated() {
+    let odd = "\"john public doe\"@example.org";
+    let refusal = "550 5.1.1 <\"john public doe\"@example.org> unknown";
+    let (transport, _) = plain(Script::default().replying(&[("RCPT", refusal)])).await;
+    let error = transport.send(&mail_to(odd)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the mail server refused the recipient: 550 5.1.1 <[address]> unknown");
+    let (authority, acceptor) = authority();
+    let (port, _) = protected(acceptor, true).replying(&[("AUTH", "535 5.7.8 no: s3cret")]).start().await;
+    let error = secure(port, Tls::Implicit, &authority).probe().await.unwrap_err();
+    assert!(!error.to_string().contains("s3cret"), "{error}");
+}
+
+#[tokio::test]
+async fn only_a_word_of_acceptance_after_the_final_dot_is_one() {
+    for reply in ["354 go on", "300 well"] {
+        let (transport, _) = plain(Script::default().replying(&[(".", reply)])).await;
+        let error = transport.send(&mail_to("alice@example.org")).await.unwrap_err();
+        assert_eq!((error.verdict, error.stage), (Verdict::Unknown, Stage::Data), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_writes_its_replies_in_its_own_way_takes_mails() {
+    let script = Script { offers: vec!["smtputf8", "8bitmime"], ..Script::default() };
+    let (transport, heard) =
+        plain(script.replying(&[("MAIL", "250"), ("RCPT", "250"), ("DATA", "354"), (".", "250")])).await;
+    let accepted = transport.send(&mail_to("josé@example.org")).await.unwrap();
+    assert_eq!((accepted.reply.trim(), heard.lock().unwrap().mails.len()), ("250", 1));
+}
+
+#[tokio::test]
+async fn we_give_our_full_name_or_our_address_and_take_leave() {
+    for (hello, expected) in [("notices.example.org", Some("EHLO notices.example.org")), ("", None)] {
+        let (port, heard) = Script::default().start().await;
+        let mut email = email(port, Tls::None);
+        email.smtp.hello = hello.to_owned();
+        let transport = Transport::new(&email).unwrap();
+        transport.send(&mail_to("alice@example.org")).await.unwrap();
+        transport.close().await;
+        let commands = &heard.lock().unwrap().commands;
+        match expected {
+            Some(expected) => assert_eq!(commands[0], expected),
+            None => assert!(commands[0].contains(['.', '[']), "{}", commands[0]),
+        }
+        assert_eq!(commands.last().unwrap(), "QUIT");
+    }
+}
+
+#[tokio::test]
+async fn a_log_in_that_is_offered_in_two_ways_is_tried_in_the_other_when_the_first_is_not_known() {
+    let (authority, acceptor) = authority();
+    let script = protected(acceptor, true).replying(&[("AUTH", "504 5.5.4 mechanism not supported")]);
+    let (port, heard) = script.start().await;
+    secure(port, Tls::Implicit, &authority).probe().await.unwrap();
+    let tried = |commands: &[String]| {
+        commands.iter().filter(|line| line.contains("AUTH")).cloned().collect::<Vec<_>>()
+    };
+    let tried = tried(&heard.lock().unwrap().commands);
+    assert!(tried.len() == 2 && tried[0].contains("PLAIN") && tried[1].contains("LOGIN"), "{tried:?}");
 }
 
 #[tokio::test]
