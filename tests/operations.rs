@@ -8,6 +8,8 @@ mod bench;
 mod invitations;
 #[path = "operations/modes.rs"]
 mod modes;
+#[path = "operations/retry.rs"]
+mod retry;
 #[path = "operations/rotation.rs"]
 mod rotation;
 #[path = "operations/suppress.rs"]

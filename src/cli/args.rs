@@ -245,6 +245,15 @@ pub enum NoticesCommand {
         /// Which
         id: NoticeId,
     },
+    /// Try again now what was given up or put off, as if for the first time
+    Retry {
+        /// Which
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<NoticeId>,
+        /// All notices of which an attempt has failed
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
     /// Show mails as a member would get them, with sample values
     Preview(Preview),
 }
@@ -314,6 +323,8 @@ mod tests {
             "notices list",
             "notices list --member alice",
             "notices show 0193",
+            "notices retry 0193 0194",
+            "notices retry --all",
             "notices preview",
             "notices preview --kind expired --locale es-MX --part eml --output expired.eml --count 1",
             "suppress add ada@example.org",
@@ -365,6 +376,8 @@ mod tests {
             "members show",
             "check --send-test nobody",
             "suppress add nobody",
+            "notices retry",
+            "notices retry 0193 --all",
             "run --fast",
             "visits --since ever",
             "visits --since 11y",

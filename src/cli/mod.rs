@@ -12,6 +12,7 @@ mod operations;
 mod output;
 mod preview;
 mod prompt;
+mod retry;
 mod run;
 #[cfg(feature = "sim")]
 mod simulate;
@@ -129,6 +130,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Lapses(LapsesCommand::List(of)) => lists::lapses(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::List(of)) => lists::notices(&context, of.member.as_ref()).await,
         Command::Notices(NoticesCommand::Show { id }) => lists::notice(&context, id).await,
+        Command::Notices(NoticesCommand::Retry { ids, all }) => retry::retry(&context, ids, *all).await,
         Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
         Command::Suppress(command) => suppress::suppress(&context, command).await,
         Command::Visits { since } => visits::visits(&context, *since).await,

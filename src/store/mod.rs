@@ -18,6 +18,7 @@ mod planning;
 mod queue;
 mod rechecks;
 mod recoveries;
+mod retries;
 mod sqlite;
 mod suppressions;
 mod sweeps;

@@ -105,7 +105,8 @@ impl Store {
     pub async fn others_were_accepted(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
-                (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2)))",
+                (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2)
+                 AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1)))",
         )
         .bind(notice.as_str())
         .bind(attempt)

@@ -143,7 +143,8 @@ impl Store {
         let earlier: Vec<(String, bool)> = sqlx::query_as(
             "SELECT coalesce(outcome, 'interrupted'), EXISTS (SELECT 1 FROM unsubscribe_tokens u
                 WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
-             FROM attempts WHERE notice_id = $1 ORDER BY attempt DESC",
+             FROM attempts WHERE notice_id = $1
+               AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1) ORDER BY attempt DESC",
         )
         .bind(notice.id.as_str())
         .fetch_all(&mut *tx)

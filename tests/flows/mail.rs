@@ -95,6 +95,31 @@ async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_acce
 }
 
 #[tokio::test]
+async fn what_was_given_up_is_tried_again_when_the_operator_says_so() {
+    let h = two_expired().await;
+    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 550, "5.1.1 unknown")));
+    h.mail_fault(MailFault::new(Stage::End, Action::StoreAndDrop).to("bob@example.org"));
+    for _ in 0..20 {
+        h.pass_after(TimeDelta::hours(14)).await;
+    }
+    for member in ["alice", "bob"] {
+        assert_eq!(h.notice_states(member).await, ["abandoned"], "{member}");
+    }
+    h.end_faults();
+    let before = h.mails().len();
+    assert_eq!(h.app.store.retry_all(h.clock.now()).await.unwrap().len(), 2);
+    h.pass().await;
+    assert_eq!(h.mails().len(), before + 2);
+    for member in ["alice", "bob"] {
+        assert_eq!(h.notice_states(member).await[0], "sent", "{member}");
+    }
+    assert!(
+        h.app.store.retry_all(h.clock.now()).await.unwrap().is_empty(),
+        "what was sent is not sent again"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_puts_everybody_off_for_days_gets_the_mails_in_the_end() {
     let h = two_expired().await;
     h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.3.0 Temporary lookup failure"));

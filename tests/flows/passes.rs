@@ -191,7 +191,14 @@ async fn the_pass_is_the_browser_s_alone_and_goes_to_the_link_s_own_address_alon
     // As a proxy hands it on that takes the path before away.
     let here = format!("http://{}/r/{token}", h.app.config.links.listen);
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let answer = client.post(&here).send().await.unwrap();
+    // And as one does that leaves it.
+    let whole = format!("http://{}{path}", h.app.config.links.listen);
+    for page in [&here, &whole] {
+        assert_eq!(client.get(page).send().await.unwrap().status(), 200, "{page}");
+        let back = client.get(format!("{page}/resend")).send().await.unwrap();
+        assert_eq!(back.headers()["location"], path, "{page}");
+    }
+    let answer = client.post(&whole).send().await.unwrap();
     assert_eq!(answer.status(), 303);
     let cookie = answer.headers()["set-cookie"].to_str().unwrap();
     let (pair, attributes) = cookie.split_once("; ").unwrap();

@@ -51,8 +51,15 @@ pub struct PublicState {
     pub requests_per_minute: u32,
 }
 
-/// The public pages.
+/// The public pages: at the root, for a proxy that takes the public URL's own path off, and under that path, for one
+/// that does not.
 pub fn public(state: PublicState) -> Router {
+    let prefix = state.prefix.clone();
+    let pages = pages(state);
+    if prefix.is_empty() { pages } else { pages.clone().without_v07_checks().nest(&prefix, pages) }
+}
+
+fn pages(state: PublicState) -> Router {
     let broken = state.clone();
     let gate = Gate::new(state.clone());
     Router::new()

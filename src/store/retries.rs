@@ -1,0 +1,30 @@
+//! `notices`: trying again what was put off or given up.
+
+use super::{Result, Store, millis};
+use crate::domain::{NoticeId, Time};
+
+impl Store {
+    /// Queues a notice that was given up, or was put off, to be delivered now, as if for the first time. Gives `false`
+    /// when it is neither.
+    pub async fn retry(&self, notice: &NoticeId, now: Time) -> Result<bool> {
+        Ok(!self.retry_where(Some(notice), now).await?.is_empty())
+    }
+
+    /// Likewise all notices of which an attempt has failed. Gives which.
+    pub async fn retry_all(&self, now: Time) -> Result<Vec<NoticeId>> {
+        self.retry_where(None, now).await
+    }
+
+    async fn retry_where(&self, notice: Option<&NoticeId>, now: Time) -> Result<Vec<NoticeId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "UPDATE notices SET state = 'queued', reason = 'retried', not_before = $2, fresh_after = attempts
+             WHERE attempts > 0 AND state IN ('queued', 'abandoned') AND ($1 IS NULL OR notice_id = $1)
+             RETURNING notice_id",
+        )
+        .bind(notice.map(NoticeId::as_str))
+        .bind(millis(now))
+        .fetch_all(&self.writer)
+        .await?;
+        Ok(ids.into_iter().map(NoticeId::new).collect())
+    }
+}
