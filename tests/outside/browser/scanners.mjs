@@ -59,6 +59,20 @@ describe("a scanner", { concurrency: 2 }, () => {
     await recovered(id, "patient");
   });
 
+  test("that presses whatever it finds leaves the member a way to reconnect", async () => {
+    const id = member("en", "patient");
+    const link = await mailed(id, { epic: "DISCONNECTED" });
+    const { page, close } = await person({ address: "203.0.113.54" });
+    for (const name of [RECONNECT, /on purpose/]) {
+      await page.goto(link);
+      await page.getByRole("button", { name }).click();
+      await page.waitForLoadState();
+    }
+    await close();
+    await signIn(link);
+    await recovered(id, "patient");
+  });
+
   test("that presses the only redemption leaves the member a way to a new mail", async () => {
     const link = await mailed(member());
     assert.equal(await ask(link, "POST", "FormPresser/1.0"), 303);
