@@ -252,14 +252,17 @@ impl Access {
         reason: String,
     ) -> Result<T, AskError> {
         let now = self.clock.now();
-        let failures = before.map_or(0, |failure| failure.failures) + 1;
+        // Whoever asks out of turn, such as a member who presses a button, puts the next turn off no further.
+        let in_turn = before.is_none_or(|failure| failure.retry_at <= now);
+        let failures = before.map_or(0, |failure| failure.failures) + u32::from(in_turn);
         let wait = backoff::credential_retry(failures, crate::random::fraction());
+        let retry_at = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
         let failure = CredentialFailure {
             state,
             reason: reason.clone(),
             since: before.map_or(now, |failure| failure.since),
             failures,
-            retry_at: now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1)),
+            retry_at: before.filter(|_| !in_turn).map_or(retry_at, |failure| failure.retry_at),
         };
         self.store.credential_failed(member, &failure).await?;
         tracing::warn!(%member, state = state.as_str(), reason, retry_at = %failure.retry_at, "no token for member");

@@ -4,9 +4,9 @@
 //! A redemption gives its browser a pass, with which it may press the button again for a few minutes, for those who come
 //! back from the source's sign-in without having finished. That spends nothing.
 
-use super::{LinkState, Offer, Redeemer};
+use super::{LinkState, Offer, Redeemer, Shown};
 use crate::access::AskError;
-use crate::domain::{ConnectionId, OauthUrl, Outcome, PassHash, PassToken, Repair, Status, TokenHash};
+use crate::domain::{ConnectionId, OauthUrl, PassHash, PassToken, Repair, Status, TokenHash};
 use crate::gateway::{Establish, Verdict};
 use crate::random;
 use crate::store::{Button, LinkView, Press, StoreError};
@@ -24,6 +24,8 @@ pub struct Pressed {
     pub redemption: Redemption,
     /// The member's locale, if they have one.
     pub locale: Option<String>,
+    /// Whether the member has asked for no more mail.
+    pub stopped: bool,
 }
 
 /// What pressing a button came to.
@@ -37,13 +39,18 @@ pub enum Redemption {
         pass: Option<Pass>,
     },
     /// The gateway reconnected it without the member.
-    Reconnected,
+    Reconnected {
+        /// Whether the page has more to press.
+        more: bool,
+    },
     /// The member has to go to the operator's app.
     App,
     /// Not possible (any more); the link's state says why.
     Refused(LinkState),
     /// The gateway cannot say now; the link is as good as before.
     Later(Option<Duration>),
+    /// Nor will it say soon: the operator has something to put right. The link is as good as before.
+    NoWay,
 }
 
 /// What a browser shows to press the button of one connection again.
@@ -56,22 +63,23 @@ pub struct Pass {
 }
 
 impl Redeemer {
-    /// Presses the button of `connection`, or the only one there is, in a browser that shows these passes.
+    /// Presses the button of `connection`, or the only one there is, in a browser that shows this.
     ///
     /// # Errors
-    /// The store's. A gateway that fails is [`Redemption::Later`].
+    /// The store's. A gateway that fails is [`Redemption::Later`] or [`Redemption::NoWay`].
     pub async fn redeem(
         &self,
         hash: TokenHash,
         connection: Option<&ConnectionId>,
-        shown: &[PassHash],
+        shown: &Shown,
     ) -> Result<Pressed, StoreError> {
         let Some(view) = self.store.link(hash).await? else {
-            return Ok(Pressed { redemption: Redemption::Refused(LinkState::Unknown), locale: None });
+            let redemption = Redemption::Refused(LinkState::Unknown);
+            return Ok(Pressed { redemption, locale: None, stopped: false });
         };
-        let locale = view.locale.clone();
+        let (locale, stopped) = (view.locale.clone(), view.stopped);
         let redemption = self.press(hash, view, connection, shown).await?;
-        Ok(Pressed { redemption, locale })
+        Ok(Pressed { redemption, locale, stopped })
     }
 
     async fn press(
@@ -79,7 +87,7 @@ impl Redeemer {
         hash: TokenHash,
         view: LinkView,
         connection: Option<&ConnectionId>,
-        shown: &[PassHash],
+        shown: &Shown,
     ) -> Result<Redemption, StoreError> {
         let passes = self.passes(hash, &view, shown).await?;
         let member = view.member_id.clone();
@@ -95,12 +103,13 @@ impl Redeemer {
         let id = &button.connection.connection.id;
         let again = passes.shown_for(id);
         let spent = button.redemptions >= self.max_redemptions;
-        match self.state(view, &passes) {
-            LinkState::Ready(offers) | LinkState::Dismissed(offers) if can_be_pressed(&offers, id) => {}
+        let more = match self.state(view, &passes) {
+            LinkState::Ready(offers) | LinkState::Dismissed(offers) if can_be_pressed(&offers, id) => {
+                offers.iter().any(|offer| !offer.is_of(id) && offer.chance.is_good())
+            }
             _ if spent => return Ok(Redemption::Refused(LinkState::USED)),
-            LinkState::Ready(offers) => return Ok(Redemption::Refused(ended(&button, offers))),
             state => return Ok(Redemption::Refused(plainly(state))),
-        }
+        };
         let now = self.clock.now();
         let press = Press {
             link: hash,
@@ -111,7 +120,7 @@ impl Redeemer {
         };
         let result = match button.connection.repair() {
             Repair::Oauth => self.send_to_source(&press, shown, again).await,
-            Repair::Direct => self.reconnect_directly(&press, &button).await,
+            Repair::Direct => self.reconnect_directly(&press, &button, more).await,
             Repair::App => Ok(Redemption::App),
         };
         let redemption = match result {
@@ -119,7 +128,7 @@ impl Redeemer {
             Err(AskError::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(%member, connection = %id, %error, "cannot redeem now");
-                Redemption::Later(patience(&error))
+                in_vain(&error)
             }
         };
         metrics::redemption(redemption.code());
@@ -129,7 +138,7 @@ impl Redeemer {
     async fn send_to_source(
         &self,
         press: &Press<'_>,
-        shown: &[PassHash],
+        shown: &Shown,
         again: bool,
     ) -> Result<Redemption, AskError> {
         let grant = self.access.grant(press.member).await?;
@@ -137,25 +146,32 @@ impl Redeemer {
         let url = self.access.ask(press.member, grant, ask).await?;
         // The gateway took its time.
         let press = &self.anew(press);
-        if again {
-            if !self.may_go_on(press, shown).await? {
-                return self.refuse(press.link).await;
+        if !again {
+            let token = random::pass_token();
+            let passes: Vec<PassHash> = [token.hash()].into_iter().chain(shown.visit).collect();
+            if self.spend(press, &passes).await? {
+                let pass = Some(Pass { connection: press.connection.clone(), token });
+                return Ok(Redemption::Go { url, pass });
             }
-            self.store.pressed_again(press).await?;
-            tracing::info!(member = %press.member, connection = %press.connection, "pressed again by the same browser");
-            return Ok(Redemption::Go { url, pass: None });
         }
-        let token = random::pass_token();
-        if !self.spend(press, Some(&token)).await? {
+        // Spent, but perhaps by this browser, even a moment ago by the same press.
+        if !self.may_go_on(press, shown).await? {
             return self.refuse(press.link).await;
         }
-        Ok(Redemption::Go { url, pass: Some(Pass { connection: press.connection.clone(), token }) })
+        self.store.pressed_again(press).await?;
+        tracing::info!(member = %press.member, connection = %press.connection, "pressed again by the same browser");
+        Ok(Redemption::Go { url, pass: None })
     }
 
-    async fn reconnect_directly(&self, press: &Press<'_>, button: &Button) -> Result<Redemption, AskError> {
+    async fn reconnect_directly(
+        &self,
+        press: &Press<'_>,
+        button: &Button,
+        more: bool,
+    ) -> Result<Redemption, AskError> {
         let connection = &button.connection.connection;
         // Spent first: unlike fetching a URL, this takes effect at the gateway, and must not be done twice.
-        if !self.spend(press, None).await? {
+        if !self.spend(press, &[]).await? {
             return self.refuse(press.link).await;
         }
         let grant = self.access.grant(press.member).await?;
@@ -167,7 +183,7 @@ impl Redeemer {
             }
         });
         match asked.await {
-            Ok(()) => Ok(Redemption::Reconnected),
+            Ok(()) => Ok(Redemption::Reconnected { more }),
             Err(error) => {
                 self.store.give_back(press.link, &connection.id).await?;
                 Err(error)
@@ -180,9 +196,9 @@ impl Redeemer {
         Press { at, recheck_at: self.first_recheck.map(|after| at + after), ..*press }
     }
 
-    async fn spend(&self, press: &Press<'_>, pass: Option<&PassToken>) -> Result<bool, StoreError> {
-        let pass = pass.map(|pass| (pass.hash(), press.at + PASS_TTL));
-        let spent = self.store.redeem(press, self.max_redemptions, pass).await?;
+    async fn spend(&self, press: &Press<'_>, passes: &[PassHash]) -> Result<bool, StoreError> {
+        let until = press.at + PASS_TTL;
+        let spent = self.store.redeem(press, self.max_redemptions, passes, until).await?;
         if spent {
             tracing::info!(member = %press.member, connection = %press.connection, "link redeemed");
         }
@@ -190,7 +206,7 @@ impl Redeemer {
     }
 
     /// Whether the link, the lapse and the pass are good still.
-    async fn may_go_on(&self, press: &Press<'_>, shown: &[PassHash]) -> Result<bool, StoreError> {
+    async fn may_go_on(&self, press: &Press<'_>, shown: &Shown) -> Result<bool, StoreError> {
         Ok(match self.look(press.link, shown).await?.link {
             LinkState::Ready(offers) | LinkState::Dismissed(offers) => {
                 can_be_pressed(&offers, press.connection)
@@ -200,7 +216,7 @@ impl Redeemer {
     }
 
     async fn refuse(&self, hash: TokenHash) -> Result<Redemption, AskError> {
-        Ok(Redemption::Refused(plainly(self.look(hash, &[]).await?.link)))
+        Ok(Redemption::Refused(plainly(self.look(hash, &Shown::default()).await?.link)))
     }
 }
 
@@ -216,37 +232,29 @@ fn can_be_pressed(offers: &[Offer], connection: &ConnectionId) -> bool {
     offers.iter().any(|offer| offer.is_of(connection) && offer.chance.is_good())
 }
 
-/// How it stands with the one of the `offers` that was pressed in vain.
-fn ended(button: &Button, mut offers: Vec<Offer>) -> LinkState {
-    match button.outcome {
-        Some(Outcome::Removed) => LinkState::Removed,
-        Some(Outcome::Dismissed) => {
-            offers.retain(|offer| offer.is_of(&button.connection.connection.id));
-            LinkState::Dismissed(offers)
-        }
-        _ => LinkState::Recovered,
-    }
-}
-
 impl Redemption {
     fn code(&self) -> &'static str {
         match self {
             Self::Go { pass: Some(_), .. } => "sent_to_source",
             Self::Go { pass: None, .. } => "sent_again",
-            Self::Reconnected => "reconnected",
+            Self::Reconnected { .. } => "reconnected",
             Self::App => "sent_to_app",
             Self::Refused(_) => "refused",
             Self::Later(_) => "gateway_down",
+            Self::NoWay => "no_way",
         }
     }
 }
 
-fn patience(error: &AskError) -> Option<Duration> {
+/// What a press comes to for which the gateway gave no way.
+fn in_vain(error: &AskError) -> Redemption {
     match error {
+        AskError::NoToken { .. } => Redemption::NoWay,
         AskError::Gateway(error) => match error.verdict() {
-            Verdict::Retry { after } => after,
-            _ => None,
+            Verdict::Retry { after } => Redemption::Later(after),
+            Verdict::Unauthorized => Redemption::Later(None),
+            Verdict::Rejected | Verdict::Permanent => Redemption::NoWay,
         },
-        _ => None,
+        _ => Redemption::Later(None),
     }
 }

@@ -1,6 +1,7 @@
 //! `invitations`: links that an operator asked for, to one OAuth connection, whether it has lapsed or never was.
 
-use super::links::{Button, LinkView, RESENDS_A_DAY, RESENDS_A_LINK};
+use super::links::{Button, LinkView, Pace, RESENDS_A_DAY, RESENDS_A_LINK};
+use super::suppressions::STOPPED;
 use super::{Result, Store, StoredConnection, count, millis, time};
 use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
 use crate::random;
@@ -72,7 +73,7 @@ impl Store {
         now: Time,
     ) -> Result<NoticeId> {
         let mut tx = self.begin().await?;
-        let notice = queue(&mut tx, member.as_str(), "operator", now).await?;
+        let notice = queue(&mut tx, member.as_str(), "operator", now, now).await?;
         sqlx::query(
             "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id,
                 created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -126,7 +127,7 @@ impl Store {
     /// The invitation behind a token, as a link with one button, which is done with once the source is CONNECTED.
     pub(super) async fn invitation(&self, hash: TokenHash) -> Result<Option<LinkView>> {
         let sql = format!(
-            "SELECT {COLUMNS}, m.locale, coalesce(k.expires_at, i.expires_at) AS expires_at FROM invitations i
+            "SELECT {COLUMNS}, m.locale, {STOPPED} AS stopped, coalesce(k.expires_at, i.expires_at) AS expires_at FROM invitations i
              JOIN members m ON m.member_id = i.member_id LEFT JOIN links k ON k.token_hash = $1 {JOINS}
              WHERE i.invitation_id = {BEHIND}"
         );
@@ -138,27 +139,36 @@ impl Store {
         Ok(Some(LinkView {
             member_id: connection.member_id.clone(),
             locale: row.try_get("locale")?,
+            stopped: row.try_get("stopped")?,
             expires_at: time(row.try_get("expires_at")?),
             buttons: vec![Button {
                 connection,
                 state: if connected { LapseState::Closed } else { LapseState::Open },
                 outcome: connected.then_some(Outcome::Recovered),
                 redemptions: count(row.try_get("redemptions")?),
+                outlived: false,
             }],
         }))
     }
 }
 
-async fn queue(tx: &mut Transaction<'_, Sqlite>, member: &str, reason: &str, now: Time) -> Result<NoticeId> {
+async fn queue(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &str,
+    reason: &str,
+    now: Time,
+    not_before: Time,
+) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
     sqlx::query(
         "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before)
-         VALUES ($1, $2, 'invited', 0, 'queued', $3, $4, $4)",
+         VALUES ($1, $2, 'invited', 0, 'queued', $3, $4, $5)",
     )
     .bind(notice.as_str())
     .bind(member)
     .bind(reason)
     .bind(millis(now))
+    .bind(millis(not_before))
     .execute(&mut **tx)
     .await?;
     Ok(notice)
@@ -193,10 +203,11 @@ pub(super) async fn resend(
     tx: &mut Transaction<'_, Sqlite>,
     hash: TokenHash,
     now: Time,
-    last_before: Time,
+    pace: Pace,
 ) -> Result<Option<NoticeId>> {
     let sql = format!(
-        "SELECT i.invitation_id, i.member_id FROM invitations i {JOINS}
+        "SELECT i.invitation_id, i.member_id, coalesce((SELECT max(n.sent_at) FROM notices n
+            WHERE n.member_id = i.member_id AND n.kind <> 'recovered'), 0) FROM invitations i {JOINS}
          WHERE i.invitation_id = {BEHIND} AND c.status IS NOT 'CONNECTED' AND NOT EXISTS
             (SELECT 1 FROM notices n WHERE n.member_id = i.member_id AND n.kind <> 'recovered'
              AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))
@@ -204,20 +215,20 @@ pub(super) async fn resend(
                      WHERE x.member_id = i.member_id AND x.notice_id IS NOT NULL AND x.created_at > $4)
            AND i.resends < $5"
     );
-    let old: Option<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    let old: Option<(String, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(&hash.0[..])
-        .bind(millis(last_before))
+        .bind(millis(now - pace.soonest))
         .bind(RESENDS_A_DAY)
         .bind(millis(now - TimeDelta::days(1)))
         .bind(RESENDS_A_LINK)
         .fetch_optional(&mut **tx)
         .await?;
-    let Some((old, member)) = old else { return Ok(None) };
+    let Some((old, member, last)) = old else { return Ok(None) };
     sqlx::query("UPDATE invitations SET resends = resends + 1 WHERE invitation_id = $1")
         .bind(&old)
         .execute(&mut **tx)
         .await?;
-    let notice = queue(tx, &member, "asked_for", now).await?;
+    let notice = queue(tx, &member, "asked_for", now, now.max(time(last) + pace.gap)).await?;
     sqlx::query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)
          SELECT $2, member_id, connection_id, name, source_type, $3, $4 FROM invitations WHERE invitation_id = $1",

@@ -2,7 +2,9 @@
 
 use super::{
     Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, passes, queue,
-    rechecks, suppressions, time,
+    rechecks,
+    suppressions::{self, STOPPED},
+    time,
 };
 use crate::domain::{
     ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, PassHash, Time, TokenHash,
@@ -27,6 +29,17 @@ pub struct Button {
     pub outcome: Option<Outcome>,
     /// How often it was pressed with success.
     pub redemptions: u32,
+    /// Whether what it was for has ended in recovery since the mail, whatever came then.
+    pub outlived: bool,
+}
+
+/// How soon a mail can follow another because its member asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Asked for before this, it is not sent.
+    pub soonest: TimeDelta,
+    /// Asked for before this, it is sent then.
+    pub gap: TimeDelta,
 }
 
 /// A press of a button.
@@ -51,6 +64,8 @@ pub struct LinkView {
     pub member_id: MemberId,
     /// The member's locale, if they have one.
     pub locale: Option<String>,
+    /// Whether the member has asked for no more mail, and the operator has not.
+    pub stopped: bool,
     /// When it dies of age.
     pub expires_at: Time,
     /// Its buttons, in order of their connections.
@@ -108,16 +123,16 @@ impl Store {
 
     /// What stands behind a token; `None` when nothing does.
     pub async fn link(&self, hash: TokenHash) -> Result<Option<LinkView>> {
-        let link = sqlx::query(
-            "SELECT k.member_id, k.expires_at, m.locale FROM links k JOIN members m ON m.member_id = k.member_id
-             WHERE k.token_hash = $1",
-        )
+        let link = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT k.member_id, k.expires_at, m.locale, {STOPPED} AS stopped
+                 FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
+        )))
         .bind(&hash.0[..])
         .fetch_optional(&self.reader)
         .await?;
         let Some(link) = link else { return self.invitation(hash).await };
         let sql = format!(
-            "SELECT {}, b.lapse_id, b.redemptions, l.state, l.outcome FROM link_buttons b
+            "SELECT {}, b.lapse_id, b.redemptions, b.outlived, l.state, l.outcome FROM link_buttons b
              JOIN lapses l ON l.lapse_id = b.lapse_id
              JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
              WHERE b.token_hash = $1 ORDER BY b.connection_id",
@@ -138,6 +153,7 @@ impl Store {
                     })?,
                     outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
                     redemptions: count(row.try_get("redemptions")?),
+                    outlived: row.try_get("outlived")?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -149,6 +165,7 @@ impl Store {
         Ok(Some(LinkView {
             member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
             locale: link.try_get("locale")?,
+            stopped: link.try_get("stopped")?,
             expires_at: time(link.try_get("expires_at")?),
             buttons,
         }))
@@ -158,17 +175,18 @@ impl Store {
     /// otherwise than by a dismissal, which its member may think better of: of any number who press at once,
     /// `max_redemptions` win.
     ///
-    /// With it, the member's early polls are set and the pass is kept, which is good until the time beside it.
+    /// With it, the member's early polls are set, and `passes` are kept, which are good `until` then.
     pub async fn redeem(
         &self,
         press: &Press<'_>,
         max_redemptions: u32,
-        pass: Option<(PassHash, Time)>,
+        passes: &[PassHash],
+        until: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
         let spent = sqlx::query(
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4
-             WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3
+             WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND outlived = 0
                AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
                AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND (l.state <> 'closed' OR l.outcome = 'dismissed'))",
         )
@@ -183,22 +201,20 @@ impl Store {
             return Ok(false);
         }
         rechecks::set(&mut tx, press).await?;
-        if let Some((pass, until)) = pass {
-            passes::keep(&mut tx, press, pass, until).await?;
-        }
+        passes::keep(&mut tx, press, passes, until).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// Closes the lapse behind a button because its member disconnected on purpose. `false` when the link has died, the
-    /// lapse has ended, or the connection is not DISCONNECTED.
+    /// Closes the lapse behind a button because its member disconnected on purpose; the button can be pressed anew, should
+    /// they think better of it. `false` when the link has died, the lapse has ended, or the connection is not DISCONNECTED.
     pub async fn dismiss(&self, hash: TokenHash, connection: &ConnectionId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let lapse: Option<String> = sqlx::query_scalar(
             "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
              WHERE state = 'open' AND lapse_id IN
                 (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
-                 WHERE b.token_hash = $1 AND b.connection_id = $2 AND k.expires_at > $3)
+                 WHERE b.token_hash = $1 AND b.connection_id = $2 AND b.outlived = 0 AND k.expires_at > $3)
                AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                  AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
              RETURNING lapse_id",
@@ -209,6 +225,11 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(lapse) = lapse else { return Ok(false) };
+        sqlx::query("UPDATE link_buttons SET redemptions = 0 WHERE token_hash = $1 AND connection_id = $2")
+            .bind(&hash.0[..])
+            .bind(connection.as_str())
+            .execute(&mut *tx)
+            .await?;
         queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
         tx.commit().await?;
         Ok(true)
@@ -227,15 +248,16 @@ impl Store {
         Ok(())
     }
 
-    /// Queues another notice like the one that the link came with, about those of its lapses that are open. `None` when
-    /// there is nothing left to say, the member wants no mail, got one since `last_before` or will get one anyway, or
-    /// enough of them were asked for, by the member today or with this link ever.
-    pub async fn resend(&self, hash: TokenHash, now: Time, last_before: Time) -> Result<Option<NoticeId>> {
+    /// Queues another notice like the one that the link came with, about those of its lapses that are open, to follow the
+    /// member's last one at this pace. `None` when there is nothing left to say, the member wants no mail, got one too
+    /// short a while ago or will get one anyway, or enough of them were asked for, by the member today or with this link
+    /// ever.
+    pub async fn resend(&self, hash: TokenHash, now: Time, pace: Pace) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
         if suppressions::is_behind_link(&mut tx, hash).await? {
             return Ok(None);
         }
-        if let Some(notice) = invitations::resend(&mut tx, hash, now, last_before).await? {
+        if let Some(notice) = invitations::resend(&mut tx, hash, now, pace).await? {
             tx.commit().await?;
             return Ok(Some(notice));
         }
@@ -243,7 +265,9 @@ impl Store {
         // It is about what the page is about, and takes no step of a lapse: whatever becomes of it, the plan stands.
         let queued = sqlx::query(
             "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of)
-             SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3, $3, n.notice_id
+             SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3,
+                max($3, coalesce((SELECT max(o.sent_at) FROM notices o
+                                  WHERE o.member_id = n.member_id AND o.kind <> 'recovered'), 0) + $8), n.notice_id
              FROM links k JOIN notices n ON n.notice_id = k.notice_id
              WHERE k.token_hash = $1 AND NOT EXISTS
                 (SELECT 1 FROM notices o WHERE o.member_id = n.member_id AND o.kind <> 'recovered'
@@ -255,10 +279,11 @@ impl Store {
         .bind(&hash.0[..])
         .bind(notice.as_str())
         .bind(millis(now))
-        .bind(millis(last_before))
+        .bind(millis(now - pace.soonest))
         .bind(RESENDS_A_DAY)
         .bind(millis(now - TimeDelta::days(1)))
         .bind(RESENDS_A_LINK)
+        .bind(pace.gap.num_milliseconds())
         .execute(&mut *tx)
         .await?
         .rows_affected();

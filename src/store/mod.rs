@@ -28,7 +28,7 @@ mod visits;
 pub use connections::StoredConnection;
 pub use credentials::{CredentialFailure, Grant, StoredToken};
 pub use fleet::{Fleet, Funnel, SweepReport};
-pub use links::{Button, LinkView, Press};
+pub use links::{Button, LinkView, Pace, Press};
 pub use members::{DueMember, Import, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};

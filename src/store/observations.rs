@@ -253,6 +253,12 @@ async fn stand(
         let reason = standing.outcome.map_or("closed", Outcome::as_str);
         queue::cancel_for_lapse(tx, id, reason).await?;
     }
+    if standing.outcome == Some(Outcome::Recovered) {
+        sqlx::query("UPDATE link_buttons SET outlived = 1 WHERE lapse_id = $1 AND outlived = 0")
+            .bind(id.as_str())
+            .execute(&mut **tx)
+            .await?;
+    }
     Ok(opens)
 }
 

@@ -5,24 +5,28 @@ use super::{Result, Store, millis, rechecks};
 use crate::domain::{ConnectionId, PassHash, Time, TokenHash};
 use sqlx::{Sqlite, Transaction};
 
-/// Keeps a pass, and strikes out those that have ended.
+/// Keeps passes, and strikes out those that have ended.
 pub(super) async fn keep(
     tx: &mut Transaction<'_, Sqlite>,
     press: &Press<'_>,
-    pass: PassHash,
+    passes: &[PassHash],
     until: Time,
 ) -> Result<()> {
     sqlx::query("DELETE FROM passes WHERE until <= $1").bind(millis(press.at)).execute(&mut **tx).await?;
-    sqlx::query(
-        "INSERT INTO passes (pass_hash, token_hash, connection_id, member_id, until) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(&pass.0[..])
-    .bind(&press.link.0[..])
-    .bind(press.connection.as_str())
-    .bind(press.member.as_str())
-    .bind(millis(until))
-    .execute(&mut **tx)
-    .await?;
+    for pass in passes {
+        // That of a press that is made twice may be kept already.
+        sqlx::query(
+            "INSERT INTO passes (pass_hash, token_hash, connection_id, member_id, until)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (pass_hash) DO NOTHING",
+        )
+        .bind(&pass.0[..])
+        .bind(&press.link.0[..])
+        .bind(press.connection.as_str())
+        .bind(press.member.as_str())
+        .bind(millis(until))
+        .execute(&mut **tx)
+        .await?;
+    }
     Ok(())
 }
 

@@ -11,6 +11,11 @@ const PAGE: u32 = 1_000;
 pub(super) const SUPPRESSED: &str =
     "EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash)";
 
+/// Whether a row of `members m` has asked for no more mail, and nobody else has, as a condition.
+pub(super) const STOPPED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash
+        AND su.reason = 'unsubscribed')
+     AND NOT EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash AND su.reason <> 'unsubscribed'))";
+
 /// An address that gets no mail, as operators see it: by the members whose it is now.
 #[derive(Clone, Debug)]
 pub struct ListedSuppression {
@@ -178,6 +183,22 @@ impl Store {
         tx.commit().await?;
         Ok(changed)
     }
+
+    /// Takes back that the member behind a link wants no mail. Gives who, if anything changed.
+    pub async fn resume_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
+        let mut tx = self.begin().await?;
+        let sql = format!(
+            "SELECT m.member_id, m.address_hash FROM members m WHERE m.member_id IN ({BEHIND_LINK})
+               AND m.removed_at IS NULL AND m.address_hash IS NOT NULL"
+        );
+        let member: Option<(String, Vec<u8>)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&link.0[..]).fetch_optional(&mut *tx).await?;
+        let Some((member, address)) = member else { return Ok(None) };
+        let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
+        let lifted = lift(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
+        tx.commit().await?;
+        Ok(lifted.then(|| MemberId::new(member)))
+    }
 }
 
 async fn suppress(
@@ -233,12 +254,14 @@ async fn lift(
     Ok(lifted > 0)
 }
 
+/// Whose the link is whose hash is `$1`.
+const BEHIND_LINK: &str = "SELECT member_id FROM links WHERE token_hash = $1
+     UNION SELECT member_id FROM invitations WHERE token_hash = $1";
+
 /// Whether the member behind a link's token gets no mail.
 pub(super) async fn is_behind_link(tx: &mut Transaction<'_, Sqlite>, hash: TokenHash) -> Result<bool> {
     let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id IN
-            (SELECT member_id FROM links WHERE token_hash = $1
-             UNION SELECT member_id FROM invitations WHERE token_hash = $1) AND {SUPPRESSED})"
+        "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id IN ({BEHIND_LINK}) AND {SUPPRESSED})"
     );
     Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_one(&mut **tx).await?)
 }

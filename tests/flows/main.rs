@@ -16,6 +16,7 @@ mod logs;
 mod mail;
 mod members;
 mod mismatch;
+mod next_steps;
 mod notices;
 mod overlap;
 mod pages;

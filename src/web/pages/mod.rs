@@ -1,8 +1,7 @@
 //! The pages that members see. Pure: a page and a language give HTML.
 //!
 //! A page names the source but never the person, runs no script and loads nothing. A content security policy of
-//! `default-src 'none'; style-src '<style_hash>'; base-uri 'none'; frame-ancestors 'none'` fits it. `form-action` must be
-//! left out: browsers hold it against the redirect that follows a form too, and so would block the way to the source.
+//! `default-src 'none'; style-src '<style_hash>'; base-uri 'none'; frame-ancestors 'none'` fits it.
 
 mod words;
 
@@ -21,14 +20,23 @@ pub enum Page {
     Ready {
         /// The notice's connections.
         sources: Vec<Source>,
+        /// Another link, for what this one no longer does.
+        mail: NewMail,
     },
     /// The link was used up.
     Used {
         /// What the browser that used it may go on with, for a few minutes.
         go_on: Vec<Source>,
+        /// Another link.
+        mail: NewMail,
     },
     /// The link is too old.
-    Expired,
+    Expired {
+        /// Another link.
+        mail: NewMail,
+    },
+    /// What it was about is gone.
+    Removed,
     /// Everything it was about works again.
     Recovered,
     /// The member said that it was on purpose.
@@ -42,6 +50,11 @@ pub enum Page {
     GatewayDown {
         /// When to try again.
         retry_minutes: u32,
+    },
+    /// The way to the source cannot be opened before the operator has put something right.
+    NoWay {
+        /// Where the operator's app is.
+        app_url: Option<String>,
     },
     /// A press whose form did not come whole; nothing was done.
     Unreadable,
@@ -72,6 +85,17 @@ pub enum Page {
     Failed,
 }
 
+/// Whether a page offers to mail another link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewMail {
+    /// It does not.
+    Unneeded,
+    /// It does.
+    Offered,
+    /// It would, but the member wants no mails: that can be taken back.
+    Stopped,
+}
+
 /// One connection on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -88,14 +112,18 @@ pub struct Source {
 /// What a member can do about one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Press the button.
+    /// Press the button, which leads to the source's sign-in.
     Reconnect,
+    /// Press the button, which is all.
+    Renew,
     /// Go to the operator's app, when we know where that is.
     App(Option<String>),
     /// Press the button again in the browser in which it was pressed, else wait.
     GoOn,
     /// Wait: the button was pressed already.
     Wait,
+    /// Ask for another link: this one was for an earlier break.
+    AskAnew,
     /// Nothing: it works again.
     Works,
     /// Nothing: it is gone.
@@ -112,12 +140,13 @@ impl Page {
         match self {
             Self::Unreadable => 400,
             Self::Unknown => 404,
-            Self::Used { .. } | Self::Expired => 410,
+            Self::Used { .. } | Self::Expired { .. } => 410,
             Self::TooMany => 429,
             Self::Failed => 500,
-            Self::GatewayDown { .. } => 503,
+            Self::GatewayDown { .. } | Self::NoWay { .. } => 503,
             Self::Ready { .. }
             | Self::Recovered
+            | Self::Removed
             | Self::Dismissed { .. }
             | Self::NeedsApp { .. }
             | Self::ResendDone
@@ -132,10 +161,11 @@ impl Page {
     fn shape(&self) -> &'static str {
         match self {
             Self::Recovered
+            | Self::Removed
             | Self::Dismissed { .. }
             | Self::Done { success: true }
             | Self::Unsubscribed { .. } => "check",
-            Self::Expired | Self::GatewayDown { .. } | Self::TooMany => "clock",
+            Self::Expired { .. } | Self::GatewayDown { .. } | Self::NoWay { .. } | Self::TooMany => "clock",
             Self::ResendDone | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
             Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp { .. } => "link",
@@ -145,9 +175,15 @@ impl Page {
     /// The one thing to do beside the sources' buttons.
     fn offer(&self) -> &'static str {
         match self {
-            Self::Used { .. } | Self::Expired => "resend",
+            Self::Ready { mail, .. } | Self::Used { mail, .. } | Self::Expired { mail } => match mail {
+                NewMail::Unneeded => "",
+                NewMail::Offered => "resend",
+                NewMail::Stopped => "resume_mail",
+            },
             Self::GatewayDown { .. } | Self::TooMany | Self::Failed => "retry",
-            Self::NeedsApp { app_url } if web_url(app_url.as_deref()).is_some() => "app",
+            Self::NeedsApp { app_url } | Self::NoWay { app_url } if web_url(app_url.as_deref()).is_some() => {
+                "app"
+            }
             Self::Unsubscribe => "unsubscribe",
             Self::Unsubscribed { can_resume: true } => "resume",
             _ => "",
@@ -183,29 +219,30 @@ impl Pages {
     }
 
     /// A page. `base` is the link's own path, such as `/r/TOKEN`, with the public URL's path before it: `{base}/resend`,
-    /// `{base}/dismiss` and `{base}/resume` are posted to; reconnecting and unsubscribing post to the page's own address.
-    pub fn render(&self, locale: Option<&str>, page: &Page, base: &str) -> String {
+    /// `{base}/dismiss` and `{base}/resume` are posted to, as is `base` itself to reconnect; unsubscribing posts to the
+    /// page's own address. `visit` goes back with what is pressed on this page, and with nothing else.
+    pub fn render(&self, locale: Option<&str>, page: &Page, base: &str, visit: &str) -> String {
         let words = Words::of(page, words::language(locale.unwrap_or(&self.locale), &self.locale));
-        self.fill(&words, page, base).unwrap_or_else(|error| {
+        self.fill(&words, page, base, visit).unwrap_or_else(|error| {
             tracing::error!(%error, "a page could not be written");
             "<!doctype html><title>Error</title><h1>Please try again later.</h1>".to_owned()
         })
     }
 
-    fn fill(&self, words: &Words, page: &Page, base: &str) -> Result<String, minijinja::Error> {
+    fn fill(&self, words: &Words, page: &Page, base: &str, visit: &str) -> Result<String, minijinja::Error> {
         let say = &words.say;
         let sources: Vec<Value> = match page {
-            Page::Ready { sources } | Page::Dismissed { sources } => {
+            Page::Ready { sources, .. } | Page::Dismissed { sources } => {
                 sources.iter().map(|source| source_value(source, say)).collect()
             }
             _ => Vec::new(),
         };
         let go_on: Vec<Value> = match page {
-            Page::Used { go_on } => go_on.iter().map(|source| source_value(source, say)).collect(),
+            Page::Used { go_on, .. } => go_on.iter().map(|source| source_value(source, say)).collect(),
             _ => Vec::new(),
         };
         let app_url = match page {
-            Page::NeedsApp { app_url } => web_url(app_url.as_deref()),
+            Page::NeedsApp { app_url } | Page::NoWay { app_url } => web_url(app_url.as_deref()),
             _ => None,
         };
         self.environment.get_template("layout.html")?.render(context! {
@@ -218,16 +255,17 @@ impl Pages {
             say => context! {
                 reconnect => say.reconnect, dismiss => say.dismiss, resend => say.resend, retry => say.retry,
                 open_app => say.open_app, unsubscribe => say.unsubscribe, resume => say.resume,
-                came_back => say.came_back, go_on => say.go_on,
+                came_back => say.came_back, go_on => say.go_on, stopped => say.stopped, resume_mail => say.resume_mail,
             },
-            sources, go_on, base, app_url,
+            sources, go_on, base, visit, app_url,
         })
     }
 }
 
 fn source_value(source: &Source, say: &Say) -> Value {
     let note = match &source.action {
-        Action::Reconnect => "",
+        Action::Reconnect | Action::Renew => "",
+        Action::AskAnew => say.ask_anew,
         Action::App(_) => say.in_app,
         Action::GoOn => say.came_back,
         Action::Wait => say.wait,
@@ -242,7 +280,7 @@ fn source_value(source: &Source, say: &Say) -> Value {
     context! {
         id => source.connection_id.as_str(),
         name => printable(&source.name),
-        reconnect => matches!(source.action, Action::Reconnect | Action::AfterAll),
+        reconnect => matches!(source.action, Action::Reconnect | Action::Renew | Action::AfterAll),
         after_all => source.action == Action::AfterAll,
         go_on => source.action == Action::GoOn,
         can_dismiss => source.can_dismiss,

@@ -2,7 +2,7 @@
 //!
 //! Changed words on purpose? `INSTA_UPDATE=always cargo test snapshots` records them anew; read the difference.
 
-use super::tests::{BASE, every};
+use super::tests::{BASE, VISIT, every};
 use super::*;
 
 /// The page without what every page has: the head, which holds the style sheet.
@@ -16,9 +16,9 @@ fn content(html: &str) -> String {
 fn every_page_is_as_recorded_in_each_language() {
     let pages = Pages::new("Acme & Söhne", "en").unwrap();
     for language in ["en", "es"] {
-        let all = every()
-            .into_iter()
-            .map(|page| format!("== {page:?}\n{}\n", content(&pages.render(Some(language), &page, BASE))));
+        let all = every().into_iter().map(|page| {
+            format!("== {page:?}\n{}\n", content(&pages.render(Some(language), &page, BASE, VISIT)))
+        });
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(language, all.collect::<Vec<_>>().join("\n"));
         });

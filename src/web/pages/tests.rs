@@ -1,6 +1,7 @@
 use super::*;
 
 pub(super) const BASE: &str = "/some/where/r/tok";
+pub(super) const VISIT: &str = "one-look";
 
 fn pages() -> Pages {
     Pages::new("Acme & Söhne", "en").unwrap()
@@ -8,7 +9,7 @@ fn pages() -> Pages {
 
 /// A page as a browser reads it: the slashes of addresses are written as entities.
 fn read(page: &Page, base: &str) -> String {
-    pages().render(None, page, base).replace("&#x2f;", "/")
+    pages().render(None, page, base, VISIT).replace("&#x2f;", "/")
 }
 
 fn source(id: &str, name: &str, action: Action) -> Source {
@@ -19,9 +20,11 @@ fn source(id: &str, name: &str, action: Action) -> Source {
 pub(super) fn every() -> Vec<Page> {
     let app = Some("https://app.acme.test/fix".to_owned());
     let broken = source("epic", "Epic MyChart", Action::Reconnect);
+    let (mail, no_mail) = (NewMail::Offered, NewMail::Unneeded);
     vec![
-        Page::Ready { sources: vec![broken.clone()] },
+        Page::Ready { sources: vec![broken.clone()], mail: no_mail },
         Page::Ready {
+            mail,
             sources: vec![
                 Source { can_dismiss: true, ..broken },
                 source("basicins", "Basic Insurance", Action::App(app.clone())),
@@ -31,14 +34,17 @@ pub(super) fn every() -> Vec<Page> {
                 source("plan", "Plan", Action::AfterAll),
             ],
         },
-        Page::Used { go_on: Vec::new() },
-        Page::Used { go_on: vec![source("epic", "Epic MyChart", Action::GoOn)] },
-        Page::Expired,
+        Page::Used { go_on: Vec::new(), mail },
+        Page::Used { go_on: vec![source("epic", "Epic MyChart", Action::GoOn)], mail },
+        Page::Expired { mail },
+        Page::Expired { mail: NewMail::Stopped },
+        Page::Removed,
         Page::Recovered,
         Page::Dismissed { sources: vec![source("epic", "Epic MyChart", Action::AfterAll)] },
         Page::Dismissed { sources: vec![source("epic", "Epic MyChart", Action::LeaveAlone)] },
         Page::Unknown,
         Page::GatewayDown { retry_minutes: 5 },
+        Page::NoWay { app_url: app.clone() },
         Page::Unreadable,
         Page::TooMany,
         Page::NeedsApp { app_url: app.clone() },
@@ -50,7 +56,12 @@ pub(super) fn every() -> Vec<Page> {
         Page::Unsubscribed { can_resume: false },
         Page::Resubscribed,
         Page::Failed,
-        Page::Ready { sources: vec![source("basicins", "Basic Insurance", Action::App(app))] },
+        Page::Ready { sources: vec![source("basicins", "Basic Insurance", Action::App(app))], mail: no_mail },
+        Page::Ready { sources: vec![source("lab", "Lab", Action::Renew)], mail: no_mail },
+        Page::Ready {
+            sources: vec![source("a", "A", Action::AskAnew), source("b", "B", Action::AfterAll)],
+            mail: NewMail::Stopped,
+        },
     ]
 }
 
@@ -58,7 +69,7 @@ pub(super) fn every() -> Vec<Page> {
 fn every_page_is_whole_in_each_language_and_loads_nothing() {
     for lang in ["en", "es"] {
         for page in every() {
-            let html = pages().render(Some(lang), &page, BASE);
+            let html = pages().render(Some(lang), &page, BASE, VISIT);
             assert!(html.starts_with("<!doctype html>"), "{html}");
             for part in [
                 &format!("<html lang=\"{lang}\">"),
@@ -87,7 +98,7 @@ fn every_page_is_whole_in_each_language_and_loads_nothing() {
 fn the_languages_differ_on_every_page() {
     for page in every() {
         let title = |lang| {
-            let html = pages().render(Some(lang), &page, BASE);
+            let html = pages().render(Some(lang), &page, BASE, VISIT);
             html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
         };
         assert_ne!(title("en"), title("es"));
@@ -97,7 +108,7 @@ fn the_languages_differ_on_every_page() {
 #[test]
 fn a_member_without_a_spoken_locale_gets_the_default_then_english() {
     let lang = |default: &str, locale: Option<&str>| {
-        let html = Pages::new("Acme", default).unwrap().render(locale, &Page::Unknown, BASE);
+        let html = Pages::new("Acme", default).unwrap().render(locale, &Page::Unknown, BASE, VISIT);
         html.split("lang=\"").nth(1).unwrap()[..2].to_owned()
     };
     for (default, locale, expected) in [
@@ -116,13 +127,14 @@ fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
     let html = read(&every()[1], BASE);
     let form = "<form method=\"post\" action=\"/some/where/r/tok\">";
     assert_eq!(html.matches(form).count(), 2, "the one that was disconnected on purpose is the other");
-    assert!(html.contains("name=\"connection\" value=\"epic\">\n<button>Reconnect Epic MyChart</button>"));
+    assert!(html.contains("name=\"visit\" value=\"one-look\">\n<input type=\"hidden\" name=\"connection\" value=\"epic\">\n<button>Reconnect Epic MyChart</button>"));
     assert!(html.contains("action=\"/some/where/r/tok/dismiss\""));
     assert!(html.contains("href=\"https://app.acme.test/fix\""));
-    assert!(html.contains("It can take a few minutes.") || html.contains("it can take a few minutes."));
+    assert!(html.contains("it can take a few minutes") && html.contains("ask for a new link"));
     assert!(html.contains("This one works again."));
     let two = Page::Ready {
         sources: vec![source("a", "A", Action::Reconnect), source("b", "B", Action::Reconnect)],
+        mail: NewMail::Unneeded,
     };
     assert_eq!(read(&two, BASE).matches(form).count(), 2);
 }
@@ -131,10 +143,9 @@ fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
 fn a_used_link_offers_to_go_on_before_anything_else_and_names_the_sources_only_when_there_are_several() {
     let go_on = |ids: &[&str]| {
         let sources = ids.iter().map(|id| source(id, &format!("The {id}"), Action::GoOn));
-        read(&Page::Used { go_on: sources.collect() }, BASE)
+        read(&Page::Used { go_on: sources.collect(), mail: NewMail::Offered }, BASE)
     };
-    let form =
-        "<form method=\"post\" action=\"/some/where/r/tok\">\n<input type=\"hidden\" name=\"connection\"";
+    let form = "<input type=\"hidden\" name=\"visit\" value=\"one-look\">\n<input type=\"hidden\" name=\"connection\"";
     let one = go_on(&["a"]);
     assert!(one.contains(&format!("{form} value=\"a\">\n<button>Go on</button>")), "{one}");
     assert!(one.find("<button>Go on") < one.find("Already finished") && !one.contains("The a"));
@@ -147,7 +158,7 @@ fn a_used_link_offers_to_go_on_before_anything_else_and_names_the_sources_only_w
 #[test]
 fn a_started_connection_among_others_can_be_gone_on_with_on_their_page() {
     let sources = vec![source("a", "A", Action::GoOn), source("b", "B", Action::Reconnect)];
-    let html = read(&Page::Ready { sources }, BASE);
+    let html = read(&Page::Ready { sources, mail: NewMail::Unneeded }, BASE);
     assert!(html.contains("value=\"a\">\n<button aria-label=\"Go on: A\">Go on</button>"), "{html}");
     assert!(html.contains("Came back without finishing?"));
 }
@@ -156,10 +167,18 @@ fn a_started_connection_among_others_can_be_gone_on_with_on_their_page() {
 fn a_dead_link_offers_a_new_one_where_it_can_and_tells_what_to_do() {
     let resend = "action=\"/some/where/r/tok/resend\"";
     for page in every() {
-        let offered = read(&page, BASE).contains(resend);
-        assert_eq!(offered, matches!(page, Page::Used { .. } | Page::Expired), "{page:?}");
+        let html = read(&page, BASE);
+        let mail = match page {
+            Page::Ready { mail, .. } | Page::Used { mail, .. } | Page::Expired { mail } => mail,
+            _ => NewMail::Unneeded,
+        };
+        assert_eq!(html.contains(resend), mail == NewMail::Offered, "{page:?}");
+        assert_eq!(html.contains("Write to me again, and mail"), mail == NewMail::Stopped, "{page:?}");
     }
-    assert!(read(&Page::Used { go_on: Vec::new() }, BASE).contains("Already finished signing in?"));
+    assert!(
+        read(&Page::Used { go_on: Vec::new(), mail: NewMail::Offered }, BASE)
+            .contains("Already finished signing in?")
+    );
     assert!(read(&Page::Unknown, BASE).contains("newest mail"));
     let down = read(&Page::GatewayDown { retry_minutes: 5 }, BASE);
     assert!(down.contains("about 5 minutes") && down.contains("href=\"/some/where/r/tok\""));
@@ -183,20 +202,20 @@ fn hostile_names_ids_and_addresses_stay_text() {
         Source { can_dismiss: true, ..source(evil, evil, Action::Reconnect) },
         source("a", &"x".repeat(1000), Action::App(Some("javascript:alert(1)".to_owned()))),
     ];
-    let html = read(&Page::Ready { sources }, BASE);
+    let html = read(&Page::Ready { sources, mail: NewMail::Unneeded }, BASE);
     assert!(!html.contains("<script") && !html.contains("javascript:"));
     assert!(html.contains("&lt;script&gt;"));
     assert!(!html.contains(&"x".repeat(100)), "a long name is cut");
     let page = Page::NeedsApp { app_url: Some("javascript:alert(1)".to_owned()) };
     assert!(!read(&page, BASE).contains("javascript:"));
-    let html = read(&Page::Expired, "\"><script>");
+    let html = read(&Page::Expired { mail: NewMail::Offered }, "\"><script>");
     assert!(!html.contains("<script"));
 }
 
 #[test]
 fn the_style_hash_is_that_of_the_style_as_it_is_sent() {
     let pages = pages();
-    let html = pages.render(None, &Page::Unknown, BASE);
+    let html = pages.render(None, &Page::Unknown, BASE, VISIT);
     let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
     assert_eq!(pages.style_hash(), format!("sha256-{}", STANDARD.encode(digest)));
@@ -208,8 +227,8 @@ fn statuses_say_what_the_pages_say() {
     assert_eq!(
         statuses,
         [
-            200, 200, 410, 410, 410, 200, 200, 200, 404, 503, 400, 429, 200, 200, 200, 200, 200, 200, 200,
-            200, 500, 200
+            200, 200, 410, 410, 410, 410, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200, 200, 200,
+            200, 200, 200, 200, 500, 200, 200, 200
         ]
     );
 }

@@ -41,6 +41,9 @@ pub(super) struct Say {
     pub(super) resume: &'static str,
     pub(super) in_app: &'static str,
     pub(super) wait: &'static str,
+    pub(super) ask_anew: &'static str,
+    pub(super) stopped: &'static str,
+    pub(super) resume_mail: &'static str,
     pub(super) works: &'static str,
     pub(super) gone: &'static str,
     pub(super) on_purpose: &'static str,
@@ -67,17 +70,25 @@ impl Words {
 }
 
 fn waiting(sources: &[Source]) -> usize {
-    sources.iter().filter(|source| matches!(source.action, Action::Reconnect | Action::App(_))).count()
+    let waits = |action: &Action| matches!(action, Action::Reconnect | Action::Renew | Action::App(_));
+    sources.iter().filter(|source| waits(&source.action)).count()
 }
 
-/// Whether there is something to do about any of them still.
+/// Whether there is something that was meant and can be reconnected all the same.
 fn can_reconnect(sources: &[Source]) -> bool {
-    sources.iter().any(|source| matches!(source.action, Action::AfterAll | Action::App(_) | Action::GoOn))
+    sources.iter().any(|source| matches!(source.action, Action::AfterAll | Action::App(_)))
 }
 
-/// Whether no button here leads to a sign-in page.
+/// Whether no button here leads anywhere but to the app.
 fn in_app(sources: &[Source]) -> bool {
-    waiting(sources) > 0 && !sources.iter().any(|source| source.action == Action::Reconnect)
+    let presses = |source: &Source| matches!(source.action, Action::Reconnect | Action::Renew);
+    waiting(sources) > 0 && !sources.iter().any(presses)
+}
+
+/// Whether no button here leads to a sign-in.
+fn renews(sources: &[Source]) -> bool {
+    let renews = sources.iter().filter(|source| source.action == Action::Renew).count();
+    renews > 0 && renews == waiting(sources)
 }
 
 type Text = (&'static str, Vec<String>);

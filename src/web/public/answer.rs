@@ -2,9 +2,10 @@
 
 use super::{PublicState, cookie};
 use crate::domain::{LinkToken, OauthUrl, Outcome, Repair};
+use crate::random;
 use crate::redeem::{Chance, LinkState, Offer, Pass};
 use crate::store::StoreError;
-use crate::web::pages::{self, Action, Page, Source};
+use crate::web::pages::{self, Action, NewMail, Page, Source};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::time::Duration;
@@ -54,18 +55,22 @@ impl PublicState {
         self.page(&Reader::anyone(), &Page::Failed)
     }
 
-    pub(super) fn link_page(&self, reader: &Reader, link: LinkState) -> Response {
+    pub(super) fn link_page(&self, reader: &Reader, link: LinkState, stopped: bool) -> Response {
+        let mail = if stopped { NewMail::Stopped } else { NewMail::Offered };
         let page = match link {
             LinkState::Ready(offers) => {
-                Page::Ready { sources: offers.into_iter().map(|offer| self.source(offer)).collect() }
+                let dead = |offer: &Offer| matches!(offer.chance, Chance::Spent | Chance::Outlived);
+                let mail = if offers.iter().any(dead) { mail } else { NewMail::Unneeded };
+                Page::Ready { sources: offers.into_iter().map(|offer| self.source(offer)).collect(), mail }
             }
             LinkState::Used { go_on } => {
                 let offers = go_on.into_iter().map(|button| Offer { button, chance: Chance::GoOn });
-                Page::Used { go_on: offers.map(|offer| self.source(offer)).collect() }
+                Page::Used { go_on: offers.map(|offer| self.source(offer)).collect(), mail }
             }
-            LinkState::Expired => Page::Expired,
+            LinkState::Expired => Page::Expired { mail },
             LinkState::Recovered => Page::Recovered,
-            LinkState::Removed | LinkState::Unknown => Page::Unknown,
+            LinkState::Removed => Page::Removed,
+            LinkState::Unknown => Page::Unknown,
             LinkState::Dismissed(offers) => {
                 Page::Dismissed { sources: offers.into_iter().map(|offer| self.source(offer)).collect() }
             }
@@ -79,10 +84,12 @@ impl PublicState {
             Chance::Ended(Outcome::Removed) => Action::Gone,
             Chance::Ended(Outcome::Dismissed) => Action::LeaveAlone,
             Chance::Spent => Action::Wait,
+            Chance::Outlived => Action::AskAnew,
             Chance::GoOn => Action::GoOn,
             Chance::Open | Chance::AfterAll if button.connection.repair() == Repair::App => {
                 Action::App(self.app_url.clone())
             }
+            Chance::Open if button.connection.repair() == Repair::Direct => Action::Renew,
             Chance::Open => Action::Reconnect,
             Chance::AfterAll => Action::AfterAll,
         };
@@ -106,7 +113,8 @@ impl PublicState {
     }
 
     pub(super) fn page(&self, reader: &Reader, page: &Page) -> Response {
-        let html = self.pages.render(reader.locale.as_deref(), page, &reader.base);
+        let visit = random::pass_token();
+        let html = self.pages.render(reader.locale.as_deref(), page, &reader.base, visit.expose());
         let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::OK);
         let mut response = (status, Html(html)).into_response();
         self.protect(response.headers_mut());
@@ -130,10 +138,10 @@ impl PublicState {
     }
 
     fn protect(&self, headers: &mut HeaderMap) {
-        // Browsers hold a form's redirects to `form-action`, too, so it has to allow where sources may send people on.
+        // No `form-action`: browsers hold it against every redirect that follows a form, and so against wherever a source
+        // may send people on, an app's own scheme included.
         let policy = format!(
-            "default-src 'none'; style-src '{}'; base-uri 'none'; frame-ancestors 'none'; \
-             form-action 'self' https: http://localhost:* http://127.0.0.1:*",
+            "default-src 'none'; style-src '{}'; base-uri 'none'; frame-ancestors 'none'",
             self.pages.style_hash()
         );
         let fixed = [

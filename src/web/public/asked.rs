@@ -2,7 +2,7 @@
 
 use super::PublicState;
 use super::answer::Reader;
-use crate::domain::{ConnectionId, LinkToken};
+use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
 use crate::visits::Traits;
 use crate::web::pages::Page;
 use axum::RequestExt;
@@ -22,18 +22,39 @@ impl FromRequestParts<PublicState> for Token {
 
     async fn from_request_parts(parts: &mut Parts, state: &PublicState) -> Result<Self, Infallible> {
         // What is no text is no token of ours, and is looked for like any other.
-        let token =
+        let mut token =
             Path::<String>::from_request_parts(parts, state).await.map_or(String::new(), |Path(token)| token);
+        // Mail programs take the full stop or bracket after an address for a part of it.
+        let in_a_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        token.truncate(token.find(|c| !in_a_token(c)).unwrap_or(token.len()));
         Ok(Self(LinkToken::new(token)))
     }
 }
 
-/// Whose button was pressed. Without a form it is not said: the page has one button, or says what else to do.
-pub(super) struct Pressed(pub(super) Option<ConnectionId>);
+/// Which button was pressed. Without a form it is not said: the page has one button, or says what else to do.
+#[derive(Default)]
+pub(super) struct Pressed {
+    /// Whose button it is.
+    pub(super) connection: Option<ConnectionId>,
+    /// Of the page that it was pressed on, together with the button.
+    pub(super) visit: Option<PassHash>,
+}
 
 #[derive(Deserialize)]
 struct Fields {
     connection: Option<String>,
+    visit: Option<String>,
+}
+
+impl From<Fields> for Pressed {
+    fn from(Fields { connection, visit }: Fields) -> Self {
+        let button = connection.as_deref().unwrap_or_default();
+        let visit = visit.filter(|visit| !visit.is_empty());
+        Self {
+            visit: visit.map(|visit| PassToken::new(format!("{visit} {button}")).hash()),
+            connection: connection.map(ConnectionId::new),
+        }
+    }
 }
 
 impl FromRequest<PublicState> for Pressed {
@@ -43,8 +64,8 @@ impl FromRequest<PublicState> for Pressed {
     async fn from_request(request: Request, state: &PublicState) -> Result<Self, Response> {
         let reader = Reader::visitor(request.headers());
         match request.extract::<Form<Fields>, _>().await {
-            Ok(Form(fields)) => Ok(Self(fields.connection.map(ConnectionId::new))),
-            Err(FormRejection::InvalidFormContentType(_)) => Ok(Self(None)),
+            Ok(Form(fields)) => Ok(fields.into()),
+            Err(FormRejection::InvalidFormContentType(_)) => Ok(Self::default()),
             Err(_) => Err(state.page(&reader, &Page::Unreadable)),
         }
     }

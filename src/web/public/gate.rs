@@ -44,7 +44,7 @@ fn ask(request: &Request) -> Ask {
         Ask::Look
     } else if path.starts_with("/u/") {
         Ask::OneClick
-    } else if path.ends_with("/resend") {
+    } else if path.ends_with("/resend") || path.ends_with("/resume") {
         Ask::Resend
     } else {
         Ask::Press
@@ -78,6 +78,8 @@ pub(super) async fn pass(
             if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
                 response.headers_mut().insert(header::RETRY_AFTER, seconds);
             }
+            // Nor does it keep a place among the connections.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
     }

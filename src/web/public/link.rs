@@ -4,14 +4,19 @@ use super::PublicState;
 use super::answer::Reader;
 use super::asked::{Pressed, Token, traits};
 use super::cookie;
-use crate::domain::Act;
-use crate::redeem::{LinkState, Look, Redemption};
+use crate::domain::{Act, PassHash};
+use crate::redeem::{LinkState, Look, Redemption, Shown};
+use crate::store::StoreError;
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde::Deserialize;
+
+fn shown(headers: &HeaderMap, visit: Option<PassHash>) -> Shown {
+    Shown { passes: cookie::passes(headers), visit }
+}
 
 /// Of `GET` and of `HEAD`.
 pub(super) async fn look(
@@ -23,8 +28,8 @@ pub(super) async fn look(
     let base = state.base(&token);
     let hash = token.hash();
     state.visits.seen(hash, Act::Look, traits(&method, &headers));
-    match state.redeemer.look(hash, &cookie::passes(&headers)).await {
-        Ok(Look { link, locale }) => state.link_page(&Reader::of(&link, locale, base, &headers), link),
+    match state.redeemer.look(hash, &shown(&headers, None)).await {
+        Ok(look) => state.look_page(look, base, &headers),
         Err(error) => state.failed(&error),
     }
 }
@@ -34,35 +39,59 @@ pub(super) async fn redeem(
     Token(token): Token,
     method: Method,
     headers: HeaderMap,
-    Pressed(connection): Pressed,
+    Pressed { connection, visit }: Pressed,
 ) -> Response {
     let base = state.base(&token);
     let hash = token.hash();
     state.visits.seen(hash, Act::Press, traits(&method, &headers));
-    let shown = cookie::passes(&headers);
-    let pressed = match state.redeemer.redeem(hash, connection.as_ref(), &shown).await {
-        Ok(pressed) => pressed,
+    let pressed = state.redeemer.redeem(hash, connection.as_ref(), &shown(&headers, visit)).await;
+    let (redemption, locale, stopped) = match pressed {
+        Ok(pressed) => (pressed.redemption, pressed.locale, pressed.stopped),
         Err(error) => return state.failed(&error),
     };
-    let reader = match &pressed.redemption {
-        Redemption::Refused(link) => Reader::of(link, pressed.locale, base, &headers),
-        _ => Reader { locale: pressed.locale, base },
-    };
-    match pressed.redemption {
-        Redemption::Go { url, pass } => state.go(&reader, &url, pass.as_ref()),
-        Redemption::Reconnected => state.page(&reader, &Page::Done { success: true }),
-        Redemption::App => state.page(&reader, &Page::NeedsApp { app_url: state.app_url.clone() }),
-        Redemption::Refused(link) => state.link_page(&reader, link),
-        Redemption::Later(wait) => state.later(&reader, wait),
+    let reader = |locale| Reader { locale, base: base.clone() };
+    match redemption {
+        Redemption::Go { url, pass } => state.go(&reader(locale), &url, pass.as_ref()),
+        Redemption::Reconnected { more: true } => state.back_to(&base),
+        Redemption::Reconnected { more: false } => state.page(&reader(locale), &Page::Done { success: true }),
+        Redemption::App => state.page(&reader(locale), &Page::NeedsApp { app_url: state.app_url.clone() }),
+        Redemption::Refused(link) => state.look_page(Look { link, locale, stopped }, base, &headers),
+        Redemption::Later(wait) => state.later(&reader(locale), wait),
+        Redemption::NoWay => state.page(&reader(locale), &Page::NoWay { app_url: state.app_url.clone() }),
     }
 }
 
 /// Answers the same whatever comes of it.
-pub(super) async fn resend(State(state): State<PublicState>, Token(token): Token) -> Response {
-    let base = state.base(&token);
-    match state.redeemer.resend(token.hash()).await {
-        Ok(locale) => state.page(&Reader { locale, base }, &Page::ResendDone),
-        Err(error) => state.failed(&error),
+pub(super) async fn resend(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
+    let hash = token.0.hash();
+    let asked = state.redeemer.resend(hash).await;
+    state.asked_for(&token, asked, &headers)
+}
+
+/// The member wants mails again, and one at once. Answers the same whatever comes of it.
+pub(super) async fn resume(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
+    let hash = token.0.hash();
+    let asked = state.redeemer.resume(hash).await;
+    state.asked_for(&token, asked, &headers)
+}
+
+impl PublicState {
+    fn asked_for(
+        &self,
+        Token(token): &Token,
+        asked: Result<Option<String>, StoreError>,
+        headers: &HeaderMap,
+    ) -> Response {
+        let reader = match asked {
+            Ok(None) => Reader { base: self.base(token), ..Reader::visitor(headers) },
+            Ok(locale) => Reader { locale, base: self.base(token) },
+            Err(error) => return self.failed(&error),
+        };
+        self.page(&reader, &Page::ResendDone)
+    }
+
+    fn look_page(&self, Look { link, locale, stopped }: Look, base: String, headers: &HeaderMap) -> Response {
+        self.link_page(&Reader::of(&link, locale, base, headers), link, stopped)
     }
 }
 
@@ -71,13 +100,13 @@ pub(super) async fn dismiss(
     State(state): State<PublicState>,
     Token(token): Token,
     headers: HeaderMap,
-    Pressed(connection): Pressed,
+    Pressed { connection, .. }: Pressed,
 ) -> Response {
     let base = state.base(&token);
-    match state.redeemer.dismiss(token.hash(), connection.as_ref(), &cookie::passes(&headers)).await {
-        // The page's forms post to its own address, which this is not: back to it.
+    match state.redeemer.dismiss(token.hash(), connection.as_ref(), &shown(&headers, None)).await {
+        // The rest is on the page itself.
         Ok(Look { link: LinkState::Ready(_), .. }) => state.back_to(&base),
-        Ok(Look { link, locale }) => state.link_page(&Reader::of(&link, locale, base, &headers), link),
+        Ok(look) => state.look_page(look, base, &headers),
         Err(error) => state.failed(&error),
     }
 }

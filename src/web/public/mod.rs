@@ -64,7 +64,10 @@ fn pages(state: PublicState) -> Router {
     let gate = Gate::new(state.clone());
     Router::new()
         .route("/r/{token}", get(link::look).post(link::redeem))
+        // Some link checkers like addresses to end so.
+        .route("/r/{token}/", get(link::look).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend).get(back))
+        .route("/r/{token}/resume", post(link::resume).get(back))
         .route("/r/{token}/dismiss", post(link::dismiss).get(back))
         .route("/u/{token}", get(unsubscribe::look).post(unsubscribe::stop))
         .route("/u/{token}/resume", post(unsubscribe::resume).get(back))

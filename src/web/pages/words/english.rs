@@ -1,7 +1,7 @@
 //! English.
 
-use super::{Say, Text, can_reconnect, in_app, text, waiting};
-use crate::web::pages::Page;
+use super::{Say, Text, can_reconnect, in_app, renews, text, waiting};
+use crate::web::pages::{NewMail, Page};
 
 pub(super) const SAY: Say = Say {
     reconnect: "Reconnect",
@@ -12,7 +12,10 @@ pub(super) const SAY: Say = Say {
     unsubscribe: "Stop these mails",
     resume: "Write to me again",
     in_app: "Please sign in to this one again in the app.",
-    wait: "You have already started this one. If you finished signing in, it can take a few minutes.",
+    wait: "This one was started already. If you finished signing in, it can take a few minutes; if not, ask for a new link.",
+    ask_anew: "This one needs you once more. Please ask for a new link.",
+    stopped: "You have asked us to send no more mails, so a new link would not reach you.",
+    resume_mail: "Write to me again, and mail me a new link",
     works: "This one works again.",
     gone: "This one was removed. There is nothing to do.",
     on_purpose: "You told us that you disconnected this one on purpose.",
@@ -22,17 +25,23 @@ pub(super) const SAY: Say = Say {
 
 pub(super) fn text_of(page: &Page) -> Text {
     match page {
-        Page::Ready { sources } if in_app(sources) => text(
+        Page::Ready { sources, .. } if in_app(sources) => text(
             "Let’s get you reconnected",
             &[
                 "What is listed here uses a user name and password, which you can only enter safely in the app.",
             ],
         ),
-        Page::Ready { sources } if waiting(sources) > 1 => text(
+        Page::Ready { sources, .. } if waiting(sources) == 0 => {
+            text("How your connections stand", &["Each says what can be done about it."])
+        }
+        Page::Ready { sources, .. } if renews(sources) => text(
+            "Let’s get you reconnected",
+            &["The button renews what is listed here. There is nothing to sign in to."],
+        ),
+        Page::Ready { sources, .. } if waiting(sources) > 1 => text(
             "Let’s get you reconnected",
             &[
-                "These connections need you to sign in again. Take them one at a time; each opens the source’s own \
-               sign-in page.",
+                "These connections need you. Take them one at a time; where you have to sign in, the source’s own page opens.",
             ],
         ),
         Page::Ready { .. } => text(
@@ -42,20 +51,23 @@ pub(super) fn text_of(page: &Page) -> Text {
                usually takes a minute or two.",
             ],
         ),
-        Page::Used { .. } => text(
-            "This link was already used",
-            &[
-                "Already finished signing in? Then there is nothing to do. It can take a few minutes until \
-                 everything flows again.",
-                "If you did not finish, ask for a new link. It goes to the address we have for you.",
-            ],
-        ),
-        Page::Expired => text(
-            "This link has expired",
-            &[
-                "For your safety, links work for a limited time. Ask for a new one; it goes to the address we have \
-               for you.",
-            ],
+        Page::Used { mail, .. } => {
+            let done = "Already finished signing in? Then there is nothing to do. It can take a few minutes until \
+                        everything flows again.";
+            let ask = "If you did not finish, ask for a new link. It goes to the address we have for you.";
+            let lines: &[&str] = if *mail == NewMail::Offered { &[done, ask] } else { &[done] };
+            text("This link was already used", lines)
+        }
+        Page::Expired { mail } => {
+            let why =
+                "For your safety, links work for a limited time, and only until the connection works again.";
+            let ask = "Ask for a new one; it goes to the address we have for you.";
+            let lines: &[&str] = if *mail == NewMail::Offered { &[why, ask] } else { &[why] };
+            text("This link has expired", lines)
+        }
+        Page::Removed => text(
+            "Nothing left to do here",
+            &["What this link was about was removed. You can close this page."],
         ),
         Page::Recovered => {
             text("All done, you are connected", &["Everything works again. You can close this page."])
@@ -69,7 +81,7 @@ pub(super) fn text_of(page: &Page) -> Text {
         ),
         Page::Dismissed { .. } => text(
             "Thank you for telling us",
-            &["We leave it as it is and write no more about it. You can reconnect whenever you like."],
+            &["We leave it as it is and write no more about it. You can close this page."],
         ),
         Page::Unknown => text(
             "We don’t know this link",
@@ -92,6 +104,13 @@ pub(super) fn text_of(page: &Page) -> Text {
                  again in about {retry_minutes} minutes."
             )],
         ),
+        Page::NoWay { .. } => text(
+            "This cannot be repaired just now",
+            &[
+                "Something has to be put right on our side first. There is nothing you need to do for now, and your link \
+                 stays good.",
+            ],
+        ),
         Page::Unreadable => text(
             "That did not arrive whole",
             &["Nothing was changed. Please open the link in your mail once more and press the button again."],
@@ -110,7 +129,8 @@ pub(super) fn text_of(page: &Page) -> Text {
             "Please look at your mail",
             &[
                 "If something still needs you, a new link is on its way to the address we have for you.",
-                "It can take a few minutes. Look in the spam folder too.",
+                "It can take up to ten minutes. If it has not come by then, look in the spam folder, or open the link once \
+                 more and ask again.",
             ],
         ),
         Page::Done { success: true } => text(

@@ -1,7 +1,7 @@
 //! Spanish.
 
-use super::{Say, Text, can_reconnect, in_app, text, waiting};
-use crate::web::pages::Page;
+use super::{Say, Text, can_reconnect, in_app, renews, text, waiting};
+use crate::web::pages::{NewMail, Page};
 
 pub(super) const SAY: Say = Say {
     reconnect: "Volver a conectar",
@@ -12,7 +12,10 @@ pub(super) const SAY: Say = Say {
     unsubscribe: "No recibir más estos correos",
     resume: "Volver a escribirme",
     in_app: "Vuelve a iniciar sesión en esta desde la aplicación.",
-    wait: "Esta ya la empezaste. Si terminaste de iniciar sesión, puede tardar unos minutos.",
+    wait: "Esta ya se empezó. Si terminaste de iniciar sesión, puede tardar unos minutos; si no, pide un enlace nuevo.",
+    ask_anew: "Esta te necesita otra vez. Pide un enlace nuevo.",
+    stopped: "Nos pediste que no te enviáramos más correos, así que un enlace nuevo no te llegaría.",
+    resume_mail: "Volver a escribirme y enviarme un enlace nuevo",
     works: "Esta ya funciona de nuevo.",
     gone: "Esta se eliminó. No hay nada que hacer.",
     on_purpose: "Nos dijiste que esta la desconectaste a propósito.",
@@ -22,18 +25,24 @@ pub(super) const SAY: Say = Say {
 
 pub(super) fn text_of(page: &Page) -> Text {
     match page {
-        Page::Ready { sources } if in_app(sources) => text(
+        Page::Ready { sources, .. } if in_app(sources) => text(
             "Vamos a reconectarte",
             &[
                 "Lo que aparece aquí usa un nombre de usuario y una contraseña, que solo puedes introducir de forma \
                  segura en la aplicación.",
             ],
         ),
-        Page::Ready { sources } if waiting(sources) > 1 => text(
+        Page::Ready { sources, .. } if waiting(sources) == 0 => {
+            text("Así están tus conexiones", &["En cada una se dice qué se puede hacer."])
+        }
+        Page::Ready { sources, .. } if renews(sources) => text(
+            "Vamos a reconectarte",
+            &["El botón renueva lo que aparece aquí. No hace falta iniciar sesión."],
+        ),
+        Page::Ready { sources, .. } if waiting(sources) > 1 => text(
             "Vamos a reconectarte",
             &[
-                "Estas conexiones necesitan que vuelvas a iniciar sesión. Hazlo de una en una; cada botón abre la \
-               página de inicio de sesión correspondiente.",
+                "Estas conexiones te necesitan. Hazlo de una en una; donde haya que iniciar sesión, se abre su propia página.",
             ],
         ),
         Page::Ready { .. } => text(
@@ -43,20 +52,24 @@ pub(super) fn text_of(page: &Page) -> Text {
                correspondiente. Suele tardar uno o dos minutos.",
             ],
         ),
-        Page::Used { .. } => text(
-            "Este enlace ya se usó",
-            &[
-                "¿Ya terminaste de iniciar sesión? Entonces no tienes que hacer nada. Puede tardar unos minutos \
-                 hasta que todo funcione de nuevo.",
-                "Si no terminaste, pide un enlace nuevo. Llegará a la dirección que tenemos registrada.",
-            ],
-        ),
-        Page::Expired => text(
-            "Este enlace ha caducado",
-            &[
-                "Por tu seguridad, los enlaces funcionan durante un tiempo limitado. Pide uno nuevo; llegará a la \
-               dirección que tenemos registrada.",
-            ],
+        Page::Used { mail, .. } => {
+            let done = "¿Ya terminaste de iniciar sesión? Entonces no tienes que hacer nada. Puede tardar unos minutos \
+                        hasta que todo funcione de nuevo.";
+            let ask =
+                "Si no terminaste, pide un enlace nuevo. Llegará a la dirección que tenemos registrada.";
+            let lines: &[&str] = if *mail == NewMail::Offered { &[done, ask] } else { &[done] };
+            text("Este enlace ya se usó", lines)
+        }
+        Page::Expired { mail } => {
+            let why = "Por tu seguridad, los enlaces funcionan durante un tiempo limitado, y solo hasta que la conexión \
+                       vuelve a funcionar.";
+            let ask = "Pide uno nuevo; llegará a la dirección que tenemos registrada.";
+            let lines: &[&str] = if *mail == NewMail::Offered { &[why, ask] } else { &[why] };
+            text("Este enlace ha caducado", lines)
+        }
+        Page::Removed => text(
+            "Aquí no queda nada por hacer",
+            &["Se eliminó aquello para lo que era este enlace. Puedes cerrar esta página."],
         ),
         Page::Recovered => {
             text("Listo, la conexión funciona", &["Todo funciona de nuevo. Puedes cerrar esta página."])
@@ -70,9 +83,7 @@ pub(super) fn text_of(page: &Page) -> Text {
         ),
         Page::Dismissed { .. } => text(
             "Gracias por decírnoslo",
-            &[
-                "Lo dejamos como está y no te escribiremos más sobre ello. Puedes volver a conectar cuando quieras.",
-            ],
+            &["Lo dejamos como está y no te escribiremos más sobre ello. Puedes cerrar esta página."],
         ),
         Page::Unknown => text(
             "No conocemos este enlace",
@@ -94,6 +105,13 @@ pub(super) fn text_of(page: &Page) -> Text {
                 "No se puede abrir la página de inicio de sesión. No es culpa tuya y tu enlace sigue siendo válido. \
                  Inténtalo de nuevo en unos {retry_minutes} minutos."
             )],
+        ),
+        Page::NoWay { .. } => text(
+            "Ahora mismo no se puede reparar",
+            &[
+                "Primero tenemos que resolver algo de nuestra parte. Por ahora no tienes que hacer nada y tu enlace sigue \
+                 siendo válido.",
+            ],
         ),
         Page::Unreadable => text(
             "No llegó completo",
@@ -117,7 +135,8 @@ pub(super) fn text_of(page: &Page) -> Text {
             "Revisa tu correo",
             &[
                 "Si algo todavía te necesita, un enlace nuevo va en camino a la dirección que tenemos registrada.",
-                "Puede tardar unos minutos. Mira también en la carpeta de correo no deseado.",
+                "Puede tardar hasta diez minutos. Si para entonces no ha llegado, mira en la carpeta de correo no deseado, o \
+                 abre el enlace otra vez y vuelve a pedirlo.",
             ],
         ),
         Page::Done { success: true } => text(

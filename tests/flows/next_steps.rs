@@ -1,0 +1,232 @@
+//! Whatever has become of a link, its page leaves the member a next step, and says nothing untrue.
+
+use crate::{
+    browser::Browser,
+    harness::{Harness, Setup},
+};
+use chrono::TimeDelta;
+use futures_util::future::join;
+use reconnectd::sim::{Operation, Trouble};
+
+/// Alice has a mail about these connections.
+async fn mailed(setup: Setup, broken: &[(&str, &str)]) -> (Harness, String) {
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    for (connection, status) in broken {
+        h.set("alice", connection, status);
+    }
+    h.pass().await;
+    let link = h.link();
+    (h, link)
+}
+
+/// The fields of the first button of a page.
+fn fields(html: &str) -> Vec<(String, String)> {
+    let form = html.split("<form").find(|form| form.contains("name=\"connection\"")).expect("a button");
+    let value = |name: &str| {
+        let after = form.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("a field");
+        (name.to_owned(), after.split('"').next().unwrap().to_owned())
+    };
+    vec![value("visit"), value("connection")]
+}
+
+/// Presses, and drops whatever cookie comes of it, as a browser does that was told to press again meanwhile.
+async fn hurried(link: &str, fields: &[(String, String)]) -> u16 {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Browser::new().press(link, &fields).await.status
+}
+
+#[tokio::test]
+async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on() {
+    for at_once in [true, false] {
+        let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+        let fields = fields(&h.look(&link).await.html);
+        let statuses = if at_once {
+            // Both have fetched a URL before the first of them spends the link.
+            h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 200 });
+            let (one, other) = join(hurried(&link, &fields), hurried(&link, &fields)).await;
+            [one, other]
+        } else {
+            [hurried(&link, &fields).await, hurried(&link, &fields).await]
+        };
+        assert_eq!(statuses, [303, 303], "at once: {at_once}");
+        let spent: i64 = sqlx::query_scalar("SELECT redemptions FROM link_buttons")
+            .fetch_one(&mut h.sql().await)
+            .await
+            .unwrap();
+        assert_eq!(spent, 1);
+        let other = [("visit".to_owned(), "guessed".to_owned()), fields[1].clone()];
+        assert_eq!(hurried(&link, &other).await, 410);
+        h.clock.advance(TimeDelta::minutes(10));
+        assert_eq!(hurried(&link, &fields).await, 410, "for ten minutes");
+    }
+}
+
+#[tokio::test]
+async fn each_look_at_a_page_is_marked_otherwise() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let looks = [h.look(&link).await, h.look(&link).await].map(|page| fields(&page.html)[0].1.clone());
+    assert!(looks[0] != looks[1] && looks.iter().all(|visit| visit.len() == 43), "256 bits: {looks:?}");
+}
+
+#[tokio::test]
+async fn a_new_mail_that_is_asked_for_soon_after_the_last_one_comes_a_little_later() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let resend = format!("{link}/resend");
+    h.clock.advance(TimeDelta::seconds(59));
+    h.press(&resend).await;
+    h.pass().await;
+    assert_eq!(h.notices("alice").await.len(), 1, "so soon after the mail it is a scanner that asks");
+    h.clock.advance(TimeDelta::seconds(31));
+    h.press(&resend).await;
+    h.press(&resend).await;
+    h.pass().await;
+    assert_eq!((h.notices("alice").await.len(), h.mails().len()), (2, 1));
+    h.pass_after(TimeDelta::seconds(209)).await;
+    assert_eq!(h.mails().len(), 1);
+    h.pass_after(TimeDelta::seconds(1)).await;
+    assert_eq!(h.mails().len(), 2, "five minutes after the first");
+    assert_eq!(h.look(&h.link()).await.status, 200);
+}
+
+#[tokio::test]
+async fn behind_a_scanner_that_presses_all_there_is_on_the_only_redemption_a_member_can_reconnect() {
+    let (_h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let scanner = Browser::named("scanner/1");
+    scanner.arrive(&link).await;
+    for form in ["", "/dismiss", "/resend", "/dismiss"] {
+        scanner.press(&format!("{link}{form}"), &[("connection", "epic")]).await;
+    }
+    let member = Browser::new();
+    let page = member.arrive(&link).await;
+    assert_eq!(page.buttons(), ["Reconnect Epic MyChart"], "{}", page.html);
+    assert_eq!(member.press(&link, &[("connection", "epic")]).await.status, 303);
+    assert_eq!(Browser::new().press(&link, &[("connection", "epic")]).await.status, 410, "and no oftener");
+}
+
+#[tokio::test]
+async fn one_that_was_pressed_and_one_that_was_meant_are_told_apart() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED"), ("kaiser-north", "DISCONNECTED")]).await;
+    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    scanner.press(&link, &[("connection", "epic")]).await;
+    let dismissed = member.press(&format!("{link}/dismiss"), &[("connection", "kaiser-north")]).await;
+    assert_eq!(dismissed.status, 303, "back to the page: {}", dismissed.html);
+    h.clock.advance(TimeDelta::minutes(10));
+    let page = member.arrive(&link).await;
+    assert!(page.html.contains("How your connections stand"), "{}", page.html);
+    assert_eq!(page.buttons(), ["Reconnect Kaiser North", "Mail me a new link"]);
+    assert!(page.html.contains("started already") && page.html.contains("on purpose"), "{}", page.html);
+    assert_eq!(member.press(&link, &[("connection", "kaiser-north")]).await.status, 303);
+}
+
+#[tokio::test]
+async fn pressing_what_needs_nobody_any_more_shows_what_does() {
+    let broken = [("epic", "EXPIRED"), ("kaiser-north", "EXPIRED"), ("labcorp", "EXPIRED")];
+    let (h, link) = mailed(Setup::default(), &broken).await;
+    let member = Browser::new();
+    member.arrive(&link).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(1)).await;
+    let page = member.press(&link, &[("connection", "epic")]).await;
+    assert_eq!((page.status, page.buttons().len()), (200, 2), "{}", page.html);
+    assert!(page.html.contains("This one works again.") && !page.html.contains("All done"));
+
+    let renewed = member.press(&link, &[("connection", "labcorp")]).await;
+    assert_eq!((renewed.status, renewed.location()), (303, link.strip_prefix(&origin(&link))));
+    h.pass_after(TimeDelta::minutes(1)).await;
+    h.set("alice", "kaiser-north", "DELETED");
+    h.pass_after(TimeDelta::minutes(1)).await;
+    let page = member.press(&link, &[("connection", "kaiser-north")]).await;
+    assert!(page.html.contains("All done, you are connected"), "{}", page.html);
+}
+
+fn origin(link: &str) -> String {
+    link.split("/r/").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_was_removed_leaves_nothing_to_do() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.set("alice", "epic", "DELETED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    for page in [h.look(&link).await, h.press(&link).await] {
+        assert_eq!(page.status, 200);
+        assert!(page.html.contains("Nothing left to do here"), "{}", page.html);
+    }
+}
+
+#[tokio::test]
+async fn a_link_dies_with_recovery_and_offers_another_when_its_connection_breaks_again() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"], "the lapse is resumed");
+    for page in [h.look(&link).await, h.press(&link).await] {
+        assert_eq!((page.status, page.location), (410, None));
+        assert!(page.html.contains("until the connection works again"), "{}", page.html);
+    }
+    h.press(&format!("{link}/resend")).await;
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2);
+    h.reconnect(&h.link()).await;
+}
+
+#[tokio::test]
+async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.sim.world().revoke("alice").unwrap();
+    h.clock.advance(TimeDelta::hours(2));
+    for _ in 0..5 {
+        let answer = reqwest::Client::new().post(&link).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().get("retry-after")), (503, None));
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("on our side first") && page.contains("your link stays good"), "{page}");
+    }
+    let (failures, retry_at): (i64, i64) =
+        sqlx::query_as("SELECT failures, retry_at FROM credential_failures")
+            .fetch_one(&mut h.sql().await)
+            .await
+            .unwrap();
+    let wait = TimeDelta::milliseconds(retry_at) - TimeDelta::milliseconds(h.clock.now().timestamp_millis());
+    assert!(failures == 1 && wait < TimeDelta::minutes(17), "presses put our own next try off no further");
+}
+
+#[tokio::test]
+async fn what_a_mail_program_hangs_on_an_address_is_left_off() {
+    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    for tail in ["/", ".", ")", "%3E", "%20", "=20", "%E2%80%8B", "&utm_source=x", "?fbclid=1", "./"] {
+        assert_eq!(h.look(&format!("{link}{tail}")).await.status, 200, "{tail}");
+    }
+    for other in ["A", "-", "_x"] {
+        assert_eq!(h.look(&format!("{link}{other}")).await.status, 404, "{other}");
+    }
+    assert_eq!(h.press(&format!("{link}/")).await.status, 303);
+}
+
+#[tokio::test]
+async fn whoever_has_stopped_the_mails_is_told_so_where_another_would_be_promised() {
+    let (h, link) = mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
+    let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
+    // Perhaps it was a scanner that pressed there.
+    Browser::named("scanner/1").press(&stop, &[]).await;
+    h.clock.advance(TimeDelta::hours(2));
+    let member = Browser::new();
+    let page = member.arrive(&link).await;
+    assert!(page.html.contains("You have asked us to send no more mails"), "{}", page.html);
+    assert_eq!(page.buttons(), ["Write to me again, and mail me a new link"]);
+    let resumed = member.press(&format!("{link}/resume"), &[]).await;
+    assert!(resumed.html.contains("Please look at your mail"), "{}", resumed.html);
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2);
+
+    let address: reconnectd::domain::EmailAddress = "alice@example.org".parse().unwrap();
+    let by_operator = reconnectd::domain::Suppression::Operator;
+    h.app.store.suppress(address.address_hash(), by_operator, h.clock.now()).await.unwrap();
+    h.clock.advance(TimeDelta::hours(2));
+    let page = member.arrive(&h.link()).await;
+    assert_eq!(page.buttons(), ["Mail me a new link"], "what the operator said is not for the page to tell");
+    member.press(&format!("{}/resume", h.link()), &[]).await;
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2);
+}
