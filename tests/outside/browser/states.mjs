@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { atSource, inspect, person, press } from "./look.mjs";
-import { gatewayDown, linkIn, mailTo, mailed, member, recovered, set, until, world } from "./world.mjs";
+import {
+  gatewayDown, linkIn, listed, mailTo, mailed, member, recovered, set, sourceGone, until, world,
+} from "./world.mjs";
 
 const RECONNECT = /^(Reconnect|Volver a conectar)/;
 const ON_PURPOSE = /on purpose|a propósito/;
@@ -63,6 +65,13 @@ const states = {
     await recovered(id);
     return (await page.goto(link)).status();
   },
+  removed: async (page, locale) => {
+    const id = member(locale);
+    const link = await mailed(id);
+    await set(id, { epic: "DELETED" });
+    await until("the removal", async () => (await listed("lapses list", id))[0].outcome === "removed");
+    return (await page.goto(link)).status();
+  },
   dismissed: async (page, locale) => {
     await page.goto(await mailed(member(locale), { epic: "DISCONNECTED" }));
     const answer = await press(page, ON_PURPOSE);
@@ -80,6 +89,13 @@ const states = {
     const answer = await press(page, RECONNECT);
     assert.equal(answer.headers()["retry-after"], "180");
     return answer.status();
+  },
+  "no-way": async (page, locale) => {
+    const id = member(locale);
+    const link = await mailed(id);
+    await sourceGone(id);
+    await page.goto(link);
+    return (await press(page, RECONNECT)).status();
   },
   "too-many": async (page, locale) => {
     const link = await mailed(member(locale));
@@ -102,6 +118,23 @@ const states = {
     await press(page, STOP);
     return (await press(page, RESUME)).status();
   },
+  stopped: async (page, locale) => {
+    const id = member(locale, "shortLived");
+    const link = await mailed(id);
+    await page.goto(linkIn(await mailTo(id), "/u/"));
+    await press(page, STOP);
+    await until("the link to run out", async () => (await fetch(link)).status === 410);
+    return (await page.goto(link)).status();
+  },
+  "ready-told-apart": async (page, locale) => {
+    const id = member(locale);
+    const link = await mailed(id, { epic: "EXPIRED", "kaiser-north": "DISCONNECTED", cerner: "EXPIRED" });
+    await page.goto(link);
+    await press(page, ON_PURPOSE);
+    await set(id, { cerner: "CONNECTED" });
+    await until("the recovery", async () => (await listed("lapses list", id)).some((lapse) => lapse.outcome === "recovered"));
+    return (await page.goto(link)).status();
+  },
   "done-well": async (page) => (await page.goto(`${world.pages}/done?status_code=success`)).status(),
   "done-badly": async (page) => (await page.goto(`${world.pages}/done?status_code=failure&state=x`)).status(),
   "no-such-place": async (page) => (await page.goto(`${world.pages}/wp-login.php`)).status(),
@@ -121,7 +154,7 @@ async function spoiled(id) {
 }
 
 const STATUS = {
-  used: 410, expired: 410, unknown: 404, "no-such-place": 404, "gateway-down": 503, "too-many": 429,
+  used: 410, expired: 410, stopped: 410, "no-way": 503, unknown: 404, "no-such-place": 404, "gateway-down": 503, "too-many": 429,
 };
 
 describe("the page", { concurrency: 6 }, () => {

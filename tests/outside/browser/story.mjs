@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { atSource, inspectMail, person, press } from "./look.mjs";
 import {
-  gatewayDown, gatewayUp, linkIn, listed, mailTo, mailed, mailsTo, member, recovered, set, until, world,
+  gatewayDown, gatewaySlow, gatewayUp, linkIn, listed, mailTo, mailed, mailsTo, member, recovered, set, until, world,
 } from "./world.mjs";
 
 const WORDS = {
@@ -150,6 +150,20 @@ describe("a member", { concurrency: 4 }, () => {
     assert.equal((await listed("lapses list", id))[0].state, "open");
     await page.goto(link);
     await page.getByRole("button", { name: /^(Reconnect|Go on)/ }).click();
+    await atSource(page);
+    await page.getByRole("button", { name: "Allow" }).click();
+    await page.getByRole("heading", { name: "You are connected" }).waitFor();
+    await recovered(id);
+    await close();
+  });
+
+  test("who clicks twice gets through, and comes back to go on", async () => {
+    const id = member();
+    const link = await mailed(id);
+    await gatewaySlow(id);
+    const { page, close } = await person();
+    await page.goto(link);
+    await page.getByRole("button", { name: WORDS.en.reconnect }).dblclick({ delay: 40 });
     await atSource(page);
     await page.getByRole("button", { name: "Allow" }).click();
     await page.getByRole("heading", { name: "You are connected" }).waitFor();

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 
 const PROGRAM = process.env.RECONNECTD;
 const PATIENCE = 30_000;
-const MEMBERS = 120;
+const MEMBERS = 130;
 
 const running = [];
 let home;
@@ -108,9 +108,9 @@ export async function startWorld() {
   await until("the simulator", () => simulator.output.includes("in all: curl"));
   world.gateway = simulator.output.match(/control page\s+(http:\S+?)\/\n/)[1];
   const ids = Array.from({ length: MEMBERS }, (_, n) => [`m${n + 1}`, n % 2 ? "es" : "en"]);
-  world.pages = await startDaemon("main", "", ids.slice(0, 100));
-  await startDaemon("shortLived", 'ttl = "2s"', ids.slice(100, 106));
-  await startDaemon("patient", "max_redemptions = 3", ids.slice(106));
+  world.pages = await startDaemon("main", "", ids.slice(0, 106));
+  await startDaemon("shortLived", 'ttl = "2s"', ids.slice(106, 116));
+  await startDaemon("patient", "max_redemptions = 3", ids.slice(116));
 }
 
 /** Ends what was started, and shows what it said when something went wrong. */
@@ -149,6 +149,14 @@ export async function set(id, statuses) {
 /** Lets a member's next reconnect URLs fail. */
 export const gatewayDown = (id) =>
   control("POST", "faults", { operation: "getOauthUrl", member: id, fault: { http: { status: 503, retry_after: "180" } } });
+
+/** Lets a member's reconnect URLs take their time. */
+export const gatewaySlow = (id) =>
+  control("POST", "faults", { operation: "getOauthUrl", member: id, fault: { delay: { ms: 300 } } });
+
+/** The gateway no longer knows the way to a member's source. */
+export const sourceGone = (id) =>
+  control("POST", "faults", { operation: "getOauthUrl", member: id, fault: { graphql_error: { code: "not-found" } } });
 
 export const gatewayUp = () => control("DELETE", "faults");
 
