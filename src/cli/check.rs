@@ -97,7 +97,7 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
 /// A line for the templates, or one for each thing that they tell and must not.
 fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
     let config = &context.config;
-    let tried = Renderer::unproven(&config.notices, &config.email, &config.links.public_url)
+    let tried = Renderer::unproven(&config.notices, &config.email, &config.links)
         .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
     match tried {
         Ok((_, leaks)) if !leaks.is_empty() => {

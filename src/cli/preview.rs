@@ -23,8 +23,8 @@ struct Sample {
 /// `notices preview`.
 pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Done> {
     let (notices, email) = (&context.config.notices, &context.config.email);
-    let renderer = Renderer::unproven(notices, email, &context.config.links.public_url)
-        .map_err(|error| Unusable(error.into()))?;
+    let renderer =
+        Renderer::unproven(notices, email, &context.config.links).map_err(|error| Unusable(error.into()))?;
     let kinds = kinds(wanted)?;
     let languages = languages(&renderer, wanted)?;
     let mut samples = Vec::new();
