@@ -5,8 +5,8 @@
 pub(super) struct Html {
     /// What the reader sees; a blank line parts what does not stand in one line.
     pub(super) shown: String,
-    /// Attributes, the words of comments, styles and the title, each by itself.
-    pub(super) hidden: Vec<String>,
+    /// Attributes, comments, styles and the title, a blank line after each.
+    pub(super) hidden: String,
 }
 
 /// Elements that a word goes on through. `br` is not one, but a sentence goes on over it.
@@ -75,14 +75,18 @@ impl Html {
         self.shown += &decoded(&text.replace(['\r', '\n'], " "));
     }
 
+    fn hide(&mut self, text: &str) {
+        self.hidden += &decoded(&text.replace(['\r', '\n'], " "));
+        self.hidden += "\n\n";
+    }
+
     /// Reads what starts with `<`; gives what comes after it.
     fn markup<'a>(&mut self, html: &'a str) -> &'a str {
         if let Some(comment) = html.strip_prefix("<!--") {
             let (comment, rest) = comment.split_once("-->").unwrap_or((comment, ""));
             // Outlook is given markup of its own in comments.
             let inner = Self::read(comment);
-            self.hidden.push(inner.shown);
-            self.hidden.extend(inner.hidden);
+            self.hidden.extend([inner.shown.as_str(), "\n\n", &inner.hidden]);
             return rest;
         }
         let inner = &html[1..];
@@ -99,10 +103,10 @@ impl Html {
             inline if INLINE.contains(&inline) => {}
             other => {
                 self.shown += "\n\n";
-                self.hidden.push(other.to_owned());
+                self.hide(other);
             }
         }
-        self.hidden.extend(each_attribute(attributes).map(decoded));
+        each_attribute(attributes).for_each(|attribute| self.hide(attribute));
         if !RAW.contains(&name.as_str()) {
             return rest;
         }
@@ -110,7 +114,7 @@ impl Html {
             rest[at + 2..].get(..name.len()).is_some_and(|closed| closed.eq_ignore_ascii_case(&name))
         };
         let end = rest.match_indices("</").map(|(at, _)| at).find(closes).unwrap_or(rest.len());
-        self.hidden.push(decoded(&rest[..end]));
+        self.hide(&rest[..end]);
         &rest[end..]
     }
 }
@@ -193,7 +197,7 @@ mod tests {
             ("ex<b>pi</b>red<br>now", "expired now", &[]),
             ("<p>One</p><p>two", "\n\nOne\n\n\n\ntwo", &["p", "p", "p"]),
             ("<a href='/x?a=1&amp;b' title=\"a > b\">x</a>", "x", &["href='/x?a=1&b'", "title=\"a > b\""]),
-            ("a<!-- no <b>bold</b> -->b", "ab", &[" no bold "]),
+            ("a<!-- no <b x>bold</b> -->b", "ab", &[" no bold ", "x"]),
             ("<style>.a > b { }</style>x", "\n\n\n\nx", &["style", ".a > b { }", "style"]),
             ("one\n\nline", "one  line", &[]),
             ("<title>Caf&eacute;</title>", "\n\n\n\n", &["title", "Café", "title"]),
@@ -203,11 +207,8 @@ mod tests {
             ("a <!-- comment", "a ", &[" comment"]),
         ] {
             let read = Html::read(html);
-            assert_eq!(
-                (read.shown.as_str(), read.hidden),
-                (shown, hidden.iter().map(|s| (*s).to_owned()).collect()),
-                "{html}"
-            );
+            let hidden = hidden.iter().map(|piece| format!("{piece}\n\n")).collect();
+            assert_eq!((read.shown.as_str(), read.hidden), (shown, hidden), "{html}");
         }
     }
 }

@@ -119,18 +119,21 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// A source that may be told of, and for which there is no phrase.
+    /// Sources that may be told of, and for which there is no phrase.
     fn silence(&mut self, language: &str) -> Result<(), RenderError> {
         let level = self.renderer.disclosure;
+        let mut kinds = Vec::new();
         for source_type in TYPES.into_iter().map(Some).chain([None]) {
+            let kind = source_type.as_ref().map_or("unknown", SourceType::as_str).to_ascii_lowercase();
             let named = Named { name: "Quillmark".to_owned(), source_type };
-            let phrase = self.renderer.sources(language, level, std::slice::from_ref(&named))?;
-            if words::is_blank(&phrase) {
-                let kind = named.source_type.as_ref().map_or("", SourceType::as_str).to_ascii_lowercase();
-                let (file, line) =
-                    self.renderer.templates.blame(language, &["sources.txt".to_owned()], |_, _| 0);
-                self.leaks.push(Leak { file, line, place: Place::Text, level, told: Told::Silence(kind) });
+            if words::is_blank(&self.renderer.sources(language, level, &[named])?) {
+                kinds.push(kind);
             }
+        }
+        if !kinds.is_empty() {
+            let (file, line) = self.renderer.templates.blame(language, &["sources.txt".to_owned()], |_, _| 0);
+            let told = Told::Silence(kinds.join(", "));
+            self.leaks.push(Leak { file, line, place: Place::Text, level, told });
         }
         Ok(())
     }

@@ -91,6 +91,11 @@ impl Renderer {
         self.templates.language(locale)
     }
 
+    /// Whether there are templates for this locale, or for its language.
+    pub fn has(&self, locale: &str) -> bool {
+        self.templates.has(locale)
+    }
+
     /// The operator's name, as mails show it: the display name of `email.from`, else its domain.
     pub fn operator(&self) -> &str {
         self.sender.name()

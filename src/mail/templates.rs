@@ -126,6 +126,12 @@ impl Templates {
             .map_or(LAST_RESORT, String::as_str)
     }
 
+    /// Whether there are templates for the locale, or for its language.
+    pub(super) fn has(&self, locale: &str) -> bool {
+        let tag = normal(locale);
+        self.languages.iter().any(|language| *language == tag || *language == primary(&tag))
+    }
+
     /// Every language there are templates for.
     pub(super) fn languages(&self) -> &[String] {
         &self.languages

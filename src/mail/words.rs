@@ -134,15 +134,15 @@ pub(super) fn status(text: &str) -> Option<String> {
 
 /// As [`status`], in what HTML shows and in what it does not.
 pub(super) fn status_in_html(html: &str) -> Option<String> {
-    let html = Html::read(html);
-    status(&html.shown).or_else(|| html.hidden.iter().find_map(|text| status(text)))
+    let Html { shown, hidden } = Html::read(html);
+    status(&[shown, hidden].join("\n\n"))
 }
 
 /// Whether `text`, HTML or not, holds the word.
 pub(super) fn holds(text: &str, html: bool, word: &str) -> bool {
     let word = word.to_lowercase();
     let holds = |text: &str| of(&normal(text)).any(|found| found.to_lowercase() == word);
-    let read = |html: Html| holds(&html.shown) || html.hidden.iter().any(|text| holds(text));
+    let read = |html: Html| holds(&html.shown) || holds(&html.hidden);
     holds(text) || (html && read(Html::read(text)))
 }
 

@@ -23,7 +23,7 @@ pub(super) enum Told {
     StatusWord(String),
     /// Nothing: there is a hole where a value was to be.
     Gap,
-    /// Nothing, of a source of this kind.
+    /// Nothing, of sources of these kinds.
     Silence(String),
 }
 
@@ -85,10 +85,10 @@ impl fmt::Display for Leak {
                  notices.disclosure = \"{level}\"; write the sentence under {{% if sources %}}, with another after \
                  {{% else %}}"
             ),
-            Told::Silence(kind) => write!(
+            Told::Silence(kinds) => write!(
                 f,
-                ": writes nothing for a source whose kind is {kind:?}, though notices.disclosure = \"{level}\" lets it be \
-                 told; write a phrase for every kind, as the built-in sources.txt does"
+                ": writes nothing for some sources (of the kinds: {kinds}), which notices.disclosure = \"{level}\" lets be \
+                 told; write a phrase for every source, as the built-in sources.txt does"
             ),
         }
     }

@@ -207,17 +207,14 @@ fn a_source_that_may_be_told_of_has_a_phrase() {
     let names = "{% for item in items %}{{ item.name }}{% endfor %}";
     let pharmacies = "{% for item in items if item.kind == 'pharmacy' %}your pharmacy{% endfor %}";
     for (level, text, kinds) in [
-        (Disclosure::Name, names, &[][..]),
-        (Disclosure::Kind, names, &["pharmacy", "lab", "clinical", "insurance", "practitioner", ""]),
-        (Disclosure::Kind, pharmacies, &["lab", "clinical", "insurance", "practitioner", ""]),
-        (Disclosure::Generic, names, &[]),
+        (Disclosure::Generic, names, ""),
+        (Disclosure::Name, names, ""),
+        (Disclosure::Kind, names, "pharmacy, lab, clinical, insurance, practitioner, unknown"),
+        (Disclosure::Kind, pharmacies, "lab, clinical, insurance, practitioner, unknown"),
     ] {
-        let told = told(level, &[("en/sources.txt", text)]);
-        assert_eq!(told.len(), kinds.len(), "{told:#?}");
-        for (line, kind) in told.iter().zip(kinds) {
-            let expected = format!("en/sources.txt: writes nothing for a source whose kind is {kind:?}, ");
-            assert!(line.starts_with(&expected) && line.contains("; write a phrase"), "{line}");
-        }
+        let told = told(level, &[("en/sources.txt", text)]).join("\n");
+        let expected = format!("en/sources.txt: writes nothing for some sources (of the kinds: {kinds}), ");
+        assert!(told.starts_with(&expected) || told.is_empty() && kinds.is_empty(), "{told}");
     }
 }
 

@@ -47,9 +47,8 @@ impl Renderer {
     fn is_of_use(&self, language: &str, kind: Kind, written: &Written) -> Result<(), TemplateError> {
         let html = Html::read(&written.html);
         let needs_link = kind != Kind::Recovered;
-        let leads_on =
-            |attribute: &String| attribute.to_lowercase().starts_with("href") && attribute.contains(LINK);
-        let html_has_link = html.shown.contains(LINK) || html.hidden.iter().any(leads_on);
+        let leads_on = |piece: &str| piece.contains(LINK) && piece.to_lowercase().starts_with("href");
+        let html_has_link = html.shown.contains(LINK) || html.hidden.split("\n\n").any(leads_on);
         let [subject, text, html_file] = kind.made_of();
         let name = kind.as_str();
         let (files, problem) = if is_blank(&written.subject) {
