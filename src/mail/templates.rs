@@ -105,6 +105,7 @@ impl Templates {
             .undeclared_variables(false)
             .into_iter()
             .filter(|variable| !known.contains(&variable.as_str()) && variable != "super")
+            .filter(|variable| self.environment.globals().all(|(function, _)| function != variable))
             .collect();
         unknown.sort();
         let Some(variable) = unknown.first() else { return Ok(()) };

@@ -97,6 +97,9 @@ const CONNECTION: &[&str] = &[
     "permission",
     "permissions",
     "login",
+    "signin",
+    "session",
+    "sessions",
     "conexion",
     "conexiones",
     "cuenta",
@@ -110,6 +113,8 @@ const CONNECTION: &[&str] = &[
     "consentimiento",
     "permiso",
     "permisos",
+    "sesion",
+    "sesiones",
 ];
 /// How each of those words starts.
 const STARTS: [&str; 7] = ["expir", "lapsed", "caduc", "venci", "disconnect", "desconect", "desconexi"];
@@ -220,7 +225,8 @@ fn in_sentence<'a>(sentence: &'a str, before: (Option<Topic>, &str)) -> Option<&
     })
 }
 
-/// Without what cannot be seen in a word, and with its accents on their letters.
+/// Without what cannot be seen in a word, with its accents on their letters, and a sign-in as one word: to sign in is what
+/// a link is for.
 fn normal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !is_invisible(*c)) {
@@ -233,7 +239,7 @@ fn normal(text: &str) -> String {
         }
         out.push(composed.unwrap_or(c));
     }
-    out
+    out.replace("ign-in", "ignin").replace("og-in", "ogin")
 }
 
 const ACCENTS: &[(char, char, char)] = &[

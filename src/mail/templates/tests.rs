@@ -24,7 +24,7 @@ fn a_faulty_template_is_named_with_file_and_line_at_start() {
         (
             "en/reminder.subject",
             "{% for i in range(9999) %}{% for j in range(999) %}x{% endfor %}{% endfor %}",
-            "en/reminder.subject:1: ",
+            "en/reminder.subject:1: engine ran out of fuel",
         ),
     ];
     for (file, text, expected) in cases {

@@ -13,6 +13,8 @@ fn a_word_for_a_status_is_found_where_it_does_not_speak_of_the_link() {
         ("Open this link, for your connection has expired", "expired"),
         ("The link to your account: it has expired", "expired"),
         ("Connection expired, link below", "expired"),
+        ("Your sign-in expired, use this link", "expired"),
+        ("Usa el enlace, pues tu sesión ha expirado", "expirado"),
         ("Open the link. Your connection lapsed", "lapsed"),
         ("Your connection needs you. It has expired.", "expired"),
         // A link expires, but nobody disconnects it.
@@ -45,6 +47,7 @@ fn a_link_a_page_or_a_mail_may_have_expired() {
         "If the link has expired, ask for another.",
         "The expired link can be renewed.",
         "If expired, ask for another link.",
+        "The link to sign in has expired",
         "LINK EXPIRED?",
         "Acme: LINK EXPIRED?",
         "This invitation has expired",
