@@ -3,120 +3,25 @@
 use super::html::Html;
 
 /// What a connection does, and a link as well.
-const EXPIRED: &[&str] = &[
-    "expired",
-    "lapsed",
-    "caducado",
-    "caducada",
-    "caducados",
-    "caducadas",
-    "caducó",
-    "caducaron",
-    "expirado",
-    "expirada",
-    "expirados",
-    "expiradas",
-    "expiró",
-    "expiraron",
-    "vencido",
-    "vencida",
-    "vencidos",
-    "vencidas",
-    "venció",
-    "vencio",
-    "vencieron",
-];
+const EXPIRED: &str = "expired lapsed caducado caducada caducados caducadas caducó caducaron expirado expirada \
+    expirados expiradas expiró expiraron vencido vencida vencidos vencidas venció vencio vencieron";
 /// What a link never does.
-const DISCONNECTED: &[&str] = &[
-    "disconnected",
-    "disconnection",
-    "disconnections",
-    "desconectado",
-    "desconectada",
-    "desconectados",
-    "desconectadas",
-    "desconectó",
-    "desconectaron",
-    "desconexión",
-    "desconexion",
-    "desconexiones",
-];
+const DISCONNECTED: &str = "disconnected disconnection disconnections desconectado desconectada desconectados desconectadas \
+    desconectó desconectaron desconexión desconexion desconexiones";
 /// What may well have expired: that tells nothing. Without accents, as the next list.
-const LINK: &[&str] = &[
-    "link",
-    "links",
-    "page",
-    "pages",
-    "invitation",
-    "invitations",
-    "mail",
-    "mails",
-    "email",
-    "emails",
-    "message",
-    "messages",
-    "button",
-    "buttons",
-    "address",
-    "addresses",
-    "enlace",
-    "enlaces",
-    "vinculo",
-    "vinculos",
-    "liga",
-    "ligas",
-    "pagina",
-    "paginas",
-    "invitacion",
-    "invitaciones",
-    "correo",
-    "correos",
-    "mensaje",
-    "mensajes",
-    "boton",
-    "botones",
-    "direccion",
-    "direcciones",
-    "plazo",
-    "plazos",
-];
+const LINK: &str = "link links page pages invitation invitations mail mails email emails message messages button \
+    buttons address addresses enlace enlaces vinculo vinculos liga ligas pagina paginas invitacion \
+    invitaciones correo correos mensaje mensajes boton botones direccion direcciones plazo plazos";
 /// What must not be said to have.
-const CONNECTION: &[&str] = &[
-    "connection",
-    "connections",
-    "account",
-    "accounts",
-    "source",
-    "sources",
-    "access",
-    "authorization",
-    "authorizations",
-    "authorisation",
-    "authorisations",
-    "consent",
-    "permission",
-    "permissions",
-    "login",
-    "signin",
-    "session",
-    "sessions",
-    "conexion",
-    "conexiones",
-    "cuenta",
-    "cuentas",
-    "fuente",
-    "fuentes",
-    "acceso",
-    "accesos",
-    "autorizacion",
-    "autorizaciones",
-    "consentimiento",
-    "permiso",
-    "permisos",
-    "sesion",
-    "sesiones",
-];
-/// How each of those words starts.
+const CONNECTION: &str = "connection connections account accounts source sources access authorization authorizations \
+    authorisation authorisations consent permission permissions login signin session sessions \
+    conexion conexiones cuenta cuentas fuente fuentes acceso accesos autorizacion autorizaciones \
+    consentimiento permiso permisos sesion sesiones";
+const POSSESSIVE: &str = "your tu tus su sus";
+const PREPOSITION: &str = "to in on at from for by of with a en de por para con";
+/// What may stand between a noun and its status.
+const AUXILIARY: &str = "has have had is are was were been just already now recently ha han ya se está están";
+/// How each word for a status starts.
 const STARTS: [&str; 7] = ["expir", "lapsed", "caduc", "venci", "disconnect", "desconect", "desconexi"];
 /// As near to a link's word, in words, a status is the link's.
 const NEAR: usize = 3;
@@ -171,10 +76,10 @@ enum Topic {
 impl Topic {
     fn of(word: &str) -> Option<Self> {
         let plain: String = word.to_lowercase().chars().map(without_accent).collect();
-        if LINK.contains(&plain.as_str()) {
+        if is_one_of(LINK, &plain) {
             Some(Self::Link)
         } else {
-            CONNECTION.contains(&plain.as_str()).then_some(Self::Connection)
+            is_one_of(CONNECTION, &plain).then_some(Self::Connection)
         }
     }
 }
@@ -216,13 +121,28 @@ fn in_sentence<'a>(sentence: &'a str, before: (Option<Topic>, &str)) -> Option<&
     };
     words.iter().enumerate().find_map(|(at, word)| {
         let lower = word.to_lowercase();
-        let tells = if EXPIRED.contains(&lower.as_str()) {
-            !of_link(at) || shouts(word)
+        let tells = if is_one_of(EXPIRED, &lower) {
+            !of_link(at) || shouts(word) || is_of_another(&words[..at], &topics)
         } else {
-            DISCONNECTED.contains(&lower.as_str())
+            is_one_of(DISCONNECTED, &lower)
         };
         tells.then_some(*word)
     })
+}
+
+/// Whether what comes before the word for a status is "your" something, which is no link.
+fn is_of_another(before: &[&str], topics: &[Option<Topic>]) -> bool {
+    let is = |list: &str, word: &str| is_one_of(list, &word.to_lowercase());
+    let Some(noun) = before.iter().rposition(|word| !is(AUXILIARY, word)) else { return false };
+    let first = noun.saturating_sub(2);
+    let yours = (first..noun).find(|at| is(POSSESSIVE, before[*at]));
+    // "The link in your inbox has expired."
+    let is_subject = |at: usize| at == 0 || !is(PREPOSITION, before[at - 1]);
+    !topics[first..=noun].contains(&Some(Topic::Link)) && yours.is_some_and(is_subject)
+}
+
+fn is_one_of(list: &str, word: &str) -> bool {
+    list.split(' ').any(|one| one == word)
 }
 
 /// Without what cannot be seen in a word, with its accents on their letters, and a sign-in as one word: to sign in is what
