@@ -41,7 +41,7 @@ fn notice(renderer: &Renderer, index: usize) -> NoticeMail {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config: Config = toml::from_str(DEFAULTS)?;
     let started = Instant::now();
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url)?;
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links)?;
     println!(
         "templates  read, tried and searched for leaks in {:.0} ms",
         started.elapsed().as_secs_f64() * 1000.0

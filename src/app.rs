@@ -101,7 +101,7 @@ impl App {
     pub async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
         let vault = Arc::new(vault);
         let gateway = Gateway::new(&config.gateway, clock.clone())?;
-        let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links.public_url)?);
+        let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
         let access = Access::new(

@@ -97,7 +97,7 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
 /// A line for the templates, or one for each thing that they tell and must not.
 fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
     let config = &context.config;
-    let tried = Renderer::unproven(&config.notices, &config.email, &config.links.public_url)
+    let tried = Renderer::unproven(&config.notices, &config.email, &config.links)
         .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
     match tried {
         Ok((_, leaks)) if !leaks.is_empty() => {
@@ -110,8 +110,15 @@ fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
             let tried = lines.say("templates", other.map_err(Into::into), |(renderer, _)| {
                 let (languages, level) =
                     (renderer.languages().join(", "), config.notices.disclosure.as_str());
-                format!(
+                let ok = format!(
                     "every kind of mail can be written ({languages}) and tells no more than {level:?} may"
+                );
+                let (wanted, found) = (&config.notices.locale, renderer.language(None));
+                if renderer.has(wanted) {
+                    return ok;
+                }
+                format!(
+                    "{ok}; there are none for notices.locale = {wanted:?}, so that members without a locale get {found:?}"
                 )
             });
             tried.map(|(renderer, _)| renderer)

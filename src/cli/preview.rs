@@ -23,8 +23,8 @@ struct Sample {
 /// `notices preview`.
 pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Done> {
     let (notices, email) = (&context.config.notices, &context.config.email);
-    let renderer = Renderer::unproven(notices, email, &context.config.links.public_url)
-        .map_err(|error| Unusable(error.into()))?;
+    let renderer =
+        Renderer::unproven(notices, email, &context.config.links).map_err(|error| Unusable(error.into()))?;
     let kinds = kinds(wanted)?;
     let languages = languages(&renderer, wanted)?;
     let mut samples = Vec::new();
@@ -78,11 +78,9 @@ fn languages(renderer: &Renderer, wanted: &Preview) -> anyhow::Result<Vec<String
         None if wanted.kind.is_some() => Ok(vec![renderer.language(None).to_owned()]),
         None => Ok(all.to_vec()),
         Some(locale) => {
-            let found = renderer.language(Some(locale));
-            let tag = locale.replace('_', "-").to_ascii_lowercase();
             // A member of another locale is written to in the default language, but nobody asks to see that by this name.
-            if tag == found || tag.split('-').next() == Some(found) {
-                Ok(vec![found.to_owned()])
+            if renderer.has(locale) {
+                Ok(vec![renderer.language(Some(locale)).to_owned()])
             } else {
                 let there_are = all.join(", ");
                 Err(usage(format!(

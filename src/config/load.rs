@@ -171,16 +171,13 @@ impl Layers {
             let key = path.split('[').next().unwrap_or_default().to_owned();
             let default = schema::get(&BUILT_IN, &key).cloned();
             let known = default.is_some() && default.as_ref() != schema::get(&merged, &key);
-            // Serde would name the Rust type that the number does not fit.
-            self.wrong(
-                &key,
-                match Kind::of_key(&key) {
-                    Some(Kind::Integer) => {
-                        "is out of range; write 0 or more, up to 65535 for a port".to_owned()
-                    }
-                    _ => error.inner().message().trim().to_owned(),
-                },
-            );
+            let message = match (Kind::of_key(&key), schema::get(&merged, &key).and_then(Value::as_integer)) {
+                // Serde would name the Rust type that the number does not fit.
+                (Some(Kind::Integer), Some(..0)) => "is negative; write 0 or more".to_owned(),
+                (Some(Kind::Integer), _) => "is too large; write a smaller number".to_owned(),
+                _ => error.inner().message().trim().to_owned(),
+            };
+            self.wrong(&key, message);
             match default {
                 Some(default) if known => schema::put(&mut merged, &key, default),
                 _ => return None,

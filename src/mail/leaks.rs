@@ -4,38 +4,41 @@
 //! Values above the level never reach a template, but templates are chosen by what happened, and can tell it by their
 //! own words. So mails that may not be told apart are written and compared, and searched for words that give it away.
 
+mod hole;
 mod leak;
 
 use super::{
+    cases::Case,
     message::Mail,
     notice::{Kind, Named, NoticeMail, RenderError},
-    render::{Renderer, Values},
-    templates::TemplateError,
-    text::one_line,
+    render::{Renderer, Written},
+    templates::{line_holding, line_naming},
     words,
 };
 use crate::{
     config::Disclosure,
     domain::{LinkToken, NoticeId, SourceType},
 };
-use leak::Told;
-use minijinja::{HtmlEscape, Value, value::Object};
-use std::{fmt, sync::Arc, time::Duration};
+use hole::Hole;
+use leak::{Place, Told};
+use minijinja::{HtmlEscape, Value};
+use std::collections::HashSet;
 
 pub use leak::Leak;
 
 /// Looks at every kind in every language.
 pub(super) fn find(renderer: &Renderer) -> Result<Vec<Leak>, RenderError> {
     let mut search = Search { renderer, leaks: Vec::new() };
-    // Where the name may be told, everything may.
-    if renderer.disclosure < Disclosure::Name {
-        for language in renderer.languages() {
+    for language in renderer.languages() {
+        // Where the name may be told, everything may.
+        if renderer.disclosure < Disclosure::Name {
             search.names_and_types(language)?;
-            if renderer.disclosure == Disclosure::Generic {
-                search.statuses(language)?;
-                search.words(language)?;
-                search.gaps(language);
-            }
+        }
+        if renderer.disclosure == Disclosure::Generic {
+            search.statuses(language)?;
+            search.words_and_holes(language)?;
+        } else {
+            search.silence(language)?;
         }
     }
     Ok(search.leaks)
@@ -55,15 +58,18 @@ const TYPES: [SourceType; 5] = [
 ];
 
 impl Search<'_> {
-    /// Mails about other sources must be the same mails.
+    /// Mails about other sources must be the same mails. No value of theirs reaches a template, so that one mail of each
+    /// kind and count stands for all.
     fn names_and_types(&mut self, language: &str) -> Result<(), RenderError> {
         for &kind in Kind::ALL {
-            for count in (1..=4).filter(|count| kind.is_about(*count)) {
-                let mail = self.mail(language, kind, &named("Quillmark", 0, count))?;
-                let other = self.mail(language, kind, &named("Zephyrine", 0, count))?;
+            let mut cases = Case::all(kind, self.renderer.ttl);
+            cases.dedup_by_key(|case| case.count);
+            for case in cases {
+                let mail = self.mail(language, &case, &named("Quillmark", 0, case.count))?;
+                let other = self.mail(language, &case, &named("Zephyrine", 0, case.count))?;
                 self.compare(language, &[kind], &mail, &other, Told::Name);
                 if self.renderer.disclosure == Disclosure::Generic {
-                    let other = self.mail(language, kind, &named("Quillmark", 1, count))?;
+                    let other = self.mail(language, &case, &named("Quillmark", 1, case.count))?;
                     self.compare(language, &[kind], &mail, &other, Told::SourceType);
                 }
             }
@@ -73,90 +79,75 @@ impl Search<'_> {
 
     /// What expired and what was disconnected is written about in the same mail.
     fn statuses(&mut self, language: &str) -> Result<(), RenderError> {
-        let connections = named("Quillmark", 0, 1);
-        let expired = self.mail(language, Kind::Expired, &connections)?;
-        let disconnected = self.mail(language, Kind::Disconnected, &connections)?;
         let kinds = [Kind::Expired, Kind::Disconnected];
-        self.compare(language, &kinds, &expired, &disconnected, Told::Status);
+        for case in Case::all(Kind::Expired, self.renderer.ttl) {
+            let [expired, disconnected] = kinds
+                .map(|kind| self.mail(language, &Case { kind, ..case }, &named("Quillmark", 0, case.count)));
+            self.compare(language, &kinds, &expired?, &disconnected?, Told::Status);
+        }
         Ok(())
     }
 
-    fn words(&mut self, language: &str) -> Result<(), RenderError> {
-        let phrases = self.phrases(language)?;
+    /// Words for a status, and sentences that were written for a name or a kind and have none.
+    fn words_and_holes(&mut self, language: &str) -> Result<(), RenderError> {
+        let mut seen = HashSet::new();
         for &kind in Kind::ALL {
-            let (subject, text, html) = self.write(language, kind, Value::from(""))?;
-            for (place, text) in [(SUBJECT, subject), (TEXT, text), (HTML, html)] {
-                let text = one_line(&text);
-                if let Some(word) = words::status(language, &text, place == HTML) {
-                    self.add(language, &[kind], place, Some(&word.clone()), Told::StatusWord(word));
-                }
-                let lower = text.to_lowercase();
-                if let Some(phrase) = phrases.iter().find(|phrase| lower.contains(phrase.as_str())) {
-                    let last = phrase.split_whitespace().last();
-                    self.add(language, &[kind], place, last, Told::SourceTypeWord(phrase.clone()));
+            for case in Case::all(kind, self.renderer.ttl) {
+                let written = self.renderer.write(language, kind, &case.values("".into()))?;
+                // A template that does with it what only a text can bear is left alone.
+                let holed = (case.ttl == self.renderer.ttl && case.unsubscribe)
+                    .then(|| case.values(Value::from_object(Hole)))
+                    .and_then(|values| self.renderer.write(language, kind, &values).map(texts).ok());
+                for (index, (place, text)) in texts(written).into_iter().enumerate() {
+                    if holed.as_ref().is_some_and(|holed| hole::is_in(&holed[index].1, &text)) {
+                        let line = |source: &str, _| line_naming(source, "sources");
+                        self.add(language, &[kind], place, Told::Gap, line);
+                    }
+                    if !seen.insert((kind, place, text.clone())) {
+                        continue;
+                    }
+                    let html = place == Place::Html;
+                    let word = if html { words::status_in_html(&text) } else { words::status(&text) };
+                    if let Some(word) = word {
+                        let line =
+                            |source: &str, html| line_holding(source, html, std::slice::from_ref(&word));
+                        self.add(language, &[kind], place, Told::StatusWord(word.clone()), line);
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// With an operator and addresses that give nothing away.
-    fn write(
-        &self,
-        language: &str,
-        kind: Kind,
-        sources: Value,
-    ) -> Result<(String, String, String), TemplateError> {
-        let values = Values {
-            operator: "Sample",
-            link: if kind == Kind::Recovered { "" } else { "https://sample.test/r/x" },
-            unsubscribe: "https://sample.test/u/x",
-            sources,
-            count: if kind == Kind::Several { 2 } else { 1 },
-            ttl: Duration::from_secs(3600),
-        };
-        let (subject, text, html) = self.renderer.write(language, kind, &values)?;
-        let html = without_subject(&html, &subject);
-        Ok((subject, text, html))
-    }
-
-    /// How the language calls each kind of source, in lower case; without what it says of any source.
-    fn phrases(&self, language: &str) -> Result<Vec<String>, RenderError> {
-        let say = |source_type: Option<SourceType>| {
-            let named = Named { name: String::new(), source_type };
-            self.renderer.sources(language, Disclosure::Kind, &[named]).map(|phrase| phrase.to_lowercase())
-        };
-        let any = say(None)?;
-        let mut phrases = TYPES.map(Some).into_iter().map(say).collect::<Result<Vec<_>, _>>()?;
-        phrases.retain(|phrase| !phrase.is_empty() && *phrase != any);
-        Ok(phrases)
-    }
-
-    /// A sentence that was written for a name or a kind, and has none.
-    fn gaps(&mut self, language: &str) {
-        for &kind in Kind::ALL {
-            // A template that does with it what only a text can bear is left alone.
-            let Ok((subject, text, html)) = self.write(language, kind, Value::from_object(Hole)) else {
-                continue;
-            };
-            for (place, written) in [(SUBJECT, subject), (TEXT, text), (HTML, html)] {
-                if written.contains(HOLE) {
-                    self.add(language, &[kind], place, Some("sources"), Told::Gap);
-                }
+    /// Sources that may be told of, and for which there is no phrase.
+    fn silence(&mut self, language: &str) -> Result<(), RenderError> {
+        let level = self.renderer.disclosure;
+        let mut kinds = Vec::new();
+        for source_type in TYPES.into_iter().map(Some).chain([None]) {
+            let kind = source_type.as_ref().map_or("unknown", SourceType::as_str).to_ascii_lowercase();
+            let named = Named { name: "Quillmark".to_owned(), source_type };
+            if words::is_blank(&self.renderer.sources(language, level, &[named])?) {
+                kinds.push(kind);
             }
         }
+        if !kinds.is_empty() {
+            let (file, line) = self.renderer.templates.blame(language, &["sources.txt".to_owned()], |_, _| 0);
+            let told = Told::Silence(kinds.join(", "));
+            self.leaks.push(Leak { file, line, place: Place::Text, level, told });
+        }
+        Ok(())
     }
 
-    fn mail(&self, language: &str, kind: Kind, connections: &[Named]) -> Result<Mail, RenderError> {
+    fn mail(&self, language: &str, case: &Case, connections: &[Named]) -> Result<Mail, RenderError> {
         self.renderer.render(&NoticeMail {
             id: NoticeId::new("sample"),
             to: "sample@example.org".parse().map_err(|_| RenderError::Address)?,
             locale: Some(language.to_owned()),
-            kind,
-            link: (kind != Kind::Recovered).then(|| LinkToken::new("sample")),
-            unsubscribe: Some(LinkToken::new("sample")),
+            kind: case.kind,
+            link: (case.kind != Kind::Recovered).then(|| LinkToken::new("sample")),
+            unsubscribe: case.unsubscribe.then(|| LinkToken::new("sample")),
             connections: connections.to_vec(),
-            ttl: Duration::from_secs(3600),
+            ttl: case.ttl,
             date: crate::domain::Time::default(),
         })
     }
@@ -165,24 +156,30 @@ impl Search<'_> {
     fn compare(&mut self, language: &str, kinds: &[Kind], one: &Mail, other: &Mail, told: Told) {
         for ((place, one), (_, other)) in places(one).into_iter().zip(places(other)) {
             if one != other {
-                self.add(language, kinds, place, None, told.clone());
+                let (one, other) = (differing(&one, &other), differing(&other, &one));
+                let line = |source: &str, html| match line_holding(source, html, &one) {
+                    0 => line_holding(source, html, &other),
+                    line => line,
+                };
+                self.add(language, kinds, place, told.clone(), line);
             }
         }
     }
 
-    fn add(&mut self, language: &str, kinds: &[Kind], place: &'static str, word: Option<&str>, told: Told) {
-        let end = match place {
-            TEXT => 1,
-            HTML => 2,
-            _ => 0,
-        };
-        let mut files: Vec<String> = kinds.iter().map(|kind| kind.files()[end].clone()).collect();
-        files.push(["base.subject", "base.txt", "base.html"][end].to_owned());
-        if place == HTML {
-            files.push("layout.html".to_owned());
-        }
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let (file, line) = self.renderer.templates.blame(language, &files, word);
+    fn add(
+        &mut self,
+        language: &str,
+        kinds: &[Kind],
+        place: Place,
+        told: Told,
+        line_of: impl Fn(&str, bool) -> usize,
+    ) {
+        let mut files: Vec<String> =
+            kinds.iter().flat_map(|kind| kind.made_of()[place.part()].clone()).collect();
+        // What is its own before what is shared.
+        files.sort_by_key(|file| !kinds.iter().any(|kind| kind.files().contains(file)));
+        files.dedup();
+        let (file, line) = self.renderer.templates.blame(language, &files, line_of);
         let leak = Leak { file, line, place, level: self.renderer.disclosure, told };
         if !self.leaks.contains(&leak) {
             self.leaks.push(leak);
@@ -190,12 +187,20 @@ impl Search<'_> {
     }
 }
 
-const SUBJECT: &str = "subject";
-const TEXT: &str = "text";
-const HTML: &str = "HTML";
+/// The first words of `text` that are not those of `other`.
+fn differing(text: &str, other: &str) -> Vec<String> {
+    let same = words::of(text).zip(words::of(other)).take_while(|(one, other)| one == other).count();
+    words::of(text).skip(same).take(12).map(str::to_owned).collect()
+}
+
+fn texts(written: Written) -> [(Place, String); 3] {
+    let Written { subject, text, html } = written;
+    let html = without_subject(&html, &subject);
+    [(Place::Subject, subject), (Place::Text, text), (Place::Html, html)]
+}
 
 /// All that a reader, a mail server or whoever looks over their shoulder gets to see.
-fn places(mail: &Mail) -> [(&'static str, String); 5] {
+fn places(mail: &Mail) -> [(Place, String); 5] {
     let raw = String::from_utf8_lossy(&mail.bytes);
     let mut headers = raw.split("\r\n\r\n").next().unwrap_or_default().to_owned();
     if let Some((before, rest)) = headers.split_once("Subject: ") {
@@ -204,11 +209,11 @@ fn places(mail: &Mail) -> [(&'static str, String); 5] {
         headers = format!("{before}{}", end.map_or("", |(at, _)| &rest[at..]));
     }
     [
-        ("envelope", format!("{:?}", mail.envelope)),
-        ("header", headers),
-        (SUBJECT, mail.subject().to_owned()),
-        (TEXT, mail.text().to_owned()),
-        (HTML, without_subject(mail.html(), mail.subject())),
+        (Place::Envelope, format!("{:?}", mail.envelope)),
+        (Place::Header, headers),
+        (Place::Subject, mail.subject().to_owned()),
+        (Place::Text, mail.text().to_owned()),
+        (Place::Html, without_subject(mail.html(), mail.subject())),
     ]
 }
 
@@ -224,23 +229,6 @@ fn named(name: &str, shift: usize, count: usize) -> Vec<Named> {
         source_type: TYPES.get((index + shift) % TYPES.len()).cloned(),
     };
     (0..count).map(one).collect()
-}
-
-/// A character that nobody writes (Unicode's private use).
-const HOLE: char = '\u{E1F0}';
-
-/// As false as an empty text, but it can be seen where it was written.
-#[derive(Debug)]
-struct Hole;
-
-impl Object for Hole {
-    fn is_true(self: &Arc<Self>) -> bool {
-        false
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{HOLE}")
-    }
 }
 
 #[cfg(test)]

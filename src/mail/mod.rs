@@ -1,5 +1,7 @@
 //! Mails: [`Renderer`] makes them (pure: equal input gives equal bytes), [`Transport`] hands them over.
 
+mod cases;
+mod html;
 mod leaks;
 mod message;
 mod notice;

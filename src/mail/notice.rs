@@ -60,6 +60,16 @@ impl Kind {
     pub(super) fn files(self) -> [String; 3] {
         ["subject", "txt", "html"].map(|end| format!("{}.{end}", self.as_str()))
     }
+
+    /// The files that its subject, text and HTML are made of, as the built-in templates are.
+    pub(super) fn made_of(self) -> [Vec<String>; 3] {
+        let [subject, text, html] = self.files();
+        [
+            vec![subject, "base.subject".to_owned()],
+            vec![text, "base.txt".to_owned()],
+            vec![html, "base.html".to_owned(), "layout.html".to_owned()],
+        ]
+    }
 }
 
 /// A connection as a mail may name it.

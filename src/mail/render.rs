@@ -15,10 +15,10 @@ use minijinja::{Value, context};
 use std::{path::Path, time::Duration};
 use url::Url;
 
-/// What a template may name. `sources` is a phrase, empty when nothing may be told; `link` and `unsubscribe` may be empty;
-/// `days` and `hours` say how long the link works; `subject` is there in HTML alone.
+/// What a template may name; HTML has `subject` besides. `sources` is a phrase, empty when nothing may be told; `link` and
+/// `unsubscribe` may be empty; `days`, `hours` and `minutes` each say how long the link works.
 pub(super) const VARIABLES: &[&str] =
-    &["operator", "link", "unsubscribe", "sources", "count", "days", "hours", "lang", "subject"];
+    &["operator", "link", "unsubscribe", "sources", "count", "days", "hours", "minutes", "lang"];
 /// More sources than this are counted, not named.
 const NAMED: usize = 3;
 const LONGEST_SUBJECT: usize = 150;
@@ -29,6 +29,8 @@ pub struct Renderer {
     sender: Sender,
     pub(super) disclosure: Disclosure,
     public_url: Url,
+    /// How long links work: what the trial mails say.
+    pub(super) ttl: Duration,
 }
 
 impl Renderer {
@@ -40,9 +42,9 @@ impl Renderer {
     pub fn new(
         notices: &config::Notices,
         email: &config::Email,
-        public_url: &Url,
+        links: &config::Links,
     ) -> Result<Self, SetupError> {
-        let renderer = Self::unproven(notices, email, public_url)?;
+        let renderer = Self::unproven(notices, email, links)?;
         let leaks = renderer.leaks()?;
         if leaks.is_empty() { Ok(renderer) } else { Err(SetupError::Leaks(leaks)) }
     }
@@ -54,9 +56,9 @@ impl Renderer {
     pub fn unproven(
         notices: &config::Notices,
         email: &config::Email,
-        public_url: &Url,
+        links: &config::Links,
     ) -> Result<Self, SetupError> {
-        if public_url.cannot_be_a_base() {
+        if links.public_url.cannot_be_a_base() {
             return Err(SetupError::PublicUrl);
         }
         let directory = (!notices.templates.is_empty()).then(|| Path::new(&notices.templates));
@@ -64,7 +66,8 @@ impl Renderer {
             templates: Templates::load(directory, &notices.locale)?,
             sender: Sender::new(&email.from, &email.reply_to)?,
             disclosure: notices.disclosure,
-            public_url: public_url.clone(),
+            public_url: links.public_url.clone(),
+            ttl: links.ttl,
         };
         renderer.try_all()?;
         Ok(renderer)
@@ -86,6 +89,11 @@ impl Renderer {
     /// The language that a member of this locale is written to in.
     pub fn language(&self, locale: Option<&str>) -> &str {
         self.templates.language(locale)
+    }
+
+    /// Whether there are templates for this locale, or for its language.
+    pub fn has(&self, locale: &str) -> bool {
+        self.templates.has(locale)
     }
 
     /// The operator's name, as mails show it: the display name of `email.from`, else its domain.
@@ -110,7 +118,7 @@ impl Renderer {
             count: notice.connections.len(),
             ttl: notice.ttl,
         };
-        let (subject, text, html) = self.write(language, notice.kind, &values)?;
+        let Written { subject, text, html } = self.write(language, notice.kind, &values)?;
         let parts = Parts {
             id: &notice.id,
             to: &notice.to,
@@ -149,17 +157,19 @@ impl Renderer {
         if told == Disclosure::Generic {
             return Ok(String::new());
         }
-        let mut items: Vec<(String, String)> = Vec::new();
+        // Each way of naming is said once, of one connection or of several.
+        let mut items: Vec<(String, String, usize)> = Vec::new();
         for named in all {
             let name = if told == Disclosure::Name { printable(&named.name) } else { String::new() };
             let kind = named.source_type.as_ref().map_or("", SourceType::as_str).to_ascii_lowercase();
-            if !items.contains(&(name.clone(), kind.clone())) {
-                items.push((name, kind));
+            match items.iter_mut().find(|item| (&item.0, &item.1) == (&name, &kind)) {
+                Some(item) => item.2 += 1,
+                None => items.push((name, kind, 1)),
             }
         }
         let more = items.len().saturating_sub(NAMED);
-        let items: Vec<Value> =
-            items.into_iter().take(NAMED).map(|(name, kind)| context! { name, kind }).collect();
+        let item = |(name, kind, count)| context! { name, kind, count };
+        let items: Vec<Value> = items.into_iter().take(NAMED).map(item).collect();
         Ok(one_line(&self.templates.render(language, "sources.txt", context! { items, more })?))
     }
 
@@ -169,36 +179,22 @@ impl Renderer {
         language: &str,
         kind: Kind,
         values: &Values<'_>,
-    ) -> Result<(String, String, String), TemplateError> {
+    ) -> Result<Written, TemplateError> {
         let [subject, text, html] = kind.files();
         let subject = self.templates.render(language, &subject, values.plain(language))?;
         let subject: String = one_line(&subject).chars().take(LONGEST_SUBJECT).collect();
         let text = self.templates.render(language, &text, values.plain(language))?;
         let html = self.templates.render(language, &html, values.html(language, &subject))?;
-        Ok((subject, fill(&text), html))
+        Ok(Written { subject, text: fill(&text), html })
     }
+}
 
-    /// Every template with every kind of value: parsing alone misses unknown filters and missing parts.
-    fn try_all(&self) -> Result<(), TemplateError> {
-        let sample = |name: &str| Named { name: name.to_owned(), source_type: Some(SourceType::Lab) };
-        let connections = [sample("A"), sample("B"), sample("C"), sample("D")];
-        for language in self.templates.languages() {
-            for told in [Disclosure::Generic, Disclosure::Kind, Disclosure::Name] {
-                for (count, unsubscribe, ttl) in [(1, "", 3600), (4, "https://example.org/u/x", 604_800)] {
-                    let sources = Value::from(self.sources(language, told, &connections[..count])?);
-                    let ttl = Duration::from_secs(ttl);
-                    for kind in Kind::ALL {
-                        let link = if *kind == Kind::Recovered { "" } else { "https://example.org/r/x" };
-                        let sources = sources.clone();
-                        let values =
-                            Values { operator: self.operator(), link, unsubscribe, sources, count, ttl };
-                        self.write(language, *kind, &values)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
+/// What a mail says.
+#[derive(PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) html: String,
 }
 
 /// What the templates are filled with.
@@ -214,8 +210,9 @@ pub(super) struct Values<'a> {
 impl Values<'_> {
     fn plain(&self, lang: &str) -> Value {
         let Self { operator, link, unsubscribe, ref sources, count, .. } = *self;
-        let hours = self.ttl.as_secs() / 3600;
-        context! { operator, lang, link, unsubscribe, sources, count, hours, days => hours / 24 }
+        let minutes = self.ttl.as_secs() / 60;
+        let (hours, days) = (minutes / 60, minutes / (24 * 60));
+        context! { operator, lang, link, unsubscribe, sources, count, minutes, hours, days }
     }
 
     fn html(&self, lang: &str, subject: &str) -> Value {
@@ -233,6 +230,8 @@ fn url_value(url: &str) -> Value {
         Value::from_safe_string(url.to_owned())
     }
 }
+
+mod trial;
 
 #[cfg(test)]
 mod robust;

@@ -20,8 +20,8 @@ pub(super) fn config() -> Config {
 pub(super) fn renderer(disclosure: Disclosure) -> Renderer {
     let mut config = config();
     config.notices.disclosure = disclosure;
-    let url = "https://acme.test/some/where/".parse().unwrap();
-    Renderer::unproven(&config.notices, &config.email, &url).unwrap()
+    config.links.public_url = "https://acme.test/some/where/".parse().unwrap();
+    Renderer::unproven(&config.notices, &config.email, &config.links).unwrap()
 }
 
 pub(super) fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
@@ -53,6 +53,6 @@ pub(super) fn with_templates(
     let mut config = config();
     config.notices.templates = directory.path().display().to_string();
     config.notices.disclosure = disclosure;
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links.public_url);
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links);
     (directory, renderer)
 }

@@ -1,11 +1,17 @@
 //! The mails' templates: the embedded ones, an operator's over them, and what is found wrong with them at start.
 
+mod blame;
+mod error;
 mod own;
 
 use super::{notice::Kind, render::VARIABLES};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use own::{Own, read};
-use std::{collections::BTreeMap, io, path::Path, path::PathBuf};
+use std::{collections::BTreeMap, path::Path};
+
+pub(super) use blame::{line_holding, line_naming};
+pub use error::TemplateError;
+pub(super) use error::place;
 
 macro_rules! embedded {
     ($($language:literal)+) => {
@@ -33,38 +39,10 @@ macro_rules! embedded {
 
 static EMBEDDED: &[(&str, &str)] = embedded!("en" "es");
 const LAYOUT: &str = "layout.html";
+const SOURCES: &str = "sources.txt";
 const LAST_RESORT: &str = "en";
 /// Far more than a mail needs; stops a template that would never end.
 const FUEL: u64 = 100_000;
-
-/// What is wrong with the templates. Holds no value of any mail.
-#[derive(Debug, thiserror::Error)]
-pub enum TemplateError {
-    /// The directory or a file in it cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// What was to be read.
-        path: PathBuf,
-        /// Why it could not be.
-        source: io::Error,
-    },
-    /// A language of the operator's that lacks a file, which would mix languages within a mail.
-    #[error("{}: missing; a language of your own needs every file of the built-in \"en\"", path.display())]
-    Missing {
-        /// The file to write.
-        path: PathBuf,
-    },
-    /// A template that does not parse, names what does not exist, or fails.
-    #[error("{file}:{line}: {problem}")]
-    Faulty {
-        /// The operator's file, or the built-in one.
-        file: String,
-        /// Counted from 1; 0 when unknown.
-        line: usize,
-        /// What is wrong.
-        problem: String,
-    },
-}
 
 /// Where a template came from.
 #[derive(Clone)]
@@ -95,14 +73,19 @@ impl Templates {
             default: default.to_owned(),
         };
         for tag in templates.languages.clone() {
+            let mut missing = Vec::new();
             for file in files(&own, &tag) {
                 let Some((origin, source)) = find(&own, &tag, &file) else {
-                    let path = directory.unwrap_or(Path::new("")).join(&tag).join(&file);
-                    return Err(TemplateError::Missing { path });
+                    missing.push(file);
+                    continue;
                 };
                 let name = format!("{tag}/{file}");
                 templates.origins.insert(name.clone(), origin);
                 templates.add(name, source, &file)?;
+            }
+            if !missing.is_empty() {
+                let folder = own.folders.get(&tag).cloned().unwrap_or_default();
+                return Err(TemplateError::Missing { folder, files: missing });
             }
         }
         Ok(templates)
@@ -112,12 +95,17 @@ impl Templates {
         self.environment
             .add_template_owned(name.clone(), source.clone())
             .map_err(|error| self.fault(&name, &error))?;
-        let known = if file == "sources.txt" { &["items", "more"][..] } else { VARIABLES };
+        let known = match file.rsplit('.').next() {
+            _ if file == SOURCES => vec!["items", "more"],
+            Some("html") => [VARIABLES, &["subject"]].concat(),
+            _ => VARIABLES.to_vec(),
+        };
         let template = self.environment.get_template(&name).map_err(|error| self.fault(&name, &error))?;
         let mut unknown: Vec<_> = template
             .undeclared_variables(false)
             .into_iter()
             .filter(|variable| !known.contains(&variable.as_str()) && variable != "super")
+            .filter(|variable| self.environment.globals().all(|(function, _)| function != variable))
             .collect();
         unknown.sort();
         let Some(variable) = unknown.first() else { return Ok(()) };
@@ -139,6 +127,12 @@ impl Templates {
             .map_or(LAST_RESORT, String::as_str)
     }
 
+    /// Whether there are templates for the locale, or for its language.
+    pub(super) fn has(&self, locale: &str) -> bool {
+        let tag = normal(locale);
+        self.languages.iter().any(|language| *language == tag || *language == primary(&tag))
+    }
+
     /// Every language there are templates for.
     pub(super) fn languages(&self) -> &[String] {
         &self.languages
@@ -155,28 +149,6 @@ impl Templates {
 
     fn origin(&self, name: &str) -> String {
         self.origins.get(name).map_or_else(|| name.to_owned(), |origin| origin.file.clone())
-    }
-
-    /// Which of the `files` that a mail is made of holds `word`, and its line: an operator's rather than a built-in one.
-    /// When none holds it, the first.
-    pub(super) fn blame(&self, language: &str, files: &[&str], word: Option<&str>) -> (String, usize) {
-        let found: Vec<_> = files
-            .iter()
-            .filter_map(|file| {
-                let name = format!("{language}/{file}");
-                let source = self.environment.get_template(&name).ok()?.source().to_owned();
-                let line = word.map_or(0, |word| line_naming(&source, word));
-                Some((self.origins.get(&name)?, line))
-            })
-            .collect();
-        let holds = |of_operator| {
-            found.iter().find(move |(origin, line)| origin.of_operator == of_operator && *line > 0)
-        };
-        holds(true)
-            .or_else(|| found.iter().find(|(origin, _)| origin.of_operator))
-            .or_else(|| holds(false))
-            .or(found.first())
-            .map_or_else(Default::default, |(origin, line)| (origin.file.clone(), *line))
     }
 
     /// The innermost cause tells the file and line. Its text is masked: a filter's complaint may quote a value.
@@ -213,7 +185,7 @@ fn environment() -> Environment<'static> {
 
 /// The embedded languages and the operator's.
 fn languages(own: &Own) -> Vec<String> {
-    let names = EMBEDDED.iter().map(|(name, _)| *name).chain(own.keys().map(String::as_str));
+    let names = EMBEDDED.iter().map(|(name, _)| *name).chain(own.files.keys().map(String::as_str));
     let mut tags: Vec<String> =
         names.filter_map(|name| name.split_once('/').map(|(tag, _)| tag.to_owned())).collect();
     tags.sort();
@@ -221,16 +193,22 @@ fn languages(own: &Own) -> Vec<String> {
     tags
 }
 
+/// What a language must have.
+fn standard() -> impl Iterator<Item = String> {
+    let shared = ["base.subject", "base.txt", "base.html", SOURCES, LAYOUT].map(str::to_owned);
+    shared.into_iter().chain(Kind::ALL.iter().flat_map(|kind| kind.files()))
+}
+
+fn is_standard(file: &str) -> bool {
+    standard().any(|name| name == file)
+}
+
 /// What a language must have, and what else the operator put there.
 fn files(own: &Own, tag: &str) -> Vec<String> {
-    let mut files: Vec<String> = ["base.subject", "base.txt", "base.html", "sources.txt", LAYOUT]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(Kind::ALL.iter().flat_map(|kind| kind.files()))
-        .collect();
+    let mut files: Vec<String> = standard().collect();
     for place in [tag, primary(tag)] {
         let prefix = format!("{place}/");
-        files.extend(own.keys().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)));
+        files.extend(own.files.keys().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)));
     }
     files.sort();
     files.dedup();
@@ -244,7 +222,7 @@ fn find(own: &Own, tag: &str, file: &str) -> Option<(Origin, String)> {
     if file == LAYOUT {
         places.push(LAYOUT.to_owned());
     }
-    let of_operator = places.iter().find_map(|place| own.get(place)).map(|(path, source)| {
+    let of_operator = places.iter().find_map(|place| own.files.get(place)).map(|(path, source)| {
         (Origin { file: path.display().to_string(), of_operator: true }, source.clone())
     });
     of_operator.or_else(|| {
@@ -265,13 +243,5 @@ fn primary(tag: &str) -> &str {
     tag.split('-').next().unwrap_or(tag)
 }
 
-/// The parser tells no line for a variable: the first line that has the word inside a tag.
-fn line_naming(source: &str, variable: &str) -> usize {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let names_it = |line: &str| line.split(|c| !is_word(c)).any(|word| word == variable);
-    let lines = || source.lines().enumerate();
-    lines()
-        .find(|(_, line)| names_it(line) && (line.contains("{{") || line.contains("{%")))
-        .or_else(|| lines().find(|(_, line)| names_it(line)))
-        .map_or(0, |(index, _)| index + 1)
-}
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,7 @@ async fn templates_that_tell_too_much_fail_the_check_line_by_line_and_no_daemon_
 
     let checked = home.run(&["check"]).await.badly(1, &["not everything is in order"]);
     for expected in [
-        "own/en/expired.subject: the subject tells the status, which notices.disclosure = \"generic\" forbids",
+        "own/en/expired.subject:1: the subject tells the status, which notices.disclosure = \"generic\" forbids",
         "own/en/expired.subject:1: the subject tells the status (\"EXPIRED\")",
         "own/en/reminder.txt:3: the text has a hole where it says {{ sources }}",
     ] {
@@ -95,6 +95,10 @@ async fn templates_that_tell_too_much_fail_the_check_line_by_line_and_no_daemon_
     let seen = home.run(&["notices", "preview", "--kind", "expired"]).await.badly(1, &["tells the status"]);
     assert!(seen.stdout.starts_with("Your connection EXPIRED\n"), "{}", seen.stdout);
 
-    home.set("notices.disclosure", "kind");
-    home.run(&["check"]).await.well();
+    home.set("notices.disclosure", "kind").set("notices.locale", "fr");
+    let checked = home.run(&["check"]).await.well().stdout;
+    assert!(
+        checked.contains("none for notices.locale = \"fr\", so that members without a locale get \"en\""),
+        "{checked}"
+    );
 }

@@ -17,7 +17,9 @@ fn each_bad_value_is_named_with_its_place_and_what_to_do() {
         ("[zzzzzz]", "FILE:1:2: zzzzzz: unknown key; `reconnectd config print` shows"),
         ("gateway = 1", "FILE:1:1: gateway: is a section; write its settings under [gateway]"),
         ("[email]\nper_minute = \"9\"", "FILE:2:1: email.per_minute: holds text; write a whole number"),
-        ("[email]\nper_minute = -1", "FILE:2:1: email.per_minute: is out of range; write 0 or more"),
+        ("[email]\nper_minute = -1", "FILE:2:1: email.per_minute: is negative; write 0 or more"),
+        ("[links]\ntrusted_proxies = -1", "FILE:2:1: links.trusted_proxies: is negative; write 0 or more"),
+        ("[email.smtp]\nport = 65536", "FILE:2:1: email.smtp.port: is too large; write a smaller number"),
         ("[admin]\ntoken = 5", "FILE:2:1: admin.token: holds a whole number; write text in double quotes"),
         (
             "[sweep]\nrecheck = [1]",

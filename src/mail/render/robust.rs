@@ -4,12 +4,13 @@ use super::*;
 use crate::mail::samples::{config, notice, renderer, with_templates};
 use mail_parser::{Address, Message, MessageParser};
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 fn from(from: &str, reply_to: &str) -> Renderer {
     let mut config = config();
     config.email.from = from.to_owned();
     config.email.reply_to = reply_to.to_owned();
-    Renderer::unproven(&config.notices, &config.email, &config.links.public_url).unwrap()
+    Renderer::unproven(&config.notices, &config.email, &config.links).unwrap()
 }
 
 fn parse(mail: &Mail) -> Message<'_> {
@@ -78,14 +79,16 @@ fn a_senders_address_may_have_a_domain_in_another_script() {
     assert!(mail.message_id().ends_with("@xn--bro-hoa.example"));
 }
 
+static RENDERER: LazyLock<Renderer> = LazyLock::new(|| renderer(Disclosure::Name));
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn whatever_a_source_is_called_the_mail_is_sound(name in "\\PC{0,80}|.{0,80}", kind in 0..Kind::ALL.len()) {
-        let (renderer, kind) = (renderer(Disclosure::Name), Kind::ALL[kind]);
+        let kind = Kind::ALL[kind];
         let names = if kind == Kind::Several { vec![name.as_str(), "Other"] } else { vec![name.as_str()] };
-        let mail = renderer.render(&notice(kind, &names)).unwrap();
+        let mail = RENDERER.render(&notice(kind, &names)).unwrap();
         assert_sound(&mail);
         let parsed = parse(&mail);
         // Readers may fold spaces that are not ASCII.

@@ -30,7 +30,8 @@ fn mail_to(to: &str) -> Mail {
 
 fn mail_from(from: &str, to: &str) -> Mail {
     let config: Config = toml::from_str(DEFAULTS).unwrap();
-    let url = "https://acme.test".parse().unwrap();
+    let public_url = "https://acme.test".parse().unwrap();
+    let links = config::Links { public_url, ..config.links.clone() };
     let notice = NoticeMail {
         id: NoticeId::new("n-1"),
         to: to.parse().unwrap(),
@@ -43,7 +44,7 @@ fn mail_from(from: &str, to: &str) -> Mail {
         date: "2026-11-23T12:00:00Z".parse().unwrap(),
     };
     let email = config::Email { from: from.to_owned(), ..email(25, Tls::None) };
-    Renderer::new(&config.notices, &email, &url).unwrap().render(&notice).unwrap()
+    Renderer::new(&config.notices, &email, &links).unwrap().render(&notice).unwrap()
 }
 
 #[tokio::test]
