@@ -125,6 +125,17 @@ impl Harness {
         harness
     }
 
+    /// The same, and alice has a mail about these connections. Gives its link.
+    pub(crate) async fn mailed(setup: Setup, broken: &[(&str, &str)]) -> (Self, String) {
+        let harness = Self::watching_with(setup, &["alice"]).await;
+        for (connection, status) in broken {
+            harness.set("alice", connection, status);
+        }
+        harness.pass().await;
+        let link = harness.link();
+        (harness, link)
+    }
+
     /// Another one of the daemon's processes, on the same files.
     pub(crate) async fn another_app(&self, settings: &[(&str, &str)]) -> App {
         let more = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));

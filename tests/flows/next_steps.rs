@@ -8,17 +8,6 @@ use chrono::TimeDelta;
 use futures_util::future::join;
 use reconnectd::sim::{Operation, Trouble};
 
-/// Alice has a mail about these connections.
-async fn mailed(setup: Setup, broken: &[(&str, &str)]) -> (Harness, String) {
-    let h = Harness::watching_with(setup, &["alice"]).await;
-    for (connection, status) in broken {
-        h.set("alice", connection, status);
-    }
-    h.pass().await;
-    let link = h.link();
-    (h, link)
-}
-
 /// The fields of the first button of a page.
 fn fields(html: &str) -> Vec<(String, String)> {
     let form = html.split("<form").find(|form| form.contains("name=\"connection\"")).expect("a button");
@@ -38,7 +27,7 @@ async fn hurried(link: &str, fields: &[(String, String)]) -> u16 {
 #[tokio::test]
 async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on() {
     for at_once in [true, false] {
-        let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+        let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
         let fields = fields(&h.look(&link).await.html);
         let statuses = if at_once {
             // Both have fetched a URL before the first of them spends the link.
@@ -63,14 +52,14 @@ async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on(
 
 #[tokio::test]
 async fn each_look_at_a_page_is_marked_otherwise() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let looks = [h.look(&link).await, h.look(&link).await].map(|page| fields(&page.html)[0].1.clone());
     assert!(looks[0] != looks[1] && looks.iter().all(|visit| visit.len() == 43), "256 bits: {looks:?}");
 }
 
 #[tokio::test]
 async fn a_new_mail_that_is_asked_for_soon_after_the_last_one_comes_a_little_later() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let resend = format!("{link}/resend");
     h.clock.advance(TimeDelta::seconds(59));
     h.press(&resend).await;
@@ -90,7 +79,7 @@ async fn a_new_mail_that_is_asked_for_soon_after_the_last_one_comes_a_little_lat
 
 #[tokio::test]
 async fn behind_a_scanner_that_presses_all_there_is_on_the_only_redemption_a_member_can_reconnect() {
-    let (_h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (_h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let scanner = Browser::named("scanner/1");
     scanner.arrive(&link).await;
     for form in ["", "/dismiss", "/resend", "/dismiss"] {
@@ -105,7 +94,8 @@ async fn behind_a_scanner_that_presses_all_there_is_on_the_only_redemption_a_mem
 
 #[tokio::test]
 async fn one_that_was_pressed_and_one_that_was_meant_are_told_apart() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED"), ("kaiser-north", "DISCONNECTED")]).await;
+    let (h, link) =
+        Harness::mailed(Setup::default(), &[("epic", "EXPIRED"), ("kaiser-north", "DISCONNECTED")]).await;
     let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
     scanner.press(&link, &[("connection", "epic")]).await;
     let dismissed = member.press(&format!("{link}/dismiss"), &[("connection", "kaiser-north")]).await;
@@ -121,7 +111,7 @@ async fn one_that_was_pressed_and_one_that_was_meant_are_told_apart() {
 #[tokio::test]
 async fn pressing_what_needs_nobody_any_more_shows_what_does() {
     let broken = [("epic", "EXPIRED"), ("kaiser-north", "EXPIRED"), ("labcorp", "EXPIRED")];
-    let (h, link) = mailed(Setup::default(), &broken).await;
+    let (h, link) = Harness::mailed(Setup::default(), &broken).await;
     let member = Browser::new();
     member.arrive(&link).await;
     h.set("alice", "epic", "CONNECTED");
@@ -145,7 +135,7 @@ fn origin(link: &str) -> String {
 
 #[tokio::test]
 async fn what_was_removed_leaves_nothing_to_do() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.set("alice", "epic", "DELETED");
     h.pass_after(TimeDelta::minutes(15)).await;
     for page in [h.look(&link).await, h.press(&link).await] {
@@ -156,7 +146,7 @@ async fn what_was_removed_leaves_nothing_to_do() {
 
 #[tokio::test]
 async fn a_link_dies_with_recovery_and_offers_another_when_its_connection_breaks_again() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
     h.set("alice", "epic", "EXPIRED");
@@ -174,7 +164,7 @@ async fn a_link_dies_with_recovery_and_offers_another_when_its_connection_breaks
 
 #[tokio::test]
 async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.sim.world().revoke("alice").unwrap();
     h.clock.advance(TimeDelta::hours(2));
     for _ in 0..5 {
@@ -194,7 +184,7 @@ async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
 
 #[tokio::test]
 async fn what_a_mail_program_hangs_on_an_address_is_left_off() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     for tail in ["/", ".", ")", "%3E", "%20", "=20", "%E2%80%8B", "&utm_source=x", "?fbclid=1", "./"] {
         assert_eq!(h.look(&format!("{link}{tail}")).await.status, 200, "{tail}");
     }
@@ -206,7 +196,7 @@ async fn what_a_mail_program_hangs_on_an_address_is_left_off() {
 
 #[tokio::test]
 async fn whoever_has_stopped_the_mails_is_told_so_where_another_would_be_promised() {
-    let (h, link) = mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
     let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
     // Perhaps it was a scanner that pressed there.
     Browser::named("scanner/1").press(&stop, &[]).await;

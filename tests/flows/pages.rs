@@ -9,17 +9,6 @@ use chrono::TimeDelta;
 use reconnectd::sim::{Operation, Trouble};
 use reqwest::Method;
 
-/// Alice has a mail about these connections.
-async fn mailed(setup: Setup, broken: &[(&str, &str)]) -> (Harness, String) {
-    let h = Harness::watching_with(setup, &["alice"]).await;
-    for (connection, status) in broken {
-        h.set("alice", connection, status);
-    }
-    h.pass().await;
-    let link = h.link();
-    (h, link)
-}
-
 /// That an answer says this, and leads nowhere.
 #[track_caller]
 fn says(answer: &Answer, status: u16, words: &str, buttons: &[&str]) {
@@ -41,7 +30,7 @@ const RESEND: &str = "Mail me a new link";
 
 #[tokio::test]
 async fn one_broken_connection_then_used_then_recovered() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let (mine, other) = (Browser::new(), Browser::new());
     says(&mine.arrive(&link).await, 200, READY, &["Reconnect Epic MyChart"]);
     let pressed = mine.press(&link, &[("connection", "epic")]).await;
@@ -63,7 +52,7 @@ async fn one_broken_connection_then_used_then_recovered() {
 #[tokio::test]
 async fn several_broken_connections_each_with_its_button() {
     let broken = [("epic", "EXPIRED"), ("kaiser-north", "DISCONNECTED")];
-    let (h, link) = mailed(Setup::default(), &broken).await;
+    let (h, link) = Harness::mailed(Setup::default(), &broken).await;
     let browser = Browser::new();
     let purpose = "I disconnected this on purpose";
     let buttons = ["Reconnect Epic MyChart", "Reconnect Kaiser North", purpose];
@@ -79,7 +68,7 @@ async fn several_broken_connections_each_with_its_button() {
 
 #[tokio::test]
 async fn too_old() {
-    let (h, link) = mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
     h.clock.advance(TimeDelta::hours(1));
     let browser = Browser::new();
     says(&browser.arrive(&link).await, 410, "This link has expired", &[RESEND]);
@@ -88,7 +77,7 @@ async fn too_old() {
 
 #[tokio::test]
 async fn recovered_without_the_link() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
     let browser = Browser::new();
@@ -98,7 +87,7 @@ async fn recovered_without_the_link() {
 
 #[tokio::test]
 async fn disconnected_on_purpose() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let browser = Browser::new();
     let buttons = ["Reconnect Epic MyChart", "I disconnected this on purpose"];
     says(&browser.arrive(&link).await, 200, READY, &buttons);
@@ -114,7 +103,7 @@ async fn disconnected_on_purpose() {
 
 #[tokio::test]
 async fn reconnected_after_all() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let (mine, other) = (Browser::new(), Browser::new());
     other.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await;
     let pressed = mine.press(&link, &[("connection", "epic")]).await;
@@ -136,7 +125,7 @@ async fn of_several_each_says_how_it_stands() {
         ("cerner", "EXPIRED"),
         ("labcorp", "EXPIRED"),
     ];
-    let (h, link) = mailed(Setup::default(), &broken).await;
+    let (h, link) = Harness::mailed(Setup::default(), &broken).await;
     let browser = Browser::new();
     browser.press(&format!("{link}/dismiss"), &[("connection", "kaiser-north")]).await;
     h.set("alice", "cerner", "CONNECTED");
@@ -162,7 +151,7 @@ async fn of_several_each_says_how_it_stands() {
 
 #[tokio::test]
 async fn asked_for_again_by_a_browser_that_was_restored() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let before = h.contents().await;
     let prefix = link.split("/r/").next().unwrap().to_owned();
     let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
@@ -175,7 +164,7 @@ async fn asked_for_again_by_a_browser_that_was_restored() {
 
 #[tokio::test]
 async fn never_there() {
-    let (_h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (_h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let browser = Browser::new();
     let words = "We don’t know this link";
     let unknown = format!("{}{}", &link[..link.len() - 43], "A".repeat(43));
@@ -190,7 +179,7 @@ async fn never_there() {
 
 #[tokio::test]
 async fn the_gateway_is_down() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let browser = Browser::new();
     h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: None });
     let down = browser.press(&link, &[]).await;
@@ -204,7 +193,7 @@ async fn the_gateway_is_down() {
 #[tokio::test]
 async fn what_only_an_app_can_repair() {
     let setup = Setup::default().set("NOTICES__APP_URL", "https://app.example.net/connections");
-    let (_h, link) = mailed(setup, &[("basicins", "EXPIRED")]).await;
+    let (_h, link) = Harness::mailed(setup, &[("basicins", "EXPIRED")]).await;
     let browser = Browser::new();
     let page = browser.arrive(&link).await;
     says(&page, 200, "Please sign in to this one again in the app.", &[]);
@@ -217,7 +206,7 @@ async fn what_only_an_app_can_repair() {
 
 #[tokio::test]
 async fn what_the_gateway_reconnects_by_itself() {
-    let (h, link) = mailed(Setup::default(), &[("labcorp", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("labcorp", "EXPIRED")]).await;
     let browser = Browser::new();
     says(&browser.arrive(&link).await, 200, READY, &["Reconnect Labcorp"]);
     says(&browser.press(&link, &[]).await, 200, "Thank you, that’s all", &[]);
@@ -228,7 +217,7 @@ async fn what_the_gateway_reconnects_by_itself() {
 
 #[tokio::test]
 async fn a_page_is_in_its_member_s_language() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     sqlx::query("UPDATE members SET locale = 'es-MX'").execute(&mut h.sql().await).await.unwrap();
     let browser = Browser::new();
     says(&browser.arrive(&link).await, 200, "Vamos a reconectarte", &["Volver a conectar Epic MyChart"]);
@@ -245,7 +234,7 @@ async fn a_page_is_in_its_member_s_language() {
 
 #[tokio::test]
 async fn the_landing_place_believes_only_success_and_proves_and_reveals_nothing() {
-    let (h, link) = mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let before = h.contents().await;
     let browser = Browser::new();
     let done = link.split("/r/").next().unwrap().to_owned() + "/done";
@@ -289,7 +278,7 @@ async fn the_landing_place_believes_only_success_and_proves_and_reveals_nothing(
     assert_eq!(h.contents().await, before, "only the gateway's answer proves recovery");
 
     let setup = Setup::default().set("NOTICES__LOCALE", "es");
-    let (_h, link) = mailed(setup, &[("epic", "EXPIRED")]).await;
+    let (_h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
     let done = link.split("/r/").next().unwrap().to_owned() + "/done?status_code=success";
     assert!(browser.arrive(&done).await.html.contains("Gracias, eso es todo"), "the operator's language");
 }

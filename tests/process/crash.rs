@@ -80,7 +80,7 @@ async fn kill_at(moment: Moment, home: &Home, simulator: &Simulator) {
         BeforeRecording => Some((home.database().await, script(Stage::Connect))),
         _ => None,
     };
-    const KEPT: &str = "SELECT count(*) FROM links";
+    const KEPT: &str = "SELECT count(*) FROM unsubscribe_tokens";
     let before = match &mut database {
         Some((database, ())) => database.number(KEPT).await,
         None => 0,
@@ -96,8 +96,8 @@ async fn kill_at(moment: Moment, home: &Home, simulator: &Simulator) {
         BeforeAcceptance | BeforeRecording => {}
     }
     if let Some((database, ())) = &mut database {
-        // The link is kept just before the mail is handed over.
-        until_true("a link", async || database.number(KEPT).await > before).await;
+        // What stops the mails is the last that is kept before the mail is handed over.
+        until_true("a way to stop the mails", async || database.number(KEPT).await > before).await;
         if let BeforeRecording = moment {
             database.hold_writes().await;
             until_true("a mail", async || simulator.mailbox().received() > received).await;
@@ -145,7 +145,7 @@ async fn each_was_told(home: &Home, simulator: &Simulator, everyone: &[String]) 
         let kills = database
             .number(&format!(
                 "SELECT count(*) FROM attempts a JOIN notices n USING (notice_id) WHERE n.member_id = '{member}'
-                 AND a.outcome = 'interrupted' AND EXISTS (SELECT 1 FROM links k
+                 AND a.outcome = 'interrupted' AND EXISTS (SELECT 1 FROM unsubscribe_tokens k
                      WHERE k.notice_id = a.notice_id AND k.attempt = a.attempt)"
             ))
             .await;
