@@ -47,6 +47,8 @@ pub enum Redemption {
     App,
     /// Not possible (any more); the link's state says why.
     Refused(LinkState),
+    /// This button was pressed; others of the link are there still.
+    SpentOne(Vec<Offer>),
     /// The gateway cannot say now; the link is as good as before.
     Later(Option<Duration>),
     /// Nor will it say soon: the operator has something to put right. The link is as good as before.
@@ -107,6 +109,7 @@ impl Redeemer {
             LinkState::Ready(offers) | LinkState::Dismissed(offers) if can_be_pressed(&offers, id) => {
                 offers.iter().any(|offer| !offer.is_of(id) && offer.chance.is_good())
             }
+            LinkState::Ready(offers) if spent => return Ok(Redemption::SpentOne(offers)),
             _ if spent => return Ok(Redemption::Refused(LinkState::USED)),
             state => return Ok(Redemption::Refused(plainly(state))),
         };
@@ -120,7 +123,8 @@ impl Redeemer {
         };
         let result = match button.connection.repair() {
             Repair::Oauth => self.send_to_source(&press, shown, again).await,
-            Repair::Direct => self.reconnect_directly(&press, &button, more).await,
+            Repair::Direct if again => Ok(Redemption::Reconnected { more }),
+            Repair::Direct => self.reconnect_directly(&press, &button, shown, more).await,
             Repair::App => Ok(Redemption::App),
         };
         let redemption = match result {
@@ -167,11 +171,15 @@ impl Redeemer {
         &self,
         press: &Press<'_>,
         button: &Button,
+        shown: &Shown,
         more: bool,
     ) -> Result<Redemption, AskError> {
         let connection = &button.connection.connection;
         // Spent first: unlike fetching a URL, this takes effect at the gateway, and must not be done twice.
-        if !self.spend(press, &[]).await? {
+        if !self.spend(press, shown.visit.as_slice()).await? {
+            if self.may_go_on(press, shown).await? {
+                return Ok(Redemption::Reconnected { more });
+            }
             return self.refuse(press.link).await;
         }
         let grant = self.access.grant(press.member).await?;
@@ -239,7 +247,7 @@ impl Redemption {
             Self::Go { pass: None, .. } => "sent_again",
             Self::Reconnected { .. } => "reconnected",
             Self::App => "sent_to_app",
-            Self::Refused(_) => "refused",
+            Self::Refused(_) | Self::SpentOne(_) => "refused",
             Self::Later(_) => "gateway_down",
             Self::NoWay => "no_way",
         }

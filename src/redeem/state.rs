@@ -1,6 +1,6 @@
 //! Pure: what a link is good for, to the browser that asks.
 
-use crate::domain::{ConnectionId, LapseState, Outcome, PassHash, Status, Time};
+use crate::domain::{ConnectionId, LapseState, Outcome, PassHash, Repair, Status, Time};
 use crate::store::{Button, LinkView};
 
 /// What a link is good for.
@@ -147,7 +147,7 @@ fn chance(button: &Button, alive: bool, passes: &Passes<'_>, most: u32) -> Chanc
     }
     if button.redemptions < most || passes.shown_for(&connection.id) {
         if outcome.is_some() { Chance::AfterAll } else { Chance::Open }
-    } else if passes.any_for(&connection.id) {
+    } else if button.connection.repair() == Repair::Oauth && passes.any_for(&connection.id) {
         Chance::GoOn
     } else {
         Chance::Spent

@@ -184,6 +184,10 @@ impl Store {
         until: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
+        // The same press, made twice.
+        if passes::any_is_kept(&mut tx, passes, press.at).await? {
+            return Ok(false);
+        }
         let spent = sqlx::query(
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND outlived = 0
@@ -200,6 +204,17 @@ impl Store {
         if spent == 0 && !invitations::redeem(&mut tx, press.link, max_redemptions, press.at).await? {
             return Ok(false);
         }
+        // Who reconnects after all has not meant it, or thinks better of it.
+        sqlx::query(
+            "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, plan_at = $3
+             WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
+                (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
+        )
+        .bind(&press.link.0[..])
+        .bind(press.connection.as_str())
+        .bind(millis(press.at))
+        .execute(&mut *tx)
+        .await?;
         rechecks::set(&mut tx, press).await?;
         passes::keep(&mut tx, press, passes, until).await?;
         tx.commit().await?;
@@ -237,14 +252,15 @@ impl Store {
 
     /// Takes a redemption back that came to nothing, so that the button can be pressed again.
     pub async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
-        sqlx::query(
+        let mut tx = self.begin().await?;
+        for sql in [
             "UPDATE link_buttons SET redemptions = redemptions - 1
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions > 0",
-        )
-        .bind(&hash.0[..])
-        .bind(connection.as_str())
-        .execute(&self.writer)
-        .await?;
+            "DELETE FROM passes WHERE token_hash = $1 AND connection_id = $2",
+        ] {
+            sqlx::query(sql).bind(&hash.0[..]).bind(connection.as_str()).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 

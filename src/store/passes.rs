@@ -5,6 +5,26 @@ use super::{Result, Store, millis, rechecks};
 use crate::domain::{ConnectionId, PassHash, Time, TokenHash};
 use sqlx::{Sqlite, Transaction};
 
+/// Whether any of these is kept and good at `now`.
+pub(super) async fn any_is_kept(
+    tx: &mut Transaction<'_, Sqlite>,
+    passes: &[PassHash],
+    now: Time,
+) -> Result<bool> {
+    for pass in passes {
+        let kept =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM passes WHERE pass_hash = $1 AND until > $2)")
+                .bind(&pass.0[..])
+                .bind(millis(now))
+                .fetch_one(&mut **tx)
+                .await?;
+        if kept {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Keeps passes, and strikes out those that have ended.
 pub(super) async fn keep(
     tx: &mut Transaction<'_, Sqlite>,
@@ -14,10 +34,9 @@ pub(super) async fn keep(
 ) -> Result<()> {
     sqlx::query("DELETE FROM passes WHERE until <= $1").bind(millis(press.at)).execute(&mut **tx).await?;
     for pass in passes {
-        // That of a press that is made twice may be kept already.
         sqlx::query(
             "INSERT INTO passes (pass_hash, token_hash, connection_id, member_id, until)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (pass_hash) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(&pass.0[..])
         .bind(&press.link.0[..])

@@ -79,7 +79,7 @@ async fn a_new_mail_that_is_asked_for_soon_after_the_last_one_comes_a_little_lat
 
 #[tokio::test]
 async fn behind_a_scanner_that_presses_all_there_is_on_the_only_redemption_a_member_can_reconnect() {
-    let (_h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let scanner = Browser::named("scanner/1");
     scanner.arrive(&link).await;
     for form in ["", "/dismiss", "/resend", "/dismiss"] {
@@ -90,6 +90,46 @@ async fn behind_a_scanner_that_presses_all_there_is_on_the_only_redemption_a_mem
     assert_eq!(page.buttons(), ["Reconnect Epic MyChart"], "{}", page.html);
     assert_eq!(member.press(&link, &[("connection", "epic")]).await.status, 303);
     assert_eq!(Browser::new().press(&link, &[("connection", "epic")]).await.status, 410, "and no oftener");
+    h.clock.advance(TimeDelta::minutes(10));
+    assert_eq!(member.arrive(&link).await.buttons(), ["Mail me a new link"]);
+    member.press(&format!("{link}/resend"), &[]).await;
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2, "who wanted to reconnect can");
+}
+
+#[tokio::test]
+async fn a_direct_connection_that_is_pressed_twice_is_renewed_once() {
+    let setup = Setup::default().set("LINKS__MAX_REDEMPTIONS", 3);
+    let (h, link) = Harness::mailed(setup, &[("labcorp", "EXPIRED")]).await;
+    let fields = fields(&h.look(&link).await.html);
+    h.fault(Operation::CreateConnection, Trouble::Delay { ms: 200 });
+    let statuses = join(hurried(&link, &fields), hurried(&link, &fields)).await;
+    assert_eq!((statuses, hurried(&link, &fields).await), ((200, 200), 200));
+    assert_eq!(h.asked("alice", Operation::CreateConnection), 1);
+}
+
+#[tokio::test]
+async fn of_two_the_one_that_was_pressed_does_not_hide_the_other() {
+    let (_h, link) =
+        Harness::mailed(Setup::default(), &[("epic", "EXPIRED"), ("kaiser-north", "EXPIRED")]).await;
+    Browser::named("scanner/1").press(&link, &[("connection", "epic")]).await;
+    let page = Browser::new().press(&link, &[("connection", "epic")]).await;
+    assert_eq!((page.status, page.location()), (410, None));
+    assert!(page.buttons().contains(&"Reconnect Kaiser North".to_owned()), "{}", page.html);
+}
+
+#[tokio::test]
+async fn the_same_press_made_at_once_spends_one_of_several_redemptions() {
+    let setup = Setup::default().set("LINKS__MAX_REDEMPTIONS", 3);
+    let (h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
+    let fields = fields(&h.look(&link).await.html);
+    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 200 });
+    assert_eq!(join(hurried(&link, &fields), hurried(&link, &fields)).await, (303, 303));
+    let spent: i64 = sqlx::query_scalar("SELECT redemptions FROM link_buttons")
+        .fetch_one(&mut h.sql().await)
+        .await
+        .unwrap();
+    assert_eq!(spent, 1);
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ async fn reconnected_after_all() {
     other.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await;
     let pressed = mine.press(&link, &[("connection", "epic")]).await;
     assert_eq!(pressed.status, 303, "{}", pressed.html);
-    says(&other.arrive(&link).await, 200, "Thank you for telling us", &["Go on"]);
+    says(&other.arrive(&link).await, 410, USED, &["Go on", RESEND]);
     says(&other.press(&link, &[]).await, 410, USED, &[RESEND]);
     assert_eq!(mine.press(&link, &[("connection", "epic")]).await.status, 303, "with its pass");
     h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();

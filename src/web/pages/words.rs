@@ -79,16 +79,22 @@ fn can_reconnect(sources: &[Source]) -> bool {
     sources.iter().any(|source| matches!(source.action, Action::AfterAll | Action::App(_)))
 }
 
+/// How many have something to press, or lead to the app.
+fn offered(sources: &[Source]) -> usize {
+    let goes_on = |source: &&Source| matches!(source.action, Action::GoOn | Action::AfterAll);
+    waiting(sources) + sources.iter().filter(goes_on).count()
+}
+
 /// Whether no button here leads anywhere but to the app.
 fn in_app(sources: &[Source]) -> bool {
-    let presses = |source: &Source| matches!(source.action, Action::Reconnect | Action::Renew);
-    waiting(sources) > 0 && !sources.iter().any(presses)
+    let in_app = sources.iter().filter(|source| matches!(source.action, Action::App(_))).count();
+    in_app > 0 && in_app == offered(sources)
 }
 
 /// Whether no button here leads to a sign-in.
 fn renews(sources: &[Source]) -> bool {
     let renews = sources.iter().filter(|source| source.action == Action::Renew).count();
-    renews > 0 && renews == waiting(sources)
+    renews > 0 && renews == offered(sources)
 }
 
 type Text = (&'static str, Vec<String>);

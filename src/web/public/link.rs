@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -56,6 +56,12 @@ pub(super) async fn redeem(
         Redemption::Reconnected { more: false } => state.page(&reader(locale), &Page::Done { success: true }),
         Redemption::App => state.page(&reader(locale), &Page::NeedsApp { app_url: state.app_url.clone() }),
         Redemption::Refused(link) => state.look_page(Look { link, locale, stopped }, base, &headers),
+        Redemption::SpentOne(offers) => {
+            let look = Look { link: LinkState::Ready(offers), locale, stopped };
+            let mut response = state.look_page(look, base, &headers);
+            *response.status_mut() = StatusCode::GONE;
+            response
+        }
         Redemption::Later(wait) => state.later(&reader(locale), wait),
         Redemption::NoWay => state.page(&reader(locale), &Page::NoWay { app_url: state.app_url.clone() }),
     }

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Say, Text, can_reconnect, in_app, renews, text, waiting};
+use super::{Say, Text, can_reconnect, in_app, offered, renews, text, waiting};
 use crate::web::pages::{NewMail, Page};
 
 pub(super) const SAY: Say = Say {
@@ -38,7 +38,7 @@ pub(super) fn text_of(page: &Page) -> Text {
             "Let’s get you reconnected",
             &["The button renews what is listed here. There is nothing to sign in to."],
         ),
-        Page::Ready { sources, .. } if waiting(sources) > 1 => text(
+        Page::Ready { sources, .. } if offered(sources) > 1 => text(
             "Let’s get you reconnected",
             &[
                 "These connections need you. Take them one at a time; where you have to sign in, the source’s own page opens.",

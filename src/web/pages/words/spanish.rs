@@ -1,6 +1,6 @@
 //! Spanish.
 
-use super::{Say, Text, can_reconnect, in_app, renews, text, waiting};
+use super::{Say, Text, can_reconnect, in_app, offered, renews, text, waiting};
 use crate::web::pages::{NewMail, Page};
 
 pub(super) const SAY: Say = Say {
@@ -39,7 +39,7 @@ pub(super) fn text_of(page: &Page) -> Text {
             "Vamos a reconectarte",
             &["El botón renueva lo que aparece aquí. No hace falta iniciar sesión."],
         ),
-        Page::Ready { sources, .. } if waiting(sources) > 1 => text(
+        Page::Ready { sources, .. } if offered(sources) > 1 => text(
             "Vamos a reconectarte",
             &[
                 "Estas conexiones te necesitan. Hazlo de una en una; donde haya que iniciar sesión, se abre su propia página.",
