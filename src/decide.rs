@@ -18,7 +18,7 @@
 //! the suspicion makes it what it was.
 //!
 //! A lapse that the member *dismissed* stays closed, and no new one begins, until the connection is CONNECTED
-//! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
+//! again, or its member presses its button after all, which opens it. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
 //! it once ended.
 
 pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};

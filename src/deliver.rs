@@ -16,7 +16,7 @@ use crate::observe::Observer;
 use crate::store::{AttemptOutcome, Claim, Ending, Store, StoreError};
 use crate::telemetry::metrics;
 use chrono::TimeDelta;
-use endings::{End, Step, end};
+use endings::{End, Step, end, over};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ impl Deliverer {
             Ok(accepted) => {
                 told.extend(items);
                 let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
-                Ok(Ending { outcome: AttemptOutcome::Sent, reason: "accepted", detail, again_at: None })
+                Ok(over(AttemptOutcome::Sent, "accepted", detail))
             }
             Err(error) => {
                 let (ending, wait) = self.refused(claim, &error).await?;

@@ -26,11 +26,12 @@ impl From<StoreError> for End {
 }
 
 pub(super) fn end(outcome: AttemptOutcome, reason: &'static str, detail: Option<String>) -> End {
-    End::With(Ending { outcome, reason, detail, again_at: None })
+    End::With(over(outcome, reason, detail))
 }
 
-fn given_up(reason: &'static str, detail: Option<String>) -> Ending {
-    Ending { outcome: AttemptOutcome::Abandoned, reason, detail, again_at: None }
+/// An ending after which nothing is tried again.
+pub(super) fn over(outcome: AttemptOutcome, reason: &'static str, detail: Option<String>) -> Ending {
+    Ending { outcome, reason, detail, again_at: None }
 }
 
 impl Deliverer {
@@ -44,7 +45,7 @@ impl Deliverer {
                 Stage::Connect | Stage::Tls | Stage::Login | Stage::Sender | Stage::Local
             );
         Ok(match error.verdict {
-            mail::Verdict::Abandon => (given_up("refused", detail), None),
+            mail::Verdict::Abandon => (over(AttemptOutcome::Abandoned, "refused", detail), None),
             mail::Verdict::Doubtful => (self.unless_it_is_us(claim, None, "refused", detail).await?, None),
             mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
             mail::Verdict::Retry if unreachable => {
@@ -80,7 +81,7 @@ impl Deliverer {
         let again_at = match again_at {
             Some(at) => at,
             None if self.store.others_were_accepted(&claim.notice.id, claim.attempt).await? => {
-                return Ok(given_up(given_up_as, detail));
+                return Ok(over(AttemptOutcome::Abandoned, given_up_as, detail));
             }
             None => self.next_try_at_last(claim),
         };

@@ -8,18 +8,12 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::sim::{Operation, Person, Trouble};
 
-/// Alice has a mail about epic.
-async fn mailed(setup: Setup) -> (Harness, String) {
-    let h = Harness::watching_with(setup, &["alice"]).await;
-    h.set("alice", "epic", "EXPIRED");
-    h.pass().await;
-    let link = h.link();
-    (h, link)
-}
+/// What is broken.
+const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixteen_who_press_at_once_one_gets_through() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     // All have fetched a URL before the first of them spends the link.
     h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 500 });
     let presses = (0..16).map(|_| {
@@ -35,14 +29,14 @@ async fn of_sixteen_who_press_at_once_one_gets_through() {
 
 #[tokio::test]
 async fn an_operator_can_allow_a_few_redemptions() {
-    let (h, link) = mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2)).await;
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2), EPIC).await;
     let statuses = [h.press(&link).await.status, h.press(&link).await.status, h.press(&link).await.status];
     assert_eq!(statuses, [303, 303, 410]);
 }
 
 #[tokio::test]
 async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the_operator_allows_a_few() {
-    let (h, link) = mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 3)).await;
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 3), EPIC).await;
     let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
     scanner.arrive(&link).await;
     h.clock.advance(TimeDelta::milliseconds(700));
@@ -76,7 +70,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
 
 #[tokio::test]
 async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_it() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
     scanner.arrive(&link).await;
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
@@ -95,7 +89,8 @@ async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_
 
 #[tokio::test]
 async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
-    let (h, mailed_link) = mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", "")).await;
+    let (h, mailed_link) =
+        Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), EPIC).await;
     let member = "alice".into();
     let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
     let (token, _) = h.app.operator.invite_by_hand(&member, &source).await.unwrap();
@@ -121,7 +116,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
 
 #[tokio::test]
 async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_good() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: Some("120".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!(answer.status(), 503);
@@ -143,7 +138,7 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
 
 #[tokio::test]
 async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
-    let (h, old) = mailed(Setup::default().set("LINKS__TTL", "1h")).await;
+    let (h, old) = Harness::mailed(Setup::default().set("LINKS__TTL", "1h"), EPIC).await;
     h.clock.advance(TimeDelta::minutes(59));
     assert_eq!(h.look(&old).await.status, 200);
     h.clock.advance(TimeDelta::minutes(1));
@@ -172,7 +167,7 @@ async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
 
 #[tokio::test]
 async fn a_link_that_nobody_made_is_not_known_and_tells_nothing() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let made_up = format!("{}{}", &link[..link.len() - 43], "A".repeat(43));
     for unknown in [made_up, format!("{link}A"), link[..link.len() - 1].to_owned()] {
         for view in [h.look(&unknown).await, h.press(&unknown).await] {
@@ -190,7 +185,7 @@ async fn a_link_that_nobody_made_is_not_known_and_tells_nothing() {
 #[tokio::test]
 async fn the_link_of_an_older_mail_works_beside_the_newest() {
     let setup = Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d");
-    let (h, first) = mailed(setup).await;
+    let (h, first) = Harness::mailed(setup, EPIC).await;
     h.pass_after(TimeDelta::days(3)).await;
     let mails = h.mails();
     let links: Vec<_> = mails.iter().map(|mail| link_in(mail)).collect();
@@ -205,7 +200,7 @@ async fn the_link_of_an_older_mail_works_beside_the_newest() {
 
 #[tokio::test]
 async fn pages_are_kept_by_nobody_and_framed_by_nobody() {
-    let (_h, link) = mailed(Setup::default()).await;
+    let (_h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     for request in [client.get(&link), client.post(&link)] {
         let answer = request.send().await.unwrap();

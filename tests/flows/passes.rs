@@ -8,18 +8,12 @@ use crate::{
 use chrono::TimeDelta;
 use reconnectd::sim::{Operation, Trouble};
 
-/// Alice has a mail about epic.
-async fn mailed(setup: Setup) -> (Harness, String) {
-    let h = Harness::watching_with(setup, &["alice"]).await;
-    h.set("alice", "epic", "EXPIRED");
-    h.pass().await;
-    let link = h.link();
-    (h, link)
-}
+/// What is broken.
+const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 
 #[tokio::test]
 async fn the_browser_that_redeemed_goes_on_and_no_other_does() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let (mine, other) = (Browser::new(), Browser::new());
     let first = mine.press(&link, &[]).await;
     assert_eq!(first.status, 303);
@@ -61,7 +55,7 @@ async fn the_browser_that_redeemed_goes_on_and_no_other_does() {
 
 #[tokio::test]
 async fn ten_minutes_after_the_redemption_the_link_is_used_for_that_browser_too() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let browser = Browser::new();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(9) + TimeDelta::seconds(59));
@@ -81,7 +75,7 @@ async fn ten_minutes_after_the_redemption_the_link_is_used_for_that_browser_too(
 
 #[tokio::test]
 async fn a_link_that_has_died_of_age_is_dead_for_its_browser_too() {
-    let (h, link) = mailed(Setup::default().set("LINKS__TTL", "5m")).await;
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "5m"), EPIC).await;
     let browser = Browser::new();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(5));
@@ -92,7 +86,7 @@ async fn a_link_that_has_died_of_age_is_dead_for_its_browser_too() {
 
 #[tokio::test]
 async fn a_link_that_dies_while_the_gateway_thinks_leads_nowhere() {
-    let (h, link) = mailed(Setup::default()).await;
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let browser = Browser::new();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 2000 });
@@ -109,7 +103,7 @@ async fn a_link_that_dies_while_the_gateway_thinks_leads_nowhere() {
 
 #[tokio::test]
 async fn going_on_spends_nothing_and_survives_a_gateway_that_is_down() {
-    let (h, link) = mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2)).await;
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2), EPIC).await;
     let (mine, other) = (Browser::new(), Browser::new());
     assert_eq!(mine.press(&link, &[]).await.status, 303);
     h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: None });
@@ -187,7 +181,7 @@ async fn what_the_gateway_reconnects_by_itself_needs_no_pass() {
 #[tokio::test]
 async fn the_pass_is_the_browser_s_alone_and_goes_to_the_link_s_own_address_alone() {
     let setup = Setup::default().set("LINKS__PUBLIC_URL", "https://reconnect.example.net/some/where");
-    let (h, link) = mailed(setup).await;
+    let (h, link) = Harness::mailed(setup, EPIC).await;
     let path = link.strip_prefix("https://reconnect.example.net").unwrap();
     let token = path.strip_prefix("/some/where/r/").unwrap();
     // As a proxy hands it on that takes the path before away.
