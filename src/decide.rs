@@ -18,8 +18,8 @@
 //! the suspicion makes it what it was.
 //!
 //! A lapse that the member *dismissed* stays closed, and no new one begins, until the connection is CONNECTED
-//! again, or its member presses its button after all, which opens it. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
-//! it once ended.
+//! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
+//! it once ended. A member who reconnects after all opens it again, which no answer decides.
 
 pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
 use crate::domain::{Connection, ConnectionId, LapseState, Status, SyncStatus, Time};
