@@ -22,7 +22,7 @@
 //! it once ended. A member who reconnects after all opens it again, which no answer decides.
 
 pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
-use crate::domain::{Connection, ConnectionId, LapseState, Status, SyncStatus, Time};
+use crate::domain::{Connection, ConnectionId, LapseState, Listing, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
@@ -41,8 +41,9 @@ pub struct Policy {
     pub look_again: TimeDelta,
 }
 
-/// Decides what one clear answer about one member means. `seen` is the whole list, in any order.
-pub fn decide(known: &[Known], seen: &[Connection], policy: &Policy, now: Time) -> Decision {
+/// Decides what one clear answer about one member means. `listing` is the whole list, in any order.
+pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) -> Decision {
+    let seen = &listing.rows;
     let known: BTreeMap<_, _> = known.iter().map(|known| (&known.connection_id, known)).collect();
     let leaving: BTreeSet<_> = seen.iter().filter(|row| is_leaving(row)).map(|row| &row.id).collect();
     let seen = statuses(seen);

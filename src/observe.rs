@@ -3,7 +3,7 @@
 use crate::access::{Access, AskError};
 use crate::clock::Clock;
 use crate::decide::{self, Policy};
-use crate::domain::{Cause, Connection, ConnectionId, Known, MemberId, Time};
+use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
 use crate::gateway::Gateway;
 use crate::store::{Answer, Applied, DueMember, Grant, Store, StoreError};
 use crate::telemetry::metrics;
@@ -49,8 +49,8 @@ impl Observer {
     ) -> Result<(Vec<Connection>, Applied), AskError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
-        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause.into()).await?;
-        Ok((seen, applied))
+        let applied = self.take_in(member, &seen, &digest(&seen.rows), asked_at, cause.into()).await?;
+        Ok((seen.rows, applied))
     }
 
     /// Asks about one member right after an operator has cut or removed a connection of theirs. What the answer says of
@@ -66,8 +66,8 @@ impl Observer {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
         let how = How { cause: Cause::Operator, parted: Some(parted) };
-        self.take_in(member, &seen, &digest(&seen), asked_at, how).await?;
-        Ok(seen)
+        self.take_in(member, &seen, &digest(&seen.rows), asked_at, how).await?;
+        Ok(seen.rows)
     }
 
     /// Asks about a member whom a sweep has come to. The same answer as last time is not looked at twice, unless a
@@ -77,14 +77,14 @@ impl Observer {
     /// Like [`Observer::poll`].
     pub async fn poll_due(&self, due: DueMember) -> Result<Applied, AskError> {
         let (seen, asked_at) = self.list(&due.id, due.grant).await?;
-        let digest = digest(&seen);
+        let digest = digest(&seen.rows);
         if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
             return Ok(Applied::default());
         }
         Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep.into()).await?)
     }
 
-    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Vec<Connection>, Time), AskError> {
+    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
         let asked_at = self.clock.now();
         let seen = self
             .access
@@ -96,16 +96,16 @@ impl Observer {
     async fn take_in(
         &self,
         member_id: &MemberId,
-        seen: &[Connection],
+        listing: &Listing,
         digest: &[u8; 32],
         asked_at: Time,
         how: How<'_>,
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
         let How { cause, parted } = how;
-        let answer = Answer { member_id, asked_at, cause, seen, digest };
+        let answer = Answer { member_id, asked_at, cause, seen: &listing.rows, digest };
         let decide = |known: &[Known]| {
-            let mut decision = decide::decide(known, seen, &self.policy, now);
+            let mut decision = decide::decide(known, listing, &self.policy, now);
             if let Some(parted) = parted {
                 decision.keep_dismissed(parted);
             }

@@ -32,7 +32,7 @@ impl World {
     }
 
     pub(super) fn decide(&self, seen: &[Connection]) -> Decision {
-        decide(&self.known(), seen, &self.policy, self.now)
+        decide(&self.known(), &seen.to_vec().into(), &self.policy, self.now)
     }
 
     /// Decides about an answer and writes down what was decided.

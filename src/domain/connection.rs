@@ -170,6 +170,23 @@ pub struct Connection {
     pub created: Option<Time>,
 }
 
+/// One response to the list operation: the connections of one member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The rows that could be read, in the gateway's order. No id occurs twice.
+    pub rows: Vec<Connection>,
+    /// Ids of rows whose other values could not be read. Such a row is hidden, not missing.
+    pub hidden: Vec<ConnectionId>,
+    /// Whether some row's id could not be read: then any row that seems to be missing may be that one.
+    pub hides_unknown: bool,
+}
+
+impl From<Vec<Connection>> for Listing {
+    fn from(rows: Vec<Connection>) -> Self {
+        Self { rows, ..Self::default() }
+    }
+}
+
 /// The way in which a broken connection is repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repair {

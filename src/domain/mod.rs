@@ -14,7 +14,9 @@ mod transition;
 mod visit;
 
 pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
-pub use connection::{Category, Connection, IntegrationType, Repair, SourceType, Status, SyncStatus};
+pub use connection::{
+    Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus,
+};
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome};
 pub use mask::mask;

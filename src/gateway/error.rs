@@ -16,6 +16,9 @@ pub enum Verdict {
     Unauthorized,
     /// The credential that a token is got with was refused for good.
     Rejected,
+    /// The gateway refuses this member, although the token is good: consent was withdrawn, or access suspended.
+    /// Says nothing about other members, and a new token would not help.
+    Forbidden,
     /// Asking for the same again will not help.
     Permanent,
 }
@@ -39,6 +42,7 @@ impl GatewayError {
         match &self.fault {
             Fault::Unauthorized(_) => Verdict::Unauthorized,
             Fault::Rejected(_) => Verdict::Rejected,
+            Fault::Forbidden(_) => Verdict::Forbidden,
             Fault::Permanent(_) => Verdict::Permanent,
             fault => Verdict::Retry { after: fault.retry_after() },
         }
@@ -69,6 +73,8 @@ pub(super) enum Fault {
     Unauthorized(String),
     #[error("the credential is refused{}", after_colon(.0))]
     Rejected(String),
+    #[error("the gateway refuses this member{}", after_colon(.0))]
+    Forbidden(String),
     #[error("{0}")]
     Permanent(String),
 }

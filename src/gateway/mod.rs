@@ -30,7 +30,8 @@ use crate::{
     clock::Clock,
     config,
     domain::{
-        AccessToken, Category, Connection, ConnectionId, IntegrationType, OauthUrl, SourceType, Status, Time,
+        AccessToken, Category, Connection, ConnectionId, IntegrationType, Listing, OauthUrl, SourceType,
+        Status, Time,
     },
 };
 use documents::Operation;
@@ -139,10 +140,10 @@ impl Gateway {
     ///
     /// # Errors
     /// Any answer that is not a whole list.
-    pub async fn connections(&self, token: &AccessToken) -> Result<Vec<Connection>, GatewayError> {
+    pub async fn connections(&self, token: &AccessToken) -> Result<Listing, GatewayError> {
         let answer: wire::MemberConnections =
             self.ask(&documents::CONNECTIONS, token, json!({}), &[]).await?;
-        Ok(answer.connections.into_iter().map(Connection::from).collect())
+        Ok(answer.connections.into_iter().map(Connection::from).collect::<Vec<_>>().into())
     }
 
     /// Where the member signs in again for an OAuth connection: https, or http to this machine, and to a host

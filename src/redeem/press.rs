@@ -261,7 +261,7 @@ fn in_vain(error: &AskError) -> Redemption {
         AskError::Gateway(error) => match error.verdict() {
             Verdict::Retry { after } => Redemption::Later(after),
             Verdict::Unauthorized => Redemption::Later(None),
-            Verdict::Rejected | Verdict::Permanent => Redemption::NoWay,
+            Verdict::Rejected | Verdict::Forbidden | Verdict::Permanent => Redemption::NoWay,
         },
         _ => Redemption::Later(None),
     }

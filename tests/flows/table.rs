@@ -69,7 +69,7 @@ fn conclusion(error: &AskError) -> &'static str {
         AskError::Gateway(error) => match error.verdict() {
             Verdict::Retry { .. } => "retry",
             Verdict::Unauthorized => "unauthorized",
-            Verdict::Permanent => "refused",
+            Verdict::Permanent | Verdict::Forbidden => "refused",
             Verdict::Rejected => "no token",
         },
         other => panic!("{other}"),

@@ -24,7 +24,10 @@ fn list(rows: Value) -> String {
 }
 
 async fn read(body: &str) -> Result<Vec<Connection>, super::GatewayError> {
-    gateway(&Stub::answering([Answer::ok(body)]).await).connections(&token()).await
+    gateway(&Stub::answering([Answer::ok(body)]).await)
+        .connections(&token())
+        .await
+        .map(|listing| listing.rows)
 }
 
 #[tokio::test]
