@@ -19,19 +19,6 @@ pub struct Observer {
     policy: Policy,
 }
 
-/// Why an answer was asked for.
-struct How<'a> {
-    cause: Cause,
-    /// The connection that an operator has just cut or removed.
-    parted: Option<&'a ConnectionId>,
-}
-
-impl From<Cause> for How<'_> {
-    fn from(cause: Cause) -> Self {
-        Self { cause, parted: None }
-    }
-}
-
 impl Observer {
     /// Decides by `policy`.
     pub fn new(store: Store, access: Access, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
@@ -49,25 +36,8 @@ impl Observer {
     ) -> Result<(Vec<Connection>, Applied), AskError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
-        let applied = self.take_in(member, &seen, &digest(&seen.rows), asked_at, cause.into()).await?;
+        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause).await?;
         Ok((seen.rows, applied))
-    }
-
-    /// Asks about one member right after an operator has cut or removed a connection of theirs. What the answer says of
-    /// that one starts no notice, even where it has not caught up yet.
-    ///
-    /// # Errors
-    /// Like [`Observer::poll`].
-    pub async fn poll_parted(
-        &self,
-        member: &MemberId,
-        parted: &ConnectionId,
-    ) -> Result<Vec<Connection>, AskError> {
-        let grant = self.access.grant(member).await?;
-        let (seen, asked_at) = self.list(member, grant).await?;
-        let how = How { cause: Cause::Operator, parted: Some(parted) };
-        self.take_in(member, &seen, &digest(&seen.rows), asked_at, how).await?;
-        Ok(seen.rows)
     }
 
     /// Asks about a member whom a sweep has come to. The same answer as last time is not looked at twice, unless a
@@ -77,11 +47,11 @@ impl Observer {
     /// Like [`Observer::poll`].
     pub async fn poll_due(&self, due: DueMember) -> Result<Applied, AskError> {
         let (seen, asked_at) = self.list(&due.id, due.grant).await?;
-        let digest = digest(&seen.rows);
+        let digest = digest(&seen);
         if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
             return Ok(Applied::default());
         }
-        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep.into()).await?)
+        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep).await?)
     }
 
     async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
@@ -99,18 +69,14 @@ impl Observer {
         listing: &Listing,
         digest: &[u8; 32],
         asked_at: Time,
-        how: How<'_>,
+        cause: Cause,
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
-        let How { cause, parted } = how;
-        let answer = Answer { member_id, asked_at, cause, seen: &listing.rows, digest };
-        let decide = |known: &[Known]| {
-            let mut decision = decide::decide(known, listing, &self.policy, now);
-            if let Some(parted) = parted {
-                decision.keep_dismissed(parted);
-            }
-            decision
-        };
+        // One member's list that turns empty is more often a mistake: only an operator who looks, or a sweep, which
+        // compares members, believes it.
+        let accept_empty = matches!(cause, Cause::Operator | Cause::Sweep);
+        let answer = Answer { member_id, asked_at, cause, seen: listing, digest, accept_empty };
+        let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
         let applied = self.store.take_in(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
             metrics::transition(to);
@@ -132,8 +98,9 @@ impl Observer {
 
 /// A digest of all that we keep of an answer, whatever the order of its rows. Times that move by themselves are left
 /// out: a sync that ran again is no news.
-fn digest(seen: &[Connection]) -> [u8; 32] {
+fn digest(seen: &Listing) -> [u8; 32] {
     let mut rows: Vec<_> = seen
+        .rows
         .iter()
         .map(|row| {
             (
@@ -153,6 +120,12 @@ fn digest(seen: &[Connection]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     for row in rows {
         context.update(format!("{row:?}\n").as_bytes());
+    }
+    // A row that is no longer hidden is missing.
+    let mut hidden: Vec<_> = seen.hidden.iter().map(ConnectionId::as_str).collect();
+    hidden.sort_unstable();
+    if seen.hides_unknown || !hidden.is_empty() {
+        context.update(format!("hidden {hidden:?} {}\n", seen.hides_unknown).as_bytes());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());

@@ -176,7 +176,10 @@ impl Store {
     ) -> Result<Vec<DueMember>> {
         let sql = format!(
             "SELECT m.member_id, m.answer_digest, {GRANT_COLUMNS},
-                EXISTS (SELECT 1 FROM lapses l WHERE l.member_id = m.member_id AND l.state = 'suspected') AS suspicion
+                (EXISTS (SELECT 1 FROM lapses l
+                    WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
+                 OR EXISTS (SELECT 1 FROM connections k
+                    WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
              FROM members m {GRANT_JOINS}
              WHERE m.member_id > $1 AND m.removed_at IS NULL AND m.paused_at IS NULL
                AND (f.retry_at IS NULL OR f.retry_at <= $2) AND (c.member_id IS NOT NULL OR NOT $4)
