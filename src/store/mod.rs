@@ -23,6 +23,7 @@ mod sqlite;
 mod suppressions;
 mod sweeps;
 mod transitions;
+mod verified;
 mod visits;
 
 pub use connections::StoredConnection;
