@@ -66,26 +66,29 @@ fn notice(member: &MemberId, kind: NoticeKind, plan: &Plan) -> Option<PlannedNot
             reason = Some(now);
         }
     }
-    Some(PlannedNotice { kind, reason: reason?.as_str(), items: plan.items() })
+    Some(PlannedNotice { kind, reason: reason?.as_str(), items: plan.items(), extra: plan.extra() })
 }
 
 fn as_recovered(recovered: RecoveredLapse) -> Recovered {
     let RecoveredLapse { lapse_id, connection, noticed_at, told_at } = recovered;
+    let is_missing = connection.is_missing;
     let connection = connection.connection;
     Recovered {
         lapse_id,
         person_mismatch: connection.is_person_mismatch(),
         connection_id: connection.id,
-        status: connection.status,
+        status: connection.status.filter(|_| !is_missing),
         noticed_at,
         told_at,
     }
 }
 
 fn as_open(open: OpenLapse) -> Open {
-    let OpenLapse { lapse, status, repair, said } = open;
+    let OpenLapse { lapse, status, repair, is_missing, said } = open;
     Open {
         opened_at: lapse.opened_at.unwrap_or(lapse.suspected_at),
+        broken_since: lapse.suspected_at,
+        is_missing,
         lapse_id: lapse.id,
         connection_id: lapse.connection_id,
         status,
@@ -97,7 +100,8 @@ fn as_open(open: OpenLapse) -> Open {
 fn said_last(last: SaidLast) -> Said {
     match (last.state, last.sent_at) {
         (NoticeState::Sent, Some(sent_at)) => {
-            Said::Sent { step: last.step, first_sent_at: last.first_sent_at.unwrap_or(sent_at) }
+            let first_sent_at = last.first_sent_at.unwrap_or(sent_at);
+            Said::Sent { step: last.step, last_sent_at: sent_at, first_sent_at, extra: last.extra }
         }
         (NoticeState::Abandoned, _) => Said::GaveUp,
         (NoticeState::Cancelled, _) => Said::Nothing,
