@@ -217,6 +217,7 @@ impl App {
                 "planning again what was given up for a reason that may have been ours"
             );
         }
+        self.store.clock_went_back(now).await?;
         self.store.replan_all(now).await?;
         Ok(lock)
     }

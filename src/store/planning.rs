@@ -1,6 +1,6 @@
 //! What the planner reads and writes: open lapses with what was said of them, and the notices made of them.
 
-use super::{RecoveredLapse, Result, Store, count, lapses, millis, recoveries, suppressions, time};
+use super::{RecoveredLapse, Result, Store, clamp, count, lapses, millis, recoveries, suppressions, time};
 use crate::domain::{
     Lapse, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, NoticeState, Repair, Status, Time,
 };
@@ -99,6 +99,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let due: Option<String> = sqlx::query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut *tx).await?;
         let Some(member) = due.map(MemberId::new) else { return Ok(None) };
+        clamp::clamp(&mut tx, &member, now).await?;
         let planned = plan(input(&mut tx, &member).await?);
         for (lapse, at) in &planned.look_next {
             sqlx::query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
