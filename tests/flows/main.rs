@@ -3,10 +3,12 @@
 
 mod access;
 mod browser;
+mod clocks;
 mod completion;
 mod confirm;
 mod delivery;
 mod faults;
+mod guards;
 mod harness;
 mod inspect;
 mod kinds;
@@ -16,11 +18,15 @@ mod logs;
 mod mail;
 mod members;
 mod mismatch;
+mod missing;
 mod next_steps;
 mod notices;
 mod overlap;
 mod pages;
+mod partings;
 mod passes;
+mod patience;
+mod resumed;
 mod secrets;
 mod story;
 mod sweep;
