@@ -11,6 +11,7 @@
 //! | a status we do not know, none, hidden | – | – | – |
 //!
 //! A row that is missing is not yet DELETED. That needs the same confirmation as a break; until then nothing changes.
+//! Only a row whose records were being deleted, or that an operator of ours has just deleted, is gone at once.
 //!
 //! A row whose records are being deleted does what a DELETED one does, whatever its status: it lingers until that is
 //! done, and nobody needs to repair it.
@@ -27,7 +28,7 @@ pub use crate::domain::{
     Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing, turned_empty,
 };
 use crate::domain::{
-    Connection, ConnectionId, LapseState, Listing, Missing, Parting, Status, SyncStatus, Time, stored_ids,
+    Connection, ConnectionId, LapseState, Listing, Missing, Parting, Status, Time, stored_ids,
 };
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
@@ -99,7 +100,7 @@ pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) ->
 /// That a row is missing once more; `None` when it is certain that it is gone.
 fn still_missing(known: &Known, policy: &Policy, now: Time) -> Option<Missing> {
     let deleted_by_us = known.lapse.as_ref().is_some_and(|lapse| lapse.parting == Some(Parting::Delete));
-    if deleted_by_us || known.status == Some(Status::Deleted) {
+    if deleted_by_us || known.is_leaving || known.status == Some(Status::Deleted) {
         return None;
     }
     let missing = match known.missing {
@@ -109,21 +110,17 @@ fn still_missing(known: &Known, policy: &Policy, now: Time) -> Option<Missing> {
     (!policy.confirms(missing.observations, missing.since, now)).then_some(missing)
 }
 
-fn is_leaving(row: &Connection) -> bool {
-    matches!(row.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
-}
-
 /// What the listing says of each connection, by its stored id.
 fn sights<'a>(known: &'a [Known], listing: &'a Listing) -> BTreeMap<&'a ConnectionId, Sight<'a>> {
     let mut sights = BTreeMap::new();
     for (id, row) in stored_ids(known, &listing.rows).into_iter().zip(&listing.rows) {
         match sights.entry(id) {
             Entry::Vacant(entry) => {
-                entry.insert(Sight { status: row.status.as_ref(), is_leaving: is_leaving(row) });
+                entry.insert(Sight { status: row.status.as_ref(), is_leaving: row.is_leaving() });
             }
             Entry::Occupied(mut entry) => {
                 let sight = entry.get_mut();
-                sight.is_leaving |= is_leaving(row);
+                sight.is_leaving |= row.is_leaving();
                 if sight.status != row.status.as_ref() {
                     sight.status = None;
                 }

@@ -103,6 +103,8 @@ fn what_a_run_of_answers_means() {
         ("nor, perhaps, one that has no readable id", "CONNECTED unnamed unnamed", "first_sight - -", ""),
         ("neither confirms that it is missing, nor clears it",
             "CONNECTED missing hidden unnamed missing", "first_sight - - - vanished", ""),
+        ("one whose records were being deleted is gone at once",
+            "CONNECTED CONNECTED,deleting missing", "first_sight - vanished", ""),
         ("a missing row leaves a suspicion as it is",
             "EXPIRED missing EXPIRED", "suspected - confirmed", "open"),
         ("and an open lapse", "EXPIRED EXPIRED missing", "suspected confirmed -", "open"),
@@ -173,7 +175,7 @@ fn what_a_run_of_answers_means() {
             "CONNECTED disconnect missing missing", "first_sight - vanished", "closed dismissed"),
         ("and its dismissal stands until the list has shown it",
             "CONNECTED delete CONNECTED CONNECTED,deleting EXPIRED,deleting missing missing",
-            "first_sight - parting_shown status_changed - vanished", "closed dismissed"),
+            "first_sight - parting_shown status_changed vanished -", "closed dismissed"),
     ];
     for (sentence, story, reasons, lapses) in stories {
         let told = tell(story, policy());

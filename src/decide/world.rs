@@ -6,7 +6,7 @@ use crate::domain::{
     Connection, ConnectionId, Lapse, LapseId, LapseState, Listing, Outcome, Parting, Status, Time,
 };
 use chrono::TimeDelta;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct World {
     pub(super) now: Time,
@@ -15,14 +15,15 @@ pub(super) struct World {
     /// Oldest first.
     pub(super) lapses: Vec<Lapse>,
     pub(super) missing: BTreeMap<ConnectionId, Missing>,
+    leaving: BTreeSet<ConnectionId>,
     pub(super) transitions: Vec<(ConnectionId, Option<Status>, Status)>,
     ids: u32,
 }
 
 impl World {
     pub(super) fn new(policy: Policy) -> Self {
-        let (statuses, lapses, missing, transitions) = Default::default();
-        Self { now: Time::UNIX_EPOCH, policy, statuses, lapses, missing, transitions, ids: 0 }
+        let (statuses, lapses, missing, leaving, transitions) = Default::default();
+        Self { now: Time::UNIX_EPOCH, policy, statuses, lapses, missing, leaving, transitions, ids: 0 }
     }
 
     pub(super) fn known(&self) -> Vec<Known> {
@@ -30,6 +31,7 @@ impl World {
             connection_id: id.clone(),
             status: Some(status.clone()),
             lapse: self.lapses.iter().rfind(|lapse| lapse.connection_id == *id).cloned(),
+            is_leaving: self.leaving.contains(id),
             missing: self.missing.get(id).copied(),
         };
         self.statuses.iter().map(known).collect()
@@ -50,6 +52,12 @@ impl World {
 
     pub(super) fn answer_with(&mut self, listing: &Listing) -> Decision {
         let decision = self.decide_on(listing);
+        for row in &listing.rows {
+            match row.is_leaving() {
+                true => self.leaving.insert(row.id.clone()),
+                false => self.leaving.remove(&row.id),
+            };
+        }
         for change in &decision.changes {
             self.apply(change);
         }

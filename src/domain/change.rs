@@ -10,6 +10,8 @@ pub struct Known {
     pub connection_id: ConnectionId,
     /// The last recorded status: DELETED when it vanished, `None` when the gateway never gave one.
     pub status: Option<Status>,
+    /// Whether the gateway was deleting its records when it last listed it.
+    pub is_leaving: bool,
     /// The newest lapse, live or closed.
     pub lapse: Option<Lapse>,
     /// That the last responses left it out, while this is not confirmed.

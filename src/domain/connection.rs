@@ -209,6 +209,11 @@ impl Connection {
             && self.sync_errors.iter().any(|code| code == PERSON_MATCHING_ERROR)
     }
 
+    /// Whether its records are being deleted: the row lingers until that is done.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
+    }
+
     /// How this connection is repaired. A connection that says too little about itself is an OAuth one only when its
     /// category says so, so that a reconnect URL is never asked for a kind that has none.
     pub fn repair(&self) -> Repair {

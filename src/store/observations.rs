@@ -99,7 +99,8 @@ impl Store {
 
 async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<Known>> {
     let rows = sqlx::query(
-        "SELECT connection_id, status, missing_since, missing_observations FROM connections WHERE member_id = $1
+        "SELECT connection_id, status, coalesce(sync_status, '') IN ('DELETING', 'DATA_DELETED') AS is_leaving,
+            missing_since, missing_observations FROM connections WHERE member_id = $1
          ORDER BY connection_id",
     )
         .bind(member.as_str())
@@ -121,6 +122,7 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
             let id: String = row.try_get("connection_id")?;
             Ok(Known {
                 status: row.try_get::<Option<String>, _>("status")?.as_deref().map(Status::from),
+                is_leaving: row.try_get("is_leaving")?,
                 lapse: newest.remove(&id),
                 missing: match row.try_get::<Option<i64>, _>("missing_since")? {
                     None => None,
