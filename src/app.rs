@@ -13,7 +13,7 @@ use crate::recheck::Rechecker;
 use crate::recorder::Recorder;
 use crate::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
-use crate::sweep::{Report, Sweeper};
+use crate::sweep::{Limits, Report, Sweeper};
 use crate::vault::Vault;
 use crate::visits::Visits;
 use crate::web::pages::Pages;
@@ -147,9 +147,14 @@ impl App {
             sweeper: Sweeper::new(
                 store.clone(),
                 observer.clone(),
+                access.clone(),
+                gateway.clone(),
                 clock.clone(),
-                config.gateway.max_in_flight,
-                config.gateway.auth.mode == AuthMode::RefreshToken,
+                Limits {
+                    at_once: config.gateway.max_in_flight,
+                    needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
+                    max_unclear: config.telemetry.heartbeat_max_unclear,
+                },
             ),
             redeemer: Redeemer {
                 store: store.clone(),
@@ -200,7 +205,7 @@ impl App {
     /// When another one works on it.
     pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
-        let cut_off = self.store.free_renewals(&lock).await?;
+        let cut_off = self.store.release_orphaned_leases(&lock).await?;
         if cut_off > 0 {
             tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
         }
@@ -226,7 +231,7 @@ impl App {
     }
 
     async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
-        let mut pass = Pass { sweep: self.sweeper.pass(stop).await?, mail_waits: false };
+        let mut pass = Pass { sweep: self.sweeper.sweep(stop).await?, mail_waits: false };
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
         while !stop.is_cancelled() {

@@ -1,6 +1,6 @@
 //! Service: the one way in for an answer of the gateway. Decide, then store, in one transaction.
 
-use crate::access::{Access, AskError};
+use crate::access::{Access, AskError, Refresh};
 use crate::clock::Clock;
 use crate::decide::{self, Policy};
 use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
@@ -24,11 +24,35 @@ struct How<'a> {
     cause: Cause,
     /// The connection that an operator has just cut or removed.
     parted: Option<&'a ConnectionId>,
+    /// Whether a list that turned empty is believed.
+    accept_empty: bool,
+}
+
+/// The poll of a member whom a sweep has come to.
+#[derive(Debug)]
+pub struct DuePoll {
+    /// What was learned.
+    pub result: Result<DueAnswer, AskError>,
+    /// What became of the member's access token.
+    pub refresh: Refresh,
+}
+
+/// A usable response.
+#[derive(Debug)]
+pub enum DueAnswer {
+    /// It was applied, or it has not changed.
+    Applied(Applied),
+    /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
+    /// [`Observer::accept_empty`] applies it.
+    TurnedEmpty {
+        /// When it was asked for.
+        asked_at: Time,
+    },
 }
 
 impl From<Cause> for How<'_> {
     fn from(cause: Cause) -> Self {
-        Self { cause, parted: None }
+        Self { cause, parted: None, accept_empty: cause == Cause::Operator }
     }
 }
 
@@ -65,23 +89,49 @@ impl Observer {
     ) -> Result<Vec<Connection>, AskError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
-        let how = How { cause: Cause::Operator, parted: Some(parted) };
+        let how = How { parted: Some(parted), ..Cause::Operator.into() };
         self.take_in(member, &seen, &digest(&seen.rows), asked_at, how).await?;
         Ok(seen.rows)
     }
 
-    /// Asks about a member whom a sweep has come to. The same answer as last time is not looked at twice, unless a
-    /// suspicion is open.
+    /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
+    /// is open. A list that turned empty is held back: see [`DueAnswer::TurnedEmpty`].
+    pub async fn poll_due(&self, due: DueMember) -> DuePoll {
+        let asked_at = self.clock.now();
+        let call = |token| async move { self.gateway.connections(&token).await };
+        let (listed, refresh) = self.access.ask_reporting(&due.id, due.grant.clone(), call).await;
+        let result = match listed {
+            Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(AskError::from),
+            Err(error) => Err(error),
+        };
+        DuePoll { result, refresh }
+    }
+
+    async fn apply_due(
+        &self,
+        due: &DueMember,
+        listing: &Listing,
+        asked_at: Time,
+    ) -> Result<DueAnswer, StoreError> {
+        let digest = digest(&listing.rows);
+        if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
+            return Ok(DueAnswer::Applied(Applied::default()));
+        }
+        let applied = self.take_in(&due.id, listing, &digest, asked_at, Cause::Sweep.into()).await?;
+        Ok(if applied.turned_empty {
+            DueAnswer::TurnedEmpty { asked_at }
+        } else {
+            DueAnswer::Applied(applied)
+        })
+    }
+
+    /// Applies an empty list that was held back.
     ///
     /// # Errors
-    /// Like [`Observer::poll`].
-    pub async fn poll_due(&self, due: DueMember) -> Result<Applied, AskError> {
-        let (seen, asked_at) = self.list(&due.id, due.grant).await?;
-        let digest = digest(&seen.rows);
-        if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
-            return Ok(Applied::default());
-        }
-        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep.into()).await?)
+    /// The store's.
+    pub async fn accept_empty(&self, member: &MemberId, asked_at: Time) -> Result<Applied, StoreError> {
+        let how = How { accept_empty: true, ..Cause::Sweep.into() };
+        self.take_in(member, &Listing::default(), &digest(&[]), asked_at, how).await
     }
 
     async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
@@ -102,7 +152,7 @@ impl Observer {
         how: How<'_>,
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
-        let How { cause, parted } = how;
+        let How { cause, parted, accept_empty: _ } = how;
         let answer = Answer { member_id, asked_at, cause, seen: &listing.rows, digest };
         let decide = |known: &[Known]| {
             let mut decision = decide::decide(known, listing, &self.policy, now);

@@ -2,7 +2,7 @@
 
 use super::{Context, Done};
 use crate::config::TransportKind;
-use crate::domain::{EmailAddress, NoticeId, SourceType};
+use crate::domain::{EmailAddress, MemberId, NoticeId, SourceType};
 use crate::gateway::Gateway;
 use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
 use crate::random;
@@ -32,8 +32,12 @@ impl Lines {
     }
 }
 
-/// `check [--send-test ADDR]`.
-pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -> anyhow::Result<Done> {
+/// `check [--member ID] [--send-test ADDR]`.
+pub(super) async fn check(
+    context: &Context,
+    member: Option<&MemberId>,
+    send_test: Option<&EmailAddress>,
+) -> anyhow::Result<Done> {
     let config = &context.config;
     let mut lines = Lines { json: context.json, failed: false };
     lines.say("configuration", Ok(()), |()| context.source());
@@ -54,6 +58,12 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
         })
     };
     lines.say("gateway", gateway.await, |()| format!("{} answers", config.gateway.url));
+    let proof = if lines.failed && member.is_none() {
+        Ok(Proof::NotTried("something above has to be put right first"))
+    } else {
+        prove_credentials(context, member).await
+    };
+    lines.say("credentials", proof, Proof::words);
     let renderer = templates(context, &mut lines);
     let transport = lines.say("mail", Transport::new(&config.email).map_err(Into::into), |_| {
         match config.email.transport {
@@ -92,6 +102,50 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
         lines.say("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply));
     }
     if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
+}
+
+/// How many members are tried before the credentials are called refused: one refusal may be that member's own.
+const TRIED: u32 = 3;
+
+/// Whether the gateway gives access tokens for what the configuration and the members hold.
+enum Proof {
+    Granted(MemberId),
+    NotTried(&'static str),
+}
+
+impl Proof {
+    fn words(&self) -> String {
+        match self {
+            Self::Granted(member) => format!("the gateway gave a new access token for {member}"),
+            Self::NotTried(why) => format!("not tried: {why}"),
+        }
+    }
+}
+
+/// Gets one real access token, for this member or for one whose credential is not known to be bad.
+async fn prove_credentials(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Proof> {
+    let app = context.app().await?;
+    let candidates = match member {
+        Some(member) => vec![member.clone()],
+        None => app.store.members_with_credential(context.needs_token(), TRIED).await?,
+    };
+    let mut refused = None;
+    for member in candidates {
+        match app.access.refresh_now(&member).await {
+            Ok(()) => {
+                app.access.drain().await;
+                return Ok(Proof::Granted(member));
+            }
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                refused = Some(error.context(format!(
+                    "no access token for {member}; see gateway.client_key and gateway.auth"
+                )));
+            }
+        }
+    }
+    app.access.drain().await;
+    refused.map_or(Ok(Proof::NotTried("no member has a credential that can be tried")), Err)
 }
 
 /// A line for the templates, or one for each thing that they tell and must not.

@@ -168,7 +168,7 @@ pub(super) fn tick(wakes: &Wakes) {
 }
 
 async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToken) -> anyhow::Result<()> {
-    let mut unfinished = app.store.cut_off_sweep().await?.is_some();
+    let mut unfinished = app.store.unfinished_sweep().await?.is_some();
     while !stop.is_cancelled() {
         if !unfinished {
             tokio::select! {
@@ -182,12 +182,12 @@ async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToken) -> anyho
             }
         }
         wakes.sweeping.store(true, Ordering::SeqCst);
-        let pass = app.sweeper.pass(stop).await;
+        let pass = app.sweeper.sweep(stop).await;
         wakes.sweeping.store(false, Ordering::SeqCst);
         wakes.plan.notify_one();
         unfinished = match pass {
             Ok(report) => {
-                if report.complete() {
+                if report.is_healthy() {
                     telemetry::heartbeat(&app.config.telemetry).await;
                 }
                 false

@@ -23,7 +23,10 @@ pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use printable::printable;
-pub use secret::{AccessToken, LinkToken, OauthUrl, PassHash, PassToken, RefreshToken, Sealed, TokenHash};
+pub use secret::{
+    AccessToken, Fingerprint, LinkToken, NewCredential, OauthUrl, PassHash, PassToken, RefreshToken, Sealed,
+    TokenHash, UsedCredential,
+};
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
 pub use visit::{Act, By, Mailing, Visit};

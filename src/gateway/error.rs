@@ -37,6 +37,16 @@ impl GatewayError {
         Self { operation, fault }
     }
 
+    /// Whether the call was held back because the gateway asked everyone to wait.
+    pub fn is_shared_wait(&self) -> bool {
+        false
+    }
+
+    /// Whether the gateway asked to wait.
+    pub fn is_throttled(&self) -> bool {
+        self.fault.retry_after().is_some()
+    }
+
     /// What can be done about it.
     pub fn verdict(&self) -> Verdict {
         match &self.fault {

@@ -136,6 +136,11 @@ impl Gateway {
         }
     }
 
+    /// How long the gateway has asked everyone to wait from now on.
+    pub fn shared_wait(&self) -> Option<std::time::Duration> {
+        None
+    }
+
     /// All connections of the token's member, in whatever status, in the gateway's order; no id comes twice.
     ///
     /// # Errors

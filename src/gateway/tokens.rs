@@ -20,6 +20,8 @@ pub struct Renewed {
     pub expires_at: Option<Time>,
     /// The refresh token to use from now on; the old one is spent. `None`: the old one stays good.
     pub refresh: Option<RefreshToken>,
+    /// The subject that the access token names, where it is a JWT. Unverified.
+    pub subject: Option<String>,
 }
 
 impl Renewed {
@@ -38,6 +40,7 @@ impl Renewed {
             expires_at: expires_at.or_else(|| expiry(&access)),
             access: AccessToken::new(access),
             refresh: refresh.map(RefreshToken::new),
+            subject: None,
         })
     }
 }

@@ -6,6 +6,7 @@
 mod connections;
 mod credentials;
 mod fleet;
+mod import;
 mod invitations;
 mod lapses;
 mod links;
@@ -23,13 +24,15 @@ mod sqlite;
 mod suppressions;
 mod sweeps;
 mod transitions;
+mod unclear;
 mod visits;
 
 pub use connections::StoredConnection;
-pub use credentials::{CredentialFailure, Grant, StoredToken};
+pub use credentials::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, StoredToken};
 pub use fleet::{Fleet, Funnel, SweepReport};
+pub use import::{Import, ImportCounts};
 pub use links::{Button, LinkView, Pace, Press};
-pub use members::{DueMember, Import, ListedMember};
+pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
 pub use partings::Announced;
@@ -39,7 +42,8 @@ pub use rechecks::{DueRecheck, Purpose};
 pub use recoveries::RecoveredLapse;
 pub use sqlite::{InstanceLock, Store};
 pub use suppressions::{ListedSuppression, Mailing};
-pub use sweeps::{OpenSweep, SweepProgress};
+pub use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
+pub use unclear::UnclearMember;
 pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;

@@ -32,6 +32,8 @@ pub struct Applied {
     pub opened: bool,
     /// The connections that are found to work for somebody else, and were not before.
     pub mismatched: Vec<ConnectionId>,
+    /// Whether the list turned empty, and nothing was concluded from that.
+    pub turned_empty: bool,
     /// Whether the answer came too late, or the member is gone: nothing was concluded.
     pub stale: bool,
 }

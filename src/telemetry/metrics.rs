@@ -2,7 +2,7 @@
 //! time series.
 
 use crate::domain::{Act, By, Status};
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ const REDEMPTIONS: &str = "reconnectd_redemptions_total";
 const VISITS: &str = "reconnectd_visits_total";
 const VISITS_DROPPED: &str = "reconnectd_visits_dropped_total";
 const LIMITED: &str = "reconnectd_requests_limited_total";
+const UNREACHABLE: &str = "reconnectd_members_unreachable";
 const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
 /// From a dozen members to hundreds of thousands: seconds to hours.
@@ -47,6 +48,7 @@ fn describe() {
     describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
     describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
     describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
+    describe_gauge!(UNREACHABLE, "Members without a usable response for 24 hours, as of the last sweep");
     describe_counter!(
         PERSON_MISMATCHES,
         "Connections found to work, but probably for another person than the member"
@@ -98,6 +100,11 @@ pub fn visit_dropped() {
 /// A client asked for too much.
 pub fn request_limited(limit: &'static str) {
     counter!(LIMITED, "limit" => limit).increment(1);
+}
+
+/// So many members have had no usable response for a day.
+pub fn members_unreachable(count: u64) {
+    gauge!(UNREACHABLE).set(count as f64);
 }
 
 /// A connection was found to work, but probably for another person than the member.

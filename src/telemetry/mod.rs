@@ -86,7 +86,8 @@ mod tests {
     /// What was logged while `body` ran.
     fn logged(log: &str, format: LogFormat, body: impl FnOnce()) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let settings = Telemetry { log: log.into(), format, heartbeat_url: String::new() };
+        let settings =
+            Telemetry { log: log.into(), format, heartbeat_url: String::new(), heartbeat_max_unclear: 0.1 };
         let writer = {
             let lines = Arc::clone(&lines);
             move || Shared(Arc::clone(&lines))

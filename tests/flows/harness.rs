@@ -7,10 +7,10 @@ use reconnectd::{
     clock::{Clock, ManualClock},
     config::Config,
     daemon,
-    domain::{Member, Sealed},
+    domain::{Member, NewCredential, RefreshToken},
     sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
     sweep::Report,
-    vault::{Column, Vault},
+    vault::Vault,
     web,
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -148,8 +148,9 @@ impl Harness {
         for id in members {
             let token = self.sim.world().refresh_token(id).expect("a member of the simulated world");
             let member = member(id);
-            let sealed = self.app.vault.seal(&member.id, Column::RefreshToken, &token).expect("sealed");
-            rows.push((member, Some(sealed)));
+            let token = RefreshToken::new(token);
+            let credential = self.app.vault.new_credential(&member.id, &token).expect("sealed");
+            rows.push((member, Some(credential)));
         }
         self.import(&rows).await;
     }
@@ -165,10 +166,10 @@ impl Harness {
         self.import(&[(Member { email, ..member(id) }, None)]).await;
     }
 
-    async fn import(&self, rows: &[(Member, Option<Sealed>)]) {
+    async fn import(&self, rows: &[(Member, Option<NewCredential>)]) {
         let mut import = self.app.store.import(self.clock.now()).await.expect("an import begins");
         import.add(rows).await.expect("members are added");
-        import.commit().await.expect("the import is kept");
+        let _ = import.commit().await.expect("the import is kept");
     }
 
     /// One pass: sweep, early polls, plan, deliver.

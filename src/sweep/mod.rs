@@ -1,0 +1,442 @@
+//! Actor: polls the fleet, on schedule.
+//!
+//! Members are polled in the order of a hash of their id, so that any stretch of a sweep is a sample of the whole fleet.
+//! A sweep that stops early keeps its position: the next one continues there and wraps around. Nothing is written for a
+//! member whose response has not changed. What may be the gateway's fault is not held against a member before the
+//! responses of others show whose fault it is (see [`health`]).
+
+mod health;
+mod order;
+mod outcome;
+mod pending;
+
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::domain::{MemberId, SweepId, Time};
+use crate::gateway::Gateway;
+use crate::observe::Observer;
+use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepEnd, SweepPosition, SweepProgress};
+use crate::telemetry::metrics;
+use chrono::TimeDelta;
+use futures_util::{Stream, StreamExt, stream};
+use health::{Cleared, Health};
+use order::InOrder;
+use outcome::Outcome;
+use pending::Pending;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Members read at a time.
+const BATCH: u32 = 1_000;
+/// Members between two checkpoints: what a crash repeats, at the most.
+const CHECKPOINT: u32 = 1_000;
+/// The longest wait within a sweep when the gateway asks everyone to wait; for more, the sweep stops.
+const MAX_IN_SWEEP_WAIT: Duration = Duration::from_secs(60);
+/// How often one member's poll waits with everyone.
+const MAX_WAITS: u32 = 3;
+/// Retry times later than this were written while the clock was ahead, and do not count.
+const LONGEST_CREDENTIAL_WAIT: TimeDelta = TimeDelta::hours(48);
+const LONGEST_THROTTLE: TimeDelta = TimeDelta::hours(2);
+/// A member without a usable response for this long is unreachable.
+pub const UNREACHABLE_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// The reason code of a sweep that stops because the gateway asked everyone to wait.
+const THROTTLED: &str = "gateway_throttled";
+
+/// Polls the fleet. Cheap to clone.
+#[derive(Clone)]
+pub struct Sweeper {
+    /// Where members and sweeps are.
+    store: Store,
+    observer: Observer,
+    access: Access,
+    gateway: Gateway,
+    clock: Clock,
+    at_once: usize,
+    needs_token: bool,
+    max_unclear: f64,
+    progress: watch::Sender<SweepProgress>,
+}
+
+/// How a sweep polls.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Members polled at once.
+    pub at_once: usize,
+    /// Whether a member without a stored credential is left out.
+    pub needs_token: bool,
+    /// The largest share of members, from 0 to 1, that may be unclear or skipped in a healthy sweep.
+    pub max_unclear: f64,
+}
+
+/// How a sweep ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Its counts, from its very beginning.
+    pub progress: SweepProgress,
+    /// The reason code of an early stop.
+    pub stopped: Option<&'static str>,
+    /// Whether a shutdown interrupted it; it will be resumed.
+    pub cancelled: bool,
+    max_unclear: f64,
+}
+
+impl Report {
+    /// Whether the sweep ran to its end, every member polled gave a usable response, and few were skipped.
+    pub fn complete(&self) -> bool {
+        self.ran_to_its_end() && self.progress.unclear == 0 && self.is_tolerable(self.progress.skipped)
+    }
+
+    /// Whether the sweep ran to its end with few members unclear or skipped.
+    pub fn is_healthy(&self) -> bool {
+        self.ran_to_its_end() && self.is_tolerable(self.progress.unclear + self.progress.skipped)
+    }
+
+    fn ran_to_its_end(&self) -> bool {
+        !self.cancelled && self.stopped.is_none()
+    }
+
+    fn is_tolerable(&self, count: u64) -> bool {
+        let fleet = self.progress.members + self.progress.skipped;
+        count as f64 <= fleet as f64 * self.max_unclear
+    }
+}
+
+/// A member's outcome, with their place in the sweep.
+#[derive(Debug)]
+struct Polled {
+    member: MemberId,
+    poll_key: i64,
+    wrapped: bool,
+    /// The reason code that the member's row has.
+    was_unclear: Option<String>,
+    outcome: Outcome,
+}
+
+/// A sweep under way.
+struct Run {
+    /// The row to checkpoint; `None` for a run over chosen members.
+    sweep: Option<SweepId>,
+    position: SweepPosition,
+    progress: SweepProgress,
+    health: Health,
+    pending: Pending,
+    stopped: Option<&'static str>,
+    /// Whether some member was held back: those behind them have not had their turn.
+    held_back: bool,
+    since_checkpoint: u32,
+}
+
+impl Sweeper {
+    /// Polls through `observer`, and rejects credentials through `access`.
+    pub fn new(
+        store: Store,
+        observer: Observer,
+        access: Access,
+        gateway: Gateway,
+        clock: Clock,
+        limits: Limits,
+    ) -> Self {
+        let Limits { at_once, needs_token, max_unclear } = limits;
+        let progress = watch::Sender::new(SweepProgress::default());
+        Self { store, observer, access, gateway, clock, at_once, needs_token, max_unclear, progress }
+    }
+
+    /// The counts of the sweep under way.
+    pub fn progress(&self) -> watch::Receiver<SweepProgress> {
+        self.progress.subscribe()
+    }
+
+    /// Whether the gateway has asked everyone to wait.
+    pub fn must_wait(&self) -> bool {
+        self.gateway.shared_wait().is_some()
+    }
+
+    /// Polls every enrolled, unpaused member, or the rest of them where a sweep was interrupted. After `stop` it polls
+    /// nobody else, waits for the polls under way, and can be resumed.
+    ///
+    /// # Errors
+    /// The store's. What goes wrong with members is counted.
+    pub async fn sweep(&self, stop: &CancellationToken) -> Result<Report, StoreError> {
+        let began = self.clock.now();
+        let OpenSweep { id, position, progress, resumed } = self.store.resume_or_start_sweep(began).await?;
+        tracing::info!(sweep = %id, resumed, "sweep starts");
+        let members = self.members_from(position);
+        let run = Run { position, progress, ..Run::new(Some(id.clone())) };
+        let report = self.run(run, members, stop).await?;
+        if report.cancelled {
+            tracing::info!(sweep = %id, "sweep interrupted; it will be resumed");
+            return Ok(report);
+        }
+        self.log_end(&id, &report).await?;
+        let result = if report.complete() { "complete" } else { "incomplete" };
+        metrics::sweep_ended(result, (self.clock.now() - began).to_std().unwrap_or_default());
+        metrics::members_unreachable(
+            self.store.unreachable_members(self.clock.now() - UNREACHABLE_AFTER).await?,
+        );
+        Ok(report)
+    }
+
+    /// Polls these members now, whatever they wait for.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn poll_now(
+        &self,
+        members: impl Stream<Item = Result<MemberId, StoreError>> + Send,
+        stop: &CancellationToken,
+    ) -> Result<Report, StoreError> {
+        let due = members.filter_map(async |id| match id {
+            Err(error) => Some(Err(error)),
+            Ok(id) => match self.store.member_to_poll(&id).await {
+                Ok(Some(due)) => Some(Ok((ready(due), false))),
+                Ok(None) => None,
+                Err(error) => Some(Err(error)),
+            },
+        });
+        self.run(Run::new(None), due, stop).await
+    }
+
+    /// The members behind `position`, in order, each with whether the sweep has wrapped around by then.
+    fn members_from(
+        &self,
+        position: SweepPosition,
+    ) -> impl Stream<Item = Result<(DueMember, bool), StoreError>> + Send {
+        let batches = stream::try_unfold(position, async |mut position| {
+            loop {
+                let (after, until) = match position {
+                    SweepPosition { wrapped: true, last, starts_after } => (last, starts_after),
+                    SweepPosition { wrapped: false, last, starts_after } => (last.or(starts_after), None),
+                };
+                let batch = self.store.members_to_poll(after, until, BATCH).await?;
+                if let Some(last) = batch.last() {
+                    let wrapped = position.wrapped;
+                    position.last = Some(last.poll_key);
+                    let batch: Vec<_> = batch.into_iter().map(|due| Ok((due, wrapped))).collect();
+                    return Ok(Some((stream::iter(batch), position)));
+                }
+                if position.wrapped || position.starts_after.is_none() {
+                    return Ok(None);
+                }
+                (position.wrapped, position.last) = (true, None);
+            }
+        });
+        batches
+            .map(|batch| match batch {
+                Ok(members) => members.left_stream(),
+                Err(error) => stream::iter([Err(error)]).right_stream(),
+            })
+            .flatten()
+    }
+
+    async fn run(
+        &self,
+        mut run: Run,
+        members: impl Stream<Item = Result<(DueMember, bool), StoreError>> + Send,
+        stop: &CancellationToken,
+    ) -> Result<Report, StoreError> {
+        let feed = stop.child_token();
+        let polls = members.take_until(feed.cancelled()).enumerate().map(|(number, due)| {
+            let feed = &feed;
+            async move {
+                let (due, wrapped) = due?;
+                Ok::<_, StoreError>((number as u64, self.poll_in_task(due, wrapped, feed).await))
+            }
+        });
+        let mut polls = pin!(polls.buffer_unordered(self.at_once.max(1)));
+        let mut in_order = InOrder::default();
+        while let Some(polled) = polls.next().await {
+            let (number, polled) = polled?;
+            in_order.put(number, polled);
+            while let Some(polled) = in_order.take() {
+                self.note(&mut run, polled).await?;
+                self.progress.send_replace(run.progress);
+                if run.stopped.is_some() {
+                    feed.cancel();
+                }
+            }
+        }
+        self.finish(run, stop.is_cancelled()).await
+    }
+
+    /// A task for each poll: responses are read on all cores, and a panic ends that member's poll and nothing else.
+    async fn poll_in_task(&self, due: DueMember, wrapped: bool, feed: &CancellationToken) -> Polled {
+        let (member, poll_key, was_unclear) = (due.id.clone(), due.poll_key, due.unclear.clone());
+        let (sweeper, feed) = (self.clone(), feed.clone());
+        let outcome = match tokio::spawn(async move { sweeper.poll(due, &feed).await }).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(%member, %error, "polling a member panicked");
+                Outcome::Unclear { reason: "internal_error", wait: None, failed: true, refusal: None }
+            }
+        };
+        Polled { member, poll_key, wrapped, was_unclear, outcome }
+    }
+
+    async fn poll(&self, due: DueMember, feed: &CancellationToken) -> Outcome {
+        if let Some(reason) = self.skip_reason(&due) {
+            return Outcome::Skipped(reason);
+        }
+        for _ in 0..MAX_WAITS {
+            let member = due.id.clone();
+            let poll = self.observer.poll_due(due.clone()).await;
+            let error = poll.result.as_ref().err().map(ToString::to_string);
+            let outcome = Outcome::of(poll);
+            if let Outcome::HeldBack = outcome {
+                let wait = self.gateway.shared_wait().unwrap_or_default();
+                if wait > MAX_IN_SWEEP_WAIT {
+                    return outcome;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => continue,
+                    () = feed.cancelled() => return outcome,
+                }
+            }
+            if let (Outcome::Unclear { reason, .. }, Some(error)) = (&outcome, error) {
+                tracing::warn!(%member, reason, error, "no usable response about member");
+            }
+            return outcome;
+        }
+        Outcome::HeldBack
+    }
+
+    fn skip_reason(&self, due: &DueMember) -> Option<&'static str> {
+        let now = self.clock.now();
+        let waits = |until: Time, longest| until > now && until - now <= longest;
+        let grant = &due.grant;
+        if grant.failure.as_ref().is_some_and(|failure| waits(failure.retry_at, LONGEST_CREDENTIAL_WAIT)) {
+            Some("credential_refused")
+        } else if self.needs_token && grant.refresh.is_none() {
+            Some("credential_missing")
+        } else if self.access.is_locked(grant) {
+            Some("credential_locked")
+        } else if due.retry_at.is_some_and(|until| waits(until, LONGEST_THROTTLE)) {
+            Some("throttled")
+        } else {
+            None
+        }
+    }
+
+    async fn note(&self, run: &mut Run, polled: Polled) -> Result<(), StoreError> {
+        if let Outcome::HeldBack = polled.outcome {
+            run.held_back = true;
+            run.stopped.get_or_insert(THROTTLED);
+            return Ok(());
+        }
+        if !run.held_back {
+            run.position.last = Some(polled.poll_key);
+            run.position.wrapped = polled.wrapped;
+        }
+        let sample = polled.outcome.sample();
+        if sample.is_some() {
+            let unclear = matches!(polled.outcome, Outcome::Unclear { .. });
+            metrics::member_polled(if unclear { "unclear" } else { "clear" });
+        }
+        run.pending.note(polled, self.clock.now(), &mut run.progress);
+        run.since_checkpoint += 1;
+        if run.stopped.is_some() {
+            return Ok(());
+        }
+        if let Some(sample) = sample {
+            run.health.note(sample);
+            match run.health.judge() {
+                Ok(cleared) => self.record_cleared(run, cleared).await?,
+                Err(outage) => run.stopped = Some(outage.code()),
+            }
+        }
+        if run.since_checkpoint >= CHECKPOINT {
+            self.checkpoint(run, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn record_cleared(&self, run: &mut Run, cleared: Cleared) -> Result<(), StoreError> {
+        if cleared.emptied {
+            run.pending.accept_emptied(&self.observer, &mut run.progress).await?;
+        }
+        if cleared.refused {
+            run.pending.reject_refused(&self.access).await?;
+        }
+        if cleared.emptied {
+            run.pending.record(&self.store, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(&self, run: &mut Run, end: Option<SweepEnd>) -> Result<(), StoreError> {
+        run.since_checkpoint = 0;
+        let Some(sweep) = &run.sweep else { return Ok(()) };
+        let end = end.map(|end| (end, self.clock.now()));
+        self.store.checkpoint_sweep(sweep, run.position, run.progress, end).await
+    }
+
+    async fn finish(&self, mut run: Run, cancelled: bool) -> Result<Report, StoreError> {
+        if !cancelled && run.stopped.is_none() {
+            run.stopped = run.health.judge_end().err().map(health::Outage::code);
+        }
+        if cancelled || run.stopped.is_some() {
+            run.pending.drop_accusations(&mut run.progress);
+        } else {
+            self.record_cleared(&mut run, Cleared { emptied: true, refused: true }).await?;
+        }
+        run.pending.record(&self.store, self.clock.now()).await?;
+        // A sweep that was stopped while it was being interrupted has ended.
+        let cancelled = cancelled && run.stopped.is_none();
+        let (progress, stopped, max_unclear) = (run.progress, run.stopped, self.max_unclear);
+        let report = Report { progress, stopped, cancelled, max_unclear };
+        let end = SweepEnd { stopped, complete: report.complete() };
+        self.checkpoint(&mut run, (!cancelled).then_some(end)).await?;
+        self.progress.send_replace(progress);
+        Ok(report)
+    }
+
+    /// An outage is reported once, at its beginning.
+    async fn log_end(&self, sweep: &SweepId, report: &Report) -> Result<(), StoreError> {
+        let SweepProgress { members, unclear, skipped, transitions } = report.progress;
+        let before = self.store.previous_stop(sweep).await?;
+        match report.stopped {
+            Some(reason) if before.as_deref() == Some(reason) => {
+                tracing::info!(%sweep, members, unclear, skipped, reason, "sweep stopped early again");
+            }
+            Some(reason) => {
+                tracing::error!(
+                    %sweep, members, unclear, skipped, reason,
+                    "sweep stopped early: the gateway, or the way to it, is at fault; no member is blamed"
+                );
+            }
+            None => {
+                if let Some(reason) = before {
+                    tracing::warn!(%sweep, reason, "sweeps run to their end again");
+                }
+                tracing::info!(%sweep, members, unclear, skipped, transitions, "sweep ended");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    fn new(sweep: Option<SweepId>) -> Self {
+        Self {
+            sweep,
+            position: SweepPosition::default(),
+            progress: SweepProgress::default(),
+            health: Health::default(),
+            pending: Pending::default(),
+            stopped: None,
+            held_back: false,
+            since_checkpoint: 0,
+        }
+    }
+}
+
+/// The member, without what they wait for.
+fn ready(mut due: DueMember) -> DueMember {
+    due.retry_at = None;
+    if let Some(failure) = &mut due.grant.failure {
+        failure.retry_at = Time::UNIX_EPOCH;
+    }
+    due
+}
