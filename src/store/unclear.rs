@@ -26,16 +26,13 @@ struct Row<'a> {
 /// SQL for the instant of the last usable response about member `m`, left-joined with `unclear_members u`: null when
 /// there never was one. A sweep that covered a member without leaving a row in `unclear_members` had a usable response.
 pub(super) fn last_answer_at() -> String {
-    format!(
-        "CASE WHEN u.member_id IS NOT NULL THEN u.last_answer_at ELSE {} END",
-        last_covered_at("s.started_at >= m.added_at")
-    )
+    format!("CASE WHEN u.member_id IS NOT NULL THEN u.last_answer_at ELSE {} END", last_covered_at())
 }
 
-fn last_covered_at(condition: &str) -> String {
+fn last_covered_at() -> String {
     format!(
         "nullif(max(coalesce(m.answered_at, 0), coalesce((SELECT s.finished_at FROM sweeps s
-            WHERE s.finished_at IS NOT NULL AND {condition} AND {COVERS_MEMBER}
+            WHERE s.finished_at IS NOT NULL AND s.started_at > m.added_at AND {COVERS_MEMBER}
               AND (m.paused_at IS NULL OR s.finished_at <= m.paused_at)
             ORDER BY s.sweep_id DESC LIMIT 1), 0)), 0)"
     )
@@ -61,7 +58,7 @@ impl Store {
              SELECT m.member_id, j.value ->> 'reason', $2, {}, j.value ->> 'retry_at'
              FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id' WHERE m.removed_at IS NULL
              ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, retry_at = excluded.retry_at",
-            last_covered_at("s.started_at >= m.added_at")
+            last_covered_at()
         );
         sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(json_list(&rows)?)

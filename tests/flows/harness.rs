@@ -9,6 +9,7 @@ use reconnectd::{
     daemon,
     domain::{Member, NewCredential, RefreshToken},
     sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
+    store::ImportCounts,
     sweep::Report,
     vault::Vault,
     web,
@@ -166,10 +167,23 @@ impl Harness {
         self.import(&[(Member { email, ..member(id) }, None)]).await;
     }
 
-    async fn import(&self, rows: &[(Member, Option<NewCredential>)]) {
+    /// Enrols a member under a subject of their own.
+    pub(crate) async fn enrol_as(&self, id: &str, subject: &str) {
+        self.import(&[(Member { subject: subject.into(), ..member(id) }, None)]).await;
+    }
+
+    /// Imports a member with this refresh token.
+    pub(crate) async fn import_token(&self, id: &str, token: &str) -> ImportCounts {
+        let member = member(id);
+        let token = RefreshToken::new(token);
+        let credential = self.app.vault.new_credential(&member.id, &token).expect("sealed");
+        self.import(&[(member, Some(credential))]).await
+    }
+
+    async fn import(&self, rows: &[(Member, Option<NewCredential>)]) -> ImportCounts {
         let mut import = self.app.store.import(self.clock.now()).await.expect("an import begins");
         import.add(rows).await.expect("members are added");
-        let _ = import.commit().await.expect("the import is kept");
+        import.commit().await.expect("the import is kept")
     }
 
     /// One pass: sweep, early polls, plan, deliver.

@@ -18,6 +18,7 @@ mod members;
 mod mismatch;
 mod next_steps;
 mod notices;
+mod outages;
 mod overlap;
 mod pages;
 mod passes;
