@@ -106,7 +106,7 @@ async fn a_revoked_credential_is_no_broken_connection_and_a_new_one_mends_it() {
     assert_eq!((report.progress.members, report.progress.skipped), (1, 1), "alice is left alone for a while");
     assert!(!report.complete(), "half of the members are not watched");
     assert_eq!(h.asked("alice", REFRESH), 2);
-    let report = h.pass_after(TimeDelta::minutes(3)).await;
+    let report = h.pass_after(TimeDelta::minutes(9)).await;
     assert_eq!((report.progress.members, report.progress.unclear), (2, 1));
     assert_eq!(h.asked("alice", REFRESH), 3);
     h.pass_after(TimeDelta::minutes(29)).await;
@@ -127,7 +127,7 @@ async fn a_consent_that_is_given_again_is_found_without_the_operator() {
     h.pass_after(TimeDelta::hours(2)).await;
     assert_eq!(h.credential("alice").await, "rejected");
     h.sim.world().restore("alice").unwrap();
-    assert!(h.pass_after(TimeDelta::minutes(17)).await.complete());
+    assert!(h.pass_after(TimeDelta::minutes(23)).await.complete());
     assert_eq!(h.credential("alice").await, "ok");
 }
 
