@@ -75,6 +75,12 @@ impl Access {
         Self { store, gateway, vault, clock, mode, renewals: TaskTracker::new() }
     }
 
+    /// The same way, for a person who waits: see [`Gateway::for_people`].
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        Self { gateway: self.gateway.for_people(), ..self.clone() }
+    }
+
     /// Waits for the renewals under way: what the gateway has rotated must be kept before the process ends.
     pub async fn drain(&self) {
         self.renewals.close();
