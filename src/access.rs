@@ -116,6 +116,12 @@ impl Access {
         Self { store, gateway, vault, clock, mode, refreshes: TaskTracker::new() }
     }
 
+    /// The same way, for a person who waits: see [`Gateway::for_people`].
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        Self { gateway: self.gateway.for_people(), ..self.clone() }
+    }
+
     /// Waits for the refreshes under way: what the gateway has rotated must be stored before the process ends.
     pub async fn drain(&self) {
         self.refreshes.close();

@@ -158,8 +158,8 @@ impl App {
             ),
             redeemer: Redeemer {
                 store: store.clone(),
-                access: access.clone(),
-                gateway: gateway.clone(),
+                access: access.for_people(),
+                gateway: gateway.for_people(),
                 clock: clock.clone(),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: recheck.first().copied(),

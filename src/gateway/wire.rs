@@ -8,6 +8,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny},
 };
+use serde_json::Value;
 use std::collections::HashSet;
 
 #[derive(Deserialize)]
@@ -166,12 +167,34 @@ pub(super) struct Tokens {
     pub(super) refresh_token: Option<String>,
 }
 
-/// An answer of the token endpoint (RFC 6749, section 5.1) or of the broker.
+/// An answer of the token endpoint (RFC 6749, sections 5.1 and 5.2) or of the broker, as far as it decides which.
+#[derive(Deserialize)]
+pub(super) struct Answer {
+    pub(super) access_token: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) error_description: Option<String>,
+}
+
+/// The rest of an answer that grants a token.
 #[derive(Deserialize)]
 pub(super) struct Granted {
-    pub(super) access_token: String,
-    pub(super) expires_in: Option<u32>,
+    /// Seconds.
+    #[serde(default, deserialize_with = "lifetime")]
+    pub(super) expires_in: Option<i64>,
     pub(super) refresh_token: Option<String>,
+}
+
+/// A lifetime as number, float or text. One that nobody can read, or that is over already, is not known.
+fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    /// No token lives longer than this: an odd value must not overflow a time.
+    const LONGEST: f64 = 30.0 * 24.0 * 60.0 * 60.0;
+    let seconds = match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse::<f64>().ok(),
+        _ => None,
+    };
+    // As integers, floats are cut.
+    Ok(seconds.filter(|seconds| *seconds >= 1.0).map(|seconds| seconds.min(LONGEST) as i64))
 }
 
 /// Ids may hold any characters, but not none.

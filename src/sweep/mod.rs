@@ -44,6 +44,8 @@ pub const UNREACHABLE_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// The reason code of a sweep that stops because the gateway asked everyone to wait.
 const THROTTLED: &str = "gateway_throttled";
+/// The reason code of a member whom alone the gateway asked to wait.
+const THROTTLED_MEMBER: &str = "throttled";
 
 /// Polls the fleet. Cheap to clone.
 #[derive(Clone)]
@@ -124,8 +126,9 @@ struct Run {
     health: Health,
     pending: Pending,
     stopped: Option<&'static str>,
-    /// Whether some member was held back: those behind them have not had their turn.
-    held_back: bool,
+    /// The last member, in order, who was answered at all, and the last one whose request was sent.
+    answered: Option<(i64, bool)>,
+    sent: Option<(i64, bool)>,
     since_checkpoint: u32,
 }
 
@@ -284,10 +287,13 @@ impl Sweeper {
             let poll = self.observer.poll_due(due.clone()).await;
             let error = poll.result.as_ref().err().map(ToString::to_string);
             let outcome = Outcome::of(poll);
-            if let Outcome::HeldBack = outcome {
-                let wait = self.gateway.shared_wait().unwrap_or_default();
+            let throttled = matches!(
+                outcome,
+                Outcome::HeldBack { .. } | Outcome::Unclear { reason: THROTTLED_MEMBER, .. }
+            );
+            if let (true, Some(wait)) = (throttled, self.gateway.shared_wait()) {
                 if wait > MAX_IN_SWEEP_WAIT {
-                    return outcome;
+                    return Outcome::HeldBack { sent: !matches!(outcome, Outcome::HeldBack { sent: false }) };
                 }
                 tokio::select! {
                     () = tokio::time::sleep(wait) => continue,
@@ -299,7 +305,7 @@ impl Sweeper {
             }
             return outcome;
         }
-        Outcome::HeldBack
+        Outcome::HeldBack { sent: false }
     }
 
     fn skip_reason(&self, due: &DueMember) -> Option<&'static str> {
@@ -313,21 +319,30 @@ impl Sweeper {
         } else if self.access.is_locked(grant) {
             Some("credential_locked")
         } else if due.retry_at.is_some_and(|until| waits(until, LONGEST_THROTTLE)) {
-            Some("throttled")
+            Some(THROTTLED_MEMBER)
         } else {
             None
         }
     }
 
-    async fn note(&self, run: &mut Run, polled: Polled) -> Result<(), StoreError> {
-        if let Outcome::HeldBack = polled.outcome {
-            run.held_back = true;
-            run.stopped.get_or_insert(THROTTLED);
-            return Ok(());
+    async fn note(&self, run: &mut Run, mut polled: Polled) -> Result<(), StoreError> {
+        let place = (polled.poll_key, polled.wrapped);
+        match polled.outcome {
+            Outcome::HeldBack { sent } => {
+                run.stopped.get_or_insert(THROTTLED);
+                if !sent {
+                    return Ok(());
+                }
+                run.sent = Some(place);
+                polled.outcome =
+                    Outcome::Unclear { reason: THROTTLED_MEMBER, wait: None, failed: true, refusal: None };
+            }
+            Outcome::Skipped(_) => {}
+            Outcome::Unclear { reason: THROTTLED_MEMBER, .. } => run.sent = Some(place),
+            _ => run.answered = Some(place),
         }
-        if !run.held_back {
-            run.position.last = Some(polled.poll_key);
-            run.position.wrapped = polled.wrapped;
+        if run.stopped != Some(THROTTLED) {
+            (run.position.last, run.position.wrapped) = (Some(place.0), place.1);
         }
         let sample = polled.outcome.sample();
         if sample.is_some() {
@@ -375,6 +390,9 @@ impl Sweeper {
     async fn finish(&self, mut run: Run, cancelled: bool) -> Result<Report, StoreError> {
         if !cancelled && run.stopped.is_none() {
             run.stopped = run.health.judge_end().err().map(health::Outage::code);
+        }
+        if run.stopped == Some(THROTTLED) {
+            run.continue_behind_the_answered();
         }
         if cancelled || run.stopped.is_some() {
             run.pending.drop_accusations(&mut run.progress);
@@ -426,8 +444,17 @@ impl Run {
             health: Health::default(),
             pending: Pending::default(),
             stopped: None,
-            held_back: false,
+            answered: None,
+            sent: None,
             since_checkpoint: 0,
+        }
+    }
+
+    /// A quota answers the first members in order and throttles the rest, who come first next time. Where nobody was
+    /// answered, the next sweep passes those who were tried: they may be the only ones who are throttled.
+    fn continue_behind_the_answered(&mut self) {
+        if let Some((last, wrapped)) = self.answered.or(self.sent) {
+            (self.position.last, self.position.wrapped) = (Some(last), wrapped);
         }
     }
 }

@@ -19,8 +19,11 @@ pub(super) enum Outcome {
     TurnedEmpty { asked_at: Time, refresh: Refresh },
     /// No usable response.
     Unclear { reason: &'static str, wait: Option<TimeDelta>, failed: bool, refusal: Option<Box<Refusal>> },
-    /// Not polled: the gateway asked everyone to wait.
-    HeldBack,
+    /// The gateway asked everyone to wait.
+    HeldBack {
+        /// Whether the request was sent, and so used up part of a quota.
+        sent: bool,
+    },
 }
 
 impl Outcome {
@@ -37,7 +40,7 @@ impl Outcome {
     pub(super) fn sample(&self) -> Option<Sample> {
         let refused = |refresh: &Refresh| (*refresh == Refresh::Granted).then_some(false);
         Some(match self {
-            Self::Skipped(_) | Self::HeldBack => return None,
+            Self::Skipped(_) | Self::HeldBack { .. } => return None,
             Self::Clear { refresh, .. } => Sample { refused: refused(refresh), ..Sample::default() },
             Self::TurnedEmpty { refresh, .. } => {
                 Sample { emptied: true, refused: refused(refresh), ..Sample::default() }
@@ -60,7 +63,9 @@ fn unclear(error: AskError) -> Outcome {
         AskError::NoToken { state: CredentialState::Locked, .. } => own("credential_locked"),
         AskError::NoToken { .. } => own("credential_missing"),
         AskError::OtherSubject => own("other_subject"),
-        AskError::Gateway(error) if error.is_shared_wait() => Outcome::HeldBack,
+        AskError::Gateway(error) if error.is_shared_wait() => {
+            Outcome::HeldBack { sent: error.is_throttled() }
+        }
         AskError::Gateway(error) => by_gateway(&error),
         AskError::Busy => failure("refresh_busy"),
         AskError::Store(_) | AskError::Vault(_) | AskError::Cut(_) => failure("internal_error"),
@@ -71,7 +76,7 @@ fn by_gateway(error: &GatewayError) -> Outcome {
     let (reason, failed, after) = match error.verdict() {
         // The gateway's own word about this member.
         Verdict::Forbidden => ("forbidden", false, None),
-        Verdict::Retry { after } if error.is_throttled() => ("throttled", true, after),
+        Verdict::Retry { after } if error.is_throttled() => (super::THROTTLED_MEMBER, true, after),
         _ => ("gateway_error", true, None),
     };
     let wait = after.and_then(|after| TimeDelta::from_std(after).ok());

@@ -28,7 +28,7 @@ impl Pending {
     pub(super) fn note(&mut self, polled: Polled, now: Time, progress: &mut SweepProgress) {
         let Polled { member, was_unclear, outcome, .. } = polled;
         match outcome {
-            Outcome::HeldBack => {}
+            Outcome::HeldBack { .. } => {}
             Outcome::Skipped(reason) => {
                 progress.skipped += 1;
                 if was_unclear.as_deref() != Some(reason) {
