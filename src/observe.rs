@@ -174,7 +174,7 @@ impl Observer {
         for connection in &applied.mismatched {
             metrics::person_mismatch();
             tracing::warn!(member = %member_id, %connection,
-                "CONNECTED, but probably with another person's records (PERSON_MATCHING_ERROR)");
+                "probably connected with another person's records (PERSON_MATCHING_ERROR)");
         }
         Ok(applied)
     }

@@ -15,7 +15,7 @@ mod visit;
 
 pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
 pub use connection::{
-    Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus,
+    Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus, sync_error_code,
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome};

@@ -14,6 +14,7 @@ mod error;
 mod exchange;
 mod graphql;
 mod http;
+mod listing;
 mod oauth;
 mod request_id;
 mod retry;
@@ -34,7 +35,7 @@ use crate::{
     config,
     domain::{
         AccessToken, Category, Connection, ConnectionId, IntegrationType, Listing, OauthUrl, SourceType,
-        Status, Time,
+        Status,
     },
 };
 use chrono::TimeDelta;
@@ -88,8 +89,6 @@ pub enum Establish {
 pub struct StatusChange {
     /// How it stands; `None` when the gateway does not say.
     pub status: Option<Status>,
-    /// Since when.
-    pub status_updated: Option<Time>,
 }
 
 /// What the gateway knows of a data source, whether or not a member is connected to it.
@@ -166,14 +165,15 @@ impl Gateway {
         }
     }
 
-    /// All connections of the token's member, in whatever status, in the gateway's order; no id comes twice.
+    /// All connections of the token's member, in whatever status, in the gateway's order; no id comes twice. A row that
+    /// cannot be read hides only itself.
     ///
     /// # Errors
     /// Any answer that is not a whole list.
     pub async fn connections(&self, token: &AccessToken) -> Result<Listing, GatewayError> {
         let answer: wire::MemberConnections =
             self.ask(&documents::CONNECTIONS, token, json!({}), &[]).await?;
-        Ok(answer.connections.into_iter().map(Connection::from).collect::<Vec<_>>().into())
+        Ok(answer.listing)
     }
 
     /// Where the member signs in again for an OAuth connection: https, or http to this machine, and to a host

@@ -1,20 +1,21 @@
 //! The shapes on the wire, and how they become ours. What the schema promises must be there and of its type;
 //! what may be null may also be absent; what may grow is kept as text; what is more is ignored.
 
-use super::{DataSource, StatusChange};
-use crate::domain::{Category, ConnectionId, IntegrationType, SourceType, Status, SyncStatus, Time};
+use super::{DataSource, StatusChange, listing};
+use crate::domain::{
+    Category, ConnectionId, IntegrationType, Listing, SourceType, Status, SyncStatus, Time, sync_error_code,
+};
 use chrono::{DateTime, NaiveDateTime};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny},
 };
 use serde_json::Value;
-use std::collections::HashSet;
 
 #[derive(Deserialize)]
 pub(super) struct MemberConnections {
-    #[serde(rename = "getMemberConnections", deserialize_with = "distinct")]
-    pub(super) connections: Vec<Connection>,
+    #[serde(rename = "getMemberConnections", deserialize_with = "listing::read")]
+    pub(super) listing: Listing,
 }
 
 #[derive(Deserialize)]
@@ -27,16 +28,13 @@ pub(super) struct Connection {
     #[serde(rename = "type")]
     source_type: Option<SourceType>,
     integration_type: Option<IntegrationType>,
-    is_direct: bool,
+    /// Not every gateway says it: then it is not.
+    is_direct: Option<bool>,
     status: Option<Status>,
     sync_status: Option<SyncStatus>,
     sync_errors: Option<Vec<SyncError>>,
     #[serde(default, deserialize_with = "time")]
-    status_updated: Option<Time>,
-    #[serde(default, deserialize_with = "time")]
     last_synced: Option<Time>,
-    #[serde(default, deserialize_with = "time")]
-    created: Option<Time>,
 }
 
 /// A FHIR CodeableConcept, of which the codes are kept.
@@ -67,6 +65,7 @@ impl From<Connection> for crate::domain::Connection {
                 OneOrMany::One(coding) => vec![coding],
             })
             .filter_map(|coding| coding.code)
+            .map(|code| sync_error_code(&code))
             .collect();
         Self {
             id: wire.id,
@@ -74,13 +73,11 @@ impl From<Connection> for crate::domain::Connection {
             category: wire.category,
             source_type: wire.source_type,
             integration_type: wire.integration_type,
-            is_direct: wire.is_direct,
+            is_direct: wire.is_direct.unwrap_or(false),
             status: wire.status,
             sync_status: wire.sync_status,
             sync_errors,
-            status_updated: wire.status_updated,
             last_synced: wire.last_synced,
-            created: wire.created,
         }
     }
 }
@@ -118,7 +115,7 @@ pub(super) struct WireDataSource {
     category: Option<Category>,
     #[serde(rename = "type")]
     source_type: Option<SourceType>,
-    is_direct: bool,
+    is_direct: Option<bool>,
     integration_type: Option<IntegrationType>,
 }
 
@@ -129,7 +126,7 @@ impl From<WireDataSource> for DataSource {
             name: wire.name,
             category: wire.category,
             source_type: wire.source_type,
-            is_direct: wire.is_direct,
+            is_direct: wire.is_direct.unwrap_or(false),
             integration_type: wire.integration_type,
         }
     }
@@ -142,16 +139,13 @@ pub(super) struct ChangeStatus {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct WireStatusChange {
     status: Option<Status>,
-    #[serde(default, deserialize_with = "time")]
-    status_updated: Option<Time>,
 }
 
 impl From<WireStatusChange> for StatusChange {
     fn from(wire: WireStatusChange) -> Self {
-        Self { status: wire.status, status_updated: wire.status_updated }
+        Self { status: wire.status }
     }
 }
 
@@ -198,16 +192,9 @@ fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D
 }
 
 /// Ids may hold any characters, but not none.
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConnectionId, D::Error> {
+pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConnectionId, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.trim().is_empty() { Err(D::Error::custom("a blank id")) } else { Ok(ConnectionId::new(text)) }
-}
-
-/// A list in which two rows have one id says nothing reliable about either.
-fn distinct<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Connection>, D::Error> {
-    let rows = Vec::<Connection>::deserialize(deserializer)?;
-    let mut seen = HashSet::new();
-    if rows.iter().all(|row| seen.insert(&row.id)) { Ok(rows) } else { Err(D::Error::custom("an id twice")) }
 }
 
 /// A time nobody can read is no time, and no reason to drop the rest.

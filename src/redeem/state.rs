@@ -171,9 +171,7 @@ mod tests {
             status: Some(status.into()),
             sync_status: None,
             sync_errors: Vec::new(),
-            status_updated: None,
             last_synced: None,
-            created: None,
         };
         let connection = StoredConnection { member_id: MemberId::new("m"), connection };
         Button { connection, state, outcome, redemptions: 0, outlived: false }

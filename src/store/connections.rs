@@ -17,10 +17,10 @@ pub(super) const COLUMNS: &str =
     "k.member_id, k.connection_id, k.name, k.category, k.source_type, k.integration_type,
     k.is_direct, k.status, k.sync_status, k.sync_errors";
 
-/// Whether a row works, but for somebody else: as [`Connection::is_person_mismatch`] has it, and as the index over such
+/// Whether a row's records are somebody else's: as [`Connection::is_person_mismatch`] has it, and as the index over such
 /// rows is written.
 pub(super) const MISMATCHED: &str =
-    "status = 'CONNECTED' AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
+    "status IN ('CONNECTED', 'ERROR') AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
 
 pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column);
@@ -37,9 +37,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
             status: text("status")?.as_deref().map(Into::into),
             sync_status: text("sync_status")?.as_deref().map(Into::into),
             sync_errors: serde_json::from_str(&errors).unwrap_or_default(),
-            status_updated: None,
             last_synced: None,
-            created: None,
         },
     })
 }
@@ -76,7 +74,7 @@ impl Store {
     }
 }
 
-/// The connections of a member that work, but for somebody else.
+/// The connections of a member whose records are somebody else's.
 pub(super) async fn mismatched(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
