@@ -7,8 +7,10 @@
 //! | EXPIRED, DISCONNECTED | suspect, or resume a lapse just closed | count; open once confirmed | – |
 //! | CONNECTED | end a dismissal | forget | close, recovered |
 //! | ERROR, ACCESS_ENDED | – | forget | – |
-//! | DELETED, missing | – | forget; one that was resumed: close, removed | close, removed |
-//! | a status we do not know, none | – | – | – |
+//! | DELETED, missing and confirmed | – | forget; one that was resumed: close, removed | close, removed |
+//! | a status we do not know, none, hidden | – | – | – |
+//!
+//! A row that is missing is not yet DELETED. That needs the same confirmation as a break; until then nothing changes.
 //!
 //! A row whose records are being deleted does what a DELETED one does, whatever its status: it lingers until that is
 //! done, and nobody needs to repair it.
@@ -21,8 +23,12 @@
 //! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
 //! it once ended. A member who reconnects after all opens it again, which no answer decides.
 
-pub use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
-use crate::domain::{Connection, ConnectionId, LapseState, Listing, Status, SyncStatus, Time};
+pub use crate::domain::{
+    Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing, turned_empty,
+};
+use crate::domain::{
+    Connection, ConnectionId, LapseState, Listing, Missing, Parting, Status, SyncStatus, Time, stored_ids,
+};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
@@ -41,48 +47,90 @@ pub struct Policy {
     pub look_again: TimeDelta,
 }
 
+impl Policy {
+    /// Whether so many observations in a row, the first one at `since`, are enough to believe what they show.
+    fn confirms(&self, observations: u32, since: Time, now: Time) -> bool {
+        observations >= self.confirm_sweeps && now - since >= self.confirm_after
+    }
+}
+
+/// What a listing says of one connection.
+struct Sight<'a> {
+    /// `None` when the gateway gives none, or two rows contradict each other.
+    status: Option<&'a Status>,
+    /// Whether its records are being deleted.
+    is_leaving: bool,
+}
+
 /// Decides what one clear answer about one member means. `listing` is the whole list, in any order.
 pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) -> Decision {
-    let seen = &listing.rows;
+    let sights = sights(known, listing);
     let known: BTreeMap<_, _> = known.iter().map(|known| (&known.connection_id, known)).collect();
-    let leaving: BTreeSet<_> = seen.iter().filter(|row| is_leaving(row)).map(|row| &row.id).collect();
-    let seen = statuses(seen);
-    let ids: BTreeSet<_> = known.keys().chain(seen.keys()).copied().collect();
+    let ids: BTreeSet<_> = known.keys().chain(sights.keys()).copied().collect();
+    let is_hidden =
+        |id: &ConnectionId| listing.hides_unknown || listing.hidden.iter().any(|hidden| hidden.is_same(id));
     let mut decision = Decision::default();
     for id in ids {
         let known = known.get(id).copied();
-        let change = match seen.get(id) {
-            Some(None) => None,
-            Some(&status) => change(id, known, status, leaving.contains(id), policy, now),
-            None => change(id, known, None, true, policy, now),
+        let before = known.and_then(|known| known.missing);
+        let (change, missing) = match (sights.get(id), known) {
+            (Some(sight), _) => {
+                let change = |status| change(id, known, Some(status), sight.is_leaving, policy, now);
+                (sight.status.and_then(change), None)
+            }
+            (None, Some(known)) if is_hidden(id) => (None, known.missing),
+            (None, Some(known)) => match still_missing(known, policy, now) {
+                Some(missing) => (None, Some(missing)),
+                None => (change(id, Some(known), None, true, policy, now), None),
+            },
+            (None, None) => (None, None),
         };
-        if leaves_suspicion(known, change.as_ref()) {
+        if missing.is_some() || leaves_suspicion(known, change.as_ref()) {
             decision.look_again_at = now.checked_add_signed(policy.look_again);
+        }
+        if missing != before {
+            decision.missing.push((id.clone(), missing));
         }
         decision.changes.extend(change);
     }
     decision
 }
 
+/// That a row is missing once more; `None` when it is certain that it is gone.
+fn still_missing(known: &Known, policy: &Policy, now: Time) -> Option<Missing> {
+    let deleted_by_us = known.lapse.as_ref().is_some_and(|lapse| lapse.parting == Some(Parting::Delete));
+    if deleted_by_us || known.status == Some(Status::Deleted) {
+        return None;
+    }
+    let missing = match known.missing {
+        None => Missing { since: now, observations: 1 },
+        Some(missing) => Missing { observations: missing.observations.saturating_add(1), ..missing },
+    };
+    (!policy.confirms(missing.observations, missing.since, now)).then_some(missing)
+}
+
 fn is_leaving(row: &Connection) -> bool {
     matches!(row.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
 }
 
-/// What the answer says of each connection. Two rows that contradict each other say nothing.
-fn statuses(seen: &[Connection]) -> BTreeMap<&ConnectionId, Option<&Status>> {
-    let mut statuses = BTreeMap::new();
-    for connection in seen {
-        match statuses.entry(&connection.id) {
+/// What the listing says of each connection, by its stored id.
+fn sights<'a>(known: &'a [Known], listing: &'a Listing) -> BTreeMap<&'a ConnectionId, Sight<'a>> {
+    let mut sights = BTreeMap::new();
+    for (id, row) in stored_ids(known, &listing.rows).into_iter().zip(&listing.rows) {
+        match sights.entry(id) {
             Entry::Vacant(entry) => {
-                entry.insert(connection.status.as_ref());
+                entry.insert(Sight { status: row.status.as_ref(), is_leaving: is_leaving(row) });
             }
-            Entry::Occupied(mut entry) if *entry.get() != connection.status.as_ref() => {
-                entry.insert(None);
+            Entry::Occupied(mut entry) => {
+                let sight = entry.get_mut();
+                sight.is_leaving |= is_leaving(row);
+                if sight.status != row.status.as_ref() {
+                    sight.status = None;
+                }
             }
-            Entry::Occupied(_) => {}
         }
     }
-    statuses
+    sights
 }
 
 /// `seen` is `None` for a row that is missing. One that is `leaving` needs nobody, whatever its status.

@@ -19,15 +19,6 @@ pub struct Observer {
     policy: Policy,
 }
 
-/// Why an answer was asked for.
-struct How<'a> {
-    cause: Cause,
-    /// The connection that an operator has just cut or removed.
-    parted: Option<&'a ConnectionId>,
-    /// Whether a list that turned empty is believed.
-    accept_empty: bool,
-}
-
 /// The poll of a member whom a sweep has come to.
 #[derive(Debug)]
 pub struct DuePoll {
@@ -50,12 +41,6 @@ pub enum DueAnswer {
     },
 }
 
-impl From<Cause> for How<'_> {
-    fn from(cause: Cause) -> Self {
-        Self { cause, parted: None, accept_empty: cause == Cause::Operator }
-    }
-}
-
 impl Observer {
     /// Decides by `policy`.
     pub fn new(store: Store, access: Access, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
@@ -73,25 +58,10 @@ impl Observer {
     ) -> Result<(Vec<Connection>, Applied), AskError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
-        let applied = self.take_in(member, &seen, &digest(&seen.rows), asked_at, cause.into()).await?;
+        // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
+        let accept_empty = cause == Cause::Operator;
+        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
         Ok((seen.rows, applied))
-    }
-
-    /// Asks about one member right after an operator has cut or removed a connection of theirs. What the answer says of
-    /// that one starts no notice, even where it has not caught up yet.
-    ///
-    /// # Errors
-    /// Like [`Observer::poll`].
-    pub async fn poll_parted(
-        &self,
-        member: &MemberId,
-        parted: &ConnectionId,
-    ) -> Result<Vec<Connection>, AskError> {
-        let grant = self.access.grant(member).await?;
-        let (seen, asked_at) = self.list(member, grant).await?;
-        let how = How { parted: Some(parted), ..Cause::Operator.into() };
-        self.take_in(member, &seen, &digest(&seen.rows), asked_at, how).await?;
-        Ok(seen.rows)
     }
 
     /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
@@ -113,11 +83,11 @@ impl Observer {
         listing: &Listing,
         asked_at: Time,
     ) -> Result<DueAnswer, StoreError> {
-        let digest = digest(&listing.rows);
+        let digest = digest(listing);
         if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
             return Ok(DueAnswer::Applied(Applied::default()));
         }
-        let applied = self.take_in(&due.id, listing, &digest, asked_at, Cause::Sweep.into()).await?;
+        let applied = self.take_in(&due.id, listing, &digest, asked_at, Cause::Sweep, false).await?;
         Ok(if applied.turned_empty {
             DueAnswer::TurnedEmpty { asked_at }
         } else {
@@ -130,8 +100,8 @@ impl Observer {
     /// # Errors
     /// The store's.
     pub async fn accept_empty(&self, member: &MemberId, asked_at: Time) -> Result<Applied, StoreError> {
-        let how = How { accept_empty: true, ..Cause::Sweep.into() };
-        self.take_in(member, &Listing::default(), &digest(&[]), asked_at, how).await
+        let listing = Listing::default();
+        self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
     }
 
     async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
@@ -149,18 +119,12 @@ impl Observer {
         listing: &Listing,
         digest: &[u8; 32],
         asked_at: Time,
-        how: How<'_>,
+        cause: Cause,
+        accept_empty: bool,
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
-        let How { cause, parted, accept_empty: _ } = how;
-        let answer = Answer { member_id, asked_at, cause, seen: &listing.rows, digest };
-        let decide = |known: &[Known]| {
-            let mut decision = decide::decide(known, listing, &self.policy, now);
-            if let Some(parted) = parted {
-                decision.keep_dismissed(parted);
-            }
-            decision
-        };
+        let answer = Answer { member_id, asked_at, cause, seen: listing, digest, accept_empty };
+        let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
         let applied = self.store.take_in(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
             metrics::transition(to);
@@ -182,8 +146,9 @@ impl Observer {
 
 /// A digest of all that we keep of an answer, whatever the order of its rows. Times that move by themselves are left
 /// out: a sync that ran again is no news.
-fn digest(seen: &[Connection]) -> [u8; 32] {
+fn digest(seen: &Listing) -> [u8; 32] {
     let mut rows: Vec<_> = seen
+        .rows
         .iter()
         .map(|row| {
             (
@@ -203,6 +168,12 @@ fn digest(seen: &[Connection]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     for row in rows {
         context.update(format!("{row:?}\n").as_bytes());
+    }
+    // A row that is no longer hidden is missing.
+    let mut hidden: Vec<_> = seen.hidden.iter().map(ConnectionId::as_str).collect();
+    hidden.sort_unstable();
+    if seen.hides_unknown || !hidden.is_empty() {
+        context.update(format!("hidden {hidden:?} {}\n", seen.hides_unknown).as_bytes());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());

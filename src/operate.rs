@@ -7,7 +7,7 @@
 use crate::access::{Access, AskError};
 use crate::clock::Clock;
 use crate::domain::{
-    AccessToken, Cause, Connection, ConnectionId, LinkToken, MemberId, NoticeId, Status, Time,
+    AccessToken, Cause, Connection, ConnectionId, LinkToken, MemberId, NoticeId, Parting, Status, Time,
 };
 use crate::gateway::{DataSource, Establish, Gateway, GatewayError, Verdict};
 use crate::observe::Observer;
@@ -99,7 +99,7 @@ impl Operator {
     /// # Errors
     /// Like [`Operator::connections`], and when there is no such connection.
     pub async fn connection(&self, member: &MemberId, id: &ConnectionId) -> Result<Connection> {
-        let listed = self.connections(member).await?.into_iter().find(|row| row.id == *id);
+        let listed = self.connections(member).await?.into_iter().find(|row| row.id.is_same(id));
         listed
             .ok_or_else(|| OperateError::NoSuchConnection { member: member.clone(), connection: id.clone() })
     }
@@ -131,6 +131,7 @@ impl Operator {
             .ask(member, |token| async move { self.gateway.establish(&token, id, how.clone()).await })
             .await
             .map_err(|error| unclear(member, error))?;
+        self.store.parting_undone(member, id).await?;
         Ok(self.look(member, id).await?.unwrap_or(made))
     }
 
@@ -144,13 +145,14 @@ impl Operator {
             .ask(member, |token| async move { self.gateway.activate_direct(&token, id).await })
             .await
             .map_err(|error| unclear(member, error))?;
+        self.store.parting_undone(member, id).await?;
         let row = self.look(member, id).await?;
         Ok(row.unwrap_or(Connection { status: changed.status, ..connection }))
     }
 
     async fn look(&self, member: &MemberId, id: &ConnectionId) -> Result<Option<Connection>> {
         let (rows, _) = self.observer.poll(member, Cause::Operator).await.map_err(OperateError::Unseen)?;
-        Ok(rows.into_iter().find(|row| row.id == *id))
+        Ok(rows.into_iter().find(|row| row.id.is_same(id)))
     }
 
     /// Cuts a connection that is listed.
@@ -163,7 +165,7 @@ impl Operator {
             let id = &id;
             async move { self.gateway.disconnect(&token, id).await.map(drop) }
         };
-        self.part(member, connection, cut).await
+        self.part(member, connection, Parting::Disconnect, cut).await
     }
 
     /// Removes a connection that is listed, and its data. Its row may linger in the gateway's list.
@@ -176,16 +178,22 @@ impl Operator {
             let id = &id;
             async move { self.gateway.delete(&token, id).await.map(drop) }
         };
-        self.part(member, connection, remove).await
+        self.part(member, connection, Parting::Delete, remove).await
     }
 
-    async fn part<F, Fut>(&self, member: &MemberId, connection: Connection, act: F) -> Result<Connection>
+    async fn part<F, Fut>(
+        &self,
+        member: &MemberId,
+        connection: Connection,
+        parting: Parting,
+        act: F,
+    ) -> Result<Connection>
     where
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = std::result::Result<(), GatewayError>>,
     {
         let id = &connection.id;
-        let announced = self.store.announce_parting(member, id, self.clock.now()).await?;
+        let announced = self.store.announce_parting(member, id, parting, self.clock.now()).await?;
         if let Err(error) = self.ask(member, act).await {
             let error = unclear(member, error);
             if matches!(error, OperateError::Refused(_)) {
@@ -195,8 +203,8 @@ impl Operator {
             }
             return Err(error);
         }
-        let rows = self.observer.poll_parted(member, id).await.map_err(OperateError::Unseen)?;
-        let row = rows.into_iter().find(|row| row.id == *id);
+        let (rows, _) = self.observer.poll(member, Cause::Operator).await.map_err(OperateError::Unseen)?;
+        let row = rows.into_iter().find(|row| row.id.is_same(id));
         Ok(row.unwrap_or(Connection { status: Some(Status::Deleted), ..connection }))
     }
 

@@ -2,6 +2,11 @@
 
 use super::{LapseChange, Policy, Reason, Standing};
 use crate::domain::{Lapse, LapseState, Outcome, Status, Time};
+use chrono::TimeDelta;
+
+/// How long a list that still says CONNECTED after an operator's act counts as late. After that the act has had no effect
+/// (we may not know whether it was carried out), and its dismissal must not silence the connection's next break.
+const LIST_LAGS_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
 /// What `status` does to the connection's newest lapse, and the reason where it is the lapse that gives one.
 pub(super) fn change(
@@ -11,6 +16,9 @@ pub(super) fn change(
     now: Time,
 ) -> (LapseChange, Option<Reason>) {
     let keep = (LapseChange::Keep, None);
+    if let Some(lapse) = lapse.filter(|lapse| lapse.parting.is_some() && is_dismissed(lapse)) {
+        return parted(lapse, status, now);
+    }
     if status.is_broken() {
         return broken(lapse, policy, now);
     }
@@ -35,6 +43,20 @@ pub(super) fn change(
     }
 }
 
+/// After an operator's act, CONNECTED ends the dismissal only when the list has shown the act's effect before.
+fn parted(lapse: &Lapse, status: &Status, now: Time) -> (LapseChange, Option<Reason>) {
+    if *status != Status::Connected {
+        let shown = Standing { parting: None, ..Standing::of(lapse) };
+        return (LapseChange::Update(lapse.id.clone(), shown), Some(Reason::PartingShown));
+    }
+    let is_late = lapse.closed_at.is_some_and(|closed| now - closed < LIST_LAGS_AT_MOST);
+    if is_late {
+        (LapseChange::Keep, None)
+    } else {
+        (close(lapse, Outcome::Recovered, now), Some(Reason::DismissalEnded))
+    }
+}
+
 fn broken(lapse: Option<&Lapse>, policy: &Policy, now: Time) -> (LapseChange, Option<Reason>) {
     let (id, suspicion, reason) = match lapse {
         Some(lapse) if lapse.state == LapseState::Open => return (LapseChange::Keep, None),
@@ -50,8 +72,7 @@ fn broken(lapse: Option<&Lapse>, policy: &Policy, now: Time) -> (LapseChange, Op
         }
         _ => (None, Standing::suspicion(now), Reason::Suspected),
     };
-    let confirmed =
-        suspicion.sightings >= policy.confirm_sweeps && now - suspicion.suspected_at >= policy.confirm_after;
+    let confirmed = policy.confirms(suspicion.sightings, suspicion.suspected_at, now);
     let (standing, reason) =
         if confirmed { (suspicion.confirmed(now), Reason::Confirmed) } else { (suspicion, reason) };
     let change = match id {
@@ -66,6 +87,7 @@ fn close(lapse: &Lapse, outcome: Outcome, now: Time) -> LapseChange {
         state: LapseState::Closed,
         outcome: Some(outcome),
         closed_at: Some(now),
+        parting: None,
         ..Standing::of(lapse)
     };
     LapseChange::Update(lapse.id.clone(), closed)
@@ -92,6 +114,7 @@ impl Standing {
             sightings: 1,
             opened_at: None,
             closed_at: None,
+            parting: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What holds for every run of answers.
 
 use super::world::{World, connection};
-use super::{Decision, Known, LapseChange, Policy, Reason};
+use super::{Change, Decision, Known, LapseChange, Policy, Reason};
 use crate::domain::{Connection, LapseState, Outcome, Status};
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -68,7 +68,7 @@ fn is_broken(said: Said) -> bool {
 
 /// Whether an answer neither counts towards a streak of broken ones nor ends it.
 fn is_mute(said: Said) -> bool {
-    matches!(said, Said::Silent | Said::Status("PAUSED"))
+    matches!(said, Said::Silent | Said::Missing | Said::Status("PAUSED"))
 }
 
 /// Plays the events and looks at the world after each answer.
@@ -117,7 +117,10 @@ proptest! {
                 let known = world.statuses.get(&(*id).into());
                 match *said {
                     Said::Status(status) => prop_assert_eq!(known, Some(&Status::from(status))),
-                    Said::Missing => prop_assert!(known.is_none_or(|known| *known == Status::Deleted)),
+                    Said::Missing => {
+                        let gone = known.is_none_or(|known| *known == Status::Deleted);
+                        prop_assert!(gone || world.missing.contains_key(&(*id).into()));
+                    }
                     Said::Silent => {}
                 }
             }
@@ -170,17 +173,18 @@ proptest! {
     ) {
         play(policy, &events, |world, answer, decision| {
             let again = world.decide(&rows(answer));
-            prop_assert!(again.changes.iter().all(|change| change.transition.is_none()));
+            let vanished = |change: &&Change| change.reason == Reason::Vanished;
+            prop_assert!(again.changes.iter().filter(|c| !vanished(c)).all(|c| c.transition.is_none()));
             prop_assert!(decision.look_again_at.is_some() || again.changes.is_empty());
             Ok(())
         })?;
     }
 
     #[test]
-    fn a_look_is_asked_for_exactly_while_a_suspicion_is_open(policy in policies(), events in events()) {
+    fn a_look_is_asked_for_exactly_while_a_suspicion_is_open_or_a_row_is_missing(policy in policies(), events in events()) {
         play(policy, &events, |world, _, decision| {
             let suspected = world.lapses.iter().any(|lapse| lapse.state == LapseState::Suspected);
-            prop_assert_eq!(decision.look_again_at.is_some(), suspected);
+            prop_assert_eq!(decision.look_again_at.is_some(), suspected || !world.missing.is_empty());
             Ok(())
         })?;
     }

@@ -1,15 +1,16 @@
 //! Stories of one connection, told an hour an answer.
 
 use super::world::{World, connection, policy};
-use super::{Decision, LapseChange, Policy, Reason};
-use crate::domain::{Connection, Lapse, Status, SyncStatus, Time};
+use super::{Decision, LapseChange, Policy, Reason, turned_empty};
+use crate::domain::{Connection, Known, Lapse, Listing, Missing, Parting, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 
 /// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the
 /// end.
 ///
-/// A word is a status, `missing` (the row is not in the list), `silent` (it has no status), `dismiss` (the
-/// member says that it is on purpose) or a number of days that pass. A status may have `,deleting` behind it: the
+/// A word is a status, `missing` (the row is not in the list), `hidden` (it cannot be read), `unnamed` (some row's id
+/// cannot be read), `silent` (it has no status), `dismiss` (the member says that it is on purpose), `disconnect` or
+/// `delete` (an operator does) or a number of days that pass. A status may have `,deleting` behind it: the
 /// connection's records are being deleted.
 fn tell(story: &str, policy: Policy) -> (String, String) {
     let mut world = World::new(policy);
@@ -19,21 +20,27 @@ fn tell(story: &str, policy: Policy) -> (String, String) {
             world.now += TimeDelta::days(days);
             continue;
         }
-        let seen = match word {
+        let listing = match word {
             "dismiss" => {
                 world.dismiss();
                 continue;
             }
-            "missing" => vec![],
-            "silent" => vec![connection("epic", None)],
+            "disconnect" | "delete" => {
+                world.part("epic", Parting::parse(word).unwrap());
+                continue;
+            }
+            "missing" => Listing::default(),
+            "hidden" => Listing { hidden: vec!["Epic".into()], ..Listing::default() },
+            "unnamed" => Listing { hides_unknown: true, ..Listing::default() },
+            "silent" => vec![connection("epic", None)].into(),
             status => {
                 let (status, sync) =
                     status.split_once(',').map_or((status, None), |(s, _)| (s, Some("DELETING")));
                 let row = connection("epic", Some(status));
-                vec![Connection { sync_status: sync.map(SyncStatus::from), ..row }]
+                vec![Connection { sync_status: sync.map(SyncStatus::from), ..row }].into()
             }
         };
-        let decision = world.answer(&seen);
+        let decision = world.answer_with(&listing);
         reasons.push(decision.changes.first().map_or("-", |change| change.reason.as_str()));
         world.now += TimeDelta::hours(1);
     }
@@ -87,17 +94,31 @@ fn what_a_run_of_answers_means() {
         ("a row without a status says nothing",
             "EXPIRED silent EXPIRED silent", "suspected - confirmed -", "open"),
         ("a row that never had a status is not noted", "silent silent", "- -", ""),
-        ("a row that vanished was deleted, once", "CONNECTED missing missing", "first_sight vanished -", ""),
-        ("one that never was is not missed", "missing", "-", ""),
+        ("a row that is missing twice in a row was deleted, once",
+            "CONNECTED missing missing missing", "first_sight - vanished -", ""),
+        ("one that comes back in between was never gone",
+            "CONNECTED missing CONNECTED missing", "first_sight - - -", ""),
+        ("even without a status", "CONNECTED missing silent missing", "first_sight - - -", ""),
+        ("one that cannot be read is not missing", "CONNECTED hidden hidden", "first_sight - -", ""),
+        ("nor, perhaps, one that has no readable id", "CONNECTED unnamed unnamed", "first_sight - -", ""),
+        ("neither confirms that it is missing, nor clears it",
+            "CONNECTED missing hidden unnamed missing", "first_sight - - - vanished", ""),
+        ("a missing row leaves a suspicion as it is",
+            "EXPIRED missing EXPIRED", "suspected - confirmed", "open"),
+        ("and an open lapse", "EXPIRED EXPIRED missing", "suspected confirmed -", "open"),
+        ("and a dismissal",
+            "EXPIRED EXPIRED dismiss missing CONNECTED", "suspected confirmed - dismissal_ended",
+            "closed recovered"),
+        ("one that never was is not missed", "missing missing", "- -", ""),
         ("a row that says so was deleted too", "CONNECTED DELETED missing", "first_sight deleted -", ""),
         ("deletion closes an open lapse",
             "EXPIRED EXPIRED DELETED", "suspected confirmed deleted", "closed removed"),
         ("vanishing closes an open lapse",
-            "EXPIRED EXPIRED missing", "suspected confirmed vanished", "closed removed"),
+            "EXPIRED EXPIRED missing missing", "suspected confirmed - vanished", "closed removed"),
         ("deletion leaves nothing of a suspicion", "EXPIRED DELETED", "suspected deleted", ""),
-        ("vanishing leaves nothing of a suspicion", "EXPIRED missing", "suspected vanished", ""),
+        ("vanishing leaves nothing of a suspicion", "EXPIRED missing missing", "suspected - vanished", ""),
         ("a deleted connection may come back",
-            "CONNECTED missing CONNECTED", "first_sight vanished status_changed", ""),
+            "CONNECTED missing missing CONNECTED", "first_sight - vanished status_changed", ""),
         ("breaking again soon resumes the lapse",
             "EXPIRED EXPIRED CONNECTED 6 EXPIRED EXPIRED",
             "suspected confirmed recovered resumed confirmed", "open"),
@@ -105,11 +126,11 @@ fn what_a_run_of_answers_means() {
             "EXPIRED EXPIRED CONNECTED 7 EXPIRED EXPIRED",
             "suspected confirmed recovered suspected confirmed", "closed recovered, open"),
         ("coming back broken soon after removal resumes the lapse",
-            "EXPIRED EXPIRED missing EXPIRED EXPIRED",
-            "suspected confirmed vanished resumed confirmed", "open"),
+            "EXPIRED EXPIRED missing missing EXPIRED EXPIRED",
+            "suspected confirmed - vanished resumed confirmed", "open"),
         ("a resumption that is not confirmed leaves the lapse as it was",
-            "EXPIRED EXPIRED missing EXPIRED CONNECTED",
-            "suspected confirmed vanished resumed suspicion_cleared", "closed removed"),
+            "EXPIRED EXPIRED DELETED EXPIRED CONNECTED",
+            "suspected confirmed deleted resumed suspicion_cleared", "closed removed"),
         ("an error ends a resumption too, and the next break resumes again",
             "EXPIRED EXPIRED CONNECTED EXPIRED ERROR EXPIRED",
             "suspected confirmed recovered resumed suspicion_cleared resumed", "suspected recovered"),
@@ -131,6 +152,28 @@ fn what_a_run_of_answers_means() {
             "EXPIRED EXPIRED dismiss CONNECTED ERROR 8 EXPIRED EXPIRED",
             "suspected confirmed dismissal_ended status_changed suspected confirmed",
             "closed recovered, open"),
+        ("an operator's disconnecting outlives a list that lags",
+            "CONNECTED disconnect CONNECTED CONNECTED CONNECTED DISCONNECTED DISCONNECTED",
+            "first_sight - - - parting_shown -", "closed dismissed"),
+        ("once the list has shown it, CONNECTED is news",
+            "CONNECTED disconnect CONNECTED DISCONNECTED CONNECTED EXPIRED EXPIRED",
+            "first_sight - parting_shown dismissal_ended resumed confirmed", "open"),
+        ("any other status shows it, too",
+            "CONNECTED disconnect ERROR CONNECTED", "first_sight parting_shown dismissal_ended",
+            "closed recovered"),
+        ("what was broken before stays dismissed",
+            "EXPIRED EXPIRED disconnect EXPIRED DISCONNECTED",
+            "suspected confirmed parting_shown dismissed_before", "closed dismissed"),
+        ("an act that has no effect within a day is over",
+            "CONNECTED disconnect CONNECTED 1 CONNECTED 8 EXPIRED EXPIRED",
+            "first_sight - dismissal_ended suspected confirmed", "closed recovered, open"),
+        ("a row that an operator has just deleted is gone at once",
+            "CONNECTED delete missing", "first_sight vanished", "closed dismissed"),
+        ("one that was disconnected is missing like any other",
+            "CONNECTED disconnect missing missing", "first_sight - vanished", "closed dismissed"),
+        ("and its dismissal stands until the list has shown it",
+            "CONNECTED delete CONNECTED CONNECTED,deleting EXPIRED,deleting missing missing",
+            "first_sight - parting_shown status_changed - vanished", "closed dismissed"),
     ];
     for (sentence, story, reasons, lapses) in stories {
         let told = tell(story, policy());
@@ -154,6 +197,10 @@ fn confirmation_needs_as_many_answers_and_as_long_as_the_policy_says() {
             "suspected still_suspected suspicion_cleared suspected still_suspected"),
         ("a resumption may be confirmed at once",
             1, 0, "EXPIRED CONNECTED EXPIRED", "confirmed recovered confirmed"),
+        ("a missing row is believed at once, too", 1, 0, "EXPIRED missing", "confirmed vanished"),
+        ("after as many answers as a break", 3, 0, "CONNECTED missing missing missing", "first_sight - - vanished"),
+        ("and as long",
+            1, 3, "CONNECTED missing missing missing missing", "first_sight - - - vanished"),
     ];
     for (sentence, confirm_sweeps, hours, story, reasons) in cases {
         let policy = Policy { confirm_sweeps, confirm_after: TimeDelta::hours(hours), ..policy() };
@@ -238,7 +285,11 @@ fn rows_that_contradict_each_other_say_nothing_in_whatever_order_they_come() {
 fn changes_come_in_the_order_of_connection_ids_and_leave_out_what_did_not_change() {
     let mut world = World::new(policy());
     world.answer(&["b", "c", "a"].map(|id| connection(id, Some("CONNECTED"))));
-    let rows = [connection("c", Some("ERROR")), connection("b", Some("CONNECTED"))];
+    let rows = [
+        connection("c", Some("ERROR")),
+        connection("b", Some("CONNECTED")),
+        connection("a", Some("DELETED")),
+    ];
     let changes = world.decide(&rows).changes;
     let ids: Vec<_> = changes.iter().map(|change| change.connection_id.as_str()).collect();
     assert_eq!(ids, ["a", "c"]);
@@ -247,19 +298,64 @@ fn changes_come_in_the_order_of_connection_ids_and_leave_out_what_did_not_change
 }
 
 #[test]
-fn a_dismissal_just_made_outlives_a_list_that_has_not_caught_up() {
-    let mut world = World::new(policy());
-    for status in ["EXPIRED", "EXPIRED"] {
-        world.answer(&[connection("epic", Some(status))]);
+fn a_member_is_looked_at_again_while_a_row_is_missing_or_still_hidden() {
+    let mut world = hourly(&["CONNECTED"]);
+    let again = Some(world.now + policy().look_again);
+    let missing = world.answer(&[]);
+    let suspicion = Missing { since: hour(1), observations: 1 };
+    assert_eq!(missing.missing, [("epic".into(), Some(suspicion))]);
+    assert_eq!((missing.changes, missing.look_again_at), (Vec::new(), again));
+    let hidden = world.decide_on(&Listing { hides_unknown: true, ..Listing::default() });
+    assert_eq!((hidden.missing, hidden.look_again_at), (Vec::new(), again));
+    let back = world.decide(&[connection("epic", Some("CONNECTED"))]);
+    assert_eq!((back.missing, back.look_again_at), (vec![("epic".into(), None)], None));
+    let gone = world.decide(&[]);
+    assert_eq!((gone.missing, gone.look_again_at), (vec![("epic".into(), None)], None));
+}
+
+#[test]
+fn a_list_turns_empty_when_it_has_no_row_and_one_was_known() {
+    let known = |status: &str| hourly(&[status]).known();
+    let rows = || Listing::from(vec![connection("kaiser", None)]);
+    let hidden = || Listing { hidden: vec!["epic".into()], ..Listing::default() };
+    let unnamed = || Listing { hides_unknown: true, ..Listing::default() };
+    let none: Vec<Known> = Vec::new();
+    #[rustfmt::skip]
+    let cases = [
+        ("every row is missing", known("CONNECTED"), Listing::default(), true),
+        ("a broken one was known as well", known("EXPIRED"), Listing::default(), true),
+        ("nothing was known", none, Listing::default(), false),
+        ("what was known is deleted", known("DELETED"), Listing::default(), false),
+        ("there is another row", known("CONNECTED"), rows(), false),
+        ("a row cannot be read", known("CONNECTED"), hidden(), false),
+        ("nor can its id", known("CONNECTED"), unnamed(), false),
+    ];
+    for (sentence, known, listing, expected) in cases {
+        assert_eq!(turned_empty(&known, &listing), expected, "{sentence}");
     }
-    world.dismiss();
-    let ended = world.decide(&[connection("epic", Some("CONNECTED"))]);
-    assert_eq!(ended.changes[0].reason, Reason::DismissalEnded);
-    let mut other = ended.clone();
-    other.keep_dismissed(&"labcorp".into());
-    assert_eq!(other, ended);
-    let mut kept = ended;
-    kept.keep_dismissed(&"epic".into());
-    assert_eq!((&kept.changes[0].lapse, kept.changes[0].reason), (&LapseChange::Keep, Reason::StatusChanged));
-    assert_eq!(kept.changes[0].transition, Some((Some(Status::Expired), Status::Connected)));
+}
+
+#[test]
+fn an_id_that_changes_only_its_case_is_the_same_connection() {
+    let mut world = hourly(&["CONNECTED", "EXPIRED"]);
+    let confirmed = world.answer(&[connection("EPIC", Some("EXPIRED"))]);
+    assert_eq!(confirmed.changes.len(), 1);
+    assert_eq!(confirmed.changes[0].connection_id, "epic".into(), "the stored id is the first one");
+    assert_eq!((confirmed.changes[0].reason, confirmed.missing), (Reason::Confirmed, Vec::new()));
+    let [good, bad] = [("Epic", "CONNECTED"), ("EPIC", "EXPIRED")].map(|(id, s)| connection(id, Some(s)));
+    assert_eq!(world.decide(&[good.clone(), bad]), Decision::default(), "two spellings that contradict");
+    assert_eq!(world.decide(&[good.clone(), good]).changes[0].reason, Reason::Recovered);
+    let rows = ["Kaiser", "KAISER", "epic"].map(|id| connection(id, Some("EXPIRED")));
+    let ids: Vec<_> = world.decide(&rows).changes.into_iter().map(|change| change.connection_id).collect();
+    assert_eq!(ids, ["Kaiser".into()], "a new one has the first spelling");
+}
+
+#[test]
+fn of_two_spellings_that_an_earlier_version_stored_the_live_one_goes_on() {
+    let mut world = hourly(&[]);
+    world.statuses.insert("EPIC".into(), Status::Deleted);
+    world.statuses.insert("epic".into(), Status::Connected);
+    let decision = world.decide(&[connection("EPIC", Some("EXPIRED"))]);
+    assert_eq!(decision.changes.len(), 1);
+    assert_eq!(decision.changes[0].connection_id, "epic".into());
 }

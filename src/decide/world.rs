@@ -1,8 +1,10 @@
 //! What the tests apply decisions to: one member's connections, lapses and transitions, as the store would
 //! keep them.
 
-use super::{Change, Decision, Known, LapseChange, Policy, Standing, decide};
-use crate::domain::{Connection, ConnectionId, Lapse, LapseId, LapseState, Outcome, Status, Time};
+use super::{Change, Decision, Known, LapseChange, Missing, Policy, Standing, decide};
+use crate::domain::{
+    Connection, ConnectionId, Lapse, LapseId, LapseState, Listing, Outcome, Parting, Status, Time,
+};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -12,14 +14,15 @@ pub(super) struct World {
     pub(super) statuses: BTreeMap<ConnectionId, Status>,
     /// Oldest first.
     pub(super) lapses: Vec<Lapse>,
+    pub(super) missing: BTreeMap<ConnectionId, Missing>,
     pub(super) transitions: Vec<(ConnectionId, Option<Status>, Status)>,
     ids: u32,
 }
 
 impl World {
     pub(super) fn new(policy: Policy) -> Self {
-        let (statuses, lapses, transitions) = Default::default();
-        Self { now: Time::UNIX_EPOCH, policy, statuses, lapses, transitions, ids: 0 }
+        let (statuses, lapses, missing, transitions) = Default::default();
+        Self { now: Time::UNIX_EPOCH, policy, statuses, lapses, missing, transitions, ids: 0 }
     }
 
     pub(super) fn known(&self) -> Vec<Known> {
@@ -27,19 +30,34 @@ impl World {
             connection_id: id.clone(),
             status: Some(status.clone()),
             lapse: self.lapses.iter().rfind(|lapse| lapse.connection_id == *id).cloned(),
+            missing: self.missing.get(id).copied(),
         };
         self.statuses.iter().map(known).collect()
     }
 
     pub(super) fn decide(&self, seen: &[Connection]) -> Decision {
-        decide(&self.known(), &seen.to_vec().into(), &self.policy, self.now)
+        self.decide_on(&seen.to_vec().into())
+    }
+
+    pub(super) fn decide_on(&self, listing: &Listing) -> Decision {
+        decide(&self.known(), listing, &self.policy, self.now)
     }
 
     /// Decides about an answer and writes down what was decided.
     pub(super) fn answer(&mut self, seen: &[Connection]) -> Decision {
-        let decision = self.decide(seen);
+        self.answer_with(&seen.to_vec().into())
+    }
+
+    pub(super) fn answer_with(&mut self, listing: &Listing) -> Decision {
+        let decision = self.decide_on(listing);
         for change in &decision.changes {
             self.apply(change);
+        }
+        for (id, missing) in &decision.missing {
+            match missing {
+                Some(missing) => self.missing.insert(id.clone(), *missing),
+                None => self.missing.remove(id),
+            };
         }
         decision
     }
@@ -65,6 +83,19 @@ impl World {
         }
     }
 
+    /// An operator disconnects or deletes the connection.
+    pub(super) fn part(&mut self, id: &str, parting: Parting) {
+        let newest = self.lapses.iter().rposition(|lapse| lapse.connection_id.as_str() == id);
+        let standing = Standing::dismissed(newest.map(|at| &self.lapses[at]), parting, self.now);
+        self.ids += 1;
+        let lapse_id = newest.map_or(LapseId::new(self.ids.to_string()), |at| self.lapses[at].id.clone());
+        let lapse = row(lapse_id, id.into(), standing);
+        match newest {
+            Some(at) => self.lapses[at] = lapse,
+            None => self.lapses.push(lapse),
+        }
+    }
+
     /// The member says that every open lapse is on purpose.
     pub(super) fn dismiss(&mut self) {
         for lapse in self.lapses.iter_mut().filter(|lapse| lapse.state == LapseState::Open) {
@@ -76,9 +107,20 @@ impl World {
 }
 
 fn row(id: LapseId, connection_id: ConnectionId, standing: Standing) -> Lapse {
-    let Standing { state, outcome, suspected_at, sightings, opened_at, closed_at } = standing;
+    let Standing { state, outcome, suspected_at, sightings, opened_at, closed_at, parting } = standing;
     let member_id = "alice".into();
-    Lapse { id, member_id, connection_id, state, outcome, suspected_at, sightings, opened_at, closed_at }
+    Lapse {
+        id,
+        member_id,
+        connection_id,
+        state,
+        outcome,
+        suspected_at,
+        sightings,
+        opened_at,
+        closed_at,
+        parting,
+    }
 }
 
 pub(super) fn policy() -> Policy {

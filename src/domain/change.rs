@@ -1,6 +1,7 @@
 //! What is known of a member's connections, and what an answer of the gateway's changes about it.
 
-use super::{ConnectionId, Lapse, LapseId, LapseState, Outcome, Status, Time};
+use super::{Connection, ConnectionId, Lapse, LapseId, LapseState, Listing, Outcome, Parting, Status, Time};
+use std::collections::BTreeMap;
 
 /// One connection of a member, as it was last recorded.
 #[derive(Clone, Debug)]
@@ -11,6 +12,38 @@ pub struct Known {
     pub status: Option<Status>,
     /// The newest lapse, live or closed.
     pub lapse: Option<Lapse>,
+    /// That the last responses left it out, while this is not confirmed.
+    pub missing: Option<Missing>,
+}
+
+/// A row that the list leaves out. It counts as DELETED only when this is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// When a response first left it out.
+    pub since: Time,
+    /// How many responses in a row have left it out.
+    pub observations: u32,
+}
+
+/// The stored id of each row, in the order of `rows`. An id that differs from a known one only in case is the known one;
+/// among new ones, the first spelling counts.
+pub fn stored_ids<'a>(known: &'a [Known], rows: &'a [Connection]) -> Vec<&'a ConnectionId> {
+    let mut ids: BTreeMap<String, (&ConnectionId, bool)> = BTreeMap::new();
+    for known in known {
+        // An earlier version stored each spelling as its own connection: the one that is not DELETED goes on.
+        let is_live = known.status != Some(Status::Deleted);
+        let entry = ids.entry(known.connection_id.folded()).or_insert((&known.connection_id, is_live));
+        if is_live && !entry.1 {
+            *entry = (&known.connection_id, true);
+        }
+    }
+    rows.iter().map(|row| ids.entry(row.id.folded()).or_insert((&row.id, true)).0).collect()
+}
+
+/// Whether every row has disappeared at once. That is more often the gateway's mistake than the member's doing.
+pub fn turned_empty(known: &[Known], listing: &Listing) -> bool {
+    let is_empty = listing.rows.is_empty() && listing.hidden.is_empty() && !listing.hides_unknown;
+    is_empty && known.iter().any(|known| known.status != Some(Status::Deleted))
 }
 
 /// What to write down about one answer.
@@ -18,7 +51,9 @@ pub struct Known {
 pub struct Decision {
     /// At most one for each connection, ordered by connection id.
     pub changes: Vec<Change>,
-    /// When to ask again, if a suspicion is left open.
+    /// What becomes known of missing rows: how long they have been missing, or `None` when they no longer are.
+    pub missing: Vec<(ConnectionId, Option<Missing>)>,
+    /// When to ask again, if a suspicion is left open or a row is missing.
     pub look_again_at: Option<Time>,
 }
 
@@ -63,6 +98,8 @@ pub struct Standing {
     pub opened_at: Option<Time>,
     /// See [`Lapse::closed_at`]; a resumed suspicion keeps it until it is confirmed.
     pub closed_at: Option<Time>,
+    /// See [`Lapse::parting`].
+    pub parting: Option<Parting>,
 }
 
 impl Standing {
@@ -75,11 +112,12 @@ impl Standing {
             sightings: lapse.sightings,
             opened_at: lapse.opened_at,
             closed_at: lapse.closed_at,
+            parting: lapse.parting,
         }
     }
 
-    /// Closed because it is on purpose: the connection's newest lapse, or one that begins with that.
-    pub fn dismissed(newest: Option<&Lapse>, now: Time) -> Self {
+    /// Closed because an operator's act is on purpose: the connection's newest lapse, or one that begins with that.
+    pub fn dismissed(newest: Option<&Lapse>, parting: Parting, now: Time) -> Self {
         let begun = Self {
             state: LapseState::Closed,
             outcome: None,
@@ -87,28 +125,16 @@ impl Standing {
             sightings: 0,
             opened_at: None,
             closed_at: None,
+            parting: None,
         };
         let standing = newest.map_or(begun, Self::of);
         Self {
             state: LapseState::Closed,
             outcome: Some(Outcome::Dismissed),
             closed_at: Some(now),
+            parting: Some(parting),
             ..standing
         }
-    }
-}
-
-impl Decision {
-    /// Keeps a dismissal of this connection's, although the answer calls it CONNECTED: right after an act of ours a
-    /// list may not have caught up with it.
-    pub fn keep_dismissed(&mut self, id: &ConnectionId) {
-        for change in self.changes.iter_mut().filter(|change| change.connection_id == *id) {
-            if change.reason == ChangeReason::DismissalEnded {
-                change.lapse = LapseChange::Keep;
-                change.reason = ChangeReason::StatusChanged;
-            }
-        }
-        self.changes.retain(|change| change.transition.is_some() || change.lapse != LapseChange::Keep);
     }
 }
 
@@ -139,8 +165,10 @@ pub enum ChangeReason {
     SuspicionCleared,
     /// DELETED, says the gateway.
     Deleted,
-    /// Missing from the list, which means deleted and not repaired.
+    /// Missing from the list often and long enough: deleted, not repaired.
     Vanished,
+    /// The gateway's list has shown the effect of an operator's act.
+    PartingShown,
 }
 
 impl ChangeReason {
@@ -160,6 +188,7 @@ impl ChangeReason {
             Self::SuspicionCleared => "suspicion_cleared",
             Self::Deleted => "deleted",
             Self::Vanished => "vanished",
+            Self::PartingShown => "parting_shown",
         }
     }
 }

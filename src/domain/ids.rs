@@ -50,3 +50,15 @@ text_id! {
     /// One recorded change of a status.
     TransitionId,
 }
+
+impl ConnectionId {
+    /// What two spellings of one id have in common: they may differ in upper and lower case (ASCII).
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Whether both name the same connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}

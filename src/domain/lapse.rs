@@ -41,6 +41,16 @@ macro_rules! spelled {
 }
 pub(super) use spelled;
 
+/// An operator's act that ends a connection on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Parting {
+    /// The gateway keeps the row as DISCONNECTED.
+    Disconnect,
+    /// The gateway deletes the row and its data, which takes a while.
+    Delete,
+}
+
+spelled!(Parting { Disconnect = "disconnect", Delete = "delete" });
 spelled!(LapseState { Suspected = "suspected", Open = "open", Closed = "closed" });
 spelled!(Outcome { Recovered = "recovered", Removed = "removed", Dismissed = "dismissed" });
 
@@ -65,4 +75,6 @@ pub struct Lapse {
     pub opened_at: Option<Time>,
     /// When it ended, if it has.
     pub closed_at: Option<Time>,
+    /// The operator's act that dismissed it, until the gateway's list has shown its effect once.
+    pub parting: Option<Parting>,
 }

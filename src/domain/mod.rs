@@ -13,12 +13,14 @@ mod suppression;
 mod transition;
 mod visit;
 
-pub use change::{Change, ChangeReason, Decision, Known, LapseChange, Standing};
+pub use change::{
+    Change, ChangeReason, Decision, Known, LapseChange, Missing, Standing, stored_ids, turned_empty,
+};
 pub use connection::{
     Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus, sync_error_code,
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
-pub use lapse::{Lapse, LapseState, Outcome};
+pub use lapse::{Lapse, LapseState, Outcome, Parting};
 pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};

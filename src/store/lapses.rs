@@ -1,12 +1,12 @@
 //! `lapses`.
 
 use super::{Result, Store, StoreError, count, millis, time};
-use crate::domain::{ConnectionId, Lapse, LapseId, LapseState, MemberId, Outcome, Time};
+use crate::domain::{ConnectionId, Lapse, LapseId, LapseState, MemberId, Outcome, Parting, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
 pub(super) const COLUMNS: &str =
     "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
-    l.sightings, l.opened_at, l.closed_at";
+    l.sightings, l.opened_at, l.closed_at, l.parting";
 
 pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
     let id: String = row.try_get("lapse_id")?;
@@ -26,6 +26,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
         sightings: count(row.try_get("sightings")?),
         opened_at: row.try_get::<Option<i64>, _>("opened_at")?.map(time),
         closed_at: row.try_get::<Option<i64>, _>("closed_at")?.map(time),
+        parting: row.try_get::<Option<String>, _>("parting")?.as_deref().and_then(Parting::parse),
     })
 }
 

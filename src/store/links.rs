@@ -206,7 +206,7 @@ impl Store {
         }
         // Who reconnects after all has not meant it, or thinks better of it.
         sqlx::query(
-            "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, plan_at = $3
+            "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, parting = NULL, plan_at = $3
              WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
                 (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
         )
@@ -229,7 +229,7 @@ impl Store {
             "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
              WHERE state = 'open' AND lapse_id IN
                 (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
-                 WHERE b.token_hash = $1 AND b.connection_id = $2 AND b.outlived = 0 AND k.expires_at > $3)
+                 WHERE b.token_hash = $1 AND b.connection_id = $2 COLLATE NOCASE AND b.outlived = 0 AND k.expires_at > $3)
                AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                  AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
              RETURNING lapse_id",
@@ -240,7 +240,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(lapse) = lapse else { return Ok(false) };
-        sqlx::query("UPDATE link_buttons SET redemptions = 0 WHERE token_hash = $1 AND connection_id = $2")
+        sqlx::query("UPDATE link_buttons SET redemptions = 0 WHERE token_hash = $1 AND connection_id = $2 COLLATE NOCASE")
             .bind(&hash.0[..])
             .bind(connection.as_str())
             .execute(&mut *tx)

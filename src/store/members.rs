@@ -69,7 +69,10 @@ fn due_members(condition: &str) -> String {
     format!(
         "SELECT m.member_id, m.poll_key, m.answer_digest, u.reason AS unclear, u.retry_at AS unclear_retry_at,
             {GRANT_COLUMNS},
-            EXISTS (SELECT 1 FROM lapses l WHERE l.member_id = m.member_id AND l.state = 'suspected') AS suspicion
+            (EXISTS (SELECT 1 FROM lapses l
+                WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
+             OR EXISTS (SELECT 1 FROM connections k
+                WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
          FROM members m {GRANT_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
          WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND {condition}"
     )

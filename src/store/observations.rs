@@ -1,12 +1,13 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, connections, json_list, lapses, millis, queue};
+use super::{Result, Store, connections, count, json_list, lapses, millis, queue, time};
 use crate::domain::{
-    Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, MemberId,
-    Outcome, Standing, Status, Time,
+    Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, Listing,
+    MemberId, Missing, Outcome, Parting, Standing, Status, Time, stored_ids, turned_empty,
 };
 use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
+use std::collections::BTreeMap;
 
 /// A usable answer of the gateway's about one member.
 #[derive(Clone, Debug)]
@@ -17,10 +18,12 @@ pub struct Answer<'a> {
     pub asked_at: Time,
     /// Why it was asked for.
     pub cause: Cause,
-    /// The connections it lists.
-    pub seen: &'a [Connection],
+    /// What it lists.
+    pub seen: &'a Listing,
     /// Its digest.
     pub digest: &'a [u8],
+    /// Whether a list that has turned empty is believed. If not, nothing is applied.
+    pub accept_empty: bool,
 }
 
 /// What an answer came to.
@@ -32,10 +35,10 @@ pub struct Applied {
     pub opened: bool,
     /// The connections that are found to work for somebody else, and were not before.
     pub mismatched: Vec<ConnectionId>,
-    /// Whether the list turned empty, and nothing was concluded from that.
-    pub turned_empty: bool,
     /// Whether the answer came too late, or the member is gone: nothing was concluded.
     pub stale: bool,
+    /// Whether the list has turned empty although connections were known; see [`Answer::accept_empty`].
+    pub turned_empty: bool,
 }
 
 impl Store {
@@ -60,12 +63,14 @@ impl Store {
             return Ok(Applied { stale: true, ..Applied::default() });
         }
         let known = known(&mut tx, answer.member_id).await?;
+        let turned_empty = turned_empty(&known, answer.seen);
+        if turned_empty && !answer.accept_empty {
+            return Ok(Applied { turned_empty, ..Applied::default() });
+        }
         let decision = decide(&known);
         let mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
-        for connection in answer.seen {
-            keep_connection(&mut tx, answer.member_id, connection, now).await?;
-        }
-        let mut applied = Applied::default();
+        keep_connections(&mut tx, answer, &known, now).await?;
+        let mut applied = Applied { turned_empty, ..Applied::default() };
         for change in decision.changes {
             if let Some((from, to)) = &change.transition {
                 record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
@@ -73,6 +78,9 @@ impl Store {
             }
             applied.opened |=
                 apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
+        }
+        for (connection, missing) in &decision.missing {
+            keep_missing(&mut tx, answer.member_id, connection, *missing, now).await?;
         }
         sqlx::query("UPDATE members SET answer_digest = $2, answered_at = $3 WHERE member_id = $1")
             .bind(answer.member_id.as_str())
@@ -89,7 +97,10 @@ impl Store {
 }
 
 async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<Known>> {
-    let rows = sqlx::query("SELECT connection_id, status FROM connections WHERE member_id = $1")
+    let rows = sqlx::query(
+        "SELECT connection_id, status, missing_since, missing_observations FROM connections WHERE member_id = $1
+         ORDER BY connection_id",
+    )
         .bind(member.as_str())
         .fetch_all(&mut **tx)
         .await?;
@@ -110,39 +121,101 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
             Ok(Known {
                 status: row.try_get::<Option<String>, _>("status")?.as_deref().map(Status::from),
                 lapse: newest.remove(&id),
+                missing: match row.try_get::<Option<i64>, _>("missing_since")? {
+                    None => None,
+                    Some(since) => Some(Missing {
+                        since: time(since),
+                        observations: count(row.try_get("missing_observations")?),
+                    }),
+                },
                 connection_id: id.as_str().into(),
             })
         })
         .collect()
 }
 
+/// Stores the rows of a list. Of several rows that name one connection, the first one is stored, without a status that
+/// another one contradicts.
+async fn keep_connections(
+    tx: &mut Transaction<'_, Sqlite>,
+    answer: &Answer<'_>,
+    known: &[Known],
+    now: Time,
+) -> Result<()> {
+    let rows = &answer.seen.rows;
+    let mut first: BTreeMap<&ConnectionId, (&Connection, Option<&Status>)> = BTreeMap::new();
+    for (id, row) in stored_ids(known, rows).into_iter().zip(rows) {
+        let entry = first.entry(id).or_insert((row, row.status.as_ref()));
+        if entry.1 != row.status.as_ref() {
+            entry.1 = None;
+        }
+    }
+    for (id, (row, status)) in first {
+        keep_connection(tx, answer.member_id, id, row, status, now).await?;
+    }
+    Ok(())
+}
+
+async fn keep_missing(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+    connection: &ConnectionId,
+    missing: Option<Missing>,
+    now: Time,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE connections SET missing_since = $3, missing_observations = $4
+         WHERE member_id = $1 AND connection_id = $2",
+    )
+    .bind(member.as_str())
+    .bind(connection.as_str())
+    .bind(missing.map(|missing| millis(missing.since)))
+    .bind(missing.map_or(0, |missing| missing.observations))
+    .execute(&mut **tx)
+    .await?;
+    // The planner says nothing of a missing row, and looks again when it is back.
+    sqlx::query(
+        "UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'",
+    )
+    .bind(member.as_str())
+    .bind(connection.as_str())
+    .bind(millis(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 async fn keep_connection(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
+    id: &ConnectionId,
     connection: &Connection,
+    status: Option<&Status>,
     now: Time,
 ) -> Result<()> {
     // A missing status says nothing, so what was known of it stays.
     sqlx::query(
         "INSERT INTO connections (member_id, connection_id, name, category, source_type, integration_type, is_direct,
-            status, sync_status, sync_errors, first_seen_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+            status, sync_status, sync_errors, first_seen_at, changed_at, gateway_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
          ON CONFLICT (member_id, connection_id) DO UPDATE SET name = excluded.name, category = excluded.category,
             source_type = excluded.source_type, integration_type = excluded.integration_type,
             is_direct = excluded.is_direct, status = coalesce(excluded.status, connections.status),
-            sync_status = excluded.sync_status, sync_errors = excluded.sync_errors, changed_at = excluded.changed_at",
+            sync_status = excluded.sync_status, sync_errors = excluded.sync_errors, changed_at = excluded.changed_at,
+            gateway_id = excluded.gateway_id",
     )
     .bind(member.as_str())
-    .bind(connection.id.as_str())
+    .bind(id.as_str())
     .bind(&connection.name)
     .bind(connection.category.as_ref().map(|value| value.as_str()))
     .bind(connection.source_type.as_ref().map(|value| value.as_str()))
     .bind(connection.integration_type.as_ref().map(|value| value.as_str()))
     .bind(connection.is_direct)
-    .bind(connection.status.as_ref().map(Status::as_str))
+    .bind(status.map(Status::as_str))
     .bind(connection.sync_status.as_ref().map(|value| value.as_str()))
     .bind(json_list(&connection.sync_errors)?)
     .bind(millis(now))
+    .bind(Some(connection.id.as_str()).filter(|spelling| *spelling != id.as_str()))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -237,7 +310,7 @@ async fn stand(
     let opens = standing.state == LapseState::Open;
     sqlx::query(
         "UPDATE lapses SET state = $2, outcome = $3, suspected_at = $4, sightings = $5, opened_at = $6,
-            closed_at = $7,
+            closed_at = $7, parting = $9,
             plan_at = CASE WHEN $2 = 'open' OR (state = 'open' AND $3 = 'recovered') THEN $8 END
          WHERE lapse_id = $1",
     )
@@ -249,6 +322,7 @@ async fn stand(
     .bind(standing.opened_at.map(millis))
     .bind(standing.closed_at.map(millis))
     .bind(millis(now))
+    .bind(standing.parting.map(Parting::as_str))
     .execute(&mut **tx)
     .await?;
     if standing.state == LapseState::Closed {
@@ -275,9 +349,10 @@ async fn settle_rechecks(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
             (SELECT 1 FROM lapses l WHERE l.member_id = $1
              AND (l.state = 'suspected' OR (l.state = 'open' AND rechecks.purpose = 'redemption')))
+           AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.member_id = $1 AND c.missing_since IS NOT NULL)
            AND NOT (purpose = 'redemption' AND EXISTS
             (SELECT 1 FROM invitations i LEFT JOIN connections c
-                ON c.member_id = i.member_id AND c.connection_id = i.connection_id
+                ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE
              WHERE i.member_id = $1 AND i.redeemed_at >= rechecks.since AND c.status IS NOT 'CONNECTED'))",
     )
     .bind(member.as_str())

@@ -1,10 +1,10 @@
-//! An operator's cutting of a connection: what follows from it is on purpose, and nothing to write to the member about.
+//! An operator's disconnecting or deleting of a connection: it is on purpose, so the member gets no email about it.
 
 use super::{Result, Store, invitations, lapses, observations};
-use crate::domain::{ConnectionId, Lapse, LapseChange, LapseId, MemberId, Standing, Time};
+use crate::domain::{ConnectionId, Lapse, LapseChange, LapseId, MemberId, Parting, Standing, Time};
 use sqlx::{Sqlite, Transaction};
 
-/// What a connection's lapse was before its cutting was announced.
+/// What a connection's lapse was before an act was announced.
 #[derive(Clone, Debug)]
 pub struct Announced {
     lapse: LapseId,
@@ -12,21 +12,23 @@ pub struct Announced {
 }
 
 impl Store {
-    /// Says that a connection is about to be cut or removed on purpose. Until the gateway calls it CONNECTED again, it
-    /// is treated as one whose member said so: its lapse is closed, dismissed, and no other begins; what was queued about
-    /// it is cancelled, and links to it that an operator had made die.
+    /// Records that an operator is about to disconnect or delete a connection. Its lapse is closed, dismissed, and no
+    /// other begins until the gateway's list has shown the effect and then CONNECTED again. What was queued about the
+    /// connection is cancelled, and invitations to it are withdrawn.
     ///
-    /// Said before the gateway is asked, so that it holds however the asking ends. The member's next answer is looked
-    /// at whatever it says.
+    /// Recorded before the gateway is asked, so that it holds whatever the gateway answers. While the effect is not
+    /// shown, each of the member's responses is evaluated, even one that has not changed.
     pub async fn announce_parting(
         &self,
         member: &MemberId,
         connection: &ConnectionId,
+        parting: Parting,
         now: Time,
     ) -> Result<Announced> {
         let mut tx = self.begin().await?;
+        let connection = &stored_id(&mut tx, member, connection).await?;
         let before = newest(&mut tx, member, connection).await?;
-        let standing = Standing::dismissed(before.as_ref(), now);
+        let standing = Standing::dismissed(before.as_ref(), parting, now);
         let change = match &before {
             Some(lapse) => LapseChange::Update(lapse.id.clone(), standing),
             None => LapseChange::Begin(standing),
@@ -37,12 +39,31 @@ impl Store {
             None => newest(&mut tx, member, connection).await?.ok_or(sqlx::Error::RowNotFound)?.id,
         };
         invitations::withdraw(&mut tx, member, connection.as_str()).await?;
-        forget_digest(&mut tx, member).await?;
         tx.commit().await?;
         Ok(Announced { lapse, before })
     }
 
-    /// Takes an announcement back: the connection was not cut. A lapse that was open is planned anew.
+    /// Ends the wait for an act's effect: the operator has connected the source again. The next CONNECTED ends the
+    /// dismissal.
+    pub async fn parting_undone(&self, member: &MemberId, connection: &ConnectionId) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let undone = sqlx::query(
+            "UPDATE lapses SET parting = NULL
+             WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND parting IS NOT NULL",
+        )
+        .bind(member.as_str())
+        .bind(connection.as_str())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if undone > 0 {
+            forget_digest(&mut tx, member).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes an announcement back: the act was refused. A lapse that was open is planned anew.
     pub async fn parting_refused(&self, member: &MemberId, announced: &Announced, now: Time) -> Result<()> {
         let mut tx = self.begin().await?;
         let (lapse, change) = match &announced.before {
@@ -60,6 +81,23 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// The spelling under which a connection is stored.
+async fn stored_id(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+    connection: &ConnectionId,
+) -> Result<ConnectionId> {
+    let stored: Option<String> = sqlx::query_scalar(
+        "SELECT connection_id FROM connections WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE
+         ORDER BY status = 'DELETED', connection_id LIMIT 1",
+    )
+    .bind(member.as_str())
+    .bind(connection.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(stored.map_or_else(|| connection.clone(), ConnectionId::new))
 }
 
 async fn newest(
