@@ -14,6 +14,7 @@ use crate::recorder::Recorder;
 use crate::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
 use crate::sweep::{Limits, Report, Sweeper};
+use crate::telemetry::metrics;
 use crate::vault::Vault;
 use crate::visits::Visits;
 use crate::web::pages::Pages;
@@ -215,7 +216,25 @@ impl App {
             tracing::warn!(notices = freed, "taking up deliveries that were cut off");
         }
         self.store.replan_all(now).await?;
+        self.pull_back_from_future().await?;
+        let (ended, complete) = self.store.last_sweep_ends().await?;
+        metrics::last_sweeps(ended, complete);
         Ok(lock)
+    }
+
+    /// Brings back what waits for a time that a wrong clock has written.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pull_back_from_future(&self) -> anyhow::Result<()> {
+        let sweep = &self.config.sweep;
+        let recheck = deltas(&sweep.recheck).last().copied().unwrap_or_default();
+        let longest = delta(sweep.confirm_after).max(recheck).max(TimeDelta::hours(1));
+        let changed = self.store.pull_back_from_future(self.clock.now(), longest).await?;
+        if changed > 0 {
+            tracing::info!(rows = changed, "planned anew what waited for the future");
+        }
+        Ok(())
     }
 
     /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made when

@@ -1,6 +1,6 @@
 //! `sweeps`: scheduled polls of the whole fleet, and how far each has come.
 
-use super::{Result, Store, millis};
+use super::{Result, Store, StoreError, millis, time};
 use crate::domain::{SweepId, Time};
 use crate::random;
 use sqlx::{Row, SqlitePool};
@@ -167,6 +167,20 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(())
+    }
+
+    /// When the last sweep ended, and when the last complete one did.
+    pub async fn last_sweep_ends(&self) -> Result<(Option<Time>, Option<Time>)> {
+        let last = async |condition: &str| {
+            let sql = format!(
+                "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND {condition}
+                 ORDER BY sweep_id DESC LIMIT 1"
+            );
+            let at: Option<i64> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_optional(&self.reader).await?;
+            Ok::<_, StoreError>(at.map(time))
+        };
+        Ok((last("true").await?, last("complete = 1").await?))
     }
 
     /// Why the sweep before this one stopped early, if it did.

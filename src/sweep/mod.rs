@@ -176,6 +176,8 @@ impl Sweeper {
         self.log_end(&id, &report).await?;
         let result = if report.complete() { "complete" } else { "incomplete" };
         metrics::sweep_ended(result, (self.clock.now() - began).to_std().unwrap_or_default());
+        let (ended, complete) = self.store.last_sweep_ends().await?;
+        metrics::last_sweeps(ended, complete);
         metrics::members_unreachable(
             self.store.unreachable_members(self.clock.now() - UNREACHABLE_AFTER).await?,
         );

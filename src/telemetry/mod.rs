@@ -1,8 +1,10 @@
 //! What is said about the daemon itself: log lines on standard error, and metrics.
 
+mod activity;
 pub mod metrics;
 mod outside;
 
+pub use activity::Activity;
 pub use outside::{heartbeat, ready, stopping};
 
 use crate::{

@@ -3,6 +3,7 @@
 
 mod access;
 mod browser;
+mod clocks;
 mod completion;
 mod confirm;
 mod delivery;

@@ -1,0 +1,71 @@
+//! A wall clock that is set while the daemon runs.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::daemon::Daemon;
+use reconnectd::domain::Time;
+use reconnectd::sim::Operation;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const YEAR: TimeDelta = TimeDelta::days(365);
+
+async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_000 {
+        if look().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain for {what}");
+}
+
+async fn last_started(h: &Harness) -> Option<Time> {
+    h.app.store.last_sweep().await.unwrap().map(|sweep| sweep.started_at)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_a_year_ahead_at_the_start_or_is_set_back_by_a_day_ends_no_watch() {
+    let setup = Setup::default().set("SWEEP__SCHEDULE", "0 0 * * * *").set("SWEEP__CONFIRM_SWEEPS", 2);
+    let h = setup.start().await;
+    h.enrol(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.clock.advance(YEAR);
+    let any = [("LINKS__LISTEN", "127.0.0.1:0"), ("ADMIN__LISTEN", "127.0.0.1:0")];
+    let daemon = Daemon::start(h.another_app(&any).await, None).await.unwrap();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(daemon.run(stop.clone()));
+    until("the first sweep", async || h.asked("alice", Operation::GetMemberConnections) == 1).await;
+    until("its end", async || h.lapse_states("alice").await == ["epic suspected"]).await;
+
+    h.clock.advance(-YEAR);
+    let now = h.clock.now();
+    until("a sweep by the right clock", async || last_started(&h).await == Some(now)).await;
+    until("the suspicion to be confirmed", async || h.lapse_states("alice").await == ["epic open"]).await;
+    until("the email", async || h.mails().len() == 1).await;
+
+    h.clock.advance(TimeDelta::days(-1));
+    let now = h.clock.now();
+    until("a sweep a day earlier", async || last_started(&h).await == Some(now)).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_waits_for_a_time_that_a_wrong_clock_wrote_is_brought_back() {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    h.clock.advance(YEAR);
+    h.sim.world().revoke("bob").unwrap();
+    h.set("alice", "epic", "EXPIRED");
+    let down = reconnectd::sim::MailFault::reply(reconnectd::sim::Stage::Rcpt, 451, "4.7.1 Greylisted");
+    h.mail_fault(down);
+    h.pass().await;
+    assert_eq!((h.notice_states("alice").await, h.credential("bob").await), (vec!["queued"], "rejected"));
+    h.end_faults();
+    h.clock.advance(TimeDelta::hours(2) - YEAR);
+    h.sim.world().restore("bob").unwrap();
+    h.app.pull_back_from_future().await.unwrap();
+    let report = h.pass().await;
+    assert_eq!((report.progress.members, report.progress.skipped), (2, 0));
+    assert_eq!((h.notice_states("alice").await, h.credential("bob").await), (vec!["sent"], "ok"));
+}
