@@ -122,15 +122,16 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What went wrong below HTTP.
-    pub(super) fn of_transport(error: reqwest::Error, timeout: Duration) -> Self {
+    /// What went wrong below HTTP, `elapsed` after the request was begun.
+    pub(super) fn of_transport(error: reqwest::Error, elapsed: Duration, timeout: Duration) -> Self {
         if error.is_connect() {
             Self::Unreachable(chain(&error.without_url()))
-        } else if error.is_timeout() {
+        } else if error.is_timeout() && elapsed >= timeout {
             Self::TooSlow(timeout)
         } else if error.is_builder() {
             Self::Permanent(format!("the request cannot be made: {}", chain(&error.without_url())))
         } else {
+            // An unanswered ping is a time-out, too, but of the connection.
             Self::Interrupted(chain(&error.without_url()))
         }
     }

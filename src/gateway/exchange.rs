@@ -132,7 +132,7 @@ fn granted(
     }
     let said = refused.map(|code| {
         let description = answer.as_ref().ok().and_then(|answer| answer.error_description.as_deref());
-        masked(&format!("{code} {}", description.unwrap_or_default()), &[])
+        masked(&format!("{} {}", in_words(code), description.unwrap_or_default()), &[])
     });
     let said = said.unwrap_or_default();
     let is_word =
@@ -167,6 +167,15 @@ fn ruling_of_endpoint(code: &str) -> Ruling {
         "invalid_grant" => Ruling::Credential,
         "access_denied" => Ruling::Member,
         _ => Ruling::Outage,
+    }
+}
+
+/// The broker's codes in words; any other as it is.
+fn in_words(code: &str) -> &str {
+    match code.trim() {
+        "no_such_member" => "the broker knows no such member",
+        "no_consent" => "the broker has no consent of this member",
+        other => other,
     }
 }
 

@@ -244,7 +244,8 @@ impl Http {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Reply, Failure> {
-        let failed = |error| Fault::of_transport(error, self.timeout);
+        let begun = Instant::now();
+        let failed = |error| Fault::of_transport(error, begun.elapsed(), self.timeout);
         let mut response = request.send().await.map_err(failed)?;
         let now = self.clock.now();
         self.skew.measure(response.headers(), now);

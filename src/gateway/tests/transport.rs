@@ -75,5 +75,5 @@ async fn an_http2_connection_that_has_gone_silent_is_given_up_and_a_new_one_is_m
     let error = gateway.connections(&token()).await.unwrap_err();
     assert_eq!(error.verdict(), RETRY, "{error}");
     assert!(begun.elapsed() < settings.timeout / 2, "long before its time-out: {:?}", begun.elapsed());
-    assert_eq!(clients.load(Ordering::SeqCst), 3, "each try has a connection of its own");
+    assert_eq!(clients.load(Ordering::SeqCst), 3, "each try has a connection of its own: {error}");
 }
