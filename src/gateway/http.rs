@@ -91,6 +91,7 @@ pub(super) struct Call<'a> {
 pub(super) struct Http {
     client: Client,
     timeout: Duration,
+    max_in_flight: usize,
     slots: Semaphore,
     rate: Option<DefaultDirectRateLimiter>,
     retry: Retry,
@@ -129,10 +130,12 @@ impl Http {
         // Without bursts: the rate holds in every second, not in the long run only.
         let rate = NonZeroU32::new(settings.requests_per_second)
             .map(|n| DefaultDirectRateLimiter::direct(Quota::per_second(n).allow_burst(NonZeroU32::MIN)));
-        let slots = Semaphore::new(settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS));
+        let max_in_flight = settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let slots = Semaphore::new(max_in_flight);
         Ok(Self {
             client,
             timeout: settings.timeout,
+            max_in_flight,
             slots,
             rate,
             retry,
@@ -187,21 +190,27 @@ impl Http {
         let reply = self.send(call, request).await?;
         let fault = match read(&reply) {
             Ok(answer) => {
-                self.shared_wait.answered();
+                self.shared_wait.answered(call.operation);
                 return Ok(answer);
             }
             Err(fault) => fault,
         };
         let mut failure = Failure { fault, request_id: reply.request_id, shared_wait: false };
         if failure.fault.is_judgment() {
-            self.shared_wait.answered();
+            self.shared_wait.answered(call.operation);
         }
         if call.for_people {
             failure.fault = failure.fault.with_patience(PATIENCE_OF_PEOPLE);
         } else if failure.fault.is_throttled() {
             let after = failure.fault.retry_after();
-            failure.shared_wait =
-                self.shared_wait.throttled(Caller::new(call.caller), after, self.clock.now());
+            let under_way = self.max_in_flight - self.slots.available_permits();
+            failure.shared_wait = self.shared_wait.throttled(
+                call.operation,
+                Caller::new(call.caller),
+                after,
+                under_way,
+                self.clock.now(),
+            );
         }
         let (operation, request_id) = (call.operation, failure.request_id.as_deref());
         tracing::debug!(operation, request_id, fault = %failure.fault, "failed");

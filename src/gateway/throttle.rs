@@ -1,5 +1,6 @@
 //! The wait that all clones of the client share. One throttled caller is that caller's own business; several in a row,
-//! with no answer to anyone in between, mean that the gateway throttles everyone.
+//! with no answer to anyone in between, mean that the gateway throttles everyone. So many calls as are still under way
+//! must be outnumbered, for a refusal arrives sooner than an answer.
 
 use super::retry::LONGEST;
 use crate::domain::Time;
@@ -10,8 +11,10 @@ use std::{
     time::Duration,
 };
 
-/// So many callers in a row are everyone.
+/// So many callers in a row are everyone, where hardly anyone was ever answered.
 const SEVERAL: usize = 3;
+/// So many are, where others were answered: of a fleet of which a third is throttled, three in a row soon are by chance.
+const MANY: usize = 8;
 /// The wait when the gateway does not say how long.
 const UNTOLD: Duration = Duration::from_secs(30);
 
@@ -37,8 +40,10 @@ pub(super) struct SharedWait(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Those throttled since the last answer to anyone, at most [`SEVERAL`].
-    callers: Vec<Caller>,
+    /// Those throttled, by operation, since the operation was last answered for anyone: a quota may be one operation's.
+    callers: Vec<(&'static str, Caller)>,
+    /// Answers so far, at most [`MANY`].
+    answers: usize,
     /// The most that any of them was asked to wait.
     asked: Option<Duration>,
     wait: Option<Wait>,
@@ -57,8 +62,15 @@ impl SharedWait {
         self.state().remaining(now)
     }
 
-    /// Notes a throttled caller. Whether everyone waits now.
-    pub(super) fn throttled(&self, caller: Caller, after: Option<Duration>, now: Time) -> bool {
+    /// Notes a caller who is throttled at an operation, while so many other calls are under way. Whether everyone waits now.
+    pub(super) fn throttled(
+        &self,
+        operation: &'static str,
+        caller: Caller,
+        after: Option<Duration>,
+        under_way: usize,
+        now: Time,
+    ) -> bool {
         let mut state = self.state();
         let left = state.remaining(now);
         if let Some(left) = left {
@@ -69,11 +81,12 @@ impl SharedWait {
             }
             return true;
         }
-        if !state.callers.contains(&caller) {
-            state.callers.push(caller);
+        if !state.callers.contains(&(operation, caller)) {
+            state.callers.push((operation, caller));
         }
+        let in_a_row = state.callers.iter().filter(|(at, _)| *at == operation).count();
         state.asked = state.asked.max(after);
-        if state.callers.len() < SEVERAL {
+        if in_a_row < SEVERAL.max(state.answers).max(under_way) {
             return false;
         }
         let asked = state.asked.unwrap_or(UNTOLD).min(LONGEST);
@@ -84,8 +97,13 @@ impl SharedWait {
     }
 
     /// Notes that the gateway has answered somebody.
-    pub(super) fn answered(&self) {
-        self.state().forget();
+    pub(super) fn answered(&self, operation: &'static str) {
+        let mut state = self.state();
+        state.answers = (state.answers + 1).min(MANY);
+        state.callers.retain(|(at, _)| *at != operation);
+        if state.callers.is_empty() {
+            state.asked = None;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -136,8 +154,8 @@ mod tests {
         let wait = SharedWait::default();
         for caller in callers.split(' ') {
             match caller {
-                "-" => wait.answered(),
-                caller => drop(wait.throttled(Caller::new(caller), Some(MINUTE), at(0))),
+                "-" => wait.answered("list"),
+                caller => drop(wait.throttled("list", Caller::new(caller), Some(MINUTE), 0, at(0))),
             }
         }
         wait.remaining(at(0)).is_some()
@@ -155,9 +173,30 @@ mod tests {
             ("a b - c", false),
             ("a - b - c - d", false),
             ("a b - c d e", true),
+            ("- - - - - - - - - - a b c d e f g", false),
+            ("- - - - - - - - - - a b c d e f g h", true),
         ] {
             assert_eq!(after(callers), everyone, "{callers}");
         }
+    }
+
+    #[test]
+    fn calls_that_are_still_under_way_may_be_answered() {
+        let wait = SharedWait::default();
+        for caller in ["a", "b", "c", "d", "e"] {
+            assert!(!wait.throttled("list", Caller::new(caller), Some(MINUTE), 6, at(0)), "{caller}");
+        }
+        assert!(wait.throttled("list", Caller::new("f"), Some(MINUTE), 6, at(0)));
+    }
+
+    #[test]
+    fn an_answer_to_another_operation_does_not_show_that_this_one_is_not_throttled() {
+        let wait = SharedWait::default();
+        for caller in ["a", "b", "c"] {
+            wait.throttled("list", Caller::new(caller), Some(MINUTE), 0, at(0));
+            wait.answered("refresh");
+        }
+        assert!(wait.remaining(at(0)).is_some());
     }
 
     #[test]
@@ -171,7 +210,7 @@ mod tests {
     fn waiting(asked: Option<Duration>) -> SharedWait {
         let wait = SharedWait::default();
         for caller in ["a", "b", "c"] {
-            wait.throttled(Caller::new(caller), asked, at(0));
+            wait.throttled("list", Caller::new(caller), asked, 0, at(0));
         }
         wait
     }
@@ -199,9 +238,9 @@ mod tests {
     #[test]
     fn a_call_that_was_under_way_lengthens_the_wait_but_does_not_begin_another() {
         let wait = waiting(Some(5 * MINUTE));
-        assert!(wait.throttled(Caller::new("d"), Some(10 * MINUTE), at(1)));
-        assert!(wait.throttled(Caller::new("e"), None, at(1)));
+        assert!(wait.throttled("list", Caller::new("d"), Some(10 * MINUTE), 0, at(1)));
+        assert!(wait.throttled("list", Caller::new("e"), None, 0, at(1)));
         assert_eq!(wait.remaining(at(1)), Some(10 * MINUTE));
-        assert!(!wait.throttled(Caller::new("f"), None, at(11)), "the count begins anew");
+        assert!(!wait.throttled("list", Caller::new("f"), None, 0, at(11)), "the count begins anew");
     }
 }

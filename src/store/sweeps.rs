@@ -91,13 +91,14 @@ pub(super) async fn fill_poll_keys(writer: &SqlitePool) -> Result<()> {
 }
 
 impl Store {
-    /// The unfinished sweep, or a new one that starts where the last one stopped early.
+    /// The unfinished sweep, or a new one. That starts where the last one stopped early, or before the first member whom
+    /// the gateway throttled.
     pub async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
         if let Some(sweep) = self.unfinished_sweep().await? {
             return Ok(sweep);
         }
         let stopped_at: Option<Option<i64>> = sqlx::query_scalar(
-            "SELECT CASE WHEN stopped IS NOT NULL THEN coalesce(position, starts_after) END FROM sweeps
+            "SELECT coalesce(position, CASE WHEN stopped IS NOT NULL THEN starts_after END) FROM sweeps
              WHERE finished_at IS NOT NULL ORDER BY sweep_id DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)

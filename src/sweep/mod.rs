@@ -129,6 +129,9 @@ struct Run {
     /// The last member, in order, who was answered at all, and the last one whose request was sent.
     answered: Option<(i64, bool)>,
     sent: Option<(i64, bool)>,
+    /// The place before the first throttled member: the next sweep starts there, so that a quota does not always end
+    /// before the same ones.
+    before_throttled: Option<Option<i64>>,
     since_checkpoint: u32,
 }
 
@@ -340,7 +343,10 @@ impl Sweeper {
                     Outcome::Unclear { reason: THROTTLED_MEMBER, wait: None, failed: true, refusal: None };
             }
             Outcome::Skipped(_) => {}
-            Outcome::Unclear { reason: THROTTLED_MEMBER, .. } => run.sent = Some(place),
+            Outcome::Unclear { reason: THROTTLED_MEMBER, .. } => {
+                run.sent = Some(place);
+                run.before_throttled.get_or_insert(run.position.last.or(run.position.starts_after));
+            }
             _ => run.answered = Some(place),
         }
         if run.stopped != Some(THROTTLED) {
@@ -397,7 +403,7 @@ impl Sweeper {
             run.continue_behind_the_answered();
         }
         if cancelled || run.stopped.is_some() {
-            run.pending.drop_accusations(&mut run.progress);
+            run.pending.drop_accusations(&mut run.progress, run.stopped == Some(THROTTLED));
         } else {
             self.record_cleared(&mut run, Cleared { emptied: true, refused: true }).await?;
         }
@@ -407,6 +413,9 @@ impl Sweeper {
         let (progress, stopped, max_unclear) = (run.progress, run.stopped, self.max_unclear);
         let report = Report { progress, stopped, cancelled, max_unclear };
         let end = SweepEnd { stopped, complete: report.complete() };
+        if !cancelled && stopped.is_none() {
+            run.position.last = run.before_throttled.flatten();
+        }
         self.checkpoint(&mut run, (!cancelled).then_some(end)).await?;
         self.progress.send_replace(progress);
         Ok(report)
@@ -448,6 +457,7 @@ impl Run {
             stopped: None,
             answered: None,
             sent: None,
+            before_throttled: None,
             since_checkpoint: 0,
         }
     }

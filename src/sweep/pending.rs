@@ -82,9 +82,9 @@ impl Pending {
         Ok(())
     }
 
-    /// The sweep stops, so that nobody knows whose fault it is: no credential is rejected, no empty list is believed, and
-    /// no member waits longer than everyone.
-    pub(super) fn drop_accusations(&mut self, progress: &mut SweepProgress) {
+    /// The sweep stops, so that nobody knows whose fault it is: no credential is rejected, and no empty list is believed.
+    /// Where `everyone_waits`, no member waits longer on their own.
+    pub(super) fn drop_accusations(&mut self, progress: &mut SweepProgress, everyone_waits: bool) {
         self.refused.clear();
         for Emptied { member, .. } in self.emptied.drain(..) {
             progress.unclear += 1;
@@ -94,8 +94,8 @@ impl Pending {
                 retry_at: None,
             });
         }
-        for unclear in &mut self.unclear {
-            unclear.retry_at = None;
+        if everyone_waits {
+            self.unclear.iter_mut().for_each(|unclear| unclear.retry_at = None);
         }
     }
 

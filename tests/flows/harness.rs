@@ -7,7 +7,7 @@ use reconnectd::{
     clock::{Clock, ManualClock},
     config::Config,
     daemon,
-    domain::{Member, NewCredential, RefreshToken},
+    domain::{Member, MemberId, NewCredential, RefreshToken},
     sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
     store::ImportCounts,
     sweep::Report,
@@ -189,6 +189,24 @@ impl Harness {
     /// One pass: sweep, early polls, plan, deliver.
     pub(crate) async fn pass(&self) -> Report {
         self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
+    }
+
+    /// One sweep, and nothing else.
+    pub(crate) async fn sweep(&self) -> Report {
+        self.app.sweeper.sweep(&CancellationToken::new()).await.expect("a sweep")
+    }
+
+    /// Lets time pass, then sweeps.
+    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> Report {
+        self.clock.advance(wait);
+        self.sweep().await
+    }
+
+    /// Polls members now, whatever they wait for.
+    pub(crate) async fn retry(&self, members: &[&str]) -> Report {
+        let members: Vec<_> = members.iter().map(|id| Ok(MemberId::from(*id))).collect();
+        let members = futures_util::stream::iter(members);
+        self.app.sweeper.poll_now(members, &CancellationToken::new()).await.expect("polls")
     }
 
     /// Lets time pass, then makes a pass.

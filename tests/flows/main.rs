@@ -29,3 +29,4 @@ mod sweep;
 mod table;
 mod unsubscribe;
 mod visits;
+mod watch;

@@ -76,9 +76,7 @@ async fn a_few_refused_credentials_are_the_members_own_and_a_recovery_has_the_ot
     }
     let report = h.pass_after(QUARTER).await;
     assert_eq!(report.progress.skipped, 9, "their backoff is far from over");
-    let polled = [MemberId::from(members[0].as_str())].map(Ok);
-    let stop = tokio_util::sync::CancellationToken::new();
-    let report = h.app.sweeper.poll_now(futures_util::stream::iter(polled), &stop).await.unwrap();
+    let report = h.retry(&[&members[0]]).await;
     assert_eq!((report.progress.members, report.progress.unclear), (1, 0));
     let report = h.pass_after(QUARTER).await;
     assert!(report.complete(), "one recovery brings all of them back: {:?}", report.progress);
