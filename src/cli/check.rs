@@ -9,6 +9,7 @@ use crate::random;
 use crate::store::Store;
 use crate::vault::Vault;
 use anyhow::{Context as _, anyhow};
+use chrono::TimeDelta;
 
 /// Collects the lines.
 struct Lines {
@@ -23,12 +24,22 @@ impl Lines {
             Err(error) => (false, format!("{error:#}")),
         };
         self.failed |= !good;
-        if self.json {
-            println!("{}", serde_json::json!({ "check": what, "ok": good, "message": words }));
-        } else {
-            println!("{:<7} {what:<14} {words}", if good { "ok" } else { "FAILED" });
-        }
+        self.print(what, if good { "ok" } else { "FAILED" }, &words);
         result.ok()
+    }
+
+    /// A line about something that the daemon can work with.
+    fn warn(&self, what: &str, words: &str) {
+        self.print(what, "warning", words);
+    }
+
+    fn print(&self, what: &str, level: &str, words: &str) {
+        if self.json {
+            let (ok, level) = (level != "FAILED", level.to_lowercase());
+            println!("{}", serde_json::json!({ "check": what, "ok": ok, "level": level, "message": words }));
+        } else {
+            println!("{level:<7} {what:<14} {words}");
+        }
     }
 }
 
@@ -55,9 +66,13 @@ pub(super) async fn check(
             format!(
                 "no usable answer; see that gateway.url is right and that this machine may connect to {url}"
             )
-        })
+        })?;
+        Ok(gateway)
     };
-    lines.say("gateway", gateway.await, |()| format!("{} answers", config.gateway.url));
+    let gateway = lines.say("gateway", gateway.await, |_| format!("{} answers", config.gateway.url));
+    if let Some(gateway) = &gateway {
+        clock(gateway, &mut lines);
+    }
     let proof = if lines.failed && member.is_none() {
         Ok(Proof::NotTried("something above has to be put right first"))
     } else {
@@ -102,6 +117,26 @@ pub(super) async fn check(
         lines.say("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply));
     }
     if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
+}
+
+/// A clock that is off makes tokens look expired, and ID tokens be refused.
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(2);
+
+fn clock(gateway: &Gateway, lines: &mut Lines) {
+    match gateway.clock_skew() {
+        None => {
+            lines.warn("clock", "the gateway's responses have no Date to compare this machine's clock with")
+        }
+        Some(skew) if skew.abs() >= MAX_SKEW => {
+            let (seconds, side) =
+                (skew.num_seconds().abs(), if skew > TimeDelta::zero() { "ahead of" } else { "behind" });
+            let words = format!(
+                "this machine's clock is {seconds} s {side} the gateway's; set it, and keep it set (NTP)"
+            );
+            lines.warn("clock", &words);
+        }
+        Some(_) => drop(lines.say("clock", Ok(()), |()| "agrees with the gateway's".into())),
+    }
 }
 
 /// How many members are tried before the credentials are called refused: one refusal may be that member's own.
