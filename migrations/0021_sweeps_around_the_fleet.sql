@@ -10,3 +10,4 @@ ALTER TABLE sweeps ADD COLUMN starts_after INTEGER;             -- a poll key; n
 ALTER TABLE sweeps ADD COLUMN position INTEGER;                 -- poll key of the last member of the last checkpoint
 ALTER TABLE sweeps ADD COLUMN wrapped INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sweeps ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX sweeps_by_start ON sweeps (started_at);

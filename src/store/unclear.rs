@@ -32,9 +32,10 @@ pub(super) fn last_answer_at() -> String {
 fn last_covered_at() -> String {
     format!(
         "nullif(max(coalesce(m.answered_at, 0), coalesce((SELECT s.finished_at FROM sweeps s
-            WHERE s.finished_at IS NOT NULL AND s.started_at > m.added_at AND {COVERS_MEMBER}
-              AND (m.paused_at IS NULL OR s.finished_at <= m.paused_at)
-            ORDER BY s.sweep_id DESC LIMIT 1), 0)), 0)"
+            WHERE s.finished_at IS NOT NULL AND {COVERS_MEMBER}
+              AND s.started_at > m.added_at AND s.started_at < coalesce(m.paused_at, {})
+            ORDER BY s.started_at DESC LIMIT 1), 0)), 0)",
+        i64::MAX
     )
 }
 
