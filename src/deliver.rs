@@ -174,7 +174,9 @@ impl Deliverer {
                 .await;
             match way {
                 Ok(_url) => open.push((item, connection)),
-                Err(AskError::Gateway(error)) if matches!(error.verdict(), Verdict::Permanent) => {
+                Err(AskError::Gateway(error))
+                    if matches!(error.verdict(), Verdict::Permanent | Verdict::Forbidden) =>
+                {
                     tracing::warn!(member = %member.id, connection = %id, %error, "no way to reconnect");
                     closed = Some(error.to_string());
                 }
