@@ -215,6 +215,15 @@ impl App {
         if freed > 0 {
             tracing::warn!(notices = freed, "taking up deliveries that were cut off");
         }
+        // The configuration may have changed.
+        let forgiven = self.store.forgive_own_faults(now).await?;
+        if forgiven > 0 {
+            tracing::info!(
+                lapses = forgiven,
+                "planning again what was given up for a reason that may have been ours"
+            );
+        }
+        self.store.clock_went_back(now).await?;
         self.store.replan_all(now).await?;
         self.pull_back_from_future().await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;

@@ -9,11 +9,11 @@ mod mails;
 
 use crate::access::{Access, AskError};
 use crate::clock::Clock;
-use crate::domain::{Cause, Connection, Member, NoticeItem, NoticeKind, Repair};
+use crate::domain::{Cause, Member, NoticeItem, NoticeKind, Repair};
 use crate::gateway::{Gateway, Verdict};
 use crate::mail::{Renderer, Transport};
 use crate::observe::Observer;
-use crate::store::{AttemptOutcome, Claim, Ending, Store, StoreError};
+use crate::store::{AttemptOutcome, Claim, Ending, Store, StoreError, StoredConnection};
 use crate::telemetry::metrics;
 use chrono::TimeDelta;
 use endings::{End, Step, end, over};
@@ -25,6 +25,9 @@ use std::time::Duration;
 const LEASE: TimeDelta = TimeDelta::hours(1);
 /// How often a notice may be handed over without our learning what came of it: each time may have been a mail.
 const UNCONFIRMED_CAP: u32 = 4;
+
+/// The reason code of a second look without a usable response.
+const UNCLEAR: &str = "second_look_unclear";
 
 /// What delivering needs. Cheap to clone.
 #[derive(Clone)]
@@ -116,6 +119,13 @@ impl Deliverer {
         if self.store.is_suppressed(&member.id).await? {
             return Err(end(AttemptOutcome::Cancelled, "suppressed", None));
         }
+        let grant = match self.access.grant(&member.id).await {
+            Ok(grant) => grant,
+            Err(error) => return Err(self.wait(claim, "no_token", &error)),
+        };
+        if let Some(failure) = grant.failure.filter(|failure| failure.retry_at > self.clock.now()) {
+            return Err(self.wait_for_credential(&failure));
+        }
         self.second_look(claim, &member).await?;
         // Before a link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
         self.transport.turn().await;
@@ -142,9 +152,13 @@ impl Deliverer {
     /// is closed before it is asked what is still to be said.
     async fn second_look(&self, claim: &Claim, member: &Member) -> Step<()> {
         match self.observer.poll(&member.id, Cause::SecondLook).await {
+            Ok((_, applied)) if applied.turned_empty => {
+                let detail = Some("the member's list has turned empty".to_owned());
+                Err(End::With(self.wait_for(claim, UNCLEAR, detail)))
+            }
             Ok(_) => Ok(()),
             Err(AskError::Store(error)) => Err(End::Broken(error)),
-            Err(error) => Err(self.wait(claim, "second_look_unclear", &error)),
+            Err(error) => Err(self.wait(claim, UNCLEAR, &error)),
         }
     }
 
@@ -154,10 +168,11 @@ impl Deliverer {
         &self,
         claim: &Claim,
         member: &Member,
-        needed: Vec<(T, Connection)>,
-    ) -> Step<Vec<(T, Connection)>> {
+        needed: Vec<(T, StoredConnection)>,
+    ) -> Step<Vec<(T, StoredConnection)>> {
         let mut open = Vec::new();
-        let mut closed = None;
+        let mut closed = Vec::new();
+        let mut detail = String::new();
         for (item, connection) in needed {
             if connection.repair() != Repair::Oauth {
                 open.push((item, connection));
@@ -167,27 +182,27 @@ impl Deliverer {
                 Ok(grant) => grant,
                 Err(error) => return Err(self.wait(claim, "no_token", &error)),
             };
-            let id = &connection.id;
+            let (source, id) = (&connection.connection.id, &connection.gateway_id);
             let way = self
                 .access
                 .ask(&member.id, grant, |token| async move { self.gateway.oauth_url(&token, id).await })
                 .await;
             match way {
-                Ok(_url) => open.push((item, connection)),
-                Err(AskError::Gateway(error))
-                    if matches!(error.verdict(), Verdict::Permanent | Verdict::Forbidden) =>
-                {
-                    tracing::warn!(member = %member.id, connection = %id, %error, "no way to reconnect");
-                    closed = Some(error.to_string());
+                Ok(_url) => {
+                    self.store.source_verified(source, &member.id, self.clock.now()).await?;
+                    open.push((item, connection));
+                }
+                Err(AskError::Gateway(error)) if matches!(error.verdict(), Verdict::Permanent) => {
+                    tracing::warn!(member = %member.id, connection = %source, %error, "no way to reconnect");
+                    detail = error.to_string();
+                    closed.push(source.clone());
                 }
                 Err(error) => return Err(self.wait(claim, "way_unclear", &error)),
             }
         }
-        match closed {
-            Some(detail) if open.is_empty() => {
-                Err(self.retry_or_give_up(claim, "no_way_to_reconnect", detail))
-            }
-            _ => Ok(open),
+        if open.is_empty() && !closed.is_empty() {
+            return Err(End::With(self.no_way(claim, &closed, detail).await?));
         }
+        Ok(open)
     }
 }

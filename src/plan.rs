@@ -54,6 +54,10 @@ pub struct Open {
     pub repair: Repair,
     /// When the lapse was confirmed, for the first time if it was resumed.
     pub opened_at: Time,
+    /// When the present break was first observed.
+    pub broken_since: Time,
+    /// Whether the last response left the connection's row out.
+    pub is_missing: bool,
     /// What was said of it so far, before it was resumed included.
     pub said: Said,
 }
@@ -69,8 +73,12 @@ pub enum Said {
     Sent {
         /// The last one's step.
         step: u32,
+        /// When the last one was sent.
+        last_sent_at: Time,
         /// When the first one was sent.
         first_sent_at: Time,
+        /// Whether one of them was beyond the cadence, because the lapse had resumed.
+        extra: bool,
     },
     /// The last notice was abandoned.
     GaveUp,
@@ -157,6 +165,10 @@ pub enum Reason {
     GivenUp,
     /// The last reminder was sent.
     CadenceEnded,
+    /// The lapse has resumed after its last reminder, whose link is dead: one more notice, once per lapse.
+    Resumed,
+    /// The last response left the connection out; nobody knows yet whether it is gone.
+    ConnectionMissing,
     /// The member got a notice a short while ago.
     MinGap,
     /// A connection that the member was written about works again.
@@ -204,6 +216,13 @@ impl Plan {
             Verdict::NotBefore { .. } | Verdict::Never { .. } => None,
         };
         self.verdicts.iter().filter_map(item).collect()
+    }
+
+    /// The lapses that the notice to be made now is about beyond their cadence.
+    pub fn extra(&self) -> Vec<LapseId> {
+        let is_extra =
+            |judged: &&Judged| matches!(judged.verdict, Verdict::Now { reason: Reason::Resumed, .. });
+        self.verdicts.iter().filter(is_extra).map(|judged| judged.lapse_id.clone()).collect()
     }
 
     /// The step of the notice to be made now: the lowest among its items.
@@ -257,6 +276,8 @@ impl Reason {
             Self::AlreadyQueued => "already_queued",
             Self::GivenUp => "given_up",
             Self::CadenceEnded => "cadence_ended",
+            Self::Resumed => "resumed",
+            Self::ConnectionMissing => "connection_missing",
             Self::MinGap => "min_gap",
             Self::Recovered => "recovered",
             Self::RecoveriesDisabled => "recoveries_disabled",

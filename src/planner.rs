@@ -6,6 +6,9 @@ use crate::plan::{self, Open, Plan, Policy, Recipient, Recovered, Said, Verdict}
 use crate::store::{
     OpenLapse, PlanInput, Planned, PlannedNotice, RecoveredLapse, SaidLast, Store, StoreError,
 };
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What planning needs.
 #[derive(Clone, Debug)]
@@ -13,12 +16,17 @@ pub struct Planner {
     store: Store,
     clock: Clock,
     policy: Policy,
+    /// The latest time seen, in milliseconds.
+    latest: Arc<AtomicI64>,
 }
+
+/// How far back the clock may go before what waits for a time is looked at again.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
 impl Planner {
     /// Plans by `policy`.
     pub fn new(store: Store, clock: Clock, policy: Policy) -> Self {
-        Self { store, clock, policy }
+        Self { store, clock, policy, latest: Arc::new(AtomicI64::new(i64::MIN)) }
     }
 
     /// Plans for the member who is due first. Gives whether there was one.
@@ -27,6 +35,10 @@ impl Planner {
     /// The store's.
     pub async fn plan_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
+        if self.has_gone_back(now) {
+            tracing::warn!(%now, "the clock has gone back: looking again at all that waits for a time");
+            self.store.clock_went_back(now).await?;
+        }
         let planned = self.store.plan_next(now, |input| self.plan(input, now)).await?;
         if let Some((member, notices)) = &planned {
             for notice in notices {
@@ -34,6 +46,11 @@ impl Planner {
             }
         }
         Ok(planned.is_some())
+    }
+
+    fn has_gone_back(&self, now: Time) -> bool {
+        let latest = self.latest.swap(now.timestamp_millis(), Ordering::Relaxed);
+        now.timestamp_millis() < latest.saturating_sub(TOLERANCE.num_milliseconds())
     }
 
     fn plan(&self, input: PlanInput, now: Time) -> Planned {
@@ -66,26 +83,29 @@ fn notice(member: &MemberId, kind: NoticeKind, plan: &Plan) -> Option<PlannedNot
             reason = Some(now);
         }
     }
-    Some(PlannedNotice { kind, reason: reason?.as_str(), items: plan.items() })
+    Some(PlannedNotice { kind, reason: reason?.as_str(), items: plan.items(), extra: plan.extra() })
 }
 
 fn as_recovered(recovered: RecoveredLapse) -> Recovered {
     let RecoveredLapse { lapse_id, connection, noticed_at, told_at } = recovered;
+    let is_missing = connection.is_missing;
     let connection = connection.connection;
     Recovered {
         lapse_id,
         person_mismatch: connection.is_person_mismatch(),
         connection_id: connection.id,
-        status: connection.status,
+        status: connection.status.filter(|_| !is_missing),
         noticed_at,
         told_at,
     }
 }
 
 fn as_open(open: OpenLapse) -> Open {
-    let OpenLapse { lapse, status, repair, said } = open;
+    let OpenLapse { lapse, status, repair, is_missing, said } = open;
     Open {
         opened_at: lapse.opened_at.unwrap_or(lapse.suspected_at),
+        broken_since: lapse.suspected_at,
+        is_missing,
         lapse_id: lapse.id,
         connection_id: lapse.connection_id,
         status,
@@ -97,7 +117,8 @@ fn as_open(open: OpenLapse) -> Open {
 fn said_last(last: SaidLast) -> Said {
     match (last.state, last.sent_at) {
         (NoticeState::Sent, Some(sent_at)) => {
-            Said::Sent { step: last.step, first_sent_at: last.first_sent_at.unwrap_or(sent_at) }
+            let first_sent_at = last.first_sent_at.unwrap_or(sent_at);
+            Said::Sent { step: last.step, last_sent_at: sent_at, first_sent_at, extra: last.extra }
         }
         (NoticeState::Abandoned, _) => Said::GaveUp,
         (NoticeState::Cancelled, _) => Said::Nothing,

@@ -125,9 +125,12 @@ struct NoticeRow<'a> {
 #[derive(Serialize)]
 struct AttemptRow<'a> {
     attempt: u32,
+    count: u32,
     started_at: String,
+    last_at: String,
     finished_at: Option<String>,
     outcome: Option<&'a str>,
+    reason: Option<&'a str>,
     detail: Option<&'a str>,
 }
 
@@ -206,9 +209,10 @@ pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<D
     say!("connections  {}", row.connections.join(", "));
     say!("planned      {}", row.planned_at);
     say!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
-    for AttemptRow { attempt, started_at, outcome, detail, .. } in history {
+    for AttemptRow { attempt, count, started_at, last_at, outcome, detail, .. } in history {
         let (outcome, detail) = (outcome.unwrap_or("under way"), detail.unwrap_or_default());
-        say!("attempt {attempt:<4} {started_at}  {outcome}  {detail}");
+        let times = if count > 1 { format!(" {count} times, last {last_at}") } else { String::new() };
+        say!("attempt {attempt:<4} {started_at}  {outcome}{times}  {detail}");
     }
     Ok(Done::All)
 }
@@ -216,9 +220,12 @@ pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<D
 fn attempt_row(attempt: &Attempt) -> AttemptRow<'_> {
     AttemptRow {
         attempt: attempt.attempt,
+        count: attempt.count,
         started_at: time(attempt.started_at),
+        last_at: time(attempt.last_at),
         finished_at: maybe_time(attempt.finished_at),
         outcome: attempt.outcome.as_deref(),
+        reason: attempt.reason.as_deref(),
         detail: attempt.detail.as_deref(),
     }
 }

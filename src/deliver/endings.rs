@@ -3,13 +3,16 @@
 use super::Deliverer;
 use crate::access::AskError;
 use crate::backoff;
-use crate::domain::Time;
+use crate::domain::{ConnectionId, Time};
 use crate::gateway::Verdict;
 use crate::mail::{self, SendError, Stage};
 use crate::random;
-use crate::store::{AttemptOutcome, Claim, Ending, StoreError};
+use crate::store::{AttemptOutcome, Claim, CredentialFailure, Ending, StoreError};
 use chrono::TimeDelta;
 use std::time::Duration;
+
+/// What a notice waits for may be over sooner than we were told, so it waits no longer than this at once.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// A step of an attempt either goes on or ends the attempt.
 pub(super) type Step<T> = Result<T, End>;
@@ -95,8 +98,12 @@ impl Deliverer {
         detail: Option<String>,
     ) -> (Ending, Option<Duration>) {
         let wait = backoff::operator_wait(claim.waits + 1, random::fraction());
+        (self.waiting(reason, detail, wait), Some(wait))
+    }
+
+    fn waiting(&self, reason: &'static str, detail: Option<String>, wait: Duration) -> Ending {
         let again_at = Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(30)));
-        (Ending { outcome: AttemptOutcome::Waiting, reason, detail, again_at }, Some(wait))
+        Ending { outcome: AttemptOutcome::Waiting, reason, detail, again_at }
     }
 
     fn next_try(&self, claim: &Claim) -> Option<Time> {
@@ -108,13 +115,34 @@ impl Deliverer {
         self.next_try(claim).unwrap_or(self.clock.now() + TimeDelta::hours(12))
     }
 
-    pub(super) fn retry_or_give_up(&self, claim: &Claim, reason: &'static str, detail: String) -> End {
-        let again_at = self.next_try(claim);
-        let outcome = if again_at.is_some() { AttemptOutcome::Retry } else { AttemptOutcome::Abandoned };
-        End::With(Ending { outcome, reason, detail: Some(detail), again_at })
+    /// No way to reconnect these sources could be verified. The notice is given up only when the same sources work for
+    /// other members: else the cause may be ours, such as a host that `gateway.oauth_hosts` lacks.
+    pub(super) async fn no_way(
+        &self,
+        claim: &Claim,
+        sources: &[ConnectionId],
+        detail: String,
+    ) -> Step<Ending> {
+        let reason = "no_way_to_reconnect";
+        let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
+        let detail = Some(detail);
+        if let Some(at) = self.next_try(claim) {
+            return Ok(Ending { outcome: AttemptOutcome::Retry, reason, detail, again_at: Some(at) });
+        }
+        for source in sources {
+            if !self.store.is_verified_for_others(source, member, notice).await? {
+                return Ok(self.wait_for(claim, reason, detail));
+            }
+        }
+        Ok(over(AttemptOutcome::Abandoned, reason, detail))
     }
 
-    /// Something that is not the notice's fault is in the way; that is waited for, however long.
+    /// Something that is not the notice's fault is in the way; the notice waits for it, however long.
+    pub(super) fn wait_for(&self, claim: &Claim, reason: &'static str, detail: Option<String>) -> Ending {
+        self.waiting(reason, detail, backoff::operator_wait(claim.waits + 1, random::fraction()))
+    }
+
+    /// The same, for as long as the gateway asks, up to [`LONGEST_WAIT`].
     pub(super) fn wait(&self, claim: &Claim, reason: &'static str, error: &AskError) -> End {
         let asked = match error {
             AskError::Gateway(error) => match error.verdict() {
@@ -123,13 +151,14 @@ impl Deliverer {
             },
             _ => None,
         };
-        let wait = backoff::operator_wait(claim.waits + 1, random::fraction()).max(asked.unwrap_or_default());
-        let again_at = Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(30)));
-        End::With(Ending {
-            outcome: AttemptOutcome::Waiting,
-            reason,
-            detail: Some(error.to_string()),
-            again_at,
-        })
+        let asked = asked.unwrap_or_default().min(LONGEST_WAIT);
+        let wait = backoff::operator_wait(claim.waits + 1, random::fraction()).max(asked);
+        End::With(self.waiting(reason, Some(error.to_string()), wait))
+    }
+
+    /// The member's credential was refused and is tried again at its own time: until then, the gateway is not asked.
+    pub(super) fn wait_for_credential(&self, failure: &CredentialFailure) -> End {
+        let left = (failure.retry_at - self.clock.now()).to_std().unwrap_or_default();
+        End::With(self.waiting("no_token", Some(failure.reason.clone()), left.min(LONGEST_WAIT)))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Deliverer;
 use super::endings::{End, Step, end};
-use crate::domain::{Connection, LinkToken, Member, NoticeItem, Status, Time};
+use crate::domain::{LinkToken, Member, NoticeItem, Status, Time};
 use crate::mail::{Kind, Mail, Named, NoticeMail};
 use crate::random;
 use crate::store::{AttemptOutcome, Claim, StoredConnection};
@@ -15,21 +15,25 @@ fn unneeded() -> End {
     end(AttemptOutcome::Cancelled, "no_longer_needed", None)
 }
 
-fn connections(found: Vec<(NoticeItem, StoredConnection)>) -> Step<Vec<(NoticeItem, Connection)>> {
-    if found.is_empty() {
-        return Err(unneeded());
-    }
-    Ok(found.into_iter().map(|(item, stored)| (item, stored.connection)).collect())
-}
+/// An item, and the connection that it is about.
+type Needed = (NoticeItem, StoredConnection);
 
-fn items(about: Vec<(NoticeItem, Connection)>) -> Vec<NoticeItem> {
+fn items(about: Vec<Needed>) -> Vec<NoticeItem> {
     about.into_iter().map(|(item, _)| item).collect()
 }
 
 impl Deliverer {
     /// The mail that asks for connections to be repaired.
     pub(super) async fn reconnect(&self, claim: &Claim, member: &Member) -> Step<About> {
-        let needed = connections(self.store.still_needed(&claim.notice.id).await?)?;
+        let mut needed = self.store.still_needed(&claim.notice.id).await?;
+        if needed.is_empty() {
+            return Err(unneeded());
+        }
+        // Nobody is asked to repair what may be gone. What is left out is planned anew once its row is back.
+        needed.retain(|(_, connection)| !connection.is_missing);
+        if needed.is_empty() {
+            return Err(End::With(self.wait_for(claim, "connection_missing", None)));
+        }
         let open = self.prove_open(claim, member, needed).await?;
         let (token, about) = self.keep_link(claim, member, open).await?;
         let mail = self.write(claim, member, self.kind(&about), Some(token), &about).await?;
@@ -38,7 +42,10 @@ impl Deliverer {
 
     /// The mail that tells of recovery, as far as it is still true.
     pub(super) async fn recovery(&self, claim: &Claim, member: &Member) -> Step<About> {
-        let about = connections(self.store.still_recovered(&claim.notice.id).await?)?;
+        let about = self.store.still_recovered(&claim.notice.id).await?;
+        if about.is_empty() {
+            return Err(unneeded());
+        }
         let mail = self.write(claim, member, Kind::Recovered, None, &about).await?;
         Ok((mail, items(about)))
     }
@@ -46,7 +53,7 @@ impl Deliverer {
     /// The mail that an operator asked for: to connect one source, whether or not there is a lapse.
     pub(super) async fn invitation(&self, claim: &Claim, member: &Member) -> Step<Mail> {
         let source = self.store.invitation_of(&claim.notice.id).await?;
-        let Some(source) = source.filter(|source| source.status != Some(Status::Connected)) else {
+        let Some(source) = source.filter(|source| source.connection.status != Some(Status::Connected)) else {
             return Err(unneeded());
         };
         let about = self.prove_open(claim, member, vec![((), source)]).await?;
@@ -67,8 +74,8 @@ impl Deliverer {
         &self,
         claim: &Claim,
         member: &Member,
-        open: Vec<(NoticeItem, Connection)>,
-    ) -> Step<(LinkToken, Vec<(NoticeItem, Connection)>)> {
+        open: Vec<Needed>,
+    ) -> Step<(LinkToken, Vec<Needed>)> {
         let now = self.clock.now();
         let token = random::link_token();
         let items: Vec<NoticeItem> = open.iter().map(|(item, _)| item.clone()).collect();
@@ -97,7 +104,7 @@ impl Deliverer {
         member: &Member,
         kind: Kind,
         link: Option<LinkToken>,
-        about: &[(T, Connection)],
+        about: &[(T, StoredConnection)],
     ) -> Step<Mail> {
         let (stop, now) = (random::link_token(), self.clock.now());
         let from = (&claim.notice.id, claim.attempt);
@@ -119,21 +126,23 @@ impl Deliverer {
             connections: about
                 .iter()
                 .map(|(_, connection)| Named {
-                    name: connection.name.clone(),
-                    source_type: connection.source_type.clone(),
+                    name: connection.connection.name.clone(),
+                    source_type: connection.connection.source_type.clone(),
                 })
                 .collect(),
             ttl: self.link_ttl,
             date: now,
         };
-        self.renderer
-            .render(&notice)
-            .map_err(|error| end(AttemptOutcome::Abandoned, "cannot_be_written", Some(error.to_string())))
+        // The templates are ours to put right: the notice waits for that.
+        self.renderer.render(&notice).map_err(|error| {
+            tracing::warn!(member = %member.id, notice = %claim.notice.id, %error, "the email cannot be written");
+            End::With(self.wait_for(claim, "cannot_be_written", Some(error.to_string())))
+        })
     }
 
-    fn kind(&self, about: &[(NoticeItem, Connection)]) -> Kind {
+    fn kind(&self, about: &[Needed]) -> Kind {
         let [(item, connection)] = about else { return Kind::Several };
-        let disconnected = connection.status == Some(Status::Disconnected);
+        let disconnected = connection.connection.status == Some(Status::Disconnected);
         let reminders = if disconnected { self.reminders.disconnected } else { self.reminders.expired };
         match item.step {
             0 if disconnected => Kind::Disconnected,

@@ -22,9 +22,10 @@ struct Due {
 /// Passes the notice on, perhaps put off, or says why there is none.
 type Gate = fn(&Case<'_>, Due) -> Result<Due, Reason>;
 
-const GATES: [Gate; 9] = [
+const GATES: [Gate; 10] = [
     member_paused,
     suppressed,
+    connection_missing,
     status_not_actionable,
     status_disabled,
     no_way_to_repair,
@@ -67,6 +68,11 @@ fn suppressed(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
     turn_away_if(case.recipient.suppressed, Reason::Suppressed, due)
 }
 
+/// The planner looks again when the row is back, or the lapse ends because it is gone.
+fn connection_missing(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
+    turn_away_if(case.lapse.is_missing, Reason::ConnectionMissing, due)
+}
+
 fn status_not_actionable(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
     case.per_status().map(|_| due)
 }
@@ -89,13 +95,19 @@ fn given_up(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
 }
 
 /// After the first notice come the reminders of the present status, one step at a time, until there are none
-/// left.
+/// left. A break that began after the last of them gets one more notice, once per lapse: the links before it are dead.
 fn cadence(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    let Said::Sent { step, first_sent_at } = case.lapse.said else { return Ok(due) };
+    let Said::Sent { step, last_sent_at, first_sent_at, extra } = case.lapse.said else { return Ok(due) };
+    let next = step.saturating_add(1);
     let reminders = &case.per_status()?.reminders;
     let wait = usize::try_from(step).ok().and_then(|sent| reminders.get(sent));
-    let wait = *wait.ok_or(Reason::CadenceEnded)?;
-    Ok(Due { at: later(first_sent_at, wait), step: step.saturating_add(1), reason: Reason::Reminder })
+    if let Some(wait) = wait {
+        return Ok(Due { at: later(first_sent_at, *wait), step: next, reason: Reason::Reminder });
+    }
+    if !extra && case.lapse.broken_since > last_sent_at {
+        return Ok(Due { at: case.lapse.broken_since, step: next, reason: Reason::Resumed });
+    }
+    Err(Reason::CadenceEnded)
 }
 
 fn min_gap(case: &Case<'_>, due: Due) -> Result<Due, Reason> {

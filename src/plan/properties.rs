@@ -33,15 +33,22 @@ fn lapses() -> impl Strategy<Value = Vec<Open>> {
         3 => Just(Said::Nothing),
         1 => Just(Said::Pending),
         1 => Just(Said::GaveUp),
-        4 => (0_u32..4, hours(300)).prop_map(|(step, at)| Said::Sent { step, first_sent_at: day(0) + at }),
+        4 => (0_u32..4, hours(300), hours(300), any::<bool>()).prop_map(|(step, first, more, extra)| {
+            let first_sent_at = day(0) + first;
+            Said::Sent { step, last_sent_at: first_sent_at + more, first_sent_at, extra }
+        }),
     ];
-    let lapse = (status, repair, hours(300), said).prop_map(|(status, repair, opened, said)| Open {
-        status: status.map(Status::from),
-        repair,
-        opened_at: day(0) + opened,
-        said,
-        ..expired()
-    });
+    let lapse = (status, repair, hours(300), hours(600), prop::bool::weighted(0.1), said).prop_map(
+        |(status, repair, opened, broken, is_missing, said)| Open {
+            status: status.map(Status::from),
+            repair,
+            opened_at: day(0) + opened,
+            broken_since: day(0) + broken,
+            is_missing,
+            said,
+            ..expired()
+        },
+    );
     prop::collection::vec(lapse, 0..5)
 }
 
@@ -67,9 +74,11 @@ fn cadence(policy: &Policy, lapse: &Open) -> Option<(u32, Time)> {
     let reminders = &rules(policy, lapse)?.reminders;
     match lapse.said {
         Said::Nothing => Some((0, lapse.opened_at)),
-        Said::Sent { step, first_sent_at } => {
+        Said::Sent { step, last_sent_at, first_sent_at, extra } => {
             let next = step + 1;
-            (next as usize <= reminders.len()).then(|| (next, first_sent_at + reminders[step as usize]))
+            let resumed = (!extra && lapse.broken_since > last_sent_at).then_some((next, lapse.broken_since));
+            let reminder = reminders.get(step as usize).map(|wait| (next, first_sent_at + *wait));
+            reminder.or(resumed)
         }
         Said::Pending | Said::GaveUp => None,
     }
@@ -138,7 +147,7 @@ proptest! {
     fn a_lapse_gets_its_first_notice_and_each_reminder_once_however_often_it_is_planned(
         opened in hours(48), policy in policies(), ticks in prop::collection::vec(hours(48), 0..80)
     ) {
-        let mut lapse = Open { opened_at: day(0) + opened, ..expired() };
+        let mut lapse = Open { opened_at: day(0) + opened, broken_since: day(0) + opened, ..expired() };
         let mut recipient = nobody_special();
         let (mut now, mut steps) = (lapse.opened_at, Vec::new());
         for tick in ticks {
@@ -150,7 +159,7 @@ proptest! {
                 Said::Sent { first_sent_at, .. } => first_sent_at,
                 _ => now,
             };
-            lapse.said = Said::Sent { step, first_sent_at };
+            lapse.said = Said::Sent { step, last_sent_at: now, first_sent_at, extra: false };
             recipient.last_notice_at = Some(now);
             steps.push(step);
         }

@@ -31,13 +31,15 @@ pub(super) fn expired() -> Open {
         status: Some(Status::Expired),
         repair: Repair::Oauth,
         opened_at: day(0),
+        broken_since: day(0),
+        is_missing: false,
         said: Said::Nothing,
     }
 }
 
 /// The first notice was sent on day 0.
 fn sent(step: u32) -> Said {
-    Said::Sent { step, first_sent_at: day(0) }
+    Said::Sent { step, last_sent_at: day(0), first_sent_at: day(0), extra: false }
 }
 
 fn verdict(open: Open, recipient: Recipient, policy: &Policy, now: Time) -> Verdict {
@@ -144,7 +146,10 @@ fn two_notices_to_a_member_keep_their_distance() {
 #[test]
 fn one_notice_takes_along_what_falls_due_soon_and_leaves_the_rest() {
     let named = |name: &str, said| Open { lapse_id: name.into(), said, ..expired() };
-    let first_sent = |ago: TimeDelta| Said::Sent { step: 0, first_sent_at: day(5) - ago };
+    let first_sent = |ago: TimeDelta| {
+        let first_sent_at = day(5) - ago;
+        Said::Sent { step: 0, last_sent_at: first_sent_at, first_sent_at, extra: false }
+    };
     let minutes = TimeDelta::minutes;
     let open = [
         named("soon", first_sent(TimeDelta::days(3) - minutes(10))),
@@ -178,4 +183,35 @@ fn a_reminder_beyond_the_end_of_time_is_only_very_late() {
     let policy = Policy { expired: expired_rules, ..policy() };
     let verdict = verdict(Open { said: sent(0), ..expired() }, nobody_special(), &policy, day(1));
     assert_eq!(verdict, Verdict::NotBefore { at: Time::MAX_UTC, step: 1, reason: Reason::Reminder });
+}
+
+#[test]
+fn a_lapse_that_resumes_after_its_cadence_has_ended_gets_one_more_notice() {
+    let on = |broken_day, step, sent_day, extra| Open {
+        broken_since: day(broken_day),
+        said: Said::Sent { step, last_sent_at: day(sent_day), first_sent_at: day(0), extra },
+        ..expired()
+    };
+    let disconnected = |lapse| Open { status: Some(Status::Disconnected), ..lapse };
+    #[rustfmt::skip]
+    let cases = [
+        ("it broke again after the last reminder", on(12, 2, 10, false), None, 12, "now step 3 resumed"),
+        ("a single notice without reminders is a cadence, too",
+            disconnected(on(3, 0, 0, false)), None, 3, "now step 1 resumed"),
+        ("it gets no second one", on(20, 3, 13, true), None, 20, "never cadence_ended"),
+        ("nor any when it has not broken again", on(0, 2, 10, false), None, 12, "never cadence_ended"),
+        ("a cadence that goes on has its next reminder at its time",
+            on(5, 1, 3, false), None, 5, "day 10 step 2 reminder"),
+        ("even when reminders were added later", on(5, 0, 0, true), None, 5, "now step 1 reminder"),
+        ("the gap to the last email is kept", on(12, 2, 10, false), Some(12), 12, "day 13 step 3 min_gap"),
+        ("nothing is said of a connection that is missing",
+            Open { is_missing: true, ..on(12, 2, 10, false) }, None, 12, "never connection_missing"),
+    ];
+    for (sentence, lapse, last, today, expected) in cases {
+        let recipient = Recipient { last_notice_at: last.map(day), ..nobody_special() };
+        assert_eq!(show(verdict(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
+    }
+    let resumed = plan(&[on(12, 2, 10, false), expired()], &nobody_special(), &policy(), day(12));
+    assert_eq!(resumed.extra(), ["lapse".into()], "only the one that resumed is beyond its cadence");
+    assert_eq!(resumed.items().len(), 2);
 }

@@ -82,7 +82,10 @@ impl Redeemer {
 
     /// Whether the member may say of a button's connection that they disconnected it on purpose.
     pub fn can_be_dismissed(&self, button: &Button) -> bool {
-        button.state == LapseState::Open && button.connection.connection.status == Some(Status::Disconnected)
+        let is_here = !button.connection.is_missing;
+        is_here
+            && button.state == LapseState::Open
+            && button.connection.connection.status == Some(Status::Disconnected)
     }
 
     /// Takes the member's word that they disconnected on purpose: nothing more is said of it until the connection has

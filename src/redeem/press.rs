@@ -96,7 +96,7 @@ impl Redeemer {
         let pressed = view
             .buttons
             .iter()
-            .position(|button| connection.is_none_or(|id| button.connection.connection.id == *id));
+            .position(|button| connection.is_none_or(|id| button.connection.connection.id.is_same(id)));
         let one_of_many = connection.is_none() && view.buttons.len() > 1;
         let button = match pressed {
             Some(index) if !one_of_many => view.buttons[index].clone(),
@@ -122,7 +122,7 @@ impl Redeemer {
             recheck_at: self.first_recheck.map(|after| now + after),
         };
         let result = match button.connection.repair() {
-            Repair::Oauth => self.send_to_source(&press, shown, again).await,
+            Repair::Oauth => self.send_to_source(&press, &button, shown, again).await,
             Repair::Direct if again => Ok(Redemption::Reconnected { more }),
             Repair::Direct => self.reconnect_directly(&press, &button, shown, more).await,
             Repair::App => Ok(Redemption::App),
@@ -142,11 +142,13 @@ impl Redeemer {
     async fn send_to_source(
         &self,
         press: &Press<'_>,
+        button: &Button,
         shown: &Shown,
         again: bool,
     ) -> Result<Redemption, AskError> {
         let grant = self.access.grant(press.member).await?;
-        let ask = |token| async move { self.gateway.oauth_url(&token, press.connection).await };
+        let id = &button.connection.gateway_id;
+        let ask = |token| async move { self.gateway.oauth_url(&token, id).await };
         let url = self.access.ask(press.member, grant, ask).await?;
         // The gateway took its time.
         let press = &self.anew(press);
@@ -175,6 +177,7 @@ impl Redeemer {
         more: bool,
     ) -> Result<Redemption, AskError> {
         let connection = &button.connection.connection;
+        let id = &button.connection.gateway_id;
         // Spent first: unlike fetching a URL, this takes effect at the gateway, and must not be done twice.
         if !self.spend(press, shown.visit.as_slice()).await? {
             if self.may_go_on(press, shown).await? {
@@ -185,9 +188,9 @@ impl Redeemer {
         let grant = self.access.grant(press.member).await?;
         let asked = self.access.ask(press.member, grant, |token| async move {
             if connection.status == Some(Status::Disconnected) {
-                self.gateway.activate_direct(&token, &connection.id).await.map(drop)
+                self.gateway.activate_direct(&token, id).await.map(drop)
             } else {
-                self.gateway.establish(&token, &connection.id, Establish::Direct).await.map(drop)
+                self.gateway.establish(&token, id, Establish::Direct).await.map(drop)
             }
         });
         match asked.await {

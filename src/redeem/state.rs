@@ -19,6 +19,8 @@ pub enum LinkState {
     Recovered,
     /// All that it was about is gone.
     Removed,
+    /// The gateway's last response left out all that could be pressed, which is not confirmed.
+    Missing,
     /// The member said that it was on purpose; what of it can be reconnected all the same has a chance still.
     Dismissed(Vec<Offer>),
     /// No such link, or no longer.
@@ -55,6 +57,8 @@ pub enum Chance {
     AfterAll,
     /// The break that it was for is over, and there is another.
     Outlived,
+    /// The gateway's last response left the connection out; nobody knows yet whether it is gone.
+    Missing,
     /// What it was for has ended so.
     Ended(Outcome),
 }
@@ -122,6 +126,12 @@ impl LinkState {
         if !alive || offers.iter().all(|offer| matches!(offer.chance, Chance::Ended(_) | Chance::Outlived)) {
             return Self::Expired;
         }
+        if offers
+            .iter()
+            .all(|offer| matches!(offer.chance, Chance::Missing | Chance::Ended(_) | Chance::Outlived))
+        {
+            return Self::Missing;
+        }
         let go_on = offers.into_iter().filter(|offer| offer.chance == Chance::GoOn);
         Self::Used { go_on: go_on.map(|offer| offer.button).collect() }
     }
@@ -144,6 +154,9 @@ fn chance(button: &Button, alive: bool, passes: &Passes<'_>, most: u32) -> Chanc
         }
     } else if button.outlived || !alive {
         return Chance::Outlived;
+    }
+    if button.connection.is_missing {
+        return outcome.map_or(Chance::Missing, Chance::Ended);
     }
     if button.redemptions < most || passes.shown_for(&connection.id) {
         if outcome.is_some() { Chance::AfterAll } else { Chance::Open }
@@ -173,7 +186,12 @@ mod tests {
             sync_errors: Vec::new(),
             last_synced: None,
         };
-        let connection = StoredConnection { member_id: MemberId::new("m"), connection };
+        let connection = StoredConnection {
+            member_id: MemberId::new("m"),
+            gateway_id: id.into(),
+            is_missing: false,
+            connection,
+        };
         Button { connection, state, outcome, redemptions: 0, outlived: false }
     }
 
@@ -197,6 +215,10 @@ mod tests {
         let over = |outcome| button("b", "DISCONNECTED", Closed, Some(outcome));
         let outlived = |state| Button { outlived: true, ..button("a", "EXPIRED", state, Some(Recovered)) };
         let connected = || button("b", "CONNECTED", Closed, Some(Dismissed));
+        let missing = |button: Button| Button {
+            connection: StoredConnection { is_missing: true, ..button.connection.clone() },
+            ..button
+        };
         #[rustfmt::skip]
         let rows = [
             ("nothing to press is no link", vec![], true, "unknown"),
@@ -217,6 +239,13 @@ mod tests {
             ("and one that works", vec![over(Recovered), over(Dismissed)], true, "dismissed [AfterAll]"),
             ("after a recovery the link is dead", vec![outlived(Open)], true, "expired"),
             ("even if nobody had pressed", vec![outlived(Open), spent()], true, "used, 0 to go on with"),
+            ("a connection that the gateway leaves out cannot be pressed", vec![missing(expired())], true, "missing"),
+            ("even if it was", vec![missing(spent())], true, "missing"),
+            ("nor one beside it that is over", vec![missing(expired()), over(Removed)], true, "missing"),
+            ("one that is there can be", vec![missing(expired()), expired()], true, "ready [Missing, Open]"),
+            ("one that was pressed is used", vec![missing(expired()), spent()], true, "used, 0 to go on with"),
+            ("an old link has expired all the same", vec![missing(expired())], false, "expired"),
+            ("what was meant is left alone", vec![missing(over(Dismissed))], true, "dismissed [Ended(Dismissed)]"),
             ("a break that is only suspected is none yet", vec![outlived(Suspected)], true, "recovered"),
         ];
         for (sentence, buttons, alive, expected) in rows {

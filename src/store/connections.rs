@@ -11,11 +11,16 @@ pub struct StoredConnection {
     pub member_id: MemberId,
     /// What the gateway said when anything about it last changed.
     pub connection: Connection,
+    /// The gateway's latest spelling of the id: requests use it. Everything of ours uses the connection's own id.
+    pub gateway_id: ConnectionId,
+    /// Whether the last response left its row out, which is not confirmed.
+    pub is_missing: bool,
 }
 
 pub(super) const COLUMNS: &str =
     "k.member_id, k.connection_id, k.name, k.category, k.source_type, k.integration_type,
-    k.is_direct, k.status, k.sync_status, k.sync_errors";
+    k.is_direct, k.status, k.sync_status, k.sync_errors, coalesce(k.gateway_id, k.connection_id) AS gateway_id,
+    k.missing_since IS NOT NULL AS is_missing";
 
 /// Whether a row's records are somebody else's: as [`Connection::is_person_mismatch`] has it, and as the index over such
 /// rows is written.
@@ -27,6 +32,8 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
     let errors: String = row.try_get("sync_errors")?;
     Ok(StoredConnection {
         member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+        gateway_id: ConnectionId::new(row.try_get::<String, _>("gateway_id")?),
+        is_missing: row.try_get("is_missing")?,
         connection: Connection {
             id: ConnectionId::new(row.try_get::<String, _>("connection_id")?),
             name: row.try_get("name")?,

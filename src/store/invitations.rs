@@ -12,14 +12,17 @@ use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 const BEHIND: &str = "coalesce((SELECT invitation_id FROM invitations WHERE token_hash = $1),
     (SELECT x.invitation_id FROM invitations x JOIN links y ON y.notice_id = x.notice_id WHERE y.token_hash = $1))";
 
-const COLUMNS: &str = "i.member_id, i.connection_id, i.name, i.source_type, i.redemptions, c.status";
-const JOINS: &str =
-    "LEFT JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id";
+const COLUMNS: &str = "i.member_id, i.connection_id, i.name, i.source_type, i.redemptions, c.status,
+    coalesce(c.gateway_id, c.connection_id, i.connection_id) AS gateway_id";
+const JOINS: &str = "LEFT JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE";
 
 fn read(row: &SqliteRow) -> Result<StoredConnection> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column);
     Ok(StoredConnection {
         member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+        gateway_id: row.try_get::<String, _>("gateway_id")?.as_str().into(),
+        // It can be connected whether or not it has a row.
+        is_missing: false,
         connection: Connection {
             id: row.try_get::<String, _>("connection_id")?.as_str().into(),
             name: row.try_get("name")?,
@@ -90,11 +93,11 @@ impl Store {
     }
 
     /// What a notice invites to, with the connection's present status, if it is a notice that invites.
-    pub async fn invitation_of(&self, notice: &NoticeId) -> Result<Option<Connection>> {
+    pub async fn invitation_of(&self, notice: &NoticeId) -> Result<Option<StoredConnection>> {
         let sql = format!("SELECT {COLUMNS} FROM invitations i {JOINS} WHERE i.notice_id = $1");
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_optional(&self.reader).await?;
-        row.as_ref().map(|row| Ok(read(row)?.connection)).transpose()
+        row.as_ref().map(read).transpose()
     }
 
     /// Keeps the link of a notice that invites. `false` when the invitation has been withdrawn.
@@ -184,7 +187,7 @@ pub(super) async fn redeem(
          WHERE invitation_id = {BEHIND} AND redemptions < $2
            AND coalesce((SELECT expires_at FROM links WHERE token_hash = $1), expires_at) > $3
            AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.member_id = invitations.member_id
-                AND c.connection_id = invitations.connection_id AND c.status = 'CONNECTED')"
+                AND c.connection_id = invitations.connection_id COLLATE NOCASE AND c.status = 'CONNECTED')"
     );
     let spent = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(&hash.0[..])
@@ -248,8 +251,8 @@ pub(super) async fn withdraw(
 ) -> Result<()> {
     for sql in [
         "UPDATE notices SET state = 'cancelled', reason = 'withdrawn' WHERE state IN ('queued', 'held')
-           AND notice_id IN (SELECT notice_id FROM invitations WHERE member_id = $1 AND connection_id = $2)",
-        "DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2",
+           AND notice_id IN (SELECT notice_id FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE)",
+        "DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE",
     ] {
         sqlx::query(sql).bind(member.as_str()).bind(connection).execute(&mut **tx).await?;
     }

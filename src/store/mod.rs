@@ -3,6 +3,7 @@
 //! Reads go to a pool of readers, writes to one connection. A read on which a write depends is made within
 //! `BEGIN IMMEDIATE` on that connection; no transaction is ever held across the network.
 
+mod clamp;
 mod clock_steps;
 mod connections;
 mod credentials;
@@ -26,6 +27,7 @@ mod suppressions;
 mod sweeps;
 mod transitions;
 mod unclear;
+mod verified;
 mod visits;
 
 pub use connections::StoredConnection;

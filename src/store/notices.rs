@@ -6,17 +6,23 @@ use crate::domain::{
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
-/// One attempt, as operators see it.
+/// One attempt, as operators see it, or several in a row that waited for something which is not the notice's fault.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// From 1.
+    /// The number of the first one, from 1. The next row's number is this one plus `count`.
     pub attempt: u32,
-    /// When it was begun.
+    /// How many attempts the row stands for.
+    pub count: u32,
+    /// When the first one was begun.
     pub started_at: Time,
+    /// When the last one was begun.
+    pub last_at: Time,
     /// When it ended, if it did.
     pub finished_at: Option<Time>,
     /// How it ended.
     pub outcome: Option<String>,
+    /// Why, as a reason code; an earlier version stored none.
+    pub reason: Option<String>,
     /// What was said.
     pub detail: Option<String>,
 }
@@ -117,7 +123,8 @@ impl Store {
     /// The attempts of one notice, oldest first.
     pub async fn attempts(&self, notice: &NoticeId) -> Result<Vec<Attempt>> {
         let rows = sqlx::query(
-            "SELECT attempt, started_at, finished_at, outcome, detail FROM attempts WHERE notice_id = $1 ORDER BY attempt",
+            "SELECT attempt, count, started_at, coalesce(last_at, started_at) AS last_at, finished_at, outcome, reason,
+                detail FROM attempts WHERE notice_id = $1 ORDER BY attempt",
         )
         .bind(notice.as_str())
         .fetch_all(&self.reader)
@@ -126,9 +133,12 @@ impl Store {
             .map(|row| {
                 Ok(Attempt {
                     attempt: count(row.try_get("attempt")?),
+                    count: count(row.try_get("count")?),
                     started_at: time(row.try_get("started_at")?),
+                    last_at: time(row.try_get("last_at")?),
                     finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
                     outcome: row.try_get("outcome")?,
+                    reason: row.try_get("reason")?,
                     detail: row.try_get("detail")?,
                 })
             })

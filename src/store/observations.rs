@@ -1,6 +1,6 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
-use super::{Result, Store, connections, count, json_list, lapses, millis, queue, time};
+use super::{Result, Store, clamp, connections, count, json_list, lapses, millis, queue, time};
 use crate::domain::{
     Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, Listing,
     MemberId, Missing, Outcome, Parting, Standing, Status, Time, stored_ids, turned_empty,
@@ -62,6 +62,7 @@ impl Store {
         if member.is_none_or(late) {
             return Ok(Applied { stale: true, ..Applied::default() });
         }
+        clamp::clamp(&mut tx, answer.member_id, now).await?;
         let known = known(&mut tx, answer.member_id).await?;
         let turned_empty = turned_empty(&known, answer.seen);
         if turned_empty && !answer.accept_empty {
@@ -334,6 +335,15 @@ async fn stand(
             .bind(id.as_str())
             .execute(&mut **tx)
             .await?;
+        // A connection that works again was reachable after all. What an address has caused stays given up.
+        sqlx::query(
+            "UPDATE notice_items SET live = 0 WHERE lapse_id = $1 AND live = 1 AND notice_id IN
+                (SELECT notice_id FROM notices WHERE state = 'abandoned'
+                 AND reason IN ('no_way_to_reconnect', 'cannot_be_written', 'never_confirmed'))",
+        )
+        .bind(id.as_str())
+        .execute(&mut **tx)
+        .await?;
     }
     Ok(opens)
 }

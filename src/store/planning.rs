@@ -1,6 +1,6 @@
 //! What the planner reads and writes: open lapses with what was said of them, and the notices made of them.
 
-use super::{RecoveredLapse, Result, Store, count, lapses, millis, recoveries, suppressions, time};
+use super::{RecoveredLapse, Result, Store, clamp, count, lapses, millis, recoveries, suppressions, time};
 use crate::domain::{
     Lapse, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, NoticeState, Repair, Status, Time,
 };
@@ -18,6 +18,8 @@ pub struct SaidLast {
     pub sent_at: Option<Time>,
     /// When the first step was sent.
     pub first_sent_at: Option<Time>,
+    /// Whether a notice beyond the cadence was sent, or is about to be.
+    pub extra: bool,
 }
 
 /// An open lapse, as the planner needs it.
@@ -29,6 +31,8 @@ pub struct OpenLapse {
     pub status: Option<Status>,
     /// How its connection is repaired.
     pub repair: Repair,
+    /// Whether the last response left its connection out.
+    pub is_missing: bool,
     /// The last that was said of it.
     pub said: Option<SaidLast>,
 }
@@ -68,6 +72,8 @@ pub struct PlannedNotice {
     pub reason: &'static str,
     /// What it is about: at least one.
     pub items: Vec<NoticeItem>,
+    /// The lapses among them whose item is beyond their cadence.
+    pub extra: Vec<LapseId>,
 }
 
 /// How a lapse is chosen: the one whose time has come first, be it open or one that has just recovered.
@@ -93,6 +99,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let due: Option<String> = sqlx::query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut *tx).await?;
         let Some(member) = due.map(MemberId::new) else { return Ok(None) };
+        clamp::clamp(&mut tx, &member, now).await?;
         let planned = plan(input(&mut tx, &member).await?);
         for (lapse, at) in &planned.look_next {
             sqlx::query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
@@ -123,7 +130,8 @@ async fn input(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Pl
     let sql = format!(
         "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
-             WHERE fi.lapse_id = l.lapse_id AND fi.live = 1 AND fi.step = 0) AS first_sent_at
+             WHERE fi.lapse_id = l.lapse_id AND fi.live = 1 AND fi.step = 0) AS first_sent_at,
+            EXISTS (SELECT 1 FROM notice_items e WHERE e.lapse_id = l.lapse_id AND e.live = 1 AND e.extra = 1) AS extra
          FROM lapses l
          JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
          LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.live = 1
@@ -146,11 +154,13 @@ async fn input(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Pl
                     state,
                     sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(time),
                     first_sent_at: row.try_get::<Option<i64>, _>("first_sent_at")?.map(time),
+                    extra: row.try_get("extra")?,
                 }),
             };
             Ok(OpenLapse {
                 lapse: lapses::read(row)?,
                 repair: connection.repair(),
+                is_missing: connection.is_missing,
                 status: connection.connection.status,
                 said,
             })
@@ -188,13 +198,15 @@ async fn queue(
     .await?;
     for item in &planned.items {
         sqlx::query(
-            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live, extra)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(notice.as_str())
         .bind(item.lapse_id.as_str())
         .bind(item.connection_id.as_str())
         .bind(item.step)
         .bind(planned.kind == NoticeKind::Reconnect)
+        .bind(planned.extra.contains(&item.lapse_id))
         .execute(&mut **tx)
         .await?;
     }

@@ -1,7 +1,7 @@
 //! The queue of mails: `notices`, `notice_items` and `attempts`, as a delivery works on them.
 
 use super::notices::{COLUMNS, item, read};
-use super::{Result, Store, millis};
+use super::{Result, Store, count, millis};
 use crate::domain::{LapseId, Notice, NoticeId, NoticeItem, NoticeState, Status, Time};
 use sqlx::{Sqlite, Transaction};
 
@@ -112,6 +112,39 @@ pub(super) async fn still_claimed(
     .await?)
 }
 
+/// Adds an attempt that waits to the row of those that waited just before it. `false` when there is none.
+async fn join_wait(
+    tx: &mut Transaction<'_, Sqlite>,
+    claim: &Claim,
+    ending: &Ending,
+    now: Time,
+) -> Result<bool> {
+    let joined = sqlx::query(
+        "UPDATE attempts SET count = count + 1, finished_at = $3, detail = $4, reason = $5,
+            last_at = (SELECT a.started_at FROM attempts a WHERE a.notice_id = $1 AND a.attempt = $2)
+         WHERE notice_id = $1 AND outcome = 'waiting'
+           AND attempt = (SELECT max(a.attempt) FROM attempts a WHERE a.notice_id = $1 AND a.attempt < $2)
+           AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1)",
+    )
+    .bind(claim.notice.id.as_str())
+    .bind(claim.attempt)
+    .bind(millis(now))
+    .bind(&ending.detail)
+    .bind(ending.reason)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    if joined == 0 {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM attempts WHERE notice_id = $1 AND attempt = $2")
+        .bind(claim.notice.id.as_str())
+        .bind(claim.attempt)
+        .execute(&mut **tx)
+        .await?;
+    Ok(true)
+}
+
 impl Store {
     /// Takes the notice that is due first into this delivery's hands until `leased_until`, and records that an attempt
     /// began.
@@ -140,8 +173,8 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let mut notice = read(&row)?.notice;
-        let earlier: Vec<(String, bool)> = sqlx::query_as(
-            "SELECT coalesce(outcome, 'interrupted'), EXISTS (SELECT 1 FROM unsubscribe_tokens u
+        let earlier: Vec<(String, i64, bool)> = sqlx::query_as(
+            "SELECT coalesce(outcome, 'interrupted'), count, EXISTS (SELECT 1 FROM unsubscribe_tokens u
                 WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
              FROM attempts WHERE notice_id = $1
                AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1) ORDER BY attempt DESC",
@@ -150,11 +183,12 @@ impl Store {
         .fetch_all(&mut *tx)
         .await?;
         let is = |outcome: &str, one: AttemptOutcome| outcome == one.as_str();
-        let failures = earlier.iter().filter(|(outcome, _)| is(outcome, AttemptOutcome::Retry)).count();
-        let waits = earlier.iter().take_while(|(outcome, _)| is(outcome, AttemptOutcome::Waiting)).count();
+        let failures = earlier.iter().filter(|(outcome, ..)| is(outcome, AttemptOutcome::Retry)).count();
+        let waiting = earlier.iter().take_while(|(outcome, ..)| is(outcome, AttemptOutcome::Waiting));
+        let waits = count(waiting.map(|(_, attempts, _)| attempts).sum());
         let unconfirmed = earlier
             .iter()
-            .filter(|(outcome, handed_over)| {
+            .filter(|(outcome, _, handed_over)| {
                 is(outcome, AttemptOutcome::Unconfirmed)
                     || (is(outcome, AttemptOutcome::Interrupted) && *handed_over)
             })
@@ -179,7 +213,7 @@ impl Store {
         Ok(Some(Claim {
             attempt: notice.attempts,
             failures: failures as u32,
-            waits: waits as u32,
+            waits,
             unconfirmed: unconfirmed as u32,
             notice,
         }))
@@ -244,16 +278,20 @@ impl Store {
         if mine == 0 {
             return Ok(false);
         }
-        sqlx::query(
-            "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5 WHERE notice_id = $1 AND attempt = $2",
-        )
-        .bind(claim.notice.id.as_str())
-        .bind(claim.attempt)
-        .bind(millis(now))
-        .bind(ending.outcome.as_str())
-        .bind(&ending.detail)
-        .execute(&mut *tx)
-        .await?;
+        if ending.outcome != AttemptOutcome::Waiting || !join_wait(&mut tx, claim, ending, now).await? {
+            sqlx::query(
+                "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5, reason = $6
+                 WHERE notice_id = $1 AND attempt = $2",
+            )
+            .bind(claim.notice.id.as_str())
+            .bind(claim.attempt)
+            .bind(millis(now))
+            .bind(ending.outcome.as_str())
+            .bind(&ending.detail)
+            .bind(ending.reason)
+            .execute(&mut *tx)
+            .await?;
+        }
         if matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
             let told: Vec<&str> = told.iter().map(|item| item.lapse_id.as_str()).collect();
             sqlx::query(

@@ -76,6 +76,16 @@ impl Store {
         .transpose()
     }
 
+    /// Puts all early polls of a member off until `until`, at least.
+    pub async fn postpone_rechecks(&self, member: &MemberId, until: Time) -> Result<()> {
+        sqlx::query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
+            .bind(member.as_str())
+            .bind(millis(until))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Puts an early poll off until `next`, or strikes it out. `false` when another poll, or a new
     /// redemption, was faster.
     pub async fn recheck_made(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<bool> {

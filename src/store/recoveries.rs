@@ -78,7 +78,7 @@ impl Store {
         for row in &rows {
             let stored = connections::read(row)?;
             let works = stored.connection.status == Some(Status::Connected);
-            if works && !stored.connection.is_person_mismatch() {
+            if works && !stored.is_missing && !stored.connection.is_person_mismatch() {
                 true_still.push((notices::item(row)?, stored));
             }
         }

@@ -87,21 +87,6 @@ async fn what_the_gateway_cannot_say_for_days_is_waited_for() {
 }
 
 #[tokio::test]
-async fn without_a_way_to_the_source_nobody_is_led_into_a_wall() {
-    let h = queued().await;
-    h.fault(Operation::GetOauthUrl, Trouble::GraphqlError { code: "forbidden".into() });
-    for _ in 0..20 {
-        while deliver(&h).await != Delivered::Nothing {}
-        h.clock.advance(TimeDelta::hours(14));
-    }
-    assert!(h.mails().is_empty());
-    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
-    let attempts = h.attempts("alice").await;
-    assert_eq!((attempts.len(), attempts[7].as_str()), (8, "abandoned"));
-    assert_eq!(h.lapse_states("alice").await, ["epic open"], "the operator sees it still");
-}
-
-#[tokio::test]
 async fn a_reconnect_url_that_leads_elsewhere_than_allowed_is_no_way() {
     let setup = Setup::default().set("GATEWAY__OAUTH_HOSTS", "login.example.org");
     let h = Harness::watching_with(setup, &["alice"]).await;

@@ -35,6 +35,8 @@ pub enum Page {
         /// Another link.
         mail: NewMail,
     },
+    /// What it is about cannot be seen at the moment; the link stays good.
+    Missing,
     /// What it was about is gone.
     Removed,
     /// Everything it was about works again.
@@ -124,6 +126,8 @@ pub enum Action {
     Wait,
     /// Ask for another link: this one was for an earlier break.
     AskAnew,
+    /// Try again later: it cannot be seen at the moment.
+    TryLater,
     /// Nothing: it works again.
     Works,
     /// Nothing: it is gone.
@@ -143,7 +147,7 @@ impl Page {
             Self::Used { .. } | Self::Expired { .. } => 410,
             Self::TooMany => 429,
             Self::Failed => 500,
-            Self::GatewayDown { .. } | Self::NoWay { .. } => 503,
+            Self::GatewayDown { .. } | Self::NoWay { .. } | Self::Missing => 503,
             Self::Ready { .. }
             | Self::Recovered
             | Self::Removed
@@ -165,7 +169,11 @@ impl Page {
             | Self::Dismissed { .. }
             | Self::Done { success: true }
             | Self::Unsubscribed { .. } => "check",
-            Self::Expired { .. } | Self::GatewayDown { .. } | Self::NoWay { .. } | Self::TooMany => "clock",
+            Self::Expired { .. }
+            | Self::GatewayDown { .. }
+            | Self::NoWay { .. }
+            | Self::Missing
+            | Self::TooMany => "clock",
             Self::ResendDone | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::Unknown | Self::Unreadable | Self::Failed | Self::Done { success: false } => "ask",
             Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp { .. } => "link",
@@ -180,7 +188,7 @@ impl Page {
                 NewMail::Offered => "resend",
                 NewMail::Stopped => "resume_mail",
             },
-            Self::GatewayDown { .. } | Self::TooMany | Self::Failed => "retry",
+            Self::GatewayDown { .. } | Self::Missing | Self::TooMany | Self::Failed => "retry",
             Self::NeedsApp { app_url } | Self::NoWay { app_url } if web_url(app_url.as_deref()).is_some() => {
                 "app"
             }
@@ -269,6 +277,7 @@ fn source_value(source: &Source, say: &Say) -> Value {
         Action::App(_) => say.in_app,
         Action::GoOn => say.came_back,
         Action::Wait => say.wait,
+        Action::TryLater => say.try_later,
         Action::Works => say.works,
         Action::Gone => say.gone,
         Action::LeaveAlone | Action::AfterAll => say.on_purpose,

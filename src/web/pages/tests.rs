@@ -62,6 +62,11 @@ pub(super) fn every() -> Vec<Page> {
             sources: vec![source("a", "A", Action::AskAnew), source("b", "B", Action::AfterAll)],
             mail: NewMail::Stopped,
         },
+        Page::Missing,
+        Page::Ready {
+            sources: vec![source("a", "A", Action::TryLater), source("b", "B", Action::Reconnect)],
+            mail: no_mail,
+        },
     ]
 }
 
@@ -228,7 +233,7 @@ fn statuses_say_what_the_pages_say() {
         statuses,
         [
             200, 200, 410, 410, 410, 410, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200, 200, 200,
-            200, 200, 200, 200, 500, 200, 200, 200
+            200, 200, 200, 200, 500, 200, 200, 200, 503, 200
         ]
     );
 }

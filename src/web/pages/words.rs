@@ -44,6 +44,7 @@ pub(super) struct Say {
     pub(super) ask_anew: &'static str,
     pub(super) stopped: &'static str,
     pub(super) resume_mail: &'static str,
+    pub(super) try_later: &'static str,
     pub(super) works: &'static str,
     pub(super) gone: &'static str,
     pub(super) on_purpose: &'static str,

@@ -69,6 +69,7 @@ impl PublicState {
             }
             LinkState::Expired => Page::Expired { mail },
             LinkState::Recovered => Page::Recovered,
+            LinkState::Missing => Page::Missing,
             LinkState::Removed => Page::Removed,
             LinkState::Unknown => Page::Unknown,
             LinkState::Dismissed(offers) => {
@@ -85,6 +86,7 @@ impl PublicState {
             Chance::Ended(Outcome::Dismissed) => Action::LeaveAlone,
             Chance::Spent => Action::Wait,
             Chance::Outlived => Action::AskAnew,
+            Chance::Missing => Action::TryLater,
             Chance::GoOn => Action::GoOn,
             Chance::Open | Chance::AfterAll if button.connection.repair() == Repair::App => {
                 Action::App(self.app_url.clone())

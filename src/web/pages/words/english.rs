@@ -16,6 +16,7 @@ pub(super) const SAY: Say = Say {
     ask_anew: "This one needs you once more. Please ask for a new link.",
     stopped: "You have asked us to send no more mails, so a new link would not reach you.",
     resume_mail: "Write to me again, and mail me a new link",
+    try_later: "We cannot see this one at the moment. Please try again later.",
     works: "This one works again.",
     gone: "This one was removed. There is nothing to do.",
     on_purpose: "You told us that you disconnected this one on purpose.",
@@ -65,6 +66,14 @@ pub(super) fn text_of(page: &Page) -> Text {
             let lines: &[&str] = if *mail == NewMail::Offered { &[why, ask] } else { &[why] };
             text("This link has expired", lines)
         }
+        Page::Missing => text(
+            "Please try again later",
+            &[
+                "We cannot see this connection at the moment. There is nothing you need to do for now, and your link \
+                 stays good.",
+                "Please open this page again in a few hours.",
+            ],
+        ),
         Page::Removed => text(
             "Nothing left to do here",
             &["What this link was about was removed. You can close this page."],

@@ -16,6 +16,7 @@ pub(super) const SAY: Say = Say {
     ask_anew: "Esta te necesita otra vez. Pide un enlace nuevo.",
     stopped: "Nos pediste que no te enviáramos más correos, así que un enlace nuevo no te llegaría.",
     resume_mail: "Volver a escribirme y enviarme un enlace nuevo",
+    try_later: "Ahora mismo no podemos ver esta. Inténtalo de nuevo más tarde.",
     works: "Esta ya funciona de nuevo.",
     gone: "Esta se eliminó. No hay nada que hacer.",
     on_purpose: "Nos dijiste que esta la desconectaste a propósito.",
@@ -67,6 +68,14 @@ pub(super) fn text_of(page: &Page) -> Text {
             let lines: &[&str] = if *mail == NewMail::Offered { &[why, ask] } else { &[why] };
             text("Este enlace ha caducado", lines)
         }
+        Page::Missing => text(
+            "Inténtalo de nuevo más tarde",
+            &[
+                "Ahora mismo no podemos ver esta conexión. Por ahora no tienes que hacer nada y tu enlace sigue siendo \
+                 válido.",
+                "Vuelve a abrir esta página dentro de unas horas.",
+            ],
+        ),
         Page::Removed => text(
             "Aquí no queda nada por hacer",
             &["Se eliminó aquello para lo que era este enlace. Puedes cerrar esta página."],

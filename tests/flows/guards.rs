@@ -1,0 +1,235 @@
+//! What is late, outdated, or another's changes nothing.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::{
+    decide,
+    deliver::Delivered,
+    domain::{Cause, Known, Listing, MemberId, NoticeItem, Time, TokenHash},
+    sim::{Operation, Trouble},
+    store::{Answer, Applied, AttemptOutcome, Claim, Ending},
+};
+use tokio_util::sync::CancellationToken;
+
+const QUARTER: TimeDelta = TimeDelta::minutes(15);
+
+/// Notices about these members' epics are queued.
+async fn queued(members: &[&str]) -> Harness {
+    let h = Harness::watching(members).await;
+    for member in members {
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
+    while h.app.planner.plan_one().await.unwrap() {}
+    h
+}
+
+/// Takes in what alice's list says now, as the response to a request of `asked_at`.
+async fn take_in(h: &Harness, listing: &Listing, asked_at: Time) -> Applied {
+    let now = h.clock.now();
+    let policy = decide::Policy {
+        confirm_sweeps: 1,
+        confirm_after: TimeDelta::zero(),
+        flap_window: TimeDelta::days(7),
+        look_again: TimeDelta::minutes(30),
+    };
+    let alice = MemberId::from("alice");
+    let answer = Answer {
+        member_id: &alice,
+        asked_at,
+        cause: Cause::Sweep,
+        seen: listing,
+        digest: b"any",
+        accept_empty: true,
+    };
+    let decide = |known: &[Known]| decide::decide(known, listing, &policy, now);
+    h.app.store.take_in(&answer, now, decide).await.unwrap()
+}
+
+async fn listing(h: &Harness) -> Listing {
+    let alice = MemberId::from("alice");
+    h.app.operator.connections(&alice).await.unwrap().into()
+}
+
+#[tokio::test]
+async fn a_response_that_comes_after_a_later_one_changes_nothing() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.clock.advance(QUARTER);
+    let (delayed, asked_at) = (listing(&h).await, h.clock.now());
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(QUARTER).await;
+    let before = h.contents().await;
+    let applied = take_in(&h, &delayed, asked_at).await;
+    assert!(applied.stale && applied.transitions.is_empty());
+    assert_eq!(h.contents().await, before);
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "CONNECTED"]);
+}
+
+#[tokio::test]
+async fn a_response_of_the_same_moment_is_not_late() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    let seen = listing(&h).await;
+    assert!(!take_in(&h, &seen, h.clock.now()).await.stale);
+}
+
+#[tokio::test]
+async fn a_response_that_was_stamped_in_the_future_makes_no_other_one_late() {
+    let h = Harness::watching(&["alice"]).await;
+    let year = h.clock.now() + TimeDelta::days(365);
+    sqlx::query("UPDATE members SET answered_at = $1")
+        .bind(year.timestamp_millis())
+        .execute(&mut h.sql().await)
+        .await
+        .unwrap();
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
+}
+
+async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
+    let now = h.clock.now();
+    h.app.store.claim_notice(now, now + lease).await.unwrap().expect("a notice is due")
+}
+
+/// An attempt whose lease has run out, and the one that has taken its place.
+async fn overtaken(h: &Harness) -> (Claim, Claim) {
+    let first = claim(h, QUARTER).await;
+    h.clock.advance(QUARTER);
+    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    (first, claim(h, QUARTER).await)
+}
+
+fn ending(outcome: AttemptOutcome) -> Ending {
+    Ending { outcome, reason: "any", detail: None, again_at: None }
+}
+
+#[tokio::test]
+async fn an_attempt_that_has_lost_its_lease_does_not_end_its_successors() {
+    let h = queued(&["alice"]).await;
+    let (first, second) = overtaken(&h).await;
+    let now = h.clock.now();
+    assert!(!h.app.store.end_attempt(&first, &ending(AttemptOutcome::Sent), &[], now).await.unwrap());
+    assert_eq!(h.notice_states("alice").await, ["sending"]);
+    assert!(h.app.store.end_attempt(&second, &ending(AttemptOutcome::Abandoned), &[], now).await.unwrap());
+    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+    assert_eq!(h.attempts("alice").await, ["interrupted", "abandoned"]);
+}
+
+#[tokio::test]
+async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscribe() {
+    let h = queued(&["alice"]).await;
+    let (first, second) = overtaken(&h).await;
+    let now = h.clock.now();
+    let alice = MemberId::from("alice");
+    let mut kept = Vec::new();
+    for (byte, claim) in [(1, &first), (2, &second)] {
+        let (hash, from) = (TokenHash([byte; 32]), (&claim.notice.id, claim.attempt));
+        let items: &[NoticeItem] = &claim.notice.items;
+        let link = h.app.store.add_link(hash, from, &alice, items, now, now + QUARTER).await.unwrap();
+        let stop = h.app.store.add_unsubscribe(TokenHash([byte; 32]), from, now).await.unwrap();
+        kept.push((link.len(), stop));
+    }
+    assert_eq!(kept, [(0, false), (1, true)]);
+    h.app.store.end_attempt(&second, &ending(AttemptOutcome::Cancelled), &[], now).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
+    let h = queued(&["alice", "bob"]).await;
+    let short = claim(&h, QUARTER).await;
+    let long = claim(&h, QUARTER * 2).await;
+    h.clock.advance(QUARTER);
+    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.notice_states(short.notice.member_id.as_str()).await, ["queued"]);
+    assert_eq!(h.notice_states(long.notice.member_id.as_str()).await, ["sending"]);
+    assert_eq!(h.attempts(long.notice.member_id.as_str()).await, [""], "it is under way");
+    let now = h.clock.now();
+    assert!(h.app.store.end_attempt(&long, &ending(AttemptOutcome::Cancelled), &[], now).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_open_lapse_whose_status_the_member_cannot_repair_is_not_written_about() {
+    for status in ["ERROR", "ACCESS_ENDED", "PAUSED"] {
+        let h = queued(&["alice"]).await;
+        h.set("alice", "epic", status);
+        assert_eq!(
+            h.app.deliverer.deliver_one().await.unwrap(),
+            Delivered::One(AttemptOutcome::Cancelled),
+            "{status}"
+        );
+        assert!(h.mails().is_empty());
+        assert_eq!(h.lapse_states("alice").await, ["epic open"], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_recheck_that_was_due_before_a_new_press_does_not_put_off_the_new_ones() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.press(&link).await;
+    h.clock.advance(TimeDelta::minutes(1));
+    let due = h.app.store.due_recheck(h.clock.now()).await.unwrap().expect("a recheck is due");
+    for changed in ["due_at = due_at + 1", "since = since + 1"] {
+        let sql = format!("UPDATE rechecks SET {changed}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
+        for next in [Some(h.clock.now() + QUARTER), None] {
+            assert!(!h.app.store.recheck_made(&due, next).await.unwrap(), "{changed}");
+        }
+        let undone = changed.replace('+', "-");
+        let sql = format!("UPDATE rechecks SET {undone}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
+        assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap().as_ref(), Some(&due));
+    }
+    assert!(h.app.store.recheck_made(&due, None).await.unwrap());
+    assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
+    let (h, _) =
+        Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), &[("epic", "EXPIRED")])
+            .await;
+    h.pass_after(TimeDelta::days(4)).await;
+    assert_eq!(h.mails().len(), 1);
+    let restarted = h.another_app(&[("NOTICES__EXPIRED__REMINDERS", "3d")]).await;
+    drop(restarted.take_over().await.unwrap());
+    restarted.once(&CancellationToken::new()).await.unwrap();
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_recovery_is_planned_once_whether_it_is_told_of_or_not() {
+    for told in [true, false] {
+        let setup = Setup::default().set("NOTICES__RECOVERED__ENABLED", told);
+        let (h, _) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
+        while h.app.planner.plan_one().await.unwrap() {}
+        h.set("alice", "epic", "CONNECTED");
+        h.clock.advance(QUARTER);
+        h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
+        assert!(h.app.planner.plan_one().await.unwrap());
+        assert!(!h.app.planner.plan_one().await.unwrap(), "told: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
+    let h = queued(&["alice"]).await;
+    h.sim.world().add_fault(
+        reconnectd::sim::Fault::new(Trouble::Delay { ms: 1_000 }).on(Operation::GetOauthUrl).times(1),
+    );
+    let slow = tokio::spawn({
+        let deliverer = h.app.deliverer.clone();
+        async move { deliverer.deliver_one().await.unwrap() }
+    });
+    while h.asked("alice", Operation::GetOauthUrl) == 0 {
+        tokio::task::yield_now().await;
+    }
+    h.clock.advance(TimeDelta::hours(2));
+    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    let quick = h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(quick, Delivered::One(AttemptOutcome::Sent));
+    slow.await.unwrap();
+    assert_eq!(h.mails().len(), 1);
+    assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
+}
