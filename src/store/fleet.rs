@@ -169,7 +169,7 @@ impl Store {
     async fn last_answer_at(&self) -> Result<Option<Time>> {
         let at: Option<i64> = sqlx::query_scalar(
             "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear
-             ORDER BY sweep_id DESC LIMIT 1",
+             ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -185,7 +185,7 @@ impl Store {
     pub async fn last_sweep(&self) -> Result<Option<SweepReport>> {
         let row = sqlx::query(
             "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, stopped FROM sweeps
-             ORDER BY sweep_id DESC LIMIT 1",
+             ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;

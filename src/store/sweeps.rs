@@ -1,4 +1,7 @@
 //! `sweeps`: scheduled polls of the whole fleet, and how far each has come.
+//!
+//! The last one is the one that was inserted last: by its id or its time, one that began while the clock was ahead would
+//! stay the last for a year.
 
 use super::{Result, Store, StoreError, millis, time};
 use crate::domain::{SweepId, Time};
@@ -99,7 +102,7 @@ impl Store {
         }
         let stopped_at: Option<Option<i64>> = sqlx::query_scalar(
             "SELECT coalesce(position, CASE WHEN stopped IS NOT NULL THEN starts_after END) FROM sweeps
-             WHERE finished_at IS NOT NULL ORDER BY sweep_id DESC LIMIT 1",
+             WHERE finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -118,7 +121,7 @@ impl Store {
     pub async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
         let row = sqlx::query(
             "SELECT sweep_id, starts_after, position, wrapped, members, unclear, skipped, transitions FROM sweeps
-             WHERE finished_at IS NULL ORDER BY sweep_id DESC LIMIT 1",
+             WHERE finished_at IS NULL ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -175,7 +178,7 @@ impl Store {
         let last = async |condition: &str| {
             let sql = format!(
                 "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND {condition}
-                 ORDER BY sweep_id DESC LIMIT 1"
+                 ORDER BY rowid DESC LIMIT 1"
             );
             let at: Option<i64> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_optional(&self.reader).await?;
@@ -187,7 +190,8 @@ impl Store {
     /// Why the sweep before this one stopped early, if it did.
     pub async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
         let stopped: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT stopped FROM sweeps WHERE finished_at IS NOT NULL AND sweep_id < $1 ORDER BY sweep_id DESC LIMIT 1",
+            "SELECT stopped FROM sweeps WHERE finished_at IS NOT NULL
+               AND rowid < (SELECT rowid FROM sweeps WHERE sweep_id = $1) ORDER BY rowid DESC LIMIT 1",
         )
         .bind(sweep.as_str())
         .fetch_optional(&self.reader)

@@ -143,7 +143,7 @@ async fn a_press_does_not_wait_for_what_the_gateway_asks_of_everyone_and_is_neve
     h.fault(Operation::GetOauthUrl, Trouble::Http { status: 429, retry_after: Some("86400".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"300".parse().unwrap()));
-    for token in ["a", "b", "c"] {
+    for token in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         let token = AccessToken::new(token);
         h.app.gateway.oauth_url(&token, &"epic".into()).await.unwrap_err();
     }
