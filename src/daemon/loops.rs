@@ -4,7 +4,6 @@ use super::clock_steps::ClockWatch;
 use super::readiness::Readiness;
 use super::sweeps::sweep_loop;
 use crate::app::App;
-use crate::clock::Clock;
 use crate::deliver::Delivered;
 use crate::telemetry::{Activity, metrics};
 use std::sync::Arc;
@@ -157,14 +156,12 @@ pub(super) fn start(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &Cancella
 /// Looks whether the wall clock was set, and whether sweeps are overdue.
 fn watch_clock(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &CancellationToken) {
     let readiness = Readiness::new(app, wakes);
-    let (app, activity) = (app.clone(), wakes.activity.clone());
-    let mut watch = ClockWatch::new(app.clock.now(), activity.since_start());
-    // A manual clock stands still while the other one runs.
-    let is_manual = matches!(app.clock, Clock::Manual(_));
+    let app = app.clone();
+    let mut watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
     spawn_loop(loops, "clock", stop, None, move || {
         metrics::sweeps_overdue(readiness.sweeps_overdue());
-        let (app, now) = (app.clone(), app.clock.now());
-        let step = watch.step(now, if is_manual { Duration::ZERO } else { activity.since_start() });
+        let app = app.clone();
+        let step = watch.step(app.clock.now(), app.clock.monotonic());
         async move {
             if let Some(step) = step {
                 tracing::warn!(seconds = step.num_seconds(), "the wall clock was set");

@@ -30,8 +30,7 @@ impl Activity {
         self.since_start().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 
-    /// The monotonic time since this was made.
-    pub fn since_start(&self) -> Duration {
+    fn since_start(&self) -> Duration {
         self.start.elapsed()
     }
 }
