@@ -48,7 +48,7 @@ impl Schedule {
 
     /// The next instant after `now` at which a sweep is due.
     pub fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.0.find_next_occurrence(&now, false).ok()
+        self.0.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }
 
     /// The time between the last and the next due instant.
