@@ -97,6 +97,8 @@ async fn a_row_that_lingers_after_its_deletion_starts_no_notice() {
     let gone = serde_json::from_value(serde_json::json!({ "absent": true })).unwrap();
     bench.sim.world().change("alice", "epic", gone).unwrap();
     bench.pass().await;
+    assert_ne!(bench.transitions("alice", "epic").await.last().unwrap().1, "DELETED", "not confirmed yet");
+    bench.pass().await;
     assert_eq!(bench.transitions("alice", "epic").await.last().unwrap().1, "DELETED");
     assert!(bench.json("notices list").await.is_empty());
     let said = bench.fails(1, "connections delete epic --member alice --yes").await;
