@@ -9,20 +9,23 @@ mod health;
 mod order;
 mod outcome;
 mod pending;
+mod report;
+mod run;
+
+pub use report::{Limits, Report};
 
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::domain::{MemberId, SweepId, Time};
 use crate::gateway::Gateway;
 use crate::observe::Observer;
-use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepEnd, SweepPosition, SweepProgress};
+use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepPosition, SweepProgress};
 use crate::telemetry::metrics;
 use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
-use health::{Cleared, Health};
 use order::InOrder;
 use outcome::Outcome;
-use pending::Pending;
+use run::Run;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -62,50 +65,6 @@ pub struct Sweeper {
     progress: watch::Sender<SweepProgress>,
 }
 
-/// How a sweep polls.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Members polled at once.
-    pub at_once: usize,
-    /// Whether a member without a stored credential is left out.
-    pub needs_token: bool,
-    /// The largest share of members, from 0 to 1, that may be unclear or skipped in a healthy sweep.
-    pub max_unclear: f64,
-}
-
-/// How a sweep ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Report {
-    /// Its counts, from its very beginning.
-    pub progress: SweepProgress,
-    /// The reason code of an early stop.
-    pub stopped: Option<&'static str>,
-    /// Whether a shutdown interrupted it; it will be resumed.
-    pub cancelled: bool,
-    max_unclear: f64,
-}
-
-impl Report {
-    /// Whether the sweep ran to its end, every member polled gave a usable response, and few were skipped.
-    pub fn complete(&self) -> bool {
-        self.ran_to_its_end() && self.progress.unclear == 0 && self.is_tolerable(self.progress.skipped)
-    }
-
-    /// Whether the sweep ran to its end with few members unclear or skipped.
-    pub fn is_healthy(&self) -> bool {
-        self.ran_to_its_end() && self.is_tolerable(self.progress.unclear + self.progress.skipped)
-    }
-
-    fn ran_to_its_end(&self) -> bool {
-        !self.cancelled && self.stopped.is_none()
-    }
-
-    fn is_tolerable(&self, count: u64) -> bool {
-        let fleet = self.progress.members + self.progress.skipped;
-        count as f64 <= fleet as f64 * self.max_unclear
-    }
-}
-
 /// A member's outcome, with their place in the sweep.
 #[derive(Debug)]
 struct Polled {
@@ -115,24 +74,6 @@ struct Polled {
     /// The reason code that the member's row has.
     was_unclear: Option<String>,
     outcome: Outcome,
-}
-
-/// A sweep under way.
-struct Run {
-    /// The row to checkpoint; `None` for a run over chosen members.
-    sweep: Option<SweepId>,
-    position: SweepPosition,
-    progress: SweepProgress,
-    health: Health,
-    pending: Pending,
-    stopped: Option<&'static str>,
-    /// The last member, in order, who was answered at all, and the last one whose request was sent.
-    answered: Option<(i64, bool)>,
-    sent: Option<(i64, bool)>,
-    /// The place before the first throttled member: the next sweep starts there, so that a quota does not always end
-    /// before the same ones.
-    before_throttled: Option<Option<i64>>,
-    since_checkpoint: u32,
 }
 
 impl Sweeper {
@@ -330,97 +271,6 @@ impl Sweeper {
         }
     }
 
-    async fn note(&self, run: &mut Run, mut polled: Polled) -> Result<(), StoreError> {
-        let place = (polled.poll_key, polled.wrapped);
-        match polled.outcome {
-            Outcome::HeldBack { sent } => {
-                run.stopped.get_or_insert(THROTTLED);
-                if !sent {
-                    return Ok(());
-                }
-                run.sent = Some(place);
-                polled.outcome =
-                    Outcome::Unclear { reason: THROTTLED_MEMBER, wait: None, failed: true, refusal: None };
-            }
-            Outcome::Skipped(_) => {}
-            Outcome::Unclear { reason: THROTTLED_MEMBER, .. } => {
-                run.sent = Some(place);
-                run.before_throttled.get_or_insert(run.position.last.or(run.position.starts_after));
-            }
-            _ => run.answered = Some(place),
-        }
-        if run.stopped != Some(THROTTLED) {
-            (run.position.last, run.position.wrapped) = (Some(place.0), place.1);
-        }
-        let sample = polled.outcome.sample();
-        if sample.is_some() {
-            let unclear = matches!(polled.outcome, Outcome::Unclear { .. });
-            metrics::member_polled(if unclear { "unclear" } else { "clear" });
-        }
-        run.pending.note(polled, self.clock.now(), &mut run.progress);
-        run.since_checkpoint += 1;
-        if run.stopped.is_some() {
-            return Ok(());
-        }
-        if let Some(sample) = sample {
-            run.health.note(sample);
-            match run.health.judge() {
-                Ok(cleared) => self.record_cleared(run, cleared).await?,
-                Err(outage) => run.stopped = Some(outage.code()),
-            }
-        }
-        if run.since_checkpoint >= CHECKPOINT {
-            self.checkpoint(run, None).await?;
-        }
-        Ok(())
-    }
-
-    async fn record_cleared(&self, run: &mut Run, cleared: Cleared) -> Result<(), StoreError> {
-        if cleared.emptied {
-            run.pending.accept_emptied(&self.observer, &mut run.progress).await?;
-        }
-        if cleared.refused {
-            run.pending.reject_refused(&self.access).await?;
-        }
-        if cleared.emptied {
-            run.pending.record(&self.store, self.clock.now()).await?;
-        }
-        Ok(())
-    }
-
-    async fn checkpoint(&self, run: &mut Run, end: Option<SweepEnd>) -> Result<(), StoreError> {
-        run.since_checkpoint = 0;
-        let Some(sweep) = &run.sweep else { return Ok(()) };
-        let end = end.map(|end| (end, self.clock.now()));
-        self.store.checkpoint_sweep(sweep, run.position, run.progress, end).await
-    }
-
-    async fn finish(&self, mut run: Run, cancelled: bool) -> Result<Report, StoreError> {
-        if !cancelled && run.stopped.is_none() {
-            run.stopped = run.health.judge_end().err().map(health::Outage::code);
-        }
-        if run.stopped == Some(THROTTLED) {
-            run.continue_behind_the_answered();
-        }
-        if cancelled || run.stopped.is_some() {
-            run.pending.drop_accusations(&mut run.progress, run.stopped == Some(THROTTLED));
-        } else {
-            self.record_cleared(&mut run, Cleared { emptied: true, refused: true }).await?;
-        }
-        run.pending.record(&self.store, self.clock.now()).await?;
-        // A sweep that was stopped while it was being interrupted has ended.
-        let cancelled = cancelled && run.stopped.is_none();
-        let (progress, stopped, max_unclear) = (run.progress, run.stopped, self.max_unclear);
-        let report = Report { progress, stopped, cancelled, max_unclear };
-        let end = SweepEnd { stopped, complete: report.complete() };
-        if !cancelled && stopped.is_none() {
-            run.position.last = run.before_throttled.flatten();
-        }
-        self.checkpoint(&mut run, (!cancelled).then_some(end)).await?;
-        self.progress.send_replace(progress);
-        Ok(report)
-    }
-
     /// An outage is reported once, at its beginning.
     async fn log_end(&self, sweep: &SweepId, report: &Report) -> Result<(), StoreError> {
         let SweepProgress { members, unclear, skipped, transitions } = report.progress;
@@ -443,31 +293,6 @@ impl Sweeper {
             }
         }
         Ok(())
-    }
-}
-
-impl Run {
-    fn new(sweep: Option<SweepId>) -> Self {
-        Self {
-            sweep,
-            position: SweepPosition::default(),
-            progress: SweepProgress::default(),
-            health: Health::default(),
-            pending: Pending::default(),
-            stopped: None,
-            answered: None,
-            sent: None,
-            before_throttled: None,
-            since_checkpoint: 0,
-        }
-    }
-
-    /// A quota answers the first members in order and throttles the rest, who come first next time. Where nobody was
-    /// answered, the next sweep passes those who were tried: they may be the only ones who are throttled.
-    fn continue_behind_the_answered(&mut self) {
-        if let Some((last, wrapped)) = self.answered.or(self.sent) {
-            (self.position.last, self.position.wrapped) = (Some(last), wrapped);
-        }
     }
 }
 
