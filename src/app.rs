@@ -13,7 +13,8 @@ use crate::recheck::Rechecker;
 use crate::recorder::Recorder;
 use crate::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
-use crate::sweep::{Report, Sweeper};
+use crate::sweep::{Limits, Report, Sweeper};
+use crate::telemetry::metrics;
 use crate::vault::Vault;
 use crate::visits::Visits;
 use crate::web::pages::Pages;
@@ -147,14 +148,19 @@ impl App {
             sweeper: Sweeper::new(
                 store.clone(),
                 observer.clone(),
+                access.clone(),
+                gateway.clone(),
                 clock.clone(),
-                config.gateway.max_in_flight,
-                config.gateway.auth.mode == AuthMode::RefreshToken,
+                Limits {
+                    at_once: config.gateway.max_in_flight,
+                    needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
+                    max_unclear: config.telemetry.heartbeat_max_unclear,
+                },
             ),
             redeemer: Redeemer {
                 store: store.clone(),
-                access: access.clone(),
-                gateway: gateway.clone(),
+                access: access.for_people(),
+                gateway: gateway.for_people(),
                 clock: clock.clone(),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: recheck.first().copied(),
@@ -200,7 +206,7 @@ impl App {
     /// When another one works on it.
     pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
-        let cut_off = self.store.free_renewals(&lock).await?;
+        let cut_off = self.store.release_orphaned_leases(&lock).await?;
         if cut_off > 0 {
             tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
         }
@@ -219,7 +225,25 @@ impl App {
         }
         self.store.clock_went_back(now).await?;
         self.store.replan_all(now).await?;
+        self.pull_back_from_future().await?;
+        let (ended, complete) = self.store.last_sweep_ends().await?;
+        metrics::last_sweeps(ended, complete);
         Ok(lock)
+    }
+
+    /// Brings back what waits for a time that a wrong clock has written.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pull_back_from_future(&self) -> anyhow::Result<()> {
+        let sweep = &self.config.sweep;
+        let recheck = deltas(&sweep.recheck).last().copied().unwrap_or_default();
+        let longest = delta(sweep.confirm_after).max(recheck).max(TimeDelta::hours(1));
+        let changed = self.store.pull_back_from_future(self.clock.now(), longest).await?;
+        if changed > 0 {
+            tracing::info!(rows = changed, "planned anew what waited for the future");
+        }
+        Ok(())
     }
 
     /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made when
@@ -235,7 +259,7 @@ impl App {
     }
 
     async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
-        let mut pass = Pass { sweep: self.sweeper.pass(stop).await?, mail_waits: false };
+        let mut pass = Pass { sweep: self.sweeper.sweep(stop).await?, mail_waits: false };
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
         while !stop.is_cancelled() {

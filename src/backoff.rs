@@ -1,8 +1,8 @@
 //! How long to wait before trying again. Pure: whoever asks brings the randomness.
 //!
-//! Each wait is lengthened by up to a tenth, so that what failed together does not come back together.
-//! `jitter` is a random number from 0 to 1 and says how much of that tenth to add; anything else adds
-//! nothing. `failures` counts the failures so far, the one just seen included, so that it starts at 1.
+//! Each wait is lengthened by up to a tenth, so that what failed together does not come back together; that for a
+//! credential by up to a half, because thousands of them can fail together. `jitter` is a random number from 0 to 1 and
+//! says how much of that to add; anything else adds nothing. `failures` counts the failures so far, the one just seen included, so that it starts at 1.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub fn operator_wait(failures: u32, jitter: f64) -> Duration {
 /// How long to wait before asking again for a token that could not be had for a member: from a quarter of an
 /// hour, doubling to a day. It never gives up: a consent can be given again.
 pub fn credential_retry(failures: u32, jitter: f64) -> Duration {
-    jittered(doubling(15 * MINUTE, DAY, failures), jitter)
+    lengthened(doubling(15 * MINUTE, DAY, failures), jitter, 0.5)
 }
 
 fn doubling(first: Duration, longest: Duration, failures: u32) -> Duration {
@@ -49,8 +49,12 @@ fn doubling(first: Duration, longest: Duration, failures: u32) -> Duration {
 }
 
 fn jittered(wait: Duration, jitter: f64) -> Duration {
+    lengthened(wait, jitter, 0.1)
+}
+
+fn lengthened(wait: Duration, jitter: f64, by: f64) -> Duration {
     let share = if (0.0..=1.0).contains(&jitter) { jitter } else { 0.0 };
-    wait + wait.mul_f64(share / 10.0)
+    wait + wait.mul_f64(share * by)
 }
 
 #[cfg(test)]
@@ -93,15 +97,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn jitter_adds_at_most_a_tenth_whatever_is_passed_in(failures: u32, jitter: f64) {
-            for (plain, wait) in [
-                (notice_retry(failures, 0.0, None), notice_retry(failures, jitter, None)),
-                (Some(operator_wait(failures, 0.0)), Some(operator_wait(failures, jitter))),
-                (Some(credential_retry(failures, 0.0)), Some(credential_retry(failures, jitter))),
+        fn jitter_adds_at_most_its_share_whatever_is_passed_in(failures: u32, jitter: f64) {
+            for (plain, wait, most) in [
+                (notice_retry(failures, 0.0, None), notice_retry(failures, jitter, None), 1.1),
+                (Some(operator_wait(failures, 0.0)), Some(operator_wait(failures, jitter)), 1.1),
+                (Some(credential_retry(failures, 0.0)), Some(credential_retry(failures, jitter)), 1.5),
             ] {
                 prop_assert_eq!(plain.is_some(), wait.is_some());
                 let (plain, wait) = (plain.unwrap_or_default(), wait.unwrap_or_default());
-                prop_assert!(plain <= wait && wait <= plain.mul_f64(1.1));
+                prop_assert!(plain <= wait && wait <= plain.mul_f64(most));
             }
         }
 
@@ -113,8 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn full_jitter_adds_a_tenth() {
+    fn full_jitter_adds_a_tenth_and_a_half_for_a_credential() {
         assert_eq!(operator_wait(1, 1.0), Duration::from_secs(66));
         assert_eq!(operator_wait(1, 0.5), Duration::from_secs(63));
+        assert_eq!(credential_retry(1, 1.0), Duration::from_secs(22 * 60 + 30));
     }
 }

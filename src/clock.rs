@@ -2,7 +2,11 @@
 
 use crate::domain::Time;
 use chrono::{DurationRound, TimeDelta, Utc};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Where the monotonic time of this process begins.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Tells the time, in whole milliseconds, as the database keeps it.
 #[derive(Clone, Debug)]
@@ -15,7 +19,13 @@ pub enum Clock {
 
 /// A clock that is moved by hand.
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Time>>);
+pub struct ManualClock(Arc<Mutex<Hands>>);
+
+#[derive(Debug)]
+struct Hands {
+    wall: Time,
+    monotonic: Duration,
+}
 
 impl Clock {
     /// The present instant.
@@ -29,21 +39,42 @@ impl Clock {
             Self::Manual(clock) => clock.now(),
         }
     }
+
+    /// The time passed since some instant of this process. Unlike [`Clock::now`] it never jumps or goes back, so waits
+    /// that live in memory are measured by it.
+    pub fn monotonic(&self) -> Duration {
+        match self {
+            Self::System => ORIGIN.elapsed(),
+            Self::Manual(clock) => clock.hands(|hands| hands.monotonic),
+        }
+    }
 }
 
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn at(start: Time) -> Self {
-        Self(Arc::new(Mutex::new(start)))
+        Self(Arc::new(Mutex::new(Hands { wall: start, monotonic: Duration::ZERO })))
     }
 
     /// What it shows.
     pub fn now(&self) -> Time {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hands(|hands| hands.wall)
     }
 
-    /// Moves it on.
+    /// Lets time pass. A negative time is a clock that is set back: no time passes.
     pub fn advance(&self, by: TimeDelta) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        self.hands(|hands| {
+            hands.wall += by;
+            hands.monotonic += by.to_std().unwrap_or_default();
+        });
+    }
+
+    /// Sets what it shows, as a time server does: no time passes.
+    pub fn set(&self, to: Time) {
+        self.hands(|hands| hands.wall = to);
+    }
+
+    fn hands<T>(&self, act: impl FnOnce(&mut Hands) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

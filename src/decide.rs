@@ -27,9 +27,7 @@
 pub use crate::domain::{
     Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing, turned_empty,
 };
-use crate::domain::{
-    Connection, ConnectionId, LapseState, Listing, Missing, Parting, Status, Time, stored_ids,
-};
+use crate::domain::{ConnectionId, LapseState, Listing, Missing, Parting, Status, Time, stored_ids};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 

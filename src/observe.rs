@@ -1,6 +1,6 @@
 //! Service: the one way in for an answer of the gateway. Decide, then store, in one transaction.
 
-use crate::access::{Access, AskError};
+use crate::access::{Access, AskError, Refresh};
 use crate::clock::Clock;
 use crate::decide::{self, Policy};
 use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
@@ -17,6 +17,28 @@ pub struct Observer {
     gateway: Gateway,
     clock: Clock,
     policy: Policy,
+}
+
+/// The poll of a member whom a sweep has come to.
+#[derive(Debug)]
+pub struct DuePoll {
+    /// What was learned.
+    pub result: Result<DueAnswer, AskError>,
+    /// What became of the member's access token.
+    pub refresh: Refresh,
+}
+
+/// A usable response.
+#[derive(Debug)]
+pub enum DueAnswer {
+    /// It was applied, or it has not changed.
+    Applied(Applied),
+    /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
+    /// [`Observer::accept_empty`] applies it.
+    TurnedEmpty {
+        /// When it was asked for.
+        asked_at: Time,
+    },
 }
 
 impl Observer {
@@ -36,22 +58,50 @@ impl Observer {
     ) -> Result<(Vec<Connection>, Applied), AskError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
-        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause).await?;
+        // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
+        let accept_empty = cause == Cause::Operator;
+        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
         Ok((seen.rows, applied))
     }
 
-    /// Asks about a member whom a sweep has come to. The same answer as last time is not looked at twice, unless a
-    /// suspicion is open.
+    /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
+    /// is open. A list that turned empty is held back: see [`DueAnswer::TurnedEmpty`].
+    pub async fn poll_due(&self, due: DueMember) -> DuePoll {
+        let asked_at = self.clock.now();
+        let call = |token| async move { self.gateway.connections(&token).await };
+        let (listed, refresh) = self.access.ask_reporting(&due.id, due.grant.clone(), call).await;
+        let result = match listed {
+            Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(AskError::from),
+            Err(error) => Err(error),
+        };
+        DuePoll { result, refresh }
+    }
+
+    async fn apply_due(
+        &self,
+        due: &DueMember,
+        listing: &Listing,
+        asked_at: Time,
+    ) -> Result<DueAnswer, StoreError> {
+        let digest = digest(listing);
+        if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
+            return Ok(DueAnswer::Applied(Applied::default()));
+        }
+        let applied = self.take_in(&due.id, listing, &digest, asked_at, Cause::Sweep, false).await?;
+        Ok(if applied.turned_empty {
+            DueAnswer::TurnedEmpty { asked_at }
+        } else {
+            DueAnswer::Applied(applied)
+        })
+    }
+
+    /// Applies an empty list that was held back.
     ///
     /// # Errors
-    /// Like [`Observer::poll`].
-    pub async fn poll_due(&self, due: DueMember) -> Result<Applied, AskError> {
-        let (seen, asked_at) = self.list(&due.id, due.grant).await?;
-        let digest = digest(&seen);
-        if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
-            return Ok(Applied::default());
-        }
-        Ok(self.take_in(&due.id, &seen, &digest, asked_at, Cause::Sweep).await?)
+    /// The store's.
+    pub async fn accept_empty(&self, member: &MemberId, asked_at: Time) -> Result<Applied, StoreError> {
+        let listing = Listing::default();
+        self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
     }
 
     async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
@@ -70,11 +120,9 @@ impl Observer {
         digest: &[u8; 32],
         asked_at: Time,
         cause: Cause,
+        accept_empty: bool,
     ) -> Result<Applied, StoreError> {
         let now = self.clock.now();
-        // One member's list that turns empty is more often a mistake: only an operator who looks, or a sweep, which
-        // compares members, believes it.
-        let accept_empty = matches!(cause, Cause::Operator | Cause::Sweep);
         let answer = Answer { member_id, asked_at, cause, seen: listing, digest, accept_empty };
         let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
         let applied = self.store.take_in(&answer, now, decide).await?;
@@ -90,7 +138,7 @@ impl Observer {
         for connection in &applied.mismatched {
             metrics::person_mismatch();
             tracing::warn!(member = %member_id, %connection,
-                "CONNECTED, but probably with another person's records (PERSON_MATCHING_ERROR)");
+                "probably connected with another person's records (PERSON_MATCHING_ERROR)");
         }
         Ok(applied)
     }

@@ -274,8 +274,6 @@ fn not_yet(source: DataSource) -> Connection {
         status: None,
         sync_status: None,
         sync_errors: Vec::new(),
-        status_updated: None,
         last_synced: None,
-        created: None,
     }
 }

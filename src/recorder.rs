@@ -45,6 +45,13 @@ impl Held {
         }
     }
 
+    /// A visit that a clock recorded while it was ahead would be held, and its memory with it, until that time comes.
+    fn pull_back(&mut self, now: Time) {
+        for holding in self.links.values_mut().flatten() {
+            holding.visit.at = holding.visit.at.min(now);
+        }
+    }
+
     fn mark_counted(&mut self, until: Time) {
         for holding in self.links.values_mut().flatten() {
             holding.counted |= holding.visit.at <= until;
@@ -70,6 +77,7 @@ impl Recorder {
     /// # Errors
     /// The store's; then they are counted the next time.
     pub async fn record_due(&self, now: Time) -> Result<usize, StoreError> {
+        self.held.lock().await.pull_back(now);
         self.record(now - PAIRING).await
     }
 

@@ -3,9 +3,10 @@
 //! What is sealed is bound to its place: the member, the column and the key's id are authenticated with it, so a
 //! ciphertext moved to another row does not open.
 
-use crate::domain::{MemberId, Sealed};
+use crate::domain::{Fingerprint, MemberId, NewCredential, RefreshToken, Sealed};
 use crate::random;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{fmt, io::Write, path::Path, path::PathBuf};
 use zeroize::{Zeroize, Zeroizing};
@@ -145,6 +146,38 @@ impl Vault {
         Ok(Sealed { key_id: key.id.clone(), bytes })
     }
 
+    /// Seals an imported refresh token, with the fingerprints by which a second import of it is recognized.
+    pub fn new_credential(
+        &self,
+        member: &MemberId,
+        token: &RefreshToken,
+    ) -> Result<NewCredential, VaultError> {
+        let sealed = self.seal(member, Column::RefreshToken, token.expose())?;
+        let fingerprints =
+            self.keys.iter().map(|key| fingerprint(key, "imported_token", member, token.expose())).collect();
+        Ok(NewCredential { sealed, fingerprints })
+    }
+
+    /// The fingerprint of the subject of a member's access tokens, under the newest key, or under the key of `known`
+    /// where that is given. `None`: the ring does not hold that key.
+    pub fn subject_fingerprint(
+        &self,
+        member: &MemberId,
+        subject: &str,
+        known: Option<&Fingerprint>,
+    ) -> Option<Fingerprint> {
+        let key = match known {
+            Some(known) => self.keys.iter().find(|key| key.id == known.key_id),
+            None => self.keys.last(),
+        };
+        key.map(|key| fingerprint(key, "token_subject", member, subject))
+    }
+
+    /// Whether the ring holds the key that a value is sealed under.
+    pub fn can_open(&self, sealed: &Sealed) -> bool {
+        self.keys.iter().any(|key| key.id == sealed.key_id)
+    }
+
     /// Opens what was sealed for `column` of `member`.
     pub fn open_sealed(
         &self,
@@ -169,6 +202,19 @@ impl Vault {
 
 fn cipher(key: &Key) -> Result<RandomizedNonceKey, VaultError> {
     RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| VaultError::Broken)
+}
+
+/// Bound to the member and the purpose, so that no two rows tell that they hold the same secret. The HMAC key is derived
+/// from the ring's key, which itself only seals.
+fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Fingerprint {
+    let ring = hmac::Key::new(hmac::HMAC_SHA256, key.secret.as_slice());
+    let derived = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&ring, b"reconnectd fingerprint").as_ref());
+    let mut context = hmac::Context::with_key(&derived);
+    for part in [purpose, member.as_str(), text] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    Fingerprint { key_id: key.id.clone(), hash: context.sign().as_ref().to_vec() }
 }
 
 /// The associated data. Lengths stand before the parts, so that no two places read alike.

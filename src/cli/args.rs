@@ -49,6 +49,9 @@ pub enum Command {
     Simulate(Simulate),
     /// Check configuration, database, keys, gateway, SMTP, templates and public URL
     Check {
+        /// Prove the credentials with a token for this member [default: one whose credential is stored]
+        #[arg(long, value_name = "ID")]
+        member: Option<MemberId>,
         /// Send a test mail to this address
         #[arg(long, value_name = "ADDR")]
         send_test: Option<EmailAddress>,
@@ -139,7 +142,20 @@ pub enum MembersCommand {
         file: PathBuf,
     },
     /// List the members
-    List,
+    List {
+        /// Only unpaused members without a usable response for 24 hours
+        #[arg(long)]
+        unreachable: bool,
+    },
+    /// Poll members now whose credential was rejected, or who wait for another reason
+    Retry {
+        /// Member ids
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<MemberId>,
+        /// All members who wait
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
     /// Show one member
     Show {
         /// Whom
@@ -298,12 +314,16 @@ mod tests {
             "once",
             "check",
             "check --send-test ops@example.org",
+            "check --member alice",
             "config print",
             "keys generate",
             "keys jwks",
             "members import members.csv",
             "members import -",
             "members list",
+            "members list --unreachable",
+            "members retry alice bob",
+            "members retry --all",
             "members show alice",
             "members remove alice",
             "members remove alice --erase",

@@ -2,13 +2,14 @@
 
 use super::{Context, Done};
 use crate::config::TransportKind;
-use crate::domain::{EmailAddress, NoticeId, SourceType};
+use crate::domain::{EmailAddress, MemberId, NoticeId, SourceType};
 use crate::gateway::Gateway;
 use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
 use crate::random;
 use crate::store::Store;
 use crate::vault::Vault;
 use anyhow::{Context as _, anyhow};
+use chrono::TimeDelta;
 
 /// Collects the lines.
 struct Lines {
@@ -23,17 +24,31 @@ impl Lines {
             Err(error) => (false, format!("{error:#}")),
         };
         self.failed |= !good;
-        if self.json {
-            println!("{}", serde_json::json!({ "check": what, "ok": good, "message": words }));
-        } else {
-            println!("{:<7} {what:<14} {words}", if good { "ok" } else { "FAILED" });
-        }
+        self.print(what, if good { "ok" } else { "FAILED" }, &words);
         result.ok()
+    }
+
+    /// A line about something that the daemon can work with.
+    fn warn(&self, what: &str, words: &str) {
+        self.print(what, "warning", words);
+    }
+
+    fn print(&self, what: &str, level: &str, words: &str) {
+        if self.json {
+            let (ok, level) = (level != "FAILED", level.to_lowercase());
+            println!("{}", serde_json::json!({ "check": what, "ok": ok, "level": level, "message": words }));
+        } else {
+            println!("{level:<7} {what:<14} {words}");
+        }
     }
 }
 
-/// `check [--send-test ADDR]`.
-pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -> anyhow::Result<Done> {
+/// `check [--member ID] [--send-test ADDR]`.
+pub(super) async fn check(
+    context: &Context,
+    member: Option<&MemberId>,
+    send_test: Option<&EmailAddress>,
+) -> anyhow::Result<Done> {
     let config = &context.config;
     let mut lines = Lines { json: context.json, failed: false };
     lines.say("configuration", Ok(()), |()| context.source());
@@ -51,9 +66,19 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
             format!(
                 "no usable answer; see that gateway.url is right and that this machine may connect to {url}"
             )
-        })
+        })?;
+        Ok(gateway)
     };
-    lines.say("gateway", gateway.await, |()| format!("{} answers", config.gateway.url));
+    let gateway = lines.say("gateway", gateway.await, |_| format!("{} answers", config.gateway.url));
+    if let Some(gateway) = &gateway {
+        clock(gateway, &mut lines);
+    }
+    let proof = if lines.failed && member.is_none() {
+        Ok(Proof::NotTried("something above has to be put right first"))
+    } else {
+        prove_credentials(context, member).await
+    };
+    lines.say("credentials", proof, Proof::words);
     let renderer = templates(context, &mut lines);
     let transport = lines.say("mail", Transport::new(&config.email).map_err(Into::into), |_| {
         match config.email.transport {
@@ -92,6 +117,70 @@ pub(super) async fn check(context: &Context, send_test: Option<&EmailAddress>) -
         lines.say("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply));
     }
     if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
+}
+
+/// A clock that is off makes tokens look expired, and ID tokens be refused.
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(2);
+
+fn clock(gateway: &Gateway, lines: &mut Lines) {
+    match gateway.clock_skew() {
+        None => {
+            lines.warn("clock", "the gateway's responses have no Date to compare this machine's clock with")
+        }
+        Some(skew) if skew.abs() >= MAX_SKEW => {
+            let (seconds, side) =
+                (skew.num_seconds().abs(), if skew > TimeDelta::zero() { "ahead of" } else { "behind" });
+            let words = format!(
+                "this machine's clock is {seconds} s {side} the gateway's; set it, and keep it set (NTP)"
+            );
+            lines.warn("clock", &words);
+        }
+        Some(_) => drop(lines.say("clock", Ok(()), |()| "agrees with the gateway's".into())),
+    }
+}
+
+/// How many members are tried before the credentials are called refused: one refusal may be that member's own.
+const TRIED: u32 = 3;
+
+/// Whether the gateway gives access tokens for what the configuration and the members hold.
+enum Proof {
+    Granted(MemberId),
+    NotTried(&'static str),
+}
+
+impl Proof {
+    fn words(&self) -> String {
+        match self {
+            Self::Granted(member) => format!("the gateway gave a new access token for {member}"),
+            Self::NotTried(why) => format!("not tried: {why}"),
+        }
+    }
+}
+
+/// Gets one real access token, for this member or for one whose credential is not known to be bad.
+async fn prove_credentials(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Proof> {
+    let app = context.app().await?;
+    let candidates = match member {
+        Some(member) => vec![member.clone()],
+        None => app.store.members_with_credential(context.needs_token(), TRIED).await?,
+    };
+    let mut refused = None;
+    for member in candidates {
+        match app.access.refresh_now(&member).await {
+            Ok(()) => {
+                app.access.drain().await;
+                return Ok(Proof::Granted(member));
+            }
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                refused = Some(error.context(format!(
+                    "no access token for {member}; see gateway.client_key and gateway.auth"
+                )));
+            }
+        }
+    }
+    app.access.drain().await;
+    refused.map_or(Ok(Proof::NotTried("no member has a credential that can be tried")), Err)
 }
 
 /// A line for the templates, or one for each thing that they tell and must not.

@@ -5,11 +5,11 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::domain::{Lapse, LapseState, MemberId, Outcome, Status};
+use crate::domain::{Lapse, LapseState, MemberId, Outcome, RefreshToken, Status};
 use crate::sim::{Options, Person, Simulator};
 use crate::store::Store;
 use crate::telemetry;
-use crate::vault::{Column, Vault};
+use crate::vault::Vault;
 use anyhow::{Context, bail, ensure};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -115,10 +115,11 @@ async fn enrol(app: &App) -> anyhow::Result<()> {
             subject: id.into(),
             paused: false,
         };
-        let sealed = app.vault.seal(&member.id, Column::RefreshToken, &format!("rt-{id}"))?;
-        import.add(&[(member, Some(sealed))]).await?;
+        let credential = app.vault.new_credential(&member.id, &RefreshToken::new(format!("rt-{id}")))?;
+        import.add(&[(member, Some(credential))]).await?;
     }
-    Ok(import.commit().await?)
+    import.commit().await?;
+    Ok(())
 }
 
 /// Tells the story as it happens, and fails where it does not.

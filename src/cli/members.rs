@@ -1,11 +1,13 @@
-//! `members import|list|show|remove`.
+//! `members import|list|show|retry|remove`.
 
 use super::import::{Import, ImportRow};
 use super::output::{Rows, maybe_time, say};
+use super::run::stop_signal;
 use super::{Context, Done};
 use crate::domain::MemberId;
-use crate::store::ListedMember;
-use crate::vault::{Column, Vault};
+use crate::store::{ImportCounts, ListedMember, Store};
+use crate::sweep::UNREACHABLE_AFTER;
+use crate::vault::Vault;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -23,7 +25,7 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
     let mut rows = Import::open(file).with_context(|| file.display().to_string())?;
     let progress = progress(file);
     let mut import = store.import(context.clock.now()).await?;
-    let (mut batch, mut imported, mut bad) = (Vec::new(), 0_u64, Vec::new());
+    let (mut batch, mut bad) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next() {
         progress.set_position(rows.bytes_read());
         match row {
@@ -36,13 +38,11 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
             // After a bad line the rest is only looked through for more of them.
             Ok(_) if !bad.is_empty() => {}
             Ok(ImportRow { member, refresh_token }) => {
-                let sealed = refresh_token
-                    .map(|token| vault.seal(&member.id, Column::RefreshToken, token.expose()))
-                    .transpose()?;
-                batch.push((member, sealed));
+                let credential =
+                    refresh_token.map(|token| vault.new_credential(&member.id, &token)).transpose()?;
+                batch.push((member, credential));
                 if batch.len() == PAGE as usize {
                     import.add(&batch).await?;
-                    imported += batch.len() as u64;
                     batch.clear();
                 }
             }
@@ -56,12 +56,15 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
         bail!("nothing was imported: mend the lines above and import the file again");
     }
     import.add(&batch).await?;
-    imported += batch.len() as u64;
-    import.commit().await?;
+    let ImportCounts { members, known_tokens } = import.commit().await?;
     if context.json {
-        Rows::new(true, &[]).row(&serde_json::json!({ "imported": imported }), &[])?;
+        let counts = serde_json::json!({ "imported": members, "known_tokens": known_tokens });
+        Rows::new(true, &[]).row(&counts, &[])?;
     } else {
-        say!("{imported} members imported");
+        say!("{members} members imported");
+        if known_tokens > 0 {
+            say!("{known_tokens} refresh tokens had been imported before and changed nothing");
+        }
     }
     Ok(Done::All)
 }
@@ -89,6 +92,8 @@ struct MemberRow<'a> {
     credential_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_since: Option<String>,
+    last_answer_at: Option<String>,
+    unclear_reason: Option<&'a str>,
     suppressed: bool,
     locale: Option<&'a str>,
     time_zone: Option<&'a str>,
@@ -102,6 +107,8 @@ fn row(listed: &ListedMember) -> MemberRow<'_> {
         paused: member.paused,
         credential_reason: listed.trouble.as_ref().map(|(reason, _)| reason.as_str()),
         credential_since: maybe_time(listed.trouble.as_ref().map(|(_, since)| *since)),
+        last_answer_at: maybe_time(listed.last_answer_at),
+        unclear_reason: listed.unclear_reason.as_deref(),
         suppressed: listed.suppressed,
         locale: member.locale.as_deref(),
         time_zone: member.time_zone.map(|zone| zone.name()),
@@ -112,16 +119,25 @@ fn mail(row: &MemberRow<'_>) -> &'static str {
     if row.suppressed { "suppressed" } else { "yes" }
 }
 
-/// `members list`.
-pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
+/// `members list`. With `unreachable`, only members without a usable response for a day.
+pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Done> {
     let store = context.store().await?;
     let mut rows = Rows::new(
         context.json,
-        &[("MEMBER", 24), ("CREDENTIAL", 10), ("PAUSED", 6), ("MAIL", 10), ("REASON", 0)],
+        &[
+            ("MEMBER", 24),
+            ("CREDENTIAL", 10),
+            ("PAUSED", 6),
+            ("MAIL", 10),
+            ("LAST ANSWER", 24),
+            ("UNCLEAR", 20),
+            ("REASON", 0),
+        ],
     );
+    let since = unreachable.then(|| context.clock.now() - UNREACHABLE_AFTER);
     let mut after = None;
     loop {
-        let page = store.list_members(None, after.as_ref(), PAGE, context.needs_token()).await?;
+        let page = store.list_members(None, after.as_ref(), PAGE, context.needs_token(), since).await?;
         for listed in &page {
             let row = row(listed);
             let paused = if row.paused { "yes" } else { "no" };
@@ -132,6 +148,8 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
                     row.credential,
                     paused,
                     mail(&row),
+                    row.last_answer_at.as_deref().unwrap_or_default(),
+                    row.unclear_reason.unwrap_or_default(),
                     row.credential_reason.unwrap_or_default(),
                 ],
             )?;
@@ -146,7 +164,7 @@ pub(super) async fn list(context: &Context) -> anyhow::Result<Done> {
 /// `members show`.
 pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Done> {
     let store = context.store().await?;
-    let listed = store.list_members(Some(id), None, 1, context.needs_token()).await?;
+    let listed = store.list_members(Some(id), None, 1, context.needs_token(), None).await?;
     let Some(listed) = listed.first() else { bail!(no_such(id)) };
     let row = row(listed);
     if context.json {
@@ -160,11 +178,73 @@ pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Don
     say!("subject     {}", listed.member.subject);
     say!("paused      {}", if row.paused { "yes" } else { "no" });
     say!("mail        {}", mail(&row));
+    let unclear = row.unclear_reason.map(|reason| format!(" (no usable response since: {reason})"));
+    say!("last answer {}{}", row.last_answer_at.as_deref().unwrap_or("-"), unclear.unwrap_or_default());
     match (row.credential_reason, row.credential_since) {
         (Some(reason), Some(since)) => say!("credential  {} since {since}: {reason}", row.credential),
         _ => say!("credential  {}", row.credential),
     }
     Ok(Done::All)
+}
+
+#[derive(Serialize)]
+struct RetriedMember<'a> {
+    member_id: &'a str,
+    credential: &'static str,
+    last_answer_at: Option<String>,
+    unclear_reason: Option<&'a str>,
+}
+
+/// `members retry ID…`, `members retry --all`: polls members now whose credential was rejected, or who wait for another
+/// reason.
+pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> anyhow::Result<Done> {
+    let app = context.app().await?;
+    for id in ids {
+        if app.store.member(id).await?.is_none() {
+            bail!(no_such(id));
+        }
+    }
+    let waiting = if all { waiting(&app.store).await? } else { ids.to_vec() };
+    let polls = futures_util::stream::iter(waiting.iter().cloned().map(Ok));
+    let report = app.sweeper.poll_now(polls, &stop_signal()?).await;
+    app.access.drain().await;
+    let report = report?;
+    let mut rows =
+        Rows::new(context.json, &[("MEMBER", 24), ("CREDENTIAL", 10), ("LAST ANSWER", 24), ("UNCLEAR", 0)]);
+    for id in &waiting {
+        let listed = app.store.list_members(Some(id), None, 1, context.needs_token(), None).await?;
+        let Some(listed) = listed.first() else { continue };
+        let row = RetriedMember {
+            member_id: id.as_str(),
+            credential: listed.credential.as_str(),
+            last_answer_at: maybe_time(listed.last_answer_at),
+            unclear_reason: listed.unclear_reason.as_deref(),
+        };
+        let last = row.last_answer_at.as_deref().unwrap_or_default();
+        rows.row(&row, &[row.member_id, row.credential, last, row.unclear_reason.unwrap_or_default()])?;
+    }
+    if !context.json {
+        let progress = report.progress;
+        say!("{} of {} members gave a usable response", progress.members - progress.unclear, waiting.len());
+        if let Some(reason) = report.stopped {
+            say!("stopped early ({reason}): the gateway, or the way to it, is at fault");
+        }
+    }
+    let all_clear = report.stopped.is_none()
+        && report.progress.unclear == 0
+        && report.progress.members == waiting.len() as u64;
+    Ok(if all_clear { Done::All } else { Done::Incomplete })
+}
+
+async fn waiting(store: &Store) -> anyhow::Result<Vec<MemberId>> {
+    let mut waiting: Vec<MemberId> = Vec::new();
+    loop {
+        let page = store.members_waiting(waiting.last(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(waiting);
+        }
+        waiting.extend(page);
+    }
 }
 
 /// `members remove`.

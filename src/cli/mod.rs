@@ -102,12 +102,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Once => run::once(&context).await,
         #[cfg(feature = "sim")]
         Command::Demo { .. } | Command::Simulate(_) => unreachable!("dealt with above"),
-        Command::Check { send_test } => check::check(&context, send_test.as_ref()).await,
+        Command::Check { member, send_test } => {
+            check::check(&context, member.as_ref(), send_test.as_ref()).await
+        }
         Command::Config(ConfigCommand::Print) => config_print(&context),
         Command::Keys(KeysCommand::Generate) => keys_generate(&context),
         Command::Keys(KeysCommand::Jwks) => keys_jwks(&context),
         Command::Members(MembersCommand::Import { file }) => members::import(&context, file).await,
-        Command::Members(MembersCommand::List) => members::list(&context).await,
+        Command::Members(MembersCommand::List { unreachable }) => members::list(&context, *unreachable).await,
+        Command::Members(MembersCommand::Retry { ids, all }) => members::retry(&context, ids, *all).await,
         Command::Members(MembersCommand::Show { id }) => members::show(&context, id).await,
         Command::Members(MembersCommand::Remove { id, erase }) => members::remove(&context, id, *erase).await,
         Command::Connections(ConnectionsCommand::List(of)) => match &of.member {

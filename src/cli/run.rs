@@ -35,8 +35,8 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
             while counted.changed().await.is_ok() {
                 let so_far = *counted.borrow_and_update();
                 progress.set_message(format!(
-                    "{} members asked, {} unclear, {} transitions",
-                    so_far.members, so_far.unclear, so_far.transitions
+                    "{} members polled, {} unclear, {} skipped, {} transitions",
+                    so_far.members, so_far.unclear, so_far.skipped, so_far.transitions
                 ));
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -53,6 +53,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
             serde_json::json!({
                 "members": report.progress.members,
                 "unclear": report.progress.unclear,
+                "skipped": report.progress.skipped,
                 "transitions": report.progress.transitions,
                 "complete": report.complete(),
                 "stopped": report.stopped,
@@ -61,11 +62,12 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
         );
     } else {
         say!(
-            "{} members asked, {} unclear, {} transitions{}{}",
+            "{} members polled, {} unclear, {} skipped, {} transitions{}{}",
             report.progress.members,
             report.progress.unclear,
+            report.progress.skipped,
             report.progress.transitions,
-            report.stopped.map(|why| format!("; ended early: {why}")).unwrap_or_default(),
+            report.stopped.map(|why| format!("; stopped early: {why}")).unwrap_or_default(),
             if pass.mail_waits { "; mails wait for the mail server" } else { "" }
         );
     }

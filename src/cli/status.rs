@@ -3,6 +3,7 @@
 use super::output::{Rows, maybe_time, say, time};
 use super::{Context, Done};
 use crate::store::{Fleet, Funnel, SweepReport};
+use crate::sweep::UNREACHABLE_AFTER;
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,6 +16,12 @@ struct Status {
     members: u64,
     paused: u64,
     suppressed: u64,
+    /// Members without a usable response for 24 hours.
+    unreachable: u64,
+    /// Members without a usable response, by reason code.
+    unclear: BTreeMap<String, u64>,
+    /// When any member's last usable response came, as far as sweeps tell.
+    last_answer_at: Option<String>,
     credentials: BTreeMap<String, u64>,
     connections: BTreeMap<String, u64>,
     person_mismatches: u64,
@@ -39,6 +46,7 @@ struct LastSweep {
     finished_at: Option<String>,
     members: u64,
     unclear: u64,
+    skipped: u64,
     transitions: u64,
     complete: bool,
     stopped: Option<String>,
@@ -54,6 +62,7 @@ impl Status {
             finished_at: maybe_time(sweep.finished_at),
             members: sweep.members,
             unclear: sweep.unclear,
+            skipped: sweep.skipped,
             transitions: sweep.transitions,
             complete: sweep.complete,
             stopped: sweep.stopped,
@@ -63,6 +72,9 @@ impl Status {
             members: fleet.members,
             paused: fleet.paused,
             suppressed: fleet.suppressed,
+            unreachable: fleet.unreachable,
+            unclear: fleet.unclear,
+            last_answer_at: maybe_time(fleet.last_answer_at),
             credentials,
             connections: fleet.connections,
             person_mismatches: fleet.person_mismatches,
@@ -77,8 +89,10 @@ impl Status {
 /// `status`.
 pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     let store = context.store().await?;
-    let funnel = store.funnel(context.clock.now() - TimeDelta::days(FUNNEL_DAYS)).await?;
-    let status = Status::new(store.fleet(context.needs_token()).await?, funnel);
+    let now = context.clock.now();
+    let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
+    let fleet = store.fleet(context.needs_token(), now - UNREACHABLE_AFTER).await?;
+    let status = Status::new(fleet, funnel);
     if context.json {
         Rows::new(true, &[]).row(&status, &[])?;
         return Ok(Done::All);
@@ -94,6 +108,11 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
         status.suppressed
     );
     say!("credentials  {}", counts(&status.credentials));
+    say!("unclear      {}", counts(&status.unclear));
+    say!(
+        "unreachable  {} (no usable response for 24 hours: `members list --unreachable`)",
+        status.unreachable
+    );
     say!("connections  {}", counts(&status.connections));
     if status.person_mismatches > 0 {
         say!(
@@ -111,15 +130,16 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
         None => say!("last sweep   none yet"),
         Some(sweep) => {
             let end = match (&sweep.finished_at, &sweep.stopped) {
-                (None, _) => "under way, or cut off".to_owned(),
+                (None, _) => "under way, or interrupted".to_owned(),
                 (Some(_), Some(stopped)) => format!("ended early: {stopped}"),
                 (Some(at), None) => format!("finished {at}"),
             };
             say!(
-                "last sweep   {}: {} members, {} unclear, {} transitions, {end}",
+                "last sweep   {}: {} members, {} unclear, {} skipped, {} transitions, {end}",
                 sweep.started_at,
                 sweep.members,
                 sweep.unclear,
+                sweep.skipped,
                 sweep.transitions
             );
         }

@@ -1,10 +1,6 @@
 //! `[sweep]`: when members are asked about, and when a break is believed.
 
-use super::{Span, problem::Report, values};
-use croner::{
-    errors::CronError,
-    parser::{CronParser, Seconds},
-};
+use super::{Schedule, Span, problem::Report, values};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -28,7 +24,7 @@ pub struct Sweep {
 
 impl Sweep {
     pub(super) fn validate(&self, report: &mut Report) {
-        if let Err(what) = check_schedule(&self.schedule) {
+        if let Err(what) = Schedule::parse(&self.schedule) {
             report.wrong(
                 "sweep.schedule",
                 format!(
@@ -49,20 +45,4 @@ impl Sweep {
         }
         report.check("sweep.recheck", values::ascending(&self.recheck));
     }
-}
-
-/// Reads the expression as the scheduler does, but says what is wrong with it.
-fn check_schedule(expression: &str) -> Result<(), String> {
-    let fields = expression.split_whitespace().count();
-    if fields != 6 && !expression.trim_start().starts_with('@') {
-        return Err(format!("has {fields} fields, not six"));
-    }
-    let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
-    parser.parse(expression).map(drop).map_err(|error| match error {
-        CronError::EmptyPattern => "is empty".to_owned(),
-        CronError::InvalidPattern(what)
-        | CronError::IllegalCharacters(what)
-        | CronError::ComponentError(what) => what.trim_end_matches('.').to_owned(),
-        other => other.to_string().trim_end_matches('.').to_owned(),
-    })
 }

@@ -14,6 +14,9 @@ pub struct Telemetry {
     pub format: LogFormat,
     /// Asked after each complete sweep; may be empty.
     pub heartbeat_url: String,
+    /// The largest share of unpaused members, from 0 to 1, that may be unclear or skipped in a sweep that sends the
+    /// heartbeat.
+    pub heartbeat_max_unclear: f64,
 }
 
 impl Telemetry {
@@ -29,6 +32,12 @@ impl Telemetry {
                 "telemetry.log",
                 "is not understood; write error, warn, info, debug or trace, \
                  or directives as in \"info,reconnectd::sweep=debug\"",
+            );
+        }
+        if !(0.0..=1.0).contains(&self.heartbeat_max_unclear) {
+            report.wrong(
+                "telemetry.heartbeat_max_unclear",
+                "is not a share; write a number from 0 to 1, such as 0.1",
             );
         }
         let heartbeat = url::Url::parse(&self.heartbeat_url);

@@ -1,10 +1,13 @@
 //! The loops: each does one unit at a time and says whether there was work.
 
+use super::clock_steps::ClockWatch;
+use super::readiness::Readiness;
+use super::sweeps::sweep_loop;
 use crate::app::App;
 use crate::deliver::Delivered;
-use crate::telemetry::{self, metrics};
+use crate::telemetry::{Activity, metrics};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -13,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 /// How long an idle loop rests before it looks for work by itself.
 const REST: Duration = Duration::from_millis(500);
 /// How long a loop rests after the database has failed it.
-const AFTER_ERROR: Duration = Duration::from_secs(5);
+pub(super) const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How often leases that ran out are looked for.
 const LEASES_EVERY: Duration = Duration::from_secs(30);
+/// How often the clocks are compared.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
 /// How often visits are counted that can be judged.
 const VISITS_EVERY: Duration = Duration::from_secs(1);
 /// Notices under way at once.
@@ -26,6 +31,8 @@ const DELIVERIES: usize = 8;
 pub(super) struct Wakes {
     pub(super) tick: Arc<Notify>,
     pub(super) sweeping: Arc<AtomicBool>,
+    /// The last sign of life of the loop that sweeps.
+    pub(super) activity: Activity,
     pub(super) plan: Arc<Notify>,
     pub(super) deliver: Arc<Notify>,
     pub(super) recheck: Arc<Notify>,
@@ -142,7 +149,27 @@ pub(super) fn start(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &Cancella
             Ok(Work::Rest(LEASES_EVERY))
         }
     });
+    watch_clock(loops, app, wakes, stop);
     count_visits(loops, app, stop);
+}
+
+/// Looks whether the wall clock was set, and whether sweeps are overdue.
+fn watch_clock(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &CancellationToken) {
+    let readiness = Readiness::new(app, wakes);
+    let app = app.clone();
+    let mut watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
+    spawn_loop(loops, "clock", stop, None, move || {
+        metrics::sweeps_overdue(readiness.sweeps_overdue());
+        let app = app.clone();
+        let step = watch.step(app.clock.now(), app.clock.monotonic());
+        async move {
+            if let Some(step) = step {
+                tracing::warn!(seconds = step.num_seconds(), "the wall clock was set");
+                app.pull_back_from_future().await?;
+            }
+            Ok(Work::Rest(CLOCK_EVERY))
+        }
+    });
 }
 
 /// Counts visits until it is asked to end. The last ones are counted after the listeners have ended.
@@ -155,49 +182,4 @@ fn count_visits(loops: &mut Loops, app: &App, stop: &CancellationToken) {
             Ok(Work::Rest(VISITS_EVERY))
         }
     });
-}
-
-/// A tick of the schedule. One that comes while a sweep runs is skipped and counted.
-pub(super) fn tick(wakes: &Wakes) {
-    if wakes.sweeping.load(Ordering::SeqCst) {
-        metrics::sweep_tick_skipped();
-        tracing::warn!("a sweep is still running: this tick is skipped");
-    } else {
-        wakes.tick.notify_one();
-    }
-}
-
-async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToken) -> anyhow::Result<()> {
-    let mut unfinished = app.store.cut_off_sweep().await?.is_some();
-    while !stop.is_cancelled() {
-        if !unfinished {
-            tokio::select! {
-                () = wakes.tick.notified() => {}
-                () = stop.cancelled() => break,
-            }
-            if app.sweeper.must_wait() {
-                metrics::sweep_tick_skipped();
-                tracing::warn!("the gateway has asked for patience: this tick is skipped");
-                continue;
-            }
-        }
-        wakes.sweeping.store(true, Ordering::SeqCst);
-        let pass = app.sweeper.pass(stop).await;
-        wakes.sweeping.store(false, Ordering::SeqCst);
-        wakes.plan.notify_one();
-        unfinished = match pass {
-            Ok(report) => {
-                if report.complete() {
-                    telemetry::heartbeat(&app.config.telemetry).await;
-                }
-                false
-            }
-            Err(error) => {
-                tracing::error!(%error, "a sweep failed; it goes on where its last page ended");
-                tokio::select! { () = tokio::time::sleep(AFTER_ERROR) => {}, () = stop.cancelled() => {} }
-                true
-            }
-        };
-    }
-    Ok(())
 }

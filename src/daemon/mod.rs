@@ -3,7 +3,10 @@
 //! The loops speak to each other through rows only. A wake-up between them saves waiting and nothing else, so a lost
 //! one costs latency, never work.
 
+mod clock_steps;
 mod loops;
+mod readiness;
+mod sweeps;
 
 use crate::app::App;
 use crate::store::InstanceLock;
@@ -12,7 +15,9 @@ use crate::web;
 use anyhow::Context;
 use loops::{Loops, Wakes};
 use metrics_exporter_prometheus::PrometheusHandle;
+use readiness::Readiness;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinError;
@@ -54,7 +59,12 @@ impl Daemon {
         let mut loops = Loops::new();
         loops::start(&mut loops, &app, &wakes, &ending);
         serve(&mut loops, "links", links, web::public(public_state(&app)), &ending);
-        let health = web::AdminState { store: app.store.clone(), metrics };
+        let readiness = Readiness::new(&app, &wakes);
+        let health = web::AdminState {
+            store: app.store.clone(),
+            sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
+            metrics,
+        };
         serve(&mut loops, "admin", admin, web::admin(health), &ending);
         let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
@@ -152,8 +162,8 @@ pub fn public_state(app: &App) -> web::PublicState {
 async fn schedule(expression: &str, wakes: &Wakes) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await.context("the scheduler did not start")?;
     let wakes = wakes.clone();
-    let job = Job::new(expression, move |_, _| loops::tick(&wakes))
-        .with_context(|| format!("sweep.schedule: `{expression}` is no schedule"))?;
+    let job = Job::new(expression, move |_, _| sweeps::tick(&wakes))
+        .with_context(|| format!("sweep.schedule: `{expression}` is not a valid cron expression"))?;
     scheduler.add(job).await.context("the scheduler did not take the schedule")?;
     scheduler.start().await.context("the scheduler did not start")?;
     Ok(scheduler)

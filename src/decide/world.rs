@@ -151,8 +151,6 @@ pub(super) fn connection(id: &str, status: Option<&str>) -> Connection {
         status: status.map(Status::from),
         sync_status: None,
         sync_errors: Vec::new(),
-        status_updated: None,
         last_synced: None,
-        created: None,
     }
 }

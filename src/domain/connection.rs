@@ -4,14 +4,15 @@ use super::{ConnectionId, Time};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// An enum of the gateway's that may grow: a value we do not know is kept as text, never an error.
+/// An enum of the gateway's that may grow: a value we do not know is kept as text, never an error. Letter case and
+/// surrounding whitespace do not matter.
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$vdoc])* $variant,)+
-            /// A value that this version does not know, as the gateway wrote it.
+            /// A value that this version does not know, as the gateway wrote it but for whitespace around it.
             Unknown(String),
         }
 
@@ -27,10 +28,11 @@ macro_rules! open_enum {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                match text {
-                    $($text => Self::$variant,)+
-                    other => Self::Unknown(other.to_owned()),
-                }
+                let text = text.trim();
+                $(if text.eq_ignore_ascii_case($text) {
+                    return Self::$variant;
+                })+
+                Self::Unknown(text.to_owned())
             }
         }
 
@@ -162,12 +164,8 @@ pub struct Connection {
     pub sync_status: Option<SyncStatus>,
     /// The codes of errors met while fetching, such as `PERSON_MATCHING_ERROR`.
     pub sync_errors: Vec<String>,
-    /// When the gateway last touched the status. It can move without a change of status: never compare it.
-    pub status_updated: Option<Time>,
     /// When records last came.
     pub last_synced: Option<Time>,
-    /// When the authorisation was made.
-    pub created: Option<Time>,
 }
 
 /// One response to the list operation: the connections of one member.
@@ -201,11 +199,17 @@ pub enum Repair {
 /// The gateway's code for records that belong to somebody else than the member.
 const PERSON_MATCHING_ERROR: &str = "PERSON_MATCHING_ERROR";
 
+/// The code of a sync error as it is kept: without surrounding whitespace, and a code that we know in its own spelling.
+pub fn sync_error_code(code: &str) -> String {
+    let code = code.trim();
+    if code.eq_ignore_ascii_case(PERSON_MATCHING_ERROR) { PERSON_MATCHING_ERROR.into() } else { code.into() }
+}
+
 impl Connection {
-    /// Whether it works, but for somebody else, as the gateway has it: probably the member signed in with another
-    /// person's account.
+    /// Whether its records belong to somebody else, as the gateway has it: probably the member signed in with another
+    /// person's account. The gateway shows such a connection as CONNECTED or as ERROR.
     pub fn is_person_mismatch(&self) -> bool {
-        self.status == Some(Status::Connected)
+        matches!(self.status, Some(Status::Connected | Status::Error))
             && self.sync_errors.iter().any(|code| code == PERSON_MATCHING_ERROR)
     }
 
@@ -226,5 +230,27 @@ impl Connection {
         } else {
             Repair::App
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_the_gateway_is_known_in_any_case_and_between_spaces() {
+        for (text, expected) in [
+            ("EXPIRED", Status::Expired),
+            (" expired ", Status::Expired),
+            ("Access_Ended\n", Status::AccessEnded),
+            (" On_Holiday ", Status::Unknown("On_Holiday".into())),
+            ("EXPIRED!", Status::Unknown("EXPIRED!".into())),
+            ("", Status::Unknown(String::new())),
+        ] {
+            assert_eq!(Status::from(text), expected, "{text:?}");
+        }
+        assert_eq!(Category::from("oauth"), Category::Oauth);
+        assert_eq!(sync_error_code(" person_matching_error"), PERSON_MATCHING_ERROR);
+        assert_eq!(sync_error_code(" new_error "), "new_error");
     }
 }

@@ -30,6 +30,8 @@ pub enum CredentialState {
     Rejected,
     /// There is nothing to get a token with.
     Missing,
+    /// The key that would open the stored credential is not in the key ring.
+    Locked,
 }
 
 impl CredentialState {
@@ -39,6 +41,7 @@ impl CredentialState {
             Self::Ok => "ok",
             Self::Rejected => "rejected",
             Self::Missing => "missing",
+            Self::Locked => "locked",
         }
     }
 }

@@ -17,7 +17,7 @@ pub use change::{
     Change, ChangeReason, Decision, Known, LapseChange, Missing, Standing, stored_ids, turned_empty,
 };
 pub use connection::{
-    Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus,
+    Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus, sync_error_code,
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
@@ -25,7 +25,10 @@ pub use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use printable::printable;
-pub use secret::{AccessToken, LinkToken, OauthUrl, PassHash, PassToken, RefreshToken, Sealed, TokenHash};
+pub use secret::{
+    AccessToken, Fingerprint, LinkToken, NewCredential, OauthUrl, PassHash, PassToken, RefreshToken, Sealed,
+    TokenHash, UsedCredential,
+};
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
 pub use visit::{Act, By, Mailing, Visit};

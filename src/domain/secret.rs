@@ -91,3 +91,30 @@ pub struct Sealed {
     /// What is stored.
     pub bytes: Vec<u8>,
 }
+
+/// A keyed hash of a secret, by which the same secret is recognized later without being stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The key of the ring that it was made under.
+    pub key_id: String,
+    /// HMAC-SHA-256.
+    pub hash: Vec<u8>,
+}
+
+/// A refresh token as it is imported.
+#[derive(Clone, Debug)]
+pub struct NewCredential {
+    /// The token.
+    pub sealed: Sealed,
+    /// Its fingerprints under every key of the ring, the newest key last.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// The credential that an access token was requested with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UsedCredential {
+    /// This refresh token.
+    RefreshToken(Sealed),
+    /// The member's subject, by token exchange or through the broker.
+    Subject(String),
+}

@@ -17,7 +17,7 @@ pub(super) struct Operation {
 macro_rules! connection_fields {
     () => {
         "{ id name category type integrationType isDirect status syncStatus syncErrors { coding { code } } \
-         statusUpdated lastSynced created }"
+         lastSynced }"
     };
 }
 
@@ -86,7 +86,7 @@ pub(super) const CREATE_WITH_PASSWORD_AND_TYPE: Operation = Operation {
 pub(super) const DISCONNECT: Operation = Operation {
     name: "disconnectConnection",
     document: "mutation disconnectConnection($connectionId: String!) \
-               { disconnectConnection(connectionId: $connectionId) { status statusUpdated } }",
+               { disconnectConnection(connectionId: $connectionId) { status } }",
     repeat: Repeat::IfUnsent,
 };
 
@@ -94,7 +94,7 @@ pub(super) const DISCONNECT: Operation = Operation {
 pub(super) const DELETE: Operation = Operation {
     name: "deleteConnection",
     document: "mutation deleteConnection($connectionId: String!) \
-               { deleteConnection(connectionId: $connectionId) { status statusUpdated } }",
+               { deleteConnection(connectionId: $connectionId) { status } }",
     repeat: Repeat::IfUnsent,
 };
 
@@ -102,7 +102,7 @@ pub(super) const DELETE: Operation = Operation {
 pub(super) const ACTIVATE_DIRECT: Operation = Operation {
     name: "activateDirectConnection",
     document: "mutation activateDirectConnection($connectionId: String!) \
-               { activateDirectConnection(connectionId: $connectionId) { status statusUpdated } }",
+               { activateDirectConnection(connectionId: $connectionId) { status } }",
     repeat: Repeat::IfUnsent,
 };
 

@@ -9,12 +9,12 @@ use std::{error::Error, fmt::Write, time::Duration};
 pub enum Verdict {
     /// Try again later. What was asked for may or may not have been done.
     Retry {
-        /// The gateway asked for at least this much patience; at most a day.
+        /// The gateway asked for at least this much patience; at most an hour.
         after: Option<Duration>,
     },
     /// The access token is no longer accepted: get a new one and ask again, once.
     Unauthorized,
-    /// The credential that a token is got with was refused for good.
+    /// The gateway itself refuses the credential that a token is got with.
     Rejected,
     /// The gateway refuses this member, although the token is good: consent was withdrawn, or access suspended.
     /// Says nothing about other members, and a new token would not help.
@@ -26,26 +26,57 @@ pub enum Verdict {
 /// Why a call gave no answer. The message is for an operator; it holds no token, no URL and no credential,
 /// and has no source whose own words could.
 #[derive(Debug, thiserror::Error)]
-#[error("{operation}: {fault}")]
+#[error("{operation}: {}{}", .failure.fault, quoted_id(.failure.request_id.as_deref()))]
 pub struct GatewayError {
     operation: &'static str,
-    fault: Fault,
+    failure: Box<Failure>,
 }
 
 impl GatewayError {
-    pub(super) fn new(operation: &'static str, fault: Fault) -> Self {
-        Self { operation, fault }
+    pub(super) fn new(operation: &'static str, failure: impl Into<Failure>) -> Self {
+        Self { operation, failure: Box::new(failure.into()) }
     }
 
     /// What can be done about it.
     pub fn verdict(&self) -> Verdict {
-        match &self.fault {
+        match &self.failure.fault {
             Fault::Unauthorized(_) => Verdict::Unauthorized,
             Fault::Rejected(_) => Verdict::Rejected,
             Fault::Forbidden(_) => Verdict::Forbidden,
             Fault::Permanent(_) => Verdict::Permanent,
             fault => Verdict::Retry { after: fault.retry_after() },
         }
+    }
+
+    /// Whether the gateway asked this caller to slow down: HTTP 429, 503 with `Retry-After`, or an issue `throttled`.
+    /// False for a call that the shared wait held back: the gateway never saw it.
+    pub fn is_throttled(&self) -> bool {
+        self.failure.fault.is_throttled()
+    }
+
+    /// Whether the gateway throttles everyone: the call was held back by the shared wait, began it, or met it.
+    pub fn is_shared_wait(&self) -> bool {
+        self.failure.shared_wait
+    }
+
+    /// The response's `x-request-id`, by which the gateway's support finds the call.
+    pub fn request_id(&self) -> Option<&str> {
+        self.failure.request_id.as_deref()
+    }
+}
+
+/// One failed try.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) request_id: Option<String>,
+    pub(super) shared_wait: bool,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let shared_wait = matches!(fault, Fault::HeldBack(_));
+        Self { fault, request_id: None, shared_wait }
     }
 }
 
@@ -64,11 +95,22 @@ pub(super) enum Fault {
     TooLarge,
     #[error("the answer cannot be read: {0}")]
     Unreadable(String),
-    #[error("HTTP {}{}", .status.as_u16(), after_colon(.said))]
-    Status { status: StatusCode, said: String, after: Option<Duration> },
+    /// An HTTP status that is not the gateway's own word on what was asked.
+    #[error("HTTP {}{}{}", .status.as_u16(), after_colon(.said), in_brackets(*.check))]
+    Status {
+        status: StatusCode,
+        said: String,
+        after: Option<Duration>,
+        throttled: bool,
+        /// What the operator is to check, when the cause may be on our side.
+        check: Option<&'static str>,
+    },
     /// An error that may pass, in a well-formed answer.
-    #[error("the answer is an error: {said}")]
-    Passing { said: String, after: Option<Duration> },
+    #[error("the answer is an error: {said}{}", in_brackets(*.check))]
+    Passing { said: String, after: Option<Duration>, throttled: bool, check: Option<&'static str> },
+    /// Not sent: the gateway has asked everyone to wait.
+    #[error("not sent: the gateway throttles everyone, {} left to wait", humantime::format_duration(*.0))]
+    HeldBack(Duration),
     #[error("the access token is not accepted{}", after_colon(.0))]
     Unauthorized(String),
     #[error("the credential is refused{}", after_colon(.0))]
@@ -80,15 +122,16 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What went wrong below HTTP.
-    pub(super) fn of_transport(error: reqwest::Error, timeout: Duration) -> Self {
+    /// What went wrong below HTTP, `elapsed` after the request was begun.
+    pub(super) fn of_transport(error: reqwest::Error, elapsed: Duration, timeout: Duration) -> Self {
         if error.is_connect() {
             Self::Unreachable(chain(&error.without_url()))
-        } else if error.is_timeout() {
+        } else if error.is_timeout() && elapsed >= timeout {
             Self::TooSlow(timeout)
         } else if error.is_builder() {
             Self::Permanent(format!("the request cannot be made: {}", chain(&error.without_url())))
         } else {
+            // An unanswered ping is a time-out, too, but of the connection.
             Self::Interrupted(chain(&error.without_url()))
         }
     }
@@ -97,8 +140,26 @@ impl Fault {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { after, .. } | Self::Passing { after, .. } => *after,
+            Self::HeldBack(left) => Some(*left),
             _ => None,
         }
+    }
+
+    /// The same, with at most this much patience.
+    pub(super) fn with_patience(mut self, most: Duration) -> Self {
+        if let Self::Status { after, .. } | Self::Passing { after, .. } = &mut self {
+            *after = after.map(|asked| asked.min(most));
+        }
+        self
+    }
+
+    pub(super) fn is_throttled(&self) -> bool {
+        matches!(self, Self::Status { throttled: true, .. } | Self::Passing { throttled: true, .. })
+    }
+
+    /// Whether the gateway itself judged the request: it does not throttle everyone.
+    pub(super) fn is_judgment(&self) -> bool {
+        matches!(self, Self::Unauthorized(_) | Self::Rejected(_) | Self::Forbidden(_) | Self::Permanent(_))
     }
 }
 
@@ -116,6 +177,14 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
 
 fn after_colon(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+fn in_brackets(text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| format!(" ({text})"))
+}
+
+fn quoted_id(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(" [x-request-id {id}]"))
 }
 
 /// A foreign text, masked; what we sent as a secret is taken out first, however short it is.

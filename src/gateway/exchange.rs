@@ -3,11 +3,11 @@
 use super::{
     Gateway, GatewayError,
     error::{Fault, SetupError, masked},
-    graphql::from_json,
+    graphql::{from_json, of_status},
     http::{Repeat, Reply},
     signing::Signer,
     tokens::{Renewed, secret_header},
-    wire::Granted,
+    wire::{Answer, Granted},
 };
 use crate::{
     config,
@@ -19,7 +19,6 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
 };
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
@@ -61,18 +60,18 @@ impl Gateway {
     /// vouches for them. Needs `gateway.auth.mode = "token_exchange"`.
     ///
     /// # Errors
-    /// [`Rejected`](super::Verdict::Rejected) when the gateway refuses this subject;
-    /// [`Permanent`](super::Verdict::Permanent) when it refuses us.
+    /// [`Rejected`](super::Verdict::Rejected) when the gateway refuses this subject's ID token,
+    /// [`Forbidden`](super::Verdict::Forbidden) when it refuses the subject. A refusal of us is an outage.
     pub async fn exchange(&self, subject: &str) -> Result<Renewed, GatewayError> {
         const OPERATION: &str = "token exchange";
-        let clock = self.0.http.clock();
-        let Some(exchange) = &self.0.exchange else {
+        let clock = self.inner.http.clock();
+        let Some(exchange) = &self.inner.exchange else {
             return Err(not_set_up(OPERATION, "token_exchange"));
         };
         let build = || {
             let token = exchange.signer.id_token(subject, clock.now());
             let token = token.ok_or_else(|| Fault::Permanent("the ID token cannot be signed".to_owned()))?;
-            let request = self.0.http.client().post(exchange.url.clone());
+            let request = self.inner.http.client().post(exchange.url.clone());
             Ok(request.header(ACCEPT, "application/json").form(&[
                 ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
                 ("subject_token", token.as_str()),
@@ -80,40 +79,27 @@ impl Gateway {
                 ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
             ]))
         };
-        let read = |reply: &Reply| match reply.status {
-            status if status.is_success() => granted(reply, clock.now()),
-            _ => Err(refused_exchange(reply)),
-        };
-        self.0.http.call(OPERATION, Repeat::Freely, build, read).await
+        let read = |reply: &Reply| granted(reply, clock.now(), ruling_of_endpoint, CHECK_EXCHANGE);
+        self.call(OPERATION, Repeat::Freely, subject, build, read).await
     }
 
     /// An access token for the member, from the operator's broker. Needs `gateway.auth.mode = "broker"`.
     ///
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the broker knows no such member or has no consent of
-    /// theirs; [`Permanent`](super::Verdict::Permanent) when it refuses us.
+    /// theirs. Anything else that it says is an outage.
     pub async fn broker(&self, member: &MemberId) -> Result<Renewed, GatewayError> {
         const OPERATION: &str = "token broker";
-        let Some(broker) = &self.0.broker else {
+        let Some(broker) = &self.inner.broker else {
             return Err(not_set_up(OPERATION, "broker"));
         };
         let build = || {
-            let request = self.0.http.client().post(broker.url.clone());
+            let request = self.inner.http.client().post(broker.url.clone());
             Ok(request.header(AUTHORIZATION, broker.bearer.clone()).json(&json!({ "member_id": member })))
         };
-        let read = |reply: &Reply| match reply.status {
-            status if status.is_success() => granted(reply, self.0.http.clock().now()),
-            status if reply.is_page => Err(of_status(reply, status)),
-            StatusCode::NOT_FOUND => Err(Fault::Rejected("the broker knows no such member".to_owned())),
-            StatusCode::FORBIDDEN => {
-                Err(Fault::Rejected("the broker has no consent of this member".to_owned()))
-            }
-            StatusCode::UNAUTHORIZED => {
-                Err(Fault::Permanent("the broker refuses gateway.auth.broker_token (HTTP 401)".to_owned()))
-            }
-            status => Err(of_status(reply, status)),
-        };
-        self.0.http.call(OPERATION, Repeat::Freely, build, read).await
+        let read =
+            |reply: &Reply| granted(reply, self.inner.http.clock().now(), ruling_of_broker, CHECK_BROKER);
+        self.call(OPERATION, Repeat::Freely, member.as_str(), build, read).await
     }
 }
 
@@ -121,36 +107,82 @@ fn not_set_up(operation: &'static str, mode: &str) -> GatewayError {
     GatewayError::new(operation, Fault::Permanent(format!("gateway.auth.mode is not \"{mode}\"")))
 }
 
-fn granted(reply: &Reply, now: Time) -> Result<Renewed, Fault> {
-    let granted: Granted = from_json(&reply.body)?;
-    let expires_at = granted.expires_in.map(|seconds| now + TimeDelta::seconds(seconds.into()));
-    Renewed::new(granted.access_token, expires_at, granted.refresh_token)
-}
-
-fn of_status(reply: &Reply, status: StatusCode) -> Fault {
-    Fault::Status { status, said: String::new(), after: reply.after }
-}
-
-/// An error of the token endpoint (RFC 6749, section 5.2). An ID token that is not accepted is
-/// `invalid_request` (RFC 8693, section 2.2.2) or, at many servers, `invalid_grant`; the other codes are
-/// about us.
-fn refused_exchange(reply: &Reply) -> Fault {
-    #[derive(Deserialize)]
-    struct OauthError {
-        error: String,
-        error_description: Option<String>,
-    }
+/// The tokens of an answer. A refusal counts as one only in the format of its endpoint, whatever the HTTP status;
+/// everything else is an outage: a client that is not accepted, a firewall, a proxy.
+fn granted(
+    reply: &Reply,
+    now: Time,
+    ruling: fn(&str) -> Ruling,
+    check: &'static str,
+) -> Result<Renewed, Fault> {
     let status = reply.status;
-    let Ok(refusal) = from_json::<OauthError>(&reply.body) else {
-        return of_status(reply, status);
-    };
-    let said = masked(&format!("{} {}", refusal.error, refusal.error_description.unwrap_or_default()), &[]);
-    if status == StatusCode::TOO_MANY_REQUESTS || !status.is_client_error() {
-        return Fault::Status { status, said, after: reply.after };
+    let answer: Result<Answer, Fault> = from_json(&reply.body);
+    let refused = answer.as_ref().ok().and_then(|answer| answer.error.as_deref());
+    if status.is_success() {
+        if let Ok(Answer { access_token: Some(access), .. }) = answer {
+            let Granted { expires_in, refresh_token } = from_json(&reply.body)?;
+            let expires_at = expires_in.map(|seconds| now + TimeDelta::seconds(seconds));
+            return Renewed::new(access, expires_at, refresh_token);
+        }
+        if refused.is_none() {
+            return Err(answer
+                .err()
+                .unwrap_or_else(|| Fault::Unreadable("it has no access token".to_owned())));
+        }
     }
-    match refusal.error.as_str() {
-        "invalid_grant" | "invalid_request" | "access_denied" => Fault::Rejected(said),
-        "temporarily_unavailable" | "server_error" => Fault::Passing { said, after: reply.after },
-        _ => Fault::Permanent(format!("the token endpoint refuses: {said}")),
+    let said = refused.map(|code| {
+        let description = answer.as_ref().ok().and_then(|answer| answer.error_description.as_deref());
+        masked(&format!("{} {}", in_words(code), description.unwrap_or_default()), &[])
+    });
+    let said = said.unwrap_or_default();
+    let is_word =
+        (status.is_success() || status.is_client_error()) && status != StatusCode::TOO_MANY_REQUESTS;
+    match refused.filter(|_| is_word).map(ruling) {
+        Some(Ruling::Credential) => Err(Fault::Rejected(said)),
+        Some(Ruling::Member) => Err(Fault::Forbidden(said)),
+        _ => Err(of_status(reply, said, false, is_word.then_some(check))),
+    }
+}
+
+/// What can make an endpoint refuse everyone.
+const CHECK_EXCHANGE: &str = "if this befalls every member, check gateway.auth: token_url, issuer, audience and \
+                              signing_key as the gateway knows them, and the firewall on the way to it";
+const CHECK_BROKER: &str = "if this befalls every member, check gateway.auth.broker_url, gateway.auth.broker_token, \
+                            and the firewall or proxy before the broker";
+
+/// What an error code of an endpoint is about.
+enum Ruling {
+    /// The member's credential.
+    Credential,
+    /// The member, whatever the credential.
+    Member,
+    /// Us, or the endpoint.
+    Outage,
+}
+
+/// An error of the token endpoint (RFC 6749, section 5.2). What else there is (`invalid_client`, `invalid_request`, …)
+/// is about our request, which is the same for everyone.
+fn ruling_of_endpoint(code: &str) -> Ruling {
+    match code.trim().to_ascii_lowercase().as_str() {
+        "invalid_grant" => Ruling::Credential,
+        "access_denied" => Ruling::Member,
+        _ => Ruling::Outage,
+    }
+}
+
+/// The broker's codes in words; any other as it is.
+fn in_words(code: &str) -> &str {
+    match code.trim() {
+        "no_such_member" => "the broker knows no such member",
+        "no_consent" => "the broker has no consent of this member",
+        other => other,
+    }
+}
+
+/// An error of the broker, in the format that we define.
+fn ruling_of_broker(code: &str) -> Ruling {
+    match code.trim().to_ascii_lowercase().as_str() {
+        "no_such_member" | "no_consent" => Ruling::Credential,
+        _ => Ruling::Outage,
     }
 }

@@ -14,11 +14,15 @@ mod error;
 mod exchange;
 mod graphql;
 mod http;
+mod listing;
 mod oauth;
+mod request_id;
 mod retry;
 mod signing;
+mod skew;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod tokens;
 mod wire;
 
@@ -31,21 +35,29 @@ use crate::{
     config,
     domain::{
         AccessToken, Category, Connection, ConnectionId, IntegrationType, Listing, OauthUrl, SourceType,
-        Status, Time,
+        Status,
     },
 };
+use chrono::TimeDelta;
 use documents::Operation;
 use error::Fault;
 use graphql::Asking;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{
+    RequestBuilder,
+    header::{AUTHORIZATION, HeaderValue},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-/// The gateway. Cheap to clone; all clones share connections and limits.
+/// The gateway. Cheap to clone; all clones share connections, limits and the shared wait.
 #[derive(Clone)]
-pub struct Gateway(Arc<Inner>);
+pub struct Gateway {
+    inner: Arc<Inner>,
+    /// Whether a person waits for the answers of this handle.
+    for_people: bool,
+}
 
 struct Inner {
     http: http::Http,
@@ -77,8 +89,6 @@ pub enum Establish {
 pub struct StatusChange {
     /// How it stands; `None` when the gateway does not say.
     pub status: Option<Status>,
-    /// Since when.
-    pub status_updated: Option<Time>,
 }
 
 /// What the gateway knows of a data source, whether or not a member is connected to it.
@@ -115,14 +125,33 @@ impl Gateway {
             config::AuthMode::TokenExchange => (Some(exchange::Exchange::new(&settings.auth)?), None),
             config::AuthMode::Broker => (None, Some(exchange::Broker::new(&settings.auth)?)),
         };
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             http: http::Http::new(settings, retry, clock)?,
             url: settings.url.clone(),
             client_key,
             oauth_hosts: oauth::OauthHosts::parse(&settings.oauth_hosts)?,
             exchange,
             broker,
-        })))
+        };
+        Ok(Self { inner: Arc::new(inner), for_people: false })
+    }
+
+    /// A handle for calls that a person waits for, such as a member who presses a button. It neither obeys nor begins
+    /// the shared wait, and hands on at most five minutes of `Retry-After`.
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        Self { for_people: true, ..self.clone() }
+    }
+
+    /// How long the gateway has asked everyone to wait still. Until then calls are not sent and fail at once.
+    pub fn shared_wait(&self) -> Option<Duration> {
+        self.inner.http.shared_wait()
+    }
+
+    /// How far our clock is ahead of the gateway's (negative: behind), by the `Date` of its last response. Two minutes
+    /// or more are a problem.
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        self.inner.http.clock_skew()
     }
 
     /// Whether a gateway is there at all: it is asked with a token that it must refuse.
@@ -136,14 +165,15 @@ impl Gateway {
         }
     }
 
-    /// All connections of the token's member, in whatever status, in the gateway's order; no id comes twice.
+    /// All connections of the token's member, in whatever status, in the gateway's order; no id comes twice. A row that
+    /// cannot be read hides only itself.
     ///
     /// # Errors
     /// Any answer that is not a whole list.
     pub async fn connections(&self, token: &AccessToken) -> Result<Listing, GatewayError> {
         let answer: wire::MemberConnections =
             self.ask(&documents::CONNECTIONS, token, json!({}), &[]).await?;
-        Ok(answer.connections.into_iter().map(Connection::from).collect::<Vec<_>>().into())
+        Ok(answer.listing)
     }
 
     /// Where the member signs in again for an OAuth connection: https, or http to this machine, and to a host
@@ -155,7 +185,7 @@ impl Gateway {
         let operation = &documents::OAUTH_URL;
         let answer: wire::GetOauthUrl =
             self.ask(operation, token, json!({ "connectionId": id }), &[]).await?;
-        let admitted = self.0.oauth_hosts.admit(&answer.oauth_url.redirect_url);
+        let admitted = self.inner.oauth_hosts.admit(&answer.oauth_url.redirect_url);
         admitted.map_err(|fault| GatewayError::new(operation.name, fault))
     }
 
@@ -262,15 +292,28 @@ impl Gateway {
         let build = || {
             let bearer = tokens::secret_header(&format!("Bearer {}", token.expose()))
                 .ok_or_else(|| Fault::Unauthorized("it holds characters that no header can".to_owned()))?;
-            let request = self.0.http.client().post(self.0.url.clone());
+            let request = self.inner.http.client().post(self.inner.url.clone());
             Ok(request.header(AUTHORIZATION, bearer).json(&graphql::request(operation, &variables)))
         };
         let secrets = [&[token.expose(), self.client_key()], credentials].concat();
         let read = |reply: &_| graphql::read(reply, Asking::WithToken, &secrets);
-        self.0.http.call(operation.name, operation.repeat, build, read).await
+        self.call(operation.name, operation.repeat, token.expose(), build, read).await
+    }
+
+    /// Makes a call of this handle's kind. `caller` tells callers apart: a token, or the member's id.
+    async fn call<T>(
+        &self,
+        operation: &'static str,
+        repeat: http::Repeat,
+        caller: &str,
+        build: impl Fn() -> Result<RequestBuilder, Fault> + Send + Sync,
+        read: impl Fn(&http::Reply) -> Result<T, Fault> + Send + Sync,
+    ) -> Result<T, GatewayError> {
+        let call = http::Call { operation, repeat, caller, for_people: self.for_people };
+        self.inner.http.call(call, build, read).await
     }
 
     fn client_key(&self) -> &str {
-        self.0.client_key.to_str().unwrap_or_default()
+        self.inner.client_key.to_str().unwrap_or_default()
     }
 }

@@ -5,8 +5,8 @@ use backon::ExponentialBuilder;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::Duration;
 
-/// The longest patience that is passed on, whatever a server asks for.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest patience that is passed on, whatever a server asks for: one odd answer must not end the watch for a day.
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// The retries within one call.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +44,8 @@ impl Retry {
     }
 }
 
-/// What the header `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3). At most a day;
-/// one that cannot be read asks for nothing.
+/// What the header `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3). At most an
+/// hour; one that cannot be read asks for nothing.
 pub(super) fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -20,6 +20,9 @@ pub(super) struct Signer {
     lifetime: i64,
 }
 
+/// Seconds by which a token is backdated, so that a verifier whose clock is a little behind takes it.
+const BACKDATED: i64 = 30;
+
 /// The claims of an ID token (OpenID Connect Core, section 2).
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -51,13 +54,13 @@ impl Signer {
 
     /// An ID token for the subject; no two are the same. `None` when the key cannot sign.
     pub(super) fn id_token(&self, subject: &str, now: Time) -> Option<String> {
-        let iat = now.timestamp();
+        let seconds = now.timestamp();
         let claims = Claims {
             iss: &self.issuer,
             aud: &self.audience,
             sub: subject,
-            iat,
-            exp: iat + self.lifetime,
+            iat: seconds - BACKDATED,
+            exp: seconds + self.lifetime,
             jti: random::id(now),
         };
         jsonwebtoken::encode(&self.header, &claims, &self.key).ok()

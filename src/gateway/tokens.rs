@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{AccessToken, RefreshToken, Time};
 use reqwest::header::HeaderValue;
-use serde::Deserialize;
+use serde_json::Value;
 
 /// A new access token.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Renewed {
     pub expires_at: Option<Time>,
     /// The refresh token to use from now on; the old one is spent. `None`: the old one stays good.
     pub refresh: Option<RefreshToken>,
+    /// Whom the access token is for (`sub`), when it is a JWT that says so. Unverified; never to be logged.
+    pub subject: Option<String>,
 }
 
 impl Renewed {
@@ -36,6 +38,7 @@ impl Renewed {
         }
         Ok(Self {
             expires_at: expires_at.or_else(|| expiry(&access)),
+            subject: subject(&access),
             access: AccessToken::new(access),
             refresh: refresh.map(RefreshToken::new),
         })
@@ -44,16 +47,20 @@ impl Renewed {
 
 /// The `exp` of a JWT (RFC 7519, section 4.1.4). Unverified: it is a hint about when to renew, and no more.
 fn expiry(token: &str) -> Option<Time> {
-    #[derive(Deserialize)]
-    struct Claims {
-        exp: f64,
-    }
+    // A float that does not fit is cut to the nearest integer, which is then no time.
+    Time::from_timestamp(claims(token)?["exp"].as_f64()? as i64, 0)
+}
+
+/// The `sub` of a JWT, unverified.
+pub(super) fn subject(token: &str) -> Option<String> {
+    Some(claims(token)?["sub"].as_str().filter(|subject| !subject.is_empty())?.to_owned())
+}
+
+fn claims(token: &str) -> Option<Value> {
     if token.split('.').count() != 3 {
         return None;
     }
-    let claims: Claims = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
-    // A float that does not fit is cut to the nearest integer, which is then no time.
-    Time::from_timestamp(claims.exp as i64, 0)
+    jsonwebtoken::dangerous::insecure_decode_claims(token).ok()
 }
 
 impl Gateway {
@@ -64,17 +71,18 @@ impl Gateway {
     /// drops; and a new refresh token is to be stored before the access token is used.
     ///
     /// # Errors
-    /// [`Rejected`](super::Verdict::Rejected) when the gateway itself refuses the token, else
-    /// [`Retry`](super::Verdict::Retry) or [`Permanent`](super::Verdict::Permanent).
+    /// [`Rejected`](super::Verdict::Rejected) when the gateway itself refuses the token,
+    /// [`Forbidden`](super::Verdict::Forbidden) when it refuses the member, [`Permanent`](super::Verdict::Permanent)
+    /// when the token cannot be sent. Everything else is an outage.
     pub async fn refresh(&self, token: &RefreshToken) -> Result<Renewed, GatewayError> {
         let build = || {
             let token = secret_header(token.expose()).ok_or_else(|| {
-                Fault::Rejected("the refresh token holds characters that no header can".to_owned())
+                Fault::Permanent("the refresh token holds characters that no header can".to_owned())
             })?;
-            let request = self.0.http.client().post(self.0.url.clone());
+            let request = self.inner.http.client().post(self.inner.url.clone());
             Ok(request
                 .header("refresh_token", token)
-                .header("clientkey", self.0.client_key.clone())
+                .header("clientkey", self.inner.client_key.clone())
                 .json(&graphql::request(&REFRESH, &serde_json::json!({}))))
         };
         let secrets = [token.expose(), self.client_key()];
@@ -82,7 +90,7 @@ impl Gateway {
             let wire::RefreshTokens { refresh } = graphql::read(reply, Asking::ForToken, &secrets)?;
             Renewed::new(refresh.access_token, None, refresh.refresh_token)
         };
-        self.0.http.call(REFRESH.name, REFRESH.repeat, build, read).await
+        self.call(REFRESH.name, REFRESH.repeat, token.expose(), build, read).await
     }
 }
 

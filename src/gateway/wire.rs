@@ -1,19 +1,21 @@
 //! The shapes on the wire, and how they become ours. What the schema promises must be there and of its type;
 //! what may be null may also be absent; what may grow is kept as text; what is more is ignored.
 
-use super::{DataSource, StatusChange};
-use crate::domain::{Category, ConnectionId, IntegrationType, SourceType, Status, SyncStatus, Time};
+use super::{DataSource, StatusChange, listing};
+use crate::domain::{
+    Category, ConnectionId, IntegrationType, Listing, SourceType, Status, SyncStatus, Time, sync_error_code,
+};
 use chrono::{DateTime, NaiveDateTime};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny},
 };
-use std::collections::HashSet;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 pub(super) struct MemberConnections {
-    #[serde(rename = "getMemberConnections", deserialize_with = "distinct")]
-    pub(super) connections: Vec<Connection>,
+    #[serde(rename = "getMemberConnections", deserialize_with = "listing::read")]
+    pub(super) listing: Listing,
 }
 
 #[derive(Deserialize)]
@@ -26,16 +28,13 @@ pub(super) struct Connection {
     #[serde(rename = "type")]
     source_type: Option<SourceType>,
     integration_type: Option<IntegrationType>,
-    is_direct: bool,
+    /// Not every gateway says it: then it is not.
+    is_direct: Option<bool>,
     status: Option<Status>,
     sync_status: Option<SyncStatus>,
     sync_errors: Option<Vec<SyncError>>,
     #[serde(default, deserialize_with = "time")]
-    status_updated: Option<Time>,
-    #[serde(default, deserialize_with = "time")]
     last_synced: Option<Time>,
-    #[serde(default, deserialize_with = "time")]
-    created: Option<Time>,
 }
 
 /// A FHIR CodeableConcept, of which the codes are kept.
@@ -66,6 +65,7 @@ impl From<Connection> for crate::domain::Connection {
                 OneOrMany::One(coding) => vec![coding],
             })
             .filter_map(|coding| coding.code)
+            .map(|code| sync_error_code(&code))
             .collect();
         Self {
             id: wire.id,
@@ -73,13 +73,11 @@ impl From<Connection> for crate::domain::Connection {
             category: wire.category,
             source_type: wire.source_type,
             integration_type: wire.integration_type,
-            is_direct: wire.is_direct,
+            is_direct: wire.is_direct.unwrap_or(false),
             status: wire.status,
             sync_status: wire.sync_status,
             sync_errors,
-            status_updated: wire.status_updated,
             last_synced: wire.last_synced,
-            created: wire.created,
         }
     }
 }
@@ -117,7 +115,7 @@ pub(super) struct WireDataSource {
     category: Option<Category>,
     #[serde(rename = "type")]
     source_type: Option<SourceType>,
-    is_direct: bool,
+    is_direct: Option<bool>,
     integration_type: Option<IntegrationType>,
 }
 
@@ -128,7 +126,7 @@ impl From<WireDataSource> for DataSource {
             name: wire.name,
             category: wire.category,
             source_type: wire.source_type,
-            is_direct: wire.is_direct,
+            is_direct: wire.is_direct.unwrap_or(false),
             integration_type: wire.integration_type,
         }
     }
@@ -141,16 +139,13 @@ pub(super) struct ChangeStatus {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct WireStatusChange {
     status: Option<Status>,
-    #[serde(default, deserialize_with = "time")]
-    status_updated: Option<Time>,
 }
 
 impl From<WireStatusChange> for StatusChange {
     fn from(wire: WireStatusChange) -> Self {
-        Self { status: wire.status, status_updated: wire.status_updated }
+        Self { status: wire.status }
     }
 }
 
@@ -166,25 +161,40 @@ pub(super) struct Tokens {
     pub(super) refresh_token: Option<String>,
 }
 
-/// An answer of the token endpoint (RFC 6749, section 5.1) or of the broker.
+/// An answer of the token endpoint (RFC 6749, sections 5.1 and 5.2) or of the broker, as far as it decides which.
+#[derive(Deserialize)]
+pub(super) struct Answer {
+    pub(super) access_token: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) error_description: Option<String>,
+}
+
+/// The rest of an answer that grants a token.
 #[derive(Deserialize)]
 pub(super) struct Granted {
-    pub(super) access_token: String,
-    pub(super) expires_in: Option<u32>,
+    /// Seconds.
+    #[serde(default, deserialize_with = "lifetime")]
+    pub(super) expires_in: Option<i64>,
     pub(super) refresh_token: Option<String>,
 }
 
-/// Ids may hold any characters, but not none.
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConnectionId, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.trim().is_empty() { Err(D::Error::custom("a blank id")) } else { Ok(ConnectionId::new(text)) }
+/// A lifetime as number, float or text. One that nobody can read, or that is over already, is not known.
+fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    /// No token lives longer than this: an odd value must not overflow a time.
+    const LONGEST: f64 = 30.0 * 24.0 * 60.0 * 60.0;
+    let seconds = match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse::<f64>().ok(),
+        _ => None,
+    };
+    // As integers, floats are cut.
+    Ok(seconds.filter(|seconds| *seconds >= 1.0).map(|seconds| seconds.min(LONGEST) as i64))
 }
 
-/// A list in which two rows have one id says nothing reliable about either.
-fn distinct<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Connection>, D::Error> {
-    let rows = Vec::<Connection>::deserialize(deserializer)?;
-    let mut seen = HashSet::new();
-    if rows.iter().all(|row| seen.insert(&row.id)) { Ok(rows) } else { Err(D::Error::custom("an id twice")) }
+/// Ids may hold any characters, but not none.
+pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConnectionId, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() { Err(D::Error::custom("a blank id")) } else { Ok(ConnectionId::new(text)) }
 }
 
 /// A time nobody can read is no time, and no reason to drop the rest.

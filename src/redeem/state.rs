@@ -184,9 +184,7 @@ mod tests {
             status: Some(status.into()),
             sync_status: None,
             sync_errors: Vec::new(),
-            status_updated: None,
             last_synced: None,
-            created: None,
         };
         let connection = StoredConnection {
             member_id: MemberId::new("m"),

@@ -58,9 +58,17 @@ pub(super) async fn respond(
         // A simulator that stops does not keep its clients waiting.
         let _ = tokio::time::timeout(arrival.delay, app.stop.cancelled()).await;
     }
+    if let Some(wait) = arrival.over_quota {
+        return http_answer(429, Some("application/json"), "{}", Some(&wait.to_string()));
+    }
     let Some(trouble) = &arrival.trouble else { return execute.await.into() };
     let response = match trouble {
-        Trouble::Http { status, retry_after } => return http_error(*status, retry_after.as_deref()),
+        Trouble::Http { status, retry_after } => {
+            return http_answer(*status, Some("text/html"), PAGE, retry_after.as_deref());
+        }
+        Trouble::Raw { status, content_type, body, retry_after } => {
+            return http_answer(*status, content_type.as_deref(), body, retry_after.as_deref());
+        }
         Trouble::GraphqlError { code } => {
             Answer::new(StatusCode::OK, &json!({ "data": null, "errors": [outcome::error(code, TEXT)] }))
         }
@@ -79,6 +87,25 @@ pub(super) async fn respond(
             }
             body["errors"] = json!([outcome::error(code, TEXT)]);
         }),
+        Trouble::UnreadableRow { connection } => execute.await.map(|body| {
+            lists(body, |list| {
+                let rows = list.iter_mut().filter(|row| row["id"] == connection.as_str());
+                rows.for_each(|row| row["name"] = Value::Null);
+            });
+        }),
+        Trouble::NoIsDirect => execute.await.map(|body| {
+            lists(body, |list| {
+                list.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("isDirect")));
+            });
+        }),
+        Trouble::ByteOrderMark => {
+            let answer = execute.await;
+            Answer { body: [b"\xEF\xBB\xBF", answer.body.as_slice()].concat(), ..answer }
+        }
+        Trouble::OtherSubject { member } => {
+            let other = app.world.grant(member).ok().map(|grant| grant.access_token);
+            execute.await.map(|body| put_token(body, other))
+        }
         Trouble::EmptyList => execute.await.map(|body| lists(body, Vec::clear)),
         Trouble::WrongType => execute.await.map(|body| match body.get_mut("data") {
             Some(Value::Object(data)) => data.values_mut().for_each(|field| *field = json!(42)),
@@ -97,11 +124,23 @@ fn lists(body: &mut Value, change: impl Fn(&mut Vec<Value>)) {
     }
 }
 
-fn http_error(status: u16, retry_after: Option<&str>) -> Response {
+/// Puts another access token in the place of the one that is granted, if one is.
+fn put_token(body: &mut Value, token: Option<String>) {
+    for place in ["/access_token", "/data/refresh/accessToken", "/data/refresh/idToken"] {
+        if let Some(granted) = body.pointer_mut(place).filter(|granted| granted.is_string()) {
+            *granted = json!(token);
+        }
+    }
+}
+
+fn http_answer(status: u16, content_type: Option<&str>, body: &str, retry_after: Option<&str>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, [(header::CONTENT_TYPE, "text/html")], PAGE).into_response();
-    if let Some(value) = retry_after.and_then(|text| HeaderValue::from_str(text).ok()) {
-        response.headers_mut().insert(header::RETRY_AFTER, value);
+    let mut response = Response::new(Body::from(body.to_owned()));
+    *response.status_mut() = status;
+    for (name, text) in [(header::CONTENT_TYPE, content_type), (header::RETRY_AFTER, retry_after)] {
+        if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }

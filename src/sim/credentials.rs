@@ -7,6 +7,7 @@ use super::{
 use crate::random;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
+use serde_json::Value;
 
 /// What separates a member's id from the random part in a refresh token that is not their first.
 const SERIAL: char = '~';
@@ -90,6 +91,11 @@ impl World {
         let now = self.now();
         let access_token = self.0.issuer.issue(member, now, now + TimeDelta::seconds(i64::from(expires_in)));
         Ok(Grant { access_token, expires_in, refresh_token: None })
+    }
+
+    /// What the token endpoint and the broker say of a token's lifetime.
+    pub(super) fn told_lifetime(&self, grant: &Grant) -> Value {
+        self.state().settings.expires_in.clone().unwrap_or_else(|| grant.expires_in.into())
     }
 
     /// The member whom an access token names, if it is good.

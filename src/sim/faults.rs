@@ -22,7 +22,7 @@ pub struct Fault {
     pub fault: Trouble,
 }
 
-/// What goes wrong. `http`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token` and
+/// What goes wrong. `http`, `raw`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token` and
 /// `huge_body` strike before the operation is carried out; the others carry it out and spoil the answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -32,6 +32,21 @@ pub enum Trouble {
         /// The status code.
         status: u16,
         /// The value of `Retry-After`: seconds or an HTTP date.
+        #[serde(default)]
+        retry_after: Option<String>,
+    },
+    /// An HTTP answer, word for word, as firewalls and API gateways give one. In JSON: `{"raw": {"status": 401,
+    /// "content_type": "application/json", "body": "{\"message\":\"Unauthorized\"}"}}`.
+    Raw {
+        /// The status code.
+        status: u16,
+        /// The value of `Content-Type`; without it there is none.
+        #[serde(default)]
+        content_type: Option<String>,
+        /// The body; empty when left out.
+        #[serde(default)]
+        body: String,
+        /// The value of `Retry-After`.
         #[serde(default)]
         retry_after: Option<String>,
     },
@@ -67,6 +82,20 @@ pub enum Trouble {
     RejectedToken,
     /// Each list of the answer is empty.
     EmptyList,
+    /// The row of this connection has no name: it cannot be read.
+    UnreadableRow {
+        /// The connection.
+        connection: String,
+    },
+    /// No row says whether it is direct.
+    NoIsDirect,
+    /// A UTF-8 byte order mark before the body.
+    ByteOrderMark,
+    /// The access token that a refresh, a token exchange or the broker grants is another member's.
+    OtherSubject {
+        /// Whose it is.
+        member: String,
+    },
     /// A body without end, or nearly.
     HugeBody {
         /// Its length in bytes.

@@ -3,10 +3,13 @@
 use super::{App, control, gateway, identity, inbox, oauth, pages, wire};
 use axum::{
     Router,
-    http::StatusCode,
-    response::IntoResponse,
+    extract::State,
+    http::{HeaderValue, StatusCode, header::DATE},
+    middleware,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
+use chrono::TimeDelta;
 use std::any::Any;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +30,21 @@ pub(super) fn routes(app: App) -> Router {
         .route("/mail/{n}/html", get(inbox::html))
         .route("/mail/{n}/raw", get(inbox::raw))
         .merge(control::routes())
+        .layer(middleware::map_response_with_state(app.clone(), stamp))
         .with_state(app)
+}
+
+/// Every answer tells the time of the simulated world, and has an id of its own.
+async fn stamp(State(app): State<App>, mut response: Response) -> Response {
+    let time = app.world.now() + TimeDelta::seconds(app.world.settings().date_ahead);
+    let headers = response.headers_mut();
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(time.into())) {
+        headers.insert(DATE, date);
+    }
+    if let Ok(id) = HeaderValue::from_str(&crate::random::id(app.world.now())) {
+        headers.insert("x-request-id", id);
+    }
+    response
 }
 
 /// Serves until `stop`. A panic of a handler ends it, so that no defect of the simulator passes for a fault

@@ -62,7 +62,7 @@ pub(super) async fn exchange(
             Ok(grant) => Answer::new(
                 StatusCode::OK,
                 &json!({ "access_token": grant.access_token, "issued_token_type": ACCESS_TOKEN,
-                    "token_type": "Bearer", "expires_in": grant.expires_in }),
+                    "token_type": "Bearer", "expires_in": app.world.told_lifetime(&grant) }),
             ),
         }
     })
@@ -94,10 +94,10 @@ pub(super) async fn broker(
         match app.world.grant(&member_id) {
             Ok(grant) => Answer::new(
                 StatusCode::OK,
-                &json!({ "access_token": grant.access_token, "expires_in": grant.expires_in }),
+                &json!({ "access_token": grant.access_token, "expires_in": app.world.told_lifetime(&grant) }),
             ),
-            Err(Denied::Unknown) => refuse(StatusCode::NOT_FOUND, "no such member"),
-            Err(Denied::Revoked) => refuse(StatusCode::FORBIDDEN, "no consent"),
+            Err(Denied::Unknown) => refuse(StatusCode::NOT_FOUND, "no_such_member"),
+            Err(Denied::Revoked) => refuse(StatusCode::FORBIDDEN, "no_consent"),
         }
     })
     .await

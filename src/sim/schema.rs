@@ -153,7 +153,7 @@ impl Mutation {
         if !may {
             return Err(MISSING.into());
         }
-        Ok(world(ctx).change_rows(no, |rows, now| {
+        Ok(world(ctx).operate(no, &connection_id, |rows, now| {
             let row = entry(rows, &connection_id, now);
             row.connect(now);
             row.clone()
@@ -216,7 +216,7 @@ fn change(
 ) -> Result<ConnectionStatus> {
     const NOT_FOUND: Refusal = Refusal::new("not-found", "There is no such connection");
     let no = member(ctx)?;
-    Ok(world(ctx).change_rows(no, |rows, now| {
+    Ok(world(ctx).operate(no, connection, |rows, now| {
         let row = rows.iter_mut().find(|row| row.id() == connection).ok_or(NOT_FOUND)?;
         change(row, now)?;
         Ok::<_, Refusal>(ConnectionStatus::from(&*row))

@@ -9,7 +9,9 @@ use super::{
     tokens::Issuer,
 };
 use crate::{clock::Clock, domain::Time};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{
     collections::HashMap,
     sync::{
@@ -46,6 +48,35 @@ pub(super) struct State {
     pub(super) visits: Visits,
     pub(super) faults: Faults,
     pub(super) requests: Requests,
+    quota: Quota,
+}
+
+/// The lists answered in the window under way.
+#[derive(Default)]
+struct Quota {
+    began: Option<Time>,
+    answered: u32,
+}
+
+impl Quota {
+    /// Counts a list. When the window has no more of them: the seconds until it ends.
+    fn count(&mut self, settings: &Settings, now: Time) -> Option<i64> {
+        if settings.list_quota == 0 {
+            *self = Self::default();
+            return None;
+        }
+        let window = TimeDelta::seconds(settings.quota_window.into());
+        let began = *self.began.get_or_insert(now);
+        if now - began >= window {
+            *self = Self { began: Some(now), answered: 0 };
+        }
+        if self.answered < settings.list_quota {
+            self.answered += 1;
+            return None;
+        }
+        let left = self.began.unwrap_or(now) + window - now;
+        Some((left.num_milliseconds() + 999) / 1000)
+    }
 }
 
 /// A member by number: the named ones first, then `m1` and on.
@@ -62,6 +93,8 @@ pub(super) struct Touched {
     /// The one before it, for as long as its successor was not used.
     pub(super) spent_refresh_token: Option<String>,
     pub(super) revoked: bool,
+    /// What the list shows still, by connection, and until when; `None` for a row that was not there.
+    lagging: HashMap<String, (Time, Option<Row>)>,
 }
 
 /// How the simulated gateway behaves.
@@ -80,6 +113,18 @@ pub struct Settings {
     pub oauth_url_lifetime: u32,
     /// Whether a bad access token shows as an issue `login` under HTTP 200 instead of as HTTP 401.
     pub login_issue: bool,
+    /// Lists that are answered per window, for all members together; 0: no quota. More get HTTP 429, with the rest of
+    /// the window as `Retry-After`.
+    pub list_quota: u32,
+    /// Seconds of that window. The first begins with the first list.
+    pub quota_window: u32,
+    /// Seconds for which the list shows a connection as it was before an operation changed it. Changes made from
+    /// outside show at once.
+    pub list_lag: u32,
+    /// What the token endpoint and the broker say for `expires_in`, as JSON; `null`: the truth.
+    pub expires_in: Option<Value>,
+    /// Seconds by which the gateway's `Date` is ahead of the simulated world's time.
+    pub date_ahead: i64,
 }
 
 impl Default for Settings {
@@ -90,6 +135,11 @@ impl Default for Settings {
             access_token_lifetime: 3600,
             oauth_url_lifetime: 600,
             login_issue: false,
+            list_quota: 0,
+            quota_window: 3600,
+            list_lag: 0,
+            expires_in: None,
+            date_ahead: 0,
         }
     }
 }
@@ -172,7 +222,39 @@ impl World {
                 Some(rows.clone())
             }
         };
-        rows.unwrap_or_else(|| self.first_rows(no))
+        let mut rows = rows.unwrap_or_else(|| self.first_rows(no));
+        if let Some(member) = self.state().members.get_mut(&no) {
+            member.lagging.retain(|_, (until, _)| now < *until);
+            for (connection, (_, shown)) in &member.lagging {
+                let at = rows.iter().position(|row| row.id() == connection);
+                match (at, shown) {
+                    (Some(at), Some(shown)) => rows[at] = shown.clone(),
+                    (Some(at), None) => drop(rows.remove(at)),
+                    (None, Some(shown)) => rows.push(shown.clone()),
+                    (None, None) => {}
+                }
+            }
+        }
+        rows
+    }
+
+    /// Changes the member's connections as one of the gateway's operations does: with [`Settings::list_lag`], the list
+    /// shows this one as it was for a while.
+    pub(super) fn operate<T>(
+        &self,
+        no: MemberNo,
+        connection: &str,
+        change: impl FnOnce(&mut Vec<Row>, Time) -> T,
+    ) -> T {
+        let lag = TimeDelta::seconds(self.settings().list_lag.into());
+        let shown = self.listed(no).into_iter().find(|row| row.id() == connection);
+        let changed = self.change_rows(no, change);
+        if !lag.is_zero() {
+            let until = self.now() + lag;
+            let mut state = self.state();
+            state.members.entry(no).or_default().lagging.insert(connection.to_owned(), (until, shown));
+        }
+        changed
     }
 
     fn first_rows(&self, no: MemberNo) -> Vec<Row> {
@@ -202,8 +284,10 @@ impl World {
         changes: impl IntoIterator<Item = (&'a str, Change)>,
     ) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
+        let mut seen = Vec::new();
         self.change_rows(no, |rows, now| {
             for (connection, change) in changes {
+                seen.push(connection.to_owned());
                 if change.absent {
                     rows.retain(|row| row.id() != connection);
                 } else {
@@ -211,6 +295,9 @@ impl World {
                 }
             }
         });
+        let mut state = self.state();
+        let lagging = &mut state.members.entry(no).or_default().lagging;
+        seen.iter().for_each(|connection| drop(lagging.remove(connection)));
         Ok(())
     }
 
@@ -264,7 +351,10 @@ impl World {
         let mut state = self.state();
         state.requests.count(operations, no);
         let (delay, trouble) = state.faults.strike(operations, member);
-        Arrival { delay, trouble, _in_flight: InFlight(Arc::clone(&self.0)) }
+        let is_list = operations.contains(&Operation::GetMemberConnections);
+        let State { settings, quota, .. } = &mut *state;
+        let over_quota = if is_list { quota.count(settings, self.now()) } else { None };
+        Arrival { delay, trouble, over_quota, _in_flight: InFlight(Arc::clone(&self.0)) }
     }
 }
 
@@ -285,6 +375,8 @@ pub(super) fn entry<'a>(rows: &'a mut Vec<Row>, connection: &str, now: Time) -> 
 pub(super) struct Arrival {
     pub(super) delay: Duration,
     pub(super) trouble: Option<Trouble>,
+    /// Seconds until the quota allows a list again.
+    pub(super) over_quota: Option<i64>,
     _in_flight: InFlight,
 }
 

@@ -22,10 +22,10 @@ pub(super) const COLUMNS: &str =
     k.is_direct, k.status, k.sync_status, k.sync_errors, coalesce(k.gateway_id, k.connection_id) AS gateway_id,
     k.missing_since IS NOT NULL AS is_missing";
 
-/// Whether a row works, but for somebody else: as [`Connection::is_person_mismatch`] has it, and as the index over such
+/// Whether a row's records are somebody else's: as [`Connection::is_person_mismatch`] has it, and as the index over such
 /// rows is written.
 pub(super) const MISMATCHED: &str =
-    "status = 'CONNECTED' AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
+    "status IN ('CONNECTED', 'ERROR') AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
 
 pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column);
@@ -44,9 +44,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
             status: text("status")?.as_deref().map(Into::into),
             sync_status: text("sync_status")?.as_deref().map(Into::into),
             sync_errors: serde_json::from_str(&errors).unwrap_or_default(),
-            status_updated: None,
             last_synced: None,
-            created: None,
         },
     })
 }
@@ -83,7 +81,7 @@ impl Store {
     }
 }
 
-/// The connections of a member that work, but for somebody else.
+/// The connections of a member whose records are somebody else's.
 pub(super) async fn mismatched(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,

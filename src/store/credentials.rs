@@ -1,8 +1,9 @@
 //! `credentials`, `access_tokens`, `renewals`, `credential_failures`.
 
 use super::{InstanceLock, Result, Store, count, millis, time};
-use crate::domain::{CredentialState, MemberId, Sealed, Time};
-use sqlx::{Row, sqlite::SqliteRow};
+use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
+use crate::random;
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// An access token, sealed, and how long it is good for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +40,44 @@ pub struct Grant {
     pub access: Option<StoredToken>,
     /// What went wrong last, if nothing went right since.
     pub failure: Option<CredentialFailure>,
+    /// Identifies the subject of the member's first access token.
+    pub token_subject: Option<Fingerprint>,
 }
+
+/// The right to refresh one member's tokens, until it expires.
+#[derive(Clone, Debug)]
+pub struct RefreshLease {
+    owner: String,
+    /// The credential as it was when the lease was taken.
+    pub grant: Grant,
+}
+
+/// What a refresh brought.
+#[derive(Clone, Debug)]
+pub struct RefreshedTokens<'a> {
+    /// What the tokens were requested with.
+    pub used: &'a UsedCredential,
+    /// The new refresh token, when the gateway rotates them: the used one is spent.
+    pub rotated: Option<&'a Sealed>,
+    /// The access token.
+    pub access: Option<&'a StoredToken>,
+    /// To remember, when it is the member's first subject.
+    pub subject: Option<&'a Fingerprint>,
+}
+
+/// How far recovered credentials pull the retries of others forward, in milliseconds: those are spread over this time.
+const RETRY_SPREAD: i64 = 10 * 60 * 1000;
+/// Failures that began within this time of each other, in milliseconds, are taken to have one cause.
+const SAME_CAUSE: i64 = 2 * 60 * 60 * 1000;
 
 pub(super) const GRANT_COLUMNS: &str = "m.subject, c.key_id AS refresh_key, c.sealed AS refresh_sealed,
     a.key_id AS access_key, a.sealed AS access_sealed, a.renew_at,
-    f.state AS failure_state, f.reason AS failure_reason, f.since, f.failures, f.retry_at";
+    f.state AS failure_state, f.reason AS failure_reason, f.since, f.failures, f.retry_at,
+    t.key_id AS subject_key, t.hash AS subject_hash";
 pub(super) const GRANT_JOINS: &str = "LEFT JOIN credentials c ON c.member_id = m.member_id
     LEFT JOIN access_tokens a ON a.member_id = m.member_id
-    LEFT JOIN credential_failures f ON f.member_id = m.member_id";
+    LEFT JOIN credential_failures f ON f.member_id = m.member_id
+    LEFT JOIN token_subjects t ON t.member_id = m.member_id";
 
 impl Grant {
     pub(super) fn read(row: &SqliteRow) -> Result<Self> {
@@ -75,6 +106,8 @@ impl Grant {
             refresh: sealed("refresh_key", "refresh_sealed")?,
             access,
             failure,
+            token_subject: sealed("subject_key", "subject_hash")?
+                .map(|Sealed { key_id, bytes }| Fingerprint { key_id, hash: bytes }),
         })
     }
 }
@@ -90,100 +123,107 @@ impl Store {
         row.as_ref().map(Grant::read).transpose()
     }
 
-    /// Claims the right to renew a member's token until `until`. `None` when another holds it; else the grant as it
-    /// stands now, which may hold a token that another has just got.
-    pub async fn claim_renewal(&self, id: &MemberId, now: Time, until: Time) -> Result<Option<Grant>> {
+    /// Leases the right to refresh a member's tokens until `until`; `None` while another holds it. The lease comes with
+    /// the credential as it is now, which may hold a token that another has just got.
+    pub async fn lease_refresh(&self, id: &MemberId, now: Time, until: Time) -> Result<Option<RefreshLease>> {
+        let owner = random::id(now);
         let mut tx = self.begin().await?;
-        let claimed = sqlx::query(
-            "INSERT INTO renewals (member_id, leased_until, by_instance)
-             SELECT member_id, $2, $4 FROM members WHERE member_id = $1 AND removed_at IS NULL
+        let leased = sqlx::query(
+            "INSERT INTO renewals (member_id, leased_until, by_instance, owner)
+             SELECT member_id, $2, $4, $5 FROM members WHERE member_id = $1 AND removed_at IS NULL
              ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
-                by_instance = excluded.by_instance
+                by_instance = excluded.by_instance, owner = excluded.owner
              WHERE renewals.leased_until <= $3",
         )
         .bind(id.as_str())
         .bind(millis(until))
         .bind(millis(now))
         .bind(self.is_instance())
+        .bind(&owner)
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if claimed == 0 {
+        if leased == 0 {
             return Ok(None);
         }
         let sql = format!("SELECT {GRANT_COLUMNS} FROM members m {GRANT_JOINS} WHERE m.member_id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_one(&mut *tx).await?;
         let grant = Grant::read(&row)?;
         tx.commit().await?;
-        Ok(Some(grant))
+        Ok(Some(RefreshLease { owner, grant }))
     }
 
-    /// Keeps the right to renew until `until`.
-    pub async fn extend_renewal(&self, id: &MemberId, until: Time) -> Result<()> {
-        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1")
+    /// Extends a lease, unless another holder has taken it over.
+    pub async fn extend_refresh_lease(&self, id: &MemberId, lease: &RefreshLease, until: Time) -> Result<()> {
+        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
             .bind(id.as_str())
             .bind(millis(until))
+            .bind(&lease.owner)
             .execute(&self.writer)
             .await?;
         Ok(())
     }
 
-    /// Frees the renewals of the instance that worked on this database before and did not end them.
-    pub async fn free_renewals(&self, _lock: &InstanceLock) -> Result<u64> {
+    /// Releases the leases that the instance which worked on this database before has left behind.
+    pub async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
         let freed = sqlx::query("DELETE FROM renewals WHERE by_instance = 1").execute(&self.writer).await?;
         Ok(freed.rows_affected())
     }
 
-    /// Gives the right to renew back without having renewed.
-    pub async fn release_renewal(&self, id: &MemberId) -> Result<()> {
-        sqlx::query("DELETE FROM renewals WHERE member_id = $1")
+    /// Releases a lease without new tokens.
+    pub async fn release_refresh_lease(&self, id: &MemberId, lease: &RefreshLease) -> Result<()> {
+        sqlx::query("DELETE FROM renewals WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
+            .bind(&lease.owner)
             .execute(&self.writer)
             .await?;
         Ok(())
     }
 
-    /// Keeps what a renewal gave and gives the right to renew back. What was wrong with the member's credential is over.
-    /// `rotated` is the refresh token that was spent and its successor; one that was imported meanwhile stays.
-    pub async fn renewed(
+    /// Stores what a refresh brought and releases the lease. A credential that was imported meanwhile stays, and tokens
+    /// requested with the one before it are dropped. With an access token the member's failure is over; then other
+    /// members whose failures began about the same time are retried soon, for they may have had the same cause.
+    pub async fn store_tokens(
         &self,
         id: &MemberId,
-        rotated: Option<(&Sealed, &Sealed)>,
-        access: &StoredToken,
+        lease: &RefreshLease,
+        tokens: &RefreshedTokens<'_>,
         now: Time,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        if let Some((spent, refresh)) = rotated {
-            sqlx::query(
-                "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4
-                 WHERE member_id = $1 AND sealed = $5",
-            )
+        if is_current(&mut tx, id, tokens.used).await? {
+            if let Some(refresh) = tokens.rotated {
+                sqlx::query(
+                    "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4 WHERE member_id = $1",
+                )
+                .bind(id.as_str())
+                .bind(&refresh.key_id)
+                .bind(&refresh.bytes)
+                .bind(millis(now))
+                .execute(&mut *tx)
+                .await?;
+            }
+            if let Some(access) = tokens.access {
+                store_access_token(&mut tx, id, access).await?;
+                end_failure(&mut tx, id, now).await?;
+            }
+            if let Some(subject) = tokens.subject {
+                sqlx::query(
+                    "INSERT INTO token_subjects (member_id, key_id, hash) VALUES ($1, $2, $3)
+                     ON CONFLICT (member_id) DO NOTHING",
+                )
+                .bind(id.as_str())
+                .bind(&subject.key_id)
+                .bind(&subject.hash)
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        sqlx::query("DELETE FROM renewals WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
-            .bind(&refresh.key_id)
-            .bind(&refresh.bytes)
-            .bind(millis(now))
-            .bind(&spent.bytes)
+            .bind(&lease.owner)
             .execute(&mut *tx)
             .await?;
-        }
-        sqlx::query(
-            "INSERT INTO access_tokens (member_id, key_id, sealed, renew_at)
-                 SELECT member_id, $2, $3, $4 FROM members WHERE member_id = $1 AND removed_at IS NULL
-                 ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-                    renew_at = excluded.renew_at",
-        )
-        .bind(id.as_str())
-        .bind(&access.sealed.key_id)
-        .bind(&access.sealed.bytes)
-        .bind(millis(access.renew_at))
-        .execute(&mut *tx)
-        .await?;
-        for statement in [
-            "DELETE FROM credential_failures WHERE member_id = $1",
-            "DELETE FROM renewals WHERE member_id = $1",
-        ] {
-            sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;
-        }
         tx.commit().await?;
         Ok(())
     }
@@ -198,12 +238,21 @@ impl Store {
         Ok(())
     }
 
-    /// Records that no token can be had for a member.
-    pub async fn credential_failed(&self, id: &MemberId, failure: &CredentialFailure) -> Result<()> {
+    /// Records that a member's credential is rejected, unless another has replaced it since it was used. Returns whether
+    /// it was recorded.
+    pub async fn reject_credential(
+        &self,
+        id: &MemberId,
+        used: &UsedCredential,
+        failure: &CredentialFailure,
+    ) -> Result<bool> {
         let mut tx = self.begin().await?;
+        if !is_current(&mut tx, id, used).await? {
+            return Ok(false);
+        }
         sqlx::query(
             "INSERT INTO credential_failures (member_id, state, reason, since, failures, retry_at)
-             SELECT member_id, $2, $3, $4, $5, $6 FROM members WHERE member_id = $1 AND removed_at IS NULL
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (member_id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
                 failures = excluded.failures, retry_at = excluded.retry_at",
         )
@@ -215,8 +264,66 @@ impl Store {
         .bind(millis(failure.retry_at))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("DELETE FROM renewals WHERE member_id = $1").bind(id.as_str()).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Whether the member is enrolled and still has the credential that was used.
+async fn is_current(tx: &mut Transaction<'_, Sqlite>, id: &MemberId, used: &UsedCredential) -> Result<bool> {
+    let query = match used {
+        UsedCredential::RefreshToken(sealed) => sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM members m JOIN credentials c ON c.member_id = m.member_id
+                WHERE m.member_id = $1 AND m.removed_at IS NULL AND c.sealed = $2)",
+        )
+        .bind(id.as_str())
+        .bind(&sealed.bytes),
+        UsedCredential::Subject(subject) => sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM members
+                WHERE member_id = $1 AND removed_at IS NULL AND subject = $2)",
+        )
+        .bind(id.as_str())
+        .bind(subject),
+    };
+    Ok(query.fetch_one(&mut **tx).await?)
+}
+
+async fn store_access_token(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: &MemberId,
+    access: &StoredToken,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO access_tokens (member_id, key_id, sealed, renew_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
+            renew_at = excluded.renew_at",
+    )
+    .bind(id.as_str())
+    .bind(&access.sealed.key_id)
+    .bind(&access.sealed.bytes)
+    .bind(millis(access.renew_at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn end_failure(tx: &mut Transaction<'_, Sqlite>, id: &MemberId, now: Time) -> Result<()> {
+    let since: Option<i64> =
+        sqlx::query_scalar("DELETE FROM credential_failures WHERE member_id = $1 RETURNING since")
+            .bind(id.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
+    let Some(since) = since else { return Ok(()) };
+    sqlx::query(
+        "UPDATE credential_failures SET retry_at = min(retry_at, $2 +
+            (SELECT poll_key % $4 FROM members m WHERE m.member_id = credential_failures.member_id))
+         WHERE since BETWEEN $1 - $3 AND $1 + $3",
+    )
+    .bind(since)
+    .bind(millis(now))
+    .bind(SAME_CAUSE)
+    .bind(RETRY_SPREAD)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

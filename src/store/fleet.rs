@@ -1,6 +1,7 @@
 //! The fleet at a glance: what `status` reports.
 
 use super::connections::MISMATCHED;
+use super::members::CREDENTIAL_LOCKED;
 use super::{Result, Store, millis, time};
 use crate::domain::Time;
 use sqlx::Row;
@@ -15,8 +16,14 @@ pub struct Fleet {
     pub paused: u64,
     /// Of these, with an address to which mails are suppressed.
     pub suppressed: u64,
-    /// Of these, without a token to be had: count by `rejected` and `missing`.
+    /// Of these, without a token to be had: count by `rejected`, `missing` and `locked`.
     pub credentials: BTreeMap<String, u64>,
+    /// Members without a usable response, by reason code.
+    pub unclear: BTreeMap<String, u64>,
+    /// Enrolled, unpaused members without a usable response since the instant that was asked about.
+    pub unreachable: u64,
+    /// When any member's last usable response came, as far as sweeps tell.
+    pub last_answer_at: Option<Time>,
     /// Connections by status.
     pub connections: BTreeMap<String, u64>,
     /// Connections that work, but for somebody else.
@@ -56,17 +63,20 @@ pub struct SweepReport {
     pub members: u64,
     /// Of these, without a usable answer.
     pub unclear: u64,
+    /// Members left out.
+    pub skipped: u64,
     /// Transitions seen.
     pub transitions: u64,
-    /// Whether every due member gave a usable answer.
+    /// Whether it ran to its end, every member polled gave a usable response, and few were skipped.
     pub complete: bool,
     /// Why it ended early, if it did.
     pub stopped: Option<String>,
 }
 
 impl Store {
-    /// Counts everything. With `needs_token`, a member without a stored credential is `missing`.
-    pub async fn fleet(&self, needs_token: bool) -> Result<Fleet> {
+    /// Counts everything. With `needs_token`, a member without a stored credential is `missing`. Members without a usable
+    /// response since `answered_since` are unreachable.
+    pub async fn fleet(&self, needs_token: bool, answered_since: Time) -> Result<Fleet> {
         let members = sqlx::query(
             "SELECT count(*) AS members, count(paused_at) AS paused,
                 count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without
@@ -83,7 +93,19 @@ impl Store {
                 *credentials.entry("missing".into()).or_default() += without.unsigned_abs();
             }
         }
+        let unclear = self
+            .counts(
+                "SELECT u.reason, count(*) FROM unclear_members u JOIN members m ON m.member_id = u.member_id
+                 WHERE m.paused_at IS NULL GROUP BY 1",
+            )
+            .await?;
+        if let Some(locked) = unclear.get(CREDENTIAL_LOCKED) {
+            credentials.insert("locked".into(), *locked);
+        }
         Ok(Fleet {
+            unclear,
+            unreachable: self.unreachable_members(answered_since).await?,
+            last_answer_at: self.last_answer_at().await?,
             suppressed: self
                 .count(
                     "SELECT count(*) FROM members WHERE removed_at IS NULL AND address_hash IN
@@ -143,6 +165,17 @@ impl Store {
         })
     }
 
+    /// The end of the last sweep in which some member gave a usable response.
+    async fn last_answer_at(&self) -> Result<Option<Time>> {
+        let at: Option<i64> = sqlx::query_scalar(
+            "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear
+             ORDER BY rowid DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(at.map(time))
+    }
+
     async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {
         let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
         Ok(rows.into_iter().map(|(key, count)| (key, count.unsigned_abs())).collect())
@@ -151,8 +184,8 @@ impl Store {
     /// The pass that was begun last.
     pub async fn last_sweep(&self) -> Result<Option<SweepReport>> {
         let row = sqlx::query(
-            "SELECT started_at, finished_at, members, unclear, transitions, complete, stopped FROM sweeps
-             ORDER BY sweep_id DESC LIMIT 1",
+            "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, stopped FROM sweeps
+             ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -163,6 +196,7 @@ impl Store {
                 finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
                 members: number("members")?,
                 unclear: number("unclear")?,
+                skipped: number("skipped")?,
                 transitions: number("transitions")?,
                 complete: row.try_get("complete")?,
                 stopped: row.try_get("stopped")?,

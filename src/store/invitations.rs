@@ -34,9 +34,7 @@ fn read(row: &SqliteRow) -> Result<StoredConnection> {
             status: text("status")?.as_deref().map(Into::into),
             sync_status: None,
             sync_errors: Vec::new(),
-            status_updated: None,
             last_synced: None,
-            created: None,
         },
     })
 }

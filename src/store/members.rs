@@ -1,18 +1,26 @@
 //! `members`.
 
 use super::credentials::{GRANT_COLUMNS, GRANT_JOINS, Grant};
+use super::import::Import;
 use super::suppressions::SUPPRESSED;
-use super::{Result, Store, StoreError, json_list, millis, visits};
-use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Sealed, Time};
+use super::unclear::last_answer_at;
+use super::{Result, Store, StoreError, millis, visits};
+use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
-/// A member whom a sweep has to ask about.
+/// An enrolled, unpaused member on a sweep's way.
 #[derive(Clone, Debug)]
 pub struct DueMember {
-    /// Who.
+    /// The member's id.
     pub id: MemberId,
+    /// The member's place in the order of sweeps.
+    pub poll_key: i64,
     /// Digest of the last answer, if there was one.
     pub digest: Option<Vec<u8>>,
+    /// The reason code, while the member is without a usable response.
+    pub unclear: Option<String>,
+    /// The gateway asked to poll this member no sooner.
+    pub retry_at: Option<Time>,
     /// Whether a suspicion is open, so that the same answer again has something to say.
     pub suspicion: bool,
     /// What a token is got with.
@@ -28,6 +36,10 @@ pub struct ListedMember {
     pub credential: CredentialState,
     /// Why not, and since when.
     pub trouble: Option<(String, Time)>,
+    /// When the last usable response about this member came.
+    pub last_answer_at: Option<Time>,
+    /// The reason code, while the member is without a usable response.
+    pub unclear_reason: Option<String>,
     /// Whether mails to their address are suppressed.
     pub suppressed: bool,
 }
@@ -50,158 +62,96 @@ fn member(row: &SqliteRow) -> Result<Member> {
     })
 }
 
-#[derive(serde::Serialize)]
-struct ImportedRow<'a> {
-    id: &'a str,
-    email: &'a str,
-    /// In hexadecimal.
-    address_hash: String,
-    locale: Option<&'a str>,
-    time_zone: Option<&'a str>,
-    subject: &'a str,
+/// A member's row in `unclear_members` has this reason while no key of the ring opens their credential.
+pub(super) const CREDENTIAL_LOCKED: &str = "credential_locked";
+
+fn due_members(condition: &str) -> String {
+    format!(
+        "SELECT m.member_id, m.poll_key, m.answer_digest, u.reason AS unclear, u.retry_at AS unclear_retry_at,
+            {GRANT_COLUMNS},
+            (EXISTS (SELECT 1 FROM lapses l
+                WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
+             OR EXISTS (SELECT 1 FROM connections k
+                WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
+         FROM members m {GRANT_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
+         WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND {condition}"
+    )
 }
 
-#[derive(serde::Serialize)]
-struct ImportedCredential<'a> {
-    id: &'a str,
-    key_id: &'a str,
-    /// In hexadecimal.
-    sealed: String,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// An import under way: one transaction, so that it happens as a whole or not at all.
-pub struct Import {
-    tx: sqlx::Transaction<'static, sqlx::Sqlite>,
-    now: i64,
-}
-
-impl Import {
-    /// Takes in some more members, with the credentials that came with them. A member known already is updated; one
-    /// that had been removed is enrolled again. A new credential replaces the old one and whatever was wrong with it.
-    pub async fn add(&mut self, members: &[(Member, Option<Sealed>)]) -> Result<()> {
-        let rows: Vec<_> = members
-            .iter()
-            .map(|(member, _)| ImportedRow {
-                id: member.id.as_str(),
-                email: member.email.expose(),
-                address_hash: hex(&member.email.address_hash().0),
-                locale: member.locale.as_deref(),
-                time_zone: member.time_zone.map(|zone| zone.name()),
-                subject: &member.subject,
-            })
-            .collect();
-        let rows = json_list(&rows)?;
-        self.forgive_addresses(&rows).await?;
-        sqlx::query(
-            "INSERT INTO members (member_id, email, address_hash, locale, time_zone, subject, added_at, updated_at)
-             SELECT value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'), value ->> 'locale',
-                    value ->> 'time_zone', value ->> 'subject', $2, $2
-             FROM json_each($1) WHERE true
-             ON CONFLICT (member_id) DO UPDATE SET email = excluded.email, address_hash = excluded.address_hash,
-                locale = excluded.locale,
-                time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
-                answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
-        )
-        .bind(&rows)
-        .bind(self.now)
-        .execute(&mut *self.tx)
-        .await?;
-        let credentials: Vec<_> = members
-            .iter()
-            .filter_map(|(member, sealed)| {
-                let Sealed { key_id, bytes } = sealed.as_ref()?;
-                Some(ImportedCredential { id: member.id.as_str(), key_id, sealed: hex(bytes) })
-            })
-            .collect();
-        let credentials = json_list(&credentials)?;
-        sqlx::query(
-            "INSERT INTO credentials (member_id, key_id, sealed, updated_at)
-             SELECT value ->> 'id', value ->> 'key_id', unhex(value ->> 'sealed'), $2 FROM json_each($1) WHERE true
-             ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-                updated_at = excluded.updated_at",
-        )
-        .bind(&credentials)
-        .bind(self.now)
-        .execute(&mut *self.tx)
-        .await?;
-        for statement in [
-            "DELETE FROM credential_failures WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))",
-            "DELETE FROM access_tokens WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))",
-        ] {
-            sqlx::query(statement).bind(&credentials).execute(&mut *self.tx).await?;
-        }
-        Ok(())
-    }
-
-    /// A notice that was given up because of a member's address may be sent to their new one.
-    async fn forgive_addresses(&mut self, rows: &str) -> Result<()> {
-        const MOVED: &str =
-            "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
-            WHERE m.email <> j.value ->> 'email'";
-        let sql = format!(
-            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
-                (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
-        let sql = format!("UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN ({MOVED})");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).bind(self.now).execute(&mut *self.tx).await?;
-        Ok(())
-    }
-
-    /// Makes it so.
-    pub async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
-    }
+fn due_member(row: &SqliteRow) -> Result<DueMember> {
+    Ok(DueMember {
+        id: MemberId::new(row.try_get::<String, _>("member_id")?),
+        poll_key: row.try_get("poll_key")?,
+        digest: row.try_get("answer_digest")?,
+        unclear: row.try_get("unclear")?,
+        retry_at: row.try_get::<Option<i64>, _>("unclear_retry_at")?.map(super::time),
+        suspicion: row.try_get("suspicion")?,
+        grant: Grant::read(row)?,
+    })
 }
 
 impl Store {
     /// Begins an import. Dropped without [`Import::commit`], it never happened.
     pub async fn import(&self, now: Time) -> Result<Import> {
-        Ok(Import { tx: self.begin().await?, now: millis(now) })
+        Ok(Import::new(self.begin().await?, now))
     }
 
-    /// The next `limit` members after `after`, in order of their ids, whom a sweep has to ask about at `now`: not
-    /// those who are paused, nor those for whom no token could be had a short while ago, nor (with `needs_token`) those
-    /// without a stored credential.
-    pub async fn due_members(
+    /// The next `limit` enrolled, unpaused members behind the poll key `after`, up to `until` where that is given.
+    pub async fn members_to_poll(
         &self,
-        after: Option<&MemberId>,
+        after: Option<i64>,
+        until: Option<i64>,
         limit: u32,
-        needs_token: bool,
-        now: Time,
     ) -> Result<Vec<DueMember>> {
-        let sql = format!(
-            "SELECT m.member_id, m.answer_digest, {GRANT_COLUMNS},
-                (EXISTS (SELECT 1 FROM lapses l
-                    WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
-                 OR EXISTS (SELECT 1 FROM connections k
-                    WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
-             FROM members m {GRANT_JOINS}
-             WHERE m.member_id > $1 AND m.removed_at IS NULL AND m.paused_at IS NULL
-               AND (f.retry_at IS NULL OR f.retry_at <= $2) AND (c.member_id IS NOT NULL OR NOT $4)
-             ORDER BY m.member_id LIMIT $3"
-        );
+        let sql = due_members("m.poll_key > $1 AND m.poll_key <= $2 ORDER BY m.poll_key LIMIT $3");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(after.map_or("", MemberId::as_str))
-            .bind(millis(now))
+            .bind(after.unwrap_or(-1))
+            .bind(until.unwrap_or(i64::MAX))
             .bind(limit)
-            .bind(needs_token)
             .fetch_all(&self.reader)
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DueMember {
-                    id: MemberId::new(row.try_get::<String, _>("member_id")?),
-                    digest: row.try_get("answer_digest")?,
-                    suspicion: row.try_get("suspicion")?,
-                    grant: Grant::read(row)?,
-                })
-            })
-            .collect()
+        rows.iter().map(due_member).collect()
+    }
+
+    /// One member as a sweep sees them; `None` when they are not enrolled, or paused.
+    pub async fn member_to_poll(&self, id: &MemberId) -> Result<Option<DueMember>> {
+        let sql = due_members("m.member_id = $1");
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
+        row.as_ref().map(due_member).transpose()
+    }
+
+    /// The next `limit` members after `after`, in the order of their ids, who wait for their turn to be polled again:
+    /// their credential was rejected, or the gateway asked them to wait.
+    pub async fn members_waiting(&self, after: Option<&MemberId>, limit: u32) -> Result<Vec<MemberId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT m.member_id FROM members m LEFT JOIN credential_failures f ON f.member_id = m.member_id
+             LEFT JOIN unclear_members u ON u.member_id = m.member_id
+             WHERE m.member_id > $1 AND m.removed_at IS NULL AND m.paused_at IS NULL
+               AND (f.member_id IS NOT NULL OR u.retry_at IS NOT NULL)
+             ORDER BY m.member_id LIMIT $2",
+        )
+        .bind(after.map_or("", MemberId::as_str))
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(ids.into_iter().map(MemberId::new).collect())
+    }
+
+    /// Up to `limit` enrolled members with whose credential the gateway can be tried, those not known to be bad first.
+    /// With `needs_token`, only members with a stored one.
+    pub async fn members_with_credential(&self, needs_token: bool, limit: u32) -> Result<Vec<MemberId>> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT m.member_id FROM members m WHERE m.removed_at IS NULL AND m.paused_at IS NULL
+               AND (NOT $1 OR EXISTS (SELECT 1 FROM credentials c WHERE c.member_id = m.member_id))
+             ORDER BY EXISTS (SELECT 1 FROM credential_failures f WHERE f.member_id = m.member_id), m.poll_key
+             LIMIT $2",
+        )
+        .bind(needs_token)
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(ids.into_iter().map(MemberId::new).collect())
     }
 
     /// One member, if enrolled.
@@ -213,35 +163,45 @@ impl Store {
     }
 
     /// The next `limit` members after `after`, as operators see them. With `needs_token`, a member without a stored
-    /// credential is `missing`.
+    /// credential is `missing`. With `unreachable_since`, only unpaused members without a usable response since then.
     pub async fn list_members(
         &self,
         only: Option<&MemberId>,
         after: Option<&MemberId>,
         limit: u32,
         needs_token: bool,
+        unreachable_since: Option<Time>,
     ) -> Result<Vec<ListedMember>> {
         let sql = format!(
-            "SELECT {COLUMNS}, c.member_id AS held, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed FROM members m
+            "SELECT {COLUMNS}, c.member_id AS held, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed,
+                u.reason AS unclear_reason, {} AS last_answer_at FROM members m
              LEFT JOIN credentials c ON c.member_id = m.member_id
              LEFT JOIN credential_failures f ON f.member_id = m.member_id
+             LEFT JOIN unclear_members u ON u.member_id = m.member_id
              WHERE m.removed_at IS NULL AND m.member_id > $1 AND ($2 IS NULL OR m.member_id = $2)
-             ORDER BY m.member_id LIMIT $3"
+               AND ($4 IS NULL OR (m.paused_at IS NULL AND coalesce({}, m.added_at) < $4))
+             ORDER BY m.member_id LIMIT $3",
+            last_answer_at(),
+            last_answer_at()
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(after.map_or("", MemberId::as_str))
             .bind(only.map(MemberId::as_str))
             .bind(limit)
+            .bind(unreachable_since.map(millis))
             .fetch_all(&self.reader)
             .await?;
         rows.iter()
             .map(|row| {
                 let held = row.try_get::<Option<String>, _>("held")?.is_some();
                 let state: Option<String> = row.try_get("state")?;
+                let unclear_reason: Option<String> = row.try_get("unclear_reason")?;
+                let locked = unclear_reason.as_deref() == Some(CREDENTIAL_LOCKED);
                 let credential = match state.as_deref() {
                     Some("rejected") => CredentialState::Rejected,
                     Some(_) => CredentialState::Missing,
                     None if needs_token && !held => CredentialState::Missing,
+                    None if locked => CredentialState::Locked,
                     None => CredentialState::Ok,
                 };
                 let trouble = match (row.try_get("reason")?, row.try_get::<Option<i64>, _>("since")?) {
@@ -249,7 +209,15 @@ impl Store {
                     _ => None,
                 };
                 let suppressed = row.try_get("suppressed")?;
-                Ok(ListedMember { member: member(row)?, credential, trouble, suppressed })
+                let last_answer_at = row.try_get::<Option<i64>, _>("last_answer_at")?.map(super::time);
+                Ok(ListedMember {
+                    member: member(row)?,
+                    credential,
+                    trouble,
+                    last_answer_at,
+                    unclear_reason,
+                    suppressed,
+                })
             })
             .collect()
     }
@@ -281,6 +249,8 @@ impl Store {
             "invitations",
             "unsubscribe_tokens",
             "passes",
+            "unclear_members",
+            "token_subjects",
         ] {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
@@ -329,7 +299,6 @@ impl Store {
             "DELETE FROM notices WHERE member_id = $1",
             "DELETE FROM lapses WHERE member_id = $1",
             "DELETE FROM connections WHERE member_id = $1",
-            "UPDATE sweeps SET cursor = NULL WHERE cursor = $1 AND finished_at IS NOT NULL",
         ];
         for statement in statements {
             sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;

@@ -4,9 +4,11 @@
 //! `BEGIN IMMEDIATE` on that connection; no transaction is ever held across the network.
 
 mod clamp;
+mod clock_steps;
 mod connections;
 mod credentials;
 mod fleet;
+mod import;
 mod invitations;
 mod lapses;
 mod links;
@@ -24,14 +26,16 @@ mod sqlite;
 mod suppressions;
 mod sweeps;
 mod transitions;
+mod unclear;
 mod verified;
 mod visits;
 
 pub use connections::StoredConnection;
-pub use credentials::{CredentialFailure, Grant, StoredToken};
+pub use credentials::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, StoredToken};
 pub use fleet::{Fleet, Funnel, SweepReport};
+pub use import::{Import, ImportCounts};
 pub use links::{Button, LinkView, Pace, Press};
-pub use members::{DueMember, Import, ListedMember};
+pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
 pub use partings::Announced;
@@ -41,7 +45,8 @@ pub use rechecks::{DueRecheck, Purpose};
 pub use recoveries::RecoveredLapse;
 pub use sqlite::{InstanceLock, Store};
 pub use suppressions::{ListedSuppression, Mailing};
-pub use sweeps::{OpenSweep, SweepProgress};
+pub use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
+pub use unclear::UnclearMember;
 pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;

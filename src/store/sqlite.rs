@@ -62,6 +62,7 @@ impl Store {
             other => StoreError::Migration(other),
         })?;
         super::suppressions::hash_addresses(&writer).await?;
+        super::sweeps::fill_poll_keys(&writer).await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)

@@ -1,63 +1,127 @@
-//! `sweeps`: scheduled passes, and how far each has come.
+//! `sweeps`: scheduled polls of the whole fleet, and how far each has come.
+//!
+//! The last one is the one that was inserted last: by its id or its time, one that began while the clock was ahead would
+//! stay the last for a year.
 
-use super::{Result, Store, millis};
-use crate::domain::{MemberId, SweepId, Time};
+use super::{Result, Store, StoreError, millis, time};
+use crate::domain::{SweepId, Time};
 use crate::random;
-use sqlx::Row;
+use sqlx::{Row, SqlitePool};
 
-/// A pass that has not come to its end.
+/// SQL for "sweep `s` has polled, or deliberately skipped, the member with the poll key `m.poll_key`".
+pub(super) const COVERS_MEMBER: &str = "(s.stopped IS NULL OR CASE WHEN s.wrapped
+    THEN m.poll_key > s.starts_after OR m.poll_key <= s.position
+    ELSE m.poll_key > coalesce(s.starts_after, -1) AND m.poll_key <= s.position END)";
+
+/// Members whose poll keys are filled in at a time.
+const BACKFILL: u32 = 1_000;
+
+/// A sweep that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSweep {
-    /// Which.
+    /// Its id.
     pub id: SweepId,
-    /// The last member of its last finished page; `None` at the beginning.
-    pub cursor: Option<MemberId>,
-    /// What it counted up to there.
+    /// How far it has come.
+    pub position: SweepPosition,
+    /// Its counts up to that position.
     pub progress: SweepProgress,
+    /// Whether an earlier run of this or another process began it.
+    pub resumed: bool,
 }
 
-/// What a pass has counted.
+/// A place on the way around the fleet. Members are ordered by their poll key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepPosition {
+    /// The sweep starts behind this poll key; `None`: at the first member.
+    pub starts_after: Option<i64>,
+    /// The poll key of the last member who is done; `None`: none is.
+    pub last: Option<i64>,
+    /// Whether the sweep has passed the highest poll key and continues from the lowest.
+    pub wrapped: bool,
+}
+
+/// A sweep's counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepProgress {
-    /// Members asked about.
+    /// Members polled.
     pub members: u64,
-    /// Of these, without a usable answer.
+    /// Members polled without a usable response.
     pub unclear: u64,
-    /// Transitions seen.
+    /// Members left out: their credential is rejected, missing or locked, or the gateway asked them to wait.
+    pub skipped: u64,
+    /// Transitions recorded.
     pub transitions: u64,
 }
 
-impl SweepProgress {
-    /// Adds a page's counts.
-    pub fn add(&mut self, page: SweepProgress) {
-        self.members += page.members;
-        self.unclear += page.unclear;
-        self.transitions += page.transitions;
+/// How a sweep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepEnd {
+    /// The reason code of an early stop.
+    pub stopped: Option<&'static str>,
+    /// Whether it covered the fleet well enough to be called complete.
+    pub complete: bool,
+}
+
+/// The place of a member in the order of sweeps: the first 63 bits of a SHA-256 of the id.
+pub(super) fn poll_key(member: &str) -> i64 {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, member.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.as_ref()[..8]);
+    i64::from_be_bytes(first) & i64::MAX
+}
+
+/// Fills in the poll keys of members that an earlier version enrolled.
+pub(super) async fn fill_poll_keys(writer: &SqlitePool) -> Result<()> {
+    loop {
+        let members: Vec<String> =
+            sqlx::query_scalar("SELECT member_id FROM members WHERE poll_key IS NULL LIMIT $1")
+                .bind(BACKFILL)
+                .fetch_all(writer)
+                .await?;
+        if members.is_empty() {
+            return Ok(());
+        }
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        for member in &members {
+            sqlx::query("UPDATE members SET poll_key = $2 WHERE member_id = $1")
+                .bind(member)
+                .bind(poll_key(member))
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
     }
 }
 
 impl Store {
-    /// The pass that was cut off, if there is one; else a new one.
-    pub async fn resume_or_begin_sweep(&self, now: Time) -> Result<OpenSweep> {
-        match self.cut_off_sweep().await? {
-            Some(sweep) => Ok(sweep),
-            None => {
-                let id = SweepId::new(random::id(now));
-                sqlx::query("INSERT INTO sweeps (sweep_id, started_at) VALUES ($1, $2)")
-                    .bind(id.as_str())
-                    .bind(millis(now))
-                    .execute(&self.writer)
-                    .await?;
-                Ok(OpenSweep { id, cursor: None, progress: SweepProgress::default() })
-            }
+    /// The unfinished sweep, or a new one. That starts where the last one stopped early, or before the first member whom
+    /// the gateway throttled.
+    pub async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
+        if let Some(sweep) = self.unfinished_sweep().await? {
+            return Ok(sweep);
         }
+        let stopped_at: Option<Option<i64>> = sqlx::query_scalar(
+            "SELECT coalesce(position, CASE WHEN stopped IS NOT NULL THEN starts_after END) FROM sweeps
+             WHERE finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        let position = SweepPosition { starts_after: stopped_at.flatten(), ..SweepPosition::default() };
+        let id = SweepId::new(random::id(now));
+        sqlx::query("INSERT INTO sweeps (sweep_id, started_at, starts_after) VALUES ($1, $2, $3)")
+            .bind(id.as_str())
+            .bind(millis(now))
+            .bind(position.starts_after)
+            .execute(&self.writer)
+            .await?;
+        Ok(OpenSweep { id, position, progress: SweepProgress::default(), resumed: false })
     }
 
-    /// The pass that did not come to its end, if there is one.
-    pub async fn cut_off_sweep(&self) -> Result<Option<OpenSweep>> {
+    /// The sweep that a shutdown or a crash interrupted.
+    pub async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
         let row = sqlx::query(
-            "SELECT sweep_id, cursor, members, unclear, transitions FROM sweeps WHERE finished_at IS NULL
-             ORDER BY sweep_id DESC LIMIT 1",
+            "SELECT sweep_id, starts_after, position, wrapped, members, unclear, skipped, transitions FROM sweeps
+             WHERE finished_at IS NULL ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -65,59 +129,73 @@ impl Store {
             let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
             Ok(OpenSweep {
                 id: SweepId::new(row.try_get::<String, _>("sweep_id")?),
-                cursor: row.try_get::<Option<String>, _>("cursor")?.map(MemberId::new),
+                position: SweepPosition {
+                    starts_after: row.try_get("starts_after")?,
+                    last: row.try_get("position")?,
+                    wrapped: row.try_get("wrapped")?,
+                },
                 progress: SweepProgress {
                     members: number("members")?,
                     unclear: number("unclear")?,
+                    skipped: number("skipped")?,
                     transitions: number("transitions")?,
                 },
+                resumed: true,
             })
         })
         .transpose()
     }
 
-    /// Records that the pass has come to `cursor`.
-    pub async fn sweep_came_to(
+    /// Records how far a sweep has come. With `end`, the sweep is over.
+    pub async fn checkpoint_sweep(
         &self,
         sweep: &SweepId,
-        cursor: &MemberId,
+        position: SweepPosition,
         progress: SweepProgress,
+        end: Option<(SweepEnd, Time)>,
     ) -> Result<()> {
         sqlx::query(
-            "UPDATE sweeps SET cursor = $2, members = $3, unclear = $4, transitions = $5 WHERE sweep_id = $1",
+            "UPDATE sweeps SET position = $2, wrapped = $3, members = $4, unclear = $5, skipped = $6, transitions = $7,
+                finished_at = $8, stopped = $9, complete = $10 WHERE sweep_id = $1",
         )
         .bind(sweep.as_str())
-        .bind(cursor.as_str())
+        .bind(position.last)
+        .bind(position.wrapped)
         .bind(progress.members as i64)
         .bind(progress.unclear as i64)
+        .bind(progress.skipped as i64)
         .bind(progress.transitions as i64)
+        .bind(end.map(|(_, at)| millis(at)))
+        .bind(end.and_then(|(end, _)| end.stopped))
+        .bind(end.is_some_and(|(end, _)| end.complete))
         .execute(&self.writer)
         .await?;
         Ok(())
     }
 
-    /// Records the end of a pass, which needs to remember no member any more: `stopped` says why it ended before its
-    /// last member, if it did.
-    pub async fn sweep_finished(
-        &self,
-        sweep: &SweepId,
-        progress: SweepProgress,
-        stopped: Option<&str>,
-        now: Time,
-    ) -> Result<()> {
-        sqlx::query(
-            "UPDATE sweeps SET finished_at = $2, cursor = NULL, members = $3, unclear = $4, transitions = $5, stopped = $6,
-                complete = $7 WHERE sweep_id = $1",
+    /// When the last sweep ended, and when the last complete one did.
+    pub async fn last_sweep_ends(&self) -> Result<(Option<Time>, Option<Time>)> {
+        let last = async |condition: &str| {
+            let sql = format!(
+                "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND {condition}
+                 ORDER BY rowid DESC LIMIT 1"
+            );
+            let at: Option<i64> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_optional(&self.reader).await?;
+            Ok::<_, StoreError>(at.map(time))
+        };
+        Ok((last("true").await?, last("complete = 1").await?))
+    }
+
+    /// Why the sweep before this one stopped early, if it did.
+    pub async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
+        let stopped: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT stopped FROM sweeps WHERE finished_at IS NOT NULL
+               AND rowid < (SELECT rowid FROM sweeps WHERE sweep_id = $1) ORDER BY rowid DESC LIMIT 1",
         )
         .bind(sweep.as_str())
-        .bind(millis(now))
-        .bind(progress.members as i64)
-        .bind(progress.unclear as i64)
-        .bind(progress.transitions as i64)
-        .bind(stopped)
-        .bind(stopped.is_none() && progress.unclear == 0)
-        .execute(&self.writer)
+        .fetch_optional(&self.reader)
         .await?;
-        Ok(())
+        Ok(stopped.flatten())
     }
 }

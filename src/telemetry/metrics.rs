@@ -1,8 +1,8 @@
 //! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a
 //! time series.
 
-use crate::domain::{Act, By, Status};
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use crate::domain::{Act, By, Status, Time};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ const REDEMPTIONS: &str = "reconnectd_redemptions_total";
 const VISITS: &str = "reconnectd_visits_total";
 const VISITS_DROPPED: &str = "reconnectd_visits_dropped_total";
 const LIMITED: &str = "reconnectd_requests_limited_total";
+const LAST_SWEEP: &str = "reconnectd_last_sweep_timestamp_seconds";
+const LAST_COMPLETE_SWEEP: &str = "reconnectd_last_complete_sweep_timestamp_seconds";
+const SWEEPS_OVERDUE: &str = "reconnectd_sweeps_overdue";
+const UNREACHABLE: &str = "reconnectd_members_unreachable";
 const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
 /// From a dozen members to hundreds of thousands: seconds to hours.
@@ -47,6 +51,13 @@ fn describe() {
     describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
     describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
     describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
+    describe_gauge!(LAST_SWEEP, "When the last sweep ended, in seconds since the Unix epoch");
+    describe_gauge!(
+        LAST_COMPLETE_SWEEP,
+        "When the last complete sweep ended, in seconds since the Unix epoch"
+    );
+    describe_gauge!(SWEEPS_OVERDUE, "1 when no sweep has begun for several periods of the schedule");
+    describe_gauge!(UNREACHABLE, "Members without a usable response for 24 hours, as of the last sweep");
     describe_counter!(
         PERSON_MISMATCHES,
         "Connections found to work, but probably for another person than the member"
@@ -98,6 +109,25 @@ pub fn visit_dropped() {
 /// A client asked for too much.
 pub fn request_limited(limit: &'static str) {
     counter!(LIMITED, "limit" => limit).increment(1);
+}
+
+/// A sweep ended then; `complete` where the last complete one did.
+pub fn last_sweeps(ended: Option<Time>, complete: Option<Time>) {
+    for (name, at) in [(LAST_SWEEP, ended), (LAST_COMPLETE_SWEEP, complete)] {
+        if let Some(at) = at {
+            gauge!(name).set(at.timestamp_millis() as f64 / 1000.0);
+        }
+    }
+}
+
+/// Whether no sweep has begun for several periods of the schedule.
+pub fn sweeps_overdue(overdue: bool) {
+    gauge!(SWEEPS_OVERDUE).set(f64::from(u8::from(overdue)));
+}
+
+/// So many members have had no usable response for a day.
+pub fn members_unreachable(count: u64) {
+    gauge!(UNREACHABLE).set(count as f64);
 }
 
 /// A connection was found to work, but probably for another person than the member.

@@ -1,8 +1,10 @@
 //! What is said about the daemon itself: log lines on standard error, and metrics.
 
+mod activity;
 pub mod metrics;
 mod outside;
 
+pub use activity::Activity;
 pub use outside::{heartbeat, ready, stopping};
 
 use crate::{
@@ -86,7 +88,8 @@ mod tests {
     /// What was logged while `body` ran.
     fn logged(log: &str, format: LogFormat, body: impl FnOnce()) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let settings = Telemetry { log: log.into(), format, heartbeat_url: String::new() };
+        let settings =
+            Telemetry { log: log.into(), format, heartbeat_url: String::new(), heartbeat_max_unclear: 0.1 };
         let writer = {
             let lines = Arc::clone(&lines);
             move || Shared(Arc::clone(&lines))

@@ -6,12 +6,15 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
 
 /// What the admin endpoints need.
 #[derive(Clone)]
 pub struct AdminState {
     /// For `/readyz`.
     pub store: Store,
+    /// Whether no sweep has begun, or made progress, for several periods of the schedule.
+    pub sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
     /// For `/metrics`; without it nothing is counted.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -25,15 +28,20 @@ pub fn admin(state: AdminState) -> Router {
         .with_state(state)
 }
 
-/// Whether the database answers.
+/// Whether the database answers and sweeps go on. A line of a 503 begins with a reason code.
 async fn ready(State(state): State<AdminState>) -> Response {
-    match state.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
-        }
+    if let Err(error) = state.store.ping().await {
+        tracing::error!(%error, "not ready");
+        return not_ready("database_unavailable: the database does not answer\n");
     }
+    if (state.sweeps_overdue)() {
+        return not_ready("sweeps_overdue: no sweep has begun for several periods of sweep.schedule\n");
+    }
+    "ready\n".into_response()
+}
+
+fn not_ready(reason: &'static str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 
 async fn prometheus(State(state): State<AdminState>) -> Response {

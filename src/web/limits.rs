@@ -105,7 +105,7 @@ impl Budget {
     }
 }
 
-/// The clock, as the limiter reads it: since the epoch. One that is set back lends nothing.
+/// The clock, as the limiter reads it. Monotonic: after the wall clock was set back, no client waits until it catches up.
 #[derive(Clone, Debug)]
 struct Ticks(Clock);
 
@@ -113,8 +113,7 @@ impl Reads for Ticks {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        let now = self.0.now().timestamp_millis().max(0).unsigned_abs();
-        Nanos::from(Duration::from_millis(now))
+        Nanos::from(self.0.monotonic())
     }
 }
 
@@ -166,6 +165,18 @@ mod tests {
         assert_eq!(taken(&limits, one, Ask::Resend), 0);
         clock.advance(TimeDelta::hours(1));
         assert_eq!(taken(&limits, one, Ask::Resend), 20);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_changes_no_budget() {
+        let (limits, clock) = limits(60);
+        let one = client([198, 51, 100, 7]);
+        assert_eq!(taken(&limits, one, Ask::Look), 60);
+        clock.set("2027-03-02T09:00:00Z".parse().unwrap());
+        assert_eq!(taken(&limits, one, Ask::Look), 0);
+        clock.set("2026-03-02T09:00:00Z".parse().unwrap());
+        clock.advance(TimeDelta::seconds(10));
+        assert_eq!(taken(&limits, one, Ask::Look), 10);
     }
 
     #[test]

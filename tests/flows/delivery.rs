@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 async fn queued() -> Harness {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     assert!(h.app.planner.plan_one().await.unwrap());
     assert_eq!(h.notice_states("alice").await, ["queued"]);
     h
@@ -50,7 +50,7 @@ async fn of_two_connections_the_one_that_recovers_in_time_is_left_out_of_the_mai
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     while h.app.planner.plan_one().await.unwrap() {}
     h.set("alice", "epic", "CONNECTED");
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));

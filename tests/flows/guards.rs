@@ -19,7 +19,7 @@ async fn queued(members: &[&str]) -> Harness {
     for member in members {
         h.set(member, "epic", "EXPIRED");
     }
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     while h.app.planner.plan_one().await.unwrap() {}
     h
 }
@@ -206,7 +206,7 @@ async fn a_recovery_is_planned_once_whether_it_is_told_of_or_not() {
         while h.app.planner.plan_one().await.unwrap() {}
         h.set("alice", "epic", "CONNECTED");
         h.clock.advance(QUARTER);
-        h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+        h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
         assert!(h.app.planner.plan_one().await.unwrap());
         assert!(!h.app.planner.plan_one().await.unwrap(), "told: {told}");
     }

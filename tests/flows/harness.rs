@@ -7,10 +7,11 @@ use reconnectd::{
     clock::{Clock, ManualClock},
     config::Config,
     daemon,
-    domain::{Member, Sealed},
+    domain::{Member, MemberId, NewCredential, RefreshToken},
     sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
+    store::ImportCounts,
     sweep::Report,
-    vault::{Column, Vault},
+    vault::Vault,
     web,
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -148,8 +149,9 @@ impl Harness {
         for id in members {
             let token = self.sim.world().refresh_token(id).expect("a member of the simulated world");
             let member = member(id);
-            let sealed = self.app.vault.seal(&member.id, Column::RefreshToken, &token).expect("sealed");
-            rows.push((member, Some(sealed)));
+            let token = RefreshToken::new(token);
+            let credential = self.app.vault.new_credential(&member.id, &token).expect("sealed");
+            rows.push((member, Some(credential)));
         }
         self.import(&rows).await;
     }
@@ -165,15 +167,46 @@ impl Harness {
         self.import(&[(Member { email, ..member(id) }, None)]).await;
     }
 
-    async fn import(&self, rows: &[(Member, Option<Sealed>)]) {
+    /// Enrols a member under a subject of their own.
+    pub(crate) async fn enrol_as(&self, id: &str, subject: &str) {
+        self.import(&[(Member { subject: subject.into(), ..member(id) }, None)]).await;
+    }
+
+    /// Imports a member with this refresh token.
+    pub(crate) async fn import_token(&self, id: &str, token: &str) -> ImportCounts {
+        let member = member(id);
+        let token = RefreshToken::new(token);
+        let credential = self.app.vault.new_credential(&member.id, &token).expect("sealed");
+        self.import(&[(member, Some(credential))]).await
+    }
+
+    async fn import(&self, rows: &[(Member, Option<NewCredential>)]) -> ImportCounts {
         let mut import = self.app.store.import(self.clock.now()).await.expect("an import begins");
         import.add(rows).await.expect("members are added");
-        import.commit().await.expect("the import is kept");
+        import.commit().await.expect("the import is kept")
     }
 
     /// One pass: sweep, early polls, plan, deliver.
     pub(crate) async fn pass(&self) -> Report {
         self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
+    }
+
+    /// One sweep, and nothing else.
+    pub(crate) async fn sweep(&self) -> Report {
+        self.app.sweeper.sweep(&CancellationToken::new()).await.expect("a sweep")
+    }
+
+    /// Lets time pass, then sweeps.
+    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> Report {
+        self.clock.advance(wait);
+        self.sweep().await
+    }
+
+    /// Polls members now, whatever they wait for.
+    pub(crate) async fn retry(&self, members: &[&str]) -> Report {
+        let members: Vec<_> = members.iter().map(|id| Ok(MemberId::from(*id))).collect();
+        let members = futures_util::stream::iter(members);
+        self.app.sweeper.poll_now(members, &CancellationToken::new()).await.expect("polls")
     }
 
     /// Lets time pass, then makes a pass.

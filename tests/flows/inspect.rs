@@ -57,7 +57,7 @@ impl Harness {
     /// How it stands with a member's credential.
     pub(crate) async fn credential(&self, member: &str) -> &'static str {
         let id = MemberId::from(member);
-        let listed = self.app.store.list_members(Some(&id), None, 1, true).await.expect("members");
+        let listed = self.app.store.list_members(Some(&id), None, 1, true, None).await.expect("members");
         listed.first().expect("an enrolled member").credential.as_str()
     }
 

@@ -6,6 +6,7 @@ use crate::{
 };
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use reconnectd::domain::AccessToken;
 use reconnectd::sim::{Operation, Person, Trouble};
 
 /// What is broken.
@@ -134,6 +135,22 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
     h.reconnect(&link).await;
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
+}
+
+#[tokio::test]
+async fn a_press_does_not_wait_for_what_the_gateway_asks_of_everyone_and_is_never_put_off_for_long() {
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
+    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 429, retry_after: Some("86400".into()) });
+    let answer = reqwest::Client::new().post(&link).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"300".parse().unwrap()));
+    for token in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let token = AccessToken::new(token);
+        h.app.gateway.oauth_url(&token, &"epic".into()).await.unwrap_err();
+    }
+    h.end_faults();
+    assert!(h.app.gateway.shared_wait().is_some());
+    h.reconnect(&link).await;
+    assert!(h.app.gateway.shared_wait().is_some(), "the others wait still");
 }
 
 #[tokio::test]

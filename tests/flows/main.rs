@@ -3,6 +3,7 @@
 
 mod access;
 mod browser;
+mod clock_ahead;
 mod clocks;
 mod completion;
 mod confirm;
@@ -21,6 +22,7 @@ mod mismatch;
 mod missing;
 mod next_steps;
 mod notices;
+mod outages;
 mod overlap;
 mod pages;
 mod partings;
@@ -33,3 +35,4 @@ mod sweep;
 mod table;
 mod unsubscribe;
 mod visits;
+mod watch;

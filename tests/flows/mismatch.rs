@@ -1,4 +1,4 @@
-//! Connections that work, but for somebody else: the operator is to know.
+//! Connections whose records are somebody else's: the operator is to know.
 
 use crate::{harness::Harness, logs};
 use chrono::TimeDelta;
@@ -18,7 +18,7 @@ fn warnings(member: &str) -> usize {
 }
 
 async fn mismatches(h: &Harness) -> u64 {
-    h.app.store.fleet(true).await.unwrap().person_mismatches
+    h.app.store.fleet(true, h.clock.now()).await.unwrap().person_mismatches
 }
 
 #[tokio::test]
@@ -70,11 +70,25 @@ async fn one_that_comes_with_a_later_sync_is_flagged_too_and_one_that_vanishes_i
 }
 
 #[tokio::test]
+async fn one_that_the_gateway_shows_as_an_error_is_flagged_too() {
+    let h = Harness::watching_with(crate::harness::Setup::default().members(40), &["m35"]).await;
+    errors(&h, "m35", "epic", "ERROR", &["PATIENT_RETRIEVAL_ERROR"]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m35"), mismatches(&h).await), (0, 0));
+    errors(&h, "m35", "epic", "ERROR", &["PERSON_MATCHING_ERROR"]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m35"), mismatches(&h).await), (1, 1));
+    errors(&h, "m35", "epic", "CONNECTED", &["PERSON_MATCHING_ERROR"]);
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((warnings("m35"), mismatches(&h).await), (1, 1), "it is the same mismatch still");
+}
+
+#[tokio::test]
 async fn counting_them_reads_the_index_and_not_every_connection() {
     let h = Harness::watching(&["alice"]).await;
     let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
         "EXPLAIN QUERY PLAN SELECT count(*) FROM connections k JOIN members m ON m.member_id = k.member_id
-         WHERE m.removed_at IS NULL AND status = 'CONNECTED' AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0",
+         WHERE m.removed_at IS NULL AND status IN ('CONNECTED', 'ERROR') AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0",
     )
     .fetch_all(&mut h.sql().await)
     .await

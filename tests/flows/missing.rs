@@ -32,7 +32,7 @@ async fn queued(connections: &[&str]) -> Harness {
     }
     h.pass_after(QUARTER).await;
     h.clock.advance(QUARTER);
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     assert!(h.app.planner.plan_one().await.unwrap());
     h
 }
@@ -138,7 +138,7 @@ async fn a_notice_about_a_row_that_is_gone_for_good_is_cancelled() {
     leave_out(&h, "epic");
     deliver(&h).await;
     h.clock.advance(TimeDelta::minutes(2));
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     assert_eq!(h.notice_states("alice").await, ["cancelled"]);
     assert_eq!(deliver(&h).await, Delivered::Nothing);
     assert!(h.mails().is_empty());

@@ -213,13 +213,16 @@ async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
         let page = answer.text().await.unwrap();
         assert!(page.contains("on our side first") && page.contains("your link stays good"), "{page}");
     }
-    let (failures, retry_at): (i64, i64) =
-        sqlx::query_as("SELECT failures, retry_at FROM credential_failures")
-            .fetch_one(&mut h.sql().await)
-            .await
-            .unwrap();
-    let wait = TimeDelta::milliseconds(retry_at) - TimeDelta::milliseconds(h.clock.now().timestamp_millis());
-    assert!(failures == 1 && wait < TimeDelta::minutes(17), "presses put our own next try off no further");
+    assert_eq!(h.credential("alice").await, "ok", "only a sweep knows whose fault it is");
+    h.pass().await;
+    assert_eq!(h.credential("alice").await, "rejected");
+    let retry_at = async || {
+        let grant = h.app.store.grant(&"alice".into()).await.unwrap().unwrap();
+        grant.failure.unwrap().retry_at
+    };
+    let before = retry_at().await;
+    reqwest::Client::new().post(&link).send().await.unwrap();
+    assert_eq!(retry_at().await, before, "a press does not extend the backoff");
 }
 
 #[tokio::test]

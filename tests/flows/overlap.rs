@@ -17,7 +17,7 @@ async fn expired() -> (Harness, App, Vec<String>) {
         h.set(member, "epic", "EXPIRED");
         h.set(member, "kaiser-north", "EXPIRED");
     }
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     let other = h.another_app(&[]).await;
     (h, other, members)
 }
@@ -99,7 +99,7 @@ async fn what_happens_while_a_plan_is_made_is_planned_for_too() {
         for member in &members {
             h.set(member, &format!("source-{round}"), "EXPIRED");
         }
-        h.app.sweeper.pass(&stop).await.unwrap();
+        h.app.sweeper.sweep(&stop).await.unwrap();
         for member in &members {
             h.set(member, &format!("source-{round}"), "DISCONNECTED");
         }
@@ -113,7 +113,7 @@ async fn what_happens_while_a_plan_is_made_is_planned_for_too() {
             })
         });
         let planners: Vec<_> = planners.collect();
-        h.app.sweeper.pass(&stop).await.unwrap();
+        h.app.sweeper.sweep(&stop).await.unwrap();
         swept.cancel();
         for ended in join_all(planners).await {
             ended.unwrap();

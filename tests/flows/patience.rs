@@ -16,7 +16,7 @@ async fn queued(members: &[&str]) -> Harness {
     for member in members {
         h.set(member, "epic", "EXPIRED");
     }
-    h.app.sweeper.pass(&CancellationToken::new()).await.unwrap();
+    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     while h.app.planner.plan_one().await.unwrap() {}
     h
 }
@@ -177,7 +177,7 @@ async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_
     let h = queued(&["alice"]).await;
     h.clock.advance(TimeDelta::hours(2));
     h.sim.world().revoke("alice").unwrap();
-    deliver(&h).await;
+    assert_eq!(h.sweep().await.progress.unclear, 1);
     let asked = h.asked("alice", Operation::Refresh);
     let retry_at: i64 = sqlx::query_scalar("SELECT retry_at FROM credential_failures")
         .fetch_one(&mut h.sql().await)
@@ -209,7 +209,7 @@ async fn a_recheck_of_a_member_whose_credential_was_refused_waits_for_its_next_t
     h.pass().await;
     h.clock.advance(TimeDelta::hours(2));
     h.sim.world().revoke("alice").unwrap();
-    assert!(h.app.rechecker.recheck_one().await.unwrap());
+    assert_eq!(h.sweep().await.progress.unclear, 1);
     let asked = h.asked("alice", Operation::Refresh);
     sqlx::query("UPDATE credential_failures SET retry_at = retry_at + 86400000")
         .execute(&mut h.sql().await)

@@ -28,15 +28,28 @@ const OPERATIONS: [(Operation, Kind); 8] = [
     (Operation::Refresh, Kind::Renewal),
 ];
 
+const ROUTER: &str =
+    r#"{"errors": [{"message": "Cannot query field", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}]}"#;
+
 /// What befalls a question; what is concluded; how often a read is asked. An act or a renewal is asked once.
 fn rows() -> Vec<(&'static str, Trouble, &'static str, u32)> {
     let http = |status| Trouble::Http { status, retry_after: None };
+    let raw = |status, content_type: &str, body: &str| Trouble::Raw {
+        status,
+        content_type: Some(content_type.into()),
+        body: body.into(),
+        retry_after: None,
+    };
     let error = |code: &str| Trouble::GraphqlError { code: code.into() };
     let beside = |partial| Trouble::DataBesideErrors { code: "exception".into(), partial };
     vec![
         ("an error that may pass", error("throttled"), "retry", 1),
         ("an error that nobody knows", error("strange"), "retry", 1),
         ("an error for good", error("not-found"), "refused", 1),
+        ("a member who is refused", error("FORBIDDEN"), "forbidden", 1),
+        ("a word of a firewall", raw(403, "text/plain", "error code: 1020"), "retry", 1),
+        ("a word of a proxy", raw(403, "application/json", "{\"message\":\"Forbidden\"}"), "retry", 1),
+        ("a word of a router", raw(400, "application/json", ROUTER), "retry", 1),
         ("a whole answer beside an error", beside(false), "retry", 1),
         ("half an answer beside an error", beside(true), "retry", 1),
         ("null", Trouble::NullData, "retry", 1),
@@ -58,7 +71,9 @@ fn rows() -> Vec<(&'static str, Trouble, &'static str, u32)> {
 fn expected(kind: Kind, conclusion: &'static str, reads: u32) -> (&'static str, u32) {
     match (kind, conclusion) {
         (Kind::Read, _) | (Kind::Act, "unauthorized") => (conclusion, reads),
-        (Kind::Renewal, "refused" | "unauthorized") => ("no token", 1),
+        (Kind::Renewal, "unauthorized") => ("no token", 1),
+        // Every renewal is the same request: when it is wrong, that is nothing about this member.
+        (Kind::Renewal, "refused") => ("retry", 1),
         (Kind::Act | Kind::Renewal, _) => (conclusion, 1),
     }
 }
@@ -69,7 +84,8 @@ fn conclusion(error: &AskError) -> &'static str {
         AskError::Gateway(error) => match error.verdict() {
             Verdict::Retry { .. } => "retry",
             Verdict::Unauthorized => "unauthorized",
-            Verdict::Permanent | Verdict::Forbidden => "refused",
+            Verdict::Permanent => "refused",
+            Verdict::Forbidden => "forbidden",
             Verdict::Rejected => "no token",
         },
         other => panic!("{other}"),

@@ -102,7 +102,10 @@ async fn in_exchange_mode_a_subject_that_is_refused_is_rejected_and_says_nothing
     assert_eq!((&rows[1].0, &rows[1].1), (&"bob".into(), &"rejected".into()));
     assert!(bench.transitions("bob", "epic").await.is_empty());
     let asked = bench.sim.world().asked(Operation::TokenExchange);
-    bench.pass().await;
+    let again = bench.run("once --json").await;
+    assert_eq!(again.code, 3, "half of the members are skipped");
+    let counts: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!((&counts["members"], &counts["skipped"]), (&1.into(), &1.into()));
     assert_eq!(
         bench.sim.world().asked(Operation::TokenExchange),
         asked,

@@ -55,7 +55,9 @@ async fn a_command_killed_at_any_moment_locks_nobody_out_where_spent_tokens_have
         if let Some(access) = app.store.grant(&member).await.unwrap().unwrap().access {
             app.store.drop_access_token(&member, &access.sealed).await.unwrap();
         }
-        app.store.release_renewal(&member).await.unwrap();
+        let later = app.clock.now() + chrono::TimeDelta::minutes(1);
+        let lease = app.store.lease_refresh(&member, later, later).await.unwrap().unwrap();
+        app.store.release_refresh_lease(&member, &lease).await.unwrap();
     };
     let begun = Instant::now();
     bench.json("connections list --member alice").await;
@@ -79,7 +81,7 @@ async fn a_renewal_that_died_holds_the_next_one_up_only_until_its_lease_has_run_
     let app = bench.app().await;
     let member = MemberId::from("alice");
     let now = app.clock.now();
-    app.store.claim_renewal(&member, now, now + chrono::TimeDelta::seconds(2)).await.unwrap().unwrap();
+    app.store.lease_refresh(&member, now, now + chrono::TimeDelta::seconds(2)).await.unwrap().unwrap();
     let begun = Instant::now();
     bench.json("connections list --member alice").await;
     assert!(begun.elapsed() > Duration::from_secs(1), "it did not wait its turn");

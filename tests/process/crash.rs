@@ -36,10 +36,10 @@ const MOMENTS: [Moment; 16] = [
     BeforeRecording,
     Mailed,
     Logged("outcome=\"sent\""),
-    Logged("sweep begins"),
+    Logged("sweep starts"),
     BeforeRecording,
     Asked(GetMemberConnections, 9),
-    Logged("sweep ends"),
+    Logged("sweep ended"),
     BeforeAcceptance,
 ];
 

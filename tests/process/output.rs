@@ -12,7 +12,7 @@ async fn piped_the_output_of_a_pass_and_of_an_import_is_one_json_object() {
         (1..=50).map(|n| simulator.world().import_line(&format!("m{n}")).to_string()).collect();
     home.write("members.jsonl", &lines.join("\n"));
     let imported = home.run(&["members", "import", "members.jsonl", "--json"]).await.well();
-    assert_eq!(imported.json(), [json!({ "imported": 50 })]);
+    assert_eq!(imported.json(), [json!({ "imported": 50, "known_tokens": 0 })]);
     assert_eq!(imported.stderr, "", "no progress bar where nobody looks");
 
     let once = home.run(&["once", "--json"]).await.well();
@@ -46,6 +46,6 @@ async fn logs_are_json_lines_when_the_operator_wants_them_so() {
     let once = home.run(&["once"]).await.well();
     let lines: Vec<serde_json::Value> =
         once.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let last = lines.iter().find(|line| line["message"] == "sweep ends").unwrap();
+    let last = lines.iter().find(|line| line["message"] == "sweep ended").unwrap();
     assert_eq!((&last["members"], &last["level"]), (&json!(1), &json!("INFO")));
 }

@@ -132,7 +132,7 @@ async fn a_pass_with_an_unclear_member_ends_with_3_and_concludes_nothing_about_t
     home.enrol(&["alice", "bob"]).await;
     let trouble = Trouble::Http { status: 503, retry_after: None };
     simulator.world().add_fault(Fault::new(trouble).member("bob"));
-    let once = home.run(&["once", "--json"]).await.badly(3, &["no usable answer about member", "bob"]);
+    let once = home.run(&["once", "--json"]).await.badly(3, &["no usable response about member", "bob"]);
     let report = &once.json()[0];
     assert_eq!((&report["members"], &report["unclear"]), (&2.into(), &1.into()));
     assert_eq!(report["complete"], serde_json::json!(false));

@@ -1,10 +1,10 @@
 //! The schedule, at a gateway that is slower than it.
 
-use crate::harness::{Home, PATIENCE, simulator, until};
+use crate::harness::{Home, PATIENCE, simulator, until, until_true};
 use reconnectd::sim::{Fault, Operation, Trouble};
 
 /// The value of a metric without labels, where it has been counted.
-async fn metric(url: &str, name: &str) -> Option<u64> {
+async fn metric(url: &str, name: &str) -> Option<f64> {
     let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
     let text = http.get(url).send().await.unwrap().text().await.unwrap();
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
@@ -28,7 +28,53 @@ async fn a_tick_that_comes_while_a_sweep_runs_is_skipped_and_counted_and_no_two_
     .await;
     // Each sweep of one member asks once and outlasts two ticks.
     assert_eq!(world.peak_in_flight(), 1, "two sweeps asked at once");
-    assert!(skipped >= 2, "{skipped} ticks were skipped");
+    assert!(skipped >= 2.0, "{skipped} ticks were skipped");
     let ended = daemon.running.stopped().await.well();
     assert!(ended.stderr.contains("this tick is skipped"), "{}", ended.stderr);
+}
+
+/// Once a year, so that no tick comes while the test runs.
+const YEARLY: &str = "0 0 0 1 1 *";
+
+#[tokio::test]
+async fn a_daemon_that_starts_after_a_missed_tick_sweeps_at_once_and_after_a_sweep_waits_for_the_next() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.schedule", YEARLY);
+    home.enrol(&["alice"]).await;
+    let asked = || simulator.world().asked(Operation::GetMemberConnections);
+    let swept = async |count| until_true("a sweep", async || asked() >= count).await;
+    let daemon = home.daemon().await;
+    swept(1).await;
+    daemon.running.stopped().await.well();
+
+    // Nothing is due. The loop asks each second, so that a sweep would have begun after a second and a half.
+    let daemon = home.daemon().await;
+    let metrics = format!("http://{}/metrics", daemon.admin);
+    until("the clock's loop to look", async || metric(&metrics, "reconnectd_sweeps_overdue").await).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(asked(), 1, "the tick was followed");
+    assert!(metric(&metrics, "reconnectd_last_sweep_timestamp_seconds").await.unwrap() > 1_700_000_000.0);
+    daemon.running.stopped().await.well();
+
+    home.database().await.execute("UPDATE sweeps SET started_at = 0, finished_at = 1").await;
+    let daemon = home.daemon().await;
+    swept(2).await;
+    daemon.running.stopped().await.well();
+
+    // A clock that was ahead.
+    let ahead = "UPDATE sweeps SET started_at = 9000000000000, finished_at = 9000000000000";
+    home.database().await.execute(ahead).await;
+    let daemon = home.daemon().await;
+    swept(3).await;
+    daemon.running.stopped().await.well();
+}
+
+#[tokio::test]
+async fn a_schedule_that_never_fires_is_a_configuration_error() {
+    let mut home = Home::bare();
+    home.set("sweep.schedule", "0 0 0 31 2 *");
+    for command in ["run", "once", "check"] {
+        home.run(&[command]).await.badly(2, &["sweep.schedule", "never fires"]);
+    }
 }

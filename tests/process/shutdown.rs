@@ -28,7 +28,7 @@ async fn a_sweep_that_was_cut_off_by_sigterm_is_finished_by_the_next_run() {
     let ended = daemon.running;
     ended.terminate();
     let ended = ended.ended_within(DEADLINE).await.well();
-    assert!(ended.stderr.contains("goes on where its last page ended"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("sweep interrupted; it will be resumed"), "{}", ended.stderr);
     let asked = world.asked(Operation::GetMemberConnections);
     assert!(asked < 20, "it went on asking, {asked} times");
     let status = home.json(&["status"]).await;

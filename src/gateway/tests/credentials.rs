@@ -10,7 +10,10 @@ use crate::{
     gateway::{Gateway, GatewayError, Renewed, jwks},
     random,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jsonwebtoken::{DecodingKey, Validation, jwk::JwkSet};
 use rcgen::KeyPair;
 use serde_json::{Value, json};
@@ -62,18 +65,38 @@ async fn a_refresh_token_is_given_up_only_when_the_gateway_itself_refuses_it() {
         .to_string()
     };
     let page = |status| Answer::new(status, "<html>").with("content-type", "Text/HTML; charset=utf-8");
+    let json = |status, body: &str| Answer::new(status, body).with("content-type", "application/json");
+    let router =
+        |code: &str| json!({ "errors": [{ "message": "m", "extensions": { "code": code } }] }).to_string();
     for (what, answer, expected) in [
-        ("401", Answer::new(401, ""), Verdict::Rejected),
-        ("401 in words", Answer::new(401, "Unauthorized"), Verdict::Rejected),
-        ("400", Answer::new(400, r#"{"errors": [{"message": "bad token"}]}"#), Verdict::Rejected),
-        ("403", Answer::new(403, "{}"), Verdict::Rejected),
+        ("401", Answer::new(401, ""), RETRY),
+        ("401 in words", Answer::new(401, "Unauthorized"), RETRY),
+        ("401 of a proxy", json(401, r#"{"message":"Unauthorized"}"#), RETRY),
+        ("400", json(400, r#"{"errors": [{"message": "bad token"}]}"#), RETRY),
+        ("400 in words", Answer::new(400, "Bad Request"), RETRY),
+        ("403", json(403, r#"{"message":"Forbidden"}"#), RETRY),
+        ("403 of a firewall", Answer::new(403, "error code: 1020"), RETRY),
+        ("a page, 401", page(401), RETRY),
+        ("a page, 403", page(403), RETRY),
+        ("a document that a router finds wrong", json(400, &router("GRAPHQL_VALIDATION_FAILED")), RETRY),
+        ("a document that a router does not list", json(200, &router("PERSISTED_QUERY_NOT_IN_LIST")), RETRY),
+        ("a router's forbidden", json(200, &router("FORBIDDEN")), RETRY),
+        ("a router's unauthenticated", json(200, &router("unauthenticated")), Verdict::Rejected),
+        ("a router's unauthenticated under 401", json(401, &router("UNAUTHENTICATED")), Verdict::Rejected),
+        ("a bare code 401", json(200, &router("401")), RETRY),
         ("login", Answer::ok(issue("login")), Verdict::Rejected),
-        ("forbidden", Answer::ok(issue("forbidden")), Verdict::Rejected),
-        ("invalid", Answer::ok(issue("invalid")), Verdict::Rejected),
-        ("not-found", Answer::ok(issue("not-found")), Verdict::Rejected),
-        ("a header that is required", Answer::ok(issue("required")), Verdict::Permanent),
-        ("a page before the gateway, 401", page(401), RETRY),
-        ("a page before the gateway, 403", page(403), RETRY),
+        ("login under 401", Answer::new(401, issue("LOGIN")), Verdict::Rejected),
+        ("login under 400", Answer::new(400, issue("login")), Verdict::Rejected),
+        ("security", Answer::ok(issue("SECURITY")), Verdict::Rejected),
+        ("expired", Answer::ok(issue("Expired")), Verdict::Rejected),
+        ("unknown", Answer::ok(issue("unknown")), Verdict::Rejected),
+        ("forbidden", Answer::ok(issue("forbidden")), Verdict::Forbidden),
+        ("forbidden under 403", Answer::new(403, issue("FORBIDDEN")), Verdict::Forbidden),
+        ("suppressed", Answer::ok(issue("suppressed")), Verdict::Forbidden),
+        ("invalid", Answer::ok(issue("invalid")), RETRY),
+        ("invalid under 401", Answer::new(401, issue("invalid")), RETRY),
+        ("not-found", Answer::ok(issue("NOT_FOUND")), RETRY),
+        ("a header that is required", Answer::ok(issue("required")), RETRY),
         ("404", Answer::new(404, ""), RETRY),
         ("429", Answer::new(429, issue("login")), RETRY),
         ("500", Answer::new(500, issue("login")), RETRY),
@@ -96,6 +119,47 @@ async fn a_refresh_token_is_given_up_only_when_the_gateway_itself_refuses_it() {
         for secret in [OLD, CLIENT_KEY, "rt-new"] {
             assert!(!shown(&error).contains(secret), "{what}: {}", shown(&error));
         }
+    }
+}
+
+#[tokio::test]
+async fn an_error_names_what_the_operator_is_to_check() {
+    for (answer, words) in
+        [(Answer::new(401, ""), "gateway.client_key"), (Answer::new(403, "<p>"), "firewall")]
+    {
+        let error = refresh(answer).await.unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let stub = Stub::answering([Answer::new(403, "")]).await;
+    let error = gateway_with(&auth(AuthMode::Broker, &stub.url())).broker(&"a".into()).await.unwrap_err();
+    assert!(error.to_string().contains("gateway.auth.broker_token"), "{error}");
+    let stub = Stub::answering([Answer::new(401, r#"{"error": "invalid_client"}"#)]).await;
+    let error = gateway_with(&auth(AuthMode::TokenExchange, &stub.url())).exchange("a").await.unwrap_err();
+    assert!(error.to_string().contains("invalid_client") && error.to_string().contains("issuer"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_fits_no_header_is_not_sent() {
+    let stub = Stub::answering([tokens(json!("a"), Value::Null)]).await;
+    let error = gateway(&stub).refresh(&RefreshToken::new("s3\ncret")).await.unwrap_err();
+    assert_eq!((error.verdict(), stub.asked().len()), (Verdict::Permanent, 0));
+    assert!(!shown(&error).contains("cret"), "{error}");
+}
+
+#[tokio::test]
+async fn an_access_token_tells_whom_it_is_for_when_it_is_a_jwt_that_says_so() {
+    let jwt = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+    for (access, subject) in [
+        (jwt(r#"{"sub":"alice","exp":1767225600}"#), Some("alice")),
+        (jwt(r#"{"sub":"alice"}"#), Some("alice")),
+        (jwt(r#"{"sub":""}"#), None),
+        (jwt(r#"{"sub":7}"#), None),
+        (jwt(r#"{"exp":1767225600}"#), None),
+        ("opaque".to_owned(), None),
+        ("a.b.c".to_owned(), None),
+    ] {
+        let renewed = refresh(tokens(json!(access), Value::Null)).await.unwrap();
+        assert_eq!(renewed.subject.as_deref(), subject, "{access}");
     }
 }
 
@@ -165,11 +229,11 @@ async fn a_token_exchange_shows_an_id_token_that_the_published_key_verifies() {
                 jsonwebtoken::decode(&form[1].1, &key, &validation).unwrap().claims
             })
             .collect();
-        let iat = clock().now().timestamp();
+        let now = clock().now().timestamp();
         for claims in &claims {
             assert_eq!(claims["iss"], "https://op.example");
             assert_eq!(claims["sub"], "subject 1");
-            assert_eq!((&claims["iat"], &claims["exp"]), (&json!(iat), &json!(iat + 300)));
+            assert_eq!((&claims["iat"], &claims["exp"]), (&json!(now - 30), &json!(now + 300)));
         }
         assert_ne!(claims[0]["jti"], claims[1]["jti"], "no ID token is shown twice");
     }
@@ -200,9 +264,17 @@ async fn a_token_endpoint_refuses_a_subject_or_us() {
             r#"{"error": "invalid_grant", "error_description": "no s3cret@example.org"}"#,
             Verdict::Rejected,
         ),
-        (400, r#"{"error": "invalid_request"}"#, Verdict::Rejected),
-        (401, r#"{"error": "invalid_client"}"#, Verdict::Permanent),
-        (400, r#"{"error": "unsupported_grant_type"}"#, Verdict::Permanent),
+        (200, r#"{"error": "invalid_grant"}"#, Verdict::Rejected),
+        (401, r#"{"error": "INVALID_GRANT"}"#, Verdict::Rejected),
+        (200, "\u{feff}{\"error\": \"invalid_grant\"}", Verdict::Rejected),
+        (403, r#"{"error": "access_denied"}"#, Verdict::Forbidden),
+        (400, r#"{"error": "invalid_request"}"#, RETRY),
+        (401, r#"{"error": "invalid_client"}"#, RETRY),
+        (200, r#"{"error": "invalid_client"}"#, RETRY),
+        (400, r#"{"error": "unauthorized_client"}"#, RETRY),
+        (400, r#"{"error": "unsupported_grant_type"}"#, RETRY),
+        (401, "", RETRY),
+        (429, r#"{"error": "invalid_grant"}"#, RETRY),
         (400, r#"{"error": "temporarily_unavailable"}"#, RETRY),
         (503, r#"{"error": "invalid_grant"}"#, RETRY),
         (403, "<html>s3cret</html>", RETRY),
@@ -228,24 +300,63 @@ async fn a_broker_is_asked_with_our_token_and_answers_one_of_the_members() {
 }
 
 #[tokio::test]
-async fn a_broker_refuses_a_member_or_us() {
-    for (status, expected) in [
-        (404, Verdict::Rejected),
-        (403, Verdict::Rejected),
-        (401, Verdict::Permanent),
-        (400, RETRY),
-        (500, RETRY),
-        (200, RETRY),
+async fn a_broker_refuses_a_member_in_our_format_alone() {
+    const NO_MEMBER: &str = r#"{"error": "no_such_member"}"#;
+    const NO_CONSENT: &str = r#"{"error": "no_consent"}"#;
+    for (status, body, expected) in [
+        (404, NO_MEMBER, Verdict::Rejected),
+        (403, NO_CONSENT, Verdict::Rejected),
+        (400, NO_MEMBER, Verdict::Rejected),
+        (200, NO_CONSENT, Verdict::Rejected),
+        (500, NO_MEMBER, RETRY),
+        (429, NO_CONSENT, RETRY),
+        (404, "no Route matched", RETRY),
+        (404, r#"{"error": "Not Found"}"#, RETRY),
+        (404, r#"{"error": {"code": "no_such_member"}}"#, RETRY),
+        (403, "", RETRY),
+        (403, "<html>", RETRY),
+        (401, "for-the-broker", RETRY),
+        (400, "", RETRY),
+        (500, "for-the-broker", RETRY),
+        (200, "for-the-broker", RETRY),
+        (200, "{}", RETRY),
     ] {
-        let stub = Stub::answering([Answer::new(status, "for-the-broker")]).await;
+        let stub = Stub::answering([Answer::new(status, body)]).await;
         let error =
             gateway_with(&auth(AuthMode::Broker, &stub.url())).broker(&"alice".into()).await.unwrap_err();
-        assert_eq!(error.verdict(), expected, "{status}: {error}");
+        assert_eq!(error.verdict(), expected, "{status} {body}: {error}");
         assert!(!shown(&error).contains("for-the-broker"), "{error}");
     }
-    let page = Answer::new(404, "<html>").with("content-type", "text/html");
-    let gateway = gateway_with(&auth(AuthMode::Broker, &Stub::answering([page]).await.url()));
-    assert_eq!(gateway.broker(&"alice".into()).await.unwrap_err().verdict(), RETRY);
+}
+
+#[tokio::test]
+async fn a_lifetime_is_read_in_any_form_and_an_odd_one_is_no_reason_to_refuse_the_token() {
+    const DAY: i64 = 86_400;
+    for (expires_in, seconds) in [
+        ("3600", Some(3600)),
+        ("\"3600\"", Some(3600)),
+        ("\" 3600.9 \"", Some(3600)),
+        ("3599.5", Some(3599)),
+        ("1e3", Some(1000)),
+        ("1e300", Some(30 * DAY)),
+        ("18446744073709551615", Some(30 * DAY)),
+        ("\"99999999999999999999999\"", Some(30 * DAY)),
+        ("0", None),
+        ("-1", None),
+        ("\"-3600\"", None),
+        ("\"NaN\"", None),
+        ("\"soon\"", None),
+        ("\"\"", None),
+        ("null", None),
+        ("true", None),
+        ("[3600]", None),
+    ] {
+        let body = format!(r#"{{"access_token": "opaque", "expires_in": {expires_in}}}"#);
+        let stub = Stub::answering([Answer::ok(body)]).await;
+        let renewed = gateway_with(&auth(AuthMode::TokenExchange, &stub.url())).exchange("a").await.unwrap();
+        let expected = seconds.map(|seconds| clock().now() + chrono::TimeDelta::seconds(seconds));
+        assert_eq!(renewed.expires_at, expected, "{expires_in}");
+    }
 }
 
 #[tokio::test]

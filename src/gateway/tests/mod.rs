@@ -3,7 +3,10 @@
 mod answers;
 mod calls;
 mod credentials;
+mod log;
 mod stub;
+mod throttles;
+mod transport;
 
 use super::{Gateway, GatewayError, Verdict, retry::Retry};
 use crate::{
@@ -33,8 +36,12 @@ fn clock() -> Clock {
 }
 
 fn gateway_with(settings: &crate::config::Gateway) -> Gateway {
+    gateway_at(settings, clock())
+}
+
+fn gateway_at(settings: &crate::config::Gateway, clock: Clock) -> Gateway {
     let retry = Retry { pause: Duration::from_millis(1), times: 2, patience: Duration::from_millis(1500) };
-    Gateway::with_retry(settings, clock(), retry).unwrap()
+    Gateway::with_retry(settings, clock, retry).unwrap()
 }
 
 fn gateway(stub: &Stub) -> Gateway {

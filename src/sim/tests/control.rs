@@ -49,7 +49,8 @@ async fn settings_are_changed_one_by_one() {
     sim.post("/control/settings", json!({ "oauth_url_lifetime": 5 })).await;
     let settings: Value = serde_json::from_str(&sim.get("/control/settings").await.1).unwrap();
     let expected = json!({ "rotate": true, "access_token_lifetime": 3600, "oauth_url_lifetime": 5,
-        "login_issue": false, "rotation_grace": false });
+        "login_issue": false, "rotation_grace": false, "list_quota": 0, "quota_window": 3600, "list_lag": 0,
+        "expires_in": null, "date_ahead": 0 });
     assert_eq!(settings, expected);
     assert!(sim.refresh("rt-alice").await["data"]["refresh"]["refreshToken"].is_string());
 }

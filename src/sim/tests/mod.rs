@@ -6,6 +6,7 @@ mod gateway;
 mod identity;
 mod inbox;
 mod oauth;
+mod oddities;
 mod smtp;
 mod tls;
 

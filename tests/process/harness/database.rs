@@ -23,6 +23,11 @@ impl Database {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
+    /// Changes rows.
+    pub(crate) async fn execute(&mut self, sql: &str) {
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut self.0).await.unwrap();
+    }
+
     /// Lets nobody write for as long as this connection lives.
     pub(crate) async fn hold_writes(&mut self) {
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut self.0).await.unwrap();

@@ -1,0 +1,45 @@
+//! Times that were written while the clock was ahead: brought back, so that nothing waits for a year.
+
+use super::{Result, Store, millis};
+use crate::domain::Time;
+use chrono::TimeDelta;
+
+/// No credential waits longer for its next try, with jitter.
+const CREDENTIAL: TimeDelta = TimeDelta::hours(36);
+/// No member is throttled for longer.
+const THROTTLE: TimeDelta = TimeDelta::hours(1);
+/// No refresh lease lasts longer.
+const REFRESH_LEASE: TimeDelta = TimeDelta::seconds(30);
+/// No delivery lease lasts longer.
+const DELIVERY_LEASE: TimeDelta = TimeDelta::hours(1);
+/// No notice waits longer between two attempts.
+const ATTEMPT: TimeDelta = TimeDelta::hours(24);
+
+impl Store {
+    /// Brings back what would otherwise wait for a time that a wrong clock has written. `recheck` is the longest wait for
+    /// a recheck. Returns the number of rows changed.
+    pub async fn pull_back_from_future(&self, now: Time, recheck: TimeDelta) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let mut changed = 0;
+        // Each is bounded by the longest that it is ever set ahead; a lapse may be planned for any time, and is planned anew.
+        for (sql, longest) in [
+            ("UPDATE lapses SET plan_at = $1 WHERE plan_at > $2", TimeDelta::zero()),
+            ("UPDATE rechecks SET due_at = $1 WHERE due_at > $2", recheck),
+            ("UPDATE rechecks SET since = $1 WHERE since > $2", TimeDelta::zero()),
+            ("UPDATE credential_failures SET retry_at = $1 WHERE retry_at > $2", CREDENTIAL),
+            ("UPDATE unclear_members SET retry_at = $1 WHERE retry_at > $2", THROTTLE),
+            ("UPDATE renewals SET leased_until = $2 WHERE leased_until > $2", REFRESH_LEASE),
+            ("UPDATE notices SET leased_until = $2 WHERE leased_until > $2", DELIVERY_LEASE),
+            (
+                "UPDATE notices SET not_before = $1 WHERE not_before > $2 AND state IN ('queued', 'held')",
+                ATTEMPT,
+            ),
+        ] {
+            let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);
+            let done = sqlx::query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut *tx).await?;
+            changed += done.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+}

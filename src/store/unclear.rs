@@ -1,0 +1,107 @@
+//! `unclear_members`: members without a usable response, and when the last one was.
+
+use super::sweeps::COVERS_MEMBER;
+use super::{Result, Store, json_list, millis};
+use crate::domain::{MemberId, Time};
+use serde::Serialize;
+
+/// A member whose poll gave no usable response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnclearMember {
+    /// Whose poll.
+    pub member_id: MemberId,
+    /// A reason code.
+    pub reason: &'static str,
+    /// The gateway asked to poll this member no sooner.
+    pub retry_at: Option<Time>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    reason: &'a str,
+    retry_at: Option<i64>,
+}
+
+/// SQL for the instant of the last usable response about member `m`, left-joined with `unclear_members u`: null when
+/// there never was one. A sweep that covered a member without leaving a row in `unclear_members` had a usable response.
+pub(super) fn last_answer_at() -> String {
+    format!("CASE WHEN u.member_id IS NOT NULL THEN u.last_answer_at ELSE {} END", last_covered_at())
+}
+
+fn last_covered_at() -> String {
+    format!(
+        "nullif(max(coalesce(m.answered_at, 0), coalesce((SELECT s.finished_at FROM sweeps s
+            WHERE s.finished_at IS NOT NULL AND {COVERS_MEMBER}
+              AND s.started_at > m.added_at AND s.started_at < coalesce(m.paused_at, {})
+            ORDER BY s.started_at DESC LIMIT 1), 0)), 0)",
+        i64::MAX
+    )
+}
+
+impl Store {
+    /// Records members without a usable response. The last usable one of a member who had been fine is as old as the
+    /// last finished sweep that covered them.
+    pub async fn record_unclear(&self, members: &[UnclearMember], now: Time) -> Result<()> {
+        if members.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = members
+            .iter()
+            .map(|unclear| Row {
+                id: unclear.member_id.as_str(),
+                reason: unclear.reason,
+                retry_at: unclear.retry_at.map(millis),
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO unclear_members (member_id, reason, since, last_answer_at, retry_at)
+             SELECT m.member_id, j.value ->> 'reason', $2, {}, j.value ->> 'retry_at'
+             FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id' WHERE m.removed_at IS NULL
+             ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, retry_at = excluded.retry_at",
+            last_covered_at()
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(json_list(&rows)?)
+            .bind(millis(now))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Records that these members have a usable response again.
+    pub async fn clear_unclear(&self, members: &[MemberId], now: Time) -> Result<()> {
+        if members.is_empty() {
+            return Ok(());
+        }
+        let members = json_list(members)?;
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM unclear_members WHERE member_id IN (SELECT value FROM json_each($1))")
+            .bind(&members)
+            .execute(&mut *tx)
+            .await?;
+        // The sweep that covers them may be hours from its end.
+        sqlx::query(
+            "UPDATE members SET answered_at = max(coalesce(answered_at, 0), $2)
+             WHERE member_id IN (SELECT value FROM json_each($1))",
+        )
+        .bind(&members)
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How many enrolled, unpaused members have had no usable response since `since`.
+    pub async fn unreachable_members(&self, since: Time) -> Result<u64> {
+        let sql = format!(
+            "SELECT count(*) FROM members m LEFT JOIN unclear_members u ON u.member_id = m.member_id
+             WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND coalesce({}, m.added_at) < $1",
+            last_answer_at()
+        );
+        let count: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(millis(since)).fetch_one(&self.reader).await?;
+        Ok(count.unsigned_abs())
+    }
+}

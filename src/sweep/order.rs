@@ -1,0 +1,46 @@
+//! Results that arrive in any order, given out in the order of their questions.
+
+use std::collections::BTreeMap;
+
+/// Holds early results back until those before them have arrived.
+#[derive(Debug)]
+pub(super) struct InOrder<T> {
+    next: u64,
+    early: BTreeMap<u64, T>,
+}
+
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self { next: 0, early: BTreeMap::new() }
+    }
+}
+
+impl<T> InOrder<T> {
+    /// Takes the result of the question with this number, counted from 0.
+    pub(super) fn put(&mut self, number: u64, result: T) {
+        self.early.insert(number, result);
+    }
+
+    /// The next result in order, once it has arrived.
+    pub(super) fn take(&mut self) -> Option<T> {
+        let result = self.early.remove(&self.next)?;
+        self.next += 1;
+        Some(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_out_in_the_order_of_their_questions() {
+        let mut results = InOrder::default();
+        let mut given = Vec::new();
+        for number in [2, 1, 4, 0, 3] {
+            results.put(number, number);
+            given.push(std::iter::from_fn(|| results.take()).collect::<Vec<_>>());
+        }
+        assert_eq!(given, [vec![], vec![], vec![], vec![0, 1, 2], vec![3, 4]]);
+    }
+}

@@ -1,0 +1,47 @@
+//! What a sweep comes to.
+
+use crate::store::SweepProgress;
+
+/// How a sweep polls.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Members polled at once.
+    pub at_once: usize,
+    /// Whether a member without a stored credential is left out.
+    pub needs_token: bool,
+    /// The largest share of members, from 0 to 1, that may be unclear or skipped in a healthy sweep.
+    pub max_unclear: f64,
+}
+
+/// How a sweep ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Its counts, from its very beginning.
+    pub progress: SweepProgress,
+    /// The reason code of an early stop.
+    pub stopped: Option<&'static str>,
+    /// Whether a shutdown interrupted it; it will be resumed.
+    pub cancelled: bool,
+    pub(super) max_unclear: f64,
+}
+
+impl Report {
+    /// Whether the sweep ran to its end, every member polled gave a usable response, and few were skipped.
+    pub fn complete(&self) -> bool {
+        self.ran_to_its_end() && self.progress.unclear == 0 && self.is_tolerable(self.progress.skipped)
+    }
+
+    /// Whether the sweep ran to its end with few members unclear or skipped.
+    pub fn is_healthy(&self) -> bool {
+        self.ran_to_its_end() && self.is_tolerable(self.progress.unclear + self.progress.skipped)
+    }
+
+    fn ran_to_its_end(&self) -> bool {
+        !self.cancelled && self.stopped.is_none()
+    }
+
+    fn is_tolerable(&self, count: u64) -> bool {
+        let fleet = self.progress.members + self.progress.skipped;
+        count as f64 <= fleet as f64 * self.max_unclear
+    }
+}

@@ -1,0 +1,36 @@
+//! When something last happened, by a clock that nobody sets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The last sign of life of the loop that sweeps. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    start: Instant,
+    /// Milliseconds after `start`.
+    last: Arc<AtomicU64>,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self { start: Instant::now(), last: Arc::default() }
+    }
+}
+
+impl Activity {
+    /// Notes that something happens now.
+    pub fn note(&self) {
+        self.last.store(self.since_start().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// How long ago something last happened.
+    pub fn idle(&self) -> Duration {
+        self.since_start().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+    }
+
+    fn since_start(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
