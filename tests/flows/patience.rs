@@ -268,3 +268,20 @@ async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
     h.end_faults();
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
 }
+
+#[tokio::test]
+async fn a_notice_to_a_member_whom_the_gateway_refuses_waits_even_when_others_are_served() {
+    let h = queued(&["alice", "bob"]).await;
+    let trouble = Trouble::GraphqlError { code: "forbidden".into() };
+    h.sim.world().add_fault(Fault::new(trouble).on(Operation::GetOauthUrl).member("alice"));
+    for _ in 0..20 {
+        deliver_all(&h).await;
+        h.clock.advance(TimeDelta::hours(14));
+    }
+    let notice = h.notices("alice").await.remove(0);
+    assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("queued", "way_unclear"));
+    assert_eq!(h.attempts("alice").await, ["waiting"], "in one row");
+    h.end_faults();
+    deliver_all(&h).await;
+    assert_eq!(h.mails().len(), 2);
+}
