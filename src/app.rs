@@ -223,7 +223,6 @@ impl App {
                 "planning again what was given up for a reason that may have been ours"
             );
         }
-        self.store.clock_went_back(now).await?;
         self.store.replan_all(now).await?;
         self.pull_back_from_future().await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;

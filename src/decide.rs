@@ -11,7 +11,7 @@
 //! | a status we do not know, none, hidden | – | – | – |
 //!
 //! A row that is missing is not yet DELETED. That needs the same confirmation as a break; until then nothing changes.
-//! Only a row whose records were being deleted, or that an operator of ours has just deleted, is gone at once.
+//! Only a row whose records were being deleted, or that an operator has just deleted, is gone at once.
 //!
 //! A row whose records are being deleted does what a DELETED one does, whatever its status: it lingers until that is
 //! done, and nobody needs to repair it.

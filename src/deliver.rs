@@ -192,7 +192,7 @@ impl Deliverer {
                     self.store.source_verified(source, &member.id, self.clock.now()).await?;
                     open.push((item, connection));
                 }
-                Err(AskError::Gateway(error)) if matches!(error.verdict(), Verdict::Permanent) => {
+                Err(AskError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
                     tracing::warn!(member = %member.id, connection = %source, %error, "no way to reconnect");
                     detail = error.to_string();
                     closed.push(source.clone());

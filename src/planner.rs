@@ -6,9 +6,6 @@ use crate::plan::{self, Open, Plan, Policy, Recipient, Recovered, Said, Verdict}
 use crate::store::{
     OpenLapse, PlanInput, Planned, PlannedNotice, RecoveredLapse, SaidLast, Store, StoreError,
 };
-use chrono::TimeDelta;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What planning needs.
 #[derive(Clone, Debug)]
@@ -16,17 +13,12 @@ pub struct Planner {
     store: Store,
     clock: Clock,
     policy: Policy,
-    /// The latest time seen, in milliseconds.
-    latest: Arc<AtomicI64>,
 }
-
-/// How far back the clock may go before what waits for a time is looked at again.
-const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
 impl Planner {
     /// Plans by `policy`.
     pub fn new(store: Store, clock: Clock, policy: Policy) -> Self {
-        Self { store, clock, policy, latest: Arc::new(AtomicI64::new(i64::MIN)) }
+        Self { store, clock, policy }
     }
 
     /// Plans for the member who is due first. Gives whether there was one.
@@ -35,10 +27,6 @@ impl Planner {
     /// The store's.
     pub async fn plan_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        if self.has_gone_back(now) {
-            tracing::warn!(%now, "the clock has gone back: looking again at all that waits for a time");
-            self.store.clock_went_back(now).await?;
-        }
         let planned = self.store.plan_next(now, |input| self.plan(input, now)).await?;
         if let Some((member, notices)) = &planned {
             for notice in notices {
@@ -46,11 +34,6 @@ impl Planner {
             }
         }
         Ok(planned.is_some())
-    }
-
-    fn has_gone_back(&self, now: Time) -> bool {
-        let latest = self.latest.swap(now.timestamp_millis(), Ordering::Relaxed);
-        now.timestamp_millis() < latest.saturating_sub(TOLERANCE.num_milliseconds())
     }
 
     fn plan(&self, input: PlanInput, now: Time) -> Planned {

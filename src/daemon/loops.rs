@@ -93,7 +93,13 @@ pub(super) fn spawn_loop<F, Fut>(
 }
 
 /// Starts every loop but the listeners.
-pub(super) fn start(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &CancellationToken) {
+pub(super) fn start(
+    loops: &mut Loops,
+    app: &App,
+    wakes: &Wakes,
+    readiness: Readiness,
+    stop: &CancellationToken,
+) {
     let (sweep, tick, sweep_stop) = (app.clone(), wakes.clone(), stop.clone());
     loops.spawn(async move { ("sweep", sweep_loop(&sweep, &tick, &sweep_stop).await) });
 
@@ -149,13 +155,12 @@ pub(super) fn start(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &Cancella
             Ok(Work::Rest(LEASES_EVERY))
         }
     });
-    watch_clock(loops, app, wakes, stop);
+    watch_clock(loops, app, readiness, stop);
     count_visits(loops, app, stop);
 }
 
 /// Looks whether the wall clock was set, and whether sweeps are overdue.
-fn watch_clock(loops: &mut Loops, app: &App, wakes: &Wakes, stop: &CancellationToken) {
-    let readiness = Readiness::new(app, wakes);
+fn watch_clock(loops: &mut Loops, app: &App, readiness: Readiness, stop: &CancellationToken) {
     let app = app.clone();
     let mut watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
     spawn_loop(loops, "clock", stop, None, move || {

@@ -57,9 +57,9 @@ impl Daemon {
         let wakes = Wakes::default();
         let ending = CancellationToken::new();
         let mut loops = Loops::new();
-        loops::start(&mut loops, &app, &wakes, &ending);
-        serve(&mut loops, "links", links, web::public(public_state(&app)), &ending);
         let readiness = Readiness::new(&app, &wakes);
+        loops::start(&mut loops, &app, &wakes, readiness.clone(), &ending);
+        serve(&mut loops, "links", links, web::public(public_state(&app)), &ending);
         let health = web::AdminState {
             store: app.store.clone(),
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),

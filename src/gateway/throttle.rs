@@ -18,7 +18,7 @@ const MANY: usize = 8;
 /// The wait when the gateway does not say how long.
 const UNTOLD: Duration = Duration::from_secs(30);
 
-/// Who makes a call, as a digest that is not reversed. Two tokens of one member count as one when they are JWTs.
+/// A digest that identifies the caller. Two tokens of one member are one caller when they are JWTs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Caller(u64);
 

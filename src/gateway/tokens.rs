@@ -20,7 +20,7 @@ pub struct Renewed {
     pub expires_at: Option<Time>,
     /// The refresh token to use from now on; the old one is spent. `None`: the old one stays good.
     pub refresh: Option<RefreshToken>,
-    /// Whom the access token is for (`sub`), when it is a JWT that says so. Unverified; never to be logged.
+    /// The subject (`sub`) of the access token, when it is a JWT. Unverified; never logged.
     pub subject: Option<String>,
 }
 

@@ -11,7 +11,7 @@ pub struct StoredConnection {
     pub member_id: MemberId,
     /// What the gateway said when anything about it last changed.
     pub connection: Connection,
-    /// The gateway's latest spelling of the id: requests use it. Everything of ours uses the connection's own id.
+    /// The gateway's latest spelling of the id, for requests. Everything else uses the connection's own id.
     pub gateway_id: ConnectionId,
     /// Whether the last response left its row out, which is not confirmed.
     pub is_missing: bool,

@@ -13,17 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
-/// Notices about these members' epics are queued.
-async fn queued(members: &[&str]) -> Harness {
-    let h = Harness::watching(members).await;
-    for member in members {
-        h.set(member, "epic", "EXPIRED");
-    }
-    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-    while h.app.planner.plan_one().await.unwrap() {}
-    h
-}
-
 /// Takes in what alice's list says now, as the response to a request of `asked_at`.
 async fn take_in(h: &Harness, listing: &Listing, asked_at: Time) -> Applied {
     let now = h.clock.now();
@@ -107,7 +96,7 @@ fn ending(outcome: AttemptOutcome) -> Ending {
 
 #[tokio::test]
 async fn an_attempt_that_has_lost_its_lease_does_not_end_its_successors() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     let (first, second) = overtaken(&h).await;
     let now = h.clock.now();
     assert!(!h.app.store.end_attempt(&first, &ending(AttemptOutcome::Sent), &[], now).await.unwrap());
@@ -119,7 +108,7 @@ async fn an_attempt_that_has_lost_its_lease_does_not_end_its_successors() {
 
 #[tokio::test]
 async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscribe() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     let (first, second) = overtaken(&h).await;
     let now = h.clock.now();
     let alice = MemberId::from("alice");
@@ -137,7 +126,7 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
 
 #[tokio::test]
 async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
-    let h = queued(&["alice", "bob"]).await;
+    let h = Harness::queued(&["alice", "bob"]).await;
     let short = claim(&h, QUARTER).await;
     let long = claim(&h, QUARTER * 2).await;
     h.clock.advance(QUARTER);
@@ -152,7 +141,7 @@ async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
 #[tokio::test]
 async fn an_open_lapse_whose_status_the_member_cannot_repair_is_not_written_about() {
     for status in ["ERROR", "ACCESS_ENDED", "PAUSED"] {
-        let h = queued(&["alice"]).await;
+        let h = Harness::queued(&["alice"]).await;
         h.set("alice", "epic", status);
         assert_eq!(
             h.app.deliverer.deliver_one().await.unwrap(),
@@ -214,7 +203,7 @@ async fn a_recovery_is_planned_once_whether_it_is_told_of_or_not() {
 
 #[tokio::test]
 async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     h.sim.world().add_fault(
         reconnectd::sim::Fault::new(Trouble::Delay { ms: 1_000 }).on(Operation::GetOauthUrl).times(1),
     );

@@ -118,6 +118,17 @@ impl Harness {
         Self::watching_with(Setup::default(), members).await
     }
 
+    /// The same, and notices are queued about these members' epics, which have expired.
+    pub(crate) async fn queued(members: &[&str]) -> Self {
+        let harness = Self::watching(members).await;
+        for member in members {
+            harness.set(member, "epic", "EXPIRED");
+        }
+        harness.sweep().await;
+        while harness.app.planner.plan_one().await.expect("a plan") {}
+        harness
+    }
+
     /// The same, set up otherwise.
     pub(crate) async fn watching_with(setup: Setup, members: &[&str]) -> Self {
         let harness = setup.start().await;

@@ -1,4 +1,4 @@
-//! Whose fault it is when credentials are refused, and who is out of sight meanwhile.
+//! Refused credentials: the fault of members or of the gateway, and the members out of sight meanwhile.
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;

@@ -8,18 +8,6 @@ use reconnectd::{
     sim::{Action, Fault, MailFault, Operation, Stage, Trouble},
     store::{Attempt, AttemptOutcome},
 };
-use tokio_util::sync::CancellationToken;
-
-/// So many members' epics have expired, and notices about them are queued.
-async fn queued(members: &[&str]) -> Harness {
-    let h = Harness::watching(members).await;
-    for member in members {
-        h.set(member, "epic", "EXPIRED");
-    }
-    h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-    while h.app.planner.plan_one().await.unwrap() {}
-    h
-}
 
 async fn deliver(h: &Harness) -> Delivered {
     h.app.deliverer.deliver_one().await.unwrap()
@@ -46,7 +34,7 @@ fn no_way(h: &Harness, member: &str) {
 
 #[tokio::test]
 async fn without_a_way_for_anybody_a_notice_is_never_given_up_and_is_sent_once_there_is_one() {
-    let h = queued(&["alice", "bob"]).await;
+    let h = Harness::queued(&["alice", "bob"]).await;
     no_way(&h, "alice");
     no_way(&h, "bob");
     for _ in 0..20 {
@@ -65,7 +53,7 @@ async fn without_a_way_for_anybody_a_notice_is_never_given_up_and_is_sent_once_t
 
 #[tokio::test]
 async fn what_works_for_another_member_and_not_for_this_one_is_given_up() {
-    let h = queued(&["alice", "bob"]).await;
+    let h = Harness::queued(&["alice", "bob"]).await;
     no_way(&h, "alice");
     for _ in 0..20 {
         deliver_all(&h).await;
@@ -96,7 +84,7 @@ async fn what_worked_for_another_member_before_it_failed_here_proves_nothing() {
 
 #[tokio::test]
 async fn a_start_plans_again_what_was_given_up_for_a_reason_that_may_have_been_ours() {
-    let h = queued(&["alice", "bob", "carol"]).await;
+    let h = Harness::queued(&["alice", "bob", "carol"]).await;
     no_way(&h, "alice");
     h.mail_fault(MailFault::reply(Stage::Rcpt, 550, "5.1.1 No such user").to("carol@example.org"));
     for _ in 0..20 {
@@ -116,7 +104,7 @@ async fn a_start_plans_again_what_was_given_up_for_a_reason_that_may_have_been_o
 
 #[tokio::test]
 async fn a_recovery_ends_what_kept_a_notice_from_being_sent() {
-    let h = queued(&["alice", "bob"]).await;
+    let h = Harness::queued(&["alice", "bob"]).await;
     no_way(&h, "alice");
     for _ in 0..20 {
         deliver_all(&h).await;
@@ -134,7 +122,7 @@ async fn a_recovery_ends_what_kept_a_notice_from_being_sent() {
 
 #[tokio::test]
 async fn attempts_that_wait_are_one_row_with_a_count() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     let begun = h.clock.now();
     h.fault(Operation::GetMemberConnections, Trouble::Http { status: 502, retry_after: None });
     let mut last = Time::UNIX_EPOCH;
@@ -162,7 +150,7 @@ async fn attempts_that_wait_are_one_row_with_a_count() {
 
 #[tokio::test]
 async fn attempts_that_an_operator_asked_for_begin_a_new_row() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     h.fault(Operation::GetMemberConnections, Trouble::NullData);
     deliver(&h).await;
     let notice = h.notices("alice").await.remove(0).notice.id;
@@ -174,7 +162,7 @@ async fn attempts_that_an_operator_asked_for_begin_a_new_row() {
 
 #[tokio::test]
 async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_try() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     h.clock.advance(TimeDelta::hours(2));
     h.sim.world().revoke("alice").unwrap();
     assert_eq!(h.sweep().await.progress.unclear, 1);
@@ -225,7 +213,7 @@ async fn a_recheck_of_a_member_whose_credential_was_refused_waits_for_its_next_t
 #[tokio::test]
 async fn a_delivery_obeys_retry_after_for_an_hour_at_most() {
     for (asked, least, most) in [("600", 10, 11), ("3000", 50, 51), ("86400", 60, 60)] {
-        let h = queued(&["alice"]).await;
+        let h = Harness::queued(&["alice"]).await;
         let trouble = Trouble::Http { status: 503, retry_after: Some(asked.into()) };
         h.fault(Operation::GetOauthUrl, trouble);
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
@@ -257,7 +245,7 @@ async fn a_recheck_that_is_asked_to_wait_is_made_when_the_wait_is_over() {
 
 #[tokio::test]
 async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
-    let h = queued(&["alice"]).await;
+    let h = Harness::queued(&["alice"]).await;
     h.mail_fault(MailFault::new(Stage::End, Action::StoreAndDrop));
     for least in [1, 5, 15] {
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Unconfirmed));
@@ -271,7 +259,7 @@ async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
 
 #[tokio::test]
 async fn a_notice_to_a_member_whom_the_gateway_refuses_waits_even_when_others_are_served() {
-    let h = queued(&["alice", "bob"]).await;
+    let h = Harness::queued(&["alice", "bob"]).await;
     let trouble = Trouble::GraphqlError { code: "forbidden".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(Operation::GetOauthUrl).member("alice"));
     for _ in 0..20 {
