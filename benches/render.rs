@@ -4,10 +4,10 @@
 //! server over one loopback connection, as the daemon does. What is slower bounds a big day.
 
 use reconnectd::{
-    config::{Config, DEFAULTS, Tls},
+    base::config::{Config, DEFAULTS, Tls},
+    base::random,
     domain::{LinkToken, NoticeId, SourceType},
     mail::{Kind, Named, NoticeMail, Renderer, Transport},
-    random,
     sim::{Options, Simulator},
 };
 use std::time::{Duration, Instant};

@@ -10,32 +10,36 @@ use std::{
 /// Libraries that stay in their rooms.
 const LIBRARIES: [(&str, &[&str]); 5] = [
     ("sqlx", &["store"]),
-    ("reqwest", &["gateway", "telemetry", "sim"]),
+    ("reqwest", &["gateway", "base", "sim"]),
     ("lettre", &["mail", "sim"]),
     ("axum", &["web", "sim"]),
     ("async_graphql", &["sim"]),
 ];
 
-const PURE: [&str; 4] = ["decide", "plan", "backoff", "visitor"];
-const EDGES: [&str; 4] = ["gateway", "store", "mail", "vault"];
-const ACTORS: [&str; 6] = ["sweep", "recheck", "planner", "deliver", "recorder", "web"];
-const ABOVE: [&str; 3] = ["app", "daemon", "cli"];
+/// Rooms whose parts differ in what they may know.
+const DIVIDED: [&str; 6] = ["base", "credentials", "detect", "notify", "reconnect", "traffic"];
+const PURE: [&str; 3] = ["detect::decide", "notify::plan", "traffic::bot_detection"];
+const EDGES: [&str; 4] = ["gateway", "store", "mail", "credentials::keyring"];
+const ACTORS: [&str; 6] =
+    ["detect::sweep", "detect::recheck", "notify::planner", "notify::deliver", "traffic::recorder", "web"];
+const ABOVE: [&str; 2] = ["server", "cli"];
 
-/// Whether `room` may know `other`.
-fn may_know(room: &str, other: &str) -> bool {
-    let below = ["domain", "config", "clock", "random"];
-    match room {
-        _ if room == other => true,
-        "domain" => false,
-        "config" | "clock" | "random" => other == "domain",
-        "telemetry" => ["domain", "config"].contains(&other),
-        _ if PURE.contains(&room) => other == "domain",
-        _ if EDGES.contains(&room) => below.contains(&other),
-        _ if ACTORS.contains(&room) => !ACTORS.contains(&other) && !ABOVE.contains(&other) && other != "sim",
+/// Whether a module may use another. Both are rooms, or parts of the divided rooms.
+fn may_know(part: &str, other: &str) -> bool {
+    let is_above = ABOVE.contains(&other) || other == "sim";
+    match part {
+        _ if part == other => true,
+        "domain" | "base::backoff" => false,
+        "base::config" | "base::clock" | "base::random" => other == "domain",
+        "base::telemetry" => ["domain", "base::config"].contains(&other),
+        _ if PURE.contains(&part) => other == "domain",
+        _ if EDGES.contains(&part) || part == "sim" => other == "domain" || other.starts_with("base::"),
+        _ if ACTORS.contains(&part) => !ACTORS.contains(&other) && !is_above,
         "main" | "lib" => true,
-        _ if ABOVE.contains(&room) => true,
-        "sim" => below.contains(&other),
-        _service => !ACTORS.contains(&other) && !ABOVE.contains(&other) && other != "sim",
+        // The facade of a divided room declares its parts and uses nothing.
+        _ if DIVIDED.contains(&part) => false,
+        _ if ABOVE.contains(&part) => true,
+        _service => !ACTORS.contains(&other) && !is_above,
     }
 }
 
@@ -60,6 +64,13 @@ impl Source {
         &self.module[0]
     }
 
+    fn part(&self) -> String {
+        match &self.module[..] {
+            [room, part, ..] if DIVIDED.contains(&&**room) => format!("{room}::{part}"),
+            _ => self.room().to_owned(),
+        }
+    }
+
     /// What it breaks, a sentence each.
     fn breaches(&self) -> Vec<String> {
         let tokens: TokenStream = self.text.parse().expect("the source is Rust");
@@ -70,7 +81,8 @@ impl Source {
             let breach = known.names.contains(*library) && !rooms.contains(&self.room());
             breach.then(|| format!("{name} uses {library}, which stays in {}", rooms.join(", ")))
         });
-        let rooms = known.rooms.iter().filter(|other| !may_know(self.room(), other));
+        let part = self.part();
+        let rooms = known.rooms.iter().filter(|other| !may_know(&part, other));
         libraries.chain(rooms.map(|other| format!("{name} knows {other}"))).collect()
     }
 }
@@ -129,8 +141,26 @@ impl Known {
         if rest.len() == tokens.len() {
             self.names.insert(rest[0].to_string());
         } else if ups == depth {
-            self.rooms.extend(first_names(rest));
+            self.rooms.extend(parts(rest));
         }
+    }
+}
+
+/// The rooms, or the parts of divided rooms, that a path from the root names.
+fn parts(tokens: &[TokenTree]) -> Vec<String> {
+    match tokens {
+        [TokenTree::Ident(room), a, b, rest @ ..]
+            if DIVIDED.contains(&&*room.to_string()) && is_separator(&[a.clone(), b.clone()]) =>
+        {
+            first_names(rest).into_iter().map(|part| format!("{room}::{part}")).collect()
+        }
+        [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Brace => {
+            let inner: Vec<_> = group.stream().into_iter().collect();
+            let is_comma =
+                |token: &TokenTree| matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+            inner.split(is_comma).flat_map(parts).collect()
+        }
+        _ => first_names(tokens),
     }
 }
 
@@ -215,26 +245,30 @@ fn every_room_knows_only_whom_it_may() {
 #[test]
 fn a_breach_is_seen_however_it_is_written() {
     let breaches = [
-        ("sweep.rs", "use sqlx::query;", "sweep uses sqlx, which stays in store"),
-        ("sweep.rs", "use ::sqlx;", "sweep uses sqlx, which stays in store"),
-        ("sweep.rs", "use {std::fs, ::sqlx};", "sweep uses sqlx, which stays in store"),
+        ("detect/sweep.rs", "use sqlx::query;", "detect/sweep uses sqlx, which stays in store"),
+        ("detect/sweep.rs", "use ::sqlx;", "detect/sweep uses sqlx, which stays in store"),
+        ("detect/sweep.rs", "use {std::fs, ::sqlx};", "detect/sweep uses sqlx, which stays in store"),
         (
-            "daemon.rs",
+            "server.rs",
             "fn f() { tokio::select! { _ = reqwest::get(u) => {} } }",
-            "daemon uses reqwest, which stays in gateway, telemetry, sim",
+            "server uses reqwest, which stays in gateway, base, sim",
         ),
         ("gateway/http.rs", "fn f(x: axum::Router) {}", "gateway/http uses axum, which stays in web, sim"),
-        ("domain/mod.rs", "use crate::config::Config;", "domain knows config"),
-        ("domain/ids.rs", "use super::super::clock;", "domain/ids knows clock"),
-        ("plan.rs", "use super::store::Store;", "plan knows store"),
-        ("decide.rs", "use crate::{domain::Time, plan};", "decide knows plan"),
-        ("backoff.rs", "fn f() { crate::clock::now() }", "backoff knows clock"),
+        ("domain/mod.rs", "use crate::base::config::Config;", "domain knows base::config"),
+        ("domain/ids.rs", "use super::super::base::clock;", "domain/ids knows base::clock"),
+        ("notify/plan.rs", "use super::super::store::Store;", "notify/plan knows store"),
+        ("detect/decide.rs", "use crate::{domain::Time, notify::plan};", "detect/decide knows notify::plan"),
+        ("base/backoff.rs", "fn f() { crate::base::clock::now() }", "base/backoff knows base::clock"),
         ("store/mod.rs", "use crate::gateway;", "store knows gateway"),
-        ("vault.rs", "use crate::store::Store;", "vault knows store"),
-        ("sweep.rs", "use crate::{deliver::{self, One}};", "sweep knows deliver"),
-        ("web/mod.rs", "mod inner { use super::super::sweep; }", "web knows sweep"),
-        ("access.rs", "use crate::web;", "access knows web"),
-        ("web/mod.rs", "use crate::daemon;", "web knows daemon"),
+        ("credentials/keyring.rs", "use crate::store::Store;", "credentials/keyring knows store"),
+        (
+            "detect/sweep.rs",
+            "use crate::{notify::{deliver::{self, One}}};",
+            "detect/sweep knows notify::deliver",
+        ),
+        ("web/mod.rs", "mod inner { use super::super::detect::sweep; }", "web knows detect::sweep"),
+        ("credentials/token_provider.rs", "use crate::web;", "credentials/token_provider knows web"),
+        ("web/mod.rs", "use crate::server;", "web knows server"),
     ];
     for (file, text, breach) in breaches {
         assert_eq!(Source::new(Path::new(file), text).breaches(), [breach], "{text}");
@@ -244,21 +278,25 @@ fn a_breach_is_seen_however_it_is_written() {
 #[test]
 fn what_is_allowed_is_no_breach() {
     let allowed = [
-        ("store/mod.rs", "use sqlx::query; use crate::{clock::Clock, config, domain::*}; mod members;"),
+        (
+            "store/mod.rs",
+            "use sqlx::query; use crate::{base::{clock::Clock, config}, domain::*}; mod members;",
+        ),
         ("store/members.rs", "use super::Store; fn f() { self::g(); crate::store::h() }"),
         (
-            "sweep.rs",
-            "//! See sqlx::query.\n/// `crate::deliver`\nconst A: &str = \"axum::Router\"; use crate::{gateway, store, decide};",
+            "detect/sweep.rs",
+            "//! See sqlx::query.\n/// `crate::deliver`\nconst A: &str = \"axum::Router\"; use crate::{gateway, store, detect::decide};",
         ),
         ("gateway/mod.rs", "#[cfg(test)] mod tests { use axum::Router; use crate::sim; }"),
         ("gateway/mod.rs", "#[cfg(test)] use crate::{sim::{Gateway}}; fn f() {}"),
         ("gateway/mod.rs", "fn f() { Error::reqwest::<u8>(); tower::axum::g() }"),
-        ("daemon.rs", "use crate::{web, sweep, deliver};"),
+        ("server.rs", "use crate::{web, detect::sweep, notify::deliver};"),
         ("lib.rs", "pub mod web; pub use domain::Time;"),
     ];
     for (file, text) in allowed {
         assert_eq!(Source::new(Path::new(file), text).breaches(), Vec::<String>::new(), "{text}");
     }
-    let after_tests = "#[cfg(test)] mod tests { } use crate::deliver;";
-    assert_eq!(Source::new(Path::new("sweep.rs"), after_tests).breaches(), ["sweep knows deliver"]);
+    let after_tests = "#[cfg(test)] mod tests { } use crate::notify::deliver;";
+    let breaches = Source::new(Path::new("detect/sweep.rs"), after_tests).breaches();
+    assert_eq!(breaches, ["detect/sweep knows notify::deliver"]);
 }

@@ -1,13 +1,13 @@
 //! `check`: a line for each thing that a deployment stands on, ok or what to do.
 
 use super::{Context, Done};
-use crate::config::TransportKind;
+use crate::base::config::TransportKind;
+use crate::base::random;
+use crate::credentials::keyring::Vault;
 use crate::domain::{EmailAddress, MemberId, NoticeId, SourceType};
 use crate::gateway::Gateway;
 use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
-use crate::random;
 use crate::store::Store;
-use crate::vault::Vault;
 use anyhow::{Context as _, anyhow};
 use chrono::TimeDelta;
 

@@ -1,15 +1,15 @@
 //! `demo`: the whole story on this machine, with nothing to set up.
 
 use super::{Done, run};
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::daemon::Daemon;
+use crate::base::clock::Clock;
+use crate::base::config::Config;
+use crate::base::telemetry;
+use crate::credentials::keyring::Vault;
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, RefreshToken, Status};
+use crate::server::Daemon;
+use crate::server::app::App;
 use crate::sim::{Options, Person, Simulator};
 use crate::store::Store;
-use crate::telemetry;
-use crate::vault::Vault;
 use anyhow::{Context, bail, ensure};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;

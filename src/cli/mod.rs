@@ -22,12 +22,12 @@ mod visits;
 
 pub use args::Cli;
 
-use crate::app::App;
-use crate::clock::Clock;
-use crate::config::{AuthMode, Config, ConfigError, Loaded};
+use crate::base::clock::Clock;
+use crate::base::config::{AuthMode, Config, ConfigError, Loaded};
+use crate::credentials::keyring::{Vault, VaultError};
 use crate::gateway;
+use crate::server::app::App;
 use crate::store::{Store, StoreError};
-use crate::vault::{Vault, VaultError};
 use args::{
     Command, ConfigCommand, ConnectionsCommand, KeysCommand, LapsesCommand, MembersCommand, NoticesCommand,
 };

@@ -5,9 +5,9 @@ use super::connections::ConnectionRow;
 use super::output::{Rows, say, time};
 use super::prompt::{self, usage};
 use super::{Context, Done};
-use crate::app::App;
 use crate::domain::{Connection, IntegrationType, MemberId, NoticeId, Repair, Status};
 use crate::gateway::Establish;
+use crate::server::app::App;
 use anyhow::bail;
 use serde::Serialize;
 

@@ -2,8 +2,8 @@
 
 use super::output::say;
 use super::{Context, Done};
-use crate::daemon::Daemon;
-use crate::telemetry;
+use crate::base::telemetry;
+use crate::server::Daemon;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

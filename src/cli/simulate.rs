@@ -2,7 +2,7 @@
 
 use super::args::Simulate;
 use super::{Done, run};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::sim::{Options, Simulator};
 
 /// Import lines printed at the most; there are as many more as were asked for.

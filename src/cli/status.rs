@@ -2,8 +2,8 @@
 
 use super::output::{Rows, maybe_time, say, time};
 use super::{Context, Done};
+use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::store::{Fleet, Funnel, SweepReport};
-use crate::sweep::UNREACHABLE_AFTER;
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use super::{
     wire::{Answer, Granted},
 };
 use crate::{
-    config,
+    base::config,
     domain::{MemberId, Time},
 };
 use chrono::TimeDelta;

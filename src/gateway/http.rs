@@ -8,7 +8,7 @@ use super::{
     skew::Skew,
     throttle::{Caller, SharedWait},
 };
-use crate::{clock::Clock, config};
+use crate::{base::clock::Clock, base::config};
 use backon::Retryable;
 use chrono::TimeDelta;
 use governor::{DefaultDirectRateLimiter, Quota};

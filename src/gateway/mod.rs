@@ -31,8 +31,8 @@ pub use signing::jwks;
 pub use tokens::Renewed;
 
 use crate::{
-    clock::Clock,
-    config,
+    base::clock::Clock,
+    base::config,
     domain::{
         AccessToken, Category, Connection, ConnectionId, IntegrationType, Listing, OauthUrl, SourceType,
         Status,

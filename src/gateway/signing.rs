@@ -1,7 +1,7 @@
 //! The operator's key that signs the members' ID tokens for the token exchange, and its public half.
 
 use super::error::SetupError;
-use crate::{config, domain::Time, random};
+use crate::{base::config, base::random, domain::Time};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header,
     jwk::{Jwk, JwkSet, PublicKeyUse},

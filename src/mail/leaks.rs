@@ -16,7 +16,7 @@ use super::{
     words,
 };
 use crate::{
-    config::Disclosure,
+    base::config::Disclosure,
     domain::{LinkToken, NoticeId, SourceType},
 };
 use hole::Hole;

@@ -8,7 +8,7 @@ use super::{
     text::{fill, one_line},
 };
 use crate::{
-    config::{self, Disclosure},
+    base::config::{self, Disclosure},
     domain::{LinkToken, SourceType, printable},
 };
 use minijinja::{Value, context};

@@ -2,7 +2,7 @@
 
 use super::{Kind, Named, NoticeMail, Renderer, SetupError};
 use crate::{
-    config::{Config, DEFAULTS, Disclosure},
+    base::config::{Config, DEFAULTS, Disclosure},
     domain::{LinkToken, NoticeId, SourceType},
 };
 use std::{fs, time::Duration};

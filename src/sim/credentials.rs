@@ -4,7 +4,7 @@ use super::{
     outcome::Refusal,
     world::{MemberNo, NoSuchMember, Settings, World},
 };
-use crate::random;
+use crate::base::random;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde_json::Value;

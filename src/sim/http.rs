@@ -41,7 +41,7 @@ async fn stamp(State(app): State<App>, mut response: Response) -> Response {
     if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(time.into())) {
         headers.insert(DATE, date);
     }
-    if let Ok(id) = HeaderValue::from_str(&crate::random::id(app.world.now())) {
+    if let Ok(id) = HeaderValue::from_str(&crate::base::random::id(app.world.now())) {
         headers.insert("x-request-id", id);
     }
     response

@@ -38,7 +38,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;

@@ -6,7 +6,7 @@ use super::{
     rows::Source,
     world::{MemberNo, World, entry},
 };
-use crate::{domain::Time, random};
+use crate::{base::random, domain::Time};
 use axum::{
     Form,
     extract::{Query, State},

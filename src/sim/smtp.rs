@@ -5,7 +5,7 @@ mod framing;
 mod session;
 
 use super::mailbox::Mailbox;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use rustls::ServerConfig;
 use session::Session;
 use std::{sync::Arc, time::Duration};

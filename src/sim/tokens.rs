@@ -1,6 +1,6 @@
 //! Tokens of the simulated gateway: JWTs under a key that lives as long as the process.
 
-use crate::{domain::Time, random};
+use crate::{base::random, domain::Time};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 

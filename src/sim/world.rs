@@ -8,7 +8,7 @@ use super::{
     rows::{Change, Row, Source},
     tokens::Issuer,
 };
-use crate::{clock::Clock, domain::Time};
+use crate::{base::clock::Clock, domain::Time};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! `credentials`, `access_tokens`, `renewals`, `credential_failures`.
 
 use super::{InstanceLock, Result, Store, count, millis, time};
+use crate::base::random;
 use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
-use crate::random;
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// An access token, sealed, and how long it is good for.

@@ -3,8 +3,8 @@
 use super::links::{Button, LinkView, Pace, RESENDS_A_DAY, RESENDS_A_LINK};
 use super::suppressions::STOPPED;
 use super::{Result, Store, StoredConnection, count, millis, time};
+use crate::base::random;
 use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
-use crate::random;
 use chrono::TimeDelta;
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 

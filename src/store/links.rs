@@ -6,10 +6,10 @@ use super::{
     suppressions::{self, STOPPED},
     time,
 };
+use crate::base::random;
 use crate::domain::{
     ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, PassHash, Time, TokenHash,
 };
-use crate::random;
 use chrono::TimeDelta;
 use sqlx::Row;
 

@@ -1,11 +1,11 @@
 //! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
 
 use super::{Result, Store, clamp, connections, count, json_list, lapses, millis, queue, time};
+use crate::base::random;
 use crate::domain::{
     Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, Listing,
     MemberId, Missing, Outcome, Parting, Standing, Status, Time, stored_ids, turned_empty,
 };
-use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! What the planner reads and writes: open lapses with what was said of them, and the notices made of them.
 
 use super::{RecoveredLapse, Result, Store, clamp, count, lapses, millis, recoveries, suppressions, time};
+use crate::base::random;
 use crate::domain::{
     Lapse, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, NoticeState, Repair, Status, Time,
 };
-use crate::random;
 use sqlx::{Row, Sqlite, Transaction};
 
 /// What was said of a lapse so far.

@@ -4,8 +4,8 @@
 //! stay the last for a year.
 
 use super::{Result, Store, StoreError, millis, time};
+use crate::base::random;
 use crate::domain::{SweepId, Time};
-use crate::random;
 use sqlx::{Row, SqlitePool};
 
 /// SQL for "sweep `s` has polled, or deliberately skipped, the member with the poll key `m.poll_key`".

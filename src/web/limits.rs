@@ -1,7 +1,7 @@
 //! How much one client address may ask.
 
 use super::client::Client;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use governor::clock::Clock as Reads;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -120,7 +120,7 @@ impl Reads for Ticks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::base::clock::ManualClock;
     use axum::http::HeaderMap;
     use chrono::TimeDelta;
     use std::net::{IpAddr, SocketAddr};

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
-    access::AskError,
+    credentials::token_provider::AskError,
     domain::{Cause, CredentialState},
     sim::{Fault, Operation, Trouble},
 };

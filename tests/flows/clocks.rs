@@ -2,8 +2,8 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::daemon::Daemon;
 use reconnectd::domain::Time;
+use reconnectd::server::Daemon;
 use reconnectd::sim::Operation;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

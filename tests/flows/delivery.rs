@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    deliver::Delivered,
+    notify::deliver::Delivered,
     sim::{Operation, Trouble},
     store::AttemptOutcome,
 };

@@ -3,9 +3,9 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    decide,
-    deliver::Delivered,
+    detect::decide,
     domain::{Cause, Known, Listing, MemberId, NoticeItem, Time, TokenHash},
+    notify::deliver::Delivered,
     sim::{Operation, Trouble},
     store::{Answer, Applied, AttemptOutcome, Claim, Ending},
 };

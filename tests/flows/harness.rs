@@ -3,15 +3,15 @@
 use crate::logs;
 use chrono::TimeDelta;
 use reconnectd::{
-    app::App,
-    clock::{Clock, ManualClock},
-    config::Config,
-    daemon,
+    base::clock::{Clock, ManualClock},
+    base::config::Config,
+    credentials::keyring::Vault,
+    detect::sweep::Report,
     domain::{Member, MemberId, NewCredential, RefreshToken},
+    server,
+    server::app::App,
     sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
     store::ImportCounts,
-    sweep::Report,
-    vault::Vault,
     web,
 };
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -87,7 +87,7 @@ impl Setup {
         let app = open(&settings, &clock).await;
         let ending = CancellationToken::new();
         let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
-        let router = web::public(daemon::public_state(&app));
+        let router = web::public(server::public_state(&app));
         tokio::spawn(web::serve(listener, router, web::Bounds::default(), ending.clone()));
         let person = Person::new().expect("a browser");
         Harness { sim, app, clock, person, folder, settings, _pages: ending.drop_guard() }

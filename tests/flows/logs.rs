@@ -1,6 +1,6 @@
 //! What all tests of this binary have logged, at the finest level there is.
 
-use reconnectd::{config::Telemetry, telemetry};
+use reconnectd::{base::config::Telemetry, base::telemetry};
 use std::{
     io,
     sync::{Mutex, Once, PoisonError},

@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup, link_in};
 use chrono::TimeDelta;
 use reconnectd::{
-    deliver::Delivered,
+    notify::deliver::Delivered,
     sim::{Action, MailFault, Stage},
     store::AttemptOutcome,
 };

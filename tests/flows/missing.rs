@@ -3,8 +3,8 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    deliver::Delivered,
     domain::{Cause, MemberId},
+    notify::deliver::Delivered,
     sim::{Change, Operation, Trouble},
     store::AttemptOutcome,
 };

@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    access::AskError,
+    credentials::token_provider::AskError,
     domain::{Cause, MemberId, RefreshToken},
     sim::{Fault, Operation, Trouble},
     store::ListedMember,

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use futures_util::future::join_all;
-use reconnectd::{app::App, deliver::Delivered};
+use reconnectd::{notify::deliver::Delivered, server::app::App};
 use tokio_util::sync::CancellationToken;
 
 const MEMBERS: u32 = 12;

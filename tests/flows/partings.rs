@@ -4,7 +4,7 @@ use crate::harness::Harness;
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{MemberId, Parting},
-    operate::OperateError,
+    reconnect::operator_actions::OperateError,
     sim::{Operation, Trouble},
 };
 

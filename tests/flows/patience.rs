@@ -3,8 +3,8 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    deliver::Delivered,
     domain::Time,
+    notify::deliver::Delivered,
     sim::{Action, Fault, MailFault, Operation, Stage, Trouble},
     store::{Attempt, AttemptOutcome},
 };

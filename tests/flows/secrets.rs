@@ -6,9 +6,9 @@ use crate::{
 };
 use chrono::TimeDelta;
 use reconnectd::{
+    credentials::keyring::Column,
     domain::{AccessToken, Cause, RefreshToken},
     sim::{Fault, MailFault, Operation, Stage, Trouble},
-    vault::Column,
 };
 use std::{error::Error, fmt::Debug};
 

@@ -1,7 +1,7 @@
 //! Every fault against every operation: what is concluded, and how often it is asked. Nothing is ever written.
 
 use crate::harness::{Harness, Setup};
-use reconnectd::access::AskError;
+use reconnectd::credentials::token_provider::AskError;
 use reconnectd::domain::{Cause, ConnectionId, MemberId};
 use reconnectd::gateway::{Establish, Verdict};
 use reconnectd::sim::{Fault, Operation, Trouble};

@@ -3,8 +3,8 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    deliver::Delivered,
     domain::{EmailAddress, Suppression},
+    notify::deliver::Delivered,
     sim::{Mail, MailFault, Stage},
     store::AttemptOutcome,
 };
@@ -163,7 +163,7 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
     let now = h.clock.now();
     let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
     one_click(&stop).await;
-    let token = reconnectd::random::link_token();
+    let token = reconnectd::base::random::link_token();
     let from = (&claim.notice.id, claim.attempt);
     assert!(!h.app.store.add_unsubscribe(token.hash(), from, now).await.unwrap(), "the last step refuses");
     h.app.store.free_interrupted(now, true).await.unwrap();

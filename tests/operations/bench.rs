@@ -1,8 +1,8 @@
 //! A simulated world, a configuration that leads there, and the binary to run with it.
 
-use reconnectd::app::App;
-use reconnectd::clock::Clock;
-use reconnectd::config::Config;
+use reconnectd::base::clock::Clock;
+use reconnectd::base::config::Config;
+use reconnectd::server::app::App;
 use reconnectd::sim::{Options, Simulator};
 use serde_json::Value;
 use std::io::Write;

@@ -1,5 +1,5 @@
 use super::bench::Bench;
-use reconnectd::daemon::Daemon;
+use reconnectd::server::Daemon;
 use reconnectd::sim::{Operation, Person};
 use std::net::SocketAddr;
 use std::time::Duration;

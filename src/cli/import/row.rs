@@ -2,7 +2,7 @@
 
 use super::ImportRow;
 use crate::{
-    config,
+    base::config,
     domain::{EmailAddress, Member, MemberId, RefreshToken},
 };
 use std::collections::BTreeMap;

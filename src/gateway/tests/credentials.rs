@@ -5,10 +5,10 @@ use super::{
     stub::{Answer, Stub, hanging_up},
 };
 use crate::{
-    config::{self, AuthMode},
+    base::config::{self, AuthMode},
+    base::random,
     domain::RefreshToken,
     gateway::{Gateway, GatewayError, Renewed, jwks},
-    random,
 };
 use base64::{
     Engine,

@@ -10,8 +10,8 @@ mod transport;
 
 use super::{Gateway, GatewayError, Verdict, retry::Retry};
 use crate::{
-    clock::{Clock, ManualClock},
-    config::{Config, DEFAULTS},
+    base::clock::{Clock, ManualClock},
+    base::config::{Config, DEFAULTS},
     domain::AccessToken,
 };
 use std::{error::Error, time::Duration};
@@ -24,7 +24,7 @@ const CLIENT_KEY: &str = "key-of-the-app";
 /// A verdict without a wish for patience.
 const RETRY: Verdict = Verdict::Retry { after: None };
 
-fn settings(url: &str) -> crate::config::Gateway {
+fn settings(url: &str) -> crate::base::config::Gateway {
     let mut settings = toml::from_str::<Config>(DEFAULTS).unwrap().gateway;
     settings.url = url.parse().unwrap();
     settings.client_key = CLIENT_KEY.into();
@@ -35,11 +35,11 @@ fn clock() -> Clock {
     Clock::Manual(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()))
 }
 
-fn gateway_with(settings: &crate::config::Gateway) -> Gateway {
+fn gateway_with(settings: &crate::base::config::Gateway) -> Gateway {
     gateway_at(settings, clock())
 }
 
-fn gateway_at(settings: &crate::config::Gateway, clock: Clock) -> Gateway {
+fn gateway_at(settings: &crate::base::config::Gateway, clock: Clock) -> Gateway {
     let retry = Retry { pause: Duration::from_millis(1), times: 2, patience: Duration::from_millis(1500) };
     Gateway::with_retry(settings, clock, retry).unwrap()
 }

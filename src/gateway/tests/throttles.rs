@@ -5,7 +5,7 @@ use super::{
     stub::{Answer, Stub},
 };
 use crate::{
-    clock::{Clock, ManualClock},
+    base::clock::{Clock, ManualClock},
     domain::{AccessToken, RefreshToken},
     gateway::{Gateway, GatewayError},
 };

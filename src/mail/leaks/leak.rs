@@ -1,6 +1,6 @@
 //! What a mail tells and must not, in words for the operator.
 
-use crate::{config::Disclosure, mail::templates};
+use crate::{base::config::Disclosure, mail::templates};
 use std::fmt;
 
 /// Something that a mail tells and must not.

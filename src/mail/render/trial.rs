@@ -2,7 +2,7 @@
 
 use super::{Renderer, Written};
 use crate::{
-    config::Disclosure,
+    base::config::Disclosure,
     domain::SourceType,
     mail::{
         cases::{Case, LINK},

@@ -11,7 +11,7 @@ mod wire;
 pub use error::{Accepted, SendError, Stage, Verdict};
 
 use super::Mail;
-use crate::config::{self, TransportKind};
+use crate::base::config::{self, TransportKind};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{io, num::NonZeroU32, path::PathBuf};
 use tokio::io::AsyncWriteExt;

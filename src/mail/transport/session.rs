@@ -1,7 +1,7 @@
 //! One connection to the mail server, from the greeting to a mail's acceptance.
 
 use super::{Accepted, SendError, Stage, Verdict, wire::Wire};
-use crate::{config::Tls, domain::mask, mail::Mail};
+use crate::{base::config::Tls, domain::mask, mail::Mail};
 use lettre::transport::smtp::{
     Error,
     authentication::{Credentials, Mechanism},

@@ -6,7 +6,7 @@ use super::{
     tls,
 };
 use crate::{
-    config::{self, Tls},
+    base::config::{self, Tls},
     mail::Mail,
 };
 use futures_util::future::join_all;

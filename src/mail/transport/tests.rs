@@ -3,7 +3,7 @@ use super::{
     *,
 };
 use crate::{
-    config::{Config, DEFAULTS, Tls},
+    base::config::{Config, DEFAULTS, Tls},
     domain::{LinkToken, NoticeId},
     mail::{Kind, Named, NoticeMail, Renderer},
 };

@@ -11,7 +11,7 @@ mod smtp;
 mod tls;
 
 use super::{Options, Simulator};
-use crate::clock::{Clock, ManualClock};
+use crate::base::clock::{Clock, ManualClock};
 use serde_json::{Value, json};
 
 const LIST: &str =

@@ -1,9 +1,9 @@
 //! Answers: a page with its headers, or the way to the source.
 
 use super::{PublicState, cookie};
+use crate::base::random;
 use crate::domain::{LinkToken, OauthUrl, Outcome, Repair};
-use crate::random;
-use crate::redeem::{Chance, LinkState, Offer, Pass};
+use crate::reconnect::redeem::{Chance, LinkState, Offer, Pass};
 use crate::store::StoreError;
 use crate::web::pages::{self, Action, NewMail, Page, Source};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

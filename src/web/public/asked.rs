@@ -3,7 +3,7 @@
 use super::PublicState;
 use super::answer::Reader;
 use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
-use crate::visits::Traits;
+use crate::traffic::visits::Traits;
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;

@@ -4,7 +4,7 @@
 //! navigation that began elsewhere, in a mail or at the source, but only with a form of ours.
 
 use crate::domain::{ConnectionId, PassHash, PassToken};
-use crate::redeem::{PASS_TTL, Pass};
+use crate::reconnect::redeem::{PASS_TTL, Pass};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::{HeaderMap, HeaderValue, header};
 

@@ -2,7 +2,7 @@
 
 use super::PublicState;
 use super::answer::Reader;
-use crate::telemetry::metrics;
+use crate::base::telemetry::metrics;
 use crate::web::client::{Client, is_forwarded};
 use crate::web::limits::{Ask, Limits, TooMany};
 use crate::web::pages::Page;

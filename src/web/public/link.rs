@@ -5,7 +5,7 @@ use super::answer::Reader;
 use super::asked::{Pressed, Token, traits};
 use super::cookie;
 use crate::domain::{Act, PassHash};
-use crate::redeem::{LinkState, Look, Redemption, Shown};
+use crate::reconnect::redeem::{LinkState, Look, Redemption, Shown};
 use crate::store::StoreError;
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;

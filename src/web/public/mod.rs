@@ -8,10 +8,10 @@ mod link;
 mod unsubscribe;
 
 use super::pages::{Page, Pages};
-use crate::clock::Clock;
-use crate::redeem::Redeemer;
+use crate::base::clock::Clock;
+use crate::reconnect::redeem::Redeemer;
 use crate::store::Store;
-use crate::visits::Visits;
+use crate::traffic::visits::Visits;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};

@@ -1,0 +1,235 @@
+mod messages;
+
+use super::*;
+use secrecy::ExposeSecret;
+use std::{fs, path::PathBuf, time::Duration};
+use tempfile::TempDir;
+
+type Variables<'v> = &'v [(&'v str, &'v str)];
+
+/// A directory with a configuration file in it.
+struct Given {
+    directory: TempDir,
+    file: PathBuf,
+}
+
+fn given(text: &str) -> Given {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("reconnectd.toml");
+    fs::write(&file, text).unwrap();
+    Given { directory, file }
+}
+
+impl Given {
+    fn load(&self, variables: Variables<'_>) -> Result<Loaded, ConfigError> {
+        Config::load(Some(&self.file), variables.iter().copied())
+    }
+
+    /// What is wrong, with the file called `FILE`.
+    fn errors(&self, variables: Variables<'_>) -> String {
+        let error = self.load(variables).expect_err("the configuration is wrong");
+        error.to_string().replace(&self.file.display().to_string(), "FILE")
+    }
+}
+
+fn from_environment(variables: Variables<'_>) -> Result<Loaded, ConfigError> {
+    Config::load(None, variables.iter().copied())
+}
+
+#[test]
+fn the_default_file_is_valid_and_holds_every_setting() {
+    // No field of a section has a default of its own, so that a key missing from the file fails here,
+    // and unknown fields are denied, so that one too many does.
+    let config: Config = toml::from_str(DEFAULTS).unwrap();
+    assert_eq!(config.sweep.recheck.len(), 4);
+    let loaded = from_environment(&[]).unwrap();
+    assert_eq!(loaded.to_toml().parse::<toml::Table>().unwrap(), DEFAULTS.parse::<toml::Table>().unwrap());
+}
+
+#[test]
+fn every_secret_is_a_setting_that_is_empty_by_default() {
+    for secret in schema::SECRETS {
+        let value = schema::get(&schema::BUILT_IN, secret).and_then(toml::Value::as_str);
+        assert_eq!(value, Some(""), "{secret}");
+    }
+}
+
+#[test]
+fn the_file_goes_over_the_defaults_and_the_environment_over_both() {
+    let given = given("[sweep]\nconfirm_sweeps = 3\n[email]\nper_minute = 5\n");
+    let config = given.load(&[("RECONNECTD__EMAIL__PER_MINUTE", "7")]).unwrap().config;
+    assert_eq!((config.sweep.confirm_sweeps, config.email.per_minute), (3, 7));
+    assert_eq!(config.gateway.timeout, Duration::from_secs(30));
+}
+
+#[test]
+fn the_environment_gives_every_kind_of_value() {
+    let config = from_environment(&[
+        ("RECONNECTD__GATEWAY__OAUTH_HOSTS", "a.example, b.example"),
+        ("RECONNECTD__SWEEP__RECHECK", "1m,2m"),
+        ("RECONNECTD__NOTICES__EXPIRED__ENABLED", "false"),
+        ("RECONNECTD__NOTICES__EXPIRED__REMINDERS", ""),
+        ("RECONNECTD__STORM__SHARE", "0.5"),
+        ("RECONNECTD__EMAIL__SMTP__PORT", "2525"),
+        ("RECONNECTD__EMAIL__SMTP__USERNAME", "true"),
+        ("RECONNECTD__EMAIL__SMTP__PASSWORD", "0123456"),
+    ])
+    .unwrap()
+    .config;
+    assert_eq!(config.gateway.oauth_hosts, ["a.example", "b.example"]);
+    assert_eq!(config.sweep.recheck, [Span(Duration::from_secs(60)), Span(Duration::from_secs(120))]);
+    assert!(!config.notices.expired.enabled);
+    assert!(config.notices.expired.reminders.is_empty());
+    assert_eq!((config.storm.share, config.email.smtp.port), (0.5, 2525));
+    assert_eq!(config.email.smtp.username, "true");
+    assert_eq!(config.email.smtp.password.expose_secret(), "0123456");
+}
+
+#[test]
+fn variables_that_are_not_ours_are_left_alone() {
+    let foreign = [("RECONNECTD_PORT", "tcp://10.0.0.1:80"), ("RECONNECTD_CONFIG", "x"), ("PATH", "/bin")];
+    assert!(from_environment(&foreign).is_ok());
+}
+
+#[test]
+fn a_secret_can_come_from_a_file_without_its_last_newline() {
+    for secret in schema::SECRETS {
+        let given = given("");
+        let path = given.directory.path().join("secret");
+        fs::write(&path, "  of many words\n").unwrap();
+        let variable = format!("RECONNECTD__{}_FILE", secret.to_uppercase().replace('.', "__"));
+        let variables =
+            [(variable.as_str(), path.to_str().unwrap()), ("RECONNECTD__EMAIL__SMTP__USERNAME", "user")];
+        let needed = if secret == "email.smtp.password" { &variables[..] } else { &variables[..1] };
+        let config = given.load(needed).unwrap().config;
+        let held = match secret {
+            "gateway.client_key" => config.gateway.client_key,
+            "gateway.auth.signing_key" => config.gateway.auth.signing_key,
+            "gateway.auth.broker_token" => config.gateway.auth.broker_token,
+            "email.smtp.password" => config.email.smtp.password,
+            _ => config.admin.token,
+        };
+        assert_eq!(held.expose_secret(), "  of many words", "{secret}");
+    }
+}
+
+#[test]
+fn a_secret_file_that_does_not_do_is_named_with_its_key() {
+    let given = given("[admin]\ntoken = \"sesame\"\ntoken_file = \"/somewhere\"\n");
+    let errors = given.errors(&[]);
+    assert_eq!(
+        errors,
+        "FILE:3:1: admin.token_file: is given, and so is admin.token (FILE:2:1); leave one of them out"
+    );
+    let errors = from_environment(&[("RECONNECTD__ADMIN__TOKEN_FILE", "/no/such/file")]).unwrap_err();
+    let start = "RECONNECTD__ADMIN__TOKEN_FILE: admin.token_file: cannot read /no/such/file: ";
+    assert!(errors.to_string().starts_with(start), "{errors}");
+}
+
+#[test]
+fn what_is_printed_can_be_loaded_when_the_secrets_are_given_again() {
+    let first = given(
+        "[gateway]\nclient_key = \"hush-1\"\n[sweep]\nflap_window = \"36h\"\n[storm]\nshare = 1\n\
+         [email.smtp]\nusername = \"u\"\npassword = \"hush-2\"\n",
+    );
+    let printed = first.load(&[]).unwrap().to_toml();
+    assert!(printed.contains("client_key = \"***\"") && printed.contains("\ntoken = \"\""), "{printed}");
+    assert!(printed.contains("flap_window = \"36h\"") && !printed.contains("hush"), "{printed}");
+
+    let second = given(&printed);
+    let error = second.errors(&[]);
+    assert!(error.contains("gateway.client_key: is what `config print` shows"), "{error}");
+    let again = second
+        .load(&[
+            ("RECONNECTD__GATEWAY__CLIENT_KEY", "hush-1"),
+            ("RECONNECTD__EMAIL__SMTP__PASSWORD", "hush-2"),
+        ])
+        .unwrap();
+    assert_eq!(again.to_toml(), printed);
+    assert_eq!(again.config.gateway.client_key.expose_secret(), "hush-1");
+}
+
+#[test]
+fn what_is_printed_as_json_holds_the_same_without_secrets() {
+    let loaded = from_environment(&[("RECONNECTD__ADMIN__TOKEN", "hush")]).unwrap();
+    let json = loaded.to_json();
+    assert_eq!(json["admin"]["token"], "***");
+    assert_eq!(json["email"]["smtp"]["port"], 25);
+}
+
+#[test]
+fn neither_debug_output_nor_errors_hold_a_secret() {
+    let secrets: Vec<_> = schema::SECRETS
+        .iter()
+        .map(|key| (format!("RECONNECTD__{}", key.to_uppercase().replace('.', "__")), "hush-hush"))
+        .chain([("RECONNECTD__EMAIL__SMTP__USERNAME".to_owned(), "u")])
+        .collect();
+    let shown = format!("{:#?}", Config::load(None, secrets.clone()).unwrap());
+    assert!(!shown.contains("hush"), "{shown}");
+
+    let wrong = [
+        "[admin]\ntoken = \"hush",
+        "[admin]\ntoken = hush-hush",
+        "[admin]\ntoken = [\"hush-hush\"]",
+        "[gateway]\nurl = \"https://user:hush@gateway.example\"",
+        "[gateway]\nurl = \"//hush\"",
+        "[gateway.auth]\nmode = \"token_exchange\"\nsigning_key = \"hush\"",
+    ];
+    for text in wrong {
+        let mut secrets = secrets.clone();
+        secrets.truncate(1);
+        let error = Config::load(Some(&given(text).file), secrets).unwrap_err();
+        assert!(!format!("{error}{error:?}").contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let missing = std::path::Path::new("/no/such/reconnectd.toml");
+    let error = Config::load(Some(missing), [("", ""); 0]).unwrap_err().to_string();
+    assert!(error.starts_with("/no/such/reconnectd.toml: cannot be read: "), "{error}");
+    assert_eq!(Config::find(Some(missing.into())).as_deref(), Some(missing));
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
+    let given = given(
+        "[sweep]\nconfirm_sweeps = 0\nrecheck = [\"soon\"]\n\n[gatway]\nurl = \"x\"\n\n[email.smtp]\nport = 70000\n",
+    );
+    let errors = given.errors(&[("RECONNECTD__STORM__SHARE", "2")]);
+    let places: Vec<_> = errors.lines().map(|line| line.split(": ").take(2).collect::<Vec<_>>()).collect();
+    assert_eq!(
+        places,
+        [
+            ["FILE:2:1", "sweep.confirm_sweeps"],
+            ["FILE:3:1", "sweep.recheck"],
+            ["FILE:5:2", "gatway"],
+            ["FILE:9:1", "email.smtp.port"],
+            ["RECONNECTD__STORM__SHARE", "storm.share"],
+        ]
+    );
+}
+
+#[test]
+fn quiet_hours_are_read_over_midnight_and_may_be_none() {
+    let hours = |text| {
+        from_environment(&[("RECONNECTD__NOTICES__QUIET_HOURS", text)]).unwrap().config.notices.quiet_hours()
+    };
+    let time = |hour, minute| chrono::NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
+    assert_eq!(hours("21:30-08:00"), Some(QuietHours { from: time(21, 30), until: time(8, 0) }));
+    assert_eq!(hours(""), None);
+}
+
+#[test]
+fn what_is_shipped_for_kubernetes_names_settings_that_there_are() {
+    let manifest = include_str!("../../../../deploy/kubernetes.yaml");
+    let (_, map) = manifest.split_once("reconnectd.toml: |\n").unwrap();
+    let (map, _) = map.split_once("---").unwrap();
+    // The secrets are not here, and nothing else is wrong.
+    let errors = given(map).errors(&[]);
+    assert!(
+        errors.lines().all(|line| line.contains("_file: cannot read /run/secrets/reconnectd/")),
+        "{errors}"
+    );
+    assert_eq!(errors.lines().count(), 3);
+}

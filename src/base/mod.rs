@@ -1,0 +1,7 @@
+//! What everything else stands on: the clock, randomness, waits, the configuration, logs and metrics.
+
+pub mod backoff;
+pub mod clock;
+pub mod config;
+pub mod random;
+pub mod telemetry;

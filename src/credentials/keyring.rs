@@ -1,0 +1,325 @@
+//! Seals credentials under the key ring (AES-256-GCM), so that a copy of the database alone is worth nothing.
+//!
+//! What is sealed is bound to its place: the member, the column and the key's id are authenticated with it, so a
+//! ciphertext moved to another row does not open.
+
+use crate::base::random;
+use crate::domain::{Fingerprint, MemberId, NewCredential, RefreshToken, Sealed};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use std::{fmt, io::Write, path::Path, path::PathBuf};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Which column a sealed value stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// `credentials.sealed`
+    RefreshToken,
+    /// `access_tokens.sealed`
+    AccessToken,
+}
+
+impl Column {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "credentials",
+            Self::AccessToken => "access_tokens",
+        }
+    }
+}
+
+/// Why the key ring, or something sealed, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// There is no key ring where the configuration says.
+    #[error("keys.file: no key ring at {0}; make one with `reconnectd keys generate`, or restore yours")]
+    Missing(PathBuf),
+    /// The key ring cannot be read or written.
+    #[error("keys.file: {path}: {source}")]
+    Io {
+        /// The key ring.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line of the key ring is not `ID BASE64`.
+    #[error("keys.file: {path}:{line}: expected `ID KEY` with a key of 32 bytes in base64")]
+    Line {
+        /// The key ring.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// The key ring has no key.
+    #[error("keys.file: {0} holds no key; make one with `reconnectd keys generate`")]
+    Empty(PathBuf),
+    /// Others than its owner may read the key ring.
+    #[error("keys.file: {0} can be read by others; run `chmod 600` on it")]
+    Exposed(PathBuf),
+    /// `keys generate` does not overwrite.
+    #[error("keys.file: {0} exists already; it is left as it is")]
+    Exists(PathBuf),
+    /// Sealed under a key that the ring does not hold.
+    #[error("key {0} is not in the key ring; restore the ring that the database was used with")]
+    UnknownKey(String),
+    /// The ciphertext, its place or the key is not the one it was sealed with.
+    #[error(
+        "a sealed value does not open: the database and the key ring do not belong together, or it was altered"
+    )]
+    Broken,
+}
+
+struct Key {
+    id: String,
+    secret: Zeroizing<[u8; 32]>,
+}
+
+/// The key ring. The last key seals; all of them open.
+pub struct Vault {
+    keys: Vec<Key>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+    }
+}
+
+impl Vault {
+    /// Reads the key ring: a line a key, `ID BASE64`, oldest first; `#` begins a comment.
+    pub fn open(path: &Path) -> Result<Self, VaultError> {
+        let io = |source| VaultError::Io { path: path.to_owned(), source };
+        let mut text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(VaultError::Missing(path.to_owned()));
+            }
+            Err(error) => return Err(io(error)),
+        };
+        refuse_exposed(path)?;
+        let keys = parse(path, &text);
+        text.zeroize();
+        let keys = keys?;
+        if keys.is_empty() { Err(VaultError::Empty(path.to_owned())) } else { Ok(Self { keys }) }
+    }
+
+    /// A key ring that lives in memory alone, for the demo and the tests.
+    pub fn ephemeral() -> Self {
+        Self { keys: vec![Key { id: "ephemeral".into(), secret: Zeroizing::new(random::bytes()) }] }
+    }
+
+    /// Writes a key ring with one fresh key, readable by its owner alone, and gives the key's id.
+    ///
+    /// # Errors
+    /// When the file exists: keys are never overwritten.
+    pub fn generate(path: &Path) -> Result<String, VaultError> {
+        let io = |source| VaultError::Io { path: path.to_owned(), source };
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => VaultError::Exists(path.to_owned()),
+            _ => io(error),
+        })?;
+        let id: String = random::bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let secret = Zeroizing::new(random::bytes::<32>());
+        let text = Zeroizing::new(format!(
+            "# reconnectd key ring: ID and key, oldest first; the last one seals.\n\
+             # Keep a copy apart from the database: without it no stored credential can be used.\n\
+             {id} {}\n",
+            STANDARD.encode(secret.as_slice())
+        ));
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        Ok(id)
+    }
+
+    /// Seals `plain` for `column` of `member`, under the newest key.
+    pub fn seal(&self, member: &MemberId, column: Column, plain: &str) -> Result<Sealed, VaultError> {
+        let key = self.keys.last().ok_or(VaultError::Broken)?;
+        let mut bytes = plain.as_bytes().to_vec();
+        let nonce = cipher(key)?
+            .seal_in_place_append_tag(Aad::from(place(member, column, &key.id)), &mut bytes)
+            .map_err(|_| VaultError::Broken)?;
+        bytes.splice(0..0, nonce.as_ref().iter().copied());
+        Ok(Sealed { key_id: key.id.clone(), bytes })
+    }
+
+    /// Seals an imported refresh token, with the fingerprints by which a second import of it is recognized.
+    pub fn new_credential(
+        &self,
+        member: &MemberId,
+        token: &RefreshToken,
+    ) -> Result<NewCredential, VaultError> {
+        let sealed = self.seal(member, Column::RefreshToken, token.expose())?;
+        let fingerprints =
+            self.keys.iter().map(|key| fingerprint(key, "imported_token", member, token.expose())).collect();
+        Ok(NewCredential { sealed, fingerprints })
+    }
+
+    /// The fingerprint of the subject of a member's access tokens, under the newest key, or under the key of `known`
+    /// where that is given. `None`: the ring does not hold that key.
+    pub fn subject_fingerprint(
+        &self,
+        member: &MemberId,
+        subject: &str,
+        known: Option<&Fingerprint>,
+    ) -> Option<Fingerprint> {
+        let key = match known {
+            Some(known) => self.keys.iter().find(|key| key.id == known.key_id),
+            None => self.keys.last(),
+        };
+        key.map(|key| fingerprint(key, "token_subject", member, subject))
+    }
+
+    /// Whether the ring holds the key that a value is sealed under.
+    pub fn can_open(&self, sealed: &Sealed) -> bool {
+        self.keys.iter().any(|key| key.id == sealed.key_id)
+    }
+
+    /// Opens what was sealed for `column` of `member`.
+    pub fn open_sealed(
+        &self,
+        member: &MemberId,
+        column: Column,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<String>, VaultError> {
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.id == sealed.key_id)
+            .ok_or_else(|| VaultError::UnknownKey(sealed.key_id.clone()))?;
+        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(VaultError::Broken)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Broken)?;
+        let mut buffer = Zeroizing::new(ciphertext.to_vec());
+        let plain = cipher(key)?
+            .open_in_place(nonce, Aad::from(place(member, column, &key.id)), &mut buffer)
+            .map_err(|_| VaultError::Broken)?;
+        std::str::from_utf8(plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| VaultError::Broken)
+    }
+}
+
+fn cipher(key: &Key) -> Result<RandomizedNonceKey, VaultError> {
+    RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| VaultError::Broken)
+}
+
+/// Bound to the member and the purpose, so that no two rows tell that they hold the same secret. The HMAC key is derived
+/// from the ring's key, which itself only seals.
+fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Fingerprint {
+    let ring = hmac::Key::new(hmac::HMAC_SHA256, key.secret.as_slice());
+    let derived = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&ring, b"reconnectd fingerprint").as_ref());
+    let mut context = hmac::Context::with_key(&derived);
+    for part in [purpose, member.as_str(), text] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    Fingerprint { key_id: key.id.clone(), hash: context.sign().as_ref().to_vec() }
+}
+
+/// The associated data. Lengths stand before the parts, so that no two places read alike.
+fn place(member: &MemberId, column: Column, key_id: &str) -> Vec<u8> {
+    let mut place = Vec::new();
+    for part in [member.as_str(), column.as_str(), key_id] {
+        place.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        place.extend_from_slice(part.as_bytes());
+    }
+    place
+}
+
+fn parse(path: &Path, text: &str) -> Result<Vec<Key>, VaultError> {
+    let mut keys = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let bad = || VaultError::Line { path: path.to_owned(), line: number + 1 };
+        let (id, key) = line.split_once(char::is_whitespace).ok_or_else(bad)?;
+        let key = Zeroizing::new(STANDARD.decode(key.trim()).map_err(|_| bad())?);
+        let secret = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| bad())?;
+        if keys.iter().any(|known: &Key| known.id == id) {
+            return Err(bad());
+        }
+        keys.push(Key { id: id.to_owned(), secret: Zeroizing::new(secret) });
+    }
+    Ok(keys)
+}
+
+/// A mounted Kubernetes secret is a link to a file of root's that its group may read: only "others" are refused.
+#[cfg(unix)]
+fn refuse_exposed(path: &Path) -> Result<(), VaultError> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata =
+        std::fs::metadata(path).map_err(|source| VaultError::Io { path: path.to_owned(), source })?;
+    if metadata.permissions().mode() & 0o004 == 0 {
+        Ok(())
+    } else {
+        Err(VaultError::Exposed(path.to_owned()))
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_exposed(_: &Path) -> Result<(), VaultError> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring() -> (tempfile::TempDir, Vault) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring.keys");
+        Vault::generate(&path).unwrap();
+        let vault = Vault::open(&path).unwrap();
+        (folder, vault)
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_own_place_and_nowhere_else() {
+        let (_folder, vault) = ring();
+        let alice = MemberId::from("alice");
+        let sealed = vault.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
+        assert!(!sealed.bytes.windows(8).any(|window| window == b"rt-alice"));
+        let opened = vault.open_sealed(&alice, Column::RefreshToken, &sealed).unwrap();
+        assert_eq!(opened.as_str(), "rt-alice");
+        assert!(vault.open_sealed(&MemberId::from("bob"), Column::RefreshToken, &sealed).is_err());
+        assert!(vault.open_sealed(&alice, Column::AccessToken, &sealed).is_err());
+        let mut altered = sealed.clone();
+        altered.bytes[20] ^= 1;
+        assert!(vault.open_sealed(&alice, Column::RefreshToken, &altered).is_err());
+    }
+
+    #[test]
+    fn the_same_text_never_seals_to_the_same_bytes() {
+        let (_folder, vault) = ring();
+        let alice = MemberId::from("alice");
+        let seal = || vault.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
+        assert_ne!(seal(), seal());
+    }
+
+    #[test]
+    fn a_key_ring_is_never_overwritten_and_its_troubles_name_the_place() {
+        let (folder, _vault) = ring();
+        let path = folder.path().join("ring.keys");
+        assert!(matches!(Vault::generate(&path), Err(VaultError::Exists(_))));
+        let missing = Vault::open(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(missing.contains("keys generate"), "{missing}");
+        std::fs::write(&path, "# fine\nk1 short\n").unwrap();
+        let line = Vault::open(&path).unwrap_err().to_string();
+        assert!(line.contains("ring.keys:2"), "{line}");
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(Vault::open(&path), Err(VaultError::Empty(_))));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_key_ring_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, _vault) = ring();
+        let path = folder.path().join("ring.keys");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Vault::open(&path), Err(VaultError::Exposed(_))));
+    }
+}

@@ -1,0 +1,415 @@
+//! Service: a member's credential becomes an access token.
+//!
+//! Tokens stay sealed in the database for as long as they live, so that neither a sweep nor a restart requests new ones.
+//! One refresh runs for a member at a time, in this process or beside it: its holder extends a short lease, so that one
+//! that died holds nobody up for long. What rotates is sealed and committed before the new access token is used: a
+//! refresh token that is spent and not stored locks its member out.
+//!
+//! A refused credential is reported and not recorded here. Whether the member or the gateway is at fault shows only
+//! beside the other members of a sweep, which then calls [`Access::reject`].
+
+use crate::base::backoff;
+use crate::base::clock::Clock;
+use crate::base::config::AuthMode;
+use crate::credentials::keyring::{Column, Vault, VaultError};
+use crate::domain::{
+    AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
+};
+use crate::gateway::{Gateway, GatewayError, Renewed, Verdict};
+use crate::store::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, Store, StoreError, StoredToken};
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// A lease expires after this, should its holder die, and is extended this often while it lives.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+const EXTEND_EVERY: Duration = Duration::from_secs(5);
+/// How often a caller that waits for another's refresh checks whether it is done, and how many times.
+const WAIT_POLL: Duration = Duration::from_millis(50);
+const MAX_WAIT_POLLS: u32 = 1_200;
+/// How long before its expiry a token is replaced, unless that is more than a tenth of its life.
+const MARGIN: TimeDelta = TimeDelta::minutes(2);
+/// Assumed lifetime of a token that carries no expiry.
+const DEFAULT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+/// New tokens must be stored: their predecessor is spent.
+const STORE_RETRIES: u32 = 20;
+
+/// Why a call to the gateway has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No token can be had for the member. Says nothing of any connection.
+    #[error("no access token for this member: {reason}")]
+    NoToken {
+        /// `Rejected`, `Missing` or `Locked`.
+        state: CredentialState,
+        /// In the operator's terms.
+        reason: String,
+        /// What was refused just now; not recorded yet.
+        refusal: Option<Box<Refusal>>,
+    },
+    /// The gateway's token is for another person than it used to be. Nothing is asked with it.
+    #[error(
+        "the gateway gave an access token for another subject than before; if that is right, remove the member and import them again"
+    )]
+    OtherSubject,
+    /// The gateway did not give a usable answer.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// Another refresh of this member's tokens does not end.
+    #[error("the member's token is being renewed elsewhere")]
+    Busy,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key ring.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A task of the daemon's ended without a result.
+    #[error("the renewal was cut off: {0}")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+/// A credential that the gateway refused, by its own word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    used: UsedCredential,
+    before: Option<CredentialFailure>,
+    reason: String,
+}
+
+/// Whether a call needed a new access token, and what became of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// The stored token was good.
+    NotNeeded,
+    /// The gateway gave a new token.
+    Granted,
+    /// The gateway refused the credential.
+    Refused,
+    /// Neither: the request failed.
+    Failed,
+}
+
+/// A usable access token.
+struct Token {
+    token: AccessToken,
+    /// As it is stored.
+    sealed: Sealed,
+    refreshed: bool,
+}
+
+/// Calls the gateway as a member. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    store: Store,
+    gateway: Gateway,
+    vault: Arc<Vault>,
+    clock: Clock,
+    mode: AuthMode,
+    refreshes: TaskTracker,
+}
+
+impl Access {
+    /// Refreshes through `gateway` in the way that `mode` names, stores in `store`, seals under `vault`.
+    pub fn new(store: Store, gateway: Gateway, vault: Arc<Vault>, clock: Clock, mode: AuthMode) -> Self {
+        Self { store, gateway, vault, clock, mode, refreshes: TaskTracker::new() }
+    }
+
+    /// The same way, for a person who waits: see [`Gateway::for_people`].
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        Self { gateway: self.gateway.for_people(), ..self.clone() }
+    }
+
+    /// Waits for the refreshes under way: what the gateway has rotated must be stored before the process ends.
+    pub async fn drain(&self) {
+        self.refreshes.close();
+        self.refreshes.wait().await;
+        self.refreshes.reopen();
+    }
+
+    /// Makes a call as `member`. When the gateway no longer accepts the stored token, the call is made once more with a
+    /// new one.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask<T, F, Fut>(&self, member: &MemberId, grant: Grant, call: F) -> Result<T, AskError>
+    where
+        F: Fn(AccessToken) -> Fut,
+        Fut: Future<Output = Result<T, GatewayError>>,
+    {
+        self.ask_reporting(member, grant, call).await.0
+    }
+
+    /// Like [`Access::ask`], and reports whether a refresh was needed.
+    pub async fn ask_reporting<T, F, Fut>(
+        &self,
+        member: &MemberId,
+        grant: Grant,
+        call: F,
+    ) -> (Result<T, AskError>, Refresh)
+    where
+        F: Fn(AccessToken) -> Fut,
+        Fut: Future<Output = Result<T, GatewayError>>,
+    {
+        let first = match self.token(member, grant, None).await {
+            Ok(token) => token,
+            Err(error) => return failed(error),
+        };
+        let mut refresh = if first.refreshed { Refresh::Granted } else { Refresh::NotNeeded };
+        let again = async {
+            self.store.drop_access_token(member, &first.sealed).await?;
+            let grant = self.grant(member).await?;
+            self.token(member, grant, Some(&first.sealed)).await
+        };
+        let result = match call(first.token.clone()).await {
+            Err(error) if error.verdict() == Verdict::Unauthorized => match again.await {
+                Ok(second) => {
+                    refresh = Refresh::Granted;
+                    // Should the gateway refuse the token that it has just given, the answer is unclear.
+                    call(second.token).await.map_err(AskError::from)
+                }
+                Err(error) => return failed(error),
+            },
+            other => other.map_err(AskError::from),
+        };
+        (result, refresh)
+    }
+
+    /// Gets a new access token for `member` from the gateway, although the stored one may still be good.
+    ///
+    /// # Errors
+    /// Like [`Access::ask`].
+    pub async fn refresh_now(&self, member: &MemberId) -> Result<(), AskError> {
+        let grant = self.grant(member).await?;
+        let stored = grant.access.as_ref().map(|stored| stored.sealed.clone());
+        self.token(member, Grant { access: None, ..grant }, stored.as_ref()).await.map(drop)
+    }
+
+    /// Whether the key that opens the member's refresh token is missing from the key ring.
+    pub fn is_locked(&self, grant: &Grant) -> bool {
+        self.mode == AuthMode::RefreshToken
+            && grant.refresh.as_ref().is_some_and(|refresh| !self.vault.can_open(refresh))
+    }
+
+    /// Records that a member's credential is rejected, with the time of the next try. A credential that was imported
+    /// after the refusal is left alone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn reject(&self, member: &MemberId, refusal: &Refusal) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let before = refusal.before.as_ref();
+        // A try before its time, such as an operator's, does not extend the backoff.
+        let in_turn = before.is_none_or(|failure| failure.retry_at <= now);
+        let failures = before.map_or(0, |failure| failure.failures) + u32::from(in_turn);
+        let wait = backoff::credential_retry(failures, crate::base::random::fraction());
+        let retry_at = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
+        let failure = CredentialFailure {
+            state: CredentialState::Rejected,
+            reason: refusal.reason.clone(),
+            since: before.map_or(now, |failure| failure.since),
+            failures,
+            retry_at: before.filter(|_| !in_turn).map_or(retry_at, |failure| failure.retry_at),
+        };
+        if self.store.reject_credential(member, &refusal.used, &failure).await? {
+            let (reason, retry_at) = (&failure.reason, failure.retry_at);
+            tracing::warn!(%member, reason, %retry_at, "credential rejected");
+        }
+        Ok(())
+    }
+
+    /// The member's credential.
+    ///
+    /// # Errors
+    /// The store's, and when there is no such member.
+    pub async fn grant(&self, member: &MemberId) -> Result<Grant, AskError> {
+        self.store.grant(member).await?.ok_or_else(|| missing("there is no such member"))
+    }
+
+    /// A token that is good for now, other than `refused`.
+    async fn token(
+        &self,
+        member: &MemberId,
+        mut grant: Grant,
+        refused: Option<&Sealed>,
+    ) -> Result<Token, AskError> {
+        for poll in 0..MAX_WAIT_POLLS {
+            if let Some(stored) = self.valid_token(&grant, refused) {
+                return self.unseal(member, stored);
+            }
+            let now = self.clock.now();
+            if let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await? {
+                if let Some(stored) = self.valid_token(&lease.grant, refused) {
+                    self.store.release_refresh_lease(member, &lease).await?;
+                    return self.unseal(member, stored);
+                }
+                // Its own task: the caller may go away, and what the gateway has rotated must still be stored.
+                let (access, member) = (self.clone(), member.clone());
+                return self.refreshes.spawn(async move { access.refresh(&member, lease).await }).await?;
+            }
+            tracing::trace!(%member, poll, "waiting for a refresh elsewhere");
+            tokio::time::sleep(WAIT_POLL).await;
+            grant = self.grant(member).await?;
+        }
+        Err(AskError::Busy)
+    }
+
+    fn valid_token<'a>(&self, grant: &'a Grant, refused: Option<&Sealed>) -> Option<&'a StoredToken> {
+        let now = self.clock.now();
+        let is_valid = |stored: &&StoredToken| {
+            now < stored.renew_at && Some(&stored.sealed) != refused && self.vault.can_open(&stored.sealed)
+        };
+        grant.access.as_ref().filter(is_valid)
+    }
+
+    fn unseal(&self, member: &MemberId, stored: &StoredToken) -> Result<Token, AskError> {
+        let token = self.vault.open_sealed(member, Column::AccessToken, &stored.sealed)?;
+        Ok(Token { token: AccessToken::new(token.as_str()), sealed: stored.sealed.clone(), refreshed: false })
+    }
+
+    async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, AskError> {
+        let requested_at = self.clock.now();
+        let result = tokio::select! {
+            result = self.request(member, &lease.grant) => result,
+            never = self.keep_lease(member, &lease) => match never {},
+        };
+        let error = match result {
+            Ok((renewed, used)) => {
+                return self.store_tokens(member, &lease, renewed, &used, requested_at).await;
+            }
+            Err(error) => error,
+        };
+        self.store.release_refresh_lease(member, &lease).await?;
+        Err(error)
+    }
+
+    /// Extends the lease until it is dropped. A database that fails here ends nothing: the request under way may have
+    /// spent a token already, and its result must still be stored.
+    async fn keep_lease(&self, member: &MemberId, lease: &RefreshLease) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(EXTEND_EVERY).await;
+            let until = self.clock.now() + LEASE;
+            if let Err(error) = self.store.extend_refresh_lease(member, lease, until).await {
+                tracing::warn!(%member, %error, "cannot extend a refresh lease");
+            }
+        }
+    }
+
+    async fn request(&self, member: &MemberId, grant: &Grant) -> Result<(Renewed, UsedCredential), AskError> {
+        let (result, used) = match self.mode {
+            AuthMode::RefreshToken => {
+                let sealed = grant
+                    .refresh
+                    .as_ref()
+                    .ok_or_else(|| missing("no refresh token is stored; import one"))?;
+                let token = self.vault.open_sealed(member, Column::RefreshToken, sealed);
+                let token = token.map_err(|error| self.locked(grant, error))?;
+                let renewed = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
+                (renewed, UsedCredential::RefreshToken(sealed.clone()))
+            }
+            AuthMode::TokenExchange => {
+                let renewed = self.gateway.exchange(&grant.subject).await;
+                (renewed, UsedCredential::Subject(grant.subject.clone()))
+            }
+            AuthMode::Broker => {
+                let renewed = self.gateway.broker(member).await;
+                (renewed, UsedCredential::Subject(grant.subject.clone()))
+            }
+        };
+        match result {
+            Ok(renewed) => Ok((renewed, used)),
+            Err(error) if error.verdict() == Verdict::Rejected => {
+                let reason = error.to_string();
+                Err(AskError::NoToken {
+                    state: CredentialState::Rejected,
+                    reason: reason.clone(),
+                    refusal: Some(Box::new(Refusal { used, before: grant.failure.clone(), reason })),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn locked(&self, grant: &Grant, error: VaultError) -> AskError {
+        if self.is_locked(grant) {
+            let state = CredentialState::Locked;
+            AskError::NoToken { state, reason: error.to_string(), refusal: None }
+        } else {
+            error.into()
+        }
+    }
+
+    async fn store_tokens(
+        &self,
+        member: &MemberId,
+        lease: &RefreshLease,
+        renewed: Renewed,
+        used: &UsedCredential,
+        requested_at: Time,
+    ) -> Result<Token, AskError> {
+        // A refresh token that comes along in another mode must not replace one that was imported.
+        let rotated = match used {
+            UsedCredential::RefreshToken(_) => renewed.refresh,
+            UsedCredential::Subject(_) => None,
+        };
+        let rotated =
+            rotated.map(|token| self.vault.seal(member, Column::RefreshToken, token.expose())).transpose()?;
+        let life = renewed.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
+        let access = StoredToken {
+            sealed: self.vault.seal(member, Column::AccessToken, renewed.access.expose())?,
+            renew_at: requested_at + life - MARGIN.min(life / 10),
+        };
+        let first_subject = self.first_subject(member, &lease.grant, renewed.subject.as_deref());
+        let tokens = RefreshedTokens {
+            used,
+            rotated: rotated.as_ref(),
+            access: first_subject.is_ok().then_some(&access),
+            subject: first_subject.as_ref().ok().and_then(Option::as_ref),
+        };
+        let mut tries = 0;
+        while let Err(error) = self.store.store_tokens(member, lease, &tokens, self.clock.now()).await {
+            if tries == STORE_RETRIES {
+                return Err(error.into());
+            }
+            tries += 1;
+            tracing::error!(%member, %error, tries, "cannot store new tokens yet");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        first_subject?;
+        Ok(Token { token: renewed.access, sealed: access.sealed, refreshed: true })
+    }
+
+    /// What to remember of a token's subject, if anything. Tokens that name no subject, and fingerprints under a key that
+    /// the ring has lost, prove nothing.
+    fn first_subject(
+        &self,
+        member: &MemberId,
+        grant: &Grant,
+        subject: Option<&str>,
+    ) -> Result<Option<Fingerprint>, AskError> {
+        let Some(subject) = subject else { return Ok(None) };
+        let known = grant.token_subject.as_ref();
+        let fingerprint = self.vault.subject_fingerprint(member, subject, known);
+        match (known, fingerprint) {
+            (Some(known), Some(found)) if *known != found => Err(AskError::OtherSubject),
+            (Some(_), _) => Ok(None),
+            (None, fingerprint) => Ok(fingerprint),
+        }
+    }
+}
+
+fn missing(reason: &str) -> AskError {
+    AskError::NoToken { state: CredentialState::Missing, reason: reason.to_owned(), refusal: None }
+}
+
+fn failed<T>(error: AskError) -> (Result<T, AskError>, Refresh) {
+    let refresh = match &error {
+        AskError::NoToken { refusal: Some(_), .. } => Refresh::Refused,
+        AskError::OtherSubject => Refresh::Granted,
+        AskError::Gateway(_) => Refresh::Failed,
+        _ => Refresh::NotNeeded,
+    };
+    (Err(error), refresh)
+}

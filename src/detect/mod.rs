@@ -1,0 +1,6 @@
+//! Detects lapses: polls members on a schedule and decides what each answer means.
+
+pub mod decide;
+pub mod poll;
+pub mod recheck;
+pub mod sweep;

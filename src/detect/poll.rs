@@ -1,0 +1,181 @@
+//! Service: the one way in for an answer of the gateway. Decide, then store, in one transaction.
+
+use crate::base::clock::Clock;
+use crate::base::telemetry::metrics;
+use crate::credentials::token_provider::{Access, AskError, Refresh};
+use crate::detect::decide::{self, Policy};
+use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
+use crate::gateway::Gateway;
+use crate::store::{Answer, Applied, DueMember, Grant, Store, StoreError};
+use aws_lc_rs::digest::{Context, SHA256};
+
+/// Asks about members and takes in what the gateway answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Observer {
+    store: Store,
+    access: Access,
+    gateway: Gateway,
+    clock: Clock,
+    policy: Policy,
+}
+
+/// The poll of a member whom a sweep has come to.
+#[derive(Debug)]
+pub struct DuePoll {
+    /// What was learned.
+    pub result: Result<DueAnswer, AskError>,
+    /// What became of the member's access token.
+    pub refresh: Refresh,
+}
+
+/// A usable response.
+#[derive(Debug)]
+pub enum DueAnswer {
+    /// It was applied, or it has not changed.
+    Applied(Applied),
+    /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
+    /// [`Observer::accept_empty`] applies it.
+    TurnedEmpty {
+        /// When it was asked for.
+        asked_at: Time,
+    },
+}
+
+impl Observer {
+    /// Decides by `policy`.
+    pub fn new(store: Store, access: Access, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
+        Self { store, access, gateway, clock, policy }
+    }
+
+    /// Asks about one member, whatever was known, and takes the answer in. Gives the answer, too.
+    ///
+    /// # Errors
+    /// When there is no usable answer; then nothing is concluded.
+    pub async fn poll(
+        &self,
+        member: &MemberId,
+        cause: Cause,
+    ) -> Result<(Vec<Connection>, Applied), AskError> {
+        let grant = self.access.grant(member).await?;
+        let (seen, asked_at) = self.list(member, grant).await?;
+        // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
+        let accept_empty = cause == Cause::Operator;
+        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
+        Ok((seen.rows, applied))
+    }
+
+    /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
+    /// is open. A list that turned empty is held back: see [`DueAnswer::TurnedEmpty`].
+    pub async fn poll_due(&self, due: DueMember) -> DuePoll {
+        let asked_at = self.clock.now();
+        let call = |token| async move { self.gateway.connections(&token).await };
+        let (listed, refresh) = self.access.ask_reporting(&due.id, due.grant.clone(), call).await;
+        let result = match listed {
+            Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(AskError::from),
+            Err(error) => Err(error),
+        };
+        DuePoll { result, refresh }
+    }
+
+    async fn apply_due(
+        &self,
+        due: &DueMember,
+        listing: &Listing,
+        asked_at: Time,
+    ) -> Result<DueAnswer, StoreError> {
+        let digest = digest(listing);
+        if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
+            return Ok(DueAnswer::Applied(Applied::default()));
+        }
+        let applied = self.take_in(&due.id, listing, &digest, asked_at, Cause::Sweep, false).await?;
+        Ok(if applied.turned_empty {
+            DueAnswer::TurnedEmpty { asked_at }
+        } else {
+            DueAnswer::Applied(applied)
+        })
+    }
+
+    /// Applies an empty list that was held back.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn accept_empty(&self, member: &MemberId, asked_at: Time) -> Result<Applied, StoreError> {
+        let listing = Listing::default();
+        self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
+    }
+
+    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
+        let asked_at = self.clock.now();
+        let seen = self
+            .access
+            .ask(member, grant, |token| async move { self.gateway.connections(&token).await })
+            .await?;
+        Ok((seen, asked_at))
+    }
+
+    async fn take_in(
+        &self,
+        member_id: &MemberId,
+        listing: &Listing,
+        digest: &[u8; 32],
+        asked_at: Time,
+        cause: Cause,
+        accept_empty: bool,
+    ) -> Result<Applied, StoreError> {
+        let now = self.clock.now();
+        let answer = Answer { member_id, asked_at, cause, seen: listing, digest, accept_empty };
+        let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
+        let applied = self.store.take_in(&answer, now, decide).await?;
+        for (from, to) in &applied.transitions {
+            metrics::transition(to);
+            let cause = cause.as_str();
+            match from {
+                Some(from) => tracing::info!(member = %member_id, %from, %to, cause, "transition"),
+                // The first sight of a fleet would drown everything else.
+                None => tracing::debug!(member = %member_id, %to, cause, "first sight"),
+            }
+        }
+        for connection in &applied.mismatched {
+            metrics::person_mismatch();
+            tracing::warn!(member = %member_id, %connection,
+                "probably connected with another person's records (PERSON_MATCHING_ERROR)");
+        }
+        Ok(applied)
+    }
+}
+
+/// A digest of all that we keep of an answer, whatever the order of its rows. Times that move by themselves are left
+/// out: a sync that ran again is no news.
+fn digest(seen: &Listing) -> [u8; 32] {
+    let mut rows: Vec<_> = seen
+        .rows
+        .iter()
+        .map(|row| {
+            (
+                row.id.as_str(),
+                &row.name,
+                row.category.as_ref(),
+                row.source_type.as_ref(),
+                row.integration_type.as_ref(),
+                row.is_direct,
+                row.status.as_ref(),
+                row.sync_status.as_ref(),
+                &row.sync_errors,
+            )
+        })
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    let mut context = Context::new(&SHA256);
+    for row in rows {
+        context.update(format!("{row:?}\n").as_bytes());
+    }
+    // A row that is no longer hidden is missing.
+    let mut hidden: Vec<_> = seen.hidden.iter().map(ConnectionId::as_str).collect();
+    hidden.sort_unstable();
+    if seen.hides_unknown || !hidden.is_empty() {
+        context.update(format!("hidden {hidden:?} {}\n", seen.hides_unknown).as_bytes());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}

@@ -1,0 +1,91 @@
+//! Actor: early polls of single members, after a redemption or to confirm a suspicion.
+
+use crate::base::clock::Clock;
+use crate::credentials::token_provider::AskError;
+use crate::detect::poll::Observer;
+use crate::domain::Cause;
+use crate::gateway::Verdict;
+use crate::store::{DueRecheck, Purpose, Store, StoreError};
+use chrono::TimeDelta;
+
+/// The longest that one member's early polls are put off at once.
+const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
+
+/// What early polls need.
+#[derive(Clone)]
+pub struct Rechecker {
+    store: Store,
+    observer: Observer,
+    clock: Clock,
+    after_redemption: Vec<TimeDelta>,
+    suspicion_every: TimeDelta,
+}
+
+impl Rechecker {
+    /// After a redemption a member is polled `after_redemption`, counted from it; while a suspicion is open,
+    /// `suspicion_every`.
+    pub fn new(
+        store: Store,
+        observer: Observer,
+        clock: Clock,
+        after_redemption: Vec<TimeDelta>,
+        suspicion_every: TimeDelta,
+    ) -> Self {
+        Self { store, observer, clock, after_redemption, suspicion_every }
+    }
+
+    /// Makes the early poll that is due first. Gives whether there was one.
+    ///
+    /// # Errors
+    /// The store's. A poll without a usable answer is made again at the next of its times.
+    pub async fn recheck_one(&self) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let Some(due) = self.store.due_recheck(now).await? else { return Ok(false) };
+        let grant = self.store.grant(&due.member_id).await?;
+        let failure = grant.and_then(|grant| grant.failure);
+        // A refused credential is tried again at its own time, and not before.
+        if let Some(retry_at) = failure.map(|failure| failure.retry_at).filter(|at| *at > now) {
+            self.store.postpone_rechecks(&due.member_id, retry_at.min(now + LONGEST_WAIT)).await?;
+            return Ok(true);
+        }
+        // Put off before it is made: should the process end within, the next of its times stands.
+        if !self.store.recheck_made(&due, self.next(&due)).await? {
+            return Ok(true);
+        }
+        match self.observer.poll(&due.member_id, Cause::Recheck).await {
+            Ok((_, applied)) if applied.turned_empty => {
+                tracing::warn!(member = %due.member_id, "a recheck found the member's list empty: nothing is concluded");
+            }
+            Ok((_, applied)) => {
+                let transitions = applied.transitions.len();
+                tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions, "rechecked");
+            }
+            Err(AskError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(member = %due.member_id, %error, "no usable answer to a recheck");
+                if let Some(wait) = asked_to_wait(&error) {
+                    self.store.postpone_rechecks(&due.member_id, self.clock.now() + wait).await?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn next(&self, due: &DueRecheck) -> Option<crate::domain::Time> {
+        let now = self.clock.now();
+        match due.purpose {
+            Purpose::Suspicion => Some(now + self.suspicion_every),
+            // After a time of standstill only the times still to come are kept.
+            Purpose::Redemption => {
+                self.after_redemption.iter().map(|after| due.since + *after).find(|at| *at > now)
+            }
+        }
+    }
+}
+
+/// How long the gateway asks to be left alone (`Retry-After`), up to [`LONGEST_WAIT`].
+fn asked_to_wait(error: &AskError) -> Option<TimeDelta> {
+    let AskError::Gateway(error) = error else { return None };
+    let Verdict::Retry { after } = error.verdict() else { return None };
+    after.map(|after| TimeDelta::from_std(after).map_or(LONGEST_WAIT, |after| after.min(LONGEST_WAIT)))
+}

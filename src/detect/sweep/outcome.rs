@@ -1,0 +1,84 @@
+//! What one poll means for its member, and as evidence about the gateway.
+
+use super::health::Sample;
+use crate::credentials::token_provider::{AskError, Refresh, Refusal};
+use crate::detect::poll::{DueAnswer, DuePoll};
+use crate::domain::{CredentialState, Time};
+use crate::gateway::{GatewayError, Verdict};
+use crate::store::Applied;
+use chrono::TimeDelta;
+
+/// One member's part of a sweep.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Left out. The reason code is recorded, unless it is already.
+    Skipped(&'static str),
+    /// A usable response.
+    Clear { applied: Applied, refresh: Refresh },
+    /// A usable response, in which all of the member's connections are gone.
+    TurnedEmpty { asked_at: Time, refresh: Refresh },
+    /// No usable response.
+    Unclear { reason: &'static str, wait: Option<TimeDelta>, failed: bool, refusal: Option<Box<Refusal>> },
+    /// The gateway asked everyone to wait.
+    HeldBack {
+        /// Whether the request was sent, and so used up part of a quota.
+        sent: bool,
+    },
+}
+
+impl Outcome {
+    pub(super) fn of(poll: DuePoll) -> Self {
+        let refresh = poll.refresh;
+        match poll.result {
+            Ok(DueAnswer::Applied(applied)) => Self::Clear { applied, refresh },
+            Ok(DueAnswer::TurnedEmpty { asked_at }) => Self::TurnedEmpty { asked_at, refresh },
+            Err(error) => unclear(error),
+        }
+    }
+
+    /// The evidence; `None`: the member was not polled.
+    pub(super) fn sample(&self) -> Option<Sample> {
+        let refused = |refresh: &Refresh| (*refresh == Refresh::Granted).then_some(false);
+        Some(match self {
+            Self::Skipped(_) | Self::HeldBack { .. } => return None,
+            Self::Clear { refresh, .. } => Sample { refused: refused(refresh), ..Sample::default() },
+            Self::TurnedEmpty { refresh, .. } => {
+                Sample { emptied: true, refused: refused(refresh), ..Sample::default() }
+            }
+            Self::Unclear { failed, refusal, .. } => {
+                Sample { failed: *failed, emptied: false, refused: refusal.is_some().then_some(true) }
+            }
+        })
+    }
+}
+
+fn unclear(error: AskError) -> Outcome {
+    let own = |reason| Outcome::Unclear { reason, wait: None, failed: false, refusal: None };
+    let failure = |reason| Outcome::Unclear { reason, wait: None, failed: true, refusal: None };
+    match error {
+        AskError::NoToken { refusal: Some(refusal), .. } => {
+            let refusal = Some(refusal);
+            Outcome::Unclear { reason: "credential_refused", wait: None, failed: false, refusal }
+        }
+        AskError::NoToken { state: CredentialState::Locked, .. } => own("credential_locked"),
+        AskError::NoToken { .. } => own("credential_missing"),
+        AskError::OtherSubject => own("other_subject"),
+        AskError::Gateway(error) if error.is_shared_wait() => {
+            Outcome::HeldBack { sent: error.is_throttled() }
+        }
+        AskError::Gateway(error) => by_gateway(&error),
+        AskError::Busy => failure("refresh_busy"),
+        AskError::Store(_) | AskError::Vault(_) | AskError::Cut(_) => failure("internal_error"),
+    }
+}
+
+fn by_gateway(error: &GatewayError) -> Outcome {
+    let (reason, failed, after) = match error.verdict() {
+        // The gateway's own word about this member.
+        Verdict::Forbidden => ("forbidden", false, None),
+        Verdict::Retry { after } if error.is_throttled() => (super::THROTTLED_MEMBER, true, after),
+        _ => ("gateway_error", true, None),
+    };
+    let wait = after.and_then(|after| TimeDelta::from_std(after).ok());
+    Outcome::Unclear { reason, wait, failed, refusal: None }
+}

@@ -1,0 +1,110 @@
+//! What a sweep has learned about members and not recorded yet, because an outage may explain it.
+
+use super::{Polled, outcome::Outcome};
+use crate::credentials::token_provider::{Access, Refusal};
+use crate::detect::poll::Observer;
+use crate::domain::{MemberId, Time};
+use crate::store::{Store, StoreError, SweepProgress, UnclearMember};
+
+/// Findings that wait for their window to close.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    refused: Vec<(MemberId, Refusal)>,
+    emptied: Vec<Emptied>,
+    unclear: Vec<UnclearMember>,
+    /// Members who were unclear and have a usable response again.
+    recovered: Vec<MemberId>,
+}
+
+#[derive(Debug)]
+struct Emptied {
+    member: MemberId,
+    asked_at: Time,
+    was_unclear: bool,
+}
+
+impl Pending {
+    /// Takes one member's outcome, and counts it.
+    pub(super) fn note(&mut self, polled: Polled, now: Time, progress: &mut SweepProgress) {
+        let Polled { member, was_unclear, outcome, .. } = polled;
+        match outcome {
+            Outcome::HeldBack { .. } => {}
+            Outcome::Skipped(reason) => {
+                progress.skipped += 1;
+                if was_unclear.as_deref() != Some(reason) {
+                    self.unclear.push(UnclearMember { member_id: member, reason, retry_at: None });
+                }
+            }
+            Outcome::Clear { applied, .. } => {
+                progress.members += 1;
+                progress.transitions += applied.transitions.len() as u64;
+                if was_unclear.is_some() {
+                    self.recovered.push(member);
+                }
+            }
+            Outcome::TurnedEmpty { asked_at, .. } => {
+                progress.members += 1;
+                self.emptied.push(Emptied { member, asked_at, was_unclear: was_unclear.is_some() });
+            }
+            Outcome::Unclear { reason, wait, refusal, .. } => {
+                progress.members += 1;
+                progress.unclear += 1;
+                let retry_at = wait.map(|wait| now + wait);
+                if was_unclear.as_deref() != Some(reason) || retry_at.is_some() {
+                    self.unclear.push(UnclearMember { member_id: member.clone(), reason, retry_at });
+                }
+                self.refused.extend(refusal.map(|refusal| (member, *refusal)));
+            }
+        }
+    }
+
+    /// Believes the lists that turned empty.
+    pub(super) async fn accept_emptied(
+        &mut self,
+        observer: &Observer,
+        progress: &mut SweepProgress,
+    ) -> Result<(), StoreError> {
+        for Emptied { member, asked_at, was_unclear } in std::mem::take(&mut self.emptied) {
+            let applied = observer.accept_empty(&member, asked_at).await?;
+            progress.transitions += applied.transitions.len() as u64;
+            if was_unclear {
+                self.recovered.push(member);
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds the refusals against the members.
+    pub(super) async fn reject_refused(&mut self, access: &Access) -> Result<(), StoreError> {
+        for (member, refusal) in std::mem::take(&mut self.refused) {
+            access.reject(&member, &refusal).await?;
+        }
+        Ok(())
+    }
+
+    /// The sweep stops, so that nobody knows whose fault it is: no credential is rejected, and no empty list is believed.
+    /// Where `everyone_waits`, no member waits longer on their own.
+    pub(super) fn drop_accusations(&mut self, progress: &mut SweepProgress, everyone_waits: bool) {
+        self.refused.clear();
+        for Emptied { member, .. } in self.emptied.drain(..) {
+            progress.unclear += 1;
+            self.unclear.push(UnclearMember {
+                member_id: member,
+                reason: "list_turned_empty",
+                retry_at: None,
+            });
+        }
+        if everyone_waits {
+            self.unclear.iter_mut().for_each(|unclear| unclear.retry_at = None);
+        }
+    }
+
+    /// Records who has a usable response, and who has not.
+    pub(super) async fn record(&mut self, store: &Store, now: Time) -> Result<(), StoreError> {
+        store.clear_unclear(&self.recovered, now).await?;
+        self.recovered.clear();
+        store.record_unclear(&self.unclear, now).await?;
+        self.unclear.clear();
+        Ok(())
+    }
+}

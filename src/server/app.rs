@@ -1,0 +1,277 @@
+//! The components that a configuration makes, put together. Nothing runs here.
+
+use crate::base::clock::Clock;
+use crate::base::config::{AuthMode, Config, PerStatus, Span};
+use crate::base::telemetry::metrics;
+use crate::credentials::keyring::Vault;
+use crate::credentials::token_provider::Access;
+use crate::detect::poll::Observer;
+use crate::detect::recheck::Rechecker;
+use crate::detect::sweep::{Limits, Report, Sweeper};
+use crate::gateway::Gateway;
+use crate::mail::{Renderer, Transport};
+use crate::notify::deliver::{Delivered, Deliverer, Reminders};
+use crate::notify::planner::Planner;
+use crate::reconnect::operator_actions::Operator;
+use crate::reconnect::redeem::Redeemer;
+use crate::store::{InstanceLock, Store};
+use crate::traffic::recorder::Recorder;
+use crate::traffic::visits::Visits;
+use crate::web::pages::Pages;
+use crate::{detect::decide, notify::plan};
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// All that the daemon is made of. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// One pass.
+    pub sweeper: Sweeper,
+    /// Early polls.
+    pub rechecker: Rechecker,
+    /// Plans.
+    pub planner: Planner,
+    /// Delivers.
+    pub deliverer: Deliverer,
+    /// Redeems links.
+    pub redeemer: Redeemer,
+    /// Takes in who visits links.
+    pub visits: Visits,
+    /// Counts them.
+    pub recorder: Recorder,
+    /// Draws the member's pages.
+    pub pages: Arc<Pages>,
+    /// Acts for one member.
+    pub operator: Operator,
+    /// Takes in answers.
+    pub observer: Observer,
+    /// Asks as a member.
+    pub access: Access,
+    /// The gateway.
+    pub gateway: Gateway,
+    /// The key ring.
+    pub vault: Arc<Vault>,
+    /// The time.
+    pub clock: Clock,
+    /// The configuration it was made of.
+    pub config: Arc<Config>,
+}
+
+/// What one pass came to.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Of its sweep.
+    pub sweep: Report,
+    /// Whether mails are left because the mail server could not be used.
+    pub mail_waits: bool,
+}
+
+impl Pass {
+    /// Whether every member gave a clear answer, and no mail is left for want of a mail server.
+    pub fn complete(&self) -> bool {
+        self.sweep.complete() && !self.mail_waits
+    }
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn deltas(spans: &[Span]) -> Vec<TimeDelta> {
+    spans.iter().map(|span| delta(span.0)).collect()
+}
+
+impl App {
+    /// Opens what the configuration names and puts the components together. Nothing runs yet.
+    ///
+    /// # Errors
+    /// What cannot be opened, in words that name the setting.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let vault = Vault::open(&config.keys.file)?;
+        Self::with_vault(config, clock, vault).await
+    }
+
+    /// Like [`App::open`], with a key ring of the caller's.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
+        let vault = Arc::new(vault);
+        let gateway = Gateway::new(&config.gateway, clock.clone())?;
+        let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links)?);
+        let transport = Arc::new(Transport::new(&config.email)?);
+        let store = Store::open(&config.database.url).await?;
+        let access = Access::new(
+            store.clone(),
+            gateway.clone(),
+            vault.clone(),
+            clock.clone(),
+            config.gateway.auth.mode,
+        );
+        let sweep = &config.sweep;
+        let recheck = deltas(&sweep.recheck);
+        let look_again =
+            delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
+        let observer = Observer::new(
+            store.clone(),
+            access.clone(),
+            gateway.clone(),
+            clock.clone(),
+            decide::Policy {
+                confirm_sweeps: sweep.confirm_sweeps,
+                confirm_after: delta(sweep.confirm_after),
+                flap_window: delta(sweep.flap_window),
+                look_again,
+            },
+        );
+        let notices = &config.notices;
+        let per_status = |status: &PerStatus| plan::PerStatus {
+            enabled: status.enabled,
+            reminders: deltas(&status.reminders),
+        };
+        let policy = plan::Policy {
+            expired: per_status(&notices.expired),
+            disconnected: per_status(&notices.disconnected),
+            min_gap: delta(notices.min_gap),
+            digest_window: delta(notices.digest_window),
+            recovered: notices.recovered.enabled,
+            app_url: !notices.app_url.is_empty(),
+        };
+        let (visits, seen) = Visits::new(clock.clone());
+        Ok(Self {
+            visits,
+            recorder: Recorder::new(store.clone(), seen),
+            sweeper: Sweeper::new(
+                store.clone(),
+                observer.clone(),
+                access.clone(),
+                gateway.clone(),
+                clock.clone(),
+                Limits {
+                    at_once: config.gateway.max_in_flight,
+                    needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
+                    max_unclear: config.telemetry.heartbeat_max_unclear,
+                },
+            ),
+            redeemer: Redeemer {
+                store: store.clone(),
+                access: access.for_people(),
+                gateway: gateway.for_people(),
+                clock: clock.clone(),
+                max_redemptions: config.links.max_redemptions,
+                first_recheck: recheck.first().copied(),
+            },
+            pages: Arc::new(Pages::new(renderer.operator(), config.notices.locale.as_str())?),
+            rechecker: Rechecker::new(store.clone(), observer.clone(), clock.clone(), recheck, look_again),
+            planner: Planner::new(store.clone(), clock.clone(), policy),
+            deliverer: Deliverer {
+                store: store.clone(),
+                observer: observer.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                renderer,
+                transport,
+                link_ttl: config.links.ttl,
+                reminders: Reminders {
+                    expired: notices.expired.reminders.len() as u32,
+                    disconnected: notices.disconnected.reminders.len() as u32,
+                },
+            },
+            operator: Operator {
+                store: store.clone(),
+                observer: observer.clone(),
+                access: access.clone(),
+                gateway: gateway.clone(),
+                clock: clock.clone(),
+                link_ttl: delta(config.links.ttl),
+            },
+            store,
+            observer,
+            access,
+            gateway,
+            vault,
+            clock,
+            config: Arc::new(config),
+        })
+    }
+
+    /// Makes this process the one that works on the database, and takes up what a former one left unfinished.
+    ///
+    /// # Errors
+    /// When another one works on it.
+    pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
+        let lock = self.store.lock()?;
+        let cut_off = self.store.release_orphaned_leases(&lock).await?;
+        if cut_off > 0 {
+            tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
+        }
+        let now = self.clock.now();
+        let freed = self.store.free_interrupted(now, true).await?;
+        if freed > 0 {
+            tracing::warn!(notices = freed, "taking up deliveries that were cut off");
+        }
+        // The configuration may have changed.
+        let forgiven = self.store.forgive_own_faults(now).await?;
+        if forgiven > 0 {
+            tracing::info!(
+                lapses = forgiven,
+                "planning again what was given up for a reason that may have been ours"
+            );
+        }
+        self.store.replan_all(now).await?;
+        self.pull_back_from_future().await?;
+        let (ended, complete) = self.store.last_sweep_ends().await?;
+        metrics::last_sweeps(ended, complete);
+        Ok(lock)
+    }
+
+    /// Brings back what waits for a time that a wrong clock has written.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pull_back_from_future(&self) -> anyhow::Result<()> {
+        let sweep = &self.config.sweep;
+        let recheck = deltas(&sweep.recheck).last().copied().unwrap_or_default();
+        let longest = delta(sweep.confirm_after).max(recheck).max(TimeDelta::hours(1));
+        let changed = self.store.pull_back_from_future(self.clock.now(), longest).await?;
+        if changed > 0 {
+            tracing::info!(rows = changed, "planned anew what waited for the future");
+        }
+        Ok(())
+    }
+
+    /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made when
+    /// they are due already.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
+        let pass = self.pass(stop).await;
+        self.deliverer.transport.close().await;
+        self.access.drain().await;
+        pass
+    }
+
+    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
+        let mut pass = Pass { sweep: self.sweeper.sweep(stop).await?, mail_waits: false };
+        while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
+        while !stop.is_cancelled() && self.planner.plan_one().await? {}
+        while !stop.is_cancelled() {
+            match self.deliverer.deliver_one().await? {
+                Delivered::One(_) => {}
+                Delivered::Nothing => break,
+                Delivered::QueueWaits(_) => {
+                    tracing::error!("the mail server cannot be used; the queue is kept for the next pass");
+                    pass.mail_waits = true;
+                    break;
+                }
+            }
+        }
+        Ok(pass)
+    }
+}

@@ -1,0 +1,190 @@
+//! The loops: each does one unit at a time and says whether there was work.
+
+use super::clock_steps::ClockWatch;
+use super::readiness::Readiness;
+use super::sweeps::sweep_loop;
+use crate::base::telemetry::{Activity, metrics};
+use crate::notify::deliver::Delivered;
+use crate::server::app::App;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long an idle loop rests before it looks for work by itself.
+const REST: Duration = Duration::from_millis(500);
+/// How long a loop rests after the database has failed it.
+pub(super) const AFTER_ERROR: Duration = Duration::from_secs(5);
+/// How often leases that ran out are looked for.
+const LEASES_EVERY: Duration = Duration::from_secs(30);
+/// How often the clocks are compared.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+/// How often visits are counted that can be judged.
+const VISITS_EVERY: Duration = Duration::from_secs(1);
+/// Notices under way at once.
+const DELIVERIES: usize = 8;
+
+/// Wake-ups between loops.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wakes {
+    pub(super) tick: Arc<Notify>,
+    pub(super) sweeping: Arc<AtomicBool>,
+    /// The last sign of life of the loop that sweeps.
+    pub(super) activity: Activity,
+    pub(super) plan: Arc<Notify>,
+    pub(super) deliver: Arc<Notify>,
+    pub(super) recheck: Arc<Notify>,
+}
+
+/// Whether a loop's body found work.
+pub(super) enum Work {
+    None,
+    Some,
+    Rest(Duration),
+}
+
+impl From<bool> for Work {
+    fn from(worked: bool) -> Self {
+        if worked { Self::Some } else { Self::None }
+    }
+}
+
+pub(super) type Loops = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+/// Runs `body` over and over. A failure is logged and rested from, and does not end the loop; a panic does.
+pub(super) fn spawn_loop<F, Fut>(
+    loops: &mut Loops,
+    name: &'static str,
+    stop: &CancellationToken,
+    wake: Option<Arc<Notify>>,
+    mut body: F,
+) where
+    F: FnMut() -> Fut + Send + 'static,
+    Fut: Future<Output = anyhow::Result<Work>> + Send + 'static,
+{
+    let stop = stop.clone();
+    loops.spawn(async move {
+        while !stop.is_cancelled() {
+            let rest = match body().await {
+                Ok(Work::Some) => continue,
+                Ok(Work::None) => REST,
+                Ok(Work::Rest(rest)) => rest,
+                Err(error) => {
+                    tracing::error!(loop_name = name, error = format!("{error:#}"), "a unit of work failed");
+                    AFTER_ERROR
+                }
+            };
+            let woken = async {
+                match &wake {
+                    Some(wake) if rest == REST => wake.notified().await,
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = woken => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        (name, Ok(()))
+    });
+}
+
+/// Starts every loop but the listeners.
+pub(super) fn start(
+    loops: &mut Loops,
+    app: &App,
+    wakes: &Wakes,
+    readiness: Readiness,
+    stop: &CancellationToken,
+) {
+    let (sweep, tick, sweep_stop) = (app.clone(), wakes.clone(), stop.clone());
+    loops.spawn(async move { ("sweep", sweep_loop(&sweep, &tick, &sweep_stop).await) });
+
+    let (rechecker, wake) = (app.rechecker.clone(), wakes.plan.clone());
+    spawn_loop(loops, "recheck", stop, Some(wakes.recheck.clone()), move || {
+        let (rechecker, wake) = (rechecker.clone(), wake.clone());
+        async move {
+            let worked = rechecker.recheck_one().await?;
+            if worked {
+                wake.notify_one();
+            }
+            Ok(Work::from(worked))
+        }
+    });
+
+    let (planner, wake) = (app.planner.clone(), wakes.deliver.clone());
+    spawn_loop(loops, "plan", stop, Some(wakes.plan.clone()), move || {
+        let (planner, wake) = (planner.clone(), wake.clone());
+        async move {
+            let worked = planner.plan_one().await?;
+            if worked {
+                wake.notify_one();
+            }
+            Ok(Work::from(worked))
+        }
+    });
+
+    for _ in 0..DELIVERIES {
+        let (deliverer, wake) = (app.deliverer.clone(), wakes.plan.clone());
+        spawn_loop(loops, "deliver", stop, Some(wakes.deliver.clone()), move || {
+            let (deliverer, wake) = (deliverer.clone(), wake.clone());
+            async move {
+                Ok(match deliverer.deliver_one().await? {
+                    Delivered::Nothing => Work::None,
+                    Delivered::One(_) => {
+                        wake.notify_one();
+                        Work::Some
+                    }
+                    Delivered::QueueWaits(wait) => Work::Rest(wait),
+                })
+            }
+        });
+    }
+
+    let (store, clock) = (app.store.clone(), app.clock.clone());
+    spawn_loop(loops, "leases", stop, None, move || {
+        let (store, now) = (store.clone(), clock.now());
+        async move {
+            let freed = store.free_interrupted(now, false).await?;
+            if freed > 0 {
+                tracing::warn!(notices = freed, "deliveries outlived their leases");
+            }
+            Ok(Work::Rest(LEASES_EVERY))
+        }
+    });
+    watch_clock(loops, app, readiness, stop);
+    count_visits(loops, app, stop);
+}
+
+/// Looks whether the wall clock was set, and whether sweeps are overdue.
+fn watch_clock(loops: &mut Loops, app: &App, readiness: Readiness, stop: &CancellationToken) {
+    let app = app.clone();
+    let mut watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
+    spawn_loop(loops, "clock", stop, None, move || {
+        metrics::sweeps_overdue(readiness.sweeps_overdue());
+        let app = app.clone();
+        let step = watch.step(app.clock.now(), app.clock.monotonic());
+        async move {
+            if let Some(step) = step {
+                tracing::warn!(seconds = step.num_seconds(), "the wall clock was set");
+                app.pull_back_from_future().await?;
+            }
+            Ok(Work::Rest(CLOCK_EVERY))
+        }
+    });
+}
+
+/// Counts visits until it is asked to end. The last ones are counted after the listeners have ended.
+fn count_visits(loops: &mut Loops, app: &App, stop: &CancellationToken) {
+    let (recorder, clock) = (app.recorder.clone(), app.clock.clone());
+    spawn_loop(loops, "visits", stop, None, move || {
+        let (recorder, now) = (recorder.clone(), clock.now());
+        async move {
+            recorder.record_due(now).await?;
+            Ok(Work::Rest(VISITS_EVERY))
+        }
+    });
+}
