@@ -26,7 +26,7 @@ const NOTICE_WAITS: [Duration; 7] = [
 ///
 /// `retry_after` is the other side's own wish: it lengthens the wait, to a day at most, and never shortens
 /// it.
-pub fn notice_retry(failures: u32, jitter: f64, retry_after: Option<Duration>) -> Option<Duration> {
+pub(crate) fn notice_retry(failures: u32, jitter: f64, retry_after: Option<Duration>) -> Option<Duration> {
     let ours = NOTICE_WAITS.get(usize::try_from(failures.saturating_sub(1)).ok()?)?;
     let asked = retry_after.unwrap_or_default().min(DAY);
     Some(jittered(asked.max(*ours), jitter))
@@ -34,13 +34,13 @@ pub fn notice_retry(failures: u32, jitter: f64, retry_after: Option<Duration>) -
 
 /// How long to wait when the operator's side is what fails, such as a mail server that refuses our password:
 /// from a minute, doubling to half an hour. It never gives up, for no notice is to blame.
-pub fn operator_wait(failures: u32, jitter: f64) -> Duration {
+pub(crate) fn operator_wait(failures: u32, jitter: f64) -> Duration {
     jittered(doubling(MINUTE, 30 * MINUTE, failures), jitter)
 }
 
 /// How long to wait before asking again for a token that could not be had for a member: from a quarter of an
 /// hour, doubling to a day. It never gives up: a consent can be given again.
-pub fn credential_retry(failures: u32, jitter: f64) -> Duration {
+pub(crate) fn credential_retry(failures: u32, jitter: f64) -> Duration {
     lengthened(doubling(15 * MINUTE, DAY, failures), jitter, 0.5)
 }
 

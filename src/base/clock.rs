@@ -42,7 +42,7 @@ impl Clock {
 
     /// The time passed since some instant of this process. Unlike [`Clock::now`] it never jumps or goes back, so waits
     /// that live in memory are measured by it.
-    pub fn monotonic(&self) -> Duration {
+    pub(crate) fn monotonic(&self) -> Duration {
         match self {
             Self::System => ORIGIN.elapsed(),
             Self::Manual(clock) => clock.hands(|hands| hands.monotonic),
@@ -70,7 +70,8 @@ impl ManualClock {
     }
 
     /// Sets what it shows, as a time server does: no time passes.
-    pub fn set(&self, to: Time) {
+    #[cfg(test)]
+    pub(crate) fn set(&self, to: Time) {
         self.hands(|hands| hands.wall = to);
     }
 

@@ -1,6 +1,6 @@
 //! What everything else stands on: the clock, randomness, waits, the configuration, logs and metrics.
 
-pub mod backoff;
+pub(crate) mod backoff;
 pub mod clock;
 pub mod config;
 pub mod random;

@@ -10,7 +10,7 @@ static ORDER: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7
 
 /// A fresh id that sorts after those made before it (UUID version 7, RFC 9562).
 #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
-pub fn id(now: Time) -> String {
+pub(crate) fn id(now: Time) -> String {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     Uuid::new_v7(Timestamp::from_unix(&*ORDER, seconds, now.timestamp_subsec_nanos())).to_string()
 }
@@ -19,7 +19,7 @@ pub fn id(now: Time) -> String {
 ///
 /// # Panics
 /// When the operating system has no randomness to give, which leaves nothing safe to do.
-pub fn bytes<const N: usize>() -> [u8; N] {
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
@@ -31,7 +31,7 @@ pub fn link_token() -> LinkToken {
 }
 
 /// A fresh pass of 256 bits.
-pub fn pass_token() -> PassToken {
+pub(crate) fn pass_token() -> PassToken {
     PassToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }
 

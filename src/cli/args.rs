@@ -18,21 +18,21 @@ const LONGEST: TimeDelta = TimeDelta::days(3650);
 /// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done but incomplete (some members unclear, or mails left).
 #[derive(Debug, Parser)]
 #[command(name = "reconnectd", version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The configuration [default: /etc/reconnectd/reconnectd.toml if it is there, else built-in defaults]
     #[arg(long, global = true, value_name = "FILE", env = "RECONNECTD_CONFIG")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Report one JSON object a line
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the daemon: scheduler, delivery, public pages, admin
     Run,
     /// Make one pass, then exit: sweep, plan, deliver what is due
@@ -97,36 +97,36 @@ fn since(text: &str) -> Result<TimeDelta, String> {
 /// `simulate`
 #[cfg(feature = "sim")]
 #[derive(Debug, Args)]
-pub struct Simulate {
+pub(crate) struct Simulate {
     /// Where the gateway listens
     #[arg(long, value_name = "ADDR")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Where the mail server listens
     #[arg(long, value_name = "ADDR")]
-    pub smtp: SocketAddr,
+    pub(crate) smtp: SocketAddr,
     /// How many members there are besides alice, bob and carol: m1, m2, …
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub members: u32,
+    pub(crate) members: u32,
 }
 
 /// Narrows a list to one member.
 #[derive(Debug, Args)]
-pub struct OfMember {
+pub(crate) struct OfMember {
     /// Only this member's
     #[arg(long, value_name = "ID")]
-    pub member: Option<MemberId>,
+    pub(crate) member: Option<MemberId>,
 }
 
 /// `config …`
 #[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
+pub(crate) enum ConfigCommand {
     /// Print the effective configuration, secrets masked
     Print,
 }
 
 /// `keys …`
 #[derive(Debug, Subcommand)]
-pub enum KeysCommand {
+pub(crate) enum KeysCommand {
     /// Make a key ring
     Generate,
     /// Print the public half of the key that signs ID tokens for the token exchange, as a JSON Web Key Set
@@ -135,7 +135,7 @@ pub enum KeysCommand {
 
 /// `members …`
 #[derive(Debug, Subcommand)]
-pub enum MembersCommand {
+pub(crate) enum MembersCommand {
     /// Enrol or update members from CSV or JSON Lines
     Import {
         /// A .csv, .jsonl, .ndjson or .json file; - for standard input
@@ -173,7 +173,7 @@ pub enum MembersCommand {
 
 /// `connections …`
 #[derive(Debug, Subcommand)]
-pub enum ConnectionsCommand {
+pub(crate) enum ConnectionsCommand {
     /// List the connections: one member's as they are now, or everyone's as last seen
     List(OfMember),
     /// Connect a member to a source
@@ -205,55 +205,55 @@ pub enum ConnectionsCommand {
 
 /// One connection of one member.
 #[derive(Debug, Args)]
-pub struct OneConnection {
+pub(crate) struct OneConnection {
     /// The data source's id
-    pub connection: ConnectionId,
+    pub(crate) connection: ConnectionId,
     /// Whose
     #[arg(long, value_name = "ID")]
-    pub member: MemberId,
+    pub(crate) member: MemberId,
 }
 
 /// What a connection is made with: which of these are needed depends on the source.
 #[derive(Debug, Args)]
-pub struct Means {
+pub(crate) struct Means {
     /// The member's user name at the source
     #[arg(long, value_name = "NAME")]
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// Read their password from this file [default: ask for it on a terminal]
     #[arg(long, value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     /// Read their password from standard input
     #[arg(long, conflicts_with = "password_file")]
-    pub password_stdin: bool,
+    pub(crate) password_stdin: bool,
     /// Where the member signs in: mail them a one-time link
     #[arg(long)]
-    pub send: bool,
+    pub(crate) send: bool,
     /// Where the member signs in: print a one-time link, to hand on to them and to nobody else
     #[arg(long, conflicts_with = "send")]
-    pub show: bool,
+    pub(crate) show: bool,
 }
 
 /// `connections disconnect` and `connections delete`
 #[derive(Debug, Args)]
-pub struct Parting {
+pub(crate) struct Parting {
     /// Which connection.
     #[command(flatten)]
-    pub which: OneConnection,
+    pub(crate) which: OneConnection,
     /// Do not ask
     #[arg(long)]
-    pub yes: bool,
+    pub(crate) yes: bool,
 }
 
 /// `lapses …`
 #[derive(Debug, Subcommand)]
-pub enum LapsesCommand {
+pub(crate) enum LapsesCommand {
     /// List the lapses
     List(OfMember),
 }
 
 /// `notices …`
 #[derive(Debug, Subcommand)]
-pub enum NoticesCommand {
+pub(crate) enum NoticesCommand {
     /// List the notices
     List(OfMember),
     /// Show one notice
@@ -276,7 +276,7 @@ pub enum NoticesCommand {
 
 /// `suppress …`
 #[derive(Debug, Subcommand)]
-pub enum SuppressCommand {
+pub(crate) enum SuppressCommand {
     /// Send no more mail to an address; what is queued for it is cancelled
     Add {
         /// The address, of a member or not

@@ -20,7 +20,7 @@ mod status;
 mod suppress;
 mod visits;
 
-pub use args::Cli;
+pub(crate) use args::Cli;
 
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, ConfigError, Loaded};

@@ -105,7 +105,8 @@ impl Vault {
     }
 
     /// A key ring that lives in memory alone, for the demo and the tests.
-    pub fn ephemeral() -> Self {
+    #[cfg(any(feature = "sim", test))]
+    pub(crate) fn ephemeral() -> Self {
         Self { keys: vec![Key { id: "ephemeral".into(), secret: Zeroizing::new(random::bytes()) }] }
     }
 
@@ -136,7 +137,7 @@ impl Vault {
     }
 
     /// Seals `plain` for `column` of `member`, under the newest key.
-    pub fn seal(&self, member: &MemberId, column: Column, plain: &str) -> Result<Sealed, VaultError> {
+    pub(crate) fn seal(&self, member: &MemberId, column: Column, plain: &str) -> Result<Sealed, VaultError> {
         let key = self.keys.last().ok_or(VaultError::Broken)?;
         let mut bytes = plain.as_bytes().to_vec();
         let nonce = cipher(key)?
@@ -160,7 +161,7 @@ impl Vault {
 
     /// The fingerprint of the subject of a member's access tokens, under the newest key, or under the key of `known`
     /// where that is given. `None`: the ring does not hold that key.
-    pub fn subject_fingerprint(
+    pub(crate) fn subject_fingerprint(
         &self,
         member: &MemberId,
         subject: &str,
@@ -174,7 +175,7 @@ impl Vault {
     }
 
     /// Whether the ring holds the key that a value is sealed under.
-    pub fn can_open(&self, sealed: &Sealed) -> bool {
+    pub(crate) fn can_open(&self, sealed: &Sealed) -> bool {
         self.keys.iter().any(|key| key.id == sealed.key_id)
     }
 

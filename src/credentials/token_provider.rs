@@ -80,7 +80,7 @@ pub struct Refusal {
 
 /// Whether a call needed a new access token, and what became of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refresh {
+pub(crate) enum Refresh {
     /// The stored token was good.
     NotNeeded,
     /// The gateway gave a new token.
@@ -118,12 +118,12 @@ impl Access {
 
     /// The same way, for a person who waits: see [`Gateway::for_people`].
     #[must_use]
-    pub fn for_people(&self) -> Self {
+    pub(crate) fn for_people(&self) -> Self {
         Self { gateway: self.gateway.for_people(), ..self.clone() }
     }
 
     /// Waits for the refreshes under way: what the gateway has rotated must be stored before the process ends.
-    pub async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         self.refreshes.close();
         self.refreshes.wait().await;
         self.refreshes.reopen();
@@ -143,7 +143,7 @@ impl Access {
     }
 
     /// Like [`Access::ask`], and reports whether a refresh was needed.
-    pub async fn ask_reporting<T, F, Fut>(
+    pub(crate) async fn ask_reporting<T, F, Fut>(
         &self,
         member: &MemberId,
         grant: Grant,
@@ -181,14 +181,14 @@ impl Access {
     ///
     /// # Errors
     /// Like [`Access::ask`].
-    pub async fn refresh_now(&self, member: &MemberId) -> Result<(), AskError> {
+    pub(crate) async fn refresh_now(&self, member: &MemberId) -> Result<(), AskError> {
         let grant = self.grant(member).await?;
         let stored = grant.access.as_ref().map(|stored| stored.sealed.clone());
         self.token(member, Grant { access: None, ..grant }, stored.as_ref()).await.map(drop)
     }
 
     /// Whether the key that opens the member's refresh token is missing from the key ring.
-    pub fn is_locked(&self, grant: &Grant) -> bool {
+    pub(crate) fn is_locked(&self, grant: &Grant) -> bool {
         self.mode == AuthMode::RefreshToken
             && grant.refresh.as_ref().is_some_and(|refresh| !self.vault.can_open(refresh))
     }

@@ -2,5 +2,5 @@
 
 pub mod decide;
 pub mod poll;
-pub mod recheck;
+pub(crate) mod recheck;
 pub mod sweep;

@@ -21,16 +21,16 @@ pub struct Observer {
 
 /// The poll of a member whom a sweep has come to.
 #[derive(Debug)]
-pub struct DuePoll {
+pub(crate) struct DuePoll {
     /// What was learned.
-    pub result: Result<DueAnswer, AskError>,
+    pub(crate) result: Result<DueAnswer, AskError>,
     /// What became of the member's access token.
-    pub refresh: Refresh,
+    pub(crate) refresh: Refresh,
 }
 
 /// A usable response.
 #[derive(Debug)]
-pub enum DueAnswer {
+pub(crate) enum DueAnswer {
     /// It was applied, or it has not changed.
     Applied(Applied),
     /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
@@ -66,7 +66,7 @@ impl Observer {
 
     /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
     /// is open. A list that turned empty is held back: see [`DueAnswer::TurnedEmpty`].
-    pub async fn poll_due(&self, due: DueMember) -> DuePoll {
+    pub(crate) async fn poll_due(&self, due: DueMember) -> DuePoll {
         let asked_at = self.clock.now();
         let call = |token| async move { self.gateway.connections(&token).await };
         let (listed, refresh) = self.access.ask_reporting(&due.id, due.grant.clone(), call).await;
@@ -99,7 +99,11 @@ impl Observer {
     ///
     /// # Errors
     /// The store's.
-    pub async fn accept_empty(&self, member: &MemberId, asked_at: Time) -> Result<Applied, StoreError> {
+    pub(crate) async fn accept_empty(
+        &self,
+        member: &MemberId,
+        asked_at: Time,
+    ) -> Result<Applied, StoreError> {
         let listing = Listing::default();
         self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
     }

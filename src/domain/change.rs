@@ -7,24 +7,24 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Known {
     /// Which connection.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// The last recorded status: DELETED when it vanished, `None` when the gateway never gave one.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
     /// Whether the gateway was deleting its records when it last listed it.
-    pub is_leaving: bool,
+    pub(crate) is_leaving: bool,
     /// The newest lapse, live or closed.
-    pub lapse: Option<Lapse>,
+    pub(crate) lapse: Option<Lapse>,
     /// That the last responses left it out, while this is not confirmed.
-    pub missing: Option<Missing>,
+    pub(crate) missing: Option<Missing>,
 }
 
 /// A row that the list leaves out. It counts as DELETED only when this is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// When a response first left it out.
-    pub since: Time,
+    pub(crate) since: Time,
     /// How many responses in a row have left it out.
-    pub observations: u32,
+    pub(crate) observations: u32,
 }
 
 /// The stored id of each row, in the order of `rows`. An id that differs from a known one only in case is the known one;
@@ -52,24 +52,24 @@ pub fn turned_empty(known: &[Known], listing: &Listing) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// At most one for each connection, ordered by connection id.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// What becomes known of missing rows: how long they have been missing, or `None` when they no longer are.
-    pub missing: Vec<(ConnectionId, Option<Missing>)>,
+    pub(crate) missing: Vec<(ConnectionId, Option<Missing>)>,
     /// When to ask again, if a suspicion is left open or a row is missing.
-    pub look_again_at: Option<Time>,
+    pub(crate) look_again_at: Option<Time>,
 }
 
 /// What to write down about one connection: a transition, a change of its lapse, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Which connection.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// From the last recorded status (`None` at first sight) to the new one.
-    pub transition: Option<(Option<Status>, Status)>,
+    pub(crate) transition: Option<(Option<Status>, Status)>,
     /// What becomes of the lapse.
-    pub lapse: LapseChange,
+    pub(crate) lapse: LapseChange,
     /// Why.
-    pub reason: ChangeReason,
+    pub(crate) reason: ChangeReason,
 }
 
 /// What becomes of a connection's lapse.
@@ -89,24 +89,24 @@ pub enum LapseChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// See [`Lapse::state`].
-    pub state: LapseState,
+    pub(crate) state: LapseState,
     /// See [`Lapse::outcome`]; a resumed suspicion keeps it until it is confirmed.
-    pub outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     /// See [`Lapse::suspected_at`].
-    pub suspected_at: Time,
+    pub(crate) suspected_at: Time,
     /// See [`Lapse::sightings`].
-    pub sightings: u32,
+    pub(crate) sightings: u32,
     /// See [`Lapse::opened_at`].
-    pub opened_at: Option<Time>,
+    pub(crate) opened_at: Option<Time>,
     /// See [`Lapse::closed_at`]; a resumed suspicion keeps it until it is confirmed.
-    pub closed_at: Option<Time>,
+    pub(crate) closed_at: Option<Time>,
     /// See [`Lapse::parting`].
-    pub parting: Option<Parting>,
+    pub(crate) parting: Option<Parting>,
 }
 
 impl Standing {
     /// As the lapse stands.
-    pub fn of(lapse: &Lapse) -> Self {
+    pub(crate) fn of(lapse: &Lapse) -> Self {
         Self {
             state: lapse.state,
             outcome: lapse.outcome,
@@ -119,7 +119,7 @@ impl Standing {
     }
 
     /// Closed because an operator's act is on purpose: the connection's newest lapse, or one that begins with that.
-    pub fn dismissed(newest: Option<&Lapse>, parting: Parting, now: Time) -> Self {
+    pub(crate) fn dismissed(newest: Option<&Lapse>, parting: Parting, now: Time) -> Self {
         let begun = Self {
             state: LapseState::Closed,
             outcome: None,
@@ -175,7 +175,7 @@ pub enum ChangeReason {
 
 impl ChangeReason {
     /// The stable code, for reports and the database.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::FirstSight => "first_sight",
             Self::StatusChanged => "status_changed",

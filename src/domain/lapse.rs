@@ -28,12 +28,14 @@ macro_rules! spelled {
     ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl $name {
             /// The contract's spelling.
+            #[allow(unreachable_pub)] // the tests read most of them
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
             /// Reads the contract's spelling.
-            pub fn parse(text: &str) -> Option<Self> {
+            #[allow(dead_code)] // not every enum is read back
+            pub(crate) fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
         }

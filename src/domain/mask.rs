@@ -9,7 +9,7 @@ const TOKEN_LENGTH: usize = 24;
 
 /// `text` on one line and at most 300 characters long, with everything that looks like an e-mail address, a URL or a
 /// token replaced. For every text that comes from outside, before it reaches an error, a log or the database.
-pub fn mask(text: &str) -> String {
+pub(crate) fn mask(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {
         if !out.is_empty() {

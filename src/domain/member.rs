@@ -57,13 +57,8 @@ pub struct InvalidAddress;
 
 impl EmailAddress {
     /// The address itself, for the mail and for the operator's own lists.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
-    }
-
-    /// The part after the last `@`.
-    pub fn domain(&self) -> &str {
-        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 }
 

@@ -21,7 +21,7 @@ pub use connection::{
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
-pub use mask::mask;
+pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use printable::printable;
@@ -31,7 +31,7 @@ pub use secret::{
 };
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
-pub use visit::{Act, By, Mailing, Visit};
+pub(crate) use visit::{Act, By, Mailing, Visit};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

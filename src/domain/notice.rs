@@ -45,11 +45,11 @@ spelled!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeItem {
     /// The lapse it is about.
-    pub lapse_id: LapseId,
+    pub(crate) lapse_id: LapseId,
     /// The connection that lapsed.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// 0 for the first mail, then the number of the reminder.
-    pub step: u32,
+    pub(crate) step: u32,
 }
 
 /// One notice.
@@ -70,5 +70,5 @@ pub struct Notice {
     /// What it is about.
     pub items: Vec<NoticeItem>,
     /// When the mail server accepted it.
-    pub sent_at: Option<Time>,
+    pub(crate) sent_at: Option<Time>,
 }

@@ -48,7 +48,7 @@ pub struct TokenHash(pub [u8; 32]);
 
 /// What is kept of a [`PassToken`]: its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PassHash(pub [u8; 32]);
+pub struct PassHash(pub(crate) [u8; 32]);
 
 impl LinkToken {
     /// The hash under which the link is kept and found.

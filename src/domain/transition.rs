@@ -17,7 +17,7 @@ pub enum Cause {
 
 impl Cause {
     /// The spelling in the database and in reports.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Sweep => "sweep",
             Self::Recheck => "recheck",
@@ -31,9 +31,9 @@ impl Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// Its own id, ordered by time.
-    pub id: TransitionId,
+    pub(crate) id: TransitionId,
     /// Whose connection.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// Which connection.
     pub connection_id: ConnectionId,
     /// What it was; `None` at first sight.
@@ -41,5 +41,5 @@ pub struct Transition {
     /// What it became; DELETED when the row vanished from the list.
     pub to: Status,
     /// When we saw it, by our clock.
-    pub observed_at: Time,
+    pub(crate) observed_at: Time,
 }

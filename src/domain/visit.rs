@@ -5,7 +5,7 @@ use super::lapse::spelled;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Act {
+pub(crate) enum Act {
     /// The page was asked for.
     Look,
     /// Its button was pressed.
@@ -14,7 +14,7 @@ pub enum Act {
 
 /// By whom, as far as a server can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum By {
+pub(crate) enum By {
     /// A mail scanner or the like.
     Machine,
     /// Nothing speaks against a person.
@@ -28,20 +28,20 @@ spelled!(By { Machine = "machine", Person = "person" });
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Visit {
     /// What was done.
-    pub act: Act,
+    pub(crate) act: Act,
     /// When.
-    pub at: Time,
+    pub(crate) at: Time,
     /// Whether only the head of the page was asked for.
-    pub head: bool,
+    pub(crate) head: bool,
     /// Whether the request says that it is made in advance.
-    pub prefetch: bool,
+    pub(crate) prefetch: bool,
     /// Tells user agents apart, within this process. It is compared and kept nowhere.
-    pub agent: u64,
+    pub(crate) agent: u64,
 }
 
 /// How the mail stands that a link came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mailing {
+pub(crate) enum Mailing {
     /// The operator hands the link on; there is no mail.
     ByHand,
     /// The mail server has not accepted it yet.

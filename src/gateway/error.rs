@@ -50,17 +50,18 @@ impl GatewayError {
 
     /// Whether the gateway asked this caller to slow down: HTTP 429, 503 with `Retry-After`, or an issue `throttled`.
     /// False for a call that the shared wait held back: the gateway never saw it.
-    pub fn is_throttled(&self) -> bool {
+    pub(crate) fn is_throttled(&self) -> bool {
         self.failure.fault.is_throttled()
     }
 
     /// Whether the gateway throttles everyone: the call was held back by the shared wait, began it, or met it.
-    pub fn is_shared_wait(&self) -> bool {
+    pub(crate) fn is_shared_wait(&self) -> bool {
         self.failure.shared_wait
     }
 
     /// The response's `x-request-id`, by which the gateway's support finds the call.
-    pub fn request_id(&self) -> Option<&str> {
+    #[cfg(test)]
+    pub(crate) fn request_id(&self) -> Option<&str> {
         self.failure.request_id.as_deref()
     }
 }

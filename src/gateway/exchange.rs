@@ -62,7 +62,7 @@ impl Gateway {
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the gateway refuses this subject's ID token,
     /// [`Forbidden`](super::Verdict::Forbidden) when it refuses the subject. A refusal of us is an outage.
-    pub async fn exchange(&self, subject: &str) -> Result<Renewed, GatewayError> {
+    pub(crate) async fn exchange(&self, subject: &str) -> Result<Renewed, GatewayError> {
         const OPERATION: &str = "token exchange";
         let clock = self.inner.http.clock();
         let Some(exchange) = &self.inner.exchange else {
@@ -88,7 +88,7 @@ impl Gateway {
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the broker knows no such member or has no consent of
     /// theirs. Anything else that it says is an outage.
-    pub async fn broker(&self, member: &MemberId) -> Result<Renewed, GatewayError> {
+    pub(crate) async fn broker(&self, member: &MemberId) -> Result<Renewed, GatewayError> {
         const OPERATION: &str = "token broker";
         let Some(broker) = &self.inner.broker else {
             return Err(not_set_up(OPERATION, "broker"));

@@ -27,8 +27,8 @@ mod tokens;
 mod wire;
 
 pub use error::{GatewayError, SetupError, Verdict};
-pub use signing::jwks;
-pub use tokens::Renewed;
+pub(crate) use signing::jwks;
+pub(crate) use tokens::Renewed;
 
 use crate::{
     base::clock::Clock,
@@ -88,24 +88,24 @@ pub enum Establish {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChange {
     /// How it stands; `None` when the gateway does not say.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
 }
 
 /// What the gateway knows of a data source, whether or not a member is connected to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSource {
     /// Its slug.
-    pub id: ConnectionId,
+    pub(crate) id: ConnectionId,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// How a member signs in there.
-    pub category: Option<Category>,
+    pub(crate) category: Option<Category>,
     /// What kind of source it is.
-    pub source_type: Option<SourceType>,
+    pub(crate) source_type: Option<SourceType>,
     /// Whether no credentials are needed.
-    pub is_direct: bool,
+    pub(crate) is_direct: bool,
     /// How the gateway reaches it.
-    pub integration_type: Option<IntegrationType>,
+    pub(crate) integration_type: Option<IntegrationType>,
 }
 
 impl Gateway {
@@ -139,7 +139,7 @@ impl Gateway {
     /// A handle for calls that a person waits for, such as a member who presses a button. It neither obeys nor begins
     /// the shared wait, and hands on at most five minutes of `Retry-After`.
     #[must_use]
-    pub fn for_people(&self) -> Self {
+    pub(crate) fn for_people(&self) -> Self {
         Self { for_people: true, ..self.clone() }
     }
 
@@ -150,7 +150,7 @@ impl Gateway {
 
     /// How far our clock is ahead of the gateway's (negative: behind), by the `Date` of its last response. Two minutes
     /// or more are a problem.
-    pub fn clock_skew(&self) -> Option<TimeDelta> {
+    pub(crate) fn clock_skew(&self) -> Option<TimeDelta> {
         self.inner.http.clock_skew()
     }
 
@@ -158,7 +158,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When nothing answers, or what answers is no gateway.
-    pub async fn reach(&self) -> Result<(), GatewayError> {
+    pub(crate) async fn reach(&self) -> Result<(), GatewayError> {
         match self.connections(&AccessToken::new("none")).await {
             Err(error) if matches!(error.verdict(), Verdict::Retry { .. }) => Err(error),
             _ => Ok(()),

@@ -72,7 +72,7 @@ impl Signer {
 ///
 /// # Errors
 /// A key or an algorithm that cannot be used.
-pub fn jwks(auth: &config::Auth) -> Result<Value, SetupError> {
+pub(crate) fn jwks(auth: &config::Auth) -> Result<Value, SetupError> {
     let (_, _, jwk) = key(auth)?;
     serde_json::to_value(JwkSet { keys: vec![jwk] }).map_err(|_| unusable(auth))
 }

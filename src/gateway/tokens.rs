@@ -15,13 +15,13 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Renewed {
     /// The token.
-    pub access: AccessToken,
+    pub(crate) access: AccessToken,
     /// When it stops being accepted, by its issuer's word; `None` when the issuer does not say.
-    pub expires_at: Option<Time>,
+    pub(crate) expires_at: Option<Time>,
     /// The refresh token to use from now on; the old one is spent. `None`: the old one stays good.
-    pub refresh: Option<RefreshToken>,
+    pub(crate) refresh: Option<RefreshToken>,
     /// The subject (`sub`) of the access token, when it is a JWT. Unverified; never logged.
-    pub subject: Option<String>,
+    pub(crate) subject: Option<String>,
 }
 
 impl Renewed {

@@ -24,7 +24,7 @@ use leak::{Place, Told};
 use minijinja::{HtmlEscape, Value};
 use std::collections::HashSet;
 
-pub use leak::Leak;
+pub(crate) use leak::Leak;
 
 /// Looks at every kind in every language.
 pub(super) fn find(renderer: &Renderer) -> Result<Vec<Leak>, RenderError> {

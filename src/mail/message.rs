@@ -25,7 +25,8 @@ pub struct Mail {
 
 impl Mail {
     /// The Message-ID, without angle brackets; the same for each attempt at a notice.
-    pub fn message_id(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn message_id(&self) -> &str {
         &self.message_id
     }
 

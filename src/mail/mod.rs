@@ -13,9 +13,8 @@ mod text;
 mod transport;
 mod words;
 
-pub use leaks::Leak;
-pub use message::Mail;
+pub(crate) use leaks::Leak;
+pub(crate) use message::Mail;
 pub use notice::{Kind, Named, NoticeMail, RenderError, SetupError};
 pub use render::Renderer;
-pub use templates::TemplateError;
 pub use transport::{Accepted, SendError, Stage, Transport, TransportError, Verdict};

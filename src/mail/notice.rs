@@ -36,7 +36,7 @@ impl Kind {
     ];
 
     /// Its name: what its templates are called.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
             Self::Disconnected => "disconnected",
@@ -49,7 +49,7 @@ impl Kind {
     }
 
     /// Whether a mail of this kind can be about so many connections.
-    pub fn is_about(self, count: usize) -> bool {
+    pub(crate) fn is_about(self, count: usize) -> bool {
         match self {
             Self::Several => count > 1,
             Self::Recovered => count > 0,

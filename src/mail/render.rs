@@ -53,7 +53,7 @@ impl Renderer {
     ///
     /// # Errors
     /// When a template, `email.from`, `email.reply_to` or the public URL is unusable.
-    pub fn unproven(
+    pub(crate) fn unproven(
         notices: &config::Notices,
         email: &config::Email,
         links: &config::Links,
@@ -77,7 +77,7 @@ impl Renderer {
     ///
     /// # Errors
     /// When a mail with sample values cannot be written.
-    pub fn leaks(&self) -> Result<Vec<Leak>, SetupError> {
+    pub(crate) fn leaks(&self) -> Result<Vec<Leak>, SetupError> {
         leaks::find(self).map_err(SetupError::Sample)
     }
 
@@ -87,17 +87,17 @@ impl Renderer {
     }
 
     /// The language that a member of this locale is written to in.
-    pub fn language(&self, locale: Option<&str>) -> &str {
+    pub(crate) fn language(&self, locale: Option<&str>) -> &str {
         self.templates.language(locale)
     }
 
     /// Whether there are templates for this locale, or for its language.
-    pub fn has(&self, locale: &str) -> bool {
+    pub(crate) fn has(&self, locale: &str) -> bool {
         self.templates.has(locale)
     }
 
     /// The operator's name, as mails show it: the display name of `email.from`, else its domain.
-    pub fn operator(&self) -> &str {
+    pub(crate) fn operator(&self) -> &str {
         self.sender.name()
     }
 
@@ -133,7 +133,7 @@ impl Renderer {
     }
 
     /// Where a link's token leads. For the mail, or the operator who asked for it; never for a log.
-    pub fn link(&self, token: &LinkToken) -> String {
+    pub(crate) fn link(&self, token: &LinkToken) -> String {
         self.url("r", token)
     }
 

@@ -10,7 +10,7 @@ use own::{Own, read};
 use std::{collections::BTreeMap, path::Path};
 
 pub(super) use blame::{line_holding, line_naming};
-pub use error::TemplateError;
+pub(crate) use error::TemplateError;
 pub(super) use error::place;
 
 macro_rules! embedded {

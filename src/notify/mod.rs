@@ -1,5 +1,5 @@
 //! Plans notices about lapses and delivers them.
 
 pub mod deliver;
-pub mod plan;
-pub mod planner;
+pub(crate) mod plan;
+pub(crate) mod planner;

@@ -1,4 +1,4 @@
 //! Repairs connections: a member's link and its button, and an operator's actions for one member.
 
 pub mod operator_actions;
-pub mod redeem;
+pub(crate) mod redeem;

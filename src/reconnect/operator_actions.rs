@@ -69,17 +69,17 @@ type Result<T, E = OperateError> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Operator {
     /// Where it is recorded.
-    pub store: Store,
+    pub(crate) store: Store,
     /// Takes in what came of it.
-    pub observer: Observer,
+    pub(crate) observer: Observer,
     /// To ask as the member.
-    pub access: Access,
+    pub(crate) access: Access,
     /// Where it is done.
-    pub gateway: Gateway,
+    pub(crate) gateway: Gateway,
     /// The time.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// How long a link lives.
-    pub link_ttl: TimeDelta,
+    pub(crate) link_ttl: TimeDelta,
 }
 
 impl Operator {
@@ -139,7 +139,7 @@ impl Operator {
     ///
     /// # Errors
     /// What the gateway says against it.
-    pub async fn activate(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
+    pub(crate) async fn activate(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
         let id = &connection.id;
         let changed = self
             .ask(member, |token| async move { self.gateway.activate_direct(&token, id).await })
@@ -172,7 +172,7 @@ impl Operator {
     ///
     /// # Errors
     /// What the gateway says against it.
-    pub async fn delete(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
+    pub(crate) async fn delete(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
         let id = connection.id.clone();
         let remove = |token| {
             let id = &id;
@@ -224,7 +224,7 @@ impl Operator {
     ///
     /// # Errors
     /// Likewise, and when the member gets no mail.
-    pub async fn invite_by_mail(&self, member: &MemberId, source: &Connection) -> Result<NoticeId> {
+    pub(crate) async fn invite_by_mail(&self, member: &MemberId, source: &Connection) -> Result<NoticeId> {
         let known = self.store.member(member).await?;
         if known.is_none_or(|member| member.paused) {
             return Err(OperateError::Paused(member.clone()));

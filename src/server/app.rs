@@ -38,13 +38,13 @@ pub struct App {
     /// Delivers.
     pub deliverer: Deliverer,
     /// Redeems links.
-    pub redeemer: Redeemer,
+    pub(crate) redeemer: Redeemer,
     /// Takes in who visits links.
-    pub visits: Visits,
+    pub(crate) visits: Visits,
     /// Counts them.
     pub recorder: Recorder,
     /// Draws the member's pages.
-    pub pages: Arc<Pages>,
+    pub(crate) pages: Arc<Pages>,
     /// Acts for one member.
     pub operator: Operator,
     /// Takes in answers.
@@ -67,7 +67,7 @@ pub struct Pass {
     /// Of its sweep.
     pub sweep: Report,
     /// Whether mails are left because the mail server could not be used.
-    pub mail_waits: bool,
+    pub(crate) mail_waits: bool,
 }
 
 impl Pass {
@@ -99,7 +99,7 @@ impl App {
     ///
     /// # Errors
     /// Likewise.
-    pub async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
+    pub(crate) async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
         let vault = Arc::new(vault);
         let gateway = Gateway::new(&config.gateway, clock.clone())?;
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links)?);

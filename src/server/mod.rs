@@ -34,7 +34,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// A daemon that runs, with the addresses that it listens on.
 pub struct Daemon {
     /// Its components.
-    pub app: App,
+    pub(crate) app: App,
     /// Where the public pages are.
     pub links_addr: SocketAddr,
     /// Where health and metrics are.

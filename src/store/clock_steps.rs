@@ -18,7 +18,7 @@ const ATTEMPT: TimeDelta = TimeDelta::hours(24);
 impl Store {
     /// Brings back what would otherwise wait for a time that a wrong clock has written. `recheck` is the longest wait for
     /// a recheck. Returns the number of rows changed.
-    pub async fn pull_back_from_future(&self, now: Time, recheck: TimeDelta) -> Result<u64> {
+    pub(crate) async fn pull_back_from_future(&self, now: Time, recheck: TimeDelta) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut changed = 0;
         // Each is bounded by the longest that it is ever set ahead; a lapse may be planned for any time, and is planned anew.

@@ -8,13 +8,13 @@ use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConnection {
     /// Whose it is.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// What the gateway said when anything about it last changed.
     pub connection: Connection,
     /// The gateway's latest spelling of the id, for requests. Everything else uses the connection's own id.
-    pub gateway_id: ConnectionId,
+    pub(crate) gateway_id: ConnectionId,
     /// Whether the last response left its row out, which is not confirmed.
-    pub is_missing: bool,
+    pub(crate) is_missing: bool,
 }
 
 pub(super) const COLUMNS: &str =
@@ -51,7 +51,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
 
 impl StoredConnection {
     /// How it is repaired.
-    pub fn repair(&self) -> Repair {
+    pub(crate) fn repair(&self) -> Repair {
         self.connection.repair()
     }
 }

@@ -11,20 +11,20 @@ pub struct StoredToken {
     /// The token.
     pub sealed: Sealed,
     /// When to get another: a little before it expires.
-    pub renew_at: Time,
+    pub(crate) renew_at: Time,
 }
 
 /// Why no token can be had for a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialFailure {
     /// `Rejected` or `Missing`.
-    pub state: CredentialState,
+    pub(crate) state: CredentialState,
     /// In the operator's terms.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Since when.
-    pub since: Time,
+    pub(crate) since: Time,
     /// How often it was tried.
-    pub failures: u32,
+    pub(crate) failures: u32,
     /// When it is tried again.
     pub retry_at: Time,
 }
@@ -33,7 +33,7 @@ pub struct CredentialFailure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Who they are to the identity provider.
-    pub subject: String,
+    pub(crate) subject: String,
     /// The refresh token.
     pub refresh: Option<Sealed>,
     /// The access token that was got last.
@@ -49,20 +49,20 @@ pub struct Grant {
 pub struct RefreshLease {
     owner: String,
     /// The credential as it was when the lease was taken.
-    pub grant: Grant,
+    pub(crate) grant: Grant,
 }
 
 /// What a refresh brought.
 #[derive(Clone, Debug)]
-pub struct RefreshedTokens<'a> {
+pub(crate) struct RefreshedTokens<'a> {
     /// What the tokens were requested with.
-    pub used: &'a UsedCredential,
+    pub(crate) used: &'a UsedCredential,
     /// The new refresh token, when the gateway rotates them: the used one is spent.
-    pub rotated: Option<&'a Sealed>,
+    pub(crate) rotated: Option<&'a Sealed>,
     /// The access token.
-    pub access: Option<&'a StoredToken>,
+    pub(crate) access: Option<&'a StoredToken>,
     /// To remember, when it is the member's first subject.
-    pub subject: Option<&'a Fingerprint>,
+    pub(crate) subject: Option<&'a Fingerprint>,
 }
 
 /// How far recovered credentials pull the retries of others forward, in milliseconds: those are spread over this time.
@@ -165,7 +165,7 @@ impl Store {
     }
 
     /// Releases the leases that the instance which worked on this database before has left behind.
-    pub async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
+    pub(crate) async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
         let freed = sqlx::query("DELETE FROM renewals WHERE by_instance = 1").execute(&self.writer).await?;
         Ok(freed.rows_affected())
     }
@@ -183,7 +183,7 @@ impl Store {
     /// Stores what a refresh brought and releases the lease. A credential that was imported meanwhile stays, and tokens
     /// requested with the one before it are dropped. With an access token the member's failure is over; then other
     /// members whose failures began about the same time are retried soon, for they may have had the same cause.
-    pub async fn store_tokens(
+    pub(crate) async fn store_tokens(
         &self,
         id: &MemberId,
         lease: &RefreshLease,
@@ -240,7 +240,7 @@ impl Store {
 
     /// Records that a member's credential is rejected, unless another has replaced it since it was used. Returns whether
     /// it was recorded.
-    pub async fn reject_credential(
+    pub(crate) async fn reject_credential(
         &self,
         id: &MemberId,
         used: &UsedCredential,

@@ -11,19 +11,19 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Fleet {
     /// Enrolled members.
-    pub members: u64,
+    pub(crate) members: u64,
     /// Of these, paused.
-    pub paused: u64,
+    pub(crate) paused: u64,
     /// Of these, with an address to which mails are suppressed.
-    pub suppressed: u64,
+    pub(crate) suppressed: u64,
     /// Of these, without a token to be had: count by `rejected`, `missing` and `locked`.
     pub credentials: BTreeMap<String, u64>,
     /// Members without a usable response, by reason code.
     pub unclear: BTreeMap<String, u64>,
     /// Enrolled, unpaused members without a usable response since the instant that was asked about.
-    pub unreachable: u64,
+    pub(crate) unreachable: u64,
     /// When any member's last usable response came, as far as sweeps tell.
-    pub last_answer_at: Option<Time>,
+    pub(crate) last_answer_at: Option<Time>,
     /// Connections by status.
     pub connections: BTreeMap<String, u64>,
     /// Connections that work, but for somebody else.
@@ -31,7 +31,7 @@ pub struct Fleet {
     /// Open lapses.
     pub lapses_open: u64,
     /// Notices by state.
-    pub notices: BTreeMap<String, u64>,
+    pub(crate) notices: BTreeMap<String, u64>,
     /// The pass that was begun last.
     pub last_sweep: Option<SweepReport>,
 }
@@ -60,13 +60,13 @@ pub struct SweepReport {
     /// When it ended.
     pub finished_at: Option<Time>,
     /// Members asked about.
-    pub members: u64,
+    pub(crate) members: u64,
     /// Of these, without a usable answer.
-    pub unclear: u64,
+    pub(crate) unclear: u64,
     /// Members left out.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// Transitions seen.
-    pub transitions: u64,
+    pub(crate) transitions: u64,
     /// Whether it ran to its end, every member polled gave a usable response, and few were skipped.
     pub complete: bool,
     /// Why it ended early, if it did.

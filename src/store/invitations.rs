@@ -41,7 +41,7 @@ fn read(row: &SqliteRow) -> Result<StoredConnection> {
 
 impl Store {
     /// Keeps an invitation whose link the operator hands on, by the hash of its token.
-    pub async fn invite_by_hand(
+    pub(crate) async fn invite_by_hand(
         &self,
         member: &MemberId,
         source: &Connection,
@@ -67,7 +67,7 @@ impl Store {
     }
 
     /// Queues a mail that invites the member, to be delivered at once.
-    pub async fn invite_by_mail(
+    pub(crate) async fn invite_by_mail(
         &self,
         member: &MemberId,
         source: &Connection,
@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// What a notice invites to, with the connection's present status, if it is a notice that invites.
-    pub async fn invitation_of(&self, notice: &NoticeId) -> Result<Option<StoredConnection>> {
+    pub(crate) async fn invitation_of(&self, notice: &NoticeId) -> Result<Option<StoredConnection>> {
         let sql = format!("SELECT {COLUMNS} FROM invitations i {JOINS} WHERE i.notice_id = $1");
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_optional(&self.reader).await?;
@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// Keeps the link of a notice that invites. `false` when the invitation has been withdrawn.
-    pub async fn add_invitation_link(
+    pub(crate) async fn add_invitation_link(
         &self,
         hash: TokenHash,
         (notice, attempt): (&NoticeId, u32),

@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// Makes the planner look at each open lapse again, as when the policy may have changed.
-    pub async fn replan_all(&self, now: Time) -> Result<()> {
+    pub(crate) async fn replan_all(&self, now: Time) -> Result<()> {
         sqlx::query(
             "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)",
         )

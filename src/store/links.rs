@@ -20,56 +20,56 @@ pub(super) const RESENDS_A_LINK: i64 = 3;
 
 /// One button of a link's page.
 #[derive(Clone, Debug)]
-pub struct Button {
+pub(crate) struct Button {
     /// The connection that it reconnects.
-    pub connection: StoredConnection,
+    pub(crate) connection: StoredConnection,
     /// Whether what it is for is open still: its lapse, or the invitation.
-    pub state: LapseState,
+    pub(crate) state: LapseState,
     /// How that ended, if it did.
-    pub outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     /// How often it was pressed with success.
-    pub redemptions: u32,
+    pub(crate) redemptions: u32,
     /// Whether what it was for has ended in recovery since the mail, whatever came then.
-    pub outlived: bool,
+    pub(crate) outlived: bool,
 }
 
 /// How soon a mail can follow another because its member asks for it.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// Asked for before this, it is not sent.
-    pub soonest: TimeDelta,
+    pub(crate) soonest: TimeDelta,
     /// Asked for before this, it is sent then.
-    pub gap: TimeDelta,
+    pub(crate) gap: TimeDelta,
 }
 
 /// A press of a button.
 #[derive(Clone, Copy, Debug)]
-pub struct Press<'a> {
+pub(crate) struct Press<'a> {
     /// On this link's page.
-    pub link: TokenHash,
+    pub(crate) link: TokenHash,
     /// Whose link it is.
-    pub member: &'a MemberId,
+    pub(crate) member: &'a MemberId,
     /// Whose button.
-    pub connection: &'a ConnectionId,
+    pub(crate) connection: &'a ConnectionId,
     /// When.
-    pub at: Time,
+    pub(crate) at: Time,
     /// When the member is polled first for it, if at all.
-    pub recheck_at: Option<Time>,
+    pub(crate) recheck_at: Option<Time>,
 }
 
 /// What stands behind a token.
 #[derive(Clone, Debug)]
-pub struct LinkView {
+pub(crate) struct LinkView {
     /// Whose link.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// The member's locale, if they have one.
-    pub locale: Option<String>,
+    pub(crate) locale: Option<String>,
     /// Whether the member has asked for no more mail, and the operator has not.
-    pub stopped: bool,
+    pub(crate) stopped: bool,
     /// When it dies of age.
-    pub expires_at: Time,
+    pub(crate) expires_at: Time,
     /// Its buttons, in order of their connections.
-    pub buttons: Vec<Button>,
+    pub(crate) buttons: Vec<Button>,
 }
 
 impl Store {
@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// What stands behind a token; `None` when nothing does.
-    pub async fn link(&self, hash: TokenHash) -> Result<Option<LinkView>> {
+    pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkView>> {
         let link = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT k.member_id, k.expires_at, m.locale, {STOPPED} AS stopped
                  FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
@@ -176,7 +176,7 @@ impl Store {
     /// `max_redemptions` win.
     ///
     /// With it, the member's early polls are set, and `passes` are kept, which are good `until` then.
-    pub async fn redeem(
+    pub(crate) async fn redeem(
         &self,
         press: &Press<'_>,
         max_redemptions: u32,
@@ -223,7 +223,12 @@ impl Store {
 
     /// Closes the lapse behind a button because its member disconnected on purpose; the button can be pressed anew, should
     /// they think better of it. `false` when the link has died, the lapse has ended, or the connection is not DISCONNECTED.
-    pub async fn dismiss(&self, hash: TokenHash, connection: &ConnectionId, now: Time) -> Result<bool> {
+    pub(crate) async fn dismiss(
+        &self,
+        hash: TokenHash,
+        connection: &ConnectionId,
+        now: Time,
+    ) -> Result<bool> {
         let mut tx = self.begin().await?;
         let lapse: Option<String> = sqlx::query_scalar(
             "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
@@ -251,7 +256,7 @@ impl Store {
     }
 
     /// Takes a redemption back that came to nothing, so that the button can be pressed again.
-    pub async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
+    pub(crate) async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
         let mut tx = self.begin().await?;
         for sql in [
             "UPDATE link_buttons SET redemptions = redemptions - 1
@@ -268,7 +273,7 @@ impl Store {
     /// member's last one at this pace. `None` when there is nothing left to say, the member wants no mail, got one too
     /// short a while ago or will get one anyway, or enough of them were asked for, by the member today or with this link
     /// ever.
-    pub async fn resend(&self, hash: TokenHash, now: Time, pace: Pace) -> Result<Option<NoticeId>> {
+    pub(crate) async fn resend(&self, hash: TokenHash, now: Time, pace: Pace) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
         if suppressions::is_behind_link(&mut tx, hash).await? {
             return Ok(None);

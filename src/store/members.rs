@@ -12,36 +12,36 @@ use sqlx::{Row, sqlite::SqliteRow};
 #[derive(Clone, Debug)]
 pub struct DueMember {
     /// The member's id.
-    pub id: MemberId,
+    pub(crate) id: MemberId,
     /// The member's place in the order of sweeps.
-    pub poll_key: i64,
+    pub(crate) poll_key: i64,
     /// Digest of the last answer, if there was one.
-    pub digest: Option<Vec<u8>>,
+    pub(crate) digest: Option<Vec<u8>>,
     /// The reason code, while the member is without a usable response.
-    pub unclear: Option<String>,
+    pub(crate) unclear: Option<String>,
     /// The gateway asked to poll this member no sooner.
-    pub retry_at: Option<Time>,
+    pub(crate) retry_at: Option<Time>,
     /// Whether a suspicion is open, so that the same answer again has something to say.
-    pub suspicion: bool,
+    pub(crate) suspicion: bool,
     /// What a token is got with.
-    pub grant: Grant,
+    pub(crate) grant: Grant,
 }
 
 /// A member as operators see them.
 #[derive(Clone, Debug)]
 pub struct ListedMember {
     /// Who.
-    pub member: Member,
+    pub(crate) member: Member,
     /// Whether a token can be had.
     pub credential: CredentialState,
     /// Why not, and since when.
-    pub trouble: Option<(String, Time)>,
+    pub(crate) trouble: Option<(String, Time)>,
     /// When the last usable response about this member came.
     pub last_answer_at: Option<Time>,
     /// The reason code, while the member is without a usable response.
     pub unclear_reason: Option<String>,
     /// Whether mails to their address are suppressed.
-    pub suppressed: bool,
+    pub(crate) suppressed: bool,
 }
 
 const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m.paused_at";
@@ -97,7 +97,7 @@ impl Store {
     }
 
     /// The next `limit` enrolled, unpaused members behind the poll key `after`, up to `until` where that is given.
-    pub async fn members_to_poll(
+    pub(crate) async fn members_to_poll(
         &self,
         after: Option<i64>,
         until: Option<i64>,
@@ -114,7 +114,7 @@ impl Store {
     }
 
     /// One member as a sweep sees them; `None` when they are not enrolled, or paused.
-    pub async fn member_to_poll(&self, id: &MemberId) -> Result<Option<DueMember>> {
+    pub(crate) async fn member_to_poll(&self, id: &MemberId) -> Result<Option<DueMember>> {
         let sql = due_members("m.member_id = $1");
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
@@ -123,7 +123,11 @@ impl Store {
 
     /// The next `limit` members after `after`, in the order of their ids, who wait for their turn to be polled again:
     /// their credential was rejected, or the gateway asked them to wait.
-    pub async fn members_waiting(&self, after: Option<&MemberId>, limit: u32) -> Result<Vec<MemberId>> {
+    pub(crate) async fn members_waiting(
+        &self,
+        after: Option<&MemberId>,
+        limit: u32,
+    ) -> Result<Vec<MemberId>> {
         let ids: Vec<String> = sqlx::query_scalar(
             "SELECT m.member_id FROM members m LEFT JOIN credential_failures f ON f.member_id = m.member_id
              LEFT JOIN unclear_members u ON u.member_id = m.member_id
@@ -140,7 +144,11 @@ impl Store {
 
     /// Up to `limit` enrolled members with whose credential the gateway can be tried, those not known to be bad first.
     /// With `needs_token`, only members with a stored one.
-    pub async fn members_with_credential(&self, needs_token: bool, limit: u32) -> Result<Vec<MemberId>> {
+    pub(crate) async fn members_with_credential(
+        &self,
+        needs_token: bool,
+        limit: u32,
+    ) -> Result<Vec<MemberId>> {
         let ids: Vec<String> = sqlx::query_scalar(
             "SELECT m.member_id FROM members m WHERE m.removed_at IS NULL AND m.paused_at IS NULL
                AND (NOT $1 OR EXISTS (SELECT 1 FROM credentials c WHERE c.member_id = m.member_id))
@@ -155,7 +163,7 @@ impl Store {
     }
 
     /// One member, if enrolled.
-    pub async fn member(&self, id: &MemberId) -> Result<Option<Member>> {
+    pub(crate) async fn member(&self, id: &MemberId) -> Result<Option<Member>> {
         let sql = format!("SELECT {COLUMNS} FROM members m WHERE member_id = $1 AND removed_at IS NULL");
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;

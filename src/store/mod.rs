@@ -30,23 +30,22 @@ mod unclear;
 mod verified;
 mod visits;
 
-pub use connections::StoredConnection;
-pub use credentials::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, StoredToken};
-pub use fleet::{Fleet, Funnel, SweepReport};
+pub(crate) use connections::StoredConnection;
+pub(crate) use credentials::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, StoredToken};
+pub(crate) use fleet::{Fleet, Funnel, SweepReport};
 pub use import::{Import, ImportCounts};
-pub use links::{Button, LinkView, Pace, Press};
+pub(crate) use links::{Button, LinkView, Pace, Press};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
-pub use partings::Announced;
-pub use planning::{OpenLapse, PlanInput, Planned, PlannedNotice, SaidLast};
+pub(crate) use planning::{OpenLapse, PlanInput, Planned, PlannedNotice, SaidLast};
 pub use queue::{AttemptOutcome, Claim, Ending};
-pub use rechecks::{DueRecheck, Purpose};
-pub use recoveries::RecoveredLapse;
-pub use sqlite::{InstanceLock, Store};
-pub use suppressions::{ListedSuppression, Mailing};
-pub use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
-pub use unclear::UnclearMember;
+pub(crate) use rechecks::{DueRecheck, Purpose};
+pub(crate) use recoveries::RecoveredLapse;
+pub(crate) use sqlite::{InstanceLock, Store};
+pub(crate) use suppressions::{ListedSuppression, Mailing};
+pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
+pub(crate) use unclear::UnclearMember;
 pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;
@@ -94,7 +93,7 @@ pub enum StoreError {
 }
 
 /// A result of the store's.
-pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// An instant as it is kept: milliseconds since the Unix epoch.
 fn millis(time: Time) -> i64 {

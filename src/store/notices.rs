@@ -18,7 +18,7 @@ pub struct Attempt {
     /// When the last one was begun.
     pub last_at: Time,
     /// When it ended, if it did.
-    pub finished_at: Option<Time>,
+    pub(crate) finished_at: Option<Time>,
     /// How it ended.
     pub outcome: Option<String>,
     /// Why, as a reason code; an earlier version stored none.
@@ -35,7 +35,7 @@ pub struct ListedNotice {
     /// Why it stands where it stands.
     pub reason: String,
     /// When it was planned.
-    pub planned_at: Time,
+    pub(crate) planned_at: Time,
     /// When it is due.
     pub not_before: Time,
 }
@@ -108,7 +108,7 @@ impl Store {
 
     /// Whether the mail server has accepted another notice since it refused this one first, which may be in the present
     /// attempt.
-    pub async fn others_were_accepted(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
+    pub(crate) async fn others_were_accepted(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
                 (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2)

@@ -32,9 +32,9 @@ pub struct Applied {
     /// The changes of status.
     pub transitions: Vec<(Option<Status>, Status)>,
     /// Whether a lapse was opened: there is something to plan.
-    pub opened: bool,
+    pub(crate) opened: bool,
     /// The connections that are found to work for somebody else, and were not before.
-    pub mismatched: Vec<ConnectionId>,
+    pub(crate) mismatched: Vec<ConnectionId>,
     /// Whether the answer came too late, or the member is gone: nothing was concluded.
     pub stale: bool,
     /// Whether the list has turned empty although connections were known; see [`Answer::accept_empty`].

@@ -45,7 +45,7 @@ impl Store {
 
     /// Ends the wait for an act's effect: the operator has connected the source again. The next CONNECTED ends the
     /// dismissal.
-    pub async fn parting_undone(&self, member: &MemberId, connection: &ConnectionId) -> Result<()> {
+    pub(crate) async fn parting_undone(&self, member: &MemberId, connection: &ConnectionId) -> Result<()> {
         let mut tx = self.begin().await?;
         let undone = sqlx::query(
             "UPDATE lapses SET parting = NULL

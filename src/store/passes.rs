@@ -51,7 +51,7 @@ pub(super) async fn keep(
 
 impl Store {
     /// The passes of a link that are good at `now`, each with the connection that it is for.
-    pub async fn passes(&self, link: TokenHash, now: Time) -> Result<Vec<(ConnectionId, PassHash)>> {
+    pub(crate) async fn passes(&self, link: TokenHash, now: Time) -> Result<Vec<(ConnectionId, PassHash)>> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
             "SELECT connection_id, pass_hash FROM passes WHERE token_hash = $1 AND until > $2",
         )
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Sets the member's early polls anew after a press with a pass, which spends nothing.
-    pub async fn pressed_again(&self, press: &Press<'_>) -> Result<()> {
+    pub(crate) async fn pressed_again(&self, press: &Press<'_>) -> Result<()> {
         let mut tx = self.begin().await?;
         rechecks::set(&mut tx, press).await?;
         tx.commit().await?;

@@ -9,71 +9,71 @@ use sqlx::{Row, Sqlite, Transaction};
 
 /// What was said of a lapse so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SaidLast {
+pub(crate) struct SaidLast {
     /// The step.
-    pub step: u32,
+    pub(crate) step: u32,
     /// Where its notice stands.
-    pub state: NoticeState,
+    pub(crate) state: NoticeState,
     /// When it was sent.
-    pub sent_at: Option<Time>,
+    pub(crate) sent_at: Option<Time>,
     /// When the first step was sent.
-    pub first_sent_at: Option<Time>,
+    pub(crate) first_sent_at: Option<Time>,
     /// Whether a notice beyond the cadence was sent, or is about to be.
-    pub extra: bool,
+    pub(crate) extra: bool,
 }
 
 /// An open lapse, as the planner needs it.
 #[derive(Clone, Debug)]
-pub struct OpenLapse {
+pub(crate) struct OpenLapse {
     /// The lapse.
-    pub lapse: Lapse,
+    pub(crate) lapse: Lapse,
     /// Its connection's present status.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
     /// How its connection is repaired.
-    pub repair: Repair,
+    pub(crate) repair: Repair,
     /// Whether the last response left its connection out.
-    pub is_missing: bool,
+    pub(crate) is_missing: bool,
     /// The last that was said of it.
-    pub said: Option<SaidLast>,
+    pub(crate) said: Option<SaidLast>,
 }
 
 /// One member's part of the plan.
 #[derive(Clone, Debug)]
-pub struct PlanInput {
+pub(crate) struct PlanInput {
     /// Whose.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// Whether the operator asked to leave them alone.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Whether mails to their address are suppressed.
-    pub suppressed: bool,
+    pub(crate) suppressed: bool,
     /// When they last got a notice; one under way counts from its planning. Notices of recovery do not count.
-    pub last_notice_at: Option<Time>,
+    pub(crate) last_notice_at: Option<Time>,
     /// Their open lapses.
-    pub open: Vec<OpenLapse>,
+    pub(crate) open: Vec<OpenLapse>,
     /// Their lapses that have ended in recovery since the planner was last here.
-    pub recovered: Vec<RecoveredLapse>,
+    pub(crate) recovered: Vec<RecoveredLapse>,
 }
 
 /// What a plan for one member comes to.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// The notices to be queued now.
-    pub notices: Vec<PlannedNotice>,
+    pub(crate) notices: Vec<PlannedNotice>,
     /// When to look next at each lapse looked at; `None`: not until something happens.
-    pub look_next: Vec<(LapseId, Option<Time>)>,
+    pub(crate) look_next: Vec<(LapseId, Option<Time>)>,
 }
 
 /// A notice to be queued.
 #[derive(Clone, Debug)]
-pub struct PlannedNotice {
+pub(crate) struct PlannedNotice {
     /// What it is for.
-    pub kind: NoticeKind,
+    pub(crate) kind: NoticeKind,
     /// Why, as a reason code.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// What it is about: at least one.
-    pub items: Vec<NoticeItem>,
+    pub(crate) items: Vec<NoticeItem>,
     /// The lapses among them whose item is beyond their cadence.
-    pub extra: Vec<LapseId>,
+    pub(crate) extra: Vec<LapseId>,
 }
 
 /// How a lapse is chosen: the one whose time has come first, be it open or one that has just recovered.
@@ -85,7 +85,7 @@ impl Store {
     /// Plans for the member whose lapses are due first at `now`. `plan` is given what is known, and what it comes to
     /// is written together with it, so that nothing that happens meanwhile is passed over and no step is planned
     /// twice. Gives the member, with the notices that were queued; `None` when nobody is due.
-    pub async fn plan_next(
+    pub(crate) async fn plan_next(
         &self,
         now: Time,
         plan: impl FnOnce(PlanInput) -> Planned,

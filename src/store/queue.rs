@@ -13,12 +13,12 @@ pub struct Claim {
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// How many earlier attempts were refused for now.
-    pub failures: u32,
+    pub(crate) failures: u32,
     /// How many earlier attempts may have been accepted without our learning it: the connection broke, or the process
     /// ended after the attempt's unsubscribe token was kept, which is the last thing before the mail is handed over.
-    pub unconfirmed: u32,
+    pub(crate) unconfirmed: u32,
     /// How many attempts in a row, up to now, waited for something that is not the notice's fault.
-    pub waits: u32,
+    pub(crate) waits: u32,
 }
 
 /// How an attempt ended.

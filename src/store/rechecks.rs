@@ -7,7 +7,7 @@ use sqlx::{Row, Sqlite, Transaction};
 
 /// What an early poll is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// The member pressed the button.
     Redemption,
     /// To confirm a suspicion.
@@ -27,15 +27,15 @@ impl Purpose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueRecheck {
     /// Whom to ask about.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// What for.
-    pub purpose: Purpose,
+    pub(crate) purpose: Purpose,
     /// When it was due.
-    pub due_at: Time,
+    pub(crate) due_at: Time,
     /// What the times are counted from.
-    pub since: Time,
+    pub(crate) since: Time,
     /// How many polls were made since then.
-    pub done: u32,
+    pub(crate) done: u32,
 }
 
 /// Sets the member's early polls anew, counted from the press.
@@ -77,7 +77,7 @@ impl Store {
     }
 
     /// Puts all early polls of a member off until `until`, at least.
-    pub async fn postpone_rechecks(&self, member: &MemberId, until: Time) -> Result<()> {
+    pub(crate) async fn postpone_rechecks(&self, member: &MemberId, until: Time) -> Result<()> {
         sqlx::query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
             .bind(member.as_str())
             .bind(millis(until))

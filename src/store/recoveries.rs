@@ -9,15 +9,15 @@ use sqlx::{Row, Sqlite, Transaction};
 
 /// A lapse that has just ended in recovery, as the planner needs it.
 #[derive(Clone, Debug)]
-pub struct RecoveredLapse {
+pub(crate) struct RecoveredLapse {
     /// The lapse.
-    pub lapse_id: LapseId,
+    pub(crate) lapse_id: LapseId,
     /// Its connection, as it was last listed.
-    pub connection: StoredConnection,
+    pub(crate) connection: StoredConnection,
     /// When a notice about the lapse was last sent.
-    pub noticed_at: Option<Time>,
+    pub(crate) noticed_at: Option<Time>,
     /// When its recovery was last told of. A notice that is queued or being sent counts from its planning.
-    pub told_at: Option<Time>,
+    pub(crate) told_at: Option<Time>,
 }
 
 pub(super) async fn unplanned(
@@ -64,7 +64,10 @@ pub(super) async fn planned(tx: &mut Transaction<'_, Sqlite>, member: &MemberId)
 
 impl Store {
     /// What of a claimed notice of recovery is still true: its items whose lapse is over and whose connection works.
-    pub async fn still_recovered(&self, notice: &NoticeId) -> Result<Vec<(NoticeItem, StoredConnection)>> {
+    pub(crate) async fn still_recovered(
+        &self,
+        notice: &NoticeId,
+    ) -> Result<Vec<(NoticeItem, StoredConnection)>> {
         let sql = format!(
             "SELECT i.lapse_id, i.connection_id, i.step, {} FROM notice_items i
              JOIN lapses l ON l.lapse_id = i.lapse_id

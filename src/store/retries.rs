@@ -17,7 +17,7 @@ impl Store {
 
     /// Lets the planner plan anew what was given up for a reason that may have been ours, as when the configuration may
     /// have changed. Notices that an address has caused to be given up stay so. Gives how many were.
-    pub async fn forgive_own_faults(&self, now: Time) -> Result<u64> {
+    pub(crate) async fn forgive_own_faults(&self, now: Time) -> Result<u64> {
         let mut tx = self.begin().await?;
         let lapses: Vec<String> = sqlx::query_scalar(
             "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN

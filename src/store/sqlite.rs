@@ -33,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// When the folder is missing or not writable, the file is not a database, or a newer version made it.
-    pub async fn open(url: &str) -> Result<Self> {
+    pub(crate) async fn open(url: &str) -> Result<Self> {
         let path = path_of(url)?;
         let base = SqliteConnectOptions::new()
             .filename(&path)
@@ -78,18 +78,18 @@ impl Store {
     }
 
     /// Where the database is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
+    pub(crate) async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.reader).await?;
         Ok(())
     }
 
     /// Closes all connections, after what is under way.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another one does.
-    pub fn lock(&self) -> Result<InstanceLock> {
+    pub(crate) fn lock(&self) -> Result<InstanceLock> {
         // By the file, not by one of the names that may lead to it.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut name = path.into_os_string();

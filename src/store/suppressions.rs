@@ -20,26 +20,26 @@ pub(super) const STOPPED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE s
 #[derive(Clone, Debug)]
 pub struct ListedSuppression {
     /// The address.
-    pub address: AddressHash,
+    pub(crate) address: AddressHash,
     /// Who asked for it.
-    pub reason: Suppression,
+    pub(crate) reason: Suppression,
     /// When.
-    pub created_at: Time,
+    pub(crate) created_at: Time,
     /// The enrolled members who have that address now.
     pub members: Vec<MemberId>,
 }
 
 /// What stands behind the token with which a mail can stop the mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mailing {
+pub(crate) struct Mailing {
     /// Whose token.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// The member's locale, if they have one.
-    pub locale: Option<String>,
+    pub(crate) locale: Option<String>,
     /// Whether they have asked for no more mail.
-    pub unsubscribed: bool,
+    pub(crate) unsubscribed: bool,
     /// Whether the operator has.
-    pub by_operator: bool,
+    pub(crate) by_operator: bool,
 }
 
 impl Store {
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// How it stands with the mails to the member who has this token; `None` when nobody has.
-    pub async fn mailing(&self, hash: TokenHash) -> Result<Option<Mailing>> {
+    pub(crate) async fn mailing(&self, hash: TokenHash) -> Result<Option<Mailing>> {
         let row = sqlx::query(
             "SELECT m.member_id, m.locale,
                 EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash AND s.reason = $2) AS own,
@@ -163,7 +163,7 @@ impl Store {
 
     /// Stops the mails to the member who has this token (`wanted` is false), or takes that back; what the operator has
     /// said of their address stands. Gives whether anything changed.
-    pub async fn set_mailing(&self, hash: TokenHash, wanted: bool, now: Time) -> Result<bool> {
+    pub(crate) async fn set_mailing(&self, hash: TokenHash, wanted: bool, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let address: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT m.address_hash FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// Takes back that the member behind a link wants no mail. Gives who, if anything changed.
-    pub async fn resume_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
+    pub(crate) async fn resume_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         let mut tx = self.begin().await?;
         let sql = format!(
             "SELECT m.member_id, m.address_hash FROM members m WHERE m.member_id IN ({BEHIND_LINK})

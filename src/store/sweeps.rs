@@ -18,26 +18,26 @@ const BACKFILL: u32 = 1_000;
 
 /// A sweep that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenSweep {
+pub(crate) struct OpenSweep {
     /// Its id.
-    pub id: SweepId,
+    pub(crate) id: SweepId,
     /// How far it has come.
-    pub position: SweepPosition,
+    pub(crate) position: SweepPosition,
     /// Its counts up to that position.
-    pub progress: SweepProgress,
+    pub(crate) progress: SweepProgress,
     /// Whether an earlier run of this or another process began it.
-    pub resumed: bool,
+    pub(crate) resumed: bool,
 }
 
 /// A place on the way around the fleet. Members are ordered by their poll key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SweepPosition {
+pub(crate) struct SweepPosition {
     /// The sweep starts behind this poll key; `None`: at the first member.
-    pub starts_after: Option<i64>,
+    pub(crate) starts_after: Option<i64>,
     /// The poll key of the last member who is done; `None`: none is.
-    pub last: Option<i64>,
+    pub(crate) last: Option<i64>,
     /// Whether the sweep has passed the highest poll key and continues from the lowest.
-    pub wrapped: bool,
+    pub(crate) wrapped: bool,
 }
 
 /// A sweep's counts.
@@ -55,11 +55,11 @@ pub struct SweepProgress {
 
 /// How a sweep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SweepEnd {
+pub(crate) struct SweepEnd {
     /// The reason code of an early stop.
-    pub stopped: Option<&'static str>,
+    pub(crate) stopped: Option<&'static str>,
     /// Whether it covered the fleet well enough to be called complete.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// The place of a member in the order of sweeps: the first 63 bits of a SHA-256 of the id.
@@ -96,7 +96,7 @@ pub(super) async fn fill_poll_keys(writer: &SqlitePool) -> Result<()> {
 impl Store {
     /// The unfinished sweep, or a new one. That starts where the last one stopped early, or before the first member whom
     /// the gateway throttled.
-    pub async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
+    pub(crate) async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
         if let Some(sweep) = self.unfinished_sweep().await? {
             return Ok(sweep);
         }
@@ -118,7 +118,7 @@ impl Store {
     }
 
     /// The sweep that a shutdown or a crash interrupted.
-    pub async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
+    pub(crate) async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
         let row = sqlx::query(
             "SELECT sweep_id, starts_after, position, wrapped, members, unclear, skipped, transitions FROM sweeps
              WHERE finished_at IS NULL ORDER BY rowid DESC LIMIT 1",
@@ -147,7 +147,7 @@ impl Store {
     }
 
     /// Records how far a sweep has come. With `end`, the sweep is over.
-    pub async fn checkpoint_sweep(
+    pub(crate) async fn checkpoint_sweep(
         &self,
         sweep: &SweepId,
         position: SweepPosition,
@@ -174,7 +174,7 @@ impl Store {
     }
 
     /// When the last sweep ended, and when the last complete one did.
-    pub async fn last_sweep_ends(&self) -> Result<(Option<Time>, Option<Time>)> {
+    pub(crate) async fn last_sweep_ends(&self) -> Result<(Option<Time>, Option<Time>)> {
         let last = async |condition: &str| {
             let sql = format!(
                 "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND {condition}
@@ -188,7 +188,7 @@ impl Store {
     }
 
     /// Why the sweep before this one stopped early, if it did.
-    pub async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
+    pub(crate) async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
         let stopped: Option<Option<String>> = sqlx::query_scalar(
             "SELECT stopped FROM sweeps WHERE finished_at IS NOT NULL
                AND rowid < (SELECT rowid FROM sweeps WHERE sweep_id = $1) ORDER BY rowid DESC LIMIT 1",

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 /// A member whose poll gave no usable response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnclearMember {
+pub(crate) struct UnclearMember {
     /// Whose poll.
-    pub member_id: MemberId,
+    pub(crate) member_id: MemberId,
     /// A reason code.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// The gateway asked to poll this member no sooner.
-    pub retry_at: Option<Time>,
+    pub(crate) retry_at: Option<Time>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +42,7 @@ fn last_covered_at() -> String {
 impl Store {
     /// Records members without a usable response. The last usable one of a member who had been fine is as old as the
     /// last finished sweep that covered them.
-    pub async fn record_unclear(&self, members: &[UnclearMember], now: Time) -> Result<()> {
+    pub(crate) async fn record_unclear(&self, members: &[UnclearMember], now: Time) -> Result<()> {
         if members.is_empty() {
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Records that these members have a usable response again.
-    pub async fn clear_unclear(&self, members: &[MemberId], now: Time) -> Result<()> {
+    pub(crate) async fn clear_unclear(&self, members: &[MemberId], now: Time) -> Result<()> {
         if members.is_empty() {
             return Ok(());
         }

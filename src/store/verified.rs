@@ -5,7 +5,12 @@ use crate::domain::{ConnectionId, MemberId, NoticeId, Time};
 
 impl Store {
     /// Records that the source's reconnect URL was fetched for this member.
-    pub async fn source_verified(&self, source: &ConnectionId, member: &MemberId, now: Time) -> Result<()> {
+    pub(crate) async fn source_verified(
+        &self,
+        source: &ConnectionId,
+        member: &MemberId,
+        now: Time,
+    ) -> Result<()> {
         sqlx::query(
             "INSERT INTO verified_sources (source, member_id, verified_at)
              SELECT $1, member_id, $3 FROM members WHERE member_id = $2
@@ -20,7 +25,7 @@ impl Store {
     }
 
     /// Whether the source's reconnect URL was fetched for another member since the notice first failed for want of one.
-    pub async fn is_verified_for_others(
+    pub(crate) async fn is_verified_for_others(
         &self,
         source: &ConnectionId,
         member: &MemberId,

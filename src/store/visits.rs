@@ -13,37 +13,37 @@ const KEPT: i64 = 400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VisitedLink {
     /// The domain of the member's address, in lower case; `None` when the member is no longer enrolled.
-    pub domain: Option<String>,
+    pub(crate) domain: Option<String>,
     /// The mail that it came with.
-    pub mailing: Mailing,
+    pub(crate) mailing: Mailing,
     /// When it was looked at last, as far as that is recorded.
-    pub looked_at: Option<Time>,
+    pub(crate) looked_at: Option<Time>,
 }
 
 /// Visits of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// Their day's first instant, UTC.
-    pub day: Time,
+    pub(crate) day: Time,
     /// Of the members' addresses.
-    pub domain: String,
+    pub(crate) domain: String,
     /// What was done.
-    pub act: Act,
+    pub(crate) act: Act,
     /// By whom.
-    pub by: By,
+    pub(crate) by: By,
     /// How often.
-    pub visits: u32,
+    pub(crate) visits: u32,
 }
 
 /// What a link remembers of its visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// Which link.
-    pub link: TokenHash,
+    pub(crate) link: TokenHash,
     /// When anybody looked at it last.
-    pub looked_at: Option<Time>,
+    pub(crate) looked_at: Option<Time>,
     /// When a person first did.
-    pub opened_at: Option<Time>,
+    pub(crate) opened_at: Option<Time>,
 }
 
 /// All visits to the links of one domain's members.
@@ -63,7 +63,7 @@ pub struct DomainVisits {
 
 impl Store {
     /// The link behind a token that was visited; `None` when there is none.
-    pub async fn visited_link(&self, hash: TokenHash) -> Result<Option<VisitedLink>> {
+    pub(crate) async fn visited_link(&self, hash: TokenHash) -> Result<Option<VisitedLink>> {
         let sql = format!(
             "SELECT {DOMAIN} AS domain, 1 AS mailed, a.finished_at, k.looked_at FROM links k
              JOIN members m ON m.member_id = k.member_id
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// Adds to the counts, and notes on the links what they have seen. Counts that are older than a year go.
-    pub async fn count_visits(&self, tallies: &[Tally], openings: &[Opening]) -> Result<()> {
+    pub(crate) async fn count_visits(&self, tallies: &[Tally], openings: &[Opening]) -> Result<()> {
         let mut tx = self.begin().await?;
         if let Some(newest) = tallies.iter().map(|tally| tally.day).max() {
             sqlx::query("DELETE FROM visits WHERE day < $1")

@@ -6,25 +6,25 @@ use crate::domain::{Act, By, Mailing, Time, Visit};
 use chrono::TimeDelta;
 
 /// Nobody reads a mail so soon after the mail server has accepted it.
-pub const READING: TimeDelta = TimeDelta::seconds(10);
+pub(crate) const READING: TimeDelta = TimeDelta::seconds(10);
 /// A link that is opened twice within this time by different user agents is being examined.
-pub const PAIRING: TimeDelta = TimeDelta::seconds(3);
+pub(crate) const PAIRING: TimeDelta = TimeDelta::seconds(3);
 /// Nobody finds the button so soon after the page has come.
-pub const PRESSING: TimeDelta = TimeDelta::seconds(1);
+pub(crate) const PRESSING: TimeDelta = TimeDelta::seconds(1);
 
 /// What else is known of the visited link.
 #[derive(Clone, Copy, Debug)]
-pub struct Link<'a> {
+pub(crate) struct Link<'a> {
     /// The mail that it came with.
-    pub mailing: Mailing,
+    pub(crate) mailing: Mailing,
     /// When it was looked at last, before the visits in `around`.
-    pub looked_at: Option<Time>,
+    pub(crate) looked_at: Option<Time>,
     /// Its visits around this one; this one may be among them.
-    pub around: &'a [Visit],
+    pub(crate) around: &'a [Visit],
 }
 
 /// Who made a visit. All visits up to [`PAIRING`] after it have to be known.
-pub fn who(visit: &Visit, link: &Link<'_>) -> By {
+pub(crate) fn who(visit: &Visit, link: &Link<'_>) -> By {
     let machine = visit.head
         || visit.prefetch
         || before_reading(visit, link.mailing)

@@ -1,5 +1,5 @@
 //! Counts who opens links: bots and people.
 
-pub mod bot_detection;
-pub mod recorder;
+pub(crate) mod bot_detection;
+pub(crate) mod recorder;
 pub mod visits;

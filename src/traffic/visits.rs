@@ -12,28 +12,28 @@ const QUEUE: usize = 4096;
 
 /// The way in. Cheap to clone.
 #[derive(Clone)]
-pub struct Visits {
+pub(crate) struct Visits {
     queue: mpsc::Sender<(TokenHash, Visit)>,
     clock: Clock,
 }
 
 /// The way out, for one who counts.
-pub type Seen = mpsc::Receiver<(TokenHash, Visit)>;
+pub(crate) type Seen = mpsc::Receiver<(TokenHash, Visit)>;
 
 /// What a request shows of its maker.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Traits<'a> {
+pub(crate) struct Traits<'a> {
     /// `HEAD`.
-    pub head: bool,
+    pub(crate) head: bool,
     /// It says that it is made in advance.
-    pub prefetch: bool,
+    pub(crate) prefetch: bool,
     /// Its `User-Agent`.
-    pub agent: &'a [u8],
+    pub(crate) agent: &'a [u8],
 }
 
 impl Visits {
     /// An empty queue.
-    pub fn new(clock: Clock) -> (Self, Seen) {
+    pub(crate) fn new(clock: Clock) -> (Self, Seen) {
         Self::holding(QUEUE, clock)
     }
 
@@ -43,7 +43,7 @@ impl Visits {
     }
 
     /// Somebody visits, now. The link need not exist.
-    pub fn seen(&self, link: TokenHash, act: Act, Traits { head, prefetch, agent }: Traits<'_>) {
+    pub(crate) fn seen(&self, link: TokenHash, act: Act, Traits { head, prefetch, agent }: Traits<'_>) {
         let mut hasher = DefaultHasher::new();
         agent.hash(&mut hasher);
         let visit = Visit { act, at: self.clock.now(), head, prefetch, agent: hasher.finish() };

@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 /// What the admin endpoints need.
 #[derive(Clone)]
-pub struct AdminState {
+pub(crate) struct AdminState {
     /// For `/readyz`.
-    pub store: Store,
+    pub(crate) store: Store,
     /// Whether no sweep has begun, or made progress, for several periods of the schedule.
-    pub sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
     /// For `/metrics`; without it nothing is counted.
-    pub metrics: Option<PrometheusHandle>,
+    pub(crate) metrics: Option<PrometheusHandle>,
 }
 
 /// The admin endpoints.
-pub fn admin(state: AdminState) -> Router {
+pub(crate) fn admin(state: AdminState) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -3,12 +3,12 @@
 mod admin;
 mod client;
 mod limits;
-pub mod pages;
+pub(crate) mod pages;
 mod public;
 mod serve;
 
-pub use admin::{AdminState, admin};
+pub(crate) use admin::{AdminState, admin};
 pub use public::{PublicState, public};
 pub use serve::{Bounds, serve};
 
-pub use axum::Router;
+pub(crate) use axum::Router;

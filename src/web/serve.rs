@@ -29,15 +29,15 @@ const MOST_HEADERS: usize = 100;
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// For sending a request's head. An idle connection is closed after as long.
-    pub head: Duration,
+    pub(crate) head: Duration,
     /// For sending a request's body, as a whole.
-    pub body: Duration,
+    pub(crate) body: Duration,
     /// For all of a connection's requests; then the one under way is the last.
-    pub connection: Duration,
+    pub(crate) connection: Duration,
     /// For that last one: until its answer is made and taken.
-    pub answer: Duration,
+    pub(crate) answer: Duration,
     /// Connections at once. Who comes then waits in the system's queue.
-    pub connections: usize,
+    pub(crate) connections: usize,
 }
 
 impl Default for Bounds {

@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 /// `[admin]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// Where health, metrics and the API are served.
     #[serde(deserialize_with = "values::listener")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Bearer token of the API.
-    pub token: SecretString,
+    #[cfg_attr(not(test), expect(dead_code, reason = "reserved for the API"))]
+    pub(crate) token: SecretString,
 }
 
 impl Admin {

@@ -23,13 +23,13 @@ pub enum TransportKind {
 #[serde(deny_unknown_fields)]
 pub struct Email {
     /// The sender, `Name <address>`.
-    pub from: String,
+    pub(crate) from: String,
     /// Where answers go; may be empty.
-    pub reply_to: String,
+    pub(crate) reply_to: String,
     /// How mails leave.
-    pub transport: TransportKind,
+    pub(crate) transport: TransportKind,
     /// For `file`.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// At most so many a minute.
     pub per_minute: u32,
     /// `[email.smtp]`
@@ -96,13 +96,13 @@ pub struct Smtp {
     /// How the connection is protected.
     pub tls: Tls,
     /// Empty: no log-in.
-    pub username: String,
+    pub(crate) username: String,
     /// For `username`.
-    pub password: SecretString,
+    pub(crate) password: SecretString,
     /// PEM certificates to trust besides the system's; may be empty.
-    pub ca_file: String,
+    pub(crate) ca_file: String,
     /// The name that the daemon gives for itself (EHLO); empty: the machine's, where that is a full one, else its address.
-    pub hello: String,
+    pub(crate) hello: String,
 }
 
 impl Smtp {

@@ -17,20 +17,20 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(3600);
 pub struct Gateway {
     /// The GraphQL endpoint.
     #[serde(deserialize_with = "values::absolute_url")]
-    pub url: url::Url,
+    pub(crate) url: url::Url,
     /// Names the operator's app.
-    pub client_key: SecretString,
+    pub(crate) client_key: SecretString,
     /// For one request, answer included.
     #[serde(deserialize_with = "values::duration")]
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Requests at once.
-    pub max_in_flight: usize,
+    pub(crate) max_in_flight: usize,
     /// 0: no limit.
-    pub requests_per_second: u32,
+    pub(crate) requests_per_second: u32,
     /// Hosts a reconnect URL may lead to; empty: any https host.
-    pub oauth_hosts: Vec<String>,
+    pub(crate) oauth_hosts: Vec<String>,
     /// `[gateway.auth]`
-    pub auth: Auth,
+    pub(crate) auth: Auth,
 }
 
 impl Gateway {
@@ -72,28 +72,28 @@ pub enum AuthMode {
 /// `[gateway.auth]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Auth {
+pub(crate) struct Auth {
     /// How tokens are got.
-    pub mode: AuthMode,
+    pub(crate) mode: AuthMode,
     /// The token endpoint (`token_exchange`).
-    pub token_url: String,
+    pub(crate) token_url: String,
     /// PEM private key (`token_exchange`).
-    pub signing_key: SecretString,
+    pub(crate) signing_key: SecretString,
     /// `kid` (`token_exchange`).
-    pub key_id: String,
+    pub(crate) key_id: String,
     /// RS256, ES256 or EdDSA (`token_exchange`).
-    pub algorithm: String,
+    pub(crate) algorithm: String,
     /// `iss` (`token_exchange`).
-    pub issuer: String,
+    pub(crate) issuer: String,
     /// `aud` (`token_exchange`).
-    pub audience: String,
+    pub(crate) audience: String,
     /// Of an ID token (`token_exchange`).
     #[serde(deserialize_with = "values::duration")]
-    pub lifetime: Duration,
+    pub(crate) lifetime: Duration,
     /// The operator's endpoint (`broker`).
-    pub broker_url: String,
+    pub(crate) broker_url: String,
     /// Its bearer token (`broker`).
-    pub broker_token: SecretString,
+    pub(crate) broker_token: SecretString,
 }
 
 impl Auth {

@@ -16,17 +16,17 @@ pub struct Links {
     pub listen: SocketAddr,
     /// What the mails' links start with.
     #[serde(deserialize_with = "values::absolute_url")]
-    pub public_url: url::Url,
+    pub(crate) public_url: url::Url,
     /// How long a link lives.
     #[serde(deserialize_with = "values::duration")]
-    pub ttl: Duration,
+    pub(crate) ttl: Duration,
     /// Redemptions that one button allows, 1 to 5.
-    pub max_redemptions: u32,
+    pub(crate) max_redemptions: u32,
     /// Proxies of the operator's own before the listener, 0 to 10: so many entries of `X-Forwarded-For` are believed,
     /// counted from the right.
-    pub trusted_proxies: usize,
+    pub(crate) trusted_proxies: usize,
     /// What one client address may ask for; 0: no limit.
-    pub requests_per_minute: u32,
+    pub(crate) requests_per_minute: u32,
 }
 
 impl Links {

@@ -26,19 +26,19 @@ pub struct Loaded {
     /// The settings.
     pub config: Config,
     /// The file that was read; `None` when there was none.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     effective: Table,
 }
 
 impl Loaded {
     /// The effective configuration as TOML: every setting, secrets as `"***"` (those not set as `""`).
     /// Durations and the like stay as they were written. With the secrets given again it can be loaded.
-    pub fn to_toml(&self) -> String {
+    pub(crate) fn to_toml(&self) -> String {
         self.effective.to_string()
     }
 
     /// The same as JSON.
-    pub fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         serde_json::json!(self.effective)
     }
 }
@@ -46,7 +46,7 @@ impl Loaded {
 impl Config {
     /// The file to read: the one that was named (by `--config` or `$RECONNECTD_CONFIG`), else the usual one
     /// if it is there, else none.
-    pub fn find(named: Option<PathBuf>) -> Option<PathBuf> {
+    pub(crate) fn find(named: Option<PathBuf>) -> Option<PathBuf> {
         // A file that cannot even be looked for is worth an error, which reading it will give.
         named.or_else(|| Path::new(USUAL).try_exists().unwrap_or(true).then(|| USUAL.into()))
     }

@@ -19,18 +19,18 @@ mod telemetry;
 mod tests;
 mod values;
 
-pub use admin::Admin;
+pub(crate) use admin::Admin;
 pub use email::{Email, Smtp, Tls, TransportKind};
-pub use gateway::{Auth, AuthMode, Gateway};
-pub use links::Links;
-pub use load::Loaded;
-pub use notices::{Disclosure, Notices, PerStatus, QuietHours, Storm};
-pub use problem::{ConfigError, Place, Problem};
-pub use schedule::Schedule;
-pub use storage::{Database, Keys};
-pub use sweep::Sweep;
+pub(crate) use gateway::{Auth, AuthMode, Gateway};
+pub(crate) use links::Links;
+pub(crate) use load::Loaded;
+pub(crate) use notices::{Disclosure, Notices, PerStatus, Storm};
+pub(crate) use problem::ConfigError;
+pub(crate) use schedule::Schedule;
+pub(crate) use storage::{Database, Keys};
+pub(crate) use sweep::Sweep;
 pub use telemetry::{LogFormat, Telemetry};
-pub use values::{Span, is_locale, is_loopback_host};
+pub(crate) use values::{Span, is_locale};
 
 use problem::Report;
 use serde::Deserialize;
@@ -43,23 +43,23 @@ pub const DEFAULTS: &str = include_str!("../../../config/reconnectd.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// `[database]`
-    pub database: Database,
+    pub(crate) database: Database,
     /// `[keys]`
-    pub keys: Keys,
+    pub(crate) keys: Keys,
     /// `[gateway]`
-    pub gateway: Gateway,
+    pub(crate) gateway: Gateway,
     /// `[sweep]`
-    pub sweep: Sweep,
+    pub(crate) sweep: Sweep,
     /// `[notices]`
     pub notices: Notices,
     /// `[storm]`
-    pub storm: Storm,
+    pub(crate) storm: Storm,
     /// `[email]`
     pub email: Email,
     /// `[links]`
     pub links: Links,
     /// `[admin]`
-    pub admin: Admin,
+    pub(crate) admin: Admin,
     /// `[telemetry]`
     pub telemetry: Telemetry,
 }

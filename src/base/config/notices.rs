@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 /// What a mail may tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Disclosure {
+pub(crate) enum Disclosure {
     /// The operator only.
     Generic,
     /// What kind of source it is, too.
@@ -20,7 +20,7 @@ pub enum Disclosure {
 
 impl Disclosure {
     /// As it is written in the configuration.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Generic => "generic",
             Self::Kind => "kind",
@@ -35,63 +35,64 @@ impl Disclosure {
 pub struct Notices {
     /// What falls due within this time of a mail goes into it.
     #[serde(deserialize_with = "values::duration")]
-    pub digest_window: Duration,
+    pub(crate) digest_window: Duration,
     /// Between two mails to one member.
     #[serde(deserialize_with = "values::duration")]
-    pub min_gap: Duration,
+    pub(crate) min_gap: Duration,
     /// Mails to one member in 30 days.
-    pub max_per_month: u32,
+    pub(crate) max_per_month: u32,
     /// `HH:MM-HH:MM`, or empty. [`Notices::quiet_hours`] reads it.
-    pub quiet_hours: String,
+    pub(crate) quiet_hours: String,
     /// For members without one.
     #[serde(deserialize_with = "values::time_zone")]
-    pub time_zone: Tz,
+    #[expect(dead_code, reason = "reserved for quiet hours")]
+    pub(crate) time_zone: Tz,
     /// For members without one.
-    pub locale: String,
+    pub(crate) locale: String,
     /// What a mail may tell.
-    pub disclosure: Disclosure,
+    pub(crate) disclosure: Disclosure,
     /// Where what OAuth cannot repair is repaired; may be empty.
-    pub app_url: String,
+    pub(crate) app_url: String,
     /// A directory over the built-in templates; may be empty.
-    pub templates: String,
+    pub(crate) templates: String,
     /// `[notices.expired]`
-    pub expired: PerStatus,
+    pub(crate) expired: PerStatus,
     /// `[notices.disconnected]`
-    pub disconnected: PerStatus,
+    pub(crate) disconnected: PerStatus,
     /// `[notices.recovered]`
-    pub recovered: Recovered,
+    pub(crate) recovered: Recovered,
 }
 
 /// `[notices.expired]`, `[notices.disconnected]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PerStatus {
+pub(crate) struct PerStatus {
     /// Whether to mail at all.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// Counted from the first mail. Ascending.
-    pub reminders: Vec<Span>,
+    pub(crate) reminders: Vec<Span>,
 }
 
 /// `[notices.recovered]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recovered {
+pub(crate) struct Recovered {
     /// Whether to tell members that a connection works again, where they were written about it.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 /// Wall-clock hours in which no mail goes out; over midnight when `from` is the later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuietHours {
+pub(crate) struct QuietHours {
     /// The first quiet minute.
-    pub from: NaiveTime,
+    pub(crate) from: NaiveTime,
     /// The first minute that is not quiet any more.
-    pub until: NaiveTime,
+    pub(crate) until: NaiveTime,
 }
 
 impl Notices {
     /// The quiet hours, if there are any. A loaded configuration has no others than these.
-    pub fn quiet_hours(&self) -> Option<QuietHours> {
+    pub(crate) fn quiet_hours(&self) -> Option<QuietHours> {
         let (from, until) = self.quiet_hours.split_once('-')?;
         let (from, until) = (wall_time(from)?, wall_time(until)?);
         (from != until).then_some(QuietHours { from, until })
@@ -131,14 +132,14 @@ fn wall_time(text: &str) -> Option<NaiveTime> {
 /// `[storm]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Storm {
+pub(crate) struct Storm {
     /// Fewer lapses of one source are no storm.
-    pub min_members: u32,
+    pub(crate) min_members: u32,
     /// Of the source's members, 0 to 1.
-    pub share: f64,
+    pub(crate) share: f64,
     /// In which they lapse.
     #[serde(deserialize_with = "values::duration")]
-    pub window: Duration,
+    pub(crate) window: Duration,
 }
 
 impl Storm {

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub(crate) enum Place {
     /// Nowhere: the built-in default holds.
     Default,
     /// A file as a whole.
@@ -28,13 +28,13 @@ impl fmt::Display for Place {
 
 /// One thing that is wrong. Never holds the value of a secret or of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Where it was given.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Which setting, `section.key`; empty when it is about the file as a whole.
-    pub key: String,
+    pub(crate) key: String,
     /// What is wrong, and what to do.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl fmt::Display for Problem {
@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Never empty, in the order of the file, the environment last.
-    pub problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl std::error::Error for ConfigError {}

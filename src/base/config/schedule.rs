@@ -12,14 +12,14 @@ use croner::{
 
 /// A schedule that fires.
 #[derive(Clone, Debug)]
-pub struct Schedule(Cron);
+pub(crate) struct Schedule(Cron);
 
 impl Schedule {
     /// Reads the expression as the scheduler does.
     ///
     /// # Errors
     /// What is wrong with the expression.
-    pub fn parse(expression: &str) -> Result<Self, String> {
+    pub(crate) fn parse(expression: &str) -> Result<Self, String> {
         let fields = expression.split_whitespace().count();
         if fields != 6 && !expression.trim_start().starts_with('@') {
             return Err(format!("has {fields} fields, not six"));
@@ -41,18 +41,18 @@ impl Schedule {
     }
 
     /// The last instant up to `now` at which a sweep was due.
-    pub fn last_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn last_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         // Whole seconds are what it knows.
         self.0.find_previous_occurrence(&now.trunc_subsecs(0), true).ok()
     }
 
     /// The next instant after `now` at which a sweep is due.
-    pub fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.0.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }
 
     /// The time between the last and the next due instant.
-    pub fn period(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+    pub(crate) fn period(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         Some(self.next_due(now)? - self.last_due(now)?)
     }
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 /// `[database]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Database {
+pub(crate) struct Database {
     /// `sqlite://PATH`.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Database {
@@ -23,9 +23,9 @@ impl Database {
 /// `[keys]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Keys {
+pub(crate) struct Keys {
     /// The key ring.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 impl Keys {

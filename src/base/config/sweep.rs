@@ -7,19 +7,19 @@ use std::time::Duration;
 /// `[sweep]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sweep {
+pub(crate) struct Sweep {
     /// Six-field cron expression, UTC.
-    pub schedule: String,
+    pub(crate) schedule: String,
     /// Answers in a row that must show a connection broken.
-    pub confirm_sweeps: u32,
+    pub(crate) confirm_sweeps: u32,
     /// And for at least this long.
     #[serde(deserialize_with = "values::duration")]
-    pub confirm_after: Duration,
+    pub(crate) confirm_after: Duration,
     /// How soon after recovery a new break resumes the old lapse.
     #[serde(deserialize_with = "values::duration")]
-    pub flap_window: Duration,
+    pub(crate) flap_window: Duration,
     /// Early polls, counted from the redemption. Ascending, never empty.
-    pub recheck: Vec<Span>,
+    pub(crate) recheck: Vec<Span>,
 }
 
 impl Sweep {

@@ -9,14 +9,14 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
     /// A level, or directives such as `info,reconnectd::detect=debug`.
-    pub log: String,
+    pub(crate) log: String,
     /// `text` or `json`.
-    pub format: LogFormat,
+    pub(crate) format: LogFormat,
     /// Asked after each complete sweep; may be empty.
-    pub heartbeat_url: String,
+    pub(crate) heartbeat_url: String,
     /// The largest share of unpaused members, from 0 to 1, that may be unclear or skipped in a sweep that sends the
     /// heartbeat.
-    pub heartbeat_max_unclear: f64,
+    pub(crate) heartbeat_max_unclear: f64,
 }
 
 impl Telemetry {

@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// A duration inside a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
-pub struct Span(#[serde(deserialize_with = "duration")] pub Duration);
+pub(crate) struct Span(#[serde(deserialize_with = "duration")] pub(crate) Duration);
 
 /// Reads `90s`, `15m`, `24h`, `7d`, and says so when it is something else.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -50,7 +50,7 @@ pub(super) fn listener<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Soc
 
 /// Whether a host name or address can only mean this machine: `localhost` and names under it (RFC 6761,
 /// section 6.3), 127.0.0.0/8 and `::1`.
-pub fn is_loopback_host(host: &str) -> bool {
+pub(crate) fn is_loopback_host(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Ok(Host::Ipv4(address)) => address.is_loopback(),
@@ -80,7 +80,7 @@ pub(super) fn guarded_url_text(text: &str) -> Result<(), &'static str> {
 
 /// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as
 /// `es` or `zh-Hant-TW`.
-pub fn is_locale(text: &str) -> bool {
+pub(crate) fn is_locale(text: &str) -> bool {
     let mut parts = text.split('-');
     let language = parts.next().unwrap_or_default();
     (2..=3).contains(&language.len())

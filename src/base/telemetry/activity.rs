@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// The last sign of life of the loop that sweeps. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Activity {
+pub(crate) struct Activity {
     start: Instant,
     /// Milliseconds after `start`.
     last: Arc<AtomicU64>,
@@ -21,12 +21,12 @@ impl Default for Activity {
 
 impl Activity {
     /// Notes that something happens now.
-    pub fn note(&self) {
+    pub(crate) fn note(&self) {
         self.last.store(self.since_start().as_millis() as u64, Ordering::Relaxed);
     }
 
     /// How long ago something last happened.
-    pub fn idle(&self) -> Duration {
+    pub(crate) fn idle(&self) -> Duration {
         self.since_start().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 

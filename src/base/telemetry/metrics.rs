@@ -29,7 +29,7 @@ const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 18
 ///
 /// # Errors
 /// At the second call.
-pub fn install() -> Result<PrometheusHandle, BuildError> {
+pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = builder()?.install_recorder()?;
     describe();
     Ok(handle)
@@ -65,54 +65,54 @@ fn describe() {
 }
 
 /// A sweep ended.
-pub fn sweep_ended(result: &'static str, took: Duration) {
+pub(crate) fn sweep_ended(result: &'static str, took: Duration) {
     counter!(SWEEPS, "result" => result).increment(1);
     histogram!(SWEEP_DURATION).record(took);
 }
 
 /// A tick came while a sweep ran.
-pub fn sweep_tick_skipped() {
+pub(crate) fn sweep_tick_skipped() {
     counter!(TICKS_SKIPPED).increment(1);
 }
 
 /// The gateway was asked about a member.
-pub fn member_polled(result: &'static str) {
+pub(crate) fn member_polled(result: &'static str) {
     counter!(MEMBERS_POLLED, "result" => result).increment(1);
 }
 
 /// A transition was recorded. Statuses that we do not know are counted as `OTHER`.
-pub fn transition(to: &Status) {
+pub(crate) fn transition(to: &Status) {
     let to = if let Status::Unknown(_) = to { "OTHER".to_owned() } else { to.as_str().to_owned() };
     counter!(TRANSITIONS, "to" => to).increment(1);
 }
 
 /// An attempt to send a notice ended.
-pub fn notice(outcome: &'static str) {
+pub(crate) fn notice(outcome: &'static str) {
     counter!(NOTICES, "outcome" => outcome).increment(1);
 }
 
 /// A member pressed a page's button.
-pub fn redemption(result: &'static str) {
+pub(crate) fn redemption(result: &'static str) {
     counter!(REDEMPTIONS, "result" => result).increment(1);
 }
 
 /// Somebody visited a link.
-pub fn visits(act: Act, by: By, visits: u32) {
+pub(crate) fn visits(act: Act, by: By, visits: u32) {
     counter!(VISITS, "act" => act.as_str(), "by" => by.as_str()).increment(u64::from(visits));
 }
 
 /// Somebody visited a link, and too many others did.
-pub fn visit_dropped() {
+pub(crate) fn visit_dropped() {
     counter!(VISITS_DROPPED).increment(1);
 }
 
 /// A client asked for too much.
-pub fn request_limited(limit: &'static str) {
+pub(crate) fn request_limited(limit: &'static str) {
     counter!(LIMITED, "limit" => limit).increment(1);
 }
 
 /// A sweep ended then; `complete` where the last complete one did.
-pub fn last_sweeps(ended: Option<Time>, complete: Option<Time>) {
+pub(crate) fn last_sweeps(ended: Option<Time>, complete: Option<Time>) {
     for (name, at) in [(LAST_SWEEP, ended), (LAST_COMPLETE_SWEEP, complete)] {
         if let Some(at) = at {
             gauge!(name).set(at.timestamp_millis() as f64 / 1000.0);
@@ -121,17 +121,17 @@ pub fn last_sweeps(ended: Option<Time>, complete: Option<Time>) {
 }
 
 /// Whether no sweep has begun for several periods of the schedule.
-pub fn sweeps_overdue(overdue: bool) {
+pub(crate) fn sweeps_overdue(overdue: bool) {
     gauge!(SWEEPS_OVERDUE).set(f64::from(u8::from(overdue)));
 }
 
 /// So many members have had no usable response for a day.
-pub fn members_unreachable(count: u64) {
+pub(crate) fn members_unreachable(count: u64) {
     gauge!(UNREACHABLE).set(count as f64);
 }
 
 /// A connection was found to work, but probably for another person than the member.
-pub fn person_mismatch() {
+pub(crate) fn person_mismatch() {
     counter!(PERSON_MISMATCHES).increment(1);
 }
 

@@ -1,11 +1,11 @@
 //! What is said about the daemon itself: log lines on standard error, and metrics.
 
 mod activity;
-pub mod metrics;
+pub(crate) mod metrics;
 mod outside;
 
-pub use activity::Activity;
-pub use outside::{heartbeat, ready, stopping};
+pub(crate) use activity::Activity;
+pub(crate) use outside::{heartbeat, ready, stopping};
 
 use crate::{
     base::config::{LogFormat, Telemetry},
@@ -28,7 +28,7 @@ const OURS: &str = env!("CARGO_CRATE_NAME");
 
 /// Why nothing could be logged.
 #[derive(Debug, thiserror::Error)]
-pub enum InitError {
+pub(crate) enum InitError {
     /// The directives do not parse.
     #[error("telemetry.log is not understood")]
     Directives(#[from] ParseError),
@@ -41,7 +41,7 @@ pub enum InitError {
 ///
 /// # Errors
 /// When the directives do not parse, or at the second call.
-pub fn init(settings: &Telemetry) -> Result<(), InitError> {
+pub(crate) fn init(settings: &Telemetry) -> Result<(), InitError> {
     let subscriber = subscriber(settings, io::stderr, io::stderr().is_terminal())?;
     tracing::subscriber::set_global_default(subscriber)?;
     panic::set_hook(Box::new(|info| {

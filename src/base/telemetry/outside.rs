@@ -7,12 +7,12 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tells the service manager, if there is one, that the daemon is ready (sd_notify(3)).
-pub fn ready() {
+pub(crate) fn ready() {
     notify(&sd_notify::NotifyState::Ready);
 }
 
 /// Tells it that the daemon has been asked to end and finishes what is in hand.
-pub fn stopping() {
+pub(crate) fn stopping() {
     notify(&sd_notify::NotifyState::Stopping);
 }
 
@@ -23,7 +23,7 @@ fn notify(state: &sd_notify::NotifyState<'_>) {
 }
 
 /// Asks `telemetry.heartbeat_url`, if there is one: a sweep came to its end with every answer clear.
-pub async fn heartbeat(settings: &Telemetry) {
+pub(crate) async fn heartbeat(settings: &Telemetry) {
     if settings.heartbeat_url.is_empty() {
         return;
     }

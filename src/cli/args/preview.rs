@@ -5,27 +5,27 @@ use std::path::PathBuf;
 
 /// `notices preview`
 #[derive(Debug, Args)]
-pub struct Preview {
+pub(crate) struct Preview {
     /// Which kind, such as expired [default: all]
     #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// In which language [default: notices.locale for one kind, every language for all]
     #[arg(long, value_name = "LOCALE")]
-    pub locale: Option<String>,
+    pub(crate) locale: Option<String>,
     /// Which part [default: text on a terminal, all into a folder]
     #[arg(long, value_enum)]
-    pub part: Option<Part>,
+    pub(crate) part: Option<Part>,
     /// Write into this file, or for several mails into this folder
     #[arg(long, value_name = "FILE_OR_DIR")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// How many connections a mail is about that can be about several
     #[arg(long, value_name = "N", value_parser = count)]
-    pub count: Option<usize>,
+    pub(crate) count: Option<usize>,
 }
 
 /// A part of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// Subject and plain text
     Text,
     /// The HTML

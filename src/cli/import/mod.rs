@@ -22,20 +22,20 @@ use std::{
 #[derive(Debug)]
 pub(super) struct ImportRow {
     /// The member, not paused.
-    pub member: Member,
+    pub(crate) member: Member,
     /// What to get tokens with; `None` leaves what is there.
-    pub refresh_token: Option<RefreshToken>,
+    pub(crate) refresh_token: Option<RefreshToken>,
 }
 
 /// What is wrong with a row, or with the file as a whole.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) struct ImportError {
     /// From 1; 0 when it is no line in particular.
-    pub line: u64,
+    pub(crate) line: u64,
     /// Which field, when it is one.
-    pub field: Option<&'static str>,
+    pub(crate) field: Option<&'static str>,
     /// What is wrong, and what to do.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl fmt::Display for ImportError {

@@ -24,9 +24,7 @@
 //! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
 //! it once ended. A member who reconnects after all opens it again, which no answer decides.
 
-pub use crate::domain::{
-    Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing, turned_empty,
-};
+pub(crate) use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
 use crate::domain::{ConnectionId, LapseState, Listing, Missing, Parting, Status, Time, stored_ids};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};

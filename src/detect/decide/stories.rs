@@ -1,7 +1,8 @@
 //! Stories of one connection, told an hour an answer.
 
 use super::world::{World, connection, policy};
-use super::{Decision, LapseChange, Policy, Reason, turned_empty};
+use super::{Decision, LapseChange, Policy, Reason};
+use crate::domain::turned_empty;
 use crate::domain::{Connection, Known, Lapse, Listing, Missing, Parting, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 

@@ -43,7 +43,7 @@ const MAX_WAITS: u32 = 3;
 const LONGEST_CREDENTIAL_WAIT: TimeDelta = TimeDelta::hours(48);
 const LONGEST_THROTTLE: TimeDelta = TimeDelta::hours(2);
 /// A member without a usable response for this long is unreachable.
-pub const UNREACHABLE_AFTER: TimeDelta = TimeDelta::hours(24);
+pub(crate) const UNREACHABLE_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// The reason code of a sweep that stops because the gateway asked everyone to wait.
 const THROTTLED: &str = "gateway_throttled";

@@ -6,11 +6,11 @@ use crate::store::SweepProgress;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Members polled at once.
-    pub at_once: usize,
+    pub(crate) at_once: usize,
     /// Whether a member without a stored credential is left out.
-    pub needs_token: bool,
+    pub(crate) needs_token: bool,
     /// The largest share of members, from 0 to 1, that may be unclear or skipped in a healthy sweep.
-    pub max_unclear: f64,
+    pub(crate) max_unclear: f64,
 }
 
 /// How a sweep ended.

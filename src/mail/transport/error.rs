@@ -7,7 +7,7 @@ use std::{fmt, io};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// Masked; often names the server's queue entry, which helps an operator to trace a mail.
-    pub reply: String,
+    pub(crate) reply: String,
 }
 
 /// What a failure means for the mail.
@@ -66,11 +66,11 @@ impl Stage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SendError {
     /// What to do about it.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// How far it came.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The server's reply code, when it replied.
-    pub code: Option<u16>,
+    pub(crate) code: Option<u16>,
     /// What the server or the system said.
     text: String,
 }

@@ -80,7 +80,7 @@ impl Transport {
     }
 
     /// Waits until the next mail may be handed over.
-    pub async fn turn(&self) {
+    pub(crate) async fn turn(&self) {
         if let Some(limit) = &self.limit {
             limit.until_ready().await;
         }
@@ -99,7 +99,7 @@ impl Transport {
     }
 
     /// Takes leave of the mail server, as far as connections are kept.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         if let Way::Smtp(smtp) = &self.way {
             smtp.close().await;
         }
@@ -109,7 +109,7 @@ impl Transport {
     ///
     /// # Errors
     /// As for a mail.
-    pub async fn probe(&self) -> Result<(), SendError> {
+    pub(crate) async fn probe(&self) -> Result<(), SendError> {
         match &self.way {
             Way::Smtp(smtp) => smtp.probe().await,
             Way::File(directory) => file::probe(directory).await,

@@ -33,32 +33,32 @@ const UNCLEAR: &str = "second_look_unclear";
 #[derive(Clone)]
 pub struct Deliverer {
     /// Where notices, attempts and links are.
-    pub store: Store,
+    pub(crate) store: Store,
     /// For the second look.
-    pub observer: Observer,
+    pub(crate) observer: Observer,
     /// To ask the gateway as the member.
-    pub access: Access,
+    pub(crate) access: Access,
     /// For the reconnect URL.
-    pub gateway: Gateway,
+    pub(crate) gateway: Gateway,
     /// The time.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// Writes the mail.
-    pub renderer: Arc<Renderer>,
+    pub(crate) renderer: Arc<Renderer>,
     /// Sends it.
-    pub transport: Arc<Transport>,
+    pub(crate) transport: Arc<Transport>,
     /// How long a link lives.
-    pub link_ttl: Duration,
+    pub(crate) link_ttl: Duration,
     /// How many reminders follow the first mail: the last one says so.
-    pub reminders: Reminders,
+    pub(crate) reminders: Reminders,
 }
 
 /// How many reminders follow the first mail, by status.
 #[derive(Clone, Copy, Debug)]
-pub struct Reminders {
+pub(crate) struct Reminders {
     /// Of an EXPIRED connection.
-    pub expired: u32,
+    pub(crate) expired: u32,
     /// Of a DISCONNECTED one.
-    pub disconnected: u32,
+    pub(crate) disconnected: u32,
 }
 
 /// What a delivery came to.

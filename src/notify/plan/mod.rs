@@ -13,58 +13,58 @@ use chrono::TimeDelta;
 mod gates;
 mod recovery;
 
-pub use recovery::{Recovered, plan_recovered};
+pub(crate) use recovery::{Recovered, plan_recovered};
 
 /// When members are written to.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// About an EXPIRED connection.
-    pub expired: PerStatus,
+    pub(crate) expired: PerStatus,
     /// About a DISCONNECTED one.
-    pub disconnected: PerStatus,
+    pub(crate) disconnected: PerStatus,
     /// Between two notices to one member.
-    pub min_gap: TimeDelta,
+    pub(crate) min_gap: TimeDelta,
     /// What falls due within this time of a notice goes into it.
-    pub digest_window: TimeDelta,
+    pub(crate) digest_window: TimeDelta,
     /// Whether to tell members that connections work again.
-    pub recovered: bool,
+    pub(crate) recovered: bool,
     /// Whether there is an app to send members to for what only it can repair.
-    pub app_url: bool,
+    pub(crate) app_url: bool,
 }
 
 /// How a broken connection of one status is written about.
 #[derive(Clone, Debug)]
-pub struct PerStatus {
+pub(crate) struct PerStatus {
     /// Whether it is at all.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// When to remind, counted from the first notice.
-    pub reminders: Vec<TimeDelta>,
+    pub(crate) reminders: Vec<TimeDelta>,
 }
 
 /// An open lapse and what was said of it.
 #[derive(Clone, Debug)]
-pub struct Open {
+pub(crate) struct Open {
     /// Which lapse.
-    pub lapse_id: LapseId,
+    pub(crate) lapse_id: LapseId,
     /// Of which connection.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// The connection's present status.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
     /// How it is repaired.
-    pub repair: Repair,
+    pub(crate) repair: Repair,
     /// When the lapse was confirmed, for the first time if it was resumed.
-    pub opened_at: Time,
+    pub(crate) opened_at: Time,
     /// When the present break was first observed.
-    pub broken_since: Time,
+    pub(crate) broken_since: Time,
     /// Whether the last response left the connection's row out.
-    pub is_missing: bool,
+    pub(crate) is_missing: bool,
     /// What was said of it so far, before it was resumed included.
-    pub said: Said,
+    pub(crate) said: Said,
 }
 
 /// What was said of a lapse so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub(crate) enum Said {
     /// Nothing.
     Nothing,
     /// A notice is queued, being sent or held.
@@ -86,37 +86,37 @@ pub enum Said {
 
 /// What the plan needs to know of the member.
 #[derive(Clone, Copy, Debug)]
-pub struct Recipient {
+pub(crate) struct Recipient {
     /// Whether the operator asked to leave them alone for now.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Whether mails to their address are suppressed: they, or the operator, want none.
-    pub suppressed: bool,
+    pub(crate) suppressed: bool,
     /// When they last got a notice, about anything but a recovery. One that is queued or being sent counts from its
     /// planning, so that two notices planned in a row keep their distance.
-    pub last_notice_at: Option<Time>,
+    pub(crate) last_notice_at: Option<Time>,
 }
 
 /// A verdict on each lapse.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In the order in which the lapses were given.
-    pub verdicts: Vec<Judged>,
+    pub(crate) verdicts: Vec<Judged>,
 }
 
 /// A lapse and the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// Which lapse.
-    pub lapse_id: LapseId,
+    pub(crate) lapse_id: LapseId,
     /// Of which connection.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// What is to be said of it.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
 }
 
 /// What is to be said of a lapse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It goes into the notice to be made now.
     Now {
         /// 0 for the first notice, then the number of the reminder.
@@ -142,7 +142,7 @@ pub enum Verdict {
 
 /// Why something is said, later or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// Nothing was said of the lapse yet.
     FirstNotice,
     /// A reminder's time has come, or is waited for.
@@ -186,7 +186,7 @@ pub enum Reason {
 }
 
 /// Plans what to say to one member, of whose open lapses none may be left out of `open`.
-pub fn plan(open: &[Open], recipient: &Recipient, policy: &Policy, now: Time) -> Plan {
+pub(crate) fn plan(open: &[Open], recipient: &Recipient, policy: &Policy, now: Time) -> Plan {
     let judged = |lapse: &Open| Judged {
         lapse_id: lapse.lapse_id.clone(),
         connection_id: lapse.connection_id.clone(),
@@ -206,7 +206,7 @@ fn later(time: Time, wait: TimeDelta) -> Time {
 
 impl Plan {
     /// What the notice to be made now is about; empty when there is none to make.
-    pub fn items(&self) -> Vec<NoticeItem> {
+    pub(crate) fn items(&self) -> Vec<NoticeItem> {
         let item = |judged: &Judged| match judged.verdict {
             Verdict::Now { step, .. } => Some(NoticeItem {
                 lapse_id: judged.lapse_id.clone(),
@@ -219,19 +219,20 @@ impl Plan {
     }
 
     /// The lapses that the notice to be made now is about beyond their cadence.
-    pub fn extra(&self) -> Vec<LapseId> {
+    pub(crate) fn extra(&self) -> Vec<LapseId> {
         let is_extra =
             |judged: &&Judged| matches!(judged.verdict, Verdict::Now { reason: Reason::Resumed, .. });
         self.verdicts.iter().filter(is_extra).map(|judged| judged.lapse_id.clone()).collect()
     }
 
     /// The step of the notice to be made now: the lowest among its items.
-    pub fn step(&self) -> Option<u32> {
+    pub(crate) fn step(&self) -> Option<u32> {
         self.items().iter().map(|item| item.step).min()
     }
 
     /// When time alone changes the plan next.
-    pub fn look_again_at(&self) -> Option<Time> {
+    #[cfg(test)]
+    pub(crate) fn look_again_at(&self) -> Option<Time> {
         let waits = |judged: &Judged| match judged.verdict {
             Verdict::NotBefore { at, .. } => Some(at),
             Verdict::Now { .. } | Verdict::Never { .. } => None,
@@ -254,7 +255,8 @@ impl Plan {
 
 impl Verdict {
     /// Why.
-    pub fn reason(self) -> Reason {
+    #[cfg(test)]
+    pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Now { reason, .. } | Self::NotBefore { reason, .. } | Self::Never { reason } => reason,
         }
@@ -263,7 +265,7 @@ impl Verdict {
 
 impl Reason {
     /// The stable code, for reports and the database.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::FirstNotice => "first_notice",
             Self::Reminder => "reminder",

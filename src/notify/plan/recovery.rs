@@ -8,23 +8,23 @@ use crate::domain::{ConnectionId, LapseId, Status, Time};
 
 /// A lapse that has just ended in recovery, and what was said of it.
 #[derive(Clone, Debug)]
-pub struct Recovered {
+pub(crate) struct Recovered {
     /// Which lapse.
-    pub lapse_id: LapseId,
+    pub(crate) lapse_id: LapseId,
     /// Of which connection.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// The connection's present status.
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
     /// Whether it works for somebody else, as the gateway has it.
-    pub person_mismatch: bool,
+    pub(crate) person_mismatch: bool,
     /// When a notice about it was last sent.
-    pub noticed_at: Option<Time>,
+    pub(crate) noticed_at: Option<Time>,
     /// When its recovery was last told of, or is going to be.
-    pub told_at: Option<Time>,
+    pub(crate) told_at: Option<Time>,
 }
 
 /// Plans one notice about the lapses of one member that have just ended in recovery.
-pub fn plan_recovered(recovered: &[Recovered], recipient: &Recipient, policy: &Policy) -> Plan {
+pub(crate) fn plan_recovered(recovered: &[Recovered], recipient: &Recipient, policy: &Policy) -> Plan {
     let judged = |lapse: &Recovered| Judged {
         lapse_id: lapse.lapse_id.clone(),
         connection_id: lapse.connection_id.clone(),

@@ -3,8 +3,8 @@
 mod press;
 mod state;
 
-pub use press::{PASS_TTL, Pass, Pressed, Redemption};
-pub use state::{Chance, LinkState, Offer, Shown};
+pub(crate) use press::{PASS_TTL, Pass, Redemption};
+pub(crate) use state::{Chance, LinkState, Offer, Shown};
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
@@ -22,30 +22,30 @@ const RESEND_SOONEST: TimeDelta = TimeDelta::minutes(1);
 
 /// Reads and redeems links. Cheap to clone.
 #[derive(Clone)]
-pub struct Redeemer {
+pub(crate) struct Redeemer {
     /// Where links are.
-    pub store: Store,
+    pub(crate) store: Store,
     /// To ask as the member.
-    pub access: Access,
+    pub(crate) access: Access,
     /// For the reconnect URL.
-    pub gateway: Gateway,
+    pub(crate) gateway: Gateway,
     /// The time.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// Redemptions that one button allows.
-    pub max_redemptions: u32,
+    pub(crate) max_redemptions: u32,
     /// When the member is polled first after a redemption.
-    pub first_recheck: Option<TimeDelta>,
+    pub(crate) first_recheck: Option<TimeDelta>,
 }
 
 /// What a link's page has to say, and in which language.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub(crate) struct Look {
     /// What it is good for, to the browser that asks.
-    pub link: LinkState,
+    pub(crate) link: LinkState,
     /// The member's locale, if they have one.
-    pub locale: Option<String>,
+    pub(crate) locale: Option<String>,
     /// Whether the member has asked for no more mail, which they can take back.
-    pub stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 impl Redeemer {
@@ -53,7 +53,7 @@ impl Redeemer {
     ///
     /// # Errors
     /// The store's.
-    pub async fn look(&self, hash: TokenHash, shown: &Shown) -> Result<Look, StoreError> {
+    pub(crate) async fn look(&self, hash: TokenHash, shown: &Shown) -> Result<Look, StoreError> {
         let Some(view) = self.store.link(hash).await? else {
             return Ok(Look { link: LinkState::Unknown, locale: None, stopped: false });
         };
@@ -81,7 +81,7 @@ impl Redeemer {
     }
 
     /// Whether the member may say of a button's connection that they disconnected it on purpose.
-    pub fn can_be_dismissed(&self, button: &Button) -> bool {
+    pub(crate) fn can_be_dismissed(&self, button: &Button) -> bool {
         let is_here = !button.connection.is_missing;
         is_here
             && button.state == LapseState::Open
@@ -93,7 +93,7 @@ impl Redeemer {
     ///
     /// # Errors
     /// The store's.
-    pub async fn dismiss(
+    pub(crate) async fn dismiss(
         &self,
         hash: TokenHash,
         connection: Option<&ConnectionId>,
@@ -112,7 +112,7 @@ impl Redeemer {
     ///
     /// # Errors
     /// The store's.
-    pub async fn resend(&self, hash: TokenHash) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn resend(&self, hash: TokenHash) -> Result<Option<String>, StoreError> {
         let now = self.clock.now();
         let link = self.store.link(hash).await?;
         let pace = Pace { soonest: RESEND_SOONEST, gap: RESEND_GAP };
@@ -126,7 +126,7 @@ impl Redeemer {
     ///
     /// # Errors
     /// The store's.
-    pub async fn resume(&self, hash: TokenHash) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn resume(&self, hash: TokenHash) -> Result<Option<String>, StoreError> {
         if let Some(member) = self.store.resume_by_link(hash, self.clock.now()).await? {
             tracing::info!(%member, now = "wants mails again", "a member has said whether they want mails");
         }

@@ -15,22 +15,22 @@ use chrono::TimeDelta;
 use std::time::Duration;
 
 /// How long the browser that redeemed may press again.
-pub const PASS_TTL: TimeDelta = TimeDelta::minutes(10);
+pub(crate) const PASS_TTL: TimeDelta = TimeDelta::minutes(10);
 
 /// What pressing a button came to, and in which language to say so.
 #[derive(Debug)]
-pub struct Pressed {
+pub(crate) struct Pressed {
     /// What it came to.
-    pub redemption: Redemption,
+    pub(crate) redemption: Redemption,
     /// The member's locale, if they have one.
-    pub locale: Option<String>,
+    pub(crate) locale: Option<String>,
     /// Whether the member has asked for no more mail.
-    pub stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 /// What pressing a button came to.
 #[derive(Debug)]
-pub enum Redemption {
+pub(crate) enum Redemption {
     /// The member signs in there.
     Go {
         /// Where.
@@ -57,11 +57,11 @@ pub enum Redemption {
 
 /// What a browser shows to press the button of one connection again.
 #[derive(Debug)]
-pub struct Pass {
+pub(crate) struct Pass {
     /// For this one alone.
-    pub connection: ConnectionId,
+    pub(crate) connection: ConnectionId,
     /// The secret.
-    pub token: PassToken,
+    pub(crate) token: PassToken,
 }
 
 impl Redeemer {
@@ -69,7 +69,7 @@ impl Redeemer {
     ///
     /// # Errors
     /// The store's. A gateway that fails is [`Redemption::Later`] or [`Redemption::NoWay`].
-    pub async fn redeem(
+    pub(crate) async fn redeem(
         &self,
         hash: TokenHash,
         connection: Option<&ConnectionId>,

@@ -5,7 +5,7 @@ use crate::store::{Button, LinkView};
 
 /// What a link is good for.
 #[derive(Clone, Debug)]
-pub enum LinkState {
+pub(crate) enum LinkState {
     /// There are buttons to press; with those that were pressed, and those that need not be any more.
     Ready(Vec<Offer>),
     /// Every button was pressed.
@@ -29,11 +29,11 @@ pub enum LinkState {
 
 /// One button, and what it does for the browser that asks.
 #[derive(Clone, Debug)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// The button.
-    pub button: Button,
+    pub(crate) button: Button,
     /// What pressing it comes to.
-    pub chance: Chance,
+    pub(crate) chance: Chance,
 }
 
 impl Offer {
@@ -44,7 +44,7 @@ impl Offer {
 
 /// What pressing a button comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chance {
+pub(crate) enum Chance {
     /// It can be pressed.
     Open,
     /// It was pressed a few minutes ago. The browser that did may press it again, and this one did not show that it is
@@ -72,12 +72,12 @@ impl Chance {
 
 /// What a browser shows.
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Passes that it was given.
-    pub passes: Vec<PassHash>,
+    pub(crate) passes: Vec<PassHash>,
     /// What the page that it presses on was marked with, so that the same press made twice is known as one: whoever
     /// presses twice has dropped the answer to the first press, pass and all.
-    pub visit: Option<PassHash>,
+    pub(crate) visit: Option<PassHash>,
 }
 
 /// The passes of a link that are good still, and what a browser shows.

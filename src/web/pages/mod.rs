@@ -15,7 +15,7 @@ const LAYOUT: &str = include_str!("layout.html");
 
 /// What a member can be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Page {
+pub(crate) enum Page {
     /// The link works: what is broken, each with its button.
     Ready {
         /// The notice's connections.
@@ -89,7 +89,7 @@ pub enum Page {
 
 /// Whether a page offers to mail another link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewMail {
+pub(crate) enum NewMail {
     /// It does not.
     Unneeded,
     /// It does.
@@ -100,20 +100,20 @@ pub enum NewMail {
 
 /// One connection on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     /// Goes back as the form's `connection`.
-    pub connection_id: ConnectionId,
+    pub(crate) connection_id: ConnectionId,
     /// The source's name; any text.
-    pub name: String,
+    pub(crate) name: String,
     /// What the member can do about it.
-    pub action: Action,
+    pub(crate) action: Action,
     /// Whether "I disconnected this on purpose" is offered.
-    pub can_dismiss: bool,
+    pub(crate) can_dismiss: bool,
 }
 
 /// What a member can do about one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Press the button, which leads to the source's sign-in.
     Reconnect,
     /// Press the button, which is all.
@@ -140,7 +140,7 @@ pub enum Action {
 
 impl Page {
     /// The HTTP status the page goes with.
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Unreadable => 400,
             Self::Unknown => 404,
@@ -200,7 +200,7 @@ impl Page {
 }
 
 /// Writes the pages.
-pub struct Pages {
+pub(crate) struct Pages {
     environment: Environment<'static>,
     operator: String,
     locale: String,
@@ -212,7 +212,10 @@ impl Pages {
     ///
     /// # Errors
     /// When the built-in layout does not parse, which the tests rule out.
-    pub fn new(operator: impl Into<String>, locale: impl Into<String>) -> Result<Self, minijinja::Error> {
+    pub(crate) fn new(
+        operator: impl Into<String>,
+        locale: impl Into<String>,
+    ) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_template("layout.html", LAYOUT)?;
@@ -222,14 +225,14 @@ impl Pages {
     }
 
     /// The source of the one `<style>`, for the content security policy (without quotes).
-    pub fn style_hash(&self) -> &str {
+    pub(crate) fn style_hash(&self) -> &str {
         &self.style_hash
     }
 
     /// A page. `base` is the link's own path, such as `/r/TOKEN`, with the public URL's path before it: `{base}/resend`,
     /// `{base}/dismiss` and `{base}/resume` are posted to, as is `base` itself to reconnect; unsubscribing posts to the
     /// page's own address. `visit` goes back with what is pressed on this page, and with nothing else.
-    pub fn render(&self, locale: Option<&str>, page: &Page, base: &str, visit: &str) -> String {
+    pub(crate) fn render(&self, locale: Option<&str>, page: &Page, base: &str, visit: &str) -> String {
         let words = Words::of(page, words::language(locale.unwrap_or(&self.locale), &self.locale));
         self.fill(&words, page, base, visit).unwrap_or_else(|error| {
             tracing::error!(%error, "a page could not be written");
@@ -298,7 +301,7 @@ fn source_value(source: &Source, say: &Say) -> Value {
 }
 
 /// The language among those of an `Accept-Language` header (RFC 9110, 12.5.4) that the pages speak and that is wanted most.
-pub fn preferred(accept_language: &str) -> Option<&str> {
+pub(crate) fn preferred(accept_language: &str) -> Option<&str> {
     let weighed = accept_language.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let tag = parts.next().filter(|tag| words::is_spoken(tag))?;

@@ -30,25 +30,25 @@ const LARGEST_BODY: usize = 16 * 1024;
 #[derive(Clone)]
 pub struct PublicState {
     /// Reads and redeems links.
-    pub redeemer: Redeemer,
+    pub(crate) redeemer: Redeemer,
     /// Where it is kept who wants no mail.
-    pub store: Store,
+    pub(crate) store: Store,
     /// The time.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// Takes in who visits links.
-    pub visits: Visits,
+    pub(crate) visits: Visits,
     /// Draws the pages.
-    pub pages: Arc<Pages>,
+    pub(crate) pages: Arc<Pages>,
     /// Where what OAuth cannot repair is repaired.
-    pub app_url: Option<String>,
+    pub(crate) app_url: Option<String>,
     /// The public URL's own path, without a slash at the end.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// Whether the public URL is https.
-    pub secure: bool,
+    pub(crate) secure: bool,
     /// Proxies of the operator's own before the listener.
-    pub trusted_proxies: usize,
+    pub(crate) trusted_proxies: usize,
     /// What one client address may ask for; 0: no limit.
-    pub requests_per_minute: u32,
+    pub(crate) requests_per_minute: u32,
 }
 
 /// The public pages: at the root, for a proxy that takes the public URL's own path off, and under that path, for one

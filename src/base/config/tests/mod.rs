@@ -216,7 +216,10 @@ fn quiet_hours_are_read_over_midnight_and_may_be_none() {
         from_environment(&[("RECONNECTD__NOTICES__QUIET_HOURS", text)]).unwrap().config.notices.quiet_hours()
     };
     let time = |hour, minute| chrono::NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
-    assert_eq!(hours("21:30-08:00"), Some(QuietHours { from: time(21, 30), until: time(8, 0) }));
+    assert_eq!(
+        hours("21:30-08:00"),
+        Some(crate::base::config::notices::QuietHours { from: time(21, 30), until: time(8, 0) })
+    );
     assert_eq!(hours(""), None);
 }
 
