@@ -3,7 +3,7 @@
 use super::{Context, Done};
 use crate::base::config::TransportKind;
 use crate::base::random;
-use crate::credentials::keyring::Vault;
+use crate::credentials::keyring::Keyring;
 use crate::domain::{EmailAddress, MemberId, NoticeId, SourceType};
 use crate::gateway::Gateway;
 use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
@@ -56,7 +56,7 @@ pub(super) async fn check(
     if let Some(store) = lines.say("database", store, |store| store.path().display().to_string()) {
         store.close().await;
     }
-    lines.say("keys", Vault::open(&config.keys.file).map_err(Into::into), |_| {
+    lines.say("keys", Keyring::open(&config.keys.file).map_err(Into::into), |_| {
         config.keys.file.display().to_string()
     });
     let gateway = async {

@@ -4,7 +4,7 @@ use super::{Done, run};
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::telemetry;
-use crate::credentials::keyring::Vault;
+use crate::credentials::keyring::Keyring;
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, RefreshToken, Status};
 use crate::server::Daemon;
 use crate::server::app::App;
@@ -34,7 +34,7 @@ pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
     let config = configuration(folder.path(), &simulator, once)?;
     telemetry::init(&config.telemetry)?;
     let public_url = config.links.public_url.clone();
-    let app = App::with_vault(config, Clock::System, Vault::ephemeral()).await?;
+    let app = App::with_keyring(config, Clock::System, Keyring::ephemeral()).await?;
     enrol(&app).await?;
     let daemon = Daemon::start(app.clone(), Some(telemetry::metrics::install()?)).await?;
     let admin = daemon.admin_addr;
@@ -115,7 +115,7 @@ async fn enrol(app: &App) -> anyhow::Result<()> {
             subject: id.into(),
             paused: false,
         };
-        let credential = app.vault.new_credential(&member.id, &RefreshToken::new(format!("rt-{id}")))?;
+        let credential = app.keyring.new_credential(&member.id, &RefreshToken::new(format!("rt-{id}")))?;
         import.add(&[(member, Some(credential))]).await?;
     }
     import.commit().await?;

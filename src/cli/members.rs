@@ -4,7 +4,7 @@ use super::import::{Import, ImportRow};
 use super::output::{Rows, maybe_time, say};
 use super::run::stop_signal;
 use super::{Context, Done};
-use crate::credentials::keyring::Vault;
+use crate::credentials::keyring::Keyring;
 use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::domain::MemberId;
 use crate::store::{ImportCounts, ListedMember, Store};
@@ -20,7 +20,7 @@ const NAMED: usize = 20;
 
 /// `members import FILE`. All of the file, or none of it.
 pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Done> {
-    let vault = Vault::open(&context.config.keys.file)?;
+    let keyring = Keyring::open(&context.config.keys.file)?;
     let store = context.store().await?;
     let mut rows = Import::open(file).with_context(|| file.display().to_string())?;
     let progress = progress(file);
@@ -39,7 +39,7 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
             Ok(_) if !bad.is_empty() => {}
             Ok(ImportRow { member, refresh_token }) => {
                 let credential =
-                    refresh_token.map(|token| vault.new_credential(&member.id, &token)).transpose()?;
+                    refresh_token.map(|token| keyring.new_credential(&member.id, &token)).transpose()?;
                 batch.push((member, credential));
                 if batch.len() == PAGE as usize {
                     import.add(&batch).await?;

@@ -24,7 +24,7 @@ pub(crate) use args::Cli;
 
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, ConfigError, Loaded};
-use crate::credentials::keyring::{Vault, VaultError};
+use crate::credentials::keyring::{Keyring, KeyringError};
 use crate::gateway;
 use crate::server::app::App;
 use crate::store::{Store, StoreError};
@@ -79,7 +79,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         Some(StoreError::Url(_) | StoreError::Open { .. } | StoreError::Migration(_))
     );
     let by_vault =
-        error.downcast_ref::<VaultError>().is_some_and(|error| !matches!(error, VaultError::Exists(_)));
+        error.downcast_ref::<KeyringError>().is_some_and(|error| !matches!(error, KeyringError::Exists(_)));
     let unusable = by_store || by_vault || error.is::<ConfigError>() || error.is::<Unusable>();
     if unusable { 2 } else { 1 }
 }
@@ -152,7 +152,7 @@ fn config_print(context: &Context) -> anyhow::Result<Done> {
 
 fn keys_generate(context: &Context) -> anyhow::Result<Done> {
     let path = &context.config.keys.file;
-    let id = Vault::generate(path)?;
+    let id = Keyring::generate(path)?;
     if context.json {
         say!("{}", serde_json::json!({ "key_id": id, "file": path }));
     } else {

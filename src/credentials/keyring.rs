@@ -31,7 +31,7 @@ impl Column {
 
 /// Why the key ring, or something sealed, cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
+pub enum KeyringError {
     /// There is no key ring where the configuration says.
     #[error("keys.file: no key ring at {0}; make one with `reconnectd keys generate`, or restore yours")]
     Missing(PathBuf),
@@ -76,24 +76,24 @@ struct Key {
 }
 
 /// The key ring. The last key seals; all of them open.
-pub struct Vault {
+pub struct Keyring {
     keys: Vec<Key>,
 }
 
-impl fmt::Debug for Vault {
+impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
     }
 }
 
-impl Vault {
+impl Keyring {
     /// Reads the key ring: a line a key, `ID BASE64`, oldest first; `#` begins a comment.
-    pub fn open(path: &Path) -> Result<Self, VaultError> {
-        let io = |source| VaultError::Io { path: path.to_owned(), source };
+    pub fn open(path: &Path) -> Result<Self, KeyringError> {
+        let io = |source| KeyringError::Io { path: path.to_owned(), source };
         let mut text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(VaultError::Missing(path.to_owned()));
+                return Err(KeyringError::Missing(path.to_owned()));
             }
             Err(error) => return Err(io(error)),
         };
@@ -101,7 +101,7 @@ impl Vault {
         let keys = parse(path, &text);
         text.zeroize();
         let keys = keys?;
-        if keys.is_empty() { Err(VaultError::Empty(path.to_owned())) } else { Ok(Self { keys }) }
+        if keys.is_empty() { Err(KeyringError::Empty(path.to_owned())) } else { Ok(Self { keys }) }
     }
 
     /// A key ring that lives in memory alone, for the demo and the tests.
@@ -114,14 +114,14 @@ impl Vault {
     ///
     /// # Errors
     /// When the file exists: keys are never overwritten.
-    pub fn generate(path: &Path) -> Result<String, VaultError> {
-        let io = |source| VaultError::Io { path: path.to_owned(), source };
+    pub fn generate(path: &Path) -> Result<String, KeyringError> {
+        let io = |source| KeyringError::Io { path: path.to_owned(), source };
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => VaultError::Exists(path.to_owned()),
+            std::io::ErrorKind::AlreadyExists => KeyringError::Exists(path.to_owned()),
             _ => io(error),
         })?;
         let id: String = random::bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -137,12 +137,17 @@ impl Vault {
     }
 
     /// Seals `plain` for `column` of `member`, under the newest key.
-    pub(crate) fn seal(&self, member: &MemberId, column: Column, plain: &str) -> Result<Sealed, VaultError> {
-        let key = self.keys.last().ok_or(VaultError::Broken)?;
+    pub(crate) fn seal(
+        &self,
+        member: &MemberId,
+        column: Column,
+        plain: &str,
+    ) -> Result<Sealed, KeyringError> {
+        let key = self.keys.last().ok_or(KeyringError::Broken)?;
         let mut bytes = plain.as_bytes().to_vec();
         let nonce = cipher(key)?
             .seal_in_place_append_tag(Aad::from(place(member, column, &key.id)), &mut bytes)
-            .map_err(|_| VaultError::Broken)?;
+            .map_err(|_| KeyringError::Broken)?;
         bytes.splice(0..0, nonce.as_ref().iter().copied());
         Ok(Sealed { key_id: key.id.clone(), bytes })
     }
@@ -152,7 +157,7 @@ impl Vault {
         &self,
         member: &MemberId,
         token: &RefreshToken,
-    ) -> Result<NewCredential, VaultError> {
+    ) -> Result<NewCredential, KeyringError> {
         let sealed = self.seal(member, Column::RefreshToken, token.expose())?;
         let fingerprints =
             self.keys.iter().map(|key| fingerprint(key, "imported_token", member, token.expose())).collect();
@@ -185,24 +190,26 @@ impl Vault {
         member: &MemberId,
         column: Column,
         sealed: &Sealed,
-    ) -> Result<Zeroizing<String>, VaultError> {
+    ) -> Result<Zeroizing<String>, KeyringError> {
         let key = self
             .keys
             .iter()
             .find(|key| key.id == sealed.key_id)
-            .ok_or_else(|| VaultError::UnknownKey(sealed.key_id.clone()))?;
-        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(VaultError::Broken)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Broken)?;
+            .ok_or_else(|| KeyringError::UnknownKey(sealed.key_id.clone()))?;
+        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(KeyringError::Broken)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyringError::Broken)?;
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let plain = cipher(key)?
             .open_in_place(nonce, Aad::from(place(member, column, &key.id)), &mut buffer)
-            .map_err(|_| VaultError::Broken)?;
-        std::str::from_utf8(plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| VaultError::Broken)
+            .map_err(|_| KeyringError::Broken)?;
+        std::str::from_utf8(plain)
+            .map(|text| Zeroizing::new(text.to_owned()))
+            .map_err(|_| KeyringError::Broken)
     }
 }
 
-fn cipher(key: &Key) -> Result<RandomizedNonceKey, VaultError> {
-    RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| VaultError::Broken)
+fn cipher(key: &Key) -> Result<RandomizedNonceKey, KeyringError> {
+    RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| KeyringError::Broken)
 }
 
 /// Bound to the member and the purpose, so that no two rows tell that they hold the same secret. The HMAC key is derived
@@ -228,14 +235,14 @@ fn place(member: &MemberId, column: Column, key_id: &str) -> Vec<u8> {
     place
 }
 
-fn parse(path: &Path, text: &str) -> Result<Vec<Key>, VaultError> {
+fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
     let mut keys = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let bad = || VaultError::Line { path: path.to_owned(), line: number + 1 };
+        let bad = || KeyringError::Line { path: path.to_owned(), line: number + 1 };
         let (id, key) = line.split_once(char::is_whitespace).ok_or_else(bad)?;
         let key = Zeroizing::new(STANDARD.decode(key.trim()).map_err(|_| bad())?);
         let secret = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| bad())?;
@@ -249,19 +256,19 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Key>, VaultError> {
 
 /// A mounted Kubernetes secret is a link to a file of root's that its group may read: only "others" are refused.
 #[cfg(unix)]
-fn refuse_exposed(path: &Path) -> Result<(), VaultError> {
+fn refuse_exposed(path: &Path) -> Result<(), KeyringError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata =
-        std::fs::metadata(path).map_err(|source| VaultError::Io { path: path.to_owned(), source })?;
+        std::fs::metadata(path).map_err(|source| KeyringError::Io { path: path.to_owned(), source })?;
     if metadata.permissions().mode() & 0o004 == 0 {
         Ok(())
     } else {
-        Err(VaultError::Exposed(path.to_owned()))
+        Err(KeyringError::Exposed(path.to_owned()))
     }
 }
 
 #[cfg(not(unix))]
-fn refuse_exposed(_: &Path) -> Result<(), VaultError> {
+fn refuse_exposed(_: &Path) -> Result<(), KeyringError> {
     Ok(())
 }
 
@@ -269,34 +276,34 @@ fn refuse_exposed(_: &Path) -> Result<(), VaultError> {
 mod tests {
     use super::*;
 
-    fn ring() -> (tempfile::TempDir, Vault) {
+    fn ring() -> (tempfile::TempDir, Keyring) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring.keys");
-        Vault::generate(&path).unwrap();
-        let vault = Vault::open(&path).unwrap();
-        (folder, vault)
+        Keyring::generate(&path).unwrap();
+        let keyring = Keyring::open(&path).unwrap();
+        (folder, keyring)
     }
 
     #[test]
     fn what_is_sealed_opens_in_its_own_place_and_nowhere_else() {
-        let (_folder, vault) = ring();
+        let (_folder, keyring) = ring();
         let alice = MemberId::from("alice");
-        let sealed = vault.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
+        let sealed = keyring.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
         assert!(!sealed.bytes.windows(8).any(|window| window == b"rt-alice"));
-        let opened = vault.open_sealed(&alice, Column::RefreshToken, &sealed).unwrap();
+        let opened = keyring.open_sealed(&alice, Column::RefreshToken, &sealed).unwrap();
         assert_eq!(opened.as_str(), "rt-alice");
-        assert!(vault.open_sealed(&MemberId::from("bob"), Column::RefreshToken, &sealed).is_err());
-        assert!(vault.open_sealed(&alice, Column::AccessToken, &sealed).is_err());
+        assert!(keyring.open_sealed(&MemberId::from("bob"), Column::RefreshToken, &sealed).is_err());
+        assert!(keyring.open_sealed(&alice, Column::AccessToken, &sealed).is_err());
         let mut altered = sealed.clone();
         altered.bytes[20] ^= 1;
-        assert!(vault.open_sealed(&alice, Column::RefreshToken, &altered).is_err());
+        assert!(keyring.open_sealed(&alice, Column::RefreshToken, &altered).is_err());
     }
 
     #[test]
     fn the_same_text_never_seals_to_the_same_bytes() {
-        let (_folder, vault) = ring();
+        let (_folder, keyring) = ring();
         let alice = MemberId::from("alice");
-        let seal = || vault.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
+        let seal = || keyring.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
         assert_ne!(seal(), seal());
     }
 
@@ -304,14 +311,14 @@ mod tests {
     fn a_key_ring_is_never_overwritten_and_its_troubles_name_the_place() {
         let (folder, _vault) = ring();
         let path = folder.path().join("ring.keys");
-        assert!(matches!(Vault::generate(&path), Err(VaultError::Exists(_))));
-        let missing = Vault::open(&folder.path().join("none")).unwrap_err().to_string();
+        assert!(matches!(Keyring::generate(&path), Err(KeyringError::Exists(_))));
+        let missing = Keyring::open(&folder.path().join("none")).unwrap_err().to_string();
         assert!(missing.contains("keys generate"), "{missing}");
         std::fs::write(&path, "# fine\nk1 short\n").unwrap();
-        let line = Vault::open(&path).unwrap_err().to_string();
+        let line = Keyring::open(&path).unwrap_err().to_string();
         assert!(line.contains("ring.keys:2"), "{line}");
         std::fs::write(&path, "").unwrap();
-        assert!(matches!(Vault::open(&path), Err(VaultError::Empty(_))));
+        assert!(matches!(Keyring::open(&path), Err(KeyringError::Empty(_))));
     }
 
     #[test]
@@ -321,6 +328,6 @@ mod tests {
         let (folder, _vault) = ring();
         let path = folder.path().join("ring.keys");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Vault::open(&path), Err(VaultError::Exposed(_))));
+        assert!(matches!(Keyring::open(&path), Err(KeyringError::Exposed(_))));
     }
 }

@@ -6,12 +6,12 @@
 //! refresh token that is spent and not stored locks its member out.
 //!
 //! A refused credential is reported and not recorded here. Whether the member or the gateway is at fault shows only
-//! beside the other members of a sweep, which then calls [`Access::reject`].
+//! beside the other members of a sweep, which then calls [`TokenProvider::reject`].
 
 use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
-use crate::credentials::keyring::{Column, Vault, VaultError};
+use crate::credentials::keyring::{Column, Keyring, KeyringError};
 use crate::domain::{
     AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
 };
@@ -37,7 +37,7 @@ const STORE_RETRIES: u32 = 20;
 
 /// Why a call to the gateway has no result.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum CallError {
     /// No token can be had for the member. Says nothing of any connection.
     #[error("no access token for this member: {reason}")]
     NoToken {
@@ -64,7 +64,7 @@ pub enum AskError {
     Store(#[from] StoreError),
     /// The key ring.
     #[error(transparent)]
-    Vault(#[from] VaultError),
+    Keyring(#[from] KeyringError),
     /// A task of the daemon's ended without a result.
     #[error("the renewal was cut off: {0}")]
     Cut(#[from] tokio::task::JoinError),
@@ -101,19 +101,19 @@ struct Token {
 
 /// Calls the gateway as a member. Cheap to clone.
 #[derive(Clone)]
-pub struct Access {
+pub struct TokenProvider {
     store: Store,
     gateway: Gateway,
-    vault: Arc<Vault>,
+    keyring: Arc<Keyring>,
     clock: Clock,
     mode: AuthMode,
     refreshes: TaskTracker,
 }
 
-impl Access {
-    /// Refreshes through `gateway` in the way that `mode` names, stores in `store`, seals under `vault`.
-    pub fn new(store: Store, gateway: Gateway, vault: Arc<Vault>, clock: Clock, mode: AuthMode) -> Self {
-        Self { store, gateway, vault, clock, mode, refreshes: TaskTracker::new() }
+impl TokenProvider {
+    /// Refreshes through `gateway` in the way that `mode` names, stores in `store`, seals under `keyring`.
+    pub fn new(store: Store, gateway: Gateway, keyring: Arc<Keyring>, clock: Clock, mode: AuthMode) -> Self {
+        Self { store, gateway, keyring, clock, mode, refreshes: TaskTracker::new() }
     }
 
     /// The same way, for a person who waits: see [`Gateway::for_people`].
@@ -133,8 +133,8 @@ impl Access {
     /// new one.
     ///
     /// # Errors
-    /// See [`AskError`].
-    pub async fn ask<T, F, Fut>(&self, member: &MemberId, grant: Grant, call: F) -> Result<T, AskError>
+    /// See [`CallError`].
+    pub async fn ask<T, F, Fut>(&self, member: &MemberId, grant: Grant, call: F) -> Result<T, CallError>
     where
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = Result<T, GatewayError>>,
@@ -142,13 +142,13 @@ impl Access {
         self.ask_reporting(member, grant, call).await.0
     }
 
-    /// Like [`Access::ask`], and reports whether a refresh was needed.
+    /// Like [`TokenProvider::ask`], and reports whether a refresh was needed.
     pub(crate) async fn ask_reporting<T, F, Fut>(
         &self,
         member: &MemberId,
         grant: Grant,
         call: F,
-    ) -> (Result<T, AskError>, Refresh)
+    ) -> (Result<T, CallError>, Refresh)
     where
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = Result<T, GatewayError>>,
@@ -168,11 +168,11 @@ impl Access {
                 Ok(second) => {
                     refresh = Refresh::Granted;
                     // Should the gateway refuse the token that it has just given, the answer is unclear.
-                    call(second.token).await.map_err(AskError::from)
+                    call(second.token).await.map_err(CallError::from)
                 }
                 Err(error) => return failed(error),
             },
-            other => other.map_err(AskError::from),
+            other => other.map_err(CallError::from),
         };
         (result, refresh)
     }
@@ -180,8 +180,8 @@ impl Access {
     /// Gets a new access token for `member` from the gateway, although the stored one may still be good.
     ///
     /// # Errors
-    /// Like [`Access::ask`].
-    pub(crate) async fn refresh_now(&self, member: &MemberId) -> Result<(), AskError> {
+    /// Like [`TokenProvider::ask`].
+    pub(crate) async fn refresh_now(&self, member: &MemberId) -> Result<(), CallError> {
         let grant = self.grant(member).await?;
         let stored = grant.access.as_ref().map(|stored| stored.sealed.clone());
         self.token(member, Grant { access: None, ..grant }, stored.as_ref()).await.map(drop)
@@ -190,7 +190,7 @@ impl Access {
     /// Whether the key that opens the member's refresh token is missing from the key ring.
     pub(crate) fn is_locked(&self, grant: &Grant) -> bool {
         self.mode == AuthMode::RefreshToken
-            && grant.refresh.as_ref().is_some_and(|refresh| !self.vault.can_open(refresh))
+            && grant.refresh.as_ref().is_some_and(|refresh| !self.keyring.can_open(refresh))
     }
 
     /// Records that a member's credential is rejected, with the time of the next try. A credential that was imported
@@ -224,7 +224,7 @@ impl Access {
     ///
     /// # Errors
     /// The store's, and when there is no such member.
-    pub async fn grant(&self, member: &MemberId) -> Result<Grant, AskError> {
+    pub async fn grant(&self, member: &MemberId) -> Result<Grant, CallError> {
         self.store.grant(member).await?.ok_or_else(|| missing("there is no such member"))
     }
 
@@ -234,7 +234,7 @@ impl Access {
         member: &MemberId,
         mut grant: Grant,
         refused: Option<&Sealed>,
-    ) -> Result<Token, AskError> {
+    ) -> Result<Token, CallError> {
         for poll in 0..MAX_WAIT_POLLS {
             if let Some(stored) = self.valid_token(&grant, refused) {
                 return self.unseal(member, stored);
@@ -253,23 +253,23 @@ impl Access {
             tokio::time::sleep(WAIT_POLL).await;
             grant = self.grant(member).await?;
         }
-        Err(AskError::Busy)
+        Err(CallError::Busy)
     }
 
     fn valid_token<'a>(&self, grant: &'a Grant, refused: Option<&Sealed>) -> Option<&'a StoredToken> {
         let now = self.clock.now();
         let is_valid = |stored: &&StoredToken| {
-            now < stored.renew_at && Some(&stored.sealed) != refused && self.vault.can_open(&stored.sealed)
+            now < stored.renew_at && Some(&stored.sealed) != refused && self.keyring.can_open(&stored.sealed)
         };
         grant.access.as_ref().filter(is_valid)
     }
 
-    fn unseal(&self, member: &MemberId, stored: &StoredToken) -> Result<Token, AskError> {
-        let token = self.vault.open_sealed(member, Column::AccessToken, &stored.sealed)?;
+    fn unseal(&self, member: &MemberId, stored: &StoredToken) -> Result<Token, CallError> {
+        let token = self.keyring.open_sealed(member, Column::AccessToken, &stored.sealed)?;
         Ok(Token { token: AccessToken::new(token.as_str()), sealed: stored.sealed.clone(), refreshed: false })
     }
 
-    async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, AskError> {
+    async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
         let requested_at = self.clock.now();
         let result = tokio::select! {
             result = self.request(member, &lease.grant) => result,
@@ -297,14 +297,18 @@ impl Access {
         }
     }
 
-    async fn request(&self, member: &MemberId, grant: &Grant) -> Result<(Renewed, UsedCredential), AskError> {
+    async fn request(
+        &self,
+        member: &MemberId,
+        grant: &Grant,
+    ) -> Result<(Renewed, UsedCredential), CallError> {
         let (result, used) = match self.mode {
             AuthMode::RefreshToken => {
                 let sealed = grant
                     .refresh
                     .as_ref()
                     .ok_or_else(|| missing("no refresh token is stored; import one"))?;
-                let token = self.vault.open_sealed(member, Column::RefreshToken, sealed);
+                let token = self.keyring.open_sealed(member, Column::RefreshToken, sealed);
                 let token = token.map_err(|error| self.locked(grant, error))?;
                 let renewed = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
                 (renewed, UsedCredential::RefreshToken(sealed.clone()))
@@ -322,7 +326,7 @@ impl Access {
             Ok(renewed) => Ok((renewed, used)),
             Err(error) if error.verdict() == Verdict::Rejected => {
                 let reason = error.to_string();
-                Err(AskError::NoToken {
+                Err(CallError::NoToken {
                     state: CredentialState::Rejected,
                     reason: reason.clone(),
                     refusal: Some(Box::new(Refusal { used, before: grant.failure.clone(), reason })),
@@ -332,10 +336,10 @@ impl Access {
         }
     }
 
-    fn locked(&self, grant: &Grant, error: VaultError) -> AskError {
+    fn locked(&self, grant: &Grant, error: KeyringError) -> CallError {
         if self.is_locked(grant) {
             let state = CredentialState::Locked;
-            AskError::NoToken { state, reason: error.to_string(), refusal: None }
+            CallError::NoToken { state, reason: error.to_string(), refusal: None }
         } else {
             error.into()
         }
@@ -348,17 +352,18 @@ impl Access {
         renewed: Renewed,
         used: &UsedCredential,
         requested_at: Time,
-    ) -> Result<Token, AskError> {
+    ) -> Result<Token, CallError> {
         // A refresh token that comes along in another mode must not replace one that was imported.
         let rotated = match used {
             UsedCredential::RefreshToken(_) => renewed.refresh,
             UsedCredential::Subject(_) => None,
         };
-        let rotated =
-            rotated.map(|token| self.vault.seal(member, Column::RefreshToken, token.expose())).transpose()?;
+        let rotated = rotated
+            .map(|token| self.keyring.seal(member, Column::RefreshToken, token.expose()))
+            .transpose()?;
         let life = renewed.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
         let access = StoredToken {
-            sealed: self.vault.seal(member, Column::AccessToken, renewed.access.expose())?,
+            sealed: self.keyring.seal(member, Column::AccessToken, renewed.access.expose())?,
             renew_at: requested_at + life - MARGIN.min(life / 10),
         };
         let first_subject = self.first_subject(member, &lease.grant, renewed.subject.as_deref());
@@ -388,27 +393,27 @@ impl Access {
         member: &MemberId,
         grant: &Grant,
         subject: Option<&str>,
-    ) -> Result<Option<Fingerprint>, AskError> {
+    ) -> Result<Option<Fingerprint>, CallError> {
         let Some(subject) = subject else { return Ok(None) };
         let known = grant.token_subject.as_ref();
-        let fingerprint = self.vault.subject_fingerprint(member, subject, known);
+        let fingerprint = self.keyring.subject_fingerprint(member, subject, known);
         match (known, fingerprint) {
-            (Some(known), Some(found)) if *known != found => Err(AskError::OtherSubject),
+            (Some(known), Some(found)) if *known != found => Err(CallError::OtherSubject),
             (Some(_), _) => Ok(None),
             (None, fingerprint) => Ok(fingerprint),
         }
     }
 }
 
-fn missing(reason: &str) -> AskError {
-    AskError::NoToken { state: CredentialState::Missing, reason: reason.to_owned(), refusal: None }
+fn missing(reason: &str) -> CallError {
+    CallError::NoToken { state: CredentialState::Missing, reason: reason.to_owned(), refusal: None }
 }
 
-fn failed<T>(error: AskError) -> (Result<T, AskError>, Refresh) {
+fn failed<T>(error: CallError) -> (Result<T, CallError>, Refresh) {
     let refresh = match &error {
-        AskError::NoToken { refusal: Some(_), .. } => Refresh::Refused,
-        AskError::OtherSubject => Refresh::Granted,
-        AskError::Gateway(_) => Refresh::Failed,
+        CallError::NoToken { refusal: Some(_), .. } => Refresh::Refused,
+        CallError::OtherSubject => Refresh::Granted,
+        CallError::Gateway(_) => Refresh::Failed,
         _ => Refresh::NotNeeded,
     };
     (Err(error), refresh)

@@ -2,7 +2,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::{Access, AskError, Refresh};
+use crate::credentials::token_provider::{CallError, Refresh, TokenProvider};
 use crate::detect::decide::{self, Policy};
 use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
 use crate::gateway::Gateway;
@@ -11,9 +11,9 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 /// Asks about members and takes in what the gateway answers. Cheap to clone.
 #[derive(Clone)]
-pub struct Observer {
+pub struct Poller {
     store: Store,
-    access: Access,
+    access: TokenProvider,
     gateway: Gateway,
     clock: Clock,
     policy: Policy,
@@ -23,7 +23,7 @@ pub struct Observer {
 #[derive(Debug)]
 pub(crate) struct DuePoll {
     /// What was learned.
-    pub(crate) result: Result<DueAnswer, AskError>,
+    pub(crate) result: Result<DueAnswer, CallError>,
     /// What became of the member's access token.
     pub(crate) refresh: Refresh,
 }
@@ -34,16 +34,16 @@ pub(crate) enum DueAnswer {
     /// It was applied, or it has not changed.
     Applied(Applied),
     /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
-    /// [`Observer::accept_empty`] applies it.
+    /// [`Poller::accept_empty`] applies it.
     TurnedEmpty {
         /// When it was asked for.
         asked_at: Time,
     },
 }
 
-impl Observer {
+impl Poller {
     /// Decides by `policy`.
-    pub fn new(store: Store, access: Access, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
+    pub fn new(store: Store, access: TokenProvider, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
         Self { store, access, gateway, clock, policy }
     }
 
@@ -55,7 +55,7 @@ impl Observer {
         &self,
         member: &MemberId,
         cause: Cause,
-    ) -> Result<(Vec<Connection>, Applied), AskError> {
+    ) -> Result<(Vec<Connection>, Applied), CallError> {
         let grant = self.access.grant(member).await?;
         let (seen, asked_at) = self.list(member, grant).await?;
         // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
@@ -71,7 +71,7 @@ impl Observer {
         let call = |token| async move { self.gateway.connections(&token).await };
         let (listed, refresh) = self.access.ask_reporting(&due.id, due.grant.clone(), call).await;
         let result = match listed {
-            Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(AskError::from),
+            Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(CallError::from),
             Err(error) => Err(error),
         };
         DuePoll { result, refresh }
@@ -108,7 +108,7 @@ impl Observer {
         self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
     }
 
-    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), AskError> {
+    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), CallError> {
         let asked_at = self.clock.now();
         let seen = self
             .access

@@ -1,8 +1,8 @@
 //! Actor: early polls of single members, after a redemption or to confirm a suspicion.
 
 use crate::base::clock::Clock;
-use crate::credentials::token_provider::AskError;
-use crate::detect::poll::Observer;
+use crate::credentials::token_provider::CallError;
+use crate::detect::poll::Poller;
 use crate::domain::Cause;
 use crate::gateway::Verdict;
 use crate::store::{DueRecheck, Purpose, Store, StoreError};
@@ -15,7 +15,7 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 #[derive(Clone)]
 pub struct Rechecker {
     store: Store,
-    observer: Observer,
+    poller: Poller,
     clock: Clock,
     after_redemption: Vec<TimeDelta>,
     suspicion_every: TimeDelta,
@@ -26,12 +26,12 @@ impl Rechecker {
     /// `suspicion_every`.
     pub fn new(
         store: Store,
-        observer: Observer,
+        poller: Poller,
         clock: Clock,
         after_redemption: Vec<TimeDelta>,
         suspicion_every: TimeDelta,
     ) -> Self {
-        Self { store, observer, clock, after_redemption, suspicion_every }
+        Self { store, poller, clock, after_redemption, suspicion_every }
     }
 
     /// Makes the early poll that is due first. Gives whether there was one.
@@ -52,7 +52,7 @@ impl Rechecker {
         if !self.store.recheck_made(&due, self.next(&due)).await? {
             return Ok(true);
         }
-        match self.observer.poll(&due.member_id, Cause::Recheck).await {
+        match self.poller.poll(&due.member_id, Cause::Recheck).await {
             Ok((_, applied)) if applied.turned_empty => {
                 tracing::warn!(member = %due.member_id, "a recheck found the member's list empty: nothing is concluded");
             }
@@ -60,7 +60,7 @@ impl Rechecker {
                 let transitions = applied.transitions.len();
                 tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions, "rechecked");
             }
-            Err(AskError::Store(error)) => return Err(error),
+            Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(member = %due.member_id, %error, "no usable answer to a recheck");
                 if let Some(wait) = asked_to_wait(&error) {
@@ -84,8 +84,8 @@ impl Rechecker {
 }
 
 /// How long the gateway asks to be left alone (`Retry-After`), up to [`LONGEST_WAIT`].
-fn asked_to_wait(error: &AskError) -> Option<TimeDelta> {
-    let AskError::Gateway(error) = error else { return None };
+fn asked_to_wait(error: &CallError) -> Option<TimeDelta> {
+    let CallError::Gateway(error) = error else { return None };
     let Verdict::Retry { after } = error.verdict() else { return None };
     after.map(|after| TimeDelta::from_std(after).map_or(LONGEST_WAIT, |after| after.min(LONGEST_WAIT)))
 }

@@ -6,8 +6,8 @@
 
 use crate::base::clock::Clock;
 use crate::base::random;
-use crate::credentials::token_provider::{Access, AskError};
-use crate::detect::poll::Observer;
+use crate::credentials::token_provider::{CallError, TokenProvider};
+use crate::detect::poll::Poller;
 use crate::domain::{
     AccessToken, Cause, Connection, ConnectionId, LinkToken, MemberId, NoticeId, Parting, Status, Time,
 };
@@ -33,7 +33,7 @@ pub enum OperateError {
     },
     /// It was not done.
     #[error("not done")]
-    Refused(#[source] AskError),
+    Refused(#[source] CallError),
     /// Nobody knows whether it was done.
     #[error(
         "no answer, so that it may have been done or not: {error}; `reconnectd connections list --member {member}` shows how it stands"
@@ -42,11 +42,11 @@ pub enum OperateError {
         /// For whom.
         member: MemberId,
         /// What was in the way.
-        error: AskError,
+        error: CallError,
     },
     /// It was done.
     #[error("done, but how it stands now cannot be seen until the next sweep")]
-    Unseen(#[source] AskError),
+    Unseen(#[source] CallError),
     /// The operator asked to leave the member alone.
     #[error("{0} is paused and gets no mail; make a link to hand on instead (--show)")]
     Paused(MemberId),
@@ -57,7 +57,7 @@ pub enum OperateError {
     Suppressed(MemberId),
     /// The member's connections cannot be seen.
     #[error(transparent)]
-    Unanswered(#[from] AskError),
+    Unanswered(#[from] CallError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,13 +67,13 @@ type Result<T, E = OperateError> = std::result::Result<T, E>;
 
 /// What an operator can do. Cheap to clone.
 #[derive(Clone)]
-pub struct Operator {
+pub struct OperatorActions {
     /// Where it is recorded.
     pub(crate) store: Store,
     /// Takes in what came of it.
-    pub(crate) observer: Observer,
+    pub(crate) poller: Poller,
     /// To ask as the member.
-    pub(crate) access: Access,
+    pub(crate) access: TokenProvider,
     /// Where it is done.
     pub(crate) gateway: Gateway,
     /// The time.
@@ -82,7 +82,7 @@ pub struct Operator {
     pub(crate) link_ttl: TimeDelta,
 }
 
-impl Operator {
+impl OperatorActions {
     /// The member's connections now.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Operator {
         if self.store.member(member).await?.is_none() {
             return Err(OperateError::NoSuchMember(member.clone()));
         }
-        Ok(self.observer.poll(member, Cause::Operator).await?.0)
+        Ok(self.poller.poll(member, Cause::Operator).await?.0)
     }
 
     /// The member's connection to a source as it is now.
@@ -151,7 +151,7 @@ impl Operator {
     }
 
     async fn look(&self, member: &MemberId, id: &ConnectionId) -> Result<Option<Connection>> {
-        let (rows, _) = self.observer.poll(member, Cause::Operator).await.map_err(OperateError::Unseen)?;
+        let (rows, _) = self.poller.poll(member, Cause::Operator).await.map_err(OperateError::Unseen)?;
         Ok(rows.into_iter().find(|row| row.id.is_same(id)))
     }
 
@@ -198,12 +198,12 @@ impl Operator {
             let error = unclear(member, error);
             if matches!(error, OperateError::Refused(_)) {
                 self.store.parting_refused(member, &announced, self.clock.now()).await?;
-            } else if let Err(error) = self.observer.poll(member, Cause::Operator).await {
+            } else if let Err(error) = self.poller.poll(member, Cause::Operator).await {
                 tracing::warn!(%member, connection = %id, %error, "cannot see whether it was done");
             }
             return Err(error);
         }
-        let (rows, _) = self.observer.poll(member, Cause::Operator).await.map_err(OperateError::Unseen)?;
+        let (rows, _) = self.poller.poll(member, Cause::Operator).await.map_err(OperateError::Unseen)?;
         let row = rows.into_iter().find(|row| row.id.is_same(id));
         Ok(row.unwrap_or(Connection { status: Some(Status::Deleted), ..connection }))
     }
@@ -242,7 +242,7 @@ impl Operator {
         self.ask(member, url).await.map_err(OperateError::Refused)
     }
 
-    async fn ask<T, F, Fut>(&self, member: &MemberId, question: F) -> std::result::Result<T, AskError>
+    async fn ask<T, F, Fut>(&self, member: &MemberId, question: F) -> std::result::Result<T, CallError>
     where
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = std::result::Result<T, GatewayError>>,
@@ -253,9 +253,9 @@ impl Operator {
 }
 
 /// An act that may have been carried out without our learning it is not a refusal.
-fn unclear(member: &MemberId, error: AskError) -> OperateError {
+fn unclear(member: &MemberId, error: CallError) -> OperateError {
     match &error {
-        AskError::Gateway(fault) if matches!(fault.verdict(), Verdict::Retry { .. }) => {
+        CallError::Gateway(fault) if matches!(fault.verdict(), Verdict::Retry { .. }) => {
             OperateError::Unclear { member: member.clone(), error }
         }
         _ => OperateError::Refused(error),

@@ -3,16 +3,16 @@
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, PerStatus, Span};
 use crate::base::telemetry::metrics;
-use crate::credentials::keyring::Vault;
-use crate::credentials::token_provider::Access;
-use crate::detect::poll::Observer;
+use crate::credentials::keyring::Keyring;
+use crate::credentials::token_provider::TokenProvider;
+use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, Report, Sweeper};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Delivered, Deliverer, Reminders};
 use crate::notify::planner::Planner;
-use crate::reconnect::operator_actions::Operator;
+use crate::reconnect::operator_actions::OperatorActions;
 use crate::reconnect::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
 use crate::traffic::recorder::Recorder;
@@ -46,15 +46,15 @@ pub struct App {
     /// Draws the member's pages.
     pub(crate) pages: Arc<Pages>,
     /// Acts for one member.
-    pub operator: Operator,
+    pub operator: OperatorActions,
     /// Takes in answers.
-    pub observer: Observer,
+    pub poller: Poller,
     /// Asks as a member.
-    pub access: Access,
+    pub access: TokenProvider,
     /// The gateway.
     pub gateway: Gateway,
     /// The key ring.
-    pub vault: Arc<Vault>,
+    pub keyring: Arc<Keyring>,
     /// The time.
     pub clock: Clock,
     /// The configuration it was made of.
@@ -91,24 +91,24 @@ impl App {
     /// # Errors
     /// What cannot be opened, in words that name the setting.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let vault = Vault::open(&config.keys.file)?;
-        Self::with_vault(config, clock, vault).await
+        let keyring = Keyring::open(&config.keys.file)?;
+        Self::with_keyring(config, clock, keyring).await
     }
 
     /// Like [`App::open`], with a key ring of the caller's.
     ///
     /// # Errors
     /// Likewise.
-    pub(crate) async fn with_vault(config: Config, clock: Clock, vault: Vault) -> anyhow::Result<Self> {
-        let vault = Arc::new(vault);
+    pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
+        let keyring = Arc::new(keyring);
         let gateway = Gateway::new(&config.gateway, clock.clone())?;
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links)?);
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
-        let access = Access::new(
+        let access = TokenProvider::new(
             store.clone(),
             gateway.clone(),
-            vault.clone(),
+            keyring.clone(),
             clock.clone(),
             config.gateway.auth.mode,
         );
@@ -116,7 +116,7 @@ impl App {
         let recheck = deltas(&sweep.recheck);
         let look_again =
             delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
-        let observer = Observer::new(
+        let poller = Poller::new(
             store.clone(),
             access.clone(),
             gateway.clone(),
@@ -147,7 +147,7 @@ impl App {
             recorder: Recorder::new(store.clone(), seen),
             sweeper: Sweeper::new(
                 store.clone(),
-                observer.clone(),
+                poller.clone(),
                 access.clone(),
                 gateway.clone(),
                 clock.clone(),
@@ -166,11 +166,11 @@ impl App {
                 first_recheck: recheck.first().copied(),
             },
             pages: Arc::new(Pages::new(renderer.operator(), config.notices.locale.as_str())?),
-            rechecker: Rechecker::new(store.clone(), observer.clone(), clock.clone(), recheck, look_again),
+            rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, look_again),
             planner: Planner::new(store.clone(), clock.clone(), policy),
             deliverer: Deliverer {
                 store: store.clone(),
-                observer: observer.clone(),
+                poller: poller.clone(),
                 access: access.clone(),
                 gateway: gateway.clone(),
                 clock: clock.clone(),
@@ -182,19 +182,19 @@ impl App {
                     disconnected: notices.disconnected.reminders.len() as u32,
                 },
             },
-            operator: Operator {
+            operator: OperatorActions {
                 store: store.clone(),
-                observer: observer.clone(),
+                poller: poller.clone(),
                 access: access.clone(),
                 gateway: gateway.clone(),
                 clock: clock.clone(),
                 link_ttl: delta(config.links.ttl),
             },
             store,
-            observer,
+            poller,
             access,
             gateway,
-            vault,
+            keyring,
             clock,
             config: Arc::new(config),
         })

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
-    credentials::token_provider::AskError,
+    credentials::token_provider::CallError,
     domain::{Cause, CredentialState},
     sim::{Fault, Operation, Trouble},
 };
@@ -50,7 +50,7 @@ async fn however_many_ask_for_a_member_at_once_their_token_is_renewed_once() {
     h.fault(REFRESH, Trouble::Delay { ms: 150 });
     let (alice, bob) = ("alice".into(), "bob".into());
     let members = (0..40).map(|n| if n % 2 == 0 { &alice } else { &bob });
-    let asks = members.map(|member| h.app.observer.poll(member, Cause::Sweep));
+    let asks = members.map(|member| h.app.poller.poll(member, Cause::Sweep));
     for answer in join_all(asks).await {
         answer.expect("an answer");
     }
@@ -65,8 +65,7 @@ async fn two_processes_that_need_a_token_for_one_member_renew_it_once() {
     h.fault(REFRESH, Trouble::Delay { ms: 150 });
     let other = h.another_app(&[]).await;
     let alice = "alice".into();
-    let polls =
-        (0..10).flat_map(|_| [&h.app.observer, &other.observer]).map(|o| o.poll(&alice, Cause::Sweep));
+    let polls = (0..10).flat_map(|_| [&h.app.poller, &other.poller]).map(|o| o.poll(&alice, Cause::Sweep));
     for answer in join_all(polls).await {
         answer.expect("an answer");
     }
@@ -159,8 +158,8 @@ async fn a_gateway_that_cannot_renew_now_says_nothing_of_the_credential() {
 async fn without_anything_to_get_a_token_with_there_is_an_error_that_says_so() {
     let h = Harness::watching(&["alice"]).await;
     h.enrol_without_credential("bob").await;
-    let error = h.app.observer.poll(&"bob".into(), Cause::Operator).await.unwrap_err();
-    assert!(matches!(error, AskError::NoToken { state: CredentialState::Missing, .. }), "{error}");
+    let error = h.app.poller.poll(&"bob".into(), Cause::Operator).await.unwrap_err();
+    assert!(matches!(error, CallError::NoToken { state: CredentialState::Missing, .. }), "{error}");
     assert_eq!(h.credential("bob").await, "missing");
 }
 

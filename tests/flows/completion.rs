@@ -145,7 +145,7 @@ async fn the_second_look_keeps_back_what_is_no_longer_true() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");
     h.clock.advance(TimeDelta::minutes(15));
-    h.app.observer.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
+    h.app.poller.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
     assert!(h.app.planner.plan_one().await.unwrap());
     assert_eq!(kinds(&h).await[1], "recovered 0 queued recovered");
     h.set("alice", "epic", "EXPIRED");
@@ -159,7 +159,7 @@ async fn while_nobody_knows_whether_it_is_true_it_waits() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");
     h.clock.advance(TimeDelta::minutes(15));
-    h.app.observer.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
+    h.app.poller.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
     h.app.planner.plan_one().await.unwrap();
     h.fault(Operation::GetMemberConnections, Trouble::NotJson);
     h.app.deliverer.deliver_one().await.unwrap();

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     base::clock::{Clock, ManualClock},
     base::config::Config,
-    credentials::keyring::Vault,
+    credentials::keyring::Keyring,
     detect::sweep::Report,
     domain::{Member, MemberId, NewCredential, RefreshToken},
     server,
@@ -61,7 +61,7 @@ impl Setup {
         pages.set_nonblocking(true).expect("a listener for tokio");
         let address = pages.local_addr().expect("its address");
         let keys = folder.path().join("flows.keys");
-        Vault::generate(&keys).expect("a key ring");
+        Keyring::generate(&keys).expect("a key ring");
         let smtp = sim.smtp_addr();
         let usual = [
             ("DATABASE__URL", format!("sqlite://{}", folder.path().join("flows.db").display())),
@@ -161,7 +161,7 @@ impl Harness {
             let token = self.sim.world().refresh_token(id).expect("a member of the simulated world");
             let member = member(id);
             let token = RefreshToken::new(token);
-            let credential = self.app.vault.new_credential(&member.id, &token).expect("sealed");
+            let credential = self.app.keyring.new_credential(&member.id, &token).expect("sealed");
             rows.push((member, Some(credential)));
         }
         self.import(&rows).await;
@@ -187,7 +187,7 @@ impl Harness {
     pub(crate) async fn import_token(&self, id: &str, token: &str) -> ImportCounts {
         let member = member(id);
         let token = RefreshToken::new(token);
-        let credential = self.app.vault.new_credential(&member.id, &token).expect("sealed");
+        let credential = self.app.keyring.new_credential(&member.id, &token).expect("sealed");
         self.import(&[(member, Some(credential))]).await
     }
 

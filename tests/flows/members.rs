@@ -111,7 +111,7 @@ async fn an_answer_about_a_member_who_has_gone_is_dropped() {
         }
         h.app.store.remove_member(&alice, h.clock.now()).await.unwrap()
     };
-    let (answer, removed) = tokio::join!(h.app.observer.poll(&alice, Cause::Sweep), removing);
+    let (answer, removed) = tokio::join!(h.app.poller.poll(&alice, Cause::Sweep), removing);
     assert!(removed && answer.unwrap().1.stale);
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED"]);
     assert_eq!(h.lapse_states("alice").await, [] as [&str; 0]);

@@ -181,7 +181,7 @@ async fn a_list_that_turned_empty_for_one_member_is_believed_by_an_operator_alon
     let before = h.contents().await;
     let alice = MemberId::from("alice");
     for cause in [Cause::Recheck, Cause::SecondLook] {
-        let (_, applied) = h.app.observer.poll(&alice, cause).await.unwrap();
+        let (_, applied) = h.app.poller.poll(&alice, cause).await.unwrap();
         assert!(applied.turned_empty && applied.transitions.is_empty());
     }
     assert_eq!(h.contents().await, before, "nothing is applied, not even a digest");
@@ -189,10 +189,10 @@ async fn a_list_that_turned_empty_for_one_member_is_believed_by_an_operator_alon
     let notice = h.notices("alice").await.remove(0);
     assert_eq!(notice.reason, "second_look_unclear");
     for _ in 0..2 {
-        h.app.observer.poll(&alice, Cause::Operator).await.unwrap();
+        h.app.poller.poll(&alice, Cause::Operator).await.unwrap();
     }
     assert_eq!(h.path("alice", "epic").await.last().unwrap(), "DELETED");
-    let (_, applied) = h.app.observer.poll(&alice, Cause::Recheck).await.unwrap();
+    let (_, applied) = h.app.poller.poll(&alice, Cause::Recheck).await.unwrap();
     assert!(!applied.turned_empty, "an empty list is nothing new then");
     h.end_faults();
 }

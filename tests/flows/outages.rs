@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    credentials::token_provider::AskError,
+    credentials::token_provider::CallError,
     domain::{Cause, MemberId, RefreshToken},
     sim::{Fault, Operation, Trouble},
     store::ListedMember,
@@ -151,8 +151,8 @@ async fn a_token_that_is_imported_while_the_old_one_is_being_refused_is_not_reje
     h.sim.world().revoke("alice").unwrap();
     h.clock.advance(TimeDelta::hours(2));
     let alice = MemberId::from("alice");
-    let refusal = async || match h.app.observer.poll(&alice, Cause::Sweep).await.unwrap_err() {
-        AskError::NoToken { refusal: Some(refusal), .. } => refusal,
+    let refusal = async || match h.app.poller.poll(&alice, Cause::Sweep).await.unwrap_err() {
+        CallError::NoToken { refusal: Some(refusal), .. } => refusal,
         other => panic!("{other}"),
     };
     let old = refusal().await;
@@ -219,7 +219,7 @@ async fn a_credential_under_a_lost_key_is_locked_and_skipped() {
     assert_eq!(h.credential("bob").await, "locked");
     assert_eq!(h.app.store.fleet(true, h.clock.now()).await.unwrap().credentials["locked"], 1);
     let token = RefreshToken::new("rt-bob");
-    assert!(h.app.vault.new_credential(&"bob".into(), &token).unwrap().sealed.key_id != "lost");
+    assert!(h.app.keyring.new_credential(&"bob".into(), &token).unwrap().sealed.key_id != "lost");
     h.import_token("bob", "rt-bob~").await;
     h.enrol(&["bob"]).await;
     assert!(h.pass_after(QUARTER).await.complete());

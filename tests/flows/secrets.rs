@@ -39,7 +39,7 @@ fn assert_lacks(place: &str, text: &[u8], secrets: &[(&str, String)]) {
 async fn kept_tokens(h: &Harness, member: &str) -> [(&'static str, String); 2] {
     let id = member.into();
     let grant = h.app.store.grant(&id).await.unwrap().unwrap();
-    let open = |column, sealed| h.app.vault.open_sealed(&id, column, &sealed).unwrap().as_str().to_owned();
+    let open = |column, sealed| h.app.keyring.open_sealed(&id, column, &sealed).unwrap().as_str().to_owned();
     [
         ("an access token", open(Column::AccessToken, grant.access.unwrap().sealed)),
         ("a refresh token", open(Column::RefreshToken, grant.refresh.unwrap())),
@@ -115,8 +115,8 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     words.push_str(&all_words(&gateway.connections(&access).await.unwrap_err()));
     words.push_str(&all_words(&gateway.refresh(&refresh).await.unwrap_err()));
     h.clock.advance(TimeDelta::hours(2));
-    words.push_str(&all_words(&h.app.observer.poll(&"alice".into(), Cause::Operator).await.unwrap_err()));
-    let debug: [&dyn Debug; 5] = [&access, &refresh, &h.app.vault, &h.app.config, &h.app.store];
+    words.push_str(&all_words(&h.app.poller.poll(&"alice".into(), Cause::Operator).await.unwrap_err()));
+    let debug: [&dyn Debug; 5] = [&access, &refresh, &h.app.keyring, &h.app.config, &h.app.store];
     for value in debug {
         words.push_str(&format!("{value:?} {value:#?}\n"));
     }

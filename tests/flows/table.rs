@@ -1,7 +1,7 @@
 //! Every fault against every operation: what is concluded, and how often it is asked. Nothing is ever written.
 
 use crate::harness::{Harness, Setup};
-use reconnectd::credentials::token_provider::AskError;
+use reconnectd::credentials::token_provider::CallError;
 use reconnectd::domain::{Cause, ConnectionId, MemberId};
 use reconnectd::gateway::{Establish, Verdict};
 use reconnectd::sim::{Fault, Operation, Trouble};
@@ -78,10 +78,10 @@ fn expected(kind: Kind, conclusion: &'static str, reads: u32) -> (&'static str, 
     }
 }
 
-fn conclusion(error: &AskError) -> &'static str {
+fn conclusion(error: &CallError) -> &'static str {
     match error {
-        AskError::NoToken { .. } => "no token",
-        AskError::Gateway(error) => match error.verdict() {
+        CallError::NoToken { .. } => "no token",
+        CallError::Gateway(error) => match error.verdict() {
             Verdict::Retry { .. } => "retry",
             Verdict::Unauthorized => "unauthorized",
             Verdict::Permanent => "refused",
@@ -92,10 +92,10 @@ fn conclusion(error: &AskError) -> &'static str {
     }
 }
 
-async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(), AskError> {
+async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(), CallError> {
     let gateway = &h.app.gateway;
     if operation == Operation::GetMemberConnections || operation == Operation::Refresh {
-        return h.app.observer.poll(member, Cause::Recheck).await.map(drop);
+        return h.app.poller.poll(member, Cause::Recheck).await.map(drop);
     }
     let epic = &ConnectionId::from("epic");
     let grant = h.app.access.grant(member).await?;

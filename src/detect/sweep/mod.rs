@@ -16,8 +16,8 @@ pub use report::{Limits, Report};
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::Access;
-use crate::detect::poll::Observer;
+use crate::credentials::token_provider::TokenProvider;
+use crate::detect::poll::Poller;
 use crate::domain::{MemberId, SweepId, Time};
 use crate::gateway::Gateway;
 use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepPosition, SweepProgress};
@@ -55,8 +55,8 @@ const THROTTLED_MEMBER: &str = "throttled";
 pub struct Sweeper {
     /// Where members and sweeps are.
     store: Store,
-    observer: Observer,
-    access: Access,
+    poller: Poller,
+    access: TokenProvider,
     gateway: Gateway,
     clock: Clock,
     at_once: usize,
@@ -77,18 +77,18 @@ struct Polled {
 }
 
 impl Sweeper {
-    /// Polls through `observer`, and rejects credentials through `access`.
+    /// Polls through `poller`, and rejects credentials through `access`.
     pub fn new(
         store: Store,
-        observer: Observer,
-        access: Access,
+        poller: Poller,
+        access: TokenProvider,
         gateway: Gateway,
         clock: Clock,
         limits: Limits,
     ) -> Self {
         let Limits { at_once, needs_token, max_unclear } = limits;
         let progress = watch::Sender::new(SweepProgress::default());
-        Self { store, observer, access, gateway, clock, at_once, needs_token, max_unclear, progress }
+        Self { store, poller, access, gateway, clock, at_once, needs_token, max_unclear, progress }
     }
 
     /// The counts of the sweep under way.
@@ -230,7 +230,7 @@ impl Sweeper {
         }
         for _ in 0..MAX_WAITS {
             let member = due.id.clone();
-            let poll = self.observer.poll_due(due.clone()).await;
+            let poll = self.poller.poll_due(due.clone()).await;
             let error = poll.result.as_ref().err().map(ToString::to_string);
             let outcome = Outcome::of(poll);
             let throttled = matches!(

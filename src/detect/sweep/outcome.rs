@@ -1,7 +1,7 @@
 //! What one poll means for its member, and as evidence about the gateway.
 
 use super::health::Sample;
-use crate::credentials::token_provider::{AskError, Refresh, Refusal};
+use crate::credentials::token_provider::{CallError, Refresh, Refusal};
 use crate::detect::poll::{DueAnswer, DuePoll};
 use crate::domain::{CredentialState, Time};
 use crate::gateway::{GatewayError, Verdict};
@@ -52,23 +52,23 @@ impl Outcome {
     }
 }
 
-fn unclear(error: AskError) -> Outcome {
+fn unclear(error: CallError) -> Outcome {
     let own = |reason| Outcome::Unclear { reason, wait: None, failed: false, refusal: None };
     let failure = |reason| Outcome::Unclear { reason, wait: None, failed: true, refusal: None };
     match error {
-        AskError::NoToken { refusal: Some(refusal), .. } => {
+        CallError::NoToken { refusal: Some(refusal), .. } => {
             let refusal = Some(refusal);
             Outcome::Unclear { reason: "credential_refused", wait: None, failed: false, refusal }
         }
-        AskError::NoToken { state: CredentialState::Locked, .. } => own("credential_locked"),
-        AskError::NoToken { .. } => own("credential_missing"),
-        AskError::OtherSubject => own("other_subject"),
-        AskError::Gateway(error) if error.is_shared_wait() => {
+        CallError::NoToken { state: CredentialState::Locked, .. } => own("credential_locked"),
+        CallError::NoToken { .. } => own("credential_missing"),
+        CallError::OtherSubject => own("other_subject"),
+        CallError::Gateway(error) if error.is_shared_wait() => {
             Outcome::HeldBack { sent: error.is_throttled() }
         }
-        AskError::Gateway(error) => by_gateway(&error),
-        AskError::Busy => failure("refresh_busy"),
-        AskError::Store(_) | AskError::Vault(_) | AskError::Cut(_) => failure("internal_error"),
+        CallError::Gateway(error) => by_gateway(&error),
+        CallError::Busy => failure("refresh_busy"),
+        CallError::Store(_) | CallError::Keyring(_) | CallError::Cut(_) => failure("internal_error"),
     }
 }
 

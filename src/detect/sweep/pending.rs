@@ -1,8 +1,8 @@
 //! What a sweep has learned about members and not recorded yet, because an outage may explain it.
 
 use super::{Polled, outcome::Outcome};
-use crate::credentials::token_provider::{Access, Refusal};
-use crate::detect::poll::Observer;
+use crate::credentials::token_provider::{Refusal, TokenProvider};
+use crate::detect::poll::Poller;
 use crate::domain::{MemberId, Time};
 use crate::store::{Store, StoreError, SweepProgress, UnclearMember};
 
@@ -61,11 +61,11 @@ impl Pending {
     /// Believes the lists that turned empty.
     pub(super) async fn accept_emptied(
         &mut self,
-        observer: &Observer,
+        poller: &Poller,
         progress: &mut SweepProgress,
     ) -> Result<(), StoreError> {
         for Emptied { member, asked_at, was_unclear } in std::mem::take(&mut self.emptied) {
-            let applied = observer.accept_empty(&member, asked_at).await?;
+            let applied = poller.accept_empty(&member, asked_at).await?;
             progress.transitions += applied.transitions.len() as u64;
             if was_unclear {
                 self.recovered.push(member);
@@ -75,7 +75,7 @@ impl Pending {
     }
 
     /// Holds the refusals against the members.
-    pub(super) async fn reject_refused(&mut self, access: &Access) -> Result<(), StoreError> {
+    pub(super) async fn reject_refused(&mut self, access: &TokenProvider) -> Result<(), StoreError> {
         for (member, refusal) in std::mem::take(&mut self.refused) {
             access.reject(&member, &refusal).await?;
         }

@@ -74,7 +74,7 @@ impl Sweeper {
 
     async fn record_cleared(&self, run: &mut Run, cleared: Cleared) -> Result<(), StoreError> {
         if cleared.emptied {
-            run.pending.accept_emptied(&self.observer, &mut run.progress).await?;
+            run.pending.accept_emptied(&self.poller, &mut run.progress).await?;
         }
         if cleared.refused {
             run.pending.reject_refused(&self.access).await?;

@@ -3,7 +3,7 @@
 use super::Deliverer;
 use crate::base::backoff;
 use crate::base::random;
-use crate::credentials::token_provider::AskError;
+use crate::credentials::token_provider::CallError;
 use crate::domain::{ConnectionId, Time};
 use crate::gateway::Verdict;
 use crate::mail::{self, SendError, Stage};
@@ -143,9 +143,9 @@ impl Deliverer {
     }
 
     /// The same, for as long as the gateway asks, up to [`LONGEST_WAIT`].
-    pub(super) fn wait(&self, claim: &Claim, reason: &'static str, error: &AskError) -> End {
+    pub(super) fn wait(&self, claim: &Claim, reason: &'static str, error: &CallError) -> End {
         let asked = match error {
-            AskError::Gateway(error) => match error.verdict() {
+            CallError::Gateway(error) => match error.verdict() {
                 Verdict::Retry { after } => after,
                 _ => None,
             },

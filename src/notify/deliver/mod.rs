@@ -9,8 +9,8 @@ mod mails;
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::{Access, AskError};
-use crate::detect::poll::Observer;
+use crate::credentials::token_provider::{CallError, TokenProvider};
+use crate::detect::poll::Poller;
 use crate::domain::{Cause, Member, NoticeItem, NoticeKind, Repair};
 use crate::gateway::{Gateway, Verdict};
 use crate::mail::{Renderer, Transport};
@@ -35,9 +35,9 @@ pub struct Deliverer {
     /// Where notices, attempts and links are.
     pub(crate) store: Store,
     /// For the second look.
-    pub(crate) observer: Observer,
+    pub(crate) poller: Poller,
     /// To ask the gateway as the member.
-    pub(crate) access: Access,
+    pub(crate) access: TokenProvider,
     /// For the reconnect URL.
     pub(crate) gateway: Gateway,
     /// The time.
@@ -151,13 +151,13 @@ impl Deliverer {
     /// Asks the gateway again just before sending. What it finds is taken in, so that a recovered connection's lapse
     /// is closed before it is asked what is still to be said.
     async fn second_look(&self, claim: &Claim, member: &Member) -> Step<()> {
-        match self.observer.poll(&member.id, Cause::SecondLook).await {
+        match self.poller.poll(&member.id, Cause::SecondLook).await {
             Ok((_, applied)) if applied.turned_empty => {
                 let detail = Some("the member's list has turned empty".to_owned());
                 Err(End::With(self.wait_for(claim, UNCLEAR, detail)))
             }
             Ok(_) => Ok(()),
-            Err(AskError::Store(error)) => Err(End::Broken(error)),
+            Err(CallError::Store(error)) => Err(End::Broken(error)),
             Err(error) => Err(self.wait(claim, UNCLEAR, &error)),
         }
     }
@@ -192,7 +192,7 @@ impl Deliverer {
                     self.store.source_verified(source, &member.id, self.clock.now()).await?;
                     open.push((item, connection));
                 }
-                Err(AskError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
+                Err(CallError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
                     tracing::warn!(member = %member.id, connection = %source, %error, "no way to reconnect");
                     detail = error.to_string();
                     closed.push(source.clone());

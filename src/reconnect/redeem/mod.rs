@@ -8,7 +8,7 @@ pub(crate) use state::{Chance, LinkState, Offer, Shown};
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::Access;
+use crate::credentials::token_provider::TokenProvider;
 use crate::domain::{ConnectionId, LapseState, Status, TokenHash};
 use crate::gateway::Gateway;
 use crate::store::{Button, LinkView, Pace, Store, StoreError};
@@ -26,7 +26,7 @@ pub(crate) struct Redeemer {
     /// Where links are.
     pub(crate) store: Store,
     /// To ask as the member.
-    pub(crate) access: Access,
+    pub(crate) access: TokenProvider,
     /// For the reconnect URL.
     pub(crate) gateway: Gateway,
     /// The time.

@@ -7,7 +7,7 @@
 use super::{LinkState, Offer, Redeemer, Shown};
 use crate::base::random;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::AskError;
+use crate::credentials::token_provider::CallError;
 use crate::domain::{ConnectionId, OauthUrl, PassHash, PassToken, Repair, Status, TokenHash};
 use crate::gateway::{Establish, Verdict};
 use crate::store::{Button, LinkView, Press, StoreError};
@@ -129,7 +129,7 @@ impl Redeemer {
         };
         let redemption = match result {
             Ok(redemption) => redemption,
-            Err(AskError::Store(error)) => return Err(error),
+            Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(%member, connection = %id, %error, "cannot redeem now");
                 in_vain(&error)
@@ -145,7 +145,7 @@ impl Redeemer {
         button: &Button,
         shown: &Shown,
         again: bool,
-    ) -> Result<Redemption, AskError> {
+    ) -> Result<Redemption, CallError> {
         let grant = self.access.grant(press.member).await?;
         let id = &button.connection.gateway_id;
         let ask = |token| async move { self.gateway.oauth_url(&token, id).await };
@@ -175,7 +175,7 @@ impl Redeemer {
         button: &Button,
         shown: &Shown,
         more: bool,
-    ) -> Result<Redemption, AskError> {
+    ) -> Result<Redemption, CallError> {
         let connection = &button.connection.connection;
         let id = &button.connection.gateway_id;
         // Spent first: unlike fetching a URL, this takes effect at the gateway, and must not be done twice.
@@ -226,7 +226,7 @@ impl Redeemer {
         })
     }
 
-    async fn refuse(&self, hash: TokenHash) -> Result<Redemption, AskError> {
+    async fn refuse(&self, hash: TokenHash) -> Result<Redemption, CallError> {
         Ok(Redemption::Refused(plainly(self.look(hash, &Shown::default()).await?.link)))
     }
 }
@@ -258,10 +258,10 @@ impl Redemption {
 }
 
 /// What a press comes to for which the gateway gave no way.
-fn in_vain(error: &AskError) -> Redemption {
+fn in_vain(error: &CallError) -> Redemption {
     match error {
-        AskError::NoToken { .. } => Redemption::NoWay,
-        AskError::Gateway(error) => match error.verdict() {
+        CallError::NoToken { .. } => Redemption::NoWay,
+        CallError::Gateway(error) => match error.verdict() {
             Verdict::Retry { after } => Redemption::Later(after),
             Verdict::Unauthorized => Redemption::Later(None),
             Verdict::Rejected | Verdict::Forbidden | Verdict::Permanent => Redemption::NoWay,
