@@ -2,7 +2,6 @@
 
 use super::{
     error::{Failure, Fault, GatewayError, SetupError, chain},
-    oauth::is_loopback,
     request_id::request_id,
     retry::{Retry, retry_after},
     skew::Skew,
@@ -115,7 +114,11 @@ impl Http {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http2_keep_alive_interval(keep_alive.interval)
             .http2_keep_alive_timeout(keep_alive.timeout);
-        if is_loopback(&settings.url) { builder.no_proxy() } else { builder }
+        if settings.url.host_str().is_some_and(config::is_loopback_host) {
+            builder.no_proxy()
+        } else {
+            builder
+        }
     }
 
     pub(super) fn with_client(

@@ -1,6 +1,6 @@
 //! `[email]`: who the mails are from and how they leave.
 
-use super::{problem::Report, values};
+use super::{is_loopback_host, problem::Report};
 use crate::domain::EmailAddress;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -110,7 +110,7 @@ impl Smtp {
         if self.port == 0 {
             report.wrong("email.smtp.port", "is 0; write 25, 465 or 587");
         }
-        if self.tls == Tls::None && !values::is_loopback_host(&self.host) {
+        if self.tls == Tls::None && !is_loopback_host(&self.host) {
             report.wrong(
                 "email.smtp.tls",
                 "\"none\" is for loopback hosts only; write \"starttls\" or \"implicit\"",
