@@ -62,7 +62,7 @@ pub(super) async fn check(
     });
     let gateway = async {
         let gateway = Gateway::new(&config.gateway, context.clock.clone())?;
-        gateway.reach().await.with_context(|| {
+        gateway.probe().await.with_context(|| {
             let url = &config.gateway.url;
             format!(
                 "no usable answer; see that gateway.url is right and that this machine may connect to {url}"

@@ -9,7 +9,7 @@ use crate::credentials::keyring::Keyring;
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, RefreshToken, Status};
 use crate::server::Daemon;
 use crate::server::app::App;
-use crate::sim::{Options, Person, Simulator};
+use crate::sim::{Options, Simulator, TestBrowser};
 use crate::store::Store;
 use anyhow::{Context, bail, ensure};
 use std::net::{SocketAddr, TcpListener};
@@ -128,7 +128,7 @@ async fn story(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
     let begun = Instant::now();
     let step = |words: &str| println!("{:>6.1}s  {words}", begun.elapsed().as_secs_f32());
     let (member, source) = (MemberId::from("alice"), "epic");
-    let person = Person::new()?;
+    let person = TestBrowser::new()?;
 
     step("alice, bob and carol are enrolled; the first sweep asks about their connections");
     until(
@@ -158,7 +158,7 @@ async fn story(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
 
     for _ in 0..2 {
         let page = person.open(&link).await?;
-        ensure!(page.status == 200 && page.offers_a_button(), "the link's page offers no button");
+        ensure!(page.status == 200 && page.has_button(), "the link's page offers no button");
     }
     step("its link opens a page with one button; looking at it, twice, has spent nothing");
     let pressed = person.press(&link, &[]).await?;
