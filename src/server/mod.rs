@@ -67,8 +67,8 @@ impl Daemon {
             metrics,
         };
         serve(&mut loops, "admin", admin, web::admin(health), &ending);
-        let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
+        let scheduler = schedule(app.config.sweep.schedule.as_str(), &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule.as_str(), "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
     }
 
@@ -151,7 +151,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         clock: app.clock.clone(),
         visits: app.visits.clone(),
         pages: app.pages.clone(),
-        app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
+        app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,
