@@ -1,7 +1,8 @@
 //! `visits`: who opens links and presses their buttons, by mail domain.
 
-use super::output::{Rows, say};
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, outln};
 use chrono::TimeDelta;
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ struct Row<'a> {
 }
 
 /// `visits`: the domains whose machines press the most come first.
-pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Result<Done> {
+pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let domains = store.visits(context.clock.now() - since, FEWEST_MEMBERS).await?;
     let mut rows = Rows::new(
@@ -50,9 +51,9 @@ pub(super) async fn visits(context: &Context, since: TimeDelta) -> anyhow::Resul
         )?;
     }
     if domains.is_empty() && !context.json {
-        say!("no visits");
+        outln!("no visits");
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// Fewer presses than this may be people with quick hands, as may a few among many.

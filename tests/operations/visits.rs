@@ -1,6 +1,6 @@
 use super::bench::Bench;
 use super::invitations::Running;
-use reconnectd::sim::Person;
+use reconnectd::sim::TestBrowser;
 use serde_json::json;
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn visits_up_to_the_daemon_s_end_are_counted_by_domain_and_the_funnel_is_s
         daemon.here(&bench.done(&format!("connections establish kaiser --member {member} --show")).await)
     };
     let (looked_at, pressed) = (of("alice").await, of("bob").await);
-    let person = Person::new().unwrap();
+    let person = TestBrowser::new().unwrap();
     assert_eq!(person.open(&looked_at).await.unwrap().status, 200);
     assert_eq!(person.press(&pressed, &[]).await.unwrap().status, 303, "nobody has looked at this one");
     daemon.stop().await;
