@@ -6,6 +6,7 @@ mod connections;
 #[cfg(feature = "sim")]
 mod demo;
 mod import;
+mod links;
 mod lists;
 mod members;
 mod operations;
@@ -18,7 +19,6 @@ mod run;
 mod simulate;
 mod status;
 mod suppress;
-mod visits;
 
 pub(crate) use args::Cli;
 
@@ -136,7 +136,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Done> {
         Command::Notices(NoticesCommand::Retry { ids, all }) => retry::retry(&context, ids, *all).await,
         Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
         Command::Suppress(command) => suppress::suppress(&context, command).await,
-        Command::Visits { since } => visits::visits(&context, *since).await,
+        Command::Links(command) => links::links(&context, command).await,
         Command::Status => status::status(&context).await,
     }
 }
