@@ -1,8 +1,9 @@
 //! `links activity`: link views and button presses by email domain.
 
 use super::args::LinksCommand;
-use super::output::{Rows, say};
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, outln};
 use crate::store::DomainStats;
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -26,14 +27,14 @@ impl<'a> From<&'a DomainStats> for Row<'a> {
     }
 }
 
-pub(super) async fn links(context: &Context, command: &LinksCommand) -> anyhow::Result<Done> {
+pub(super) async fn links(context: &Context, command: &LinksCommand) -> anyhow::Result<Completion> {
     match command {
         LinksCommand::Activity { since } => activity(context, *since).await,
     }
 }
 
 /// Domains with the most presses by bots come first.
-async fn activity(context: &Context, since: TimeDelta) -> anyhow::Result<Done> {
+async fn activity(context: &Context, since: TimeDelta) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let domains = store.link_activity(context.clock.now() - since, MIN_MEMBERS).await?;
     const COLUMNS: [(&str, usize); 6] = [
@@ -52,9 +53,9 @@ async fn activity(context: &Context, since: TimeDelta) -> anyhow::Result<Done> {
         rows.row(&row, &[row.domain, &bot_views, &human_views, &bot_presses, &human_presses, &hint])?;
     }
     if domains.is_empty() && !context.json {
-        say!("no link activity");
+        outln!("no link activity");
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// Fewer bot presses can be people who press quickly.

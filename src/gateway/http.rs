@@ -2,7 +2,6 @@
 
 use super::{
     error::{Failure, Fault, GatewayError, SetupError, chain},
-    oauth::is_loopback,
     request_id::request_id,
     retry::{Retry, retry_after},
     skew::Skew,
@@ -84,7 +83,7 @@ pub(super) struct Call<'a> {
     /// Tells callers apart: a token, a subject or a member's id.
     pub(super) caller: &'a str,
     /// Whether a person waits for it.
-    pub(super) for_people: bool,
+    pub(super) interactive: bool,
 }
 
 /// The client.
@@ -115,7 +114,11 @@ impl Http {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http2_keep_alive_interval(keep_alive.interval)
             .http2_keep_alive_timeout(keep_alive.timeout);
-        if is_loopback(&settings.url) { builder.no_proxy() } else { builder }
+        if settings.url.host_str().is_some_and(config::is_loopback_host) {
+            builder.no_proxy()
+        } else {
+            builder
+        }
     }
 
     pub(super) fn with_client(
@@ -199,7 +202,7 @@ impl Http {
         if failure.fault.is_judgment() {
             self.shared_wait.answered(call.operation);
         }
-        if call.for_people {
+        if call.interactive {
             failure.fault = failure.fault.with_patience(PATIENCE_OF_PEOPLE);
         } else if failure.fault.is_throttled() {
             let after = failure.fault.retry_after();
@@ -248,7 +251,7 @@ impl Http {
     }
 
     fn hold_back(&self, call: Call<'_>) -> Result<(), Fault> {
-        let left = if call.for_people { None } else { self.shared_wait() };
+        let left = if call.interactive { None } else { self.shared_wait() };
         left.map_or(Ok(()), |left| Err(Fault::HeldBack(left)))
     }
 

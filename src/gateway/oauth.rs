@@ -1,6 +1,7 @@
 //! Which reconnect URLs a member may be sent to.
 
 use super::error::{Fault, SetupError};
+use crate::base::config::is_loopback_host;
 use crate::domain::OauthUrl;
 use url::{Host, Url};
 
@@ -34,7 +35,9 @@ impl OauthHosts {
         let Ok(url) = Url::parse(text) else {
             return refuse("is not an absolute URL");
         };
-        if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)) {
+        if !(url.scheme() == "https"
+            || url.scheme() == "http" && url.host_str().is_some_and(is_loopback_host))
+        {
             return refuse("is neither https nor http to this machine");
         }
         let host = url.host_str().unwrap_or_default().trim_end_matches('.');
@@ -68,16 +71,6 @@ impl Rule {
             Self::Exactly(name) => host == name,
             Self::Under(suffix) => host.ends_with(suffix),
         }
-    }
-}
-
-/// Whether the URL leads to this machine: `localhost`, 127.0.0.0/8 or `::1`.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -247,8 +247,8 @@ impl OperatorActions {
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = std::result::Result<T, GatewayError>>,
     {
-        let grant = self.access.grant(member).await?;
-        self.access.ask(member, grant, question).await
+        let credentials = self.access.credentials(member).await?;
+        self.access.call_as(member, credentials, question).await
     }
 }
 

@@ -157,8 +157,8 @@ impl App {
             ),
             redeemer: Redeemer {
                 store: store.clone(),
-                access: access.for_people(),
-                gateway: gateway.for_people(),
+                access: access.interactive(),
+                gateway: gateway.interactive(),
                 clock: clock.clone(),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: recheck.first().copied(),

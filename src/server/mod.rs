@@ -83,7 +83,7 @@ impl Daemon {
             () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
             ended = self.loops.join_next() => failed = Some(ended_by_itself(ended)),
         }
-        telemetry::stopping();
+        telemetry::notify_stopping();
         self.ending.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");

@@ -77,7 +77,7 @@ pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToke
         unfinished = match swept {
             Ok(report) => {
                 if report.is_healthy() {
-                    telemetry::heartbeat(&app.config.telemetry).await;
+                    telemetry::send_heartbeat(&app.config.telemetry).await;
                 }
                 false
             }

@@ -1,6 +1,6 @@
 //! `members`.
 
-use super::credentials::{GRANT_COLUMNS, GRANT_JOINS, Grant};
+use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::import::Import;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
@@ -24,7 +24,7 @@ pub struct DueMember {
     /// Whether a suspicion is open, so that the same answer again has something to say.
     pub(crate) suspicion: bool,
     /// What a token is got with.
-    pub(crate) grant: Grant,
+    pub(crate) credentials: StoredCredentials,
 }
 
 /// A member as operators see them.
@@ -68,12 +68,12 @@ pub(super) const CREDENTIAL_LOCKED: &str = "credential_locked";
 fn due_members(condition: &str) -> String {
     format!(
         "SELECT m.member_id, m.poll_key, m.answer_digest, u.reason AS unclear, u.retry_at AS unclear_retry_at,
-            {GRANT_COLUMNS},
+            {CREDENTIAL_COLUMNS},
             (EXISTS (SELECT 1 FROM lapses l
                 WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
              OR EXISTS (SELECT 1 FROM connections k
                 WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
-         FROM members m {GRANT_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
+         FROM members m {CREDENTIAL_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
          WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND {condition}"
     )
 }
@@ -86,7 +86,7 @@ fn due_member(row: &SqliteRow) -> Result<DueMember> {
         unclear: row.try_get("unclear")?,
         retry_at: row.try_get::<Option<i64>, _>("unclear_retry_at")?.map(super::time),
         suspicion: row.try_get("suspicion")?,
-        grant: Grant::read(row)?,
+        credentials: StoredCredentials::read(row)?,
     })
 }
 

@@ -31,7 +31,9 @@ mod unclear;
 mod verified;
 
 pub(crate) use connections::StoredConnection;
-pub(crate) use credentials::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, StoredToken};
+pub(crate) use credentials::{
+    CredentialFailure, RefreshLease, RefreshedTokens, StoredCredentials, StoredToken,
+};
 pub(crate) use fleet::{Fleet, Funnel, SweepReport};
 pub use import::{Import, ImportCounts};
 pub use link_requests::DomainStats;

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::sim::{Operation, Trouble};
+use reconnectd::sim::{FaultKind, Operation};
 
 #[tokio::test]
 async fn without_an_app_to_go_to_nothing_is_said_of_what_only_an_app_can_repair() {
@@ -39,7 +39,7 @@ async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants
         h.set("alice", "labcorp", status);
         h.pass().await;
         let link = h.link();
-        h.fault(operation, Trouble::Http { status: 503, retry_after: None });
+        h.fault(operation, FaultKind::Http { status: 503, retry_after: None });
         assert_eq!(h.press(&link).await.status, 503, "{status}");
         h.end_faults();
         assert_eq!(h.press(&link).await.status, 200, "{status}: the button is as good as before");

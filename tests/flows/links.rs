@@ -7,7 +7,7 @@ use crate::{
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::domain::AccessToken;
-use reconnectd::sim::{Operation, Person, Trouble};
+use reconnectd::sim::{FaultKind, Operation, TestBrowser};
 
 /// What is broken.
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -16,9 +16,9 @@ const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 async fn of_sixteen_who_press_at_once_one_gets_through() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     // All have fetched a URL before the first of them spends the link.
-    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 500 });
+    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
     let presses = (0..16).map(|_| {
-        let (person, link) = (Person::new().unwrap(), link.clone());
+        let (person, link) = (TestBrowser::new().unwrap(), link.clone());
         tokio::spawn(async move { person.press(&link, &[]).await.unwrap() })
     });
     let views: Vec<_> = join_all(presses).await.into_iter().map(Result::unwrap).collect();
@@ -118,7 +118,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
 #[tokio::test]
 async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_good() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: Some("120".into()) });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: Some("120".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "120");
@@ -126,7 +126,7 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
     assert!(page.contains("your link stays good") && page.contains("2 minutes"), "{page}");
     h.end_faults();
 
-    h.fault(Operation::GetOauthUrl, Trouble::NullData);
+    h.fault(Operation::GetOauthUrl, FaultKind::NullData);
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert!(answer.headers().contains_key("retry-after"));
@@ -140,7 +140,7 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
 #[tokio::test]
 async fn a_press_does_not_wait_for_what_the_gateway_asks_of_everyone_and_is_never_put_off_for_long() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 429, retry_after: Some("86400".into()) });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 429, retry_after: Some("86400".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"300".parse().unwrap()));
     for token in ["a", "b", "c", "d", "e", "f", "g", "h"] {

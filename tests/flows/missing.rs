@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     domain::{Cause, MemberId},
     notify::deliver::Delivered,
-    sim::{Change, Operation, Trouble},
+    sim::{Change, FaultKind, Operation},
     store::AttemptOutcome,
 };
 use tokio_util::sync::CancellationToken;
@@ -177,7 +177,7 @@ async fn on_a_page_with_several_only_the_missing_one_cannot_be_pressed() {
 #[tokio::test]
 async fn a_list_that_turned_empty_for_one_member_is_believed_by_an_operator_alone() {
     let h = queued(&["epic"]).await;
-    h.fault(Operation::GetMemberConnections, Trouble::EmptyList);
+    h.fault(Operation::GetMemberConnections, FaultKind::EmptyList);
     let before = h.contents().await;
     let alice = MemberId::from("alice");
     for cause in [Cause::Recheck, Cause::SecondLook] {

@@ -6,7 +6,7 @@ use crate::{
 };
 use chrono::TimeDelta;
 use futures_util::future::join;
-use reconnectd::sim::{Operation, Trouble};
+use reconnectd::sim::{FaultKind, Operation};
 
 /// The fields of the first button of a page.
 fn fields(html: &str) -> Vec<(String, String)> {
@@ -31,7 +31,7 @@ async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on(
         let fields = fields(&h.look(&link).await.html);
         let statuses = if at_once {
             // Both have fetched a URL before the first of them spends the link.
-            h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 200 });
+            h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 200 });
             let (one, other) = join(hurried(&link, &fields), hurried(&link, &fields)).await;
             [one, other]
         } else {
@@ -102,7 +102,7 @@ async fn a_direct_connection_that_is_pressed_twice_is_renewed_once() {
     let setup = Setup::default().set("LINKS__MAX_REDEMPTIONS", 3);
     let (h, link) = Harness::mailed(setup, &[("labcorp", "EXPIRED")]).await;
     let fields = fields(&h.look(&link).await.html);
-    h.fault(Operation::CreateConnection, Trouble::Delay { ms: 200 });
+    h.fault(Operation::CreateConnection, FaultKind::Delay { ms: 200 });
     let statuses = join(hurried(&link, &fields), hurried(&link, &fields)).await;
     assert_eq!((statuses, hurried(&link, &fields).await), ((200, 200), 200));
     assert_eq!(h.asked("alice", Operation::CreateConnection), 1);
@@ -123,7 +123,7 @@ async fn the_same_press_made_at_once_spends_one_of_several_redemptions() {
     let setup = Setup::default().set("LINKS__MAX_REDEMPTIONS", 3);
     let (h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
     let fields = fields(&h.look(&link).await.html);
-    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 200 });
+    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 200 });
     assert_eq!(join(hurried(&link, &fields), hurried(&link, &fields)).await, (303, 303));
     let spent: i64 = sqlx::query_scalar("SELECT redemptions FROM link_buttons")
         .fetch_one(&mut h.sql().await)
@@ -217,8 +217,8 @@ async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
     h.pass().await;
     assert_eq!(h.credential("alice").await, "rejected");
     let retry_at = async || {
-        let grant = h.app.store.grant(&"alice".into()).await.unwrap().unwrap();
-        grant.failure.unwrap().retry_at
+        let credentials = h.app.store.credentials(&"alice".into()).await.unwrap().unwrap();
+        credentials.failure.unwrap().retry_at
     };
     let before = retry_at().await;
     reqwest::Client::new().post(&link).send().await.unwrap();

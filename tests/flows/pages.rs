@@ -6,7 +6,7 @@ use crate::{
     harness::{Harness, Setup},
 };
 use chrono::TimeDelta;
-use reconnectd::sim::{Operation, Trouble};
+use reconnectd::sim::{FaultKind, Operation};
 use reqwest::Method;
 
 /// That an answer says this, and leads nowhere.
@@ -181,7 +181,7 @@ async fn never_there() {
 async fn the_gateway_is_down() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let browser = Browser::new();
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: None });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: None });
     let down = browser.press(&link, &[]).await;
     says(&down, 503, "That did not work just now", &[]);
     assert_eq!(down.headers["retry-after"], "300");
@@ -227,7 +227,7 @@ async fn a_page_is_in_its_member_s_language() {
     says(&browser.arrive(&link).await, 410, used, &["Continuar", resend]);
     says(&Browser::new().press(&link, &[]).await, 410, used, &[resend]);
     says(&browser.press(&format!("{link}/resend"), &[]).await, 200, "Revisa tu correo", &[]);
-    h.fault(Operation::GetOauthUrl, Trouble::NullData);
+    h.fault(Operation::GetOauthUrl, FaultKind::NullData);
     says(&browser.press(&link, &[]).await, 503, "No ha funcionado esta vez", &[]);
     h.end_faults();
 }

@@ -6,7 +6,7 @@ use crate::{
     logs,
 };
 use chrono::TimeDelta;
-use reconnectd::sim::{Operation, Trouble};
+use reconnectd::sim::{FaultKind, Operation};
 
 /// What is broken.
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -89,7 +89,7 @@ async fn a_link_that_dies_while_the_gateway_thinks_leads_nowhere() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let browser = Browser::new();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
-    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 2000 });
+    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 2000 });
     let (pressed, ()) = tokio::join!(browser.press(&link, &[]), async {
         while h.asked("alice", Operation::GetOauthUrl) < 3 {
             tokio::task::yield_now().await;
@@ -106,7 +106,7 @@ async fn going_on_spends_nothing_and_survives_a_gateway_that_is_down() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2), EPIC).await;
     let (mine, other) = (Browser::new(), Browser::new());
     assert_eq!(mine.press(&link, &[]).await.status, 303);
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: None });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: None });
     let down = mine.press(&link, &[]).await;
     assert_eq!((down.status, down.location()), (503, None));
     h.end_faults();

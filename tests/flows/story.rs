@@ -51,7 +51,7 @@ async fn an_expired_connection_is_mailed_about_reconnected_by_its_member_and_see
     assert!(again.html.contains("already used"), "{}", again.html);
     let after = h.look(&link).await;
     assert_eq!(after.status, 200);
-    assert!(after.html.contains("you are connected") && !after.offers_a_button(), "{}", after.html);
+    assert!(after.html.contains("you are connected") && !after.has_button(), "{}", after.html);
 
     for _ in 0..3 {
         h.pass_after(TimeDelta::days(4)).await;

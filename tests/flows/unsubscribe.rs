@@ -5,13 +5,13 @@ use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
     notify::deliver::Delivered,
-    sim::{Mail, MailFault, Stage},
+    sim::{ReceivedEmail, SmtpFault, SmtpStage},
     store::AttemptOutcome,
 };
 use reqwest::{Client, StatusCode};
 
 /// What a mail program reads in a mail's header.
-fn stop_in(mail: &Mail) -> String {
+fn stop_in(mail: &ReceivedEmail) -> String {
     let header = mail.header("List-Unsubscribe").expect("a way to stop the mails");
     let url = header.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
     url.expect("an address in angle brackets").to_owned()
@@ -141,7 +141,7 @@ async fn the_link_of_a_mail_that_had_come_before_works_on() {
 #[tokio::test]
 async fn what_waits_in_the_queue_is_cancelled_with_its_reason() {
     let (h, stop) = mailed(&["alice"]).await;
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
     h.pass_after(TimeDelta::days(3)).await;
     assert_eq!(h.notice_states("alice").await, ["sent", "queued"]);
     one_click(&stop).await;
@@ -157,7 +157,7 @@ async fn what_waits_in_the_queue_is_cancelled_with_its_reason() {
 #[tokio::test]
 async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile() {
     let (h, stop) = mailed(&["alice"]).await;
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
     h.pass_after(TimeDelta::days(3)).await;
     h.clock.advance(TimeDelta::minutes(2));
     let now = h.clock.now();
@@ -200,11 +200,11 @@ async fn what_an_operator_has_suppressed_no_page_can_lift() {
     let (h, stop) = mailed(&["alice"]).await;
     suppress(&h, "alice").await;
     let page = h.look(&stop).await;
-    assert!(page.html.contains("no more of these mails") && !page.offers_a_button(), "{}", page.html);
+    assert!(page.html.contains("no more of these mails") && !page.has_button(), "{}", page.html);
     one_click(&stop).await;
     for _ in 0..2 {
         let view = h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
-        assert_eq!((view.status, view.offers_a_button()), (200, false));
+        assert_eq!((view.status, view.has_button()), (200, false));
         assert!(view.html.contains("no more of these mails"), "{}", view.html);
     }
     h.pass_after(TimeDelta::days(20)).await;

@@ -1,6 +1,6 @@
 use super::bench::Bench;
 use super::invitations::Running;
-use reconnectd::sim::Person;
+use reconnectd::sim::TestBrowser;
 use serde_json::json;
 
 #[tokio::test]
@@ -12,9 +12,9 @@ async fn requests_until_the_daemon_ends_are_counted_by_domain() {
         daemon.here(&bench.done(&format!("connections establish kaiser --member {member} --show")).await)
     };
     let (viewed, pressed) = (link_of("alice").await, link_of("bob").await);
-    let person = Person::new().unwrap();
-    assert_eq!(person.open(&viewed).await.unwrap().status, 200);
-    assert_eq!(person.press(&pressed, &[]).await.unwrap().status, 303, "nobody viewed this page first");
+    let browser = TestBrowser::new().unwrap();
+    assert_eq!(browser.open(&viewed).await.unwrap().status, 200);
+    assert_eq!(browser.press(&pressed, &[]).await.unwrap().status, 303, "nobody viewed this page first");
     daemon.stop().await;
 
     let counted = |domain: &str| {

@@ -14,7 +14,6 @@ use lettre::transport::smtp::authentication::Credentials;
 use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -39,7 +38,7 @@ struct Idle {
 impl Smtp {
     pub(super) fn new(smtp: &config::Smtp) -> Result<Self, TransportError> {
         let host = smtp.host.trim_matches(['[', ']']).to_owned();
-        if smtp.tls == Tls::None && !is_loopback(&host) {
+        if smtp.tls == Tls::None && !config::is_loopback_host(&host) {
             return Err(TransportError::Unprotected { host });
         }
         let name =
@@ -126,9 +125,4 @@ impl Smtp {
 
 fn lock(idle: &Mutex<Vec<Idle>>) -> std::sync::MutexGuard<'_, Vec<Idle>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// `localhost` and the loopback addresses.
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -146,10 +146,10 @@ impl Redeemer {
         shown: &Shown,
         again: bool,
     ) -> Result<Redemption, CallError> {
-        let grant = self.access.grant(press.member).await?;
+        let credentials = self.access.credentials(press.member).await?;
         let id = &button.connection.gateway_id;
         let ask = |token| async move { self.gateway.oauth_url(&token, id).await };
-        let url = self.access.ask(press.member, grant, ask).await?;
+        let url = self.access.call_as(press.member, credentials, ask).await?;
         // The gateway took its time.
         let press = &self.anew(press);
         if !again {
@@ -185,8 +185,8 @@ impl Redeemer {
             }
             return self.refuse(press.link).await;
         }
-        let grant = self.access.grant(press.member).await?;
-        let asked = self.access.ask(press.member, grant, |token| async move {
+        let credentials = self.access.credentials(press.member).await?;
+        let asked = self.access.call_as(press.member, credentials, |token| async move {
             if connection.status == Some(Status::Disconnected) {
                 self.gateway.activate_direct(&token, id).await.map(drop)
             } else {
