@@ -79,14 +79,22 @@ pub(crate) enum Command {
     /// Keep addresses from being mailed
     #[command(subcommand)]
     Suppress(SuppressCommand),
-    /// Count who opens the mailed links and presses their buttons, mail scanners or persons, by mail domain
-    Visits {
-        /// How far back, in whole days
+    /// Show how links are used
+    #[command(subcommand)]
+    Links(LinksCommand),
+    /// Show the fleet at a glance
+    Status,
+}
+
+/// `links`
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// Count link views and button presses by email domain, bots and people separately
+    Activity {
+        /// Start this long ago, at the beginning of that day (UTC)
         #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
         since: TimeDelta,
     },
-    /// Show the fleet at a glance
-    Status,
 }
 
 fn since(text: &str) -> Result<TimeDelta, String> {
@@ -351,8 +359,8 @@ mod tests {
             "suppress list",
             "suppress remove ada@example.org",
             "status",
-            "visits",
-            "visits --since 7d",
+            "links activity",
+            "links activity --since 7d",
         ];
         for line in lines {
             assert!(parse(line).is_ok(), "{line}");
@@ -399,8 +407,9 @@ mod tests {
             "notices retry",
             "notices retry 0193 --all",
             "run --fast",
-            "visits --since ever",
-            "visits --since 11y",
+            "links",
+            "links activity --since ever",
+            "links activity --since 11y",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -8,6 +8,7 @@ mod context;
 #[cfg(feature = "sim")]
 mod demo;
 mod import;
+mod links;
 mod lists;
 mod members;
 mod operations;
@@ -20,7 +21,6 @@ mod run;
 mod simulate;
 mod status;
 mod suppress;
-mod visits;
 
 pub(crate) use args::Cli;
 
@@ -89,7 +89,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Notices(NoticesCommand::Retry { ids, all }) => retry::retry(&context, ids, *all).await,
         Command::Notices(NoticesCommand::Preview(wanted)) => preview::preview(&context, wanted),
         Command::Suppress(command) => suppress::suppress(&context, command).await,
-        Command::Visits { since } => visits::visits(&context, *since).await,
+        Command::Links(command) => links::links(&context, command).await,
         Command::Status => status::status(&context).await,
     }
 }

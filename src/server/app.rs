@@ -15,8 +15,7 @@ use crate::notify::planner::Planner;
 use crate::reconnect::operator_actions::OperatorActions;
 use crate::reconnect::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
-use crate::traffic::recorder::Recorder;
-use crate::traffic::visits::Visits;
+use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
 use crate::{detect::decide, notify::plan};
 use chrono::TimeDelta;
@@ -39,10 +38,9 @@ pub struct App {
     pub deliverer: Deliverer,
     /// Redeems links.
     pub(crate) redeemer: Redeemer,
-    /// Takes in who visits links.
-    pub(crate) visits: Visits,
+    pub(crate) request_recorder: RequestRecorder,
     /// Counts them.
-    pub recorder: Recorder,
+    pub request_counter: RequestCounter,
     /// Draws the member's pages.
     pub(crate) pages: Arc<Pages>,
     /// Acts for one member.
@@ -140,10 +138,10 @@ impl App {
             recovered: notices.recovered.enabled,
             app_url: notices.app_url.is_some(),
         };
-        let (visits, seen) = Visits::new(clock.clone());
+        let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {
-            visits,
-            recorder: Recorder::new(store.clone(), seen),
+            request_recorder,
+            request_counter,
             sweeper: Sweeper::new(
                 store.clone(),
                 poller.clone(),

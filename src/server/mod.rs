@@ -108,8 +108,8 @@ impl Daemon {
             tracing::error!("a renewal did not come to its end");
         }
         self.app.deliverer.transport.close().await;
-        if let Err(error) = self.app.recorder.flush().await {
-            tracing::warn!(%error, "the last visits were not counted");
+        if let Err(error) = self.app.request_counter.drain_queue().await {
+            tracing::warn!(%error, "cannot count the last link requests");
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)
@@ -149,7 +149,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         redeemer: app.redeemer.clone(),
         store: app.store.clone(),
         clock: app.clock.clone(),
-        visits: app.visits.clone(),
+        request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),
         app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),

@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) gateway: Gateway,
     pub(crate) sweep: Sweep,
     pub notices: Notices,
+    #[cfg_attr(not(test), expect(dead_code, reason = "reserved for the storm brake"))]
     pub(crate) storm: Storm,
     pub email: Email,
     pub links: Links,

@@ -1,7 +1,7 @@
 //! The metrics by name. Labels hold words of ours alone, never an id or a text from outside: each value is a
 //! time series.
 
-use crate::domain::{Act, By, Status, Time};
+use crate::domain::{Client, LinkAction, Status, Time};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
@@ -13,8 +13,8 @@ const MEMBERS_POLLED: &str = "reconnectd_members_polled_total";
 const TRANSITIONS: &str = "reconnectd_transitions_total";
 const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
-const VISITS: &str = "reconnectd_visits_total";
-const VISITS_DROPPED: &str = "reconnectd_visits_dropped_total";
+const LINK_REQUESTS: &str = "reconnectd_link_requests_total";
+const LINK_REQUESTS_DROPPED: &str = "reconnectd_link_requests_dropped_total";
 const LIMITED: &str = "reconnectd_requests_limited_total";
 const LAST_SWEEP: &str = "reconnectd_last_sweep_timestamp_seconds";
 const LAST_COMPLETE_SWEEP: &str = "reconnectd_last_complete_sweep_timestamp_seconds";
@@ -48,8 +48,8 @@ fn describe() {
     describe_counter!(TRANSITIONS, "Changes of a connection's status, by new status");
     describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
     describe_counter!(REDEMPTIONS, "Presses of a page's button, by result");
-    describe_counter!(VISITS, "Looks at links' pages and presses of their buttons, by machines and persons");
-    describe_counter!(VISITS_DROPPED, "Visits that were not counted, because too many came at once");
+    describe_counter!(LINK_REQUESTS, "Link views and button presses, by bots and people");
+    describe_counter!(LINK_REQUESTS_DROPPED, "Link requests not counted because the queue was full");
     describe_counter!(LIMITED, "Requests for a member's page turned away, by limit");
     describe_gauge!(LAST_SWEEP, "When the last sweep ended, in seconds since the Unix epoch");
     describe_gauge!(
@@ -96,14 +96,13 @@ pub(crate) fn redemption(result: &'static str) {
     counter!(REDEMPTIONS, "result" => result).increment(1);
 }
 
-/// Somebody visited a link.
-pub(crate) fn visits(act: Act, by: By, visits: u32) {
-    counter!(VISITS, "act" => act.as_str(), "by" => by.as_str()).increment(u64::from(visits));
+pub(crate) fn link_requests(action: LinkAction, client: Client, requests: u32) {
+    counter!(LINK_REQUESTS, "action" => action.as_str(), "client" => client.as_str())
+        .increment(u64::from(requests));
 }
 
-/// Somebody visited a link, and too many others did.
-pub(crate) fn visit_dropped() {
-    counter!(VISITS_DROPPED).increment(1);
+pub(crate) fn link_request_dropped() {
+    counter!(LINK_REQUESTS_DROPPED).increment(1);
 }
 
 /// A client asked for too much.
@@ -152,7 +151,7 @@ mod tests {
             transition(&Status::Unknown("sk-a-secret".into()));
             notice("sent");
             redemption("redirected");
-            visits(Act::Look, By::Machine, 3);
+            link_requests(LinkAction::View, Client::Bot, 3);
             request_limited("presses");
             person_mismatch();
         });
@@ -168,7 +167,7 @@ mod tests {
             "reconnectd_transitions_total{to=\"OTHER\"} 1",
             "reconnectd_notices_total{outcome=\"sent\"} 1",
             "reconnectd_redemptions_total{result=\"redirected\"} 1",
-            "reconnectd_visits_total{act=\"look\",by=\"machine\"} 3",
+            "reconnectd_link_requests_total{action=\"view\",client=\"bot\"} 3",
             "reconnectd_requests_limited_total{limit=\"presses\"} 1",
             "reconnectd_person_mismatches_total 1",
         ] {

@@ -11,7 +11,7 @@ use super::pages::{Page, Pages};
 use crate::base::clock::Clock;
 use crate::reconnect::redeem::Redeemer;
 use crate::store::Store;
-use crate::traffic::visits::Visits;
+use crate::traffic::RequestRecorder;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -35,8 +35,7 @@ pub struct PublicState {
     pub(crate) store: Store,
     /// The time.
     pub(crate) clock: Clock,
-    /// Takes in who visits links.
-    pub(crate) visits: Visits,
+    pub(crate) request_recorder: RequestRecorder,
     /// Draws the pages.
     pub(crate) pages: Arc<Pages>,
     /// Where what OAuth cannot repair is repaired.
