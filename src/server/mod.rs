@@ -66,7 +66,7 @@ impl Daemon {
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             metrics,
         };
-        serve(&mut loops, "admin", admin, web::admin(health), &ending);
+        serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
         let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
@@ -138,7 +138,7 @@ fn serve(
 ) {
     let ending = ending.clone();
     loops.spawn(async move {
-        (name, web::serve(listener, router, web::Bounds::default(), ending).await.map_err(Into::into))
+        (name, web::serve(listener, router, web::ServerLimits::default(), ending).await.map_err(Into::into))
     });
 }
 
