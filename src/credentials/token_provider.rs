@@ -118,7 +118,7 @@ impl TokenProvider {
         Self { store, gateway, keyring, clock, mode, refreshes: TaskTracker::new() }
     }
 
-    /// The same way, for a person who waits: see [`Gateway::for_people`].
+    /// The same way, for a person who waits.
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         Self { gateway: self.gateway.interactive(), ..self.clone() }
