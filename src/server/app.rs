@@ -223,7 +223,7 @@ impl App {
         self.store.replan_all(now).await?;
         self.pull_back_from_future().await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;
-        metrics::last_sweeps(ended, complete);
+        metrics::set_last_sweeps(ended, complete);
         Ok(lock)
     }
 

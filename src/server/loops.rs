@@ -164,7 +164,7 @@ fn watch_clock(loops: &mut Loops, app: &App, readiness: Readiness, stop: &Cancel
     let app = app.clone();
     let mut watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
     spawn_loop(loops, "clock", stop, None, move || {
-        metrics::sweeps_overdue(readiness.sweeps_overdue());
+        metrics::set_sweeps_overdue(readiness.sweeps_overdue());
         let app = app.clone();
         let step = watch.step(app.clock.now(), app.clock.monotonic());
         async move {

@@ -66,9 +66,10 @@ impl Daemon {
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             metrics,
         };
-        serve(&mut loops, "admin", admin, web::admin(health), &ending);
-        let scheduler = schedule(app.config.sweep.schedule.as_str(), &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule.as_str(), "running");
+        serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
+        let schedule_text = app.config.sweep.schedule.as_str();
+        let scheduler = schedule(schedule_text, &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
     }
 
@@ -138,7 +139,7 @@ fn serve(
 ) {
     let ending = ending.clone();
     loops.spawn(async move {
-        (name, web::serve(listener, router, web::Bounds::default(), ending).await.map_err(Into::into))
+        (name, web::serve(listener, router, web::ServerLimits::default(), ending).await.map_err(Into::into))
     });
 }
 
