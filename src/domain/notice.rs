@@ -1,6 +1,6 @@
 //! One mail to one member about one or more lapses.
 
-use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::spelled};
+use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::string_enum};
 
 /// Where a notice stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub enum NoticeState {
     Cancelled,
 }
 
-spelled!(NoticeState {
+string_enum!(NoticeState {
     Queued = "queued",
     Sending = "sending",
     Sent = "sent",
@@ -39,7 +39,7 @@ pub enum NoticeKind {
     Recovered,
 }
 
-spelled!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
+string_enum!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
 
 /// What a notice says of one lapse. The pair (lapse, step) is planned once.
 #[derive(Clone, Debug, PartialEq, Eq)]
