@@ -18,7 +18,7 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
 
 /// Rooms whose parts differ in what they may know.
 const DIVIDED: [&str; 6] = ["base", "credentials", "detect", "notify", "reconnect", "traffic"];
-const PURE: [&str; 3] = ["detect::decide", "notify::plan", "traffic::bot_detection"];
+const PURE: [&str; 4] = ["detect::decide", "notify::plan", "reconnect::state", "traffic::bot_detection"];
 const EDGES: [&str; 4] = ["gateway", "store", "mail", "credentials::keyring"];
 const ACTORS: [&str; 6] =
     ["detect::sweep", "detect::recheck", "notify::planner", "notify::deliver", "traffic::recorder", "web"];

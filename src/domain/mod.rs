@@ -4,6 +4,7 @@ mod change;
 mod connection;
 mod ids;
 mod lapse;
+mod link;
 mod mask;
 mod member;
 mod notice;
@@ -21,6 +22,7 @@ pub use connection::{
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
+pub use link::{Button, LinkRecord};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};

@@ -12,8 +12,8 @@ use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Delivered, Deliverer, Reminders};
 use crate::notify::planner::Planner;
+use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
-use crate::reconnect::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
 use crate::traffic::recorder::Recorder;
 use crate::traffic::visits::Visits;
@@ -37,8 +37,7 @@ pub struct App {
     pub planner: Planner,
     /// Delivers.
     pub deliverer: Deliverer,
-    /// Redeems links.
-    pub(crate) redeemer: Redeemer,
+    pub(crate) links: LinkService,
     /// Takes in who visits links.
     pub(crate) visits: Visits,
     /// Counts them.
@@ -157,7 +156,7 @@ impl App {
                     max_unclear: config.telemetry.heartbeat_max_unclear,
                 },
             ),
-            redeemer: Redeemer {
+            links: LinkService {
                 store: store.clone(),
                 access: access.for_people(),
                 gateway: gateway.for_people(),
@@ -165,7 +164,11 @@ impl App {
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: recheck.first().copied(),
             },
-            pages: Arc::new(Pages::new(renderer.operator(), config.notices.locale.as_str())?),
+            pages: Arc::new(Pages::new(
+                renderer.operator(),
+                config.notices.locale.as_str(),
+                &config.notices.app_url,
+            )?),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, look_again),
             planner: Planner::new(store.clone(), clock.clone(), policy),
             deliverer: Deliverer {

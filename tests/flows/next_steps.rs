@@ -15,7 +15,7 @@ fn fields(html: &str) -> Vec<(String, String)> {
         let after = form.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("a field");
         (name.to_owned(), after.split('"').next().unwrap().to_owned())
     };
-    vec![value("visit"), value("connection")]
+    vec![value("form_key"), value("connection")]
 }
 
 /// Presses, and drops whatever cookie comes of it, as a browser does that was told to press again meanwhile.
@@ -43,7 +43,7 @@ async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on(
             .await
             .unwrap();
         assert_eq!(spent, 1);
-        let other = [("visit".to_owned(), "guessed".to_owned()), fields[1].clone()];
+        let other = [("form_key".to_owned(), "guessed".to_owned()), fields[1].clone()];
         assert_eq!(hurried(&link, &other).await, 410);
         h.clock.advance(TimeDelta::minutes(10));
         assert_eq!(hurried(&link, &fields).await, 410, "for ten minutes");
@@ -54,7 +54,7 @@ async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on(
 async fn each_look_at_a_page_is_marked_otherwise() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let looks = [h.look(&link).await, h.look(&link).await].map(|page| fields(&page.html)[0].1.clone());
-    assert!(looks[0] != looks[1] && looks.iter().all(|visit| visit.len() == 43), "256 bits: {looks:?}");
+    assert!(looks[0] != looks[1] && looks.iter().all(|key| key.len() == 43), "256 bits: {looks:?}");
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn whoever_has_stopped_the_mails_is_told_so_where_another_would_be_promise
     let page = member.arrive(&link).await;
     assert!(page.html.contains("You have asked us to send no more mails"), "{}", page.html);
     assert_eq!(page.buttons(), ["Write to me again, and mail me a new link"]);
-    let resumed = member.press(&format!("{link}/resume"), &[]).await;
+    let resumed = member.press(&format!("{link}/resubscribe"), &[]).await;
     assert!(resumed.html.contains("Please look at your mail"), "{}", resumed.html);
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
@@ -259,7 +259,7 @@ async fn whoever_has_stopped_the_mails_is_told_so_where_another_would_be_promise
     h.clock.advance(TimeDelta::hours(2));
     let page = member.arrive(&h.link()).await;
     assert_eq!(page.buttons(), ["Mail me a new link"], "what the operator said is not for the page to tell");
-    member.press(&format!("{}/resume", h.link()), &[]).await;
+    member.press(&format!("{}/resubscribe", h.link()), &[]).await;
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
 }

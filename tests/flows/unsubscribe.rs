@@ -78,7 +78,7 @@ async fn scanners_that_open_the_address_change_nothing() {
         let method = method.parse().unwrap();
         assert_eq!(Client::new().request(method, &stop).send().await.unwrap().status(), 405);
     }
-    let resume = Client::new().get(format!("{stop}/resume")).send().await.unwrap();
+    let resume = Client::new().get(format!("{stop}/resubscribe")).send().await.unwrap();
     assert_eq!((resume.status().as_u16(), resume.url().as_str()), (200, stop.as_str()), "it leads back");
     assert_eq!(h.contents().await, before);
     h.pass_after(TimeDelta::days(3)).await;
@@ -180,7 +180,7 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
 async fn write_to_me_again_brings_what_is_due() {
     let (h, stop) = mailed(&["alice"]).await;
     let (_, page) = one_click(&stop).await;
-    let resume = format!("{stop}/resume");
+    let resume = format!("{stop}/resubscribe");
     let path = url::Url::parse(&resume).unwrap().path().to_owned();
     assert!(page.replace("&#x2f;", "/").contains(&format!("action=\"{path}\"")), "{page}");
     h.pass_after(TimeDelta::days(4)).await;
@@ -203,7 +203,7 @@ async fn what_an_operator_has_suppressed_no_page_can_lift() {
     assert!(page.html.contains("no more of these mails") && !page.offers_a_button(), "{}", page.html);
     one_click(&stop).await;
     for _ in 0..2 {
-        let view = h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
+        let view = h.person.press(&format!("{stop}/resubscribe"), &[]).await.unwrap();
         assert_eq!((view.status, view.offers_a_button()), (200, false));
         assert!(view.html.contains("no more of these mails"), "{}", view.html);
     }
@@ -224,7 +224,7 @@ async fn one_members_token_does_nothing_to_another_and_an_unknown_one_nothing_at
         for view in [
             h.look(&unknown).await,
             h.press(&unknown).await,
-            h.person.press(&format!("{unknown}/resume"), &[]).await.unwrap(),
+            h.person.press(&format!("{unknown}/resubscribe"), &[]).await.unwrap(),
         ] {
             assert!(view.status == 404 && view.html.contains("know this link"), "{}", view.html);
         }
@@ -298,16 +298,16 @@ async fn addresses_that_an_earlier_version_took_in_can_be_suppressed_too() {
 }
 
 #[tokio::test]
-async fn stopping_mails_tells_the_log_the_member_and_neither_token_nor_address() {
+async fn unsubscribing_logs_the_member_and_neither_token_nor_address() {
     let (h, stop) = mailed(&["alice"]).await;
     one_click(&stop).await;
-    h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
+    h.person.press(&format!("{stop}/resubscribe"), &[]).await.unwrap();
     suppress(&h, "alice").await;
     h.pass_after(TimeDelta::days(3)).await;
     let token = stop.rsplit('/').next().unwrap();
     assert_eq!(token.len(), 43);
     let logged = crate::logs::so_far();
-    assert!(logged.contains("wants no more mails") && logged.contains("wants mails again"));
+    assert!(logged.contains("member unsubscribed") && logged.contains("member resubscribed"));
     assert!(!logged.contains(token) && !logged.contains("@example.org"));
     for file in ["flows.db", "flows.db-wal"] {
         let bytes = std::fs::read(h.folder.path().join(file)).unwrap();

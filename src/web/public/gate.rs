@@ -1,7 +1,7 @@
 //! Turns away clients that ask for too much.
 
 use super::PublicState;
-use super::answer::Reader;
+use super::response::PageContext;
 use crate::base::telemetry::metrics;
 use crate::web::client::{Client, is_forwarded};
 use crate::web::limits::{Ask, Limits, TooMany};
@@ -44,7 +44,7 @@ fn ask(request: &Request) -> Ask {
         Ask::Look
     } else if path.starts_with("/u/") {
         Ask::OneClick
-    } else if path.ends_with("/resend") || path.ends_with("/resume") {
+    } else if path.ends_with("/resend") || path.ends_with("/resubscribe") {
         Ask::Resend
     } else {
         Ask::Press
@@ -73,7 +73,8 @@ pub(super) async fn pass(
         Ok(()) => next.run(request).await,
         Err(TooMany { limit, wait }) => {
             metrics::request_limited(limit);
-            let mut response = gate.state.page(&Reader::visitor(request.headers()), &Page::TooMany);
+            let mut response =
+                gate.state.page(&PageContext::of_browser(request.headers()), &Page::TooManyRequests);
             let seconds = wait.as_millis().div_ceil(1000).max(1);
             if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
                 response.headers_mut().insert(header::RETRY_AFTER, seconds);
