@@ -1,6 +1,7 @@
 //! `check`: a line for each thing that a deployment stands on, ok or what to do.
 
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
 use crate::base::config::TransportKind;
 use crate::base::random;
 use crate::credentials::keyring::Keyring;
@@ -48,7 +49,7 @@ pub(super) async fn check(
     context: &Context,
     member: Option<&MemberId>,
     send_test: Option<&EmailAddress>,
-) -> anyhow::Result<Done> {
+) -> anyhow::Result<Completion> {
     let config = &context.config;
     let mut lines = Lines { json: context.json, failed: false };
     lines.say("configuration", Ok(()), |()| context.source());
@@ -61,7 +62,7 @@ pub(super) async fn check(
     });
     let gateway = async {
         let gateway = Gateway::new(&config.gateway, context.clock.clone())?;
-        gateway.reach().await.with_context(|| {
+        gateway.probe().await.with_context(|| {
             let url = &config.gateway.url;
             format!(
                 "no usable answer; see that gateway.url is right and that this machine may connect to {url}"
@@ -116,7 +117,7 @@ pub(super) async fn check(
         };
         lines.say("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply));
     }
-    if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
+    if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Completion::Complete) }
 }
 
 /// A clock that is off makes tokens look expired, and ID tokens be refused.

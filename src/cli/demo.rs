@@ -1,6 +1,7 @@
 //! `demo`: the whole story on this machine, with nothing to set up.
 
-use super::{Done, run};
+use super::completion::Completion;
+use super::run;
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::telemetry;
@@ -8,7 +9,7 @@ use crate::credentials::keyring::Keyring;
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, RefreshToken, Status};
 use crate::server::Daemon;
 use crate::server::app::App;
-use crate::sim::{Options, Person, Simulator};
+use crate::sim::{Options, Simulator, TestBrowser};
 use crate::store::Store;
 use anyhow::{Context, bail, ensure};
 use std::net::{SocketAddr, TcpListener};
@@ -21,7 +22,7 @@ const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `demo [--once]`.
-pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
+pub(super) async fn demo(once: bool) -> anyhow::Result<Completion> {
     let stop = run::stop_signal()?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let simulator = Simulator::start(Options {
@@ -50,7 +51,7 @@ pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
         ending.cancel();
         running.await??;
         simulator.shutdown().await?;
-        return told.map(|()| Done::All);
+        return told.map(|()| Completion::Complete);
     }
     println!("reconnectd is running on this machine, with a simulated gateway and mailbox.\n");
     println!("  control page  {}/       expire a connection here", simulator.base_url());
@@ -65,7 +66,7 @@ pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
     ending.cancel();
     running.await??;
     simulator.shutdown().await?;
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// The built-in defaults with a quick schedule, as an operator would write them into the environment.
@@ -127,7 +128,7 @@ async fn story(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
     let begun = Instant::now();
     let step = |words: &str| println!("{:>6.1}s  {words}", begun.elapsed().as_secs_f32());
     let (member, source) = (MemberId::from("alice"), "epic");
-    let person = Person::new()?;
+    let person = TestBrowser::new()?;
 
     step("alice, bob and carol are enrolled; the first sweep asks about their connections");
     until(
@@ -157,7 +158,7 @@ async fn story(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
 
     for _ in 0..2 {
         let page = person.open(&link).await?;
-        ensure!(page.status == 200 && page.offers_a_button(), "the link's page offers no button");
+        ensure!(page.status == 200 && page.has_button(), "the link's page offers no button");
     }
     step("its link opens a page with one button; looking at it, twice, has spent nothing");
     let pressed = person.press(&link, &[]).await?;

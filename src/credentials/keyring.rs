@@ -1,6 +1,6 @@
 //! Seals credentials under the key ring (AES-256-GCM), so that a copy of the database alone is worth nothing.
 //!
-//! What is sealed is bound to its place: the member, the column and the key's id are authenticated with it, so a
+//! What is sealed is bound to its place: the member, the field and the key's id are authenticated with it, so a
 //! ciphertext moved to another row does not open.
 
 use crate::base::random;
@@ -11,16 +11,16 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{fmt, io::Write, path::Path, path::PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Which column a sealed value stands in.
+/// Which field a sealed value stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
+pub enum SealedField {
     /// `credentials.sealed`
     RefreshToken,
     /// `access_tokens.sealed`
     AccessToken,
 }
 
-impl Column {
+impl SealedField {
     fn as_str(self) -> &'static str {
         match self {
             Self::RefreshToken => "credentials",
@@ -56,7 +56,7 @@ pub enum KeyringError {
     Empty(PathBuf),
     /// Others than its owner may read the key ring.
     #[error("keys.file: {0} can be read by others; run `chmod 600` on it")]
-    Exposed(PathBuf),
+    InsecurePermissions(PathBuf),
     /// `keys generate` does not overwrite.
     #[error("keys.file: {0} exists already; it is left as it is")]
     Exists(PathBuf),
@@ -67,7 +67,7 @@ pub enum KeyringError {
     #[error(
         "a sealed value does not open: the database and the key ring do not belong together, or it was altered"
     )]
-    Broken,
+    DecryptFailed,
 }
 
 struct Key {
@@ -97,7 +97,7 @@ impl Keyring {
             }
             Err(error) => return Err(io(error)),
         };
-        refuse_exposed(path)?;
+        check_permissions(path)?;
         let keys = parse(path, &text);
         text.zeroize();
         let keys = keys?;
@@ -136,18 +136,18 @@ impl Keyring {
         Ok(id)
     }
 
-    /// Seals `plain` for `column` of `member`, under the newest key.
+    /// Seals `plain` for `field` of `member`, under the newest key.
     pub(crate) fn seal(
         &self,
         member: &MemberId,
-        column: Column,
+        field: SealedField,
         plain: &str,
     ) -> Result<Sealed, KeyringError> {
-        let key = self.keys.last().ok_or(KeyringError::Broken)?;
+        let key = self.keys.last().ok_or(KeyringError::DecryptFailed)?;
         let mut bytes = plain.as_bytes().to_vec();
         let nonce = cipher(key)?
-            .seal_in_place_append_tag(Aad::from(place(member, column, &key.id)), &mut bytes)
-            .map_err(|_| KeyringError::Broken)?;
+            .seal_in_place_append_tag(Aad::from(aad(member, field, &key.id)), &mut bytes)
+            .map_err(|_| KeyringError::DecryptFailed)?;
         bytes.splice(0..0, nonce.as_ref().iter().copied());
         Ok(Sealed { key_id: key.id.clone(), bytes })
     }
@@ -158,7 +158,7 @@ impl Keyring {
         member: &MemberId,
         token: &RefreshToken,
     ) -> Result<NewCredential, KeyringError> {
-        let sealed = self.seal(member, Column::RefreshToken, token.expose())?;
+        let sealed = self.seal(member, SealedField::RefreshToken, token.expose())?;
         let fingerprints =
             self.keys.iter().map(|key| fingerprint(key, "imported_token", member, token.expose())).collect();
         Ok(NewCredential { sealed, fingerprints })
@@ -184,11 +184,11 @@ impl Keyring {
         self.keys.iter().any(|key| key.id == sealed.key_id)
     }
 
-    /// Opens what was sealed for `column` of `member`.
+    /// Opens what was sealed for `field` of `member`.
     pub fn open_sealed(
         &self,
         member: &MemberId,
-        column: Column,
+        field: SealedField,
         sealed: &Sealed,
     ) -> Result<Zeroizing<String>, KeyringError> {
         let key = self
@@ -196,20 +196,21 @@ impl Keyring {
             .iter()
             .find(|key| key.id == sealed.key_id)
             .ok_or_else(|| KeyringError::UnknownKey(sealed.key_id.clone()))?;
-        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(KeyringError::Broken)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyringError::Broken)?;
+        let (nonce, ciphertext) =
+            sealed.bytes.split_at_checked(NONCE_LEN).ok_or(KeyringError::DecryptFailed)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyringError::DecryptFailed)?;
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let plain = cipher(key)?
-            .open_in_place(nonce, Aad::from(place(member, column, &key.id)), &mut buffer)
-            .map_err(|_| KeyringError::Broken)?;
+            .open_in_place(nonce, Aad::from(aad(member, field, &key.id)), &mut buffer)
+            .map_err(|_| KeyringError::DecryptFailed)?;
         std::str::from_utf8(plain)
             .map(|text| Zeroizing::new(text.to_owned()))
-            .map_err(|_| KeyringError::Broken)
+            .map_err(|_| KeyringError::DecryptFailed)
     }
 }
 
 fn cipher(key: &Key) -> Result<RandomizedNonceKey, KeyringError> {
-    RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| KeyringError::Broken)
+    RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| KeyringError::DecryptFailed)
 }
 
 /// Bound to the member and the purpose, so that no two rows tell that they hold the same secret. The HMAC key is derived
@@ -226,13 +227,13 @@ fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Finge
 }
 
 /// The associated data. Lengths stand before the parts, so that no two places read alike.
-fn place(member: &MemberId, column: Column, key_id: &str) -> Vec<u8> {
-    let mut place = Vec::new();
-    for part in [member.as_str(), column.as_str(), key_id] {
-        place.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        place.extend_from_slice(part.as_bytes());
+fn aad(member: &MemberId, field: SealedField, key_id: &str) -> Vec<u8> {
+    let mut aad = Vec::new();
+    for part in [member.as_str(), field.as_str(), key_id] {
+        aad.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        aad.extend_from_slice(part.as_bytes());
     }
-    place
+    aad
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
@@ -256,19 +257,19 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
 
 /// A mounted Kubernetes secret is a link to a file of root's that its group may read: only "others" are refused.
 #[cfg(unix)]
-fn refuse_exposed(path: &Path) -> Result<(), KeyringError> {
+fn check_permissions(path: &Path) -> Result<(), KeyringError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata =
         std::fs::metadata(path).map_err(|source| KeyringError::Io { path: path.to_owned(), source })?;
     if metadata.permissions().mode() & 0o004 == 0 {
         Ok(())
     } else {
-        Err(KeyringError::Exposed(path.to_owned()))
+        Err(KeyringError::InsecurePermissions(path.to_owned()))
     }
 }
 
 #[cfg(not(unix))]
-fn refuse_exposed(_: &Path) -> Result<(), KeyringError> {
+fn check_permissions(_: &Path) -> Result<(), KeyringError> {
     Ok(())
 }
 
@@ -288,22 +289,22 @@ mod tests {
     fn what_is_sealed_opens_in_its_own_place_and_nowhere_else() {
         let (_folder, keyring) = ring();
         let alice = MemberId::from("alice");
-        let sealed = keyring.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
+        let sealed = keyring.seal(&alice, SealedField::RefreshToken, "rt-alice").unwrap();
         assert!(!sealed.bytes.windows(8).any(|window| window == b"rt-alice"));
-        let opened = keyring.open_sealed(&alice, Column::RefreshToken, &sealed).unwrap();
+        let opened = keyring.open_sealed(&alice, SealedField::RefreshToken, &sealed).unwrap();
         assert_eq!(opened.as_str(), "rt-alice");
-        assert!(keyring.open_sealed(&MemberId::from("bob"), Column::RefreshToken, &sealed).is_err());
-        assert!(keyring.open_sealed(&alice, Column::AccessToken, &sealed).is_err());
+        assert!(keyring.open_sealed(&MemberId::from("bob"), SealedField::RefreshToken, &sealed).is_err());
+        assert!(keyring.open_sealed(&alice, SealedField::AccessToken, &sealed).is_err());
         let mut altered = sealed.clone();
         altered.bytes[20] ^= 1;
-        assert!(keyring.open_sealed(&alice, Column::RefreshToken, &altered).is_err());
+        assert!(keyring.open_sealed(&alice, SealedField::RefreshToken, &altered).is_err());
     }
 
     #[test]
     fn the_same_text_never_seals_to_the_same_bytes() {
         let (_folder, keyring) = ring();
         let alice = MemberId::from("alice");
-        let seal = || keyring.seal(&alice, Column::RefreshToken, "rt-alice").unwrap();
+        let seal = || keyring.seal(&alice, SealedField::RefreshToken, "rt-alice").unwrap();
         assert_ne!(seal(), seal());
     }
 
@@ -328,6 +329,6 @@ mod tests {
         let (folder, _vault) = ring();
         let path = folder.path().join("ring.keys");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Keyring::open(&path), Err(KeyringError::Exposed(_))));
+        assert!(matches!(Keyring::open(&path), Err(KeyringError::InsecurePermissions(_))));
     }
 }

@@ -11,12 +11,14 @@
 use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
-use crate::credentials::keyring::{Column, Keyring, KeyringError};
+use crate::credentials::keyring::{Keyring, KeyringError, SealedField};
 use crate::domain::{
     AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
 };
-use crate::gateway::{Gateway, GatewayError, Renewed, Verdict};
-use crate::store::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, Store, StoreError, StoredToken};
+use crate::gateway::{Gateway, GatewayError, TokenResponse, Verdict};
+use crate::store::{
+    CredentialFailure, RefreshLease, RefreshedTokens, Store, StoreError, StoredCredentials, StoredToken,
+};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,8 +59,8 @@ pub enum CallError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     /// Another refresh of this member's tokens does not end.
-    #[error("the member's token is being renewed elsewhere")]
-    Busy,
+    #[error("another process is refreshing this member's token")]
+    LeaseHeld,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,8 +68,8 @@ pub enum CallError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// A task of the daemon's ended without a result.
-    #[error("the renewal was cut off: {0}")]
-    Cut(#[from] tokio::task::JoinError),
+    #[error("the token refresh was aborted: {0}")]
+    TaskAborted(#[from] tokio::task::JoinError),
 }
 
 /// A credential that the gateway refused, by its own word.
@@ -116,10 +118,10 @@ impl TokenProvider {
         Self { store, gateway, keyring, clock, mode, refreshes: TaskTracker::new() }
     }
 
-    /// The same way, for a person who waits: see [`Gateway::for_people`].
+    /// The same way, for a person who waits.
     #[must_use]
-    pub(crate) fn for_people(&self) -> Self {
-        Self { gateway: self.gateway.for_people(), ..self.clone() }
+    pub(crate) fn interactive(&self) -> Self {
+        Self { gateway: self.gateway.interactive(), ..self.clone() }
     }
 
     /// Waits for the refreshes under way: what the gateway has rotated must be stored before the process ends.
@@ -134,37 +136,42 @@ impl TokenProvider {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn ask<T, F, Fut>(&self, member: &MemberId, grant: Grant, call: F) -> Result<T, CallError>
+    pub async fn call_as<T, F, Fut>(
+        &self,
+        member: &MemberId,
+        credentials: StoredCredentials,
+        call: F,
+    ) -> Result<T, CallError>
     where
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = Result<T, GatewayError>>,
     {
-        self.ask_reporting(member, grant, call).await.0
+        self.call_as_reporting(member, credentials, call).await.0
     }
 
-    /// Like [`TokenProvider::ask`], and reports whether a refresh was needed.
-    pub(crate) async fn ask_reporting<T, F, Fut>(
+    /// Like [`TokenProvider::call_as`], and reports whether a refresh was needed.
+    pub(crate) async fn call_as_reporting<T, F, Fut>(
         &self,
         member: &MemberId,
-        grant: Grant,
+        credentials: StoredCredentials,
         call: F,
     ) -> (Result<T, CallError>, Refresh)
     where
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = Result<T, GatewayError>>,
     {
-        let first = match self.token(member, grant, None).await {
+        let first = match self.token(member, credentials, None).await {
             Ok(token) => token,
             Err(error) => return failed(error),
         };
         let mut refresh = if first.refreshed { Refresh::Granted } else { Refresh::NotNeeded };
-        let again = async {
+        let retry = async {
             self.store.drop_access_token(member, &first.sealed).await?;
-            let grant = self.grant(member).await?;
-            self.token(member, grant, Some(&first.sealed)).await
+            let credentials = self.credentials(member).await?;
+            self.token(member, credentials, Some(&first.sealed)).await
         };
         let result = match call(first.token.clone()).await {
-            Err(error) if error.verdict() == Verdict::Unauthorized => match again.await {
+            Err(error) if error.verdict() == Verdict::Unauthorized => match retry.await {
                 Ok(second) => {
                     refresh = Refresh::Granted;
                     // Should the gateway refuse the token that it has just given, the answer is unclear.
@@ -180,17 +187,17 @@ impl TokenProvider {
     /// Gets a new access token for `member` from the gateway, although the stored one may still be good.
     ///
     /// # Errors
-    /// Like [`TokenProvider::ask`].
+    /// Like [`TokenProvider::call_as`].
     pub(crate) async fn refresh_now(&self, member: &MemberId) -> Result<(), CallError> {
-        let grant = self.grant(member).await?;
-        let stored = grant.access.as_ref().map(|stored| stored.sealed.clone());
-        self.token(member, Grant { access: None, ..grant }, stored.as_ref()).await.map(drop)
+        let credentials = self.credentials(member).await?;
+        let stored = credentials.access.as_ref().map(|stored| stored.sealed.clone());
+        self.token(member, StoredCredentials { access: None, ..credentials }, stored.as_ref()).await.map(drop)
     }
 
     /// Whether the key that opens the member's refresh token is missing from the key ring.
-    pub(crate) fn is_locked(&self, grant: &Grant) -> bool {
+    pub(crate) fn is_locked(&self, credentials: &StoredCredentials) -> bool {
         self.mode == AuthMode::RefreshToken
-            && grant.refresh.as_ref().is_some_and(|refresh| !self.keyring.can_open(refresh))
+            && credentials.refresh.as_ref().is_some_and(|refresh| !self.keyring.can_open(refresh))
     }
 
     /// Records that a member's credential is rejected, with the time of the next try. A credential that was imported
@@ -204,7 +211,7 @@ impl TokenProvider {
         // A try before its time, such as an operator's, does not extend the backoff.
         let in_turn = before.is_none_or(|failure| failure.retry_at <= now);
         let failures = before.map_or(0, |failure| failure.failures) + u32::from(in_turn);
-        let wait = backoff::credential_retry(failures, crate::base::random::fraction());
+        let wait = backoff::credential_retry_delay(failures, crate::base::random::jitter());
         let retry_at = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
         let failure = CredentialFailure {
             state: CredentialState::Rejected,
@@ -224,60 +231,66 @@ impl TokenProvider {
     ///
     /// # Errors
     /// The store's, and when there is no such member.
-    pub async fn grant(&self, member: &MemberId) -> Result<Grant, CallError> {
-        self.store.grant(member).await?.ok_or_else(|| missing("there is no such member"))
+    pub async fn credentials(&self, member: &MemberId) -> Result<StoredCredentials, CallError> {
+        self.store.credentials(member).await?.ok_or_else(|| missing("there is no such member"))
     }
 
     /// A token that is good for now, other than `refused`.
     async fn token(
         &self,
         member: &MemberId,
-        mut grant: Grant,
+        mut credentials: StoredCredentials,
         refused: Option<&Sealed>,
     ) -> Result<Token, CallError> {
         for poll in 0..MAX_WAIT_POLLS {
-            if let Some(stored) = self.valid_token(&grant, refused) {
+            if let Some(stored) = self.valid_token(&credentials, refused) {
                 return self.unseal(member, stored);
             }
             let now = self.clock.now();
             if let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await? {
-                if let Some(stored) = self.valid_token(&lease.grant, refused) {
+                if let Some(stored) = self.valid_token(&lease.credentials, refused) {
                     self.store.release_refresh_lease(member, &lease).await?;
                     return self.unseal(member, stored);
                 }
                 // Its own task: the caller may go away, and what the gateway has rotated must still be stored.
-                let (access, member) = (self.clone(), member.clone());
-                return self.refreshes.spawn(async move { access.refresh(&member, lease).await }).await?;
+                let (provider, member) = (self.clone(), member.clone());
+                return self.refreshes.spawn(async move { provider.refresh(&member, lease).await }).await?;
             }
             tracing::trace!(%member, poll, "waiting for a refresh elsewhere");
             tokio::time::sleep(WAIT_POLL).await;
-            grant = self.grant(member).await?;
+            credentials = self.credentials(member).await?;
         }
-        Err(CallError::Busy)
+        Err(CallError::LeaseHeld)
     }
 
-    fn valid_token<'a>(&self, grant: &'a Grant, refused: Option<&Sealed>) -> Option<&'a StoredToken> {
+    fn valid_token<'a>(
+        &self,
+        credentials: &'a StoredCredentials,
+        refused: Option<&Sealed>,
+    ) -> Option<&'a StoredToken> {
         let now = self.clock.now();
         let is_valid = |stored: &&StoredToken| {
-            now < stored.renew_at && Some(&stored.sealed) != refused && self.keyring.can_open(&stored.sealed)
+            now < stored.refresh_at
+                && Some(&stored.sealed) != refused
+                && self.keyring.can_open(&stored.sealed)
         };
-        grant.access.as_ref().filter(is_valid)
+        credentials.access.as_ref().filter(is_valid)
     }
 
     fn unseal(&self, member: &MemberId, stored: &StoredToken) -> Result<Token, CallError> {
-        let token = self.keyring.open_sealed(member, Column::AccessToken, &stored.sealed)?;
+        let token = self.keyring.open_sealed(member, SealedField::AccessToken, &stored.sealed)?;
         Ok(Token { token: AccessToken::new(token.as_str()), sealed: stored.sealed.clone(), refreshed: false })
     }
 
     async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
         let requested_at = self.clock.now();
         let result = tokio::select! {
-            result = self.request(member, &lease.grant) => result,
+            result = self.request(member, &lease.credentials) => result,
             never = self.keep_lease(member, &lease) => match never {},
         };
         let error = match result {
-            Ok((renewed, used)) => {
-                return self.store_tokens(member, &lease, renewed, &used, requested_at).await;
+            Ok((response, used)) => {
+                return self.store_tokens(member, &lease, response, &used, requested_at).await;
             }
             Err(error) => error,
         };
@@ -300,44 +313,44 @@ impl TokenProvider {
     async fn request(
         &self,
         member: &MemberId,
-        grant: &Grant,
-    ) -> Result<(Renewed, UsedCredential), CallError> {
+        credentials: &StoredCredentials,
+    ) -> Result<(TokenResponse, UsedCredential), CallError> {
         let (result, used) = match self.mode {
             AuthMode::RefreshToken => {
-                let sealed = grant
+                let sealed = credentials
                     .refresh
                     .as_ref()
                     .ok_or_else(|| missing("no refresh token is stored; import one"))?;
-                let token = self.keyring.open_sealed(member, Column::RefreshToken, sealed);
-                let token = token.map_err(|error| self.locked(grant, error))?;
-                let renewed = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
-                (renewed, UsedCredential::RefreshToken(sealed.clone()))
+                let token = self.keyring.open_sealed(member, SealedField::RefreshToken, sealed);
+                let token = token.map_err(|error| self.locked(credentials, error))?;
+                let response = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
+                (response, UsedCredential::RefreshToken(sealed.clone()))
             }
             AuthMode::TokenExchange => {
-                let renewed = self.gateway.exchange(&grant.subject).await;
-                (renewed, UsedCredential::Subject(grant.subject.clone()))
+                let response = self.gateway.exchange(&credentials.subject).await;
+                (response, UsedCredential::Subject(credentials.subject.clone()))
             }
             AuthMode::Broker => {
-                let renewed = self.gateway.broker(member).await;
-                (renewed, UsedCredential::Subject(grant.subject.clone()))
+                let response = self.gateway.broker(member).await;
+                (response, UsedCredential::Subject(credentials.subject.clone()))
             }
         };
         match result {
-            Ok(renewed) => Ok((renewed, used)),
+            Ok(response) => Ok((response, used)),
             Err(error) if error.verdict() == Verdict::Rejected => {
                 let reason = error.to_string();
                 Err(CallError::NoToken {
                     state: CredentialState::Rejected,
                     reason: reason.clone(),
-                    refusal: Some(Box::new(Refusal { used, before: grant.failure.clone(), reason })),
+                    refusal: Some(Box::new(Refusal { used, before: credentials.failure.clone(), reason })),
                 })
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn locked(&self, grant: &Grant, error: KeyringError) -> CallError {
-        if self.is_locked(grant) {
+    fn locked(&self, credentials: &StoredCredentials, error: KeyringError) -> CallError {
+        if self.is_locked(credentials) {
             let state = CredentialState::Locked;
             CallError::NoToken { state, reason: error.to_string(), refusal: None }
         } else {
@@ -349,24 +362,24 @@ impl TokenProvider {
         &self,
         member: &MemberId,
         lease: &RefreshLease,
-        renewed: Renewed,
+        response: TokenResponse,
         used: &UsedCredential,
         requested_at: Time,
     ) -> Result<Token, CallError> {
         // A refresh token that comes along in another mode must not replace one that was imported.
         let rotated = match used {
-            UsedCredential::RefreshToken(_) => renewed.refresh,
+            UsedCredential::RefreshToken(_) => response.refresh,
             UsedCredential::Subject(_) => None,
         };
         let rotated = rotated
-            .map(|token| self.keyring.seal(member, Column::RefreshToken, token.expose()))
+            .map(|token| self.keyring.seal(member, SealedField::RefreshToken, token.expose()))
             .transpose()?;
-        let life = renewed.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
+        let life = response.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
         let access = StoredToken {
-            sealed: self.keyring.seal(member, Column::AccessToken, renewed.access.expose())?,
-            renew_at: requested_at + life - MARGIN.min(life / 10),
+            sealed: self.keyring.seal(member, SealedField::AccessToken, response.access.expose())?,
+            refresh_at: requested_at + life - MARGIN.min(life / 10),
         };
-        let first_subject = self.first_subject(member, &lease.grant, renewed.subject.as_deref());
+        let first_subject = self.first_subject(member, &lease.credentials, response.subject.as_deref());
         let tokens = RefreshedTokens {
             used,
             rotated: rotated.as_ref(),
@@ -383,7 +396,7 @@ impl TokenProvider {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         first_subject?;
-        Ok(Token { token: renewed.access, sealed: access.sealed, refreshed: true })
+        Ok(Token { token: response.access, sealed: access.sealed, refreshed: true })
     }
 
     /// What to remember of a token's subject, if anything. Tokens that name no subject, and fingerprints under a key that
@@ -391,11 +404,11 @@ impl TokenProvider {
     fn first_subject(
         &self,
         member: &MemberId,
-        grant: &Grant,
+        credentials: &StoredCredentials,
         subject: Option<&str>,
     ) -> Result<Option<Fingerprint>, CallError> {
         let Some(subject) = subject else { return Ok(None) };
-        let known = grant.token_subject.as_ref();
+        let known = credentials.token_subject.as_ref();
         let fingerprint = self.keyring.subject_fingerprint(member, subject, known);
         match (known, fingerprint) {
             (Some(known), Some(found)) if *known != found => Err(CallError::OtherSubject),

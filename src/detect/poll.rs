@@ -6,7 +6,7 @@ use crate::credentials::token_provider::{CallError, Refresh, TokenProvider};
 use crate::detect::decide::{self, Policy};
 use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
 use crate::gateway::Gateway;
-use crate::store::{Answer, Applied, DueMember, Grant, Store, StoreError};
+use crate::store::{Answer, Applied, DueMember, Store, StoreError, StoredCredentials};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// Asks about members and takes in what the gateway answers. Cheap to clone.
@@ -56,8 +56,8 @@ impl Poller {
         member: &MemberId,
         cause: Cause,
     ) -> Result<(Vec<Connection>, Applied), CallError> {
-        let grant = self.access.grant(member).await?;
-        let (seen, asked_at) = self.list(member, grant).await?;
+        let credentials = self.access.credentials(member).await?;
+        let (seen, asked_at) = self.list(member, credentials).await?;
         // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
         let accept_empty = cause == Cause::Operator;
         let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
@@ -69,7 +69,7 @@ impl Poller {
     pub(crate) async fn poll_due(&self, due: DueMember) -> DuePoll {
         let asked_at = self.clock.now();
         let call = |token| async move { self.gateway.connections(&token).await };
-        let (listed, refresh) = self.access.ask_reporting(&due.id, due.grant.clone(), call).await;
+        let (listed, refresh) = self.access.call_as_reporting(&due.id, due.credentials.clone(), call).await;
         let result = match listed {
             Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(CallError::from),
             Err(error) => Err(error),
@@ -108,11 +108,15 @@ impl Poller {
         self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
     }
 
-    async fn list(&self, member: &MemberId, grant: Grant) -> Result<(Listing, Time), CallError> {
+    async fn list(
+        &self,
+        member: &MemberId,
+        credentials: StoredCredentials,
+    ) -> Result<(Listing, Time), CallError> {
         let asked_at = self.clock.now();
         let seen = self
             .access
-            .ask(member, grant, |token| async move { self.gateway.connections(&token).await })
+            .call_as(member, credentials, |token| async move { self.gateway.connections(&token).await })
             .await?;
         Ok((seen, asked_at))
     }
@@ -131,7 +135,7 @@ impl Poller {
         let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
         let applied = self.store.take_in(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
-            metrics::transition(to);
+            metrics::count_transition(to);
             let cause = cause.as_str();
             match from {
                 Some(from) => tracing::info!(member = %member_id, %from, %to, cause, "transition"),
@@ -140,7 +144,7 @@ impl Poller {
             }
         }
         for connection in &applied.mismatched {
-            metrics::person_mismatch();
+            metrics::count_person_mismatch();
             tracing::warn!(member = %member_id, %connection,
                 "probably connected with another person's records (PERSON_MATCHING_ERROR)");
         }

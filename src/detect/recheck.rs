@@ -41,8 +41,8 @@ impl Rechecker {
     pub async fn recheck_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let Some(due) = self.store.due_recheck(now).await? else { return Ok(false) };
-        let grant = self.store.grant(&due.member_id).await?;
-        let failure = grant.and_then(|grant| grant.failure);
+        let credentials = self.store.credentials(&due.member_id).await?;
+        let failure = credentials.and_then(|credentials| credentials.failure);
         // A refused credential is tried again at its own time, and not before.
         if let Some(retry_at) = failure.map(|failure| failure.retry_at).filter(|at| *at > now) {
             self.store.postpone_rechecks(&due.member_id, retry_at.min(now + LONGEST_WAIT)).await?;

@@ -5,6 +5,7 @@ mod connection;
 mod ids;
 mod lapse;
 mod link;
+mod link_request;
 mod mask;
 mod member;
 mod notice;
@@ -12,7 +13,6 @@ mod printable;
 mod secret;
 mod suppression;
 mod transition;
-mod visit;
 
 pub use change::{
     Change, ChangeReason, Decision, Known, LapseChange, Missing, Standing, stored_ids, turned_empty,
@@ -23,6 +23,7 @@ pub use connection::{
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
 pub use link::{Button, LinkRecord};
+pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
@@ -33,7 +34,6 @@ pub use secret::{
 };
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
-pub(crate) use visit::{Act, By, Mailing, Visit};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

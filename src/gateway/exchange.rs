@@ -6,7 +6,7 @@ use super::{
     graphql::{from_json, of_status},
     http::{Repeat, Reply},
     signing::Signer,
-    tokens::{Renewed, secret_header},
+    tokens::{TokenResponse, secret_header},
     wire::{Answer, Granted},
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Gateway {
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the gateway refuses this subject's ID token,
     /// [`Forbidden`](super::Verdict::Forbidden) when it refuses the subject. A refusal of us is an outage.
-    pub(crate) async fn exchange(&self, subject: &str) -> Result<Renewed, GatewayError> {
+    pub(crate) async fn exchange(&self, subject: &str) -> Result<TokenResponse, GatewayError> {
         const OPERATION: &str = "token exchange";
         let clock = self.inner.http.clock();
         let Some(exchange) = &self.inner.exchange else {
@@ -88,7 +88,7 @@ impl Gateway {
     /// # Errors
     /// [`Rejected`](super::Verdict::Rejected) when the broker knows no such member or has no consent of
     /// theirs. Anything else that it says is an outage.
-    pub(crate) async fn broker(&self, member: &MemberId) -> Result<Renewed, GatewayError> {
+    pub(crate) async fn broker(&self, member: &MemberId) -> Result<TokenResponse, GatewayError> {
         const OPERATION: &str = "token broker";
         let Some(broker) = &self.inner.broker else {
             return Err(not_set_up(OPERATION, "broker"));
@@ -114,7 +114,7 @@ fn granted(
     now: Time,
     ruling: fn(&str) -> Ruling,
     check: &'static str,
-) -> Result<Renewed, Fault> {
+) -> Result<TokenResponse, Fault> {
     let status = reply.status;
     let answer: Result<Answer, Fault> = from_json(&reply.body);
     let refused = answer.as_ref().ok().and_then(|answer| answer.error.as_deref());
@@ -122,7 +122,7 @@ fn granted(
         if let Ok(Answer { access_token: Some(access), .. }) = answer {
             let Granted { expires_in, refresh_token } = from_json(&reply.body)?;
             let expires_at = expires_in.map(|seconds| now + TimeDelta::seconds(seconds));
-            return Renewed::new(access, expires_at, refresh_token);
+            return TokenResponse::new(access, expires_at, refresh_token);
         }
         if refused.is_none() {
             return Err(answer

@@ -83,7 +83,7 @@ pub(super) struct Call<'a> {
     /// Tells callers apart: a token, a subject or a member's id.
     pub(super) caller: &'a str,
     /// Whether a person waits for it.
-    pub(super) for_people: bool,
+    pub(super) interactive: bool,
 }
 
 /// The client.
@@ -202,7 +202,7 @@ impl Http {
         if failure.fault.is_judgment() {
             self.shared_wait.answered(call.operation);
         }
-        if call.for_people {
+        if call.interactive {
             failure.fault = failure.fault.with_patience(PATIENCE_OF_PEOPLE);
         } else if failure.fault.is_throttled() {
             let after = failure.fault.retry_after();
@@ -251,7 +251,7 @@ impl Http {
     }
 
     fn hold_back(&self, call: Call<'_>) -> Result<(), Fault> {
-        let left = if call.for_people { None } else { self.shared_wait() };
+        let left = if call.interactive { None } else { self.shared_wait() };
         left.map_or(Ok(()), |left| Err(Fault::HeldBack(left)))
     }
 

@@ -28,7 +28,7 @@ mod wire;
 
 pub use error::{GatewayError, SetupError, Verdict};
 pub(crate) use signing::jwks;
-pub(crate) use tokens::Renewed;
+pub(crate) use tokens::TokenResponse;
 
 use crate::{
     base::clock::Clock,
@@ -56,7 +56,7 @@ use std::{sync::Arc, time::Duration};
 pub struct Gateway {
     inner: Arc<Inner>,
     /// Whether a person waits for the answers of this handle.
-    for_people: bool,
+    interactive: bool,
 }
 
 struct Inner {
@@ -133,14 +133,14 @@ impl Gateway {
             exchange,
             broker,
         };
-        Ok(Self { inner: Arc::new(inner), for_people: false })
+        Ok(Self { inner: Arc::new(inner), interactive: false })
     }
 
     /// A handle for calls that a person waits for, such as a member who presses a button. It neither obeys nor begins
     /// the shared wait, and hands on at most five minutes of `Retry-After`.
     #[must_use]
-    pub(crate) fn for_people(&self) -> Self {
-        Self { for_people: true, ..self.clone() }
+    pub(crate) fn interactive(&self) -> Self {
+        Self { interactive: true, ..self.clone() }
     }
 
     /// How long the gateway has asked everyone to wait still. Until then calls are not sent and fail at once.
@@ -158,7 +158,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When nothing answers, or what answers is no gateway.
-    pub(crate) async fn reach(&self) -> Result<(), GatewayError> {
+    pub(crate) async fn probe(&self) -> Result<(), GatewayError> {
         match self.connections(&AccessToken::new("none")).await {
             Err(error) if matches!(error.verdict(), Verdict::Retry { .. }) => Err(error),
             _ => Ok(()),
@@ -309,7 +309,7 @@ impl Gateway {
         build: impl Fn() -> Result<RequestBuilder, Fault> + Send + Sync,
         read: impl Fn(&http::Reply) -> Result<T, Fault> + Send + Sync,
     ) -> Result<T, GatewayError> {
-        let call = http::Call { operation, repeat, caller, for_people: self.for_people };
+        let call = http::Call { operation, repeat, caller, interactive: self.interactive };
         self.inner.http.call(call, build, read).await
     }
 

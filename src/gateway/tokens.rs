@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// A new access token.
 #[derive(Clone, Debug)]
-pub struct Renewed {
+pub struct TokenResponse {
     /// The token.
     pub(crate) access: AccessToken,
     /// When it stops being accepted, by its issuer's word; `None` when the issuer does not say.
@@ -24,7 +24,7 @@ pub struct Renewed {
     pub(crate) subject: Option<String>,
 }
 
-impl Renewed {
+impl TokenResponse {
     /// Takes the tokens of an answer, unless they could not be sent anywhere.
     pub(super) fn new(
         access: String,
@@ -74,7 +74,7 @@ impl Gateway {
     /// [`Rejected`](super::Verdict::Rejected) when the gateway itself refuses the token,
     /// [`Forbidden`](super::Verdict::Forbidden) when it refuses the member, [`Permanent`](super::Verdict::Permanent)
     /// when the token cannot be sent. Everything else is an outage.
-    pub async fn refresh(&self, token: &RefreshToken) -> Result<Renewed, GatewayError> {
+    pub async fn refresh(&self, token: &RefreshToken) -> Result<TokenResponse, GatewayError> {
         let build = || {
             let token = secret_header(token.expose()).ok_or_else(|| {
                 Fault::Permanent("the refresh token holds characters that no header can".to_owned())
@@ -88,7 +88,7 @@ impl Gateway {
         let secrets = [token.expose(), self.client_key()];
         let read = |reply: &_| {
             let wire::RefreshTokens { refresh } = graphql::read(reply, Asking::ForToken, &secrets)?;
-            Renewed::new(refresh.access_token, None, refresh.refresh_token)
+            TokenResponse::new(refresh.access_token, None, refresh.refresh_token)
         };
         self.call(REFRESH.name, REFRESH.repeat, token.expose(), build, read).await
     }

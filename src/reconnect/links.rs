@@ -101,7 +101,7 @@ impl LinkService {
         if let Some(connection) = connection
             && self.store.dismiss(hash, connection, self.clock.now()).await?
         {
-            metrics::redemption("dismissed");
+            metrics::count_redemption("dismissed");
         }
         self.view(hash, proof).await
     }

@@ -15,8 +15,7 @@ use crate::notify::planner::Planner;
 use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
 use crate::store::{InstanceLock, Store};
-use crate::traffic::recorder::Recorder;
-use crate::traffic::visits::Visits;
+use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
 use crate::{detect::decide, notify::plan};
 use chrono::TimeDelta;
@@ -38,10 +37,9 @@ pub struct App {
     /// Delivers.
     pub deliverer: Deliverer,
     pub(crate) links: LinkService,
-    /// Takes in who visits links.
-    pub(crate) visits: Visits,
+    pub(crate) request_recorder: RequestRecorder,
     /// Counts them.
-    pub recorder: Recorder,
+    pub request_counter: RequestCounter,
     /// Draws the member's pages.
     pub(crate) pages: Arc<Pages>,
     /// Acts for one member.
@@ -140,10 +138,10 @@ impl App {
             recovered: notices.recovered.enabled,
             app_url: !notices.app_url.is_empty(),
         };
-        let (visits, seen) = Visits::new(clock.clone());
+        let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {
-            visits,
-            recorder: Recorder::new(store.clone(), seen),
+            request_recorder,
+            request_counter,
             sweeper: Sweeper::new(
                 store.clone(),
                 poller.clone(),
@@ -158,8 +156,8 @@ impl App {
             ),
             links: LinkService {
                 store: store.clone(),
-                access: access.for_people(),
-                gateway: gateway.for_people(),
+                access: access.interactive(),
+                gateway: gateway.interactive(),
                 clock: clock.clone(),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: recheck.first().copied(),
@@ -229,7 +227,7 @@ impl App {
         self.store.replan_all(now).await?;
         self.pull_back_from_future().await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;
-        metrics::last_sweeps(ended, complete);
+        metrics::set_last_sweeps(ended, complete);
         Ok(lock)
     }
 

@@ -37,7 +37,7 @@ impl Followed {
 /// A tick of the schedule. One that comes while a sweep runs is skipped and counted.
 pub(super) fn tick(wakes: &Wakes) {
     if wakes.sweeping.load(Ordering::SeqCst) {
-        metrics::sweep_tick_skipped();
+        metrics::count_skipped_tick();
         tracing::warn!("a sweep is still running: this tick is skipped");
     } else {
         wakes.tick.notify_one();
@@ -60,7 +60,7 @@ pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToke
                 continue;
             }
             if app.sweeper.must_wait() {
-                metrics::sweep_tick_skipped();
+                metrics::count_skipped_tick();
                 tracing::warn!("the gateway has asked everyone to wait: this tick is skipped");
                 wakes.activity.note();
                 followed = Followed(Some(app.clock.now()));
@@ -77,7 +77,7 @@ pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToke
         unfinished = match swept {
             Ok(report) => {
                 if report.is_healthy() {
-                    telemetry::heartbeat(&app.config.telemetry).await;
+                    telemetry::send_heartbeat(&app.config.telemetry).await;
                 }
                 false
             }

@@ -1,6 +1,6 @@
 //! From an operation's answer to what the client gets to see of it, faults included.
 
-use super::{App, faults::Trouble, outcome, requests::Operation, wire::Cut};
+use super::{App, faults::FaultKind, outcome, requests::Operation, wire::Cut};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::io;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PAGE: &str = "<!doctype html><title>Trouble</title><h1>The gateway is in trouble</h1>";
+const PAGE: &str = "<!doctype html><title>FaultKind</title><h1>The gateway is in trouble</h1>";
 /// As a fault's error says it.
 const TEXT: &str = "Simulated trouble";
 
@@ -63,56 +63,56 @@ pub(super) async fn respond(
     }
     let Some(trouble) = &arrival.trouble else { return execute.await.into() };
     let response = match trouble {
-        Trouble::Http { status, retry_after } => {
+        FaultKind::Http { status, retry_after } => {
             return http_answer(*status, Some("text/html"), PAGE, retry_after.as_deref());
         }
-        Trouble::Raw { status, content_type, body, retry_after } => {
+        FaultKind::Raw { status, content_type, body, retry_after } => {
             return http_answer(*status, content_type.as_deref(), body, retry_after.as_deref());
         }
-        Trouble::GraphqlError { code } => {
+        FaultKind::GraphqlError { code } => {
             Answer::new(StatusCode::OK, &json!({ "data": null, "errors": [outcome::error(code, TEXT)] }))
         }
-        Trouble::NullData => Answer::new(StatusCode::OK, &json!({ "data": null })),
-        Trouble::NotJson => return ([(header::CONTENT_TYPE, "text/html")], PAGE).into_response(),
-        Trouble::Reset => {
+        FaultKind::NullData => Answer::new(StatusCode::OK, &json!({ "data": null })),
+        FaultKind::NotJson => return ([(header::CONTENT_TYPE, "text/html")], PAGE).into_response(),
+        FaultKind::Reset => {
             cut.now();
             return StatusCode::OK.into_response();
         }
-        Trouble::RejectedToken => rejected(),
-        Trouble::HugeBody { bytes } => return huge(*bytes),
-        Trouble::CutBody => return half(execute.await),
-        Trouble::DataBesideErrors { code, partial } => execute.await.map(|body| {
+        FaultKind::RejectedToken => rejected(),
+        FaultKind::HugeBody { bytes } => return huge(*bytes),
+        FaultKind::CutBody => return half(execute.await),
+        FaultKind::DataBesideErrors { code, partial } => execute.await.map(|body| {
             if *partial {
                 lists(body, |list| list.truncate(list.len() / 2));
             }
             body["errors"] = json!([outcome::error(code, TEXT)]);
         }),
-        Trouble::UnreadableRow { connection } => execute.await.map(|body| {
+        FaultKind::UnreadableRow { connection } => execute.await.map(|body| {
             lists(body, |list| {
                 let rows = list.iter_mut().filter(|row| row["id"] == connection.as_str());
                 rows.for_each(|row| row["name"] = Value::Null);
             });
         }),
-        Trouble::NoIsDirect => execute.await.map(|body| {
+        FaultKind::NoIsDirect => execute.await.map(|body| {
             lists(body, |list| {
                 list.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("isDirect")));
             });
         }),
-        Trouble::ByteOrderMark => {
+        FaultKind::ByteOrderMark => {
             let answer = execute.await;
             Answer { body: [b"\xEF\xBB\xBF", answer.body.as_slice()].concat(), ..answer }
         }
-        Trouble::OtherSubject { member } => {
+        FaultKind::OtherSubject { member } => {
             let other = app.world.grant(member).ok().map(|grant| grant.access_token);
             execute.await.map(|body| put_token(body, other))
         }
-        Trouble::EmptyList => execute.await.map(|body| lists(body, Vec::clear)),
-        Trouble::WrongType => execute.await.map(|body| match body.get_mut("data") {
+        FaultKind::EmptyList => execute.await.map(|body| lists(body, Vec::clear)),
+        FaultKind::WrongType => execute.await.map(|body| match body.get_mut("data") {
             Some(Value::Object(data)) => data.values_mut().for_each(|field| *field = json!(42)),
             _ => *body = json!(42),
         }),
         // Delays were served above.
-        Trouble::Delay { .. } => execute.await,
+        FaultKind::Delay { .. } => execute.await,
     };
     response.into()
 }

@@ -4,7 +4,7 @@
 use super::{
     App,
     faults::Fault,
-    mailbox::MailFault,
+    mailbox::SmtpFault,
     requests::Operation,
     rows::Change,
     world::{NoSuchMember, Settings, World, entry},
@@ -140,8 +140,8 @@ async fn requests(
     let mut counts = Map::new();
     for operation in Operation::ALL {
         let count = match &member {
-            None => app.world.asked(*operation),
-            Some(member) => app.world.asked_by(member, *operation)?,
+            None => app.world.request_count(*operation),
+            Some(member) => app.world.request_count_for(member, *operation)?,
         };
         counts.insert(operation.as_str().to_owned(), count.into());
     }
@@ -167,7 +167,7 @@ async fn clear_mails(State(app): State<App>) -> StatusCode {
     DONE
 }
 
-async fn add_mail_fault(State(app): State<App>, Json(fault): Json<MailFault>) -> StatusCode {
+async fn add_mail_fault(State(app): State<App>, Json(fault): Json<SmtpFault>) -> StatusCode {
     app.mailbox.script(fault);
     DONE
 }

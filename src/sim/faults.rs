@@ -19,14 +19,14 @@ pub struct Fault {
     /// when left out.
     pub share: Option<f64>,
     /// What happens.
-    pub fault: Trouble,
+    pub fault: FaultKind,
 }
 
 /// What goes wrong. `http`, `raw`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token` and
 /// `huge_body` strike before the operation is carried out; the others carry it out and spoil the answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Trouble {
+pub enum FaultKind {
     /// An HTTP status with a page of HTML.
     Http {
         /// The status code.
@@ -105,7 +105,7 @@ pub enum Trouble {
 
 impl Fault {
     /// Befalls every call, for ever.
-    pub fn new(fault: Trouble) -> Self {
+    pub fn new(fault: FaultKind) -> Self {
         Self { operation: None, member: None, times: None, share: None, fault }
     }
 
@@ -165,15 +165,15 @@ impl Faults {
         &mut self,
         operations: &[Operation],
         member: Option<&str>,
-    ) -> (Duration, Option<Trouble>) {
+    ) -> (Duration, Option<FaultKind>) {
         let (mut delay, mut trouble) = (Duration::ZERO, None);
         for armed in &mut self.0 {
-            let is_delay = matches!(armed.fault.fault, Trouble::Delay { .. });
+            let is_delay = matches!(armed.fault.fault, FaultKind::Delay { .. });
             if (trouble.is_some() && !is_delay) || !armed.strikes(operations, member) {
                 continue;
             }
             match armed.fault.fault.clone() {
-                Trouble::Delay { ms } => delay += Duration::from_millis(ms),
+                FaultKind::Delay { ms } => delay += Duration::from_millis(ms),
                 other => trouble = Some(other),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    mailbox::{Mail, unfold},
+    mailbox::{ReceivedEmail, unfold},
     pages::page,
 };
 use axum::{
@@ -62,6 +62,6 @@ pub(super) async fn raw(State(app): State<App>, Path(n): Path<u64>) -> Result<Re
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], mail.raw.clone()).into_response())
 }
 
-fn find(app: &App, n: u64) -> Result<Arc<Mail>, StatusCode> {
+fn find(app: &App, n: u64) -> Result<Arc<ReceivedEmail>, StatusCode> {
     app.mailbox.mail(n).ok_or(StatusCode::NOT_FOUND)
 }

@@ -15,7 +15,7 @@ const KEPT: usize = 10_000;
 
 /// A mail that was accepted.
 #[derive(Debug)]
-pub struct Mail {
+pub struct ReceivedEmail {
     /// Its number, counted from 1 in the order of arrival.
     pub n: u64,
     /// When it came.
@@ -30,7 +30,7 @@ pub struct Mail {
     pub tls: bool,
 }
 
-impl Mail {
+impl ReceivedEmail {
     /// The mail, parsed.
     pub fn parse(&self) -> Option<Message<'_>> {
         MessageParser::default().parse(&self.raw)
@@ -82,21 +82,21 @@ pub(super) fn unfold(value: &str) -> String {
 /// "action": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MailFault {
+pub struct SmtpFault {
     /// At what point of the conversation.
-    pub stage: Stage,
+    pub stage: SmtpStage,
     /// Only for mail to this address; for any when left out.
     pub recipient: Option<String>,
     /// How often it happens before it is over; for ever when left out.
     pub times: Option<u32>,
     /// What happens.
-    pub action: Action,
+    pub action: SmtpAction,
 }
 
 /// A point of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum SmtpStage {
     /// In place of the greeting.
     Connect,
     /// In place of the answer to MAIL.
@@ -112,7 +112,7 @@ pub enum Stage {
 /// What the mail server does.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Action {
+pub enum SmtpAction {
     /// Refuses. A code of 421 also ends the conversation, and so does any at `connect`.
     Reply {
         /// The code of three digits.
@@ -131,15 +131,15 @@ pub enum Action {
     },
 }
 
-impl MailFault {
+impl SmtpFault {
     /// For any recipient, for ever.
-    pub fn new(stage: Stage, action: Action) -> Self {
+    pub fn new(stage: SmtpStage, action: SmtpAction) -> Self {
         Self { stage, recipient: None, times: None, action }
     }
 
     /// A refusal with this code and text.
-    pub fn reply(stage: Stage, code: u16, text: &str) -> Self {
-        Self::new(stage, Action::Reply { code, text: text.to_owned() })
+    pub fn reply(stage: SmtpStage, code: u16, text: &str) -> Self {
+        Self::new(stage, SmtpAction::Reply { code, text: text.to_owned() })
     }
 
     /// Only for mail to this address.
@@ -166,12 +166,12 @@ struct Shared {
 
 #[derive(Default)]
 struct Kept {
-    mails: VecDeque<Arc<Mail>>,
+    mails: VecDeque<Arc<ReceivedEmail>>,
     faults: Vec<Armed>,
 }
 
 struct Armed {
-    fault: MailFault,
+    fault: SmtpFault,
     struck: u32,
 }
 
@@ -185,12 +185,12 @@ impl Mailbox {
     }
 
     /// The mails that are kept, oldest first.
-    pub fn mails(&self) -> Vec<Arc<Mail>> {
+    pub fn mails(&self) -> Vec<Arc<ReceivedEmail>> {
         self.state().mails.iter().cloned().collect()
     }
 
     /// One mail by its number.
-    pub fn mail(&self, n: u64) -> Option<Arc<Mail>> {
+    pub fn mail(&self, n: u64) -> Option<Arc<ReceivedEmail>> {
         self.state().mails.iter().find(|mail| mail.n == n).cloned()
     }
 
@@ -201,7 +201,7 @@ impl Mailbox {
 
     /// Waits until `n` mails have come in all (forgotten ones included) and answers those that are kept,
     /// oldest first. It waits for as long as that takes.
-    pub async fn wait_for(&self, n: u64) -> Vec<Arc<Mail>> {
+    pub async fn wait_for(&self, n: u64) -> Vec<Arc<ReceivedEmail>> {
         // The sender lives in `self`, so the wait cannot end any other way.
         let _ = self.0.received.subscribe().wait_for(|received| *received >= n).await;
         self.mails()
@@ -213,12 +213,12 @@ impl Mailbox {
     }
 
     /// Lets something go wrong from now on.
-    pub fn script(&self, fault: MailFault) {
+    pub fn script(&self, fault: SmtpFault) {
         self.state().faults.push(Armed { fault, struck: 0 });
     }
 
     /// The faults that have not happened yet, or not as often as they were to.
-    pub fn pending_faults(&self) -> Vec<MailFault> {
+    pub fn pending_faults(&self) -> Vec<SmtpFault> {
         let state = self.state();
         let pending = state.faults.iter().filter(|armed| armed.struck < armed.fault.times.unwrap_or(1));
         pending.map(|armed| armed.fault.clone()).collect()
@@ -235,24 +235,24 @@ impl Mailbox {
         if state.mails.len() == KEPT {
             state.mails.pop_front();
         }
-        state.mails.push_back(Arc::new(Mail { n, at, from, to, raw, tls }));
+        state.mails.push_back(Arc::new(ReceivedEmail { n, at, from, to, raw, tls }));
         self.0.received.send_replace(n);
     }
 
     /// What goes wrong here: how long to wait, and the first other thing.
-    pub(super) fn strike(&self, stage: Stage, recipients: &[String]) -> (Duration, Option<Action>) {
+    pub(super) fn strike(&self, stage: SmtpStage, recipients: &[String]) -> (Duration, Option<SmtpAction>) {
         let (mut delay, mut action) = (Duration::ZERO, None);
         for Armed { fault, struck } in &mut self.state().faults {
             let meant = fault.stage == stage
                 && fault.times.is_none_or(|times| *struck < times)
                 && fault.recipient.as_ref().is_none_or(|wanted| recipients.contains(wanted));
-            let is_delay = matches!(fault.action, Action::Delay { .. });
+            let is_delay = matches!(fault.action, SmtpAction::Delay { .. });
             if !meant || (action.is_some() && !is_delay) {
                 continue;
             }
             *struck += 1;
             match fault.action.clone() {
-                Action::Delay { ms } => delay += Duration::from_millis(ms),
+                SmtpAction::Delay { ms } => delay += Duration::from_millis(ms),
                 other => action = Some(other),
             }
         }

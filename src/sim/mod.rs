@@ -43,10 +43,10 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use faults::{Fault, Trouble};
-pub use mailbox::{Action, Mail, MailFault, Mailbox, Stage};
-pub use oauth::NotGood;
-pub use person::{Person, View};
+pub use faults::{Fault, FaultKind};
+pub use mailbox::{Mailbox, ReceivedEmail, SmtpAction, SmtpFault, SmtpStage};
+pub use oauth::InvalidSignIn;
+pub use person::{PageResponse, TestBrowser};
 pub use requests::Operation;
 pub use rows::{Change, Row};
 pub use smtp::SmtpTls;

@@ -55,7 +55,7 @@ impl Visits {
 /// The URL was used before, has expired, or never was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this sign-in was used already, has expired, or never was one")]
-pub struct NotGood;
+pub struct InvalidSignIn;
 
 impl World {
     pub(super) fn issue_oauth_url(&self, member: MemberNo, source: &Source) -> String {
@@ -72,14 +72,14 @@ impl World {
     }
 
     /// Does what the member does at the source: follows a URL of `getOauthUrl` and presses Allow, or Deny.
-    pub fn sign_in(&self, oauth_url: &str, allow: bool) -> Result<(), NotGood> {
-        let url = url::Url::parse(oauth_url).map_err(|_| NotGood)?;
-        let (_, state) = url.query_pairs().find(|(name, _)| name == "state").ok_or(NotGood)?;
+    pub fn sign_in(&self, oauth_url: &str, allow: bool) -> Result<(), InvalidSignIn> {
+        let url = url::Url::parse(oauth_url).map_err(|_| InvalidSignIn)?;
+        let (_, state) = url.query_pairs().find(|(name, _)| name == "state").ok_or(InvalidSignIn)?;
         self.finish_sign_in(&state, allow)
     }
 
-    fn finish_sign_in(&self, state: &str, allow: bool) -> Result<(), NotGood> {
-        let visit = self.state().visits.take(state, self.now()).ok_or(NotGood)?;
+    fn finish_sign_in(&self, state: &str, allow: bool) -> Result<(), InvalidSignIn> {
+        let visit = self.state().visits.take(state, self.now()).ok_or(InvalidSignIn)?;
         if allow {
             self.change_rows(visit.member, |rows, now| entry(rows, &visit.connection, now).connect(now));
         }
@@ -131,7 +131,7 @@ pub(super) async fn answer(State(app): State<App>, Form(given): Form<Answer>) ->
             let outcome = if allow { "success" } else { "failure" };
             Redirect::to(&format!("/oauth/done?status_code={outcome}")).into_response()
         }
-        Err(NotGood) => not_good(),
+        Err(InvalidSignIn) => not_good(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 /// A person at a browser that follows no redirect by itself.
 #[derive(Clone, Debug)]
-pub struct Person(Client);
+pub struct TestBrowser(Client);
 
 /// What the browser shows.
-pub struct View {
+pub struct PageResponse {
     /// The HTTP status.
     pub status: u16,
     /// Where a redirect leads.
@@ -17,14 +17,14 @@ pub struct View {
     pub html: String,
 }
 
-impl View {
+impl PageResponse {
     /// Whether there is something to press.
-    pub fn offers_a_button(&self) -> bool {
+    pub fn has_button(&self) -> bool {
         self.html.contains("<button")
     }
 }
 
-impl Person {
+impl TestBrowser {
     /// A fresh browser.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Person {
     ///
     /// # Errors
     /// When nothing answers.
-    pub async fn open(&self, link: &str) -> reqwest::Result<View> {
+    pub async fn open(&self, link: &str) -> reqwest::Result<PageResponse> {
         view(self.0.get(link)).await
     }
 
@@ -50,7 +50,7 @@ impl Person {
     ///
     /// # Errors
     /// When nothing answers.
-    pub async fn press(&self, link: &str, fields: &[(&str, &str)]) -> reqwest::Result<View> {
+    pub async fn press(&self, link: &str, fields: &[(&str, &str)]) -> reqwest::Result<PageResponse> {
         view(self.0.post(link).form(fields)).await
     }
 
@@ -58,7 +58,7 @@ impl Person {
     ///
     /// # Errors
     /// When nothing answers.
-    pub async fn allow(&self, url: &str) -> reqwest::Result<View> {
+    pub async fn allow(&self, url: &str) -> reqwest::Result<PageResponse> {
         let state = url::Url::parse(url)
             .ok()
             .and_then(|url| {
@@ -69,8 +69,8 @@ impl Person {
     }
 }
 
-async fn view(request: reqwest::RequestBuilder) -> reqwest::Result<View> {
+async fn view(request: reqwest::RequestBuilder) -> reqwest::Result<PageResponse> {
     let response = request.send().await?;
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(View { status: response.status().as_u16(), location, html: response.text().await? })
+    Ok(PageResponse { status: response.status().as_u16(), location, html: response.text().await? })
 }

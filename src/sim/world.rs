@@ -2,7 +2,7 @@
 //! they have follows from their id.
 
 use super::{
-    faults::{Fault, Faults, Trouble},
+    faults::{Fault, FaultKind, Faults},
     oauth::Visits,
     requests::{Operation, Requests},
     rows::{Change, Row, Source},
@@ -322,12 +322,12 @@ impl World {
     }
 
     /// How often this was asked, by anyone, faults included.
-    pub fn asked(&self, operation: Operation) -> u32 {
+    pub fn request_count(&self, operation: Operation) -> u32 {
         self.state().requests.of(operation, None)
     }
 
     /// How often this was asked for this member.
-    pub fn asked_by(&self, member: &str, operation: Operation) -> Result<u32, NoSuchMember> {
+    pub fn request_count_for(&self, member: &str, operation: Operation) -> Result<u32, NoSuchMember> {
         let no = self.find(member)?;
         Ok(self.state().requests.of(operation, Some(no)))
     }
@@ -374,7 +374,7 @@ pub(super) fn entry<'a>(rows: &'a mut Vec<Row>, connection: &str, now: Time) -> 
 /// A request that is being answered.
 pub(super) struct Arrival {
     pub(super) delay: Duration,
-    pub(super) trouble: Option<Trouble>,
+    pub(super) trouble: Option<FaultKind>,
     /// Seconds until the quota allows a list again.
     pub(super) over_quota: Option<i64>,
     _in_flight: InFlight,

@@ -28,7 +28,7 @@ impl Store {
             ("UPDATE rechecks SET since = $1 WHERE since > $2", TimeDelta::zero()),
             ("UPDATE credential_failures SET retry_at = $1 WHERE retry_at > $2", CREDENTIAL),
             ("UPDATE unclear_members SET retry_at = $1 WHERE retry_at > $2", THROTTLE),
-            ("UPDATE renewals SET leased_until = $2 WHERE leased_until > $2", REFRESH_LEASE),
+            ("UPDATE token_refresh_leases SET leased_until = $2 WHERE leased_until > $2", REFRESH_LEASE),
             ("UPDATE notices SET leased_until = $2 WHERE leased_until > $2", DELIVERY_LEASE),
             (
                 "UPDATE notices SET not_before = $1 WHERE not_before > $2 AND state IN ('queued', 'held')",

@@ -1,4 +1,4 @@
-//! `credentials`, `access_tokens`, `renewals`, `credential_failures`.
+//! `credentials`, `access_tokens`, `token_refresh_leases`, `credential_failures`.
 
 use super::{InstanceLock, Result, Store, count, millis, time};
 use crate::base::random;
@@ -11,7 +11,7 @@ pub struct StoredToken {
     /// The token.
     pub sealed: Sealed,
     /// When to get another: a little before it expires.
-    pub(crate) renew_at: Time,
+    pub(crate) refresh_at: Time,
 }
 
 /// Why no token can be had for a member.
@@ -31,7 +31,7 @@ pub struct CredentialFailure {
 
 /// What a member's access token is got with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub struct StoredCredentials {
     /// Who they are to the identity provider.
     pub(crate) subject: String,
     /// The refresh token.
@@ -49,7 +49,7 @@ pub struct Grant {
 pub struct RefreshLease {
     owner: String,
     /// The credential as it was when the lease was taken.
-    pub(crate) grant: Grant,
+    pub(crate) credentials: StoredCredentials,
 }
 
 /// What a refresh brought.
@@ -70,16 +70,16 @@ const RETRY_SPREAD: i64 = 10 * 60 * 1000;
 /// Failures that began within this time of each other, in milliseconds, are taken to have one cause.
 const SAME_CAUSE: i64 = 2 * 60 * 60 * 1000;
 
-pub(super) const GRANT_COLUMNS: &str = "m.subject, c.key_id AS refresh_key, c.sealed AS refresh_sealed,
-    a.key_id AS access_key, a.sealed AS access_sealed, a.renew_at,
+pub(super) const CREDENTIAL_COLUMNS: &str = "m.subject, c.key_id AS refresh_key, c.sealed AS refresh_sealed,
+    a.key_id AS access_key, a.sealed AS access_sealed, a.refresh_at,
     f.state AS failure_state, f.reason AS failure_reason, f.since, f.failures, f.retry_at,
     t.key_id AS subject_key, t.hash AS subject_hash";
-pub(super) const GRANT_JOINS: &str = "LEFT JOIN credentials c ON c.member_id = m.member_id
+pub(super) const CREDENTIAL_JOINS: &str = "LEFT JOIN credentials c ON c.member_id = m.member_id
     LEFT JOIN access_tokens a ON a.member_id = m.member_id
     LEFT JOIN credential_failures f ON f.member_id = m.member_id
     LEFT JOIN token_subjects t ON t.member_id = m.member_id";
 
-impl Grant {
+impl StoredCredentials {
     pub(super) fn read(row: &SqliteRow) -> Result<Self> {
         let sealed = |key: &str, bytes: &str| -> Result<Option<Sealed>> {
             let key_id: Option<String> = row.try_get(key)?;
@@ -87,8 +87,10 @@ impl Grant {
             Ok(key_id.zip(bytes).map(|(key_id, bytes)| Sealed { key_id, bytes }))
         };
         let access =
-            match (sealed("access_key", "access_sealed")?, row.try_get::<Option<i64>, _>("renew_at")?) {
-                (Some(sealed), Some(renew_at)) => Some(StoredToken { sealed, renew_at: time(renew_at) }),
+            match (sealed("access_key", "access_sealed")?, row.try_get::<Option<i64>, _>("refresh_at")?) {
+                (Some(sealed), Some(refresh_at)) => {
+                    Some(StoredToken { sealed, refresh_at: time(refresh_at) })
+                }
                 _ => None,
             };
         let failure = match row.try_get::<Option<String>, _>("failure_state")? {
@@ -114,13 +116,13 @@ impl Grant {
 
 impl Store {
     /// What a member's token is got with; `None` when there is no such member.
-    pub async fn grant(&self, id: &MemberId) -> Result<Option<Grant>> {
+    pub async fn credentials(&self, id: &MemberId) -> Result<Option<StoredCredentials>> {
         let sql = format!(
-            "SELECT {GRANT_COLUMNS} FROM members m {GRANT_JOINS} WHERE m.member_id = $1 AND m.removed_at IS NULL"
+            "SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1 AND m.removed_at IS NULL"
         );
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
-        row.as_ref().map(Grant::read).transpose()
+        row.as_ref().map(StoredCredentials::read).transpose()
     }
 
     /// Leases the right to refresh a member's tokens until `until`; `None` while another holds it. The lease comes with
@@ -129,16 +131,16 @@ impl Store {
         let owner = random::id(now);
         let mut tx = self.begin().await?;
         let leased = sqlx::query(
-            "INSERT INTO renewals (member_id, leased_until, by_instance, owner)
+            "INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon, owner)
              SELECT member_id, $2, $4, $5 FROM members WHERE member_id = $1 AND removed_at IS NULL
              ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
-                by_instance = excluded.by_instance, owner = excluded.owner
-             WHERE renewals.leased_until <= $3",
+                held_by_daemon = excluded.held_by_daemon, owner = excluded.owner
+             WHERE token_refresh_leases.leased_until <= $3",
         )
         .bind(id.as_str())
         .bind(millis(until))
         .bind(millis(now))
-        .bind(self.is_instance())
+        .bind(self.holds_instance_lock())
         .bind(&owner)
         .execute(&mut *tx)
         .await?
@@ -146,16 +148,17 @@ impl Store {
         if leased == 0 {
             return Ok(None);
         }
-        let sql = format!("SELECT {GRANT_COLUMNS} FROM members m {GRANT_JOINS} WHERE m.member_id = $1");
+        let sql =
+            format!("SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_one(&mut *tx).await?;
-        let grant = Grant::read(&row)?;
+        let credentials = StoredCredentials::read(&row)?;
         tx.commit().await?;
-        Ok(Some(RefreshLease { owner, grant }))
+        Ok(Some(RefreshLease { owner, credentials }))
     }
 
     /// Extends a lease, unless another holder has taken it over.
     pub async fn extend_refresh_lease(&self, id: &MemberId, lease: &RefreshLease, until: Time) -> Result<()> {
-        sqlx::query("UPDATE renewals SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
+        sqlx::query("UPDATE token_refresh_leases SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
             .bind(id.as_str())
             .bind(millis(until))
             .bind(&lease.owner)
@@ -166,13 +169,15 @@ impl Store {
 
     /// Releases the leases that the instance which worked on this database before has left behind.
     pub(crate) async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
-        let freed = sqlx::query("DELETE FROM renewals WHERE by_instance = 1").execute(&self.writer).await?;
+        let freed = sqlx::query("DELETE FROM token_refresh_leases WHERE held_by_daemon = 1")
+            .execute(&self.writer)
+            .await?;
         Ok(freed.rows_affected())
     }
 
     /// Releases a lease without new tokens.
     pub async fn release_refresh_lease(&self, id: &MemberId, lease: &RefreshLease) -> Result<()> {
-        sqlx::query("DELETE FROM renewals WHERE member_id = $1 AND owner = $2")
+        sqlx::query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
             .bind(&lease.owner)
             .execute(&self.writer)
@@ -219,7 +224,7 @@ impl Store {
                 .await?;
             }
         }
-        sqlx::query("DELETE FROM renewals WHERE member_id = $1 AND owner = $2")
+        sqlx::query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
             .bind(&lease.owner)
             .execute(&mut *tx)
@@ -294,14 +299,14 @@ async fn store_access_token(
     access: &StoredToken,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO access_tokens (member_id, key_id, sealed, renew_at) VALUES ($1, $2, $3, $4)
+        "INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-            renew_at = excluded.renew_at",
+            refresh_at = excluded.refresh_at",
     )
     .bind(id.as_str())
     .bind(&access.sealed.key_id)
     .bind(&access.sealed.bytes)
-    .bind(millis(access.renew_at))
+    .bind(millis(access.refresh_at))
     .execute(&mut **tx)
     .await?;
     Ok(())

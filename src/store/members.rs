@@ -1,10 +1,10 @@
 //! `members`.
 
-use super::credentials::{GRANT_COLUMNS, GRANT_JOINS, Grant};
+use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::import::Import;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
-use super::{Result, Store, StoreError, millis, visits};
+use super::{Result, Store, StoreError, link_requests, millis};
 use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -24,7 +24,7 @@ pub struct DueMember {
     /// Whether a suspicion is open, so that the same answer again has something to say.
     pub(crate) suspicion: bool,
     /// What a token is got with.
-    pub(crate) grant: Grant,
+    pub(crate) credentials: StoredCredentials,
 }
 
 /// A member as operators see them.
@@ -68,12 +68,12 @@ pub(super) const CREDENTIAL_LOCKED: &str = "credential_locked";
 fn due_members(condition: &str) -> String {
     format!(
         "SELECT m.member_id, m.poll_key, m.answer_digest, u.reason AS unclear, u.retry_at AS unclear_retry_at,
-            {GRANT_COLUMNS},
+            {CREDENTIAL_COLUMNS},
             (EXISTS (SELECT 1 FROM lapses l
                 WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
              OR EXISTS (SELECT 1 FROM connections k
                 WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
-         FROM members m {GRANT_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
+         FROM members m {CREDENTIAL_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
          WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND {condition}"
     )
 }
@@ -86,7 +86,7 @@ fn due_member(row: &SqliteRow) -> Result<DueMember> {
         unclear: row.try_get("unclear")?,
         retry_at: row.try_get::<Option<i64>, _>("unclear_retry_at")?.map(super::time),
         suspicion: row.try_get("suspicion")?,
-        grant: Grant::read(row)?,
+        credentials: StoredCredentials::read(row)?,
     })
 }
 
@@ -234,7 +234,7 @@ impl Store {
     /// The history stays. Gives `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
-        visits::forget_domain(&mut tx, id).await?;
+        link_requests::delete_orphan_domain(&mut tx, id).await?;
         let removed = sqlx::query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', address_hash = NULL,
                 answer_digest = NULL
@@ -299,7 +299,7 @@ impl Store {
     /// Forgets a member altogether, history included. Gives `false` when nothing was known of them.
     pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
         let mut tx = self.begin().await?;
-        visits::forget_domain(&mut tx, id).await?;
+        link_requests::delete_orphan_domain(&mut tx, id).await?;
         let statements = [
             "INSERT INTO erasures (member_id) VALUES ($1)",
             "DELETE FROM transitions WHERE member_id = $1",

@@ -11,6 +11,7 @@ mod fleet;
 mod import;
 mod invitations;
 mod lapses;
+mod link_requests;
 mod links;
 mod members;
 mod notices;
@@ -28,12 +29,15 @@ mod sweeps;
 mod transitions;
 mod unclear;
 mod verified;
-mod visits;
 
 pub(crate) use connections::StoredConnection;
-pub(crate) use credentials::{CredentialFailure, Grant, RefreshLease, RefreshedTokens, StoredToken};
+pub(crate) use credentials::{
+    CredentialFailure, RefreshLease, RefreshedTokens, StoredCredentials, StoredToken,
+};
 pub(crate) use fleet::{Fleet, Funnel, SweepReport};
 pub use import::{Import, ImportCounts};
+pub use link_requests::DomainStats;
+pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
 pub(crate) use links::{Redemption, ResendPolicy};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
@@ -46,7 +50,6 @@ pub(crate) use sqlite::{InstanceLock, Store};
 pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;
-pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;
 

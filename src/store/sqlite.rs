@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Whether this process is the only one that sweeps and delivers on this database.
-    pub(super) fn is_instance(&self) -> bool {
+    pub(super) fn holds_instance_lock(&self) -> bool {
         self.instance.load(Ordering::SeqCst)
     }
 }

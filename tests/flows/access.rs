@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reconnectd::{
     credentials::token_provider::CallError,
     domain::{Cause, CredentialState},
-    sim::{Fault, Operation, Trouble},
+    sim::{Fault, FaultKind, Operation},
 };
 
 const LIST: Operation = Operation::GetMemberConnections;
@@ -47,7 +47,7 @@ async fn however_many_ask_for_a_member_at_once_their_token_is_renewed_once() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.sim.world().configure(|settings| settings.rotate = true);
     h.clock.advance(TimeDelta::hours(2));
-    h.fault(REFRESH, Trouble::Delay { ms: 150 });
+    h.fault(REFRESH, FaultKind::Delay { ms: 150 });
     let (alice, bob) = ("alice".into(), "bob".into());
     let members = (0..40).map(|n| if n % 2 == 0 { &alice } else { &bob });
     let asks = members.map(|member| h.app.poller.poll(member, Cause::Sweep));
@@ -62,7 +62,7 @@ async fn two_processes_that_need_a_token_for_one_member_renew_it_once() {
     let h = Harness::watching(&["alice"]).await;
     h.sim.world().configure(|settings| settings.rotate = true);
     h.clock.advance(TimeDelta::hours(2));
-    h.fault(REFRESH, Trouble::Delay { ms: 150 });
+    h.fault(REFRESH, FaultKind::Delay { ms: 150 });
     let other = h.another_app(&[]).await;
     let alice = "alice".into();
     let polls = (0..10).flat_map(|_| [&h.app.poller, &other.poller]).map(|o| o.poll(&alice, Cause::Sweep));
@@ -80,7 +80,7 @@ async fn a_token_that_is_refused_is_renewed_once_and_the_question_asked_again() 
         let h = Harness::watching(&["alice"]).await;
         h.sim.world().configure(|settings| settings.login_issue = login_issue);
         h.set("alice", "epic", "EXPIRED");
-        h.sim.world().add_fault(Fault::new(Trouble::RejectedToken).on(LIST).times(1));
+        h.sim.world().add_fault(Fault::new(FaultKind::RejectedToken).on(LIST).times(1));
         assert!(h.pass().await.complete());
         assert_eq!(h.asked("alice", REFRESH), 2);
         assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
@@ -136,13 +136,13 @@ async fn a_consent_that_is_given_again_is_found_without_the_operator() {
 async fn a_gateway_that_cannot_renew_now_says_nothing_of_the_credential() {
     let h = Harness::watching(&["alice"]).await;
     for trouble in [
-        Trouble::Http { status: 500, retry_after: None },
-        Trouble::Http { status: 401, retry_after: None },
-        Trouble::GraphqlError { code: "exception".into() },
-        Trouble::NullData,
-        Trouble::Reset,
-        Trouble::CutBody,
-        Trouble::NotJson,
+        FaultKind::Http { status: 500, retry_after: None },
+        FaultKind::Http { status: 401, retry_after: None },
+        FaultKind::GraphqlError { code: "exception".into() },
+        FaultKind::NullData,
+        FaultKind::Reset,
+        FaultKind::CutBody,
+        FaultKind::NotJson,
     ] {
         h.fault(REFRESH, trouble.clone());
         let asked = h.asked("alice", REFRESH);

@@ -1,4 +1,4 @@
-//! A browser with cookies and a name, where [`reconnectd::sim::Person`]'s has neither.
+//! A browser with cookies and a name, where [`reconnectd::sim::TestBrowser`]'s has neither.
 
 use reqwest::{
     Client, Method, RequestBuilder, Url,

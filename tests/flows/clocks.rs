@@ -57,7 +57,7 @@ async fn what_waits_for_a_time_that_a_wrong_clock_wrote_is_brought_back() {
     h.clock.advance(YEAR);
     h.sim.world().revoke("bob").unwrap();
     h.set("alice", "epic", "EXPIRED");
-    let down = reconnectd::sim::MailFault::reply(reconnectd::sim::Stage::Rcpt, 451, "4.7.1 Greylisted");
+    let down = reconnectd::sim::SmtpFault::reply(reconnectd::sim::SmtpStage::Rcpt, 451, "4.7.1 Greylisted");
     h.mail_fault(down);
     h.pass().await;
     assert_eq!((h.notice_states("alice").await, h.credential("bob").await), (vec!["queued"], "rejected"));

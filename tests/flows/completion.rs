@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::Suppression,
-    sim::{Change, MailFault, Operation, Stage, Trouble},
+    sim::{Change, FaultKind, Operation, SmtpFault, SmtpStage},
 };
 
 fn told() -> Setup {
@@ -74,7 +74,7 @@ async fn nobody_is_told_unless_the_operator_wants_it() {
 async fn a_member_who_was_not_mailed_about_it_is_told_nothing() {
     let h = Harness::watching_with(told(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
     h.pass().await;
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
@@ -161,7 +161,7 @@ async fn while_nobody_knows_whether_it_is_true_it_waits() {
     h.clock.advance(TimeDelta::minutes(15));
     h.app.poller.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
     h.app.planner.plan_one().await.unwrap();
-    h.fault(Operation::GetMemberConnections, Trouble::NotJson);
+    h.fault(Operation::GetMemberConnections, FaultKind::NotJson);
     h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(h.attempts("alice").await, ["waiting"]);
     h.end_faults();
@@ -232,7 +232,7 @@ async fn a_new_link_can_be_asked_for_right_after_another_connections_recovery() 
 async fn a_mail_of_recovery_whose_confirmation_is_lost_is_not_repeated_for_ever() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");
-    h.mail_fault(MailFault::new(Stage::End, reconnectd::sim::Action::StoreAndDrop));
+    h.mail_fault(SmtpFault::new(SmtpStage::End, reconnectd::sim::SmtpAction::StoreAndDrop));
     for _ in 0..20 {
         h.pass_after(TimeDelta::hours(14)).await;
     }

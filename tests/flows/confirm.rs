@@ -41,11 +41,11 @@ async fn a_connection_that_recovers_before_the_second_sighting_was_never_lapsed(
 
 #[tokio::test]
 async fn an_unclear_answer_neither_confirms_a_suspicion_nor_clears_it() {
-    use reconnectd::sim::{Operation, Trouble};
+    use reconnectd::sim::{FaultKind, Operation};
     let h = Harness::watching_with(twice(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass_after(QUARTER).await;
-    h.fault(Operation::GetMemberConnections, Trouble::NullData);
+    h.fault(Operation::GetMemberConnections, FaultKind::NullData);
     h.pass_after(QUARTER).await;
     assert_eq!(h.lapse_states("alice").await, ["epic suspected"]);
     h.end_faults();

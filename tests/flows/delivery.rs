@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     notify::deliver::Delivered,
-    sim::{Operation, Trouble},
+    sim::{FaultKind, Operation},
     store::AttemptOutcome,
 };
 use tokio_util::sync::CancellationToken;
@@ -62,7 +62,7 @@ async fn of_two_connections_the_one_that_recovers_in_time_is_left_out_of_the_mai
 async fn while_the_gateway_is_down_the_notice_waits_and_is_sent_afterwards() {
     for operation in [Operation::GetMemberConnections, Operation::GetOauthUrl] {
         let h = queued().await;
-        h.fault(operation, Trouble::Http { status: 502, retry_after: None });
+        h.fault(operation, FaultKind::Http { status: 502, retry_after: None });
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
         assert_eq!(h.notice_states("alice").await, ["queued"]);
         assert_eq!(deliver(&h).await, Delivered::Nothing, "not at once again");
@@ -77,7 +77,7 @@ async fn while_the_gateway_is_down_the_notice_waits_and_is_sent_afterwards() {
 #[tokio::test]
 async fn what_the_gateway_cannot_say_for_days_is_waited_for() {
     let h = queued().await;
-    h.fault(Operation::GetOauthUrl, Trouble::GraphqlError { code: "transient".into() });
+    h.fault(Operation::GetOauthUrl, FaultKind::GraphqlError { code: "transient".into() });
     for _ in 0..20 {
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
         h.clock.advance(TimeDelta::hours(6));

@@ -2,31 +2,31 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 
 /// All that can befall a list, each for a member of its own.
-fn troubles() -> Vec<(&'static str, Trouble)> {
-    let http = |status| Trouble::Http { status, retry_after: None };
-    let error = |code: &str| Trouble::GraphqlError { code: code.into() };
-    let beside = |partial| Trouble::DataBesideErrors { code: "exception".into(), partial };
+fn troubles() -> Vec<(&'static str, FaultKind)> {
+    let http = |status| FaultKind::Http { status, retry_after: None };
+    let error = |code: &str| FaultKind::GraphqlError { code: code.into() };
+    let beside = |partial| FaultKind::DataBesideErrors { code: "exception".into(), partial };
     vec![
         ("an error that may pass", error("throttled")),
         ("an error for good", error("forbidden")),
         ("an error that nobody knows", error("strange")),
         ("a whole list beside an error", beside(false)),
         ("half a list beside an error", beside(true)),
-        ("null", Trouble::NullData),
-        ("a body cut in half", Trouble::CutBody),
-        ("a number where the list belongs", Trouble::WrongType),
-        ("a page under HTTP 200", Trouble::NotJson),
+        ("null", FaultKind::NullData),
+        ("a body cut in half", FaultKind::CutBody),
+        ("a number where the list belongs", FaultKind::WrongType),
+        ("a page under HTTP 200", FaultKind::NotJson),
         ("HTTP 500", http(500)),
         ("HTTP 503", http(503)),
         ("HTTP 404", http(404)),
-        ("HTTP 429", Trouble::Http { status: 429, retry_after: Some("0".into()) }),
-        ("a connection that is reset", Trouble::Reset),
-        ("an answer that comes too late", Trouble::Delay { ms: 60_000 }),
-        ("a token that is not accepted, nor its successor", Trouble::RejectedToken),
-        ("17 MiB", Trouble::HugeBody { bytes: 17 << 20 }),
+        ("HTTP 429", FaultKind::Http { status: 429, retry_after: Some("0".into()) }),
+        ("a connection that is reset", FaultKind::Reset),
+        ("an answer that comes too late", FaultKind::Delay { ms: 60_000 }),
+        ("a token that is not accepted, nor its successor", FaultKind::RejectedToken),
+        ("17 MiB", FaultKind::HugeBody { bytes: 17 << 20 }),
     ]
 }
 
@@ -71,7 +71,7 @@ async fn an_unclear_answer_ends_no_lapse() {
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
     h.set("alice", "epic", "CONNECTED");
-    let trouble = Trouble::DataBesideErrors { code: "transient".into(), partial: false };
+    let trouble = FaultKind::DataBesideErrors { code: "transient".into(), partial: false };
     h.fault(Operation::GetMemberConnections, trouble);
     h.pass_after(TimeDelta::minutes(15)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic open"]);
@@ -84,7 +84,7 @@ async fn an_unclear_answer_ends_no_lapse() {
 async fn a_passing_fault_is_asked_through_within_the_pass() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
-    let trouble = Trouble::Http { status: 503, retry_after: None };
+    let trouble = FaultKind::Http { status: 503, retry_after: None };
     let fault = Fault::new(trouble).on(Operation::GetMemberConnections).times(1);
     h.sim.world().add_fault(fault);
     assert!(h.pass().await.complete());
@@ -96,9 +96,9 @@ async fn a_row_that_vanished_was_deleted_and_not_repaired() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
-    h.fault(Operation::GetMemberConnections, Trouble::EmptyList);
+    h.fault(Operation::GetMemberConnections, FaultKind::EmptyList);
     assert!(h.pass_after(TimeDelta::minutes(15)).await.complete(), "an empty list is an answer");
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "DELETED"]);
     assert_eq!(h.lapse_states("alice").await, ["epic closed removed"]);
-    assert!(h.look(&h.link()).await.html.contains("Nothing left to do here"));
+    assert_eq!(crate::browser::states(&h.look(&h.link()).await.html), ["removed"]);
 }

@@ -6,7 +6,7 @@ use reconnectd::{
     detect::decide,
     domain::{Cause, Known, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
-    sim::{Operation, Trouble},
+    sim::{FaultKind, Operation},
     store::{Answer, Applied, AttemptOutcome, Claim, Ending},
 };
 use tokio_util::sync::CancellationToken;
@@ -205,7 +205,7 @@ async fn a_recovery_is_planned_once_whether_it_is_told_of_or_not() {
 async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
     let h = Harness::queued(&["alice"]).await;
     h.sim.world().add_fault(
-        reconnectd::sim::Fault::new(Trouble::Delay { ms: 1_000 }).on(Operation::GetOauthUrl).times(1),
+        reconnectd::sim::Fault::new(FaultKind::Delay { ms: 1_000 }).on(Operation::GetOauthUrl).times(1),
     );
     let slow = tokio::spawn({
         let deliverer = h.app.deliverer.clone();

@@ -10,7 +10,9 @@ use reconnectd::{
     domain::{Member, MemberId, NewCredential, RefreshToken},
     server,
     server::app::App,
-    sim::{Fault, Mail, MailFault, Operation, Options, Person, Simulator, Trouble, View},
+    sim::{
+        Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
+    },
     store::ImportCounts,
     web,
 };
@@ -88,8 +90,8 @@ impl Setup {
         let ending = CancellationToken::new();
         let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
         let router = web::public(server::public_state(&app));
-        tokio::spawn(web::serve(listener, router, web::Bounds::default(), ending.clone()));
-        let person = Person::new().expect("a browser");
+        tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
+        let person = TestBrowser::new().expect("a browser");
         Harness { sim, app, clock, person, folder, settings, _pages: ending.drop_guard() }
     }
 }
@@ -106,7 +108,7 @@ pub(crate) struct Harness {
     pub(crate) sim: Simulator,
     pub(crate) app: App,
     pub(crate) clock: ManualClock,
-    pub(crate) person: Person,
+    pub(crate) person: TestBrowser,
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
     _pages: DropGuard,
@@ -232,7 +234,7 @@ impl Harness {
     }
 
     /// Lets this go wrong with an operation.
-    pub(crate) fn fault(&self, operation: Operation, trouble: Trouble) {
+    pub(crate) fn fault(&self, operation: Operation, trouble: FaultKind) {
         self.sim.world().add_fault(Fault::new(trouble).on(operation));
     }
 
@@ -244,7 +246,7 @@ impl Harness {
     }
 
     /// Lets this go wrong with mails.
-    pub(crate) fn mail_fault(&self, fault: MailFault) {
+    pub(crate) fn mail_fault(&self, fault: SmtpFault) {
         self.sim.mailbox().script(fault);
     }
 
@@ -254,7 +256,7 @@ impl Harness {
     }
 
     /// The mails that the mail server took in.
-    pub(crate) fn mails(&self) -> Vec<Arc<Mail>> {
+    pub(crate) fn mails(&self) -> Vec<Arc<ReceivedEmail>> {
         self.sim.mailbox().mails()
     }
 
@@ -264,12 +266,12 @@ impl Harness {
     }
 
     /// Presses the only button of a link's page.
-    pub(crate) async fn press(&self, link: &str) -> View {
+    pub(crate) async fn press(&self, link: &str) -> PageResponse {
         self.person.press(link, &[]).await.expect("the pages answer")
     }
 
     /// Looks at a page.
-    pub(crate) async fn look(&self, link: &str) -> View {
+    pub(crate) async fn look(&self, link: &str) -> PageResponse {
         self.person.open(link).await.expect("the pages answer")
     }
 
@@ -281,14 +283,14 @@ impl Harness {
     }
 
     /// Allows the access at the source where a button has led.
-    pub(crate) async fn allow(&self, pressed: &View) {
+    pub(crate) async fn allow(&self, pressed: &PageResponse) {
         let url = pressed.location.as_deref().expect("a way to the source");
         assert_eq!(self.person.allow(url).await.expect("the source answers").status, 303);
     }
 
     /// How often an operation was asked for a member.
     pub(crate) fn asked(&self, member: &str, operation: Operation) -> u32 {
-        self.sim.world().asked_by(member, operation).expect("a member of the simulated world")
+        self.sim.world().request_count_for(member, operation).expect("a member of the simulated world")
     }
 }
 
@@ -317,7 +319,7 @@ impl Drop for Harness {
 }
 
 /// The link in a mail.
-pub(crate) fn link_in(mail: &Mail) -> String {
+pub(crate) fn link_in(mail: &ReceivedEmail) -> String {
     mail.links().into_iter().find(|link| link.contains("/r/")).expect("a link in the mail")
 }
 

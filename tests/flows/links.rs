@@ -1,13 +1,13 @@
 //! What a link is good for.
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, forms, states},
     harness::{Harness, Setup, link_in},
 };
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::domain::AccessToken;
-use reconnectd::sim::{Operation, Person, Trouble};
+use reconnectd::sim::{FaultKind, Operation, TestBrowser};
 
 /// What is broken.
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -16,9 +16,9 @@ const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 async fn of_sixteen_who_press_at_once_one_gets_through() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     // All have fetched a URL before the first of them spends the link.
-    h.fault(Operation::GetOauthUrl, Trouble::Delay { ms: 500 });
+    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
     let presses = (0..16).map(|_| {
-        let (person, link) = (Person::new().unwrap(), link.clone());
+        let (person, link) = (TestBrowser::new().unwrap(), link.clone());
         tokio::spawn(async move { person.press(&link, &[]).await.unwrap() })
     });
     let views: Vec<_> = join_all(presses).await.into_iter().map(Result::unwrap).collect();
@@ -43,7 +43,7 @@ async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the
     h.clock.advance(TimeDelta::milliseconds(700));
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(member.arrive(&link).await.buttons(), ["Reconnect Epic MyChart"]);
+    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
     h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -62,7 +62,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
         scanner.press(&format!("{link}{form}"), &[("connection", "epic")]).await;
     }
     h.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(member.arrive(&link).await.buttons(), ["Reconnect Epic MyChart"]);
+    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
     h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -76,9 +76,9 @@ async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_
     scanner.arrive(&link).await;
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(6));
-    assert_eq!(member.arrive(&link).await.buttons(), ["Go on", "Mail me a new link"]);
+    assert_eq!(member.arrive(&link).await.states(), ["used", "resume_elsewhere"]);
     let vain = member.press(&link, &[("connection", "epic")]).await;
-    assert_eq!((vain.status, vain.buttons()), (410, vec!["Mail me a new link".to_owned()]));
+    assert_eq!((vain.status, vain.states(), vain.forms()), (410, vec!["used"], vec!["resend".to_owned()]));
     assert_eq!(member.press(&format!("{link}/resend"), &[]).await.status, 200);
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
@@ -118,15 +118,15 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
 #[tokio::test]
 async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_good() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: Some("120".into()) });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: Some("120".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "120");
     let page = answer.text().await.unwrap();
-    assert!(page.contains("your link stays good") && page.contains("2 minutes"), "{page}");
+    assert!(states(&page) == ["gateway_down"] && page.contains(" 2 "), "{page}");
     h.end_faults();
 
-    h.fault(Operation::GetOauthUrl, Trouble::NullData);
+    h.fault(Operation::GetOauthUrl, FaultKind::NullData);
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert!(answer.headers().contains_key("retry-after"));
@@ -140,7 +140,7 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
 #[tokio::test]
 async fn a_press_does_not_wait_for_what_the_gateway_asks_of_everyone_and_is_never_put_off_for_long() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 429, retry_after: Some("86400".into()) });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 429, retry_after: Some("86400".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"300".parse().unwrap()));
     for token in ["a", "b", "c", "d", "e", "f", "g", "h"] {
@@ -161,12 +161,12 @@ async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
     h.clock.advance(TimeDelta::minutes(1));
     for view in [h.look(&old).await, h.press(&old).await] {
         assert_eq!((view.status, view.location), (410, None));
-        assert!(view.html.contains("has expired") && view.html.contains("/resend"), "{}", view.html);
+        assert_eq!((states(&view.html), forms(&view.html)), (vec!["expired"], vec!["resend".to_owned()]));
     }
     for _ in 0..3 {
         let view = h.person.press(&format!("{old}/resend"), &[]).await.unwrap();
         assert_eq!(view.status, 200);
-        assert!(view.html.contains("look at your mail"), "{}", view.html);
+        assert_eq!(states(&view.html), ["resend_requested"]);
     }
     h.pass().await;
     assert_eq!(h.mails().len(), 2, "asked for three times, mailed once");
@@ -211,7 +211,7 @@ async fn the_link_of_an_older_mail_works_beside_the_newest() {
     h.pass_after(TimeDelta::seconds(30)).await;
     for link in links {
         let view = h.look(&link).await;
-        assert!(view.status == 200 && view.html.contains("you are connected"), "{}", view.html);
+        assert_eq!((view.status, states(&view.html)), (200, vec!["recovered"]));
     }
 }
 

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup, link_in};
 use chrono::TimeDelta;
 use reconnectd::{
     notify::deliver::Delivered,
-    sim::{Action, MailFault, Stage},
+    sim::{SmtpAction, SmtpFault, SmtpStage},
     store::AttemptOutcome,
 };
 
@@ -20,14 +20,14 @@ fn recipients(h: &Harness) -> Vec<String> {
     h.mails().iter().map(|mail| mail.to[0].clone()).collect()
 }
 
-fn for_alice(fault: MailFault) -> MailFault {
+fn for_alice(fault: SmtpFault) -> SmtpFault {
     fault.to("alice@example.org")
 }
 
 #[tokio::test]
 async fn a_greylisted_mail_is_tried_again_and_each_attempt_is_a_row() {
     let h = two_expired().await;
-    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(2)));
+    h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(2)));
     h.pass().await;
     assert_eq!(recipients(&h), ["bob@example.org"]);
     assert_eq!(h.notice_states("alice").await, ["queued"]);
@@ -49,7 +49,7 @@ async fn a_greylisted_mail_is_tried_again_and_each_attempt_is_a_row() {
 #[tokio::test]
 async fn a_mail_that_is_always_put_off_is_given_up_after_about_a_day() {
     let h = two_expired().await;
-    h.mail_fault(for_alice(MailFault::reply(Stage::End, 452, "4.2.2 Mailbox full")));
+    h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::End, 452, "4.2.2 Mailbox full")));
     let begun = h.clock.now();
     while h.notice_states("alice").await != ["abandoned"] {
         h.pass_after(TimeDelta::minutes(30)).await;
@@ -64,7 +64,7 @@ async fn a_mail_that_is_always_put_off_is_given_up_after_about_a_day() {
 #[tokio::test]
 async fn an_address_that_is_refused_for_good_is_given_up_and_delays_nobody_else() {
     let h = two_expired().await;
-    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 550, "5.1.1 <alice@example.org>: unknown")));
+    h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 <alice@example.org>: unknown")));
     h.pass().await;
     assert_eq!(recipients(&h), ["bob@example.org"]);
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
@@ -79,7 +79,7 @@ async fn an_address_that_is_refused_for_good_is_given_up_and_delays_nobody_else(
 #[tokio::test]
 async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_accepted() {
     let h = two_expired().await;
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 554, "5.7.1 Client host rejected: Access denied"));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 554, "5.7.1 Client host rejected: Access denied"));
     for _ in 0..20 {
         h.pass_after(TimeDelta::hours(13)).await;
     }
@@ -87,7 +87,7 @@ async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_acce
         assert_eq!(h.notice_states(member).await, ["queued"], "{member}");
     }
     h.end_faults();
-    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 554, "5.7.1 Recipient address rejected")));
+    h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 554, "5.7.1 Recipient address rejected")));
     h.pass_after(TimeDelta::hours(13)).await;
     h.pass_after(TimeDelta::hours(13)).await;
     assert_eq!(recipients(&h), ["bob@example.org"]);
@@ -97,8 +97,8 @@ async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_acce
 #[tokio::test]
 async fn what_was_given_up_is_tried_again_when_the_operator_says_so() {
     let h = two_expired().await;
-    h.mail_fault(for_alice(MailFault::reply(Stage::Rcpt, 550, "5.1.1 unknown")));
-    h.mail_fault(MailFault::new(Stage::End, Action::StoreAndDrop).to("bob@example.org"));
+    h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 unknown")));
+    h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop).to("bob@example.org"));
     for _ in 0..20 {
         h.pass_after(TimeDelta::hours(14)).await;
     }
@@ -122,7 +122,7 @@ async fn what_was_given_up_is_tried_again_when_the_operator_says_so() {
 #[tokio::test]
 async fn a_server_that_puts_everybody_off_for_days_gets_the_mails_in_the_end() {
     let h = two_expired().await;
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.3.0 Temporary lookup failure"));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.3.0 Temporary lookup failure"));
     for _ in 0..20 {
         h.pass_after(TimeDelta::hours(13)).await;
     }
@@ -135,7 +135,7 @@ async fn a_server_that_puts_everybody_off_for_days_gets_the_mails_in_the_end() {
 #[tokio::test]
 async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
     let h = two_expired().await;
-    h.mail_fault(for_alice(MailFault::new(Stage::End, Action::StoreAndDrop).times(1)));
+    h.mail_fault(for_alice(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop).times(1)));
     h.pass().await;
     assert_eq!(h.attempts("alice").await, ["unconfirmed"]);
     h.pass_after(TimeDelta::minutes(2)).await;
@@ -152,7 +152,7 @@ async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
 #[tokio::test]
 async fn a_server_that_never_confirms_is_not_given_the_same_mail_for_ever() {
     let h = two_expired().await;
-    h.mail_fault(for_alice(MailFault::new(Stage::End, Action::StoreAndDrop)));
+    h.mail_fault(for_alice(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop)));
     for _ in 0..20 {
         h.pass_after(TimeDelta::hours(14)).await;
     }
@@ -162,16 +162,16 @@ async fn a_server_that_never_confirms_is_not_given_the_same_mail_for_ever() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_before_the_mail_was_handed_over_is_tried_again() {
-    for stage in [Stage::Mail, Stage::Rcpt, Stage::Data] {
+    for stage in [SmtpStage::Mail, SmtpStage::Rcpt, SmtpStage::Data] {
         let h = Harness::watching(&["alice"]).await;
         h.set("alice", "epic", "EXPIRED");
-        h.mail_fault(MailFault::new(stage, Action::Drop).times(1));
+        h.mail_fault(SmtpFault::new(stage, SmtpAction::Drop).times(1));
         h.pass().await;
         let first = h.attempts("alice").await.remove(0);
         // Once the mail is on its way, only the network decides whether its last dot was still written.
         let expected = match stage {
-            Stage::Mail => &["waiting"][..],
-            Stage::Rcpt => &["retry"],
+            SmtpStage::Mail => &["waiting"][..],
+            SmtpStage::Rcpt => &["retry"],
             _ => &["retry", "unconfirmed"],
         };
         assert!(expected.contains(&first.as_str()), "{stage:?}: {first}");
@@ -209,7 +209,7 @@ async fn a_log_in_that_is_refused_waits_for_the_operator_and_gives_nothing_up() 
 #[tokio::test]
 async fn while_the_mail_server_is_full_the_queue_waits_and_nothing_is_given_up() {
     let h = two_expired().await;
-    h.mail_fault(MailFault::reply(Stage::Mail, 452, "4.3.1 Insufficient system storage"));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Mail, 452, "4.3.1 Insufficient system storage"));
     for _ in 0..30 {
         h.pass_after(TimeDelta::hours(6)).await;
     }

@@ -4,7 +4,7 @@ use crate::harness::Harness;
 use chrono::TimeDelta;
 use reconnectd::{
     domain::Cause,
-    sim::{MailFault, Operation, Stage},
+    sim::{Operation, SmtpFault, SmtpStage},
 };
 
 /// Alice has a mail with a link, and another notice that waits for the mail server.
@@ -16,7 +16,7 @@ async fn with_a_history() -> (Harness, String) {
     let mails = h.mails();
     let to_alice = mails.iter().find(|mail| mail.to == ["alice@example.org"]).unwrap();
     let link = crate::harness::link_in(to_alice);
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").to("alice@example.org"));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").to("alice@example.org"));
     h.set("alice", "kaiser-north", "EXPIRED");
     h.pass_after(TimeDelta::minutes(15)).await;
     h.end_faults();
@@ -51,7 +51,7 @@ async fn a_member_who_is_removed_is_left_alone_from_then_on() {
 async fn a_member_who_is_removed_during_the_delivery_gets_no_mail() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
     h.pass().await;
     h.clock.advance(TimeDelta::minutes(2));
     let now = h.clock.now();
@@ -103,7 +103,7 @@ async fn a_member_who_was_removed_can_be_erased() {
 async fn an_answer_about_a_member_who_has_gone_is_dropped() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
-    h.fault(Operation::GetMemberConnections, reconnectd::sim::Trouble::Delay { ms: 300 });
+    h.fault(Operation::GetMemberConnections, reconnectd::sim::FaultKind::Delay { ms: 300 });
     let alice = "alice".into();
     let removing = async {
         while h.asked("alice", Operation::GetMemberConnections) < 2 {

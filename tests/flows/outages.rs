@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     credentials::token_provider::CallError,
     domain::{Cause, MemberId, RefreshToken},
-    sim::{Fault, Operation, Trouble},
+    sim::{Fault, FaultKind, Operation},
     store::ListedMember,
 };
 
@@ -20,8 +20,8 @@ async fn fleet(n: u32) -> (Harness, Vec<String>) {
     (h, members)
 }
 
-fn refused() -> Trouble {
-    Trouble::GraphqlError { code: "login".into() }
+fn refused() -> FaultKind {
+    FaultKind::GraphqlError { code: "login".into() }
 }
 
 async fn listed(h: &Harness, member: &str) -> ListedMember {
@@ -85,7 +85,7 @@ async fn a_few_refused_credentials_are_the_members_own_and_a_recovery_has_the_ot
 #[tokio::test]
 async fn a_member_who_is_refused_although_the_token_is_good_is_unclear_and_keeps_the_credential() {
     let h = Harness::watching(&["alice", "bob"]).await;
-    let trouble = Trouble::GraphqlError { code: "forbidden".into() };
+    let trouble = FaultKind::GraphqlError { code: "forbidden".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(LIST).member("alice"));
     h.set("bob", "epic", "EXPIRED");
     let refreshes = h.asked("alice", REFRESH);
@@ -104,7 +104,7 @@ async fn a_member_s_last_answer_is_as_old_as_the_last_sweep_that_had_one() {
     let fine = h.pass_after(QUARTER).await;
     assert_eq!(fine.progress.skipped, 1);
     let answered = Some(h.clock.now());
-    let trouble = Trouble::GraphqlError { code: "exception".into() };
+    let trouble = FaultKind::GraphqlError { code: "exception".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(LIST).member("alice"));
     h.pass_after(QUARTER).await;
     h.pass_after(QUARTER).await;
@@ -200,8 +200,10 @@ async fn a_member_with_another_subject_starts_anew_with_tokens() {
     app.once(&stop).await.unwrap();
     assert_eq!(h.asked("alice", Operation::Broker), 1, "the same member again changes nothing");
     h.enrol_as("alice", "someone-else").await;
-    let grant = app.store.grant(&"alice".into()).await.unwrap().unwrap();
-    assert!(grant.access.is_none() && grant.failure.is_none() && grant.token_subject.is_none());
+    let credentials = app.store.credentials(&"alice".into()).await.unwrap().unwrap();
+    assert!(
+        credentials.access.is_none() && credentials.failure.is_none() && credentials.token_subject.is_none()
+    );
     app.once(&stop).await.unwrap();
     assert_eq!(h.asked("alice", Operation::Broker), 2, "the old subject's token is not used");
 }

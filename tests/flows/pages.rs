@@ -5,7 +5,7 @@ use crate::{
     harness::{Harness, Setup},
 };
 use chrono::TimeDelta;
-use reconnectd::sim::{Operation, Trouble};
+use reconnectd::sim::{FaultKind, Operation};
 use reqwest::Method;
 
 /// Asserts the status, the states of the page and its buttons, and the forms; and that the page contains no URL of the
@@ -168,7 +168,7 @@ async fn never_there() {
 async fn the_gateway_is_down() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let browser = Browser::new();
-    h.fault(Operation::GetOauthUrl, Trouble::Http { status: 503, retry_after: None });
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: None });
     let down = browser.press(&link, &[]).await;
     shows(&down, 503, &["gateway_down"], &[]);
     assert_eq!(down.headers["retry-after"], "300");
@@ -216,7 +216,7 @@ async fn a_page_is_in_its_member_s_language() {
     spanish(&browser.arrive(&link).await, 410, "used");
     spanish(&Browser::new().press(&link, &[]).await, 410, "used");
     spanish(&browser.press(&format!("{link}/resend"), &[]).await, 200, "resend_requested");
-    h.fault(Operation::GetOauthUrl, Trouble::NullData);
+    h.fault(Operation::GetOauthUrl, FaultKind::NullData);
     spanish(&browser.press(&link, &[]).await, 503, "gateway_down");
     h.end_faults();
 }

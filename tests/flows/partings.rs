@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     domain::{MemberId, Parting},
     reconnect::operator_actions::OperateError,
-    sim::{Operation, Trouble},
+    sim::{FaultKind, Operation},
 };
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -60,11 +60,11 @@ async fn once_the_list_has_shown_the_act_connected_ends_the_dismissal_and_the_ne
 #[tokio::test]
 async fn an_act_of_which_nobody_knows_whether_it_was_done_silences_nothing_for_longer_than_a_day() {
     let h = Harness::watching(&["alice"]).await;
-    h.fault(Operation::DisconnectConnection, Trouble::Http { status: 502, retry_after: None });
+    h.fault(Operation::DisconnectConnection, FaultKind::Http { status: 502, retry_after: None });
     let alice = MemberId::from("alice");
     let listed = h.app.operator.connection(&alice, &"epic".into()).await.unwrap();
     // Nor can it be seen right after.
-    h.fault(Operation::GetMemberConnections, Trouble::NullData);
+    h.fault(Operation::GetMemberConnections, FaultKind::NullData);
     let ended = h.app.operator.disconnect(&alice, listed).await;
     assert!(matches!(ended, Err(OperateError::Unclear { .. })), "{ended:?}");
     h.end_faults();

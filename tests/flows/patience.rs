@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     domain::Time,
     notify::deliver::Delivered,
-    sim::{Action, Fault, MailFault, Operation, Stage, Trouble},
+    sim::{Fault, FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::{Attempt, AttemptOutcome},
 };
 
@@ -28,7 +28,7 @@ async fn attempts(h: &Harness, member: &str) -> Vec<Attempt> {
 }
 
 fn no_way(h: &Harness, member: &str) {
-    let trouble = Trouble::GraphqlError { code: "not-found".into() };
+    let trouble = FaultKind::GraphqlError { code: "not-found".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(Operation::GetOauthUrl).member(member));
 }
 
@@ -86,7 +86,7 @@ async fn what_worked_for_another_member_before_it_failed_here_proves_nothing() {
 async fn a_start_plans_again_what_was_given_up_for_a_reason_that_may_have_been_ours() {
     let h = Harness::queued(&["alice", "bob", "carol"]).await;
     no_way(&h, "alice");
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 550, "5.1.1 No such user").to("carol@example.org"));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 No such user").to("carol@example.org"));
     for _ in 0..20 {
         deliver_all(&h).await;
         h.clock.advance(TimeDelta::hours(14));
@@ -124,7 +124,7 @@ async fn a_recovery_ends_what_kept_a_notice_from_being_sent() {
 async fn attempts_that_wait_are_one_row_with_a_count() {
     let h = Harness::queued(&["alice"]).await;
     let begun = h.clock.now();
-    h.fault(Operation::GetMemberConnections, Trouble::Http { status: 502, retry_after: None });
+    h.fault(Operation::GetMemberConnections, FaultKind::Http { status: 502, retry_after: None });
     let mut last = Time::UNIX_EPOCH;
     for _ in 0..5 {
         last = h.clock.now();
@@ -132,7 +132,7 @@ async fn attempts_that_wait_are_one_row_with_a_count() {
         h.clock.advance(TimeDelta::hours(1));
     }
     h.end_faults();
-    h.fault(Operation::GetOauthUrl, Trouble::GraphqlError { code: "transient".into() });
+    h.fault(Operation::GetOauthUrl, FaultKind::GraphqlError { code: "transient".into() });
     deliver(&h).await;
     let [row] = &attempts(&h, "alice").await[..] else { panic!("more than one row") };
     assert_eq!((row.attempt, row.count, row.started_at), (1, 6, begun));
@@ -151,7 +151,7 @@ async fn attempts_that_wait_are_one_row_with_a_count() {
 #[tokio::test]
 async fn attempts_that_an_operator_asked_for_begin_a_new_row() {
     let h = Harness::queued(&["alice"]).await;
-    h.fault(Operation::GetMemberConnections, Trouble::NullData);
+    h.fault(Operation::GetMemberConnections, FaultKind::NullData);
     deliver(&h).await;
     let notice = h.notices("alice").await.remove(0).notice.id;
     assert!(h.app.store.retry(&notice, h.clock.now()).await.unwrap());
@@ -214,7 +214,7 @@ async fn a_recheck_of_a_member_whose_credential_was_refused_waits_for_its_next_t
 async fn a_delivery_obeys_retry_after_for_an_hour_at_most() {
     for (asked, least, most) in [("600", 10, 11), ("3000", 50, 51), ("86400", 60, 60)] {
         let h = Harness::queued(&["alice"]).await;
-        let trouble = Trouble::Http { status: 503, retry_after: Some(asked.into()) };
+        let trouble = FaultKind::Http { status: 503, retry_after: Some(asked.into()) };
         h.fault(Operation::GetOauthUrl, trouble);
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
         let wait = waits(&h, "alice").await;
@@ -232,7 +232,7 @@ async fn a_recheck_that_is_asked_to_wait_is_made_when_the_wait_is_over() {
         h.set("alice", "epic", "EXPIRED");
         h.pass().await;
         h.clock.advance(TimeDelta::hours(1));
-        let trouble = Trouble::Http { status: 429, retry_after: Some(retry_after.into()) };
+        let trouble = FaultKind::Http { status: 429, retry_after: Some(retry_after.into()) };
         h.fault(Operation::GetMemberConnections, trouble);
         assert!(h.app.rechecker.recheck_one().await.unwrap());
         h.end_faults();
@@ -246,7 +246,7 @@ async fn a_recheck_that_is_asked_to_wait_is_made_when_the_wait_is_over() {
 #[tokio::test]
 async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
     let h = Harness::queued(&["alice"]).await;
-    h.mail_fault(MailFault::new(Stage::End, Action::StoreAndDrop));
+    h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop));
     for least in [1, 5, 15] {
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Unconfirmed));
         let wait = waits(&h, "alice").await;
@@ -260,7 +260,7 @@ async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
 #[tokio::test]
 async fn a_notice_to_a_member_whom_the_gateway_refuses_waits_even_when_others_are_served() {
     let h = Harness::queued(&["alice", "bob"]).await;
-    let trouble = Trouble::GraphqlError { code: "forbidden".into() };
+    let trouble = FaultKind::GraphqlError { code: "forbidden".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(Operation::GetOauthUrl).member("alice"));
     for _ in 0..20 {
         deliver_all(&h).await;

@@ -6,9 +6,9 @@ use crate::{
 };
 use chrono::TimeDelta;
 use reconnectd::{
-    credentials::keyring::Column,
+    credentials::keyring::SealedField,
     domain::{AccessToken, Cause, RefreshToken},
-    sim::{Fault, MailFault, Operation, Stage, Trouble},
+    sim::{Fault, FaultKind, Operation, SmtpFault, SmtpStage},
 };
 use std::{error::Error, fmt::Debug};
 
@@ -38,11 +38,11 @@ fn assert_lacks(place: &str, text: &[u8], secrets: &[(&str, String)]) {
 /// The access token and the refresh token that are kept for a member, opened.
 async fn kept_tokens(h: &Harness, member: &str) -> [(&'static str, String); 2] {
     let id = member.into();
-    let grant = h.app.store.grant(&id).await.unwrap().unwrap();
+    let credentials = h.app.store.credentials(&id).await.unwrap().unwrap();
     let open = |column, sealed| h.app.keyring.open_sealed(&id, column, &sealed).unwrap().as_str().to_owned();
     [
-        ("an access token", open(Column::AccessToken, grant.access.unwrap().sealed)),
-        ("a refresh token", open(Column::RefreshToken, grant.refresh.unwrap())),
+        ("an access token", open(SealedField::AccessToken, credentials.access.unwrap().sealed)),
+        ("a refresh token", open(SealedField::RefreshToken, credentials.refresh.unwrap())),
     ]
 }
 
@@ -66,9 +66,11 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     h.pass().await;
     secrets.extend(kept_tokens(&h, "alice").await);
     h.set("alice", "epic", "EXPIRED");
-    h.sim.world().add_fault(Fault::new(Trouble::RejectedToken).on(Operation::GetMemberConnections).times(1));
-    h.mail_fault(MailFault::reply(Stage::Rcpt, 451, "4.7.1 <alice@example.org>: Greylisted").times(1));
-    h.mail_fault(MailFault::reply(Stage::End, 451, "4.3.0 alice@example.org: later").times(1));
+    h.sim
+        .world()
+        .add_fault(Fault::new(FaultKind::RejectedToken).on(Operation::GetMemberConnections).times(1));
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 <alice@example.org>: Greylisted").times(1));
+    h.mail_fault(SmtpFault::reply(SmtpStage::End, 451, "4.3.0 alice@example.org: later").times(1));
     h.pass().await;
     secrets.extend(kept_tokens(&h, "alice").await);
     h.pass_after(TimeDelta::minutes(2)).await;
@@ -77,7 +79,7 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     let token = link.rsplit('/').next().unwrap().to_owned();
     assert_eq!(token.len(), 43);
     h.look(&link).await;
-    h.fault(Operation::GetOauthUrl, Trouble::CutBody);
+    h.fault(Operation::GetOauthUrl, FaultKind::CutBody);
     assert_eq!(h.press(&link).await.status, 503);
     h.end_faults();
     let pressed = h.press(&link).await;
@@ -98,13 +100,13 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     let gateway = &h.app.gateway;
     let (access, refresh) = (AccessToken::new(access.1), RefreshToken::new(refresh.1));
     for trouble in [
-        Trouble::Http { status: 500, retry_after: None },
-        Trouble::GraphqlError { code: "forbidden".into() },
-        Trouble::WrongType,
-        Trouble::CutBody,
-        Trouble::NotJson,
-        Trouble::RejectedToken,
-        Trouble::DataBesideErrors { code: "exception".into(), partial: false },
+        FaultKind::Http { status: 500, retry_after: None },
+        FaultKind::GraphqlError { code: "forbidden".into() },
+        FaultKind::WrongType,
+        FaultKind::CutBody,
+        FaultKind::NotJson,
+        FaultKind::RejectedToken,
+        FaultKind::DataBesideErrors { code: "exception".into(), partial: false },
     ] {
         h.sim.world().add_fault(Fault::new(trouble));
         words.push_str(&all_words(&gateway.connections(&access).await.unwrap_err()));
@@ -123,12 +125,14 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     let elsewhere = h.another_app(&[("GATEWAY__OAUTH_HOSTS", "login.example.org")]).await;
     h.sim.world().restore("alice").unwrap();
     h.enrol(&["alice"]).await;
-    let grant = elsewhere.access.grant(&"alice".into()).await.unwrap();
+    let credentials = elsewhere.access.credentials(&"alice".into()).await.unwrap();
     let ask = |token| {
         let gateway = elsewhere.gateway.clone();
         async move { gateway.oauth_url(&token, &"epic".into()).await }
     };
-    words.push_str(&all_words(&elsewhere.access.ask(&"alice".into(), grant, ask).await.unwrap_err()));
+    words.push_str(&all_words(
+        &elsewhere.access.call_as(&"alice".into(), credentials, ask).await.unwrap_err(),
+    ));
     secrets.extend(kept_tokens(&h, "alice").await);
 
     for file in ["flows.db", "flows.db-wal", "flows.db-shm"] {

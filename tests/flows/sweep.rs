@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::sim::{Operation, Trouble};
+use reconnectd::sim::{FaultKind, Operation};
 use tokio_util::sync::CancellationToken;
 
 const LIST: Operation = Operation::GetMemberConnections;
@@ -52,7 +52,7 @@ async fn when_most_polls_fail_the_sweep_stops_early_and_nothing_is_concluded() {
     for member in &members {
         h.set(member, "epic", "EXPIRED");
     }
-    h.fault(LIST, Trouble::GraphqlError { code: "exception".into() });
+    h.fault(LIST, FaultKind::GraphqlError { code: "exception".into() });
     let report = h.pass_after(TimeDelta::minutes(15)).await;
     assert_eq!(report.stopped, Some("most_polls_failed"));
     assert!(!report.complete() && !report.is_healthy());
@@ -73,7 +73,7 @@ async fn when_most_polls_fail_the_sweep_stops_early_and_nothing_is_concluded() {
 #[tokio::test]
 async fn a_gateway_that_asks_everyone_to_wait_stops_the_sweep_and_blames_nobody() {
     let (h, _) = with_numbered(5).await;
-    h.fault(LIST, Trouble::Http { status: 429, retry_after: Some("3600".into()) });
+    h.fault(LIST, FaultKind::Http { status: 429, retry_after: Some("3600".into()) });
     let report = h.pass().await;
     assert_eq!(report.stopped, Some("gateway_throttled"));
     assert!(h.app.sweeper.must_wait());
@@ -106,7 +106,7 @@ async fn no_more_than_the_configured_number_of_requests_is_under_way() {
     let h = Setup::default().members(60).set("GATEWAY__MAX_IN_FLIGHT", 7).start().await;
     let members = numbered(60);
     h.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    h.fault(LIST, Trouble::Delay { ms: 20 });
+    h.fault(LIST, FaultKind::Delay { ms: 20 });
     assert!(h.pass().await.complete());
     let peak = h.sim.world().peak_in_flight();
     assert!((2..=7).contains(&peak), "{peak}");

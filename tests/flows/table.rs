@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use reconnectd::credentials::token_provider::CallError;
 use reconnectd::domain::{Cause, ConnectionId, MemberId};
 use reconnectd::gateway::{Establish, Verdict};
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 
 /// What may be asked again within one call.
 #[derive(Clone, Copy, PartialEq)]
@@ -32,16 +32,16 @@ const ROUTER: &str =
     r#"{"errors": [{"message": "Cannot query field", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}]}"#;
 
 /// What befalls a question; what is concluded; how often a read is asked. An act or a renewal is asked once.
-fn rows() -> Vec<(&'static str, Trouble, &'static str, u32)> {
-    let http = |status| Trouble::Http { status, retry_after: None };
-    let raw = |status, content_type: &str, body: &str| Trouble::Raw {
+fn rows() -> Vec<(&'static str, FaultKind, &'static str, u32)> {
+    let http = |status| FaultKind::Http { status, retry_after: None };
+    let raw = |status, content_type: &str, body: &str| FaultKind::Raw {
         status,
         content_type: Some(content_type.into()),
         body: body.into(),
         retry_after: None,
     };
-    let error = |code: &str| Trouble::GraphqlError { code: code.into() };
-    let beside = |partial| Trouble::DataBesideErrors { code: "exception".into(), partial };
+    let error = |code: &str| FaultKind::GraphqlError { code: code.into() };
+    let beside = |partial| FaultKind::DataBesideErrors { code: "exception".into(), partial };
     vec![
         ("an error that may pass", error("throttled"), "retry", 1),
         ("an error that nobody knows", error("strange"), "retry", 1),
@@ -52,19 +52,19 @@ fn rows() -> Vec<(&'static str, Trouble, &'static str, u32)> {
         ("a word of a router", raw(400, "application/json", ROUTER), "retry", 1),
         ("a whole answer beside an error", beside(false), "retry", 1),
         ("half an answer beside an error", beside(true), "retry", 1),
-        ("null", Trouble::NullData, "retry", 1),
-        ("a body cut in half", Trouble::CutBody, "retry", 3),
-        ("another type", Trouble::WrongType, "retry", 1),
-        ("a page under HTTP 200", Trouble::NotJson, "retry", 1),
+        ("null", FaultKind::NullData, "retry", 1),
+        ("a body cut in half", FaultKind::CutBody, "retry", 3),
+        ("another type", FaultKind::WrongType, "retry", 1),
+        ("a page under HTTP 200", FaultKind::NotJson, "retry", 1),
         ("HTTP 500", http(500), "retry", 3),
         ("HTTP 503", http(503), "retry", 3),
         ("HTTP 404", http(404), "retry", 1),
-        ("HTTP 429", Trouble::Http { status: 429, retry_after: Some("0".into()) }, "retry", 3),
-        ("a connection that is reset", Trouble::Reset, "retry", 3),
-        ("an answer that comes too late", Trouble::Delay { ms: 60_000 }, "retry", 1),
-        ("17 MiB", Trouble::HugeBody { bytes: 17 << 20 }, "retry", 1),
+        ("HTTP 429", FaultKind::Http { status: 429, retry_after: Some("0".into()) }, "retry", 3),
+        ("a connection that is reset", FaultKind::Reset, "retry", 3),
+        ("an answer that comes too late", FaultKind::Delay { ms: 60_000 }, "retry", 1),
+        ("17 MiB", FaultKind::HugeBody { bytes: 17 << 20 }, "retry", 1),
         // Asked once more with a new token.
-        ("a token that is not accepted, nor its successor", Trouble::RejectedToken, "unauthorized", 2),
+        ("a token that is not accepted, nor its successor", FaultKind::RejectedToken, "unauthorized", 2),
     ]
 }
 
@@ -98,7 +98,7 @@ async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(),
         return h.app.poller.poll(member, Cause::Recheck).await.map(drop);
     }
     let epic = &ConnectionId::from("epic");
-    let grant = h.app.access.grant(member).await?;
+    let credentials = h.app.access.credentials(member).await?;
     let question = |token| async move {
         match operation {
             Operation::GetOauthUrl => gateway.oauth_url(&token, epic).await.map(drop),
@@ -109,7 +109,7 @@ async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(),
             _ => gateway.activate_direct(&token, epic).await.map(drop),
         }
     };
-    h.app.access.ask(member, grant, question).await
+    h.app.access.call_as(member, credentials, question).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

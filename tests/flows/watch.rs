@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 use tokio_util::sync::CancellationToken;
 
 const LIST: Operation = Operation::GetMemberConnections;
@@ -19,15 +19,15 @@ async fn fleet(setup: Setup, n: u32) -> (Harness, Vec<String>) {
 }
 
 /// What befalls a member's calls; `revoke` refuses the credential itself.
-fn troubles() -> Vec<(&'static str, Option<(Operation, Trouble)>)> {
-    let http = |status, after: Option<&str>| Trouble::Http { status, retry_after: after.map(Into::into) };
+fn troubles() -> Vec<(&'static str, Option<(Operation, FaultKind)>)> {
+    let http = |status, after: Option<&str>| FaultKind::Http { status, retry_after: after.map(Into::into) };
     vec![
         ("fails", Some((LIST, http(500, None)))),
         ("is throttled", Some((LIST, http(429, Some("120"))))),
-        ("is forbidden", Some((LIST, Trouble::GraphqlError { code: "forbidden".into() }))),
-        ("is unreadable", Some((LIST, Trouble::WrongType))),
-        ("is cut", Some((LIST, Trouble::CutBody))),
-        ("is slow", Some((LIST, Trouble::Delay { ms: 300 }))),
+        ("is forbidden", Some((LIST, FaultKind::GraphqlError { code: "forbidden".into() }))),
+        ("is unreadable", Some((LIST, FaultKind::WrongType))),
+        ("is cut", Some((LIST, FaultKind::CutBody))),
+        ("is slow", Some((LIST, FaultKind::Delay { ms: 300 }))),
         ("cannot refresh", Some((REFRESH, http(503, None)))),
         ("is revoked", None),
     ]
@@ -71,7 +71,7 @@ async fn every_healthy_member_is_polled_within_two_cycles_whoever_fails_and_how(
 #[tokio::test]
 async fn one_member_who_is_throttled_waits_alone() {
     let (h, members) = fleet(Setup::default(), 30).await;
-    let trouble = Trouble::Http { status: 429, retry_after: Some("1800".into()) };
+    let trouble = FaultKind::Http { status: 429, retry_after: Some("1800".into()) };
     h.sim.world().add_fault(Fault::new(trouble).on(LIST).member(&members[0]));
     let report = h.sweep_after(QUARTER).await;
     assert_eq!((report.stopped, report.progress.members, report.progress.unclear), (None, 30, 1));
@@ -109,7 +109,7 @@ async fn a_quota_serves_everyone_in_turn() {
 async fn many_lists_that_turn_empty_at_once_are_an_outage_and_a_few_are_believed() {
     let (h, members) = fleet(Setup::default(), 40).await;
     for member in &members[..12] {
-        h.sim.world().add_fault(Fault::new(Trouble::EmptyList).on(LIST).member(member));
+        h.sim.world().add_fault(Fault::new(FaultKind::EmptyList).on(LIST).member(member));
     }
     for _ in 0..3 {
         let report = h.sweep_after(QUARTER).await;
@@ -122,7 +122,7 @@ async fn many_lists_that_turn_empty_at_once_are_an_outage_and_a_few_are_believed
     assert!(h.sweep_after(QUARTER).await.complete());
 
     for member in &members[..9] {
-        h.sim.world().add_fault(Fault::new(Trouble::EmptyList).on(LIST).member(member));
+        h.sim.world().add_fault(Fault::new(FaultKind::EmptyList).on(LIST).member(member));
     }
     let report = h.sweep_after(QUARTER).await;
     assert!(report.complete(), "{report:?}");
@@ -137,7 +137,7 @@ async fn many_lists_that_turn_empty_at_once_are_an_outage_and_a_few_are_believed
 async fn a_token_for_another_subject_is_never_used() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.set("alice", "oncology", "EXPIRED");
-    let other = Trouble::OtherSubject { member: "alice".into() };
+    let other = FaultKind::OtherSubject { member: "alice".into() };
     h.sim.world().add_fault(Fault::new(other).on(REFRESH).member("bob"));
     for _ in 0..2 {
         let report = h.pass_after(TimeDelta::hours(2)).await;
@@ -158,7 +158,7 @@ async fn an_outage_costs_one_cycle_and_no_region_of_the_fleet() {
     for member in &members {
         h.set(member, "epic", "EXPIRED");
     }
-    h.fault(LIST, Trouble::Http { status: 502, retry_after: None });
+    h.fault(LIST, FaultKind::Http { status: 502, retry_after: None });
     let report = h.sweep_after(QUARTER).await;
     assert_eq!(report.stopped, Some("most_polls_failed"));
     assert!(report.progress.members < 60, "{:?}", report.progress);

@@ -1,5 +1,5 @@
 use super::bench::Bench;
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 
 #[tokio::test]
 async fn an_operators_own_cutting_is_recorded_at_once_and_no_notice_comes_of_it() {
@@ -35,7 +35,7 @@ async fn what_is_cut_without_our_seeing_it_starts_no_notice_either() {
     bench.pass().await;
     // The list is read before the act and cannot be read after it.
     let broken =
-        Fault::new(Trouble::Http { status: 503, retry_after: None }).on(Operation::GetMemberConnections);
+        Fault::new(FaultKind::Http { status: 503, retry_after: None }).on(Operation::GetMemberConnections);
     let app = bench.app().await;
     let (member, id) = ("alice".into(), "epic".into());
     let listed = app.operator.connection(&member, &id).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_cut_that_was_refused_changes_nothing() {
     bench.sim.world().set_status("alice", "epic", "EXPIRED").unwrap();
     bench.pass().await;
     bench.sim.world().add_fault(
-        Fault::new(Trouble::GraphqlError { code: "forbidden".into() }).on(Operation::DisconnectConnection),
+        Fault::new(FaultKind::GraphqlError { code: "forbidden".into() }).on(Operation::DisconnectConnection),
     );
     let said = bench.fails(1, "connections disconnect epic --member alice --yes").await;
     assert!(said.contains("not done") && said.contains("Simulated trouble"), "{said}");
@@ -71,7 +71,7 @@ async fn a_cut_without_an_answer_starts_no_notice_and_says_how_to_find_out() {
     let bench = Bench::new().await;
     bench.pass().await;
     // It is carried out, and the answer never arrives.
-    bench.sim.world().add_fault(Fault::new(Trouble::CutBody).on(Operation::DisconnectConnection));
+    bench.sim.world().add_fault(Fault::new(FaultKind::CutBody).on(Operation::DisconnectConnection));
     let said = bench.fails(1, "connections disconnect epic --member alice --yes").await;
     assert!(
         said.contains("may have been done") && said.contains("connections list --member alice"),
@@ -131,7 +131,7 @@ async fn a_connection_with_a_password_is_made_and_repaired_from_the_command_line
         bench.fails(2, line).await;
     }
     // What the gateway quotes back of the credentials is not shown.
-    let refused = Trouble::GraphqlError { code: "invalid".into() };
+    let refused = FaultKind::GraphqlError { code: "invalid".into() };
     bench.sim.world().add_fault(Fault::new(refused).on(Operation::CreateConnection));
     let said = bench.fails(1, &with_file).await;
     assert!(said.contains("not done") && !said.contains("hunter2"), "{said}");
@@ -143,10 +143,10 @@ async fn a_direct_connection_needs_no_credentials() {
     let world = bench.sim.world();
     assert_eq!(bench.status("connections disconnect labcorp --member alice --yes").await, "DISCONNECTED");
     assert_eq!(bench.status("connections reconnect labcorp --member alice").await, "CONNECTED");
-    assert_eq!(world.asked(Operation::ActivateDirectConnection), 1);
+    assert_eq!(world.request_count(Operation::ActivateDirectConnection), 1);
     world.set_status("alice", "labcorp", "EXPIRED").unwrap();
     assert_eq!(bench.status("connections reconnect labcorp --member alice").await, "CONNECTED");
-    assert_eq!(world.asked(Operation::CreateConnection), 1);
+    assert_eq!(world.request_count(Operation::CreateConnection), 1);
     assert_eq!(bench.status("connections delete labcorp --member alice --yes").await, "DELETED");
     assert_eq!(bench.status("connections establish labcorp --member alice").await, "CONNECTED");
     let typed = "connections establish basicins --member alice --integration-type direct";
@@ -166,16 +166,16 @@ async fn refusals_say_what_to_do_and_ask_the_gateway_for_nothing() {
     }
     let said = bench.fails(1, "connections disconnect epic --member mallory --yes").await;
     assert!(said.contains("members list"), "{said}");
-    assert_eq!(bench.sim.world().asked(Operation::GetMemberConnections), 0);
+    assert_eq!(bench.sim.world().request_count(Operation::GetMemberConnections), 0);
     let said = bench.fails(2, "connections establish kaiser --member alice").await;
     assert!(said.contains("--send") && said.contains("--show"), "{said}");
     bench.fails(2, "connections establish kaiser --member alice --show --username al").await;
     bench.fails(1, "connections establish epic --member alice --show").await;
     bench.fails(1, "connections reconnect kaiser --member alice --show").await;
-    assert_eq!(bench.sim.world().asked(Operation::CreateConnection), 0);
+    assert_eq!(bench.sim.world().request_count(Operation::CreateConnection), 0);
 
     bench.sim.world().revoke("alice").unwrap();
     let said = bench.fails(1, "connections disconnect epic --member alice --yes").await;
     assert!(said.contains("no access token for this member"), "{said}");
-    assert_eq!(bench.sim.world().asked(Operation::DisconnectConnection), 0);
+    assert_eq!(bench.sim.world().request_count(Operation::DisconnectConnection), 0);
 }

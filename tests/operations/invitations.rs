@@ -1,6 +1,6 @@
 use super::bench::Bench;
 use reconnectd::server::Daemon;
-use reconnectd::sim::{Operation, Person};
+use reconnectd::sim::{Operation, TestBrowser};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -40,22 +40,22 @@ async fn connected(bench: &Bench, member: &str, source: &str) -> bool {
 async fn a_shown_link_connects_a_source_that_never_was_and_works_once() {
     let bench = Bench::new().await;
     let daemon = Running::start(&bench).await;
-    let person = Person::new().unwrap();
+    let person = TestBrowser::new().unwrap();
     let ran = bench.run("connections establish kaiser --member alice --show").await;
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{}", ran.err);
     assert!(ran.out.starts_with("http://127.0.0.1:8080/r/"), "{}", ran.out);
     let link = daemon.here(&ran.out);
-    let asked = bench.sim.world().asked(Operation::GetOauthUrl);
+    let asked = bench.sim.world().request_count(Operation::GetOauthUrl);
     for _ in 0..2 {
         let page = person.open(&link).await.unwrap();
-        assert_eq!((page.status, page.offers_a_button()), (200, true));
+        assert_eq!((page.status, page.has_button()), (200, true));
     }
-    assert_eq!(bench.sim.world().asked(Operation::GetOauthUrl), asked, "looking changes nothing");
+    assert_eq!(bench.sim.world().request_count(Operation::GetOauthUrl), asked, "looking changes nothing");
 
     let pressed = person.press(&link, &[]).await.unwrap();
     assert_eq!(pressed.status, 303);
     assert_eq!(person.press(&link, &[]).await.unwrap().status, 410, "it was used");
-    assert_eq!(bench.sim.world().asked(Operation::GetOauthUrl), asked + 1);
+    assert_eq!(bench.sim.world().request_count(Operation::GetOauthUrl), asked + 1);
     person.allow(&pressed.location.unwrap()).await.unwrap();
     assert!(connected(&bench, "alice", "kaiser").await);
     assert_eq!(bench.transitions("alice", "kaiser").await, [(serde_json::Value::Null, "CONNECTED".into())]);
@@ -75,12 +75,12 @@ async fn a_mailed_link_is_on_its_way_at_once_and_repairs() {
     assert_eq!(shown["step"], 0);
 
     let link = mails[0].links().into_iter().find(|link| link.contains("/r/")).unwrap();
-    let person = Person::new().unwrap();
+    let person = TestBrowser::new().unwrap();
     let pressed = person.press(&daemon.here(&link), &[]).await.unwrap();
     person.allow(&pressed.location.unwrap()).await.unwrap();
     assert!(connected(&bench, "alice", "epic").await);
     let page = person.open(&daemon.here(&link)).await.unwrap();
-    assert!(!page.offers_a_button(), "it works again");
+    assert!(!page.has_button(), "it works again");
     daemon.stop().await;
 }
 
@@ -90,7 +90,7 @@ async fn a_link_that_was_followed_is_looked_after_until_the_source_is_connected(
     bench.pass().await;
     let daemon = Running::start(&bench).await;
     let link = bench.done("connections establish kaiser --member alice --show").await;
-    let person = Person::new().unwrap();
+    let person = TestBrowser::new().unwrap();
     let pressed = person.press(&daemon.here(&link), &[]).await.unwrap();
     assert_eq!(pressed.status, 303);
     let app = bench.app().await;
@@ -112,12 +112,12 @@ async fn a_link_that_was_used_in_vain_can_be_asked_for_again_by_mail() {
     bench.pass().await;
     let daemon = Running::start(&bench).await;
     let link = bench.done("connections establish kaiser --member alice --show").await;
-    let person = Person::new().unwrap();
+    let person = TestBrowser::new().unwrap();
     person.press(&daemon.here(&link), &[]).await.unwrap();
     assert_eq!(person.press(&format!("{}/resend", daemon.here(&link)), &[]).await.unwrap().status, 200);
     let mails = tokio::time::timeout(Duration::from_secs(20), bench.sim.mailbox().wait_for(1)).await.unwrap();
     let again = mails[0].links().into_iter().find(|link| link.contains("/r/")).unwrap();
-    assert!(person.open(&daemon.here(&again)).await.unwrap().offers_a_button());
+    assert!(person.open(&daemon.here(&again)).await.unwrap().has_button());
     daemon.stop().await;
 }
 
@@ -129,8 +129,8 @@ async fn cutting_a_connection_withdraws_the_links_that_an_operator_had_made() {
     bench.json("connections reconnect epic --member alice --send").await;
     bench.status("connections disconnect epic --member alice --yes").await;
     let daemon = Running::start(&bench).await;
-    let page = Person::new().unwrap().open(&daemon.here(&link)).await.unwrap();
-    assert_eq!((page.status, page.offers_a_button()), (404, false));
+    let page = TestBrowser::new().unwrap().open(&daemon.here(&link)).await.unwrap();
+    assert_eq!((page.status, page.has_button()), (404, false));
     let notices = bench.json("notices list").await;
     assert_eq!((notices.len(), &notices[0]["state"]), (1, &"cancelled".into()));
     daemon.stop().await;

@@ -3,7 +3,7 @@ use axum::extract::{Form, State};
 use axum::routing::post;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
-use reconnectd::sim::{Fault, Operation, Simulator, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation, Simulator};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -57,10 +57,17 @@ async fn a_signed_token_is_exchanged_and_verifies_under_the_printed_key() {
         let (bench, seen) = exchange(name).await;
         bench.pass().await;
         let world = bench.sim.world();
-        assert_eq!((world.asked(Operation::TokenExchange), world.asked(Operation::Refresh)), (2, 0));
+        assert_eq!(
+            (world.request_count(Operation::TokenExchange), world.request_count(Operation::Refresh)),
+            (2, 0)
+        );
         assert_eq!(bench.status("connections disconnect epic --member alice --yes").await, "DISCONNECTED");
         bench.pass().await;
-        assert_eq!(world.asked(Operation::TokenExchange), 2, "a restart asks for no token that is good");
+        assert_eq!(
+            world.request_count(Operation::TokenExchange),
+            2,
+            "a restart asks for no token that is good"
+        );
 
         let set: JwkSet = serde_json::from_str(&bench.done("keys jwks").await).unwrap();
         let jwk = set.find("k1").unwrap();
@@ -101,13 +108,13 @@ async fn in_exchange_mode_a_subject_that_is_refused_is_rejected_and_says_nothing
     assert_eq!(rows[0], ("alice".into(), "ok".into(), String::new()));
     assert_eq!((&rows[1].0, &rows[1].1), (&"bob".into(), &"rejected".into()));
     assert!(bench.transitions("bob", "epic").await.is_empty());
-    let asked = bench.sim.world().asked(Operation::TokenExchange);
+    let asked = bench.sim.world().request_count(Operation::TokenExchange);
     let again = bench.run("once --json").await;
     assert_eq!(again.code, 3, "half of the members are skipped");
     let counts: Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!((&counts["members"], &counts["skipped"]), (&1.into(), &1.into()));
     assert_eq!(
-        bench.sim.world().asked(Operation::TokenExchange),
+        bench.sim.world().request_count(Operation::TokenExchange),
         asked,
         "its next try has a time of its own"
     );
@@ -124,7 +131,7 @@ async fn a_broker_gives_tokens_or_says_why_not() {
     let world = bench.sim.world();
     world.revoke("carol").unwrap();
     assert_eq!(bench.run("once").await.code, 3);
-    assert_eq!(world.asked(Operation::Broker), 4);
+    assert_eq!(world.request_count(Operation::Broker), 4);
     let rows = members_and_reasons(&bench).await;
     let credentials: Vec<_> = rows.iter().map(|(_, credential, _)| credential.as_str().unwrap()).collect();
     assert_eq!(credentials, ["ok", "ok", "rejected", "rejected"]);
@@ -143,12 +150,12 @@ async fn a_herd_without_tokens_is_bounded_by_max_in_flight() {
     let sim = Simulator::start(sim).await.unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace(bench.sim.base_url(), sim.base_url())).unwrap();
-    sim.world().add_fault(Fault::new(Trouble::Delay { ms: 20 }).on(Operation::Broker));
+    sim.world().add_fault(Fault::new(FaultKind::Delay { ms: 20 }).on(Operation::Broker));
     let members: Vec<String> = (1..=60).map(|n| format!("m{n}")).collect();
     bench.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>(), false).await;
     bench.pass().await;
-    assert_eq!(sim.world().asked(Operation::Broker), 60);
+    assert_eq!(sim.world().request_count(Operation::Broker), 60);
     assert_eq!(sim.world().peak_in_flight(), 3);
     bench.pass().await;
-    assert_eq!(sim.world().asked(Operation::Broker), 60, "a restart asks for no token that is good");
+    assert_eq!(sim.world().request_count(Operation::Broker), 60, "a restart asks for no token that is good");
 }

@@ -1,12 +1,12 @@
 use super::bench::Bench;
-use reconnectd::sim::{MailFault, Stage};
+use reconnectd::sim::{SmtpFault, SmtpStage};
 use serde_json::json;
 
 #[tokio::test]
 async fn what_was_given_up_is_tried_again_by_its_id_and_arrives() {
     let bench = Bench::new().await;
     bench.done("connections establish cerner --member alice --send").await;
-    bench.sim.mailbox().script(MailFault::reply(Stage::Rcpt, 550, "5.1.1 unknown"));
+    bench.sim.mailbox().script(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 unknown"));
     bench.done("once").await;
     let notice = bench.json("notices list").await.remove(0);
     assert_eq!((&notice["state"], &notice["reason"]), (&json!("abandoned"), &json!("refused")));

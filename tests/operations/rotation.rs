@@ -1,6 +1,6 @@
 use super::bench::Bench;
 use reconnectd::domain::MemberId;
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,15 +14,15 @@ async fn two_hundred_renewals_by_twenty_at_once_lock_nobody_out_and_run_one_at_a
         let asking = (0..20).map(|_| {
             let (access, member) = (app.access.clone(), member.clone());
             tokio::spawn(async move {
-                let grant = access.grant(&member).await?;
-                access.ask(&member, grant, |_token| async { Ok(()) }).await
+                let credentials = access.credentials(&member).await?;
+                access.call_as(&member, credentials, |_token| async { Ok(()) }).await
             })
         });
         for asked in futures_util::future::join_all(asking).await {
             asked.unwrap().unwrap();
         }
-        assert_eq!(world.asked_by("alice", Operation::Refresh), Ok(round));
-        let access = app.store.grant(&member).await.unwrap().unwrap().access.unwrap();
+        assert_eq!(world.request_count_for("alice", Operation::Refresh), Ok(round));
+        let access = app.store.credentials(&member).await.unwrap().unwrap().access.unwrap();
         app.store.drop_access_token(&member, &access.sealed).await.unwrap();
     }
     assert_eq!(world.peak_in_flight(), 1);
@@ -47,12 +47,12 @@ async fn a_command_killed_at_any_moment_locks_nobody_out_where_spent_tokens_have
     let bench = Bench::new().await;
     let world = bench.sim.world();
     world.configure(|settings| (settings.rotate, settings.rotation_grace) = (true, true));
-    world.add_fault(Fault::new(Trouble::Delay { ms: 40 }).on(Operation::Refresh));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 40 }).on(Operation::Refresh));
     let app = bench.app().await;
     let member = MemberId::from("alice");
     // As when the token and the dead renewal's lease have run out.
     let run_out = async || {
-        if let Some(access) = app.store.grant(&member).await.unwrap().unwrap().access {
+        if let Some(access) = app.store.credentials(&member).await.unwrap().unwrap().access {
             app.store.drop_access_token(&member, &access.sealed).await.unwrap();
         }
         let later = app.clock.now() + chrono::TimeDelta::minutes(1);
@@ -62,13 +62,13 @@ async fn a_command_killed_at_any_moment_locks_nobody_out_where_spent_tokens_have
     let begun = Instant::now();
     bench.json("connections list --member alice").await;
     let whole = begun.elapsed();
-    let refreshed = || world.asked_by("alice", Operation::Refresh).unwrap();
+    let refreshed = || world.request_count_for("alice", Operation::Refresh).unwrap();
     let (mut killed, mut rounds) = (0, 0);
     // On a busy machine the first moments may all come too soon.
     while killed < 20 || (refreshed() <= 5 && rounds < 200) {
         rounds += 1;
         run_out().await;
-        let moment = whole.mul_f64(0.3 + 0.8 * reconnectd::base::random::fraction());
+        let moment = whole.mul_f64(0.3 + 0.8 * reconnectd::base::random::jitter());
         killed += u32::from(!killed_after(&bench, moment).await);
     }
     run_out().await;

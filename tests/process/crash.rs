@@ -1,7 +1,7 @@
 //! SIGKILL at one moment after the other: what is owed is done in the end, and done once.
 
 use crate::harness::{Home, mails, simulator, until, until_true};
-use reconnectd::sim::{Action, Fault, MailFault, Operation, Simulator, Stage, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation, Simulator, SmtpAction, SmtpFault, SmtpStage};
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -74,10 +74,10 @@ async fn whenever_it_is_killed_each_connection_lapses_once_and_each_notice_is_se
 /// Starts a daemon and kills it at that moment of its life.
 async fn kill_at(moment: Moment, home: &Home, simulator: &Simulator) {
     let received = simulator.mailbox().received();
-    let script = |stage| simulator.mailbox().script(MailFault::new(stage, Action::Delay { ms: 1_500 }));
+    let script = |stage| simulator.mailbox().script(SmtpFault::new(stage, SmtpAction::Delay { ms: 1_500 }));
     let mut database = match moment {
-        BeforeAcceptance => Some((home.database().await, script(Stage::End))),
-        BeforeRecording => Some((home.database().await, script(Stage::Connect))),
+        BeforeAcceptance => Some((home.database().await, script(SmtpStage::End))),
+        BeforeRecording => Some((home.database().await, script(SmtpStage::Connect))),
         _ => None,
     };
     const KEPT: &str = "SELECT count(*) FROM unsubscribe_tokens";
@@ -89,7 +89,7 @@ async fn kill_at(moment: Moment, home: &Home, simulator: &Simulator) {
     let world = simulator.world();
     match moment {
         Asked(operation, times) => {
-            until_true("questions", async || world.asked(operation) >= times).await;
+            until_true("questions", async || world.request_count(operation) >= times).await;
         }
         Logged(words) => until_true(words, async || daemon.running.stderr().contains(words)).await,
         Mailed => until_true("a mail", async || simulator.mailbox().received() > received).await,
@@ -164,9 +164,9 @@ async fn a_renewal_that_was_cut_off_does_not_keep_its_member_waiting() {
     let home = Home::new(&simulator);
     home.enrol(&["alice", "bob"]).await;
     let world = simulator.world();
-    world.add_fault(Fault::new(Trouble::Delay { ms: 60_000 }).on(Operation::Refresh));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 60_000 }).on(Operation::Refresh));
     let daemon = home.daemon().await;
-    until_true("two renewals", async || world.asked(Operation::Refresh) == 2).await;
+    until_true("two renewals", async || world.request_count(Operation::Refresh) == 2).await;
     daemon.running.kill();
     world.clear_faults();
 
@@ -190,9 +190,9 @@ async fn a_notice_that_waits_for_its_turn_when_it_is_cut_off_has_not_been_handed
     let mut database = home.database().await;
     let sending = "SELECT count(*) FROM notices WHERE state = 'sending'";
     until_true("the two others", async || database.number(sending).await == 2).await;
-    let asked = world.asked(GetMemberConnections);
+    let asked = world.request_count(GetMemberConnections);
     // Their second looks and two sweeps.
-    until_true("time to pass", async || world.asked(GetMemberConnections) >= asked + 8).await;
+    until_true("time to pass", async || world.request_count(GetMemberConnections) >= asked + 8).await;
     daemon.running.kill();
     assert_eq!(database.number("SELECT count(*) FROM links").await, 1, "the first one's alone");
 
@@ -210,9 +210,9 @@ async fn a_lapse_that_ended_while_nothing_ran_is_closed_and_nobody_is_told() {
     home.run(&["once"]).await.well();
     let world = simulator.world();
     world.set_status("alice", "epic", "EXPIRED").unwrap();
-    world.add_fault(Fault::new(Trouble::Delay { ms: 60_000 }).on(GetOauthUrl));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 60_000 }).on(GetOauthUrl));
     let daemon = home.daemon().await;
-    until_true("a delivery under way", async || world.asked(GetOauthUrl) == 1).await;
+    until_true("a delivery under way", async || world.request_count(GetOauthUrl) == 1).await;
     daemon.running.kill();
     world.clear_faults();
     world.set_status("alice", "epic", "CONNECTED").unwrap();

@@ -232,7 +232,7 @@ async fn nonsense_on_the_public_pages_breaks_nothing_leaks_nothing_and_takes_no_
         assert!(seen.contains_key(&expected), "{expected} is not among {seen:?}");
     }
 
-    let person = reconnectd::sim::Person::new().unwrap();
+    let person = reconnectd::sim::TestBrowser::new().unwrap();
     assert_eq!(person.press(&link, &[]).await.unwrap().status, 303, "the link is as good as before");
     let ended = daemon.running.stopped().await.well();
     for secret in [&token[..], "panicked", "alice@example.org"] {

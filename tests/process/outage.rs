@@ -1,7 +1,7 @@
 //! What an operator sees of an outage: the heartbeat, the log, the reports and the exit code.
 
 use crate::harness::{Home, simulator, until, until_true};
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 use serde_json::Value;
 use std::{
     net::SocketAddr,
@@ -50,7 +50,7 @@ async fn an_outage_of_all_credentials_is_loud_once_and_never_looks_healthy() {
     let daemon = home.daemon().await;
     until_true("two heartbeats", async || beats.load(Ordering::SeqCst) >= 2).await;
 
-    world.add_fault(Fault::new(Trouble::GraphqlError { code: "login".into() }).on(Operation::Refresh));
+    world.add_fault(Fault::new(FaultKind::GraphqlError { code: "login".into() }).on(Operation::Refresh));
     let stopped = async || {
         let sweep = last_sweep(&home).await;
         (sweep["stopped"] == "most_refreshes_refused").then_some(sweep)
@@ -89,7 +89,7 @@ async fn the_heartbeat_goes_on_while_few_members_are_unclear_or_skipped_and_ends
     let members: Vec<String> = (1..=20).map(|n| format!("m{n}")).collect();
     home.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>()).await;
     for member in &members[..2] {
-        world.add_fault(Fault::new(Trouble::NullData).on(Operation::GetMemberConnections).member(member));
+        world.add_fault(Fault::new(FaultKind::NullData).on(Operation::GetMemberConnections).member(member));
     }
     let daemon = home.daemon().await;
     until_true("two heartbeats, with a tenth unclear", async || beats.load(Ordering::SeqCst) >= 2).await;
@@ -152,13 +152,13 @@ async fn check_proves_the_credentials_with_a_real_token_or_says_that_it_did_not_
         (ended.code, line["ok"].as_bool().unwrap(), line["message"].as_str().unwrap().to_owned())
     };
     home.enrol(&["alice", "bob"]).await;
-    let asked = || simulator.world().asked(Operation::Refresh);
+    let asked = || simulator.world().request_count(Operation::Refresh);
     let (code, ok, message) = line(&["--member", "bob"]).await;
     assert_eq!((code, ok, asked()), (Some(0), true, 1), "{message}");
-    assert_eq!(simulator.world().asked_by("bob", Operation::Refresh).unwrap(), 1);
+    assert_eq!(simulator.world().request_count_for("bob", Operation::Refresh).unwrap(), 1);
     assert!(line(&[]).await.1, "a token that is still good is no proof");
     assert_eq!(asked(), 2);
-    let refused = Fault::new(Trouble::GraphqlError { code: "login".into() }).on(Operation::Refresh);
+    let refused = Fault::new(FaultKind::GraphqlError { code: "login".into() }).on(Operation::Refresh);
     simulator.world().add_fault(refused);
     let (code, ok, _) = line(&[]).await;
     assert_eq!((code, ok), (Some(1), false), "a gateway that refuses every member");

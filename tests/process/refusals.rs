@@ -126,11 +126,11 @@ async fn usage_that_is_not_understood_ends_with_2() {
 
 #[tokio::test]
 async fn a_pass_with_an_unclear_member_ends_with_3_and_concludes_nothing_about_them() {
-    use reconnectd::sim::{Fault, Trouble};
+    use reconnectd::sim::{Fault, FaultKind};
     let simulator = simulator(0).await;
     let home = Home::new(&simulator);
     home.enrol(&["alice", "bob"]).await;
-    let trouble = Trouble::Http { status: 503, retry_after: None };
+    let trouble = FaultKind::Http { status: 503, retry_after: None };
     simulator.world().add_fault(Fault::new(trouble).member("bob"));
     let once = home.run(&["once", "--json"]).await.badly(3, &["no usable response about member", "bob"]);
     let report = &once.json()[0];

@@ -1,7 +1,7 @@
 //! The schedule, at a gateway that is slower than it.
 
 use crate::harness::{Home, PATIENCE, simulator, until, until_true};
-use reconnectd::sim::{Fault, Operation, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 
 /// The value of a metric without labels, where it has been counted.
 async fn metric(url: &str, name: &str) -> Option<f64> {
@@ -18,11 +18,11 @@ async fn a_tick_that_comes_while_a_sweep_runs_is_skipped_and_counted_and_no_two_
     home.run(&["once"]).await.well();
     let world = simulator.world();
     world.reset_requests();
-    world.add_fault(Fault::new(Trouble::Delay { ms: 2_500 }).on(Operation::GetMemberConnections));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 2_500 }).on(Operation::GetMemberConnections));
     let daemon = home.daemon().await;
     let metrics = format!("http://{}/metrics", daemon.admin);
     let skipped = until("three sweeps", async || {
-        let asked = world.asked(Operation::GetMemberConnections);
+        let asked = world.request_count(Operation::GetMemberConnections);
         if asked < 3 { None } else { metric(&metrics, "reconnectd_sweep_ticks_skipped_total").await }
     })
     .await;
@@ -42,7 +42,7 @@ async fn a_daemon_that_starts_after_a_missed_tick_sweeps_at_once_and_after_a_swe
     let mut home = Home::new(&simulator);
     home.set("sweep.schedule", YEARLY);
     home.enrol(&["alice"]).await;
-    let asked = || simulator.world().asked(Operation::GetMemberConnections);
+    let asked = || simulator.world().request_count(Operation::GetMemberConnections);
     let swept = async |count| until_true("a sweep", async || asked() >= count).await;
     let daemon = home.daemon().await;
     swept(1).await;

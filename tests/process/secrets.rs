@@ -1,7 +1,7 @@
 //! What must be nowhere: in no log at any level, in no output, in no file of the database.
 
 use crate::harness::{CLIENT_KEY, Ended, Home, mails, until_true};
-use reconnectd::sim::{Fault, MailFault, Operation, Options, Person, Simulator, Stage, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation, Options, Simulator, SmtpFault, SmtpStage, TestBrowser};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -37,7 +37,7 @@ async fn no_secret_reaches_a_log_an_output_or_the_database_through_the_whole_sto
         settings.access_token_lifetime = 2;
     });
     let refusal = "5.1.1 <bob@example.org>: no bob@example.org at https://mx.example.org/?user=bob";
-    simulator.mailbox().script(MailFault::reply(Stage::Rcpt, 550, refusal).to("bob@example.org"));
+    simulator.mailbox().script(SmtpFault::reply(SmtpStage::Rcpt, 550, refusal).to("bob@example.org"));
 
     let mut home = Home::new(&simulator);
     home.set("email.smtp.username", "reconnectd").set("email.smtp.password", PASSWORD);
@@ -54,9 +54,9 @@ async fn no_secret_reaches_a_log_an_output_or_the_database_through_the_whole_sto
         home.json(&["notices", "list", "--member", "bob"]).await.iter().any(|n| n["state"] == "abandoned")
     })
     .await;
-    let trouble = Fault::new(Trouble::Http { status: 503, retry_after: Some("120".into()) });
+    let trouble = Fault::new(FaultKind::Http { status: 503, retry_after: Some("120".into()) });
     world.add_fault(trouble.on(Operation::GetOauthUrl));
-    let (link, person) = (daemon.link(&mail), Person::new().unwrap());
+    let (link, person) = (daemon.link(&mail), TestBrowser::new().unwrap());
     let later = person.press(&link, &[]).await.unwrap();
     assert_eq!((later.status, later.location), (503, None), "the gateway is down");
     world.clear_faults();

@@ -1,7 +1,7 @@
 //! SIGTERM: what is in hand is finished, and what is not is taken up again.
 
 use crate::harness::{Home, PATIENCE, mails, simulator, until_true};
-use reconnectd::sim::{Action, Fault, MailFault, Operation, Stage, Trouble};
+use reconnectd::sim::{Fault, FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage};
 use serde_json::json;
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ async fn a_sweep_that_was_cut_off_by_sigterm_is_finished_by_the_next_run() {
     }
     let world = simulator.world();
     world.reset_requests();
-    world.add_fault(Fault::new(Trouble::Delay { ms: 700 }).on(Operation::GetMemberConnections));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 700 }).on(Operation::GetMemberConnections));
 
     let daemon = home.daemon().await;
-    until_true("a sweep under way", async || world.asked(Operation::GetMemberConnections) >= 3).await;
+    until_true("a sweep under way", async || world.request_count(Operation::GetMemberConnections) >= 3).await;
     let ended = daemon.running;
     ended.terminate();
     let ended = ended.ended_within(DEADLINE).await.well();
     assert!(ended.stderr.contains("sweep interrupted; it will be resumed"), "{}", ended.stderr);
-    let asked = world.asked(Operation::GetMemberConnections);
+    let asked = world.request_count(Operation::GetMemberConnections);
     assert!(asked < 20, "it went on asking, {asked} times");
     let status = home.json(&["status"]).await;
     assert_eq!(status[0]["last_sweep"]["finished_at"], json!(null));
@@ -56,7 +56,7 @@ async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
     home.set("sweep.confirm_sweeps", 1);
     home.enrol(&["alice"]).await;
     home.run(&["once"]).await.well();
-    simulator.mailbox().script(MailFault::new(Stage::End, Action::Delay { ms: 1_500 }));
+    simulator.mailbox().script(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 1_500 }));
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
 
     let daemon = home.daemon().await;
@@ -74,8 +74,10 @@ async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
     home.run(&["once"]).await.well();
     let again = home.daemon().await;
     simulator.world().reset_requests();
-    until_true("two sweeps more", async || simulator.world().asked(Operation::GetMemberConnections) >= 2)
-        .await;
+    until_true("two sweeps more", async || {
+        simulator.world().request_count(Operation::GetMemberConnections) >= 2
+    })
+    .await;
     again.running.stopped().await.well();
     assert_eq!(simulator.mailbox().received(), 1, "nothing is sent twice");
 }
@@ -91,9 +93,9 @@ async fn a_mail_that_was_not_sent_yet_at_sigterm_is_sent_by_the_next_run() {
     for member in ["alice", "bob", "carol"] {
         world.set_status(member, "epic", "EXPIRED").unwrap();
     }
-    world.add_fault(Fault::new(Trouble::Delay { ms: 700 }).on(Operation::GetOauthUrl));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 700 }).on(Operation::GetOauthUrl));
     let once = home.start(&["once"]);
-    until_true("the first delivery", async || world.asked(Operation::GetOauthUrl) == 1).await;
+    until_true("the first delivery", async || world.request_count(Operation::GetOauthUrl) == 1).await;
     once.terminate();
     let once = once.ended_within(DEADLINE).await;
     assert_eq!(once.code, Some(0), "its sweep was complete: {}", once.stderr);
@@ -112,8 +114,8 @@ async fn what_cannot_be_finished_by_the_deadline_is_released_for_the_next_run() 
     home.set("sweep.confirm_sweeps", 1);
     home.enrol(&["alice"]).await;
     home.run(&["once"]).await.well();
-    let stuck = Action::Delay { ms: 600_000 };
-    simulator.mailbox().script(MailFault::new(Stage::Data, stuck));
+    let stuck = SmtpAction::Delay { ms: 600_000 };
+    simulator.mailbox().script(SmtpFault::new(SmtpStage::Data, stuck));
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let daemon = home.daemon().await;
     let mut database = home.database().await;

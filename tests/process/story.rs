@@ -1,7 +1,7 @@
 //! The whole story between two processes, by nothing but what an operator and a member have: files, commands and a browser.
 
 use crate::harness::{Home, PATIENCE, Running, until, until_true};
-use reconnectd::sim::Person;
+use reconnectd::sim::TestBrowser;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -98,9 +98,9 @@ async fn an_expired_connection_is_repaired_with_files_commands_and_a_browser_alo
     assert_eq!(mail["to"], json!(["alice@example.org"]));
     let text = mail["text"].as_str().unwrap();
     let link = text.split_whitespace().find(|word| word.contains("/r/")).expect("the mail holds a link");
-    let person = Person::new().unwrap();
+    let person = TestBrowser::new().unwrap();
     let page = person.open(link).await.unwrap();
-    assert!(page.status == 200 && page.offers_a_button(), "{}", page.html);
+    assert!(page.status == 200 && page.has_button(), "{}", page.html);
     let pressed = person.press(link, &[]).await.unwrap();
     assert_eq!(pressed.status, 303);
     person.allow(&pressed.location.unwrap()).await.unwrap();

@@ -1,6 +1,6 @@
 //! `[admin]`: the operator's listener.
 
-use super::{Links, problem::Report, values};
+use super::{Links, diagnostic::Report, values};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ impl Admin {
     pub(super) fn validate(&self, report: &mut Report, links: &Links) {
         // Port 0 is a free port each time, so that two of them do not clash.
         if self.listen == links.listen && self.listen.port() != 0 {
-            report.wrong_because(
+            report.error_because_of(
                 "admin.listen",
                 "links.listen",
                 "is the address of links.listen too; write another port, as in \"127.0.0.1:9090\"",

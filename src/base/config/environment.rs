@@ -1,7 +1,7 @@
 //! Reads settings from environment variables.
 
 use super::{
-    problem::{Place, Problem},
+    diagnostic::{Diagnostic, Location},
     schema::{self, Kind},
 };
 use config::{Environment, Source};
@@ -13,15 +13,17 @@ pub(super) struct EnvironmentLayer {
     /// The settings that are known and of the right kind.
     pub(super) values: BTreeMap<String, config::Value>,
     /// Their variables, the wrong ones' too.
-    pub(super) places: BTreeMap<String, Place>,
+    pub(super) locations: BTreeMap<String, Location>,
     /// What is wrong with the others.
-    pub(super) problems: Vec<Problem>,
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl EnvironmentLayer {
     /// Takes the variables `RECONNECTD__SECTION__KEY`. Others are none of ours: Kubernetes sets
     /// `RECONNECTD_PORT` for a service of our name.
-    pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Problem> {
+    pub(super) fn read(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Diagnostic> {
         let mut layer = Self::default();
         let mut source = std::collections::HashMap::new();
         for (name, value) in variables {
@@ -29,7 +31,7 @@ impl EnvironmentLayer {
             match value.into_string() {
                 Ok(value) => drop(source.insert(name, value)),
                 Err(_) if key_of(&name).is_some() => {
-                    layer.wrong(&name, "is not UTF-8; write it as UTF-8".to_owned());
+                    layer.error(&name, "is not UTF-8; write it as UTF-8".to_owned());
                 }
                 Err(_) => {}
             }
@@ -42,8 +44,8 @@ impl EnvironmentLayer {
             .separator("__")
             .try_parsing(false)
             .source(Some(source));
-        let collected = environment.collect().map_err(|_| Problem {
-            place: Place::Default,
+        let collected = environment.collect().map_err(|_| Diagnostic {
+            location: Location::Default,
             key: String::new(),
             message: "the environment cannot be read".to_owned(),
         })?;
@@ -52,20 +54,20 @@ impl EnvironmentLayer {
             let parsed = value.into_string().map_err(|_| "is not text".to_owned());
             match parsed.and_then(|text| typed(&key, &text)) {
                 Ok(value) => {
-                    layer.places.insert(key.clone(), Place::Variable(name.to_owned()));
+                    layer.locations.insert(key.clone(), Location::Variable(name.to_owned()));
                     layer.values.insert(key, value);
                 }
-                Err(message) => layer.wrong(name, message),
+                Err(message) => layer.error(name, message),
             }
         }
         Ok(layer)
     }
 
-    fn wrong(&mut self, name: &str, message: String) {
+    fn error(&mut self, name: &str, message: String) {
         let key = key_of(name).unwrap_or_default();
-        let place = Place::Variable(name.to_owned());
-        self.places.insert(key.clone(), place.clone());
-        self.problems.push(Problem { place, key, message });
+        let location = Location::Variable(name.to_owned());
+        self.locations.insert(key.clone(), location.clone());
+        self.diagnostics.push(Diagnostic { location, key, message });
     }
 }
 

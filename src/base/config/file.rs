@@ -1,7 +1,7 @@
 //! Reads a configuration file and remembers where each setting stands in it.
 
 use super::{
-    problem::{Place, Problem},
+    diagnostic::{Diagnostic, Location},
     schema::{self, Kind},
 };
 use std::{collections::BTreeMap, ops::Range, path::Path};
@@ -16,30 +16,30 @@ pub(super) struct FileLayer {
     /// The settings that are known and of the right kind.
     pub(super) values: BTreeMap<String, Value>,
     /// Where the settings stand, the wrong ones too.
-    pub(super) places: BTreeMap<String, Place>,
+    pub(super) locations: BTreeMap<String, Location>,
     /// What is wrong with the others.
-    pub(super) problems: Vec<Problem>,
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl FileLayer {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read or is not TOML. Wrong settings are in [`FileLayer::problems`].
-    pub(super) fn read(path: &Path) -> Result<Self, Problem> {
-        let text = std::fs::read_to_string(path).map_err(|error| Problem {
-            place: Place::File(path.to_owned()),
+    /// When it cannot be read or is not TOML. Wrong settings are in [`FileLayer::diagnostics`].
+    pub(super) fn read(path: &Path) -> Result<Self, Diagnostic> {
+        let text = std::fs::read_to_string(path).map_err(|error| Diagnostic {
+            location: Location::File(path.to_owned()),
             key: String::new(),
             message: format!("cannot be read: {error}; name another file with --config, or none"),
         })?;
         Self::parse(path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
+    fn parse(path: &Path, text: &str) -> Result<Self, Diagnostic> {
         let source = Source { path, text };
         // The parser's own display quotes the line, which may hold a secret.
-        let refuse = |error: toml::de::Error| Problem {
-            place: source.place(error.span().unwrap_or_default()),
+        let refuse = |error: toml::de::Error| Diagnostic {
+            location: source.location(error.span().unwrap_or_default()),
             key: String::new(),
             message: format!("not TOML: {}", error.message()),
         };
@@ -54,8 +54,8 @@ impl FileLayer {
         for (name, spanned) in spans {
             let key = schema::join(section, name.get_ref());
             let Some(value) = table.get(name.get_ref().as_ref()) else { continue };
-            let place = source.place(name.span());
-            self.places.insert(key.clone(), place.clone());
+            let location = source.location(name.span());
+            self.locations.insert(key.clone(), location.clone());
             let wrong = match (Kind::of_key(&key), spanned.get_ref(), value) {
                 (None, ..) => schema::unknown(&key),
                 (Some(Kind::Section), DeValue::Table(spans), Value::Table(table)) => {
@@ -69,7 +69,7 @@ impl FileLayer {
                 }
                 (Some(kind), _, value) => format!("holds {}; write {kind}", describe(value)),
             };
-            self.problems.push(Problem { place, key, message: wrong });
+            self.diagnostics.push(Diagnostic { location, key, message: wrong });
         }
     }
 }
@@ -93,10 +93,10 @@ struct Source<'s> {
 }
 
 impl Source<'_> {
-    fn place(&self, span: Range<usize>) -> Place {
+    fn location(&self, span: Range<usize>) -> Location {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before[line_start..].chars().count() + 1;
-        Place::Line(self.path.to_owned(), before.matches('\n').count() + 1, column)
+        Location::Line(self.path.to_owned(), before.matches('\n').count() + 1, column)
     }
 }

@@ -1,6 +1,6 @@
 //! `[gateway]`: where the gateway is, how hard it may be asked, and in whose name.
 
-use super::{problem::Report, values};
+use super::{diagnostic::Report, values};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::time::Duration;
@@ -35,15 +35,15 @@ pub struct Gateway {
 
 impl Gateway {
     pub(super) fn validate(&self, report: &mut Report) {
-        report.check("gateway.url", values::guarded_url(&self.url));
+        report.check("gateway.url", values::secure_url(&self.url));
         if self.timeout.is_zero() {
-            report.wrong("gateway.timeout", "is zero; write a duration such as \"30s\"");
+            report.error("gateway.timeout", "is zero; write a duration such as \"30s\"");
         }
         if !(1..=10_000).contains(&self.max_in_flight) {
-            report.wrong("gateway.max_in_flight", "is out of range; write a number from 1 to 10000");
+            report.error("gateway.max_in_flight", "is out of range; write a number from 1 to 10000");
         }
         if self.oauth_hosts.iter().any(|host| !is_host(host)) {
-            report.wrong(
+            report.error(
                 "gateway.oauth_hosts",
                 "holds something that is not a host; write names alone, without scheme, port or path, \
                  as in [\"login.example.org\"]",
@@ -111,13 +111,13 @@ impl Auth {
         if signing_key.is_empty() {
             needs(report, "gateway.auth.signing_key", "name its file as gateway.auth.signing_key_file");
         } else if !signing_key.trim_start().starts_with("-----BEGIN ") {
-            report.wrong(
+            report.error(
                 "gateway.auth.signing_key",
                 "is not a PEM private key; name a file that holds one as gateway.auth.signing_key_file",
             );
         }
         if !ALGORITHMS.contains(&self.algorithm.as_str()) {
-            report.wrong("gateway.auth.algorithm", "is not known; write \"RS256\", \"ES256\" or \"EdDSA\"");
+            report.error("gateway.auth.algorithm", "is not known; write \"RS256\", \"ES256\" or \"EdDSA\"");
         }
         if self.issuer.is_empty() {
             needs(report, "gateway.auth.issuer", "write the `iss` that the gateway expects");
@@ -126,7 +126,7 @@ impl Auth {
             needs(report, "gateway.auth.audience", "write the `aud` that the gateway expects");
         }
         if self.lifetime.is_zero() || self.lifetime > LONGEST_LIFETIME {
-            report.wrong("gateway.auth.lifetime", "is out of range; write a duration up to \"1h\"");
+            report.error("gateway.auth.lifetime", "is out of range; write a duration up to \"1h\"");
         }
     }
 }
@@ -135,10 +135,10 @@ fn needs_url(report: &mut Report, key: &'static str, text: &str) {
     if text.is_empty() {
         needs(report, key, "write its URL");
     } else {
-        report.check(key, values::guarded_url_text(text));
+        report.check(key, values::secure_url_text(text));
     }
 }
 
 fn needs(report: &mut Report, key: &'static str, remedy: &str) {
-    report.wrong_because(key, "gateway.auth.mode", format!("is needed by gateway.auth.mode; {remedy}"));
+    report.error_because_of(key, "gateway.auth.mode", format!("is needed by gateway.auth.mode; {remedy}"));
 }

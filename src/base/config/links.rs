@@ -1,6 +1,6 @@
 //! `[links]`: the members' pages.
 
-use super::{problem::Report, values};
+use super::{diagnostic::Report, values};
 use serde::Deserialize;
 use std::{net::SocketAddr, time::Duration};
 
@@ -31,27 +31,27 @@ pub struct Links {
 
 impl Links {
     pub(super) fn validate(&self, report: &mut Report) {
-        report.check("links.public_url", values::guarded_url(&self.public_url));
+        report.check("links.public_url", values::secure_url(&self.public_url));
         if self.public_url.query().is_some() || self.public_url.fragment().is_some() {
-            report.wrong(
+            report.error(
                 "links.public_url",
                 "has a query or a fragment; leave out the ? or # and what follows",
             );
         }
         if self.ttl.is_zero() {
-            report.wrong("links.ttl", "is zero; write a duration such as \"7d\"");
+            report.error("links.ttl", "is zero; write a duration such as \"7d\"");
         }
         if !(1..=5).contains(&self.max_redemptions) {
-            report.wrong("links.max_redemptions", "is out of range; write a number from 1 to 5");
+            report.error("links.max_redemptions", "is out of range; write a number from 1 to 5");
         }
         if self.trusted_proxies > 10 {
-            report.wrong(
+            report.error(
                 "links.trusted_proxies",
                 "is out of range; write how many proxies of your own stand before links.listen, 0 to 10",
             );
         }
         if (1..MIN_REQUESTS).contains(&self.requests_per_minute) {
-            report.wrong(
+            report.error(
                 "links.requests_per_minute",
                 "is too few for one member to get through; write at least 10, or 0 for no limit",
             );

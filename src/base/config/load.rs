@@ -2,9 +2,9 @@
 
 use super::{
     Config, DEFAULTS,
+    diagnostic::{ConfigError, Diagnostic, Location, Report},
     environment::EnvironmentLayer,
     file::FileLayer,
-    problem::{ConfigError, Place, Problem, Report},
     schema::{self, BUILT_IN, Kind, SECRETS},
 };
 use config::FileFormat;
@@ -15,9 +15,9 @@ use std::{
 use toml::{Table, Value};
 
 /// Where the configuration is when nobody says.
-const USUAL: &str = "/etc/reconnectd/reconnectd.toml";
+const DEFAULT_PATH: &str = "/etc/reconnectd/reconnectd.toml";
 
-/// What is shown in place of a secret.
+/// What is shown instead of a secret.
 const MASKED: &str = "***";
 
 /// A valid configuration, and what it was made of.
@@ -48,13 +48,13 @@ impl Config {
     /// if it is there, else none.
     pub(crate) fn find(named: Option<PathBuf>) -> Option<PathBuf> {
         // A file that cannot even be looked for is worth an error, which reading it will give.
-        named.or_else(|| Path::new(USUAL).try_exists().unwrap_or(true).then(|| USUAL.into()))
+        named.or_else(|| Path::new(DEFAULT_PATH).try_exists().unwrap_or(true).then(|| DEFAULT_PATH.into()))
     }
 
     /// Loads and validates: defaults, under `file`, under those of the `variables` that are ours.
     ///
     /// # Errors
-    /// With everything that is wrong, each with its place and remedy.
+    /// With everything that is wrong, each with its location and remedy.
     pub fn load<K, V>(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (K, V)>,
@@ -67,10 +67,10 @@ impl Config {
         let mut layers = Layers {
             file: file.map(FileLayer::read).transpose()?.unwrap_or_default(),
             environment: EnvironmentLayer::read(variables)?,
-            problems: Vec::new(),
+            diagnostics: Vec::new(),
         };
-        layers.problems.append(&mut layers.file.problems);
-        layers.problems.append(&mut layers.environment.problems);
+        layers.diagnostics.append(&mut layers.file.diagnostics);
+        layers.diagnostics.append(&mut layers.environment.diagnostics);
 
         let mut merged = layers.merge()?;
         let effective = masked(&merged);
@@ -82,12 +82,12 @@ impl Config {
             layers.add_findings(report);
         }
         match config {
-            Some(config) if layers.problems.is_empty() => {
+            Some(config) if layers.diagnostics.is_empty() => {
                 Ok(Loaded { config, file: file.map(Path::to_owned), effective })
             }
             _ => {
-                layers.problems.sort_by(|a, b| a.place.cmp(&b.place));
-                Err(ConfigError { problems: layers.problems })
+                layers.diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
+                Err(ConfigError { diagnostics: layers.diagnostics })
             }
         }
     }
@@ -96,13 +96,13 @@ impl Config {
 struct Layers {
     file: FileLayer,
     environment: EnvironmentLayer,
-    problems: Vec<Problem>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Layers {
-    fn merge(&self) -> Result<Table, Problem> {
-        self.combine().map_err(|error| Problem {
-            place: Place::Default,
+    fn merge(&self) -> Result<Table, Diagnostic> {
+        self.combine().map_err(|error| Diagnostic {
+            location: Location::Default,
             key: String::new(),
             message: format!("the settings cannot be combined: {}", crate::domain::mask(&error.to_string())),
         })
@@ -127,15 +127,15 @@ impl Layers {
             let path = remove(merged, &file_key).and_then(|value| value.as_str().map(PathBuf::from));
             let given = schema::get(merged, secret).and_then(Value::as_str).unwrap_or_default().to_owned();
             if given == MASKED {
-                self.wrong(
+                self.error(
                     secret,
                     format!("is what `config print` shows for a secret; give it, or {file_key}"),
                 );
             }
             let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else { continue };
             if !given.is_empty() {
-                let other = self.place(secret);
-                self.wrong(
+                let other = self.location(secret);
+                self.error(
                     &file_key,
                     format!("is given, and so is {secret} ({other}); leave one of them out"),
                 );
@@ -144,13 +144,13 @@ impl Layers {
             match std::fs::read_to_string(&path) {
                 Ok(text) => match text.trim_end_matches(['\r', '\n']) {
                     "" => {
-                        self.wrong(&file_key, format!("{} is empty; put the secret into it", path.display()))
+                        self.error(&file_key, format!("{} is empty; put the secret into it", path.display()))
                     }
                     content => schema::put(merged, secret, Value::String(content.to_owned())),
                 },
                 Err(error) => {
                     let path = path.display();
-                    self.wrong(
+                    self.error(
                         &file_key,
                         format!("cannot read {path}: {error}; name a file that this user can read"),
                     );
@@ -177,7 +177,7 @@ impl Layers {
                 (Some(Kind::Integer), _) => "is too large; write a smaller number".to_owned(),
                 _ => error.inner().message().trim().to_owned(),
             };
-            self.wrong(&key, message);
+            self.error(&key, message);
             match default {
                 Some(default) if known => schema::put(&mut merged, &key, default),
                 _ => return None,
@@ -189,30 +189,34 @@ impl Layers {
         for finding in report.0 {
             // A value that was refused or could not be read is its default now: nothing more can be said of
             // it.
-            let said = |problem: &Problem| {
+            let said = |problem: &Diagnostic| {
                 problem.key == finding.key || problem.key.strip_suffix("_file") == Some(finding.key)
             };
-            if self.problems.iter().any(said) {
+            if self.diagnostics.iter().any(said) {
                 continue;
             }
-            let place = match (self.place(finding.key), finding.because) {
-                (Place::Default, Some(because)) => self.place(because),
-                (place, _) => place,
+            let location = match (self.location(finding.key), finding.because) {
+                (Location::Default, Some(because)) => self.location(because),
+                (location, _) => location,
             };
-            self.problems.push(Problem { place, key: finding.key.to_owned(), message: finding.message });
+            self.diagnostics.push(Diagnostic {
+                location,
+                key: finding.key.to_owned(),
+                message: finding.message,
+            });
         }
     }
 
-    fn wrong(&mut self, key: &str, message: String) {
-        let place = self.place(key);
-        self.problems.push(Problem { place, key: key.to_owned(), message });
+    fn error(&mut self, key: &str, message: String) {
+        let location = self.location(key);
+        self.diagnostics.push(Diagnostic { location, key: key.to_owned(), message });
     }
 
     /// Where the value of `key` comes from.
-    fn place(&self, key: &str) -> Place {
-        let places = [&self.environment.places, &self.file.places];
-        let given = |key: &str| places.iter().find_map(|places| places.get(key)).cloned();
-        given(key).or_else(|| given(&format!("{key}_file"))).unwrap_or(Place::Default)
+    fn location(&self, key: &str) -> Location {
+        let locations = [&self.environment.locations, &self.file.locations];
+        let given = |key: &str| locations.iter().find_map(|locations| locations.get(key)).cloned();
+        given(key).or_else(|| given(&format!("{key}_file"))).unwrap_or(Location::Default)
     }
 }
 

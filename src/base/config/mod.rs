@@ -2,6 +2,7 @@
 //! which is embedded; a file goes over them, and the environment over both.
 
 mod admin;
+mod diagnostic;
 mod email;
 mod environment;
 mod file;
@@ -10,7 +11,6 @@ mod host;
 mod links;
 mod load;
 mod notices;
-mod problem;
 mod schedule;
 mod schema;
 mod storage;
@@ -21,20 +21,20 @@ mod tests;
 mod values;
 
 pub(crate) use admin::Admin;
+pub(crate) use diagnostic::ConfigError;
 pub use email::{Email, Smtp, Tls, TransportKind};
 pub(crate) use gateway::{Auth, AuthMode, Gateway};
 pub(crate) use host::is_loopback_host;
 pub(crate) use links::Links;
 pub(crate) use load::Loaded;
 pub(crate) use notices::{Disclosure, Notices, PerStatus, Storm};
-pub(crate) use problem::ConfigError;
 pub(crate) use schedule::Schedule;
 pub(crate) use storage::{Database, Keys};
 pub(crate) use sweep::Sweep;
 pub use telemetry::{LogFormat, Telemetry};
 pub(crate) use values::{Span, is_locale};
 
-use problem::Report;
+use diagnostic::Report;
 use serde::Deserialize;
 
 /// The commented default file.

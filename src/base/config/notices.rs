@@ -1,6 +1,6 @@
 //! `[notices]` and `[storm]`: what is said to a member, when, and when better nothing.
 
-use super::{Span, problem::Report, values};
+use super::{Span, diagnostic::Report, values};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -100,22 +100,22 @@ impl Notices {
 
     pub(super) fn validate(&self, report: &mut Report) {
         if self.max_per_month == 0 {
-            report.wrong("notices.max_per_month", "is 0; write at least 1");
+            report.error("notices.max_per_month", "is 0; write at least 1");
         }
         if !self.quiet_hours.is_empty() && self.quiet_hours().is_none() {
-            report.wrong(
+            report.error(
                 "notices.quiet_hours",
                 "is not a span of the day; write \"HH:MM-HH:MM\" as in \"21:00-08:00\", or \"\" for none",
             );
         }
         if !values::is_locale(&self.locale) {
-            report.wrong("notices.locale", "is not a language tag; write one such as \"en\" or \"es-MX\"");
+            report.error("notices.locale", "is not a language tag; write one such as \"en\" or \"es-MX\"");
         }
         if !self.app_url.is_empty() {
-            report.check("notices.app_url", values::guarded_url_text(&self.app_url));
+            report.check("notices.app_url", values::secure_url_text(&self.app_url));
         }
         if !self.templates.is_empty() && !Path::new(&self.templates).is_dir() {
-            report.wrong(
+            report.error(
                 "notices.templates",
                 "is no directory that can be read; create it, or write \"\" for the built-in templates",
             );
@@ -145,13 +145,13 @@ pub(crate) struct Storm {
 impl Storm {
     pub(super) fn validate(&self, report: &mut Report) {
         if self.min_members == 0 {
-            report.wrong("storm.min_members", "is 0, and every lapse would be a storm; write at least 1");
+            report.error("storm.min_members", "is 0, and every lapse would be a storm; write at least 1");
         }
         if !(0.0..=1.0).contains(&self.share) {
-            report.wrong("storm.share", "is out of range; write a share from 0 to 1, as in 0.2");
+            report.error("storm.share", "is out of range; write a share from 0 to 1, as in 0.2");
         }
         if self.window.is_zero() {
-            report.wrong("storm.window", "is zero; write a duration such as \"1h\"");
+            report.error("storm.window", "is zero; write a duration such as \"1h\"");
         }
     }
 }

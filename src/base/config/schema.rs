@@ -14,7 +14,7 @@ pub(super) const SECRETS: [&str; 5] = [
 ];
 
 /// Keys less alike than this (1 is the same) are not suggested for one another.
-const ALIKE: f64 = 0.6;
+const MIN_SIMILARITY: f64 = 0.6;
 
 /// The built-in values.
 pub(super) static BUILT_IN: LazyLock<Table> =
@@ -136,7 +136,7 @@ fn nearest(key: &str) -> Option<&'static str> {
         let likeness = |known: &&String| strsim::normalized_damerau_levenshtein(known, key);
         KEYS.iter()
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-            .filter(|known| likeness(known) >= ALIKE)
+            .filter(|known| likeness(known) >= MIN_SIMILARITY)
     };
     misplaced.or_else(misspelt).map(String::as_str)
 }

@@ -1,6 +1,6 @@
 //! `[database]` and `[keys]`: what is kept on disk.
 
-use super::problem::Report;
+use super::diagnostic::Report;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub(crate) struct Database {
 impl Database {
     pub(super) fn validate(&self, report: &mut Report) {
         if self.url.strip_prefix("sqlite://").is_none_or(str::is_empty) {
-            report.wrong("database.url", "names no SQLite database; write \"sqlite://PATH\"");
+            report.error("database.url", "names no SQLite database; write \"sqlite://PATH\"");
         }
     }
 }
@@ -31,7 +31,7 @@ pub(crate) struct Keys {
 impl Keys {
     pub(super) fn validate(&self, report: &mut Report) {
         if self.file.as_os_str().is_empty() {
-            report.wrong("keys.file", "is empty; write the path of the key ring");
+            report.error("keys.file", "is empty; write the path of the key ring");
         }
     }
 }

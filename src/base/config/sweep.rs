@@ -1,6 +1,6 @@
 //! `[sweep]`: when members are asked about, and when a break is believed.
 
-use super::{Schedule, Span, problem::Report, values};
+use super::{Schedule, Span, diagnostic::Report, values};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Sweep {
 impl Sweep {
     pub(super) fn validate(&self, report: &mut Report) {
         if let Err(what) = Schedule::parse(&self.schedule) {
-            report.wrong(
+            report.error(
                 "sweep.schedule",
                 format!(
                     "{what}; write six fields, second minute hour day month weekday, as in \
@@ -34,10 +34,10 @@ impl Sweep {
             );
         }
         if !(1..=100).contains(&self.confirm_sweeps) {
-            report.wrong("sweep.confirm_sweeps", "is out of range; write a number from 1 to 100");
+            report.error("sweep.confirm_sweeps", "is out of range; write a number from 1 to 100");
         }
         if self.recheck.is_empty() {
-            report.wrong(
+            report.error(
                 "sweep.recheck",
                 "is empty, and nobody would look whether a reconnection worked; \
                  write at least one entry, as in [\"2m\"]",

@@ -1,6 +1,6 @@
 //! `[telemetry]`: what is said about the daemon itself.
 
-use super::problem::Report;
+use super::diagnostic::Report;
 use serde::Deserialize;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
@@ -28,14 +28,14 @@ impl Telemetry {
                 !directive.contains(['=', ':']) && directive.parse::<LevelFilter>().is_err()
             });
         if misspelt || EnvFilter::try_new(&self.log).is_err() {
-            report.wrong(
+            report.error(
                 "telemetry.log",
                 "is not understood; write error, warn, info, debug or trace, \
                  or directives as in \"info,reconnectd::detect=debug\"",
             );
         }
         if !(0.0..=1.0).contains(&self.heartbeat_max_unclear) {
-            report.wrong(
+            report.error(
                 "telemetry.heartbeat_max_unclear",
                 "is not a share; write a number from 0 to 1, such as 0.1",
             );
@@ -44,7 +44,7 @@ impl Telemetry {
         if !self.heartbeat_url.is_empty()
             && !heartbeat.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         {
-            report.wrong(
+            report.error(
                 "telemetry.heartbeat_url",
                 "is not an absolute URL; write https://host/path, or \"\" for none",
             );

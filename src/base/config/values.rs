@@ -50,7 +50,7 @@ pub(super) fn listener<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Soc
 }
 
 /// What is wrong with a URL that must be https, or http to this machine, and must carry no credentials.
-pub(super) fn guarded_url(url: &Url) -> Result<(), &'static str> {
+pub(super) fn secure_url(url: &Url) -> Result<(), &'static str> {
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => {
@@ -64,8 +64,8 @@ pub(super) fn guarded_url(url: &Url) -> Result<(), &'static str> {
 }
 
 /// The same for text. Empty text is for the caller to judge.
-pub(super) fn guarded_url_text(text: &str) -> Result<(), &'static str> {
-    guarded_url(&Url::parse(text).map_err(|_| "is not an absolute URL; write https://host/path")?)
+pub(super) fn secure_url_text(text: &str) -> Result<(), &'static str> {
+    secure_url(&Url::parse(text).map_err(|_| "is not an absolute URL; write https://host/path")?)
 }
 
 /// Whether `text` has the form of a BCP 47 tag of language and perhaps script, region or variant, such as

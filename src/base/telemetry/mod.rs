@@ -1,11 +1,13 @@
 //! What is said about the daemon itself: log lines on standard error, and metrics.
 
 mod activity;
+mod heartbeat;
 pub(crate) mod metrics;
-mod outside;
+mod service_manager;
 
 pub(crate) use activity::Activity;
-pub(crate) use outside::{heartbeat, ready, stopping};
+pub(crate) use heartbeat::send_heartbeat;
+pub(crate) use service_manager::{notify_ready, notify_stopping};
 
 use crate::{
     base::config::{LogFormat, Telemetry},

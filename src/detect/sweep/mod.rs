@@ -119,10 +119,10 @@ impl Sweeper {
         }
         self.log_end(&id, &report).await?;
         let result = if report.complete() { "complete" } else { "incomplete" };
-        metrics::sweep_ended(result, (self.clock.now() - began).to_std().unwrap_or_default());
+        metrics::count_sweep(result, (self.clock.now() - began).to_std().unwrap_or_default());
         let (ended, complete) = self.store.last_sweep_ends().await?;
-        metrics::last_sweeps(ended, complete);
-        metrics::members_unreachable(
+        metrics::set_last_sweeps(ended, complete);
+        metrics::set_unreachable_members(
             self.store.unreachable_members(self.clock.now() - UNREACHABLE_AFTER).await?,
         );
         Ok(report)
@@ -257,12 +257,16 @@ impl Sweeper {
     fn skip_reason(&self, due: &DueMember) -> Option<&'static str> {
         let now = self.clock.now();
         let waits = |until: Time, longest| until > now && until - now <= longest;
-        let grant = &due.grant;
-        if grant.failure.as_ref().is_some_and(|failure| waits(failure.retry_at, LONGEST_CREDENTIAL_WAIT)) {
+        let credentials = &due.credentials;
+        if credentials
+            .failure
+            .as_ref()
+            .is_some_and(|failure| waits(failure.retry_at, LONGEST_CREDENTIAL_WAIT))
+        {
             Some("credential_refused")
-        } else if self.needs_token && grant.refresh.is_none() {
+        } else if self.needs_token && credentials.refresh.is_none() {
             Some("credential_missing")
-        } else if self.access.is_locked(grant) {
+        } else if self.access.is_locked(credentials) {
             Some("credential_locked")
         } else if due.retry_at.is_some_and(|until| waits(until, LONGEST_THROTTLE)) {
             Some(THROTTLED_MEMBER)
@@ -299,7 +303,7 @@ impl Sweeper {
 /// The member, without what they wait for.
 fn ready(mut due: DueMember) -> DueMember {
     due.retry_at = None;
-    if let Some(failure) = &mut due.grant.failure {
+    if let Some(failure) = &mut due.credentials.failure {
         failure.retry_at = Time::UNIX_EPOCH;
     }
     due

@@ -67,8 +67,8 @@ fn unclear(error: CallError) -> Outcome {
             Outcome::HeldBack { sent: error.is_throttled() }
         }
         CallError::Gateway(error) => by_gateway(&error),
-        CallError::Busy => failure("refresh_busy"),
-        CallError::Store(_) | CallError::Keyring(_) | CallError::Cut(_) => failure("internal_error"),
+        CallError::LeaseHeld => failure("refresh_busy"),
+        CallError::Store(_) | CallError::Keyring(_) | CallError::TaskAborted(_) => failure("internal_error"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     base::config::{self, AuthMode},
     base::random,
     domain::RefreshToken,
-    gateway::{Gateway, GatewayError, Renewed, jwks},
+    gateway::{Gateway, GatewayError, TokenResponse, jwks},
 };
 use base64::{
     Engine,
@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 
 const OLD: &str = "rt-alice";
 
-async fn refresh(answer: Answer) -> Result<Renewed, GatewayError> {
+async fn refresh(answer: Answer) -> Result<TokenResponse, GatewayError> {
     gateway(&Stub::answering([answer]).await).refresh(&RefreshToken::new(OLD)).await
 }
 

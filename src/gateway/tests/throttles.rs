@@ -122,14 +122,14 @@ async fn no_wait_is_longer_than_an_hour_nor_for_a_person_than_five_minutes() {
         let _ = t.list(member).await;
     }
     assert_eq!(t.gateway.shared_wait(), Some(60 * MINUTE));
-    let error = t.gateway.for_people().connections(&AccessToken::new("a")).await.unwrap_err();
+    let error = t.gateway.interactive().connections(&AccessToken::new("a")).await.unwrap_err();
     assert_eq!(error.verdict(), Verdict::Retry { after: Some(5 * MINUTE) });
 }
 
 #[tokio::test]
 async fn a_person_neither_obeys_the_shared_wait_nor_begins_it() {
     let t = Throttled::by([throttle(60), throttle(60), throttle(60), throttle(60), Answer::ok(EMPTY)]).await;
-    let people = t.gateway.for_people();
+    let people = t.gateway.interactive();
     for member in ["x", "y", "z"] {
         let error = people.connections(&AccessToken::new(member)).await.unwrap_err();
         assert!(error.is_throttled() && !error.is_shared_wait());
@@ -141,6 +141,6 @@ async fn a_person_neither_obeys_the_shared_wait_nor_begins_it() {
         let _ = t.list(member).await;
     }
     assert!(t.gateway.shared_wait().is_some());
-    assert!(t.gateway.for_people().connections(&AccessToken::new("d")).await.is_ok());
+    assert!(t.gateway.interactive().connections(&AccessToken::new("d")).await.is_ok());
     assert!(t.gateway.shared_wait().is_some(), "the others wait still");
 }

@@ -70,7 +70,7 @@ async fn an_http2_connection_that_has_gone_silent_is_given_up_and_a_new_one_is_m
     let inner = Arc::into_inner(base.inner).unwrap();
     let http = Http::with_client(builder, &settings, retry, super::clock()).unwrap();
     let gateway =
-        Gateway { inner: Arc::new(Inner { http, url: settings.url.clone(), ..inner }), for_people: false };
+        Gateway { inner: Arc::new(Inner { http, url: settings.url.clone(), ..inner }), interactive: false };
     let begun = Instant::now();
     let error = gateway.connections(&token()).await.unwrap_err();
     assert_eq!(error.verdict(), RETRY, "{error}");

@@ -91,7 +91,7 @@ impl Deliverer {
         if !self.store.end_attempt(&claim, &ending, &told, self.clock.now()).await? {
             tracing::error!(notice = %claim.notice.id, "an attempt outlived its lease; another will be made");
         }
-        metrics::notice(ending.outcome.as_str());
+        metrics::count_notice(ending.outcome.as_str());
         let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
         let (outcome, reason) = (ending.outcome.as_str(), ending.reason);
         if ending.outcome == AttemptOutcome::Abandoned || queue_waits.is_some() {
@@ -119,11 +119,11 @@ impl Deliverer {
         if self.store.is_suppressed(&member.id).await? {
             return Err(end(AttemptOutcome::Cancelled, "suppressed", None));
         }
-        let grant = match self.access.grant(&member.id).await {
-            Ok(grant) => grant,
+        let credentials = match self.access.credentials(&member.id).await {
+            Ok(credentials) => credentials,
             Err(error) => return Err(self.wait(claim, "no_token", &error)),
         };
-        if let Some(failure) = grant.failure.filter(|failure| failure.retry_at > self.clock.now()) {
+        if let Some(failure) = credentials.failure.filter(|failure| failure.retry_at > self.clock.now()) {
             return Err(self.wait_for_credential(&failure));
         }
         self.second_look(claim, &member).await?;
@@ -178,15 +178,17 @@ impl Deliverer {
                 open.push((item, connection));
                 continue;
             }
-            let grant = match self.access.grant(&member.id).await {
-                Ok(grant) => grant,
+            let credentials = match self.access.credentials(&member.id).await {
+                Ok(credentials) => credentials,
                 Err(error) => return Err(self.wait(claim, "no_token", &error)),
             };
             let (source, id) = (&connection.connection.id, &connection.gateway_id);
-            let way = self
-                .access
-                .ask(&member.id, grant, |token| async move { self.gateway.oauth_url(&token, id).await })
-                .await;
+            let way =
+                self.access
+                    .call_as(&member.id, credentials, |token| async move {
+                        self.gateway.oauth_url(&token, id).await
+                    })
+                    .await;
             match way {
                 Ok(_url) => {
                     self.store.source_verified(source, &member.id, self.clock.now()).await?;

@@ -1,7 +1,7 @@
 //! One conversation with the simulated mail server.
 
 use super::{
-    super::mailbox::{Action, Stage},
+    super::mailbox::{SmtpAction, SmtpStage},
     Server, SmtpTls,
     framing::{Framing, MAX_MAIL, Stream},
 };
@@ -36,7 +36,7 @@ impl<'a> Session<'a> {
 
     /// From the greeting to the end.
     pub(super) async fn run(mut self) -> io::Result<()> {
-        if let Some(action) = self.struck(Stage::Connect, &[]).await {
+        if let Some(action) = self.struck(SmtpStage::Connect, &[]).await {
             self.perform(action).await?;
             return self.wire.close().await;
         }
@@ -155,7 +155,7 @@ impl<'a> Session<'a> {
             return self.say(552, "5.3.4 Too large").await;
         }
         self.reset();
-        if let Some(action) = self.struck(Stage::Mail, &[]).await {
+        if let Some(action) = self.struck(SmtpStage::Mail, &[]).await {
             return self.perform(action).await;
         }
         self.sender = Some(sender);
@@ -172,7 +172,7 @@ impl<'a> Session<'a> {
         if self.recipients.len() == MAX_RECIPIENTS {
             return self.say(452, "4.5.3 Too many recipients").await;
         }
-        if let Some(action) = self.struck(Stage::Rcpt, std::slice::from_ref(&recipient)).await {
+        if let Some(action) = self.struck(SmtpStage::Rcpt, std::slice::from_ref(&recipient)).await {
             return self.perform(action).await;
         }
         self.recipients.push(recipient);
@@ -185,9 +185,9 @@ impl<'a> Session<'a> {
         }
         let recipients = std::mem::take(&mut self.recipients);
         let sender = self.sender.take().unwrap_or_default();
-        match self.struck(Stage::Data, &recipients).await {
+        match self.struck(SmtpStage::Data, &recipients).await {
             None => {}
-            Some(Action::Drop | Action::StoreAndDrop) => {
+            Some(SmtpAction::Drop | SmtpAction::StoreAndDrop) => {
                 self.say(354, "Go on, end with a dot").await?;
                 self.wire.some().await?;
                 return Ok(Next::End);
@@ -198,8 +198,8 @@ impl<'a> Session<'a> {
         let Some(mail) = self.wire.body().await? else {
             return self.say(552, "5.3.4 Too large").await;
         };
-        let action = self.struck(Stage::End, &recipients).await;
-        if matches!(action, None | Some(Action::StoreAndDrop)) {
+        let action = self.struck(SmtpStage::End, &recipients).await;
+        if matches!(action, None | Some(SmtpAction::StoreAndDrop)) {
             self.server.mailbox.store(self.server.clock.now(), sender, recipients, mail, self.tls);
         }
         match action {
@@ -214,14 +214,14 @@ impl<'a> Session<'a> {
     }
 
     /// What goes wrong here, after the delay that was asked for.
-    async fn struck(&mut self, stage: Stage, recipients: &[String]) -> Option<Action> {
+    async fn struck(&mut self, stage: SmtpStage, recipients: &[String]) -> Option<SmtpAction> {
         let (delay, action) = self.server.mailbox.strike(stage, recipients);
         tokio::time::sleep(delay).await;
         action
     }
 
-    async fn perform(&mut self, action: Action) -> io::Result<Next> {
-        let Action::Reply { code, text } = action else { return Ok(Next::End) };
+    async fn perform(&mut self, action: SmtpAction) -> io::Result<Next> {
+        let SmtpAction::Reply { code, text } = action else { return Ok(Next::End) };
         self.say(code, &text).await?;
         Ok(if code == 421 { Next::End } else { Next::Command })
     }

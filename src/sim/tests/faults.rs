@@ -1,5 +1,5 @@
 use super::*;
-use crate::sim::{Fault, Operation, Trouble, http};
+use crate::sim::{Fault, FaultKind, Operation, http};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ async fn fetch(sim: &Sim) -> reqwest::Result<(u16, String)> {
     Ok((response.status().as_u16(), response.text().await?))
 }
 
-fn on_list(trouble: Trouble) -> Fault {
+fn on_list(trouble: FaultKind) -> Fault {
     Fault::new(trouble).on(Operation::GetMemberConnections)
 }
 
@@ -55,11 +55,11 @@ async fn each_fault_of_an_answer_is_seen_by_the_client_once_and_then_is_over() {
 #[tokio::test]
 async fn a_cut_body_and_a_reset_are_errors_of_the_connection() {
     let sim = Sim::start().await;
-    sim.simulator.world().add_fault(on_list(Trouble::CutBody).times(1));
+    sim.simulator.world().add_fault(on_list(FaultKind::CutBody).times(1));
     let error = fetch(&sim).await.unwrap_err();
     assert!(error.is_body() || error.is_decode(), "{error:?}");
     // The client may try a reset request once more by itself.
-    sim.simulator.world().add_fault(on_list(Trouble::Reset));
+    sim.simulator.world().add_fault(on_list(FaultKind::Reset));
     let error = fetch(&sim).await.unwrap_err();
     assert!(error.is_request(), "{error:?}");
     sim.simulator.world().clear_faults();
@@ -71,7 +71,7 @@ async fn a_cut_answer_to_a_refresh_has_spent_the_token_all_the_same() {
     let sim = Sim::start().await;
     let world = sim.simulator.world();
     world.configure(|settings| settings.rotate = true);
-    world.add_fault(Fault::new(Trouble::CutBody).on(Operation::Refresh).times(1));
+    world.add_fault(Fault::new(FaultKind::CutBody).on(Operation::Refresh).times(1));
     let headers = [("refresh_token", "rt-alice"), ("clientkey", "any")];
     let response = sim.request(&headers, REFRESH, json!({})).send().await.unwrap();
     assert!(response.bytes().await.is_err());
@@ -82,7 +82,7 @@ async fn a_cut_answer_to_a_refresh_has_spent_the_token_all_the_same() {
 async fn a_huge_body_is_as_long_as_it_was_ordered() {
     let sim = Sim::start().await;
     let bytes = 3 * 1024 * 1024;
-    sim.simulator.world().add_fault(on_list(Trouble::HugeBody { bytes }));
+    sim.simulator.world().add_fault(on_list(FaultKind::HugeBody { bytes }));
     let (status, body) = fetch(&sim).await.unwrap();
     assert_eq!(status, 200);
     assert!((bytes as usize..bytes as usize + 100).contains(&body.len()));
@@ -95,7 +95,7 @@ async fn retry_after_is_sent_as_it_was_given() {
     let date = "Mon, 23 Nov 2026 12:00:30 GMT".to_owned();
     sim.simulator
         .world()
-        .add_fault(Fault::new(Trouble::Http { status: 429, retry_after: Some(date.clone()) }));
+        .add_fault(Fault::new(FaultKind::Http { status: 429, retry_after: Some(date.clone()) }));
     let response = sim.request(&[], LIST, json!({})).send().await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], date);
@@ -105,7 +105,7 @@ async fn retry_after_is_sent_as_it_was_given() {
 async fn delays_add_up_and_leave_the_answer_as_it_is() {
     let sim = Sim::start().await;
     for _ in 0..2 {
-        sim.simulator.world().add_fault(on_list(Trouble::Delay { ms: 20 }));
+        sim.simulator.world().add_fault(on_list(FaultKind::Delay { ms: 20 }));
     }
     let before = Instant::now();
     assert_eq!(sim.list("alice").await.len(), 3);
@@ -116,7 +116,7 @@ async fn delays_add_up_and_leave_the_answer_as_it_is() {
 async fn a_fault_befalls_only_its_member_and_its_operation() {
     let sim = Sim::start().await;
     let world = sim.simulator.world();
-    let down = Trouble::Http { status: 500, retry_after: None };
+    let down = FaultKind::Http { status: 500, retry_after: None };
     world.add_fault(on_list(down.clone()).member("alice"));
     assert_eq!(fetch(&sim).await.unwrap().0, 500);
     assert_eq!(sim.list("bob").await.len(), 3);
@@ -129,7 +129,7 @@ async fn a_fault_befalls_only_its_member_and_its_operation() {
 #[tokio::test]
 async fn a_share_of_calls_is_struck_evenly() {
     let sim = Sim::start().await;
-    sim.simulator.world().add_fault(on_list(Trouble::NullData).share(0.25));
+    sim.simulator.world().add_fault(on_list(FaultKind::NullData).share(0.25));
     let mut struck = Vec::new();
     for _ in 0..8 {
         struck.push(!fetch(&sim).await.unwrap().1.contains("epic"));
@@ -154,11 +154,11 @@ async fn a_misspelt_fault_is_refused() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_delayed_answer() {
     let sim = Sim::start().await;
-    sim.simulator.world().add_fault(on_list(Trouble::Delay { ms: 3_600_000 }));
+    sim.simulator.world().add_fault(on_list(FaultKind::Delay { ms: 3_600_000 }));
     let bearer = format!("Bearer {}", sim.token("alice").await);
     let asked = tokio::spawn(sim.request(&[("authorization", &bearer)], LIST, json!({})).send());
     let arrived = async {
-        while sim.simulator.world().asked(Operation::GetMemberConnections) == 0 {
+        while sim.simulator.world().request_count(Operation::GetMemberConnections) == 0 {
             tokio::task::yield_now().await;
         }
     };

@@ -188,13 +188,13 @@ async fn requests_are_counted_by_operation_and_member() {
     sim.list("alice").await;
     sim.list("m7").await;
     let world = sim.simulator.world();
-    assert_eq!(world.asked(Operation::GetMemberConnections), 3);
-    assert_eq!(world.asked_by("alice", Operation::GetMemberConnections), Ok(2));
-    assert_eq!(world.asked_by("m7", Operation::Refresh), Ok(1));
-    assert_eq!(world.asked(Operation::GetOauthUrl), 0);
+    assert_eq!(world.request_count(Operation::GetMemberConnections), 3);
+    assert_eq!(world.request_count_for("alice", Operation::GetMemberConnections), Ok(2));
+    assert_eq!(world.request_count_for("m7", Operation::Refresh), Ok(1));
+    assert_eq!(world.request_count(Operation::GetOauthUrl), 0);
     assert_eq!(world.peak_in_flight(), 1);
     world.reset_requests();
-    assert_eq!((world.asked(Operation::Refresh), world.peak_in_flight()), (0, 0));
+    assert_eq!((world.request_count(Operation::Refresh), world.peak_in_flight()), (0, 0));
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ async fn an_id_token_is_exchanged_for_an_access_token_that_works() {
     assert_eq!((status, &answer["expires_in"], &answer["token_type"]), (200, &json!(3600), &json!("Bearer")));
     let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
     assert_eq!(sim.ask(&[("authorization", &bearer)], LIST, json!({})).await.0, 200);
-    assert_eq!(sim.simulator.world().asked_by("alice", Operation::TokenExchange), Ok(1));
+    assert_eq!(sim.simulator.world().request_count_for("alice", Operation::TokenExchange), Ok(1));
 }
 
 #[tokio::test]

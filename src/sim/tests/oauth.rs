@@ -1,5 +1,5 @@
 use super::*;
-use crate::sim::NotGood;
+use crate::sim::InvalidSignIn;
 use chrono::TimeDelta;
 
 fn state(url: &str) -> String {
@@ -69,5 +69,5 @@ async fn a_source_that_was_not_connected_is_connected_by_allow() {
     );
     sim.simulator.world().sign_in(&url, true).unwrap();
     assert_eq!(sim.list("m1").await[1], "kaiser & <north> CONNECTED PENDING");
-    assert_eq!(sim.simulator.world().sign_in(&url, true), Err(NotGood));
+    assert_eq!(sim.simulator.world().sign_in(&url, true), Err(InvalidSignIn));
 }

@@ -1,7 +1,7 @@
 //! What gateways and what stands before them do besides: refusals word for word, quotas, lists that lag.
 
 use super::*;
-use crate::sim::{Change, Fault, Operation, Trouble};
+use crate::sim::{Change, Fault, FaultKind, Operation};
 use chrono::TimeDelta;
 
 const DISCONNECT: &str = "mutation disconnectConnection($connectionId: String!) { disconnectConnection(connectionId: $connectionId) { status } }";
@@ -119,7 +119,7 @@ async fn a_lifetime_is_told_as_it_was_ordered() {
 async fn a_list_comes_with_a_byte_order_mark_an_unreadable_row_or_without_a_field() {
     let sim = Sim::start().await;
     let on_list = |trouble| Fault::new(trouble).on(Operation::GetMemberConnections).times(1);
-    sim.simulator.world().add_fault(on_list(Trouble::ByteOrderMark));
+    sim.simulator.world().add_fault(on_list(FaultKind::ByteOrderMark));
     let body = raw_list(&sim, "alice").await.bytes().await.unwrap();
     assert!(body.starts_with(b"\xEF\xBB\xBF{"));
     let listed = async || {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sim::{Action, MailFault, Stage};
+use crate::sim::{SmtpAction, SmtpFault, SmtpStage};
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -160,8 +160,10 @@ async fn credentials_are_taken_as_they_come_unless_some_are_asked_for() {
 async fn each_refusal_comes_where_it_was_scripted_as_often_as_it_was() {
     let sim = Sim::start().await;
     let mailbox = sim.simulator.mailbox();
-    for (stage, code) in [(Stage::Mail, 451), (Stage::Rcpt, 550), (Stage::Data, 554), (Stage::End, 452)] {
-        mailbox.script(MailFault::reply(stage, code, "5.0.0 No\nreally").times(2));
+    for (stage, code) in
+        [(SmtpStage::Mail, 451), (SmtpStage::Rcpt, 550), (SmtpStage::Data, 554), (SmtpStage::End, 452)]
+    {
+        mailbox.script(SmtpFault::reply(stage, code, "5.0.0 No\nreally").times(2));
         let mut dialogue = open(&sim).await;
         for _ in 0..2 {
             assert_eq!(dialogue.send("a@x.example", MAIL).await, format!("{code}-5.0.0 No|{code} really"));
@@ -175,7 +177,7 @@ async fn each_refusal_comes_where_it_was_scripted_as_often_as_it_was() {
 #[tokio::test]
 async fn a_refusal_can_be_meant_for_one_recipient_alone() {
     let sim = Sim::start().await;
-    sim.simulator.mailbox().script(MailFault::reply(Stage::Rcpt, 550, "5.1.1 Unknown").to("a@x.example"));
+    sim.simulator.mailbox().script(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 Unknown").to("a@x.example"));
     let mut dialogue = open(&sim).await;
     assert_eq!(dialogue.send("a@x.example", MAIL).await, "550 5.1.1 Unknown");
     assert!(dialogue.send("b@x.example", MAIL).await.starts_with("250"));
@@ -188,13 +190,13 @@ async fn a_connection_is_dropped_where_it_was_scripted() {
     let sim = Sim::start().await;
     let mailbox = sim.simulator.mailbox();
     for (stage, action, kept) in [
-        (Stage::Mail, Action::Drop, 0),
-        (Stage::Rcpt, Action::Drop, 0),
-        (Stage::Data, Action::Drop, 0),
-        (Stage::End, Action::Drop, 0),
-        (Stage::End, Action::StoreAndDrop, 1),
+        (SmtpStage::Mail, SmtpAction::Drop, 0),
+        (SmtpStage::Rcpt, SmtpAction::Drop, 0),
+        (SmtpStage::Data, SmtpAction::Drop, 0),
+        (SmtpStage::End, SmtpAction::Drop, 0),
+        (SmtpStage::End, SmtpAction::StoreAndDrop, 1),
     ] {
-        mailbox.script(MailFault::new(stage, action.clone()).times(1));
+        mailbox.script(SmtpFault::new(stage, action.clone()).times(1));
         assert_eq!(open(&sim).await.send("a@x.example", MAIL).await, "", "{stage:?}");
         assert_eq!(mailbox.mails().len(), kept, "{stage:?} {action:?}");
     }
@@ -203,7 +205,7 @@ async fn a_connection_is_dropped_where_it_was_scripted() {
 #[tokio::test]
 async fn connections_are_turned_away_when_scripted() {
     let sim = Sim::start().await;
-    sim.simulator.mailbox().script(MailFault::reply(Stage::Connect, 421, "4.3.2 Not now").times(1));
+    sim.simulator.mailbox().script(SmtpFault::reply(SmtpStage::Connect, 421, "4.3.2 Not now").times(1));
     let (mut dialogue, greeting) = Dialogue::open(sim.simulator.smtp_addr()).await;
     assert_eq!(greeting, "421 4.3.2 Not now");
     assert_eq!(dialogue.say("EHLO client.example").await, "");
@@ -213,7 +215,7 @@ async fn connections_are_turned_away_when_scripted() {
 #[tokio::test]
 async fn a_421_ends_the_conversation() {
     let sim = Sim::start().await;
-    sim.simulator.mailbox().script(MailFault::reply(Stage::Mail, 421, "4.7.0 Too many").times(1));
+    sim.simulator.mailbox().script(SmtpFault::reply(SmtpStage::Mail, 421, "4.7.0 Too many").times(1));
     let mut dialogue = open(&sim).await;
     assert_eq!(dialogue.send("a@x.example", MAIL).await, "421 4.7.0 Too many");
     assert_eq!(dialogue.say("NOOP").await, "");
@@ -222,7 +224,7 @@ async fn a_421_ends_the_conversation() {
 #[tokio::test]
 async fn a_delay_leaves_the_reply_as_it_is() {
     let sim = Sim::start().await;
-    sim.simulator.mailbox().script(MailFault::new(Stage::End, Action::Delay { ms: 30 }));
+    sim.simulator.mailbox().script(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 30 }));
     let mut dialogue = open(&sim).await;
     let before = Instant::now();
     assert!(dialogue.send("a@x.example", MAIL).await.starts_with("250"));

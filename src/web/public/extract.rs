@@ -1,15 +1,15 @@
 //! Extractors. Whatever a client sends, the response is a page.
 
-use super::PublicState;
 use super::response::PageContext;
+use super::state::PublicState;
 use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
-use crate::traffic::visits::Traits;
+use crate::traffic::RequestSignals;
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -70,16 +70,15 @@ impl FromRequest<PublicState> for RedeemForm {
     }
 }
 
-/// Headers by which browsers mark a prefetch.
+/// Headers that mark a prefetch: of the standard, of older browsers, and of old Firefox.
 const PREFETCH_HEADERS: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
 
-pub(super) fn traits<'a>(method: &Method, headers: &'a HeaderMap) -> Traits<'a> {
+pub(super) fn request_signals(method: &Method, headers: &HeaderMap) -> RequestSignals {
     let says_prefetch = |name: &&str| {
         headers.get_all(*name).into_iter().any(|value| value.as_bytes().starts_with(b"prefetch"))
     };
-    Traits {
-        head: *method == Method::HEAD,
-        prefetch: PREFETCH_HEADERS.iter().any(says_prefetch),
-        agent: headers.get(header::USER_AGENT).map_or(&[], HeaderValue::as_bytes),
+    RequestSignals {
+        is_head: *method == Method::HEAD,
+        is_prefetch: PREFETCH_HEADERS.iter().any(says_prefetch),
     }
 }

@@ -1,10 +1,10 @@
 //! `/r/{token}`, the paths below it, and `/oauth/return`.
 
-use super::PublicState;
-use super::extract::{PathToken, RedeemForm, traits};
+use super::extract::{PathToken, RedeemForm, request_signals};
 use super::response::PageContext;
 use super::resume_cookie;
-use crate::domain::{Act, PassHash};
+use super::state::PublicState;
+use crate::domain::{LinkAction, PassHash};
 use crate::reconnect::links::{BrowserProof, LinkPage};
 use crate::reconnect::redeem::{RedemptionOutcome, RedemptionRequest};
 use crate::reconnect::state::LinkState;
@@ -29,7 +29,7 @@ pub(super) async fn view(
 ) -> Response {
     let base = state.base(&token);
     let hash = token.hash();
-    state.visits.seen(hash, Act::Look, traits(&method, &headers));
+    state.request_recorder.record(hash, LinkAction::View, request_signals(&method, &headers));
     match state.links.view(hash, &proof(&headers, None)).await {
         Ok(page) => state.link_page(page, base, &headers),
         Err(error) => state.failed(&error),
@@ -45,7 +45,7 @@ pub(super) async fn redeem(
 ) -> Response {
     let base = state.base(&token);
     let link = token.hash();
-    state.visits.seen(link, Act::Press, traits(&method, &headers));
+    state.request_recorder.record(link, LinkAction::Press, request_signals(&method, &headers));
     let proof = proof(&headers, form_key);
     let request = RedemptionRequest { link, connection: connection.as_ref(), proof: &proof };
     let result = match state.links.redeem(&request).await {

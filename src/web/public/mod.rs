@@ -1,47 +1,27 @@
 //! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
 
 mod extract;
-mod gate;
 mod link;
 mod response;
 mod resume_cookie;
+mod state;
 mod unsubscribe;
 
-use super::pages::{Page, Pages};
-use crate::base::clock::Clock;
-use crate::reconnect::links::LinkService;
-use crate::store::Store;
-use crate::traffic::visits::Visits;
+pub use state::PublicState;
+
+use super::pages::Page;
+use super::rate_limit::{RateLimit, limit_rate};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
-use gate::Gate;
 use response::PageContext;
-use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// In bytes. The pages' own forms are far smaller.
 const MAX_BODY: usize = 16 * 1024;
-
-#[derive(Clone)]
-pub struct PublicState {
-    pub(crate) links: LinkService,
-    pub(crate) store: Store,
-    pub(crate) clock: Clock,
-    pub(crate) visits: Visits,
-    pub(crate) pages: Arc<Pages>,
-    /// The public URL's own path, without a slash at the end.
-    pub(crate) prefix: String,
-    /// The public URL is https.
-    pub(crate) secure: bool,
-    /// The operator's own proxies in front of the listener.
-    pub(crate) trusted_proxies: usize,
-    /// Per client address; 0: no limit.
-    pub(crate) requests_per_minute: u32,
-}
 
 /// The public pages, at the root and under the public URL's own path: some proxies strip that path, some do not.
 pub fn public(state: PublicState) -> Router {
@@ -52,7 +32,11 @@ pub fn public(state: PublicState) -> Router {
 
 fn pages(state: PublicState) -> Router {
     let broken = state.clone();
-    let gate = Gate::new(state.clone());
+    let rejecting = state.clone();
+    let rate_limit =
+        RateLimit::new(state.requests_per_minute, state.trusted_proxies, &state.clock, move |headers| {
+            rejecting.page(&PageContext::of_browser(headers), &Page::TooManyRequests)
+        });
     Router::new()
         .route("/r/{token}", get(link::view).post(link::redeem))
         // Some link checkers append a slash.
@@ -66,7 +50,7 @@ fn pages(state: PublicState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(gate, gate::pass))
+        .layer(from_fn_with_state(rate_limit, limit_rate))
         .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
         .with_state(state)
 }

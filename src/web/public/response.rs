@@ -1,6 +1,7 @@
 //! Responses: a page with its headers, or a redirect.
 
-use super::{PublicState, resume_cookie};
+use super::resume_cookie;
+use super::state::PublicState;
 use crate::base::random;
 use crate::domain::{LinkToken, OauthUrl};
 use crate::reconnect::links::LinkPage;

@@ -1,8 +1,8 @@
 //! `/u/{token}`: a member unsubscribes and resubscribes. Email programs post there without the member (RFC 8058).
 
-use super::PublicState;
 use super::extract::PathToken;
 use super::response::PageContext;
+use super::state::PublicState;
 use crate::domain::TokenHash;
 use crate::store::{StoreError, Subscription};
 use crate::web::pages::Page;

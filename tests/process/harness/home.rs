@@ -1,7 +1,7 @@
 //! A folder with a configuration, a key ring and a database, and the commands that are run in it.
 
 use super::{Database, Ended, Running, until};
-use reconnectd::sim::{Mail, Simulator};
+use reconnectd::sim::{ReceivedEmail, Simulator};
 use serde_json::Value;
 use std::{
     fs,
@@ -161,7 +161,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Where the link of a mail leads behind the proxy that there is not.
-    pub(crate) fn link(&self, mail: &Mail) -> String {
+    pub(crate) fn link(&self, mail: &ReceivedEmail) -> String {
         let links = mail.links();
         let link = links.iter().find_map(|link| link.strip_prefix(PUBLIC_URL)?.strip_prefix("/r/"));
         format!("http://{}/r/{}", self.links, link.expect("the mail holds a link"))

@@ -8,7 +8,7 @@ pub(crate) use child::{Ended, Running};
 pub(crate) use database::Database;
 pub(crate) use home::{CLIENT_KEY, Daemon, Home};
 
-use reconnectd::sim::{Mail, Options, Simulator};
+use reconnectd::sim::{Options, ReceivedEmail, Simulator};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -40,7 +40,7 @@ pub(crate) async fn simulator(members: u32) -> Simulator {
 }
 
 /// The first `n` mails.
-pub(crate) async fn mails(simulator: &Simulator, n: u64) -> Vec<Arc<Mail>> {
+pub(crate) async fn mails(simulator: &Simulator, n: u64) -> Vec<Arc<ReceivedEmail>> {
     let mails = tokio::time::timeout(PATIENCE, simulator.mailbox().wait_for(n)).await;
     mails.unwrap_or_else(|_| panic!("{} mails came, not {n}", simulator.mailbox().received()))
 }

@@ -1,10 +1,10 @@
-//! Each message names the place, the key and the remedy.
+//! Each message names the location, the key and the remedy.
 
 use super::{from_environment, given};
 
 #[test]
 fn each_bad_value_is_named_with_its_place_and_what_to_do() {
-    // A file's text, and the message: place, key, remedy.
+    // A file's text, and the message: location, key, remedy.
     let cases = [
         ("[sweep]\nschedule = 5 5", "FILE:2:12: not TOML: string values must be quoted"),
         ("[sweep]\n  shedule = \"x\"", "FILE:2:3: sweep.shedule: unknown key; did you mean sweep.schedule?"),

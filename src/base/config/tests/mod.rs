@@ -197,9 +197,9 @@ fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
         "[sweep]\nconfirm_sweeps = 0\nrecheck = [\"soon\"]\n\n[gatway]\nurl = \"x\"\n\n[email.smtp]\nport = 70000\n",
     );
     let errors = given.errors(&[("RECONNECTD__STORM__SHARE", "2")]);
-    let places: Vec<_> = errors.lines().map(|line| line.split(": ").take(2).collect::<Vec<_>>()).collect();
+    let locations: Vec<_> = errors.lines().map(|line| line.split(": ").take(2).collect::<Vec<_>>()).collect();
     assert_eq!(
-        places,
+        locations,
         [
             ["FILE:2:1", "sweep.confirm_sweeps"],
             ["FILE:3:1", "sweep.recheck"],

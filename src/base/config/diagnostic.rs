@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 /// Where a setting was given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// Nowhere: the built-in default holds.
     Default,
     /// A file as a whole.
@@ -15,7 +15,7 @@ pub(crate) enum Place {
     Variable(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("built-in default"),
@@ -28,19 +28,23 @@ impl fmt::Display for Place {
 
 /// One thing that is wrong. Never holds the value of a secret or of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct Diagnostic {
     /// Where it was given.
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     /// Which setting, `section.key`; empty when it is about the file as a whole.
     pub(crate) key: String,
     /// What is wrong, and what to do.
     pub(crate) message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, key, message } = self;
-        if key.is_empty() { write!(f, "{place}: {message}") } else { write!(f, "{place}: {key}: {message}") }
+        let Self { location, key, message } = self;
+        if key.is_empty() {
+            write!(f, "{location}: {message}")
+        } else {
+            write!(f, "{location}: {key}: {message}")
+        }
     }
 }
 
@@ -48,20 +52,20 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// Never empty, in the order of the file, the environment last.
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl std::error::Error for ConfigError {}
 
-impl From<Problem> for ConfigError {
-    fn from(problem: Problem) -> Self {
-        Self { problems: vec![problem] }
+impl From<Diagnostic> for ConfigError {
+    fn from(problem: Diagnostic) -> Self {
+        Self { diagnostics: vec![problem] }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, problem) in self.problems.iter().enumerate() {
+        for (number, problem) in self.diagnostics.iter().enumerate() {
             if number > 0 {
                 f.write_str("\n")?;
             }
@@ -86,12 +90,12 @@ pub(super) struct Finding {
 
 impl Report {
     /// Notes what is wrong with `key`.
-    pub(super) fn wrong(&mut self, key: &'static str, message: impl Into<String>) {
+    pub(super) fn error(&mut self, key: &'static str, message: impl Into<String>) {
         self.0.push(Finding { key, because: None, message: message.into() });
     }
 
     /// Notes what is wrong with `key` in view of `because`.
-    pub(super) fn wrong_because(
+    pub(super) fn error_because_of(
         &mut self,
         key: &'static str,
         because: &'static str,
@@ -103,7 +107,7 @@ impl Report {
     /// Notes the error, if there is one.
     pub(super) fn check(&mut self, key: &'static str, checked: Result<(), impl Into<String>>) {
         if let Err(message) = checked {
-            self.wrong(key, message);
+            self.error(key, message);
         }
     }
 }
