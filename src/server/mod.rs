@@ -67,8 +67,9 @@ impl Daemon {
             metrics,
         };
         serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
-        let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
+        let schedule_text = app.config.sweep.schedule.as_str();
+        let scheduler = schedule(schedule_text, &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
     }
 
