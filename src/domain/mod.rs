@@ -4,6 +4,7 @@ mod change;
 mod connection;
 mod ids;
 mod lapse;
+mod link;
 mod link_request;
 mod locale;
 mod mask;
@@ -23,6 +24,7 @@ pub use connection::{
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
+pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;

@@ -37,7 +37,7 @@ pub(crate) use credentials::{
 pub use import::{Import, ImportCounts};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
-pub(crate) use links::{Button, LinkView, Pace, Press};
+pub(crate) use links::{Redemption, ResendPolicy};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{ApplyReport, PollResult};
@@ -47,7 +47,7 @@ pub(crate) use rechecks::{DueRecheck, Purpose};
 pub(crate) use recoveries::RecoveredLapse;
 pub(crate) use sqlite::{InstanceLock, Store};
 pub(crate) use stats::{Funnel, Stats, SweepRecord};
-pub(crate) use suppressions::{ListedSuppression, Mailing};
+pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;
 
