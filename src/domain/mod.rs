@@ -8,6 +8,8 @@ mod link_request;
 mod mask;
 mod member;
 mod notice;
+mod notice_reason;
+mod planning;
 mod printable;
 mod secret;
 mod suppression;
@@ -25,6 +27,10 @@ pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
+pub use notice_reason::NoticeReason;
+pub(crate) use planning::{
+    LapseInput, LastNotice, PlannedNotice, PlanningInput, PlanningOutput, RecoveredInput, Recipient,
+};
 pub use printable::printable;
 pub use secret::{
     AccessToken, Fingerprint, LinkToken, NewCredential, OauthUrl, PassHash, PassToken, RefreshToken, Sealed,
