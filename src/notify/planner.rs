@@ -36,9 +36,7 @@ impl Planner {
         let PlanningInput { member_id, recipient, open, recovered } = input;
         let reconnect = plan(open, recipient, &self.policy, now);
         let recovery = plan_recovered(recovered, recipient, &self.policy);
-        let next = |decision: &LapseDecision| {
-            (decision.lapse_id.clone(), decision.action.next_evaluation())
-        };
+        let next = |decision: &LapseDecision| (decision.lapse_id.clone(), decision.action.next_evaluation());
         let next_evaluation = reconnect.decisions.iter().map(next).collect();
         let plans = [(NoticeKind::Reconnect, reconnect), (NoticeKind::Recovered, recovery)];
         let notices = plans.into_iter().filter_map(|(kind, plan)| notice(member_id, kind, &plan)).collect();

@@ -66,9 +66,10 @@ impl Daemon {
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             metrics,
         };
-        serve(&mut loops, "admin", admin, web::admin(health), &ending);
-        let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
+        serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
+        let schedule_text = app.config.sweep.schedule.as_str();
+        let scheduler = schedule(schedule_text, &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
     }
 
@@ -98,7 +99,7 @@ impl Daemon {
         if drained.await.is_err() {
             tracing::warn!("not everything in hand was finished in time; the rest is released");
             self.loops.shutdown().await;
-            self.app.store.free_interrupted(self.app.clock.now(), true).await?;
+            self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
         // What the gateway has rotated must be kept, however long its answer takes to come.
         if tokio::time::timeout(self.app.config.gateway.timeout + MARGIN, self.app.access.drain())
@@ -138,7 +139,7 @@ fn serve(
 ) {
     let ending = ending.clone();
     loops.spawn(async move {
-        (name, web::serve(listener, router, web::Bounds::default(), ending).await.map_err(Into::into))
+        (name, web::serve(listener, router, web::ServerLimits::default(), ending).await.map_err(Into::into))
     });
 }
 
@@ -151,7 +152,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         clock: app.clock.clone(),
         request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),
-        app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
+        app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,

@@ -240,12 +240,7 @@ impl Store {
 
     /// Stores the result of an attempt. Returns `false` and changes nothing when the lease expired and the notice is no
     /// longer this attempt's.
-    pub async fn end_attempt(
-        &self,
-        claim: &Claim,
-        result: &AttemptResult,
-        now: Time,
-    ) -> Result<bool> {
+    pub async fn end_attempt(&self, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
         let state = match result.outcome {
             AttemptOutcome::Sent => NoticeState::Sent,
             AttemptOutcome::Abandoned => NoticeState::Abandoned,

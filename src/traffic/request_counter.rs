@@ -80,7 +80,7 @@ impl RequestCounter {
         let activities: Vec<_> = links.into_values().flatten().map(|state| state.activity).collect();
         self.store.add_counts(&counts, &activities).await?;
         for count in &counts {
-            metrics::link_requests(count.action, count.client, count.requests);
+            metrics::count_link_requests(count.action, count.client, count.requests);
         }
         Ok(())
     }

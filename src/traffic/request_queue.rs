@@ -36,7 +36,7 @@ impl RequestRecorder {
     pub(crate) fn record(&self, link: TokenHash, action: LinkAction, signals: RequestSignals) {
         let request = LinkRequest { action, received_at: self.clock.now(), signals };
         if self.sender.try_send(QueuedRequest { link, request }).is_err() {
-            metrics::link_request_dropped();
+            metrics::count_dropped_link_request();
         }
     }
 }

@@ -33,7 +33,7 @@ impl Deliverer {
         if !self.store.end_attempt(&claim, &result, self.clock.now()).await? {
             tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
         }
-        metrics::notice(result.outcome.as_str());
+        metrics::count_notice(result.outcome.as_str());
         let (member, notice, attempt) = (&claim.notice.member_id, &claim.notice.id, claim.attempt);
         let (outcome, reason, detail) = (result.outcome.as_str(), result.reason.as_str(), result.detail);
         if result.outcome == AttemptOutcome::Abandoned || pause.is_some() {

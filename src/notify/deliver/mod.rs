@@ -10,5 +10,5 @@ mod delivery;
 mod outcome;
 mod preflight;
 
-pub use deliverer::{Delivered, Deliverer};
 pub(crate) use deliverer::Reminders;
+pub use deliverer::{Delivered, Deliverer};

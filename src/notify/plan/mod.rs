@@ -12,8 +12,7 @@ mod recovery;
 
 use crate::domain::{LapseInput, Recipient, Time};
 pub(crate) use decision::{Action, LapseDecision, Plan};
-pub use policy::Policy;
-pub(crate) use policy::StatusPolicy;
+pub(crate) use policy::{Policy, StatusPolicy};
 pub(crate) use recovery::plan_recovered;
 
 /// Plans the next notice for one member. `open` must contain all open lapses of the member.

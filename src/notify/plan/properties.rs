@@ -56,10 +56,8 @@ fn lapses() -> impl Strategy<Value = Vec<LapseInput>> {
 
 fn recipients() -> impl Strategy<Value = Recipient> {
     let rarely = || prop::bool::weighted(0.1);
-    (rarely(), rarely(), prop::option::of(hours(300))).prop_map(|(is_paused, is_suppressed, last)| Recipient {
-        is_paused,
-        is_suppressed,
-        last_notice_at: last.map(|last| day(0) + last),
+    (rarely(), rarely(), prop::option::of(hours(300))).prop_map(|(is_paused, is_suppressed, last)| {
+        Recipient { is_paused, is_suppressed, last_notice_at: last.map(|last| day(0) + last) }
     })
 }
 
@@ -78,7 +76,8 @@ fn cadence(policy: &Policy, lapse: &LapseInput) -> Option<(u32, Time)> {
         LastNotice::None => Some((0, lapse.opened_at)),
         LastNotice::Sent { step, last_sent_at, first_sent_at, is_extra } => {
             let next = step + 1;
-            let resumed = (!is_extra && lapse.broken_since > last_sent_at).then_some((next, lapse.broken_since));
+            let resumed =
+                (!is_extra && lapse.broken_since > last_sent_at).then_some((next, lapse.broken_since));
             let reminder = reminders.get(step as usize).map(|wait| (next, first_sent_at + *wait));
             reminder.or(resumed)
         }

@@ -3,7 +3,7 @@
 
 use super::decision::{Action, LapseDecision, Plan};
 use super::policy::Policy;
-use crate::domain::{NoticeReason, RecoveredInput, Recipient, Status};
+use crate::domain::{NoticeReason, Recipient, RecoveredInput, Status};
 
 /// Plans one notice about the lapses of one member that just recovered.
 pub(crate) fn plan_recovered(recovered: &[RecoveredInput], recipient: &Recipient, policy: &Policy) -> Plan {
@@ -36,8 +36,8 @@ fn rejection(lapse: &RecoveredInput, recipient: &Recipient, policy: &Policy) -> 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{day, ordinary, policy};
-    use crate::domain::Status;
     use super::*;
+    use crate::domain::Status;
 
     fn noticed() -> RecoveredInput {
         RecoveredInput {
@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn simultaneous_recoveries_share_one_notice() {
-        let named = |name: &str, notified_at| RecoveredInput { lapse_id: name.into(), notified_at, ..noticed() };
+        let named =
+            |name: &str, notified_at| RecoveredInput { lapse_id: name.into(), notified_at, ..noticed() };
         let recovered = [named("a", Some(day(1))), named("b", None), named("c", Some(day(1)))];
         let policy = Policy { announces_recoveries: true, ..policy() };
         let items = plan_recovered(&recovered, &ordinary(), &policy).items();
