@@ -4,12 +4,12 @@ use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
 use crate::base::random;
 use crate::domain::{LinkToken, Member, NoticeItem, NoticeReason, Status, Time};
-use crate::mail::{Kind, Mail, Named, NoticeMail};
+use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
 use crate::store::{AttemptOutcome, Claim, StoredConnection};
 use chrono::TimeDelta;
 
 /// An email and the items that it includes.
-type RenderedNotice = (Mail, Vec<NoticeItem>);
+type RenderedNotice = (Email, Vec<NoticeItem>);
 
 type ItemConnection = (NoticeItem, StoredConnection);
 
@@ -45,12 +45,12 @@ impl Deliverer {
         if recovered.is_empty() {
             return Err(no_longer_needed());
         }
-        let email = self.render(claim, member, Kind::Recovered, None, &recovered).await?;
+        let email = self.render(claim, member, Template::Recovered, None, &recovered).await?;
         Ok((email, items(recovered)))
     }
 
     /// The email in which an operator invites the member to connect one source, with or without a lapse.
-    pub(super) async fn invitation(&self, claim: &Claim, member: &Member) -> Step<Mail> {
+    pub(super) async fn invitation(&self, claim: &Claim, member: &Member) -> Step<Email> {
         let source = self.store.invitation_of(&claim.notice.id).await?;
         let Some(source) = source.filter(|source| source.connection.status != Some(Status::Connected)) else {
             return Err(no_longer_needed());
@@ -61,7 +61,7 @@ impl Deliverer {
         if !self.store.add_invitation_link(token.hash(), attempt, now, self.expiry(now)).await? {
             return Err(no_longer_needed());
         }
-        self.render(claim, member, Kind::Invited, Some(token), &included).await
+        self.render(claim, member, Template::Invited, Some(token), &included).await
     }
 
     fn expiry(&self, now: Time) -> Time {
@@ -94,10 +94,10 @@ impl Deliverer {
         &self,
         claim: &Claim,
         member: &Member,
-        kind: Kind,
+        template: Template,
         link: Option<LinkToken>,
         connections: &[(T, StoredConnection)],
-    ) -> Step<Mail> {
+    ) -> Step<Email> {
         let (unsubscribe, now) = (random::link_token(), self.clock.now());
         let attempt = (&claim.notice.id, claim.attempt);
         if !self.store.add_unsubscribe(unsubscribe.hash(), attempt, now).await? {
@@ -106,16 +106,16 @@ impl Deliverer {
             }
             return Err(no_longer_needed());
         }
-        let notice = NoticeMail {
+        let notice = NoticeEmail {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
             locale: member.locale.clone(),
-            kind,
+            kind: template,
             link,
             unsubscribe: Some(unsubscribe),
             connections: connections
                 .iter()
-                .map(|(_, connection)| Named {
+                .map(|(_, connection)| ConnectionLabel {
                     name: connection.connection.name.clone(),
                     source_type: connection.connection.source_type.clone(),
                 })
@@ -130,15 +130,15 @@ impl Deliverer {
         })
     }
 
-    fn template(&self, included: &[ItemConnection]) -> Kind {
-        let [(item, connection)] = included else { return Kind::Several };
+    fn template(&self, included: &[ItemConnection]) -> Template {
+        let [(item, connection)] = included else { return Template::Several };
         let is_disconnected = connection.connection.status == Some(Status::Disconnected);
         let reminders = if is_disconnected { self.reminders.disconnected } else { self.reminders.expired };
         match item.step {
-            0 if is_disconnected => Kind::Disconnected,
-            0 => Kind::Expired,
-            step if step >= reminders => Kind::LastReminder,
-            _ => Kind::Reminder,
+            0 if is_disconnected => Template::Disconnected,
+            0 => Template::Expired,
+            step if step >= reminders => Template::LastReminder,
+            _ => Template::Reminder,
         }
     }
 }

@@ -68,7 +68,7 @@ impl Deliverer {
         }
         self.second_look(claim, &member).await?;
         // Wait before the link is stored: an attempt that is interrupted while it waits has handed nothing over.
-        self.transport.turn().await;
+        self.transport.wait_for_rate_limit().await;
         let (email, included) = match claim.notice.kind {
             NoticeKind::Reconnect => self.reconnect(claim, &member).await?,
             NoticeKind::Invited => (self.invitation(claim, &member).await?, Vec::new()),

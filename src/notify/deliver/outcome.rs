@@ -49,19 +49,21 @@ impl Deliverer {
     ) -> Step<(AttemptResult, Option<Duration>)> {
         let detail = Some(error.to_string());
         // Before the server knows the recipient, a failure is not about this notice.
-        let is_unreachable = error.verdict == mail::Verdict::Retry
+        let is_unreachable = error.disposition == mail::Disposition::Retry
             && matches!(
                 error.stage,
                 Stage::Connect | Stage::Tls | Stage::Login | Stage::Sender | Stage::Local
             );
         let permanent = NoticeReason::PermanentFailure;
-        Ok(match error.verdict {
-            mail::Verdict::Abandon => (final_result(AttemptOutcome::Abandoned, permanent, detail), None),
-            mail::Verdict::Doubtful => {
+        Ok(match error.disposition {
+            mail::Disposition::Abandon => (final_result(AttemptOutcome::Abandoned, permanent, detail), None),
+            mail::Disposition::MaybeSender => {
                 (self.abandon_unless_server_rejects_all(claim, permanent, detail).await?, None)
             }
-            mail::Verdict::Operator => self.pause_queue(claim, NoticeReason::SmtpMisconfigured, detail),
-            mail::Verdict::Retry if is_unreachable => {
+            mail::Disposition::Misconfigured => {
+                self.pause_queue(claim, NoticeReason::SmtpMisconfigured, detail)
+            }
+            mail::Disposition::Retry if is_unreachable => {
                 let has_replied = error.code.is_some();
                 let reason = if has_replied {
                     NoticeReason::MailServerBusy
@@ -70,7 +72,7 @@ impl Deliverer {
                 };
                 self.pause_queue(claim, reason, detail)
             }
-            mail::Verdict::Retry => match self.next_retry(claim) {
+            mail::Disposition::Retry => match self.next_retry(claim) {
                 Some(at) => (retry(at, detail), None),
                 None => {
                     let exhausted = NoticeReason::AttemptsExhausted;
@@ -78,7 +80,7 @@ impl Deliverer {
                 }
             },
             // Never abandoned here: the email may have arrived, and then its link must work.
-            mail::Verdict::Unknown => {
+            mail::Disposition::Indeterminate => {
                 let result = AttemptResult {
                     outcome: AttemptOutcome::Unknown,
                     reason: NoticeReason::OutcomeUnknown,
