@@ -58,7 +58,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
                 "transitions": report.progress.transitions,
                 "complete": report.complete(),
                 "ended_early_because": report.ended_early_because,
-                "email_pending": pass.email_pending,
+                "mail_pending": pass.mail_pending,
             })
         );
     } else {
@@ -69,7 +69,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
             report.progress.skipped,
             report.progress.transitions,
             report.ended_early_because.map(|why| format!("; stopped early: {why}")).unwrap_or_default(),
-            if pass.email_pending { "; mails wait for the mail server" } else { "" }
+            if pass.mail_pending { "; mails wait for the mail server" } else { "" }
         );
     }
     Ok(if pass.complete() { Completion::Complete } else { Completion::Incomplete })
