@@ -306,7 +306,7 @@ async fn stopping_mails_tells_the_log_the_member_and_neither_token_nor_address()
     h.pass_after(TimeDelta::days(3)).await;
     let token = stop.rsplit('/').next().unwrap();
     assert_eq!(token.len(), 43);
-    let logged = crate::logs::so_far();
+    let logged = h.log.text();
     assert!(logged.contains("wants no more mails") && logged.contains("wants mails again"));
     assert!(!logged.contains(token) && !logged.contains("@example.org"));
     for file in ["flows.db", "flows.db-wal"] {

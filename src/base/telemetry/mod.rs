@@ -1,10 +1,14 @@
 //! What is said about the daemon itself: log lines on standard error, and metrics.
 
 mod activity;
+#[cfg(any(test, feature = "sim"))]
+mod capture;
 pub(crate) mod metrics;
 mod outside;
 
 pub(crate) use activity::Activity;
+#[cfg(any(test, feature = "sim"))]
+pub use capture::LogCapture;
 pub(crate) use outside::{heartbeat, ready, stopping};
 
 use crate::{
