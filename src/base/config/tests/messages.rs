@@ -51,7 +51,7 @@ fn each_bad_value_is_named_with_its_place_and_what_to_do() {
         ("[gateway]\nmax_in_flight = 10001", "FILE:2:1: gateway.max_in_flight: is out of range"),
         (
             "[gateway]\noauth_hosts = [\"https://a\"]",
-            "FILE:2:1: gateway.oauth_hosts: holds something that is not a host",
+            "FILE:2:1: gateway.oauth_hosts: holds something that is not a host; write hosts",
         ),
         (
             "[gateway.auth]\nmode = \"none\"",
