@@ -6,6 +6,8 @@ mod acts;
 mod bench;
 #[path = "operations/invitations.rs"]
 mod invitations;
+#[path = "operations/link_activity.rs"]
+mod link_activity;
 #[path = "operations/modes.rs"]
 mod modes;
 #[path = "operations/retry.rs"]
@@ -14,5 +16,3 @@ mod retry;
 mod rotation;
 #[path = "operations/suppress.rs"]
 mod suppress;
-#[path = "operations/visits.rs"]
-mod visits;

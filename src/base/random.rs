@@ -36,6 +36,6 @@ pub(crate) fn pass_token() -> PassToken {
 }
 
 /// A number from 0 up to 1, for jitter.
-pub fn fraction() -> f64 {
+pub fn jitter() -> f64 {
     f64::from(u32::from_be_bytes(bytes())) / (f64::from(u32::MAX) + 1.0)
 }

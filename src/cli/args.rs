@@ -69,7 +69,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Connections(ConnectionsCommand),
     /// List the recorded changes of status
-    Transitions(OfMember),
+    Transitions(MemberFilter),
     /// Look at lapses
     #[command(subcommand)]
     Lapses(LapsesCommand),
@@ -79,14 +79,22 @@ pub(crate) enum Command {
     /// Keep addresses from being mailed
     #[command(subcommand)]
     Suppress(SuppressCommand),
-    /// Count who opens the mailed links and presses their buttons, mail scanners or persons, by mail domain
-    Visits {
-        /// How far back, in whole days
+    /// Show how links are used
+    #[command(subcommand)]
+    Links(LinksCommand),
+    /// Show the fleet at a glance
+    Status,
+}
+
+/// `links`
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// Count link views and button presses by email domain, bots and people separately
+    Activity {
+        /// Start this long ago, at the beginning of that day (UTC)
         #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
         since: TimeDelta,
     },
-    /// Show the fleet at a glance
-    Status,
 }
 
 fn since(text: &str) -> Result<TimeDelta, String> {
@@ -111,7 +119,7 @@ pub(crate) struct Simulate {
 
 /// Narrows a list to one member.
 #[derive(Debug, Args)]
-pub(crate) struct OfMember {
+pub(crate) struct MemberFilter {
     /// Only this member's
     #[arg(long, value_name = "ID")]
     pub(crate) member: Option<MemberId>,
@@ -175,37 +183,37 @@ pub(crate) enum MembersCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionsCommand {
     /// List the connections: one member's as they are now, or everyone's as last seen
-    List(OfMember),
+    List(MemberFilter),
     /// Connect a member to a source
     Establish {
         /// Which connection.
         #[command(flatten)]
-        which: OneConnection,
+        which: ConnectionRef,
         /// How, at a gateway that knows several ways for one source; DIRECT needs no credentials
         #[arg(long, value_name = "TYPE")]
         integration_type: Option<String>,
         /// With what.
         #[command(flatten)]
-        means: Means,
+        means: CredentialArgs,
     },
     /// Cut a connection; no mail comes of it
-    Disconnect(Parting),
+    Disconnect(DisconnectArgs),
     /// Repair a broken connection
     Reconnect {
         /// Which connection.
         #[command(flatten)]
-        which: OneConnection,
+        which: ConnectionRef,
         /// With what.
         #[command(flatten)]
-        means: Means,
+        means: CredentialArgs,
     },
     /// Remove a connection and its data; no mail comes of it
-    Delete(Parting),
+    Delete(DisconnectArgs),
 }
 
 /// One connection of one member.
 #[derive(Debug, Args)]
-pub(crate) struct OneConnection {
+pub(crate) struct ConnectionRef {
     /// The data source's id
     pub(crate) connection: ConnectionId,
     /// Whose
@@ -215,7 +223,7 @@ pub(crate) struct OneConnection {
 
 /// What a connection is made with: which of these are needed depends on the source.
 #[derive(Debug, Args)]
-pub(crate) struct Means {
+pub(crate) struct CredentialArgs {
     /// The member's user name at the source
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
@@ -235,10 +243,10 @@ pub(crate) struct Means {
 
 /// `connections disconnect` and `connections delete`
 #[derive(Debug, Args)]
-pub(crate) struct Parting {
+pub(crate) struct DisconnectArgs {
     /// Which connection.
     #[command(flatten)]
-    pub(crate) which: OneConnection,
+    pub(crate) which: ConnectionRef,
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
@@ -248,14 +256,14 @@ pub(crate) struct Parting {
 #[derive(Debug, Subcommand)]
 pub(crate) enum LapsesCommand {
     /// List the lapses
-    List(OfMember),
+    List(MemberFilter),
 }
 
 /// `notices …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum NoticesCommand {
     /// List the notices
-    List(OfMember),
+    List(MemberFilter),
     /// Show one notice
     Show {
         /// Which
@@ -351,8 +359,8 @@ mod tests {
             "suppress list",
             "suppress remove ada@example.org",
             "status",
-            "visits",
-            "visits --since 7d",
+            "links activity",
+            "links activity --since 7d",
         ];
         for line in lines {
             assert!(parse(line).is_ok(), "{line}");
@@ -399,8 +407,9 @@ mod tests {
             "notices retry",
             "notices retry 0193 --all",
             "run --fast",
-            "visits --since ever",
-            "visits --since 11y",
+            "links",
+            "links activity --since ever",
+            "links activity --since 11y",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -1,6 +1,7 @@
 //! `check`: a line for each thing that a deployment stands on, ok or what to do.
 
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
 use crate::base::config::TransportKind;
 use crate::base::random;
 use crate::credentials::keyring::Keyring;
@@ -48,7 +49,7 @@ pub(super) async fn check(
     context: &Context,
     member: Option<&MemberId>,
     send_test: Option<&EmailAddress>,
-) -> anyhow::Result<Done> {
+) -> anyhow::Result<Completion> {
     let config = &context.config;
     let mut lines = Lines { json: context.json, failed: false };
     lines.say("configuration", Ok(()), |()| context.source());
@@ -116,7 +117,7 @@ pub(super) async fn check(
         };
         lines.say("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply));
     }
-    if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Done::All) }
+    if lines.failed { Err(anyhow!("not everything is in order")) } else { Ok(Completion::Complete) }
 }
 
 /// A clock that is off makes tokens look expired, and ID tokens be refused.
@@ -203,11 +204,11 @@ fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
                     "every kind of mail can be written ({languages}) and tells no more than {level:?} may"
                 );
                 let (wanted, found) = (&config.notices.locale, renderer.language(None));
-                if renderer.has(wanted) {
+                if renderer.has(wanted.as_str()) {
                     return ok;
                 }
                 format!(
-                    "{ok}; there are none for notices.locale = {wanted:?}, so that members without a locale get {found:?}"
+                    "{ok}; there are none for notices.locale = \"{wanted}\", so that members without a locale get {found:?}"
                 )
             });
             tried.map(|(renderer, _)| renderer)

@@ -1,7 +1,8 @@
 //! `connections list`.
 
+use super::completion::Completion;
+use super::context::Context;
 use super::output::Rows;
-use super::{Context, Done};
 use crate::domain::{Connection, MemberId};
 use serde::Serialize;
 
@@ -59,7 +60,7 @@ fn print(rows: &mut Rows, member: &MemberId, connection: &Connection) -> std::io
 }
 
 /// `connections list --member ID`: asks the gateway now, and what it answers is taken in like any answer.
-pub(super) async fn list_now(context: &Context, member: &MemberId) -> anyhow::Result<Done> {
+pub(super) async fn list_now(context: &Context, member: &MemberId) -> anyhow::Result<Completion> {
     let app = context.app().await?;
     let seen = app.operator.connections(member).await;
     app.access.drain().await;
@@ -68,11 +69,11 @@ pub(super) async fn list_now(context: &Context, member: &MemberId) -> anyhow::Re
     for connection in &seen {
         print(&mut rows, member, connection)?;
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// `connections list`: everyone's, as last seen.
-pub(super) async fn list_stored(context: &Context) -> anyhow::Result<Done> {
+pub(super) async fn list_stored(context: &Context) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let mut rows = rows(context.json);
     let mut after: Option<(MemberId, _)> = None;
@@ -83,7 +84,7 @@ pub(super) async fn list_stored(context: &Context) -> anyhow::Result<Done> {
         }
         match page.last() {
             Some(last) => after = Some((last.member_id.clone(), last.connection.id.clone())),
-            None => return Ok(Done::All),
+            None => return Ok(Completion::Complete),
         }
     }
 }

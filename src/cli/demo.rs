@@ -1,6 +1,7 @@
 //! `demo`: the whole story on this machine, with nothing to set up.
 
-use super::{Done, run};
+use super::completion::Completion;
+use super::run;
 use crate::base::clock::Clock;
 use crate::base::config::Config;
 use crate::base::telemetry;
@@ -21,7 +22,7 @@ const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `demo [--once]`.
-pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
+pub(super) async fn demo(once: bool) -> anyhow::Result<Completion> {
     let stop = run::stop_signal()?;
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let simulator = Simulator::start(Options {
@@ -50,7 +51,7 @@ pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
         ending.cancel();
         running.await??;
         simulator.shutdown().await?;
-        return told.map(|()| Done::All);
+        return told.map(|()| Completion::Complete);
     }
     println!("reconnectd is running on this machine, with a simulated gateway and mailbox.\n");
     println!("  control page  {}/       expire a connection here", simulator.base_url());
@@ -65,7 +66,7 @@ pub(super) async fn demo(once: bool) -> anyhow::Result<Done> {
     ending.cancel();
     running.await??;
     simulator.shutdown().await?;
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// The built-in defaults with a quick schedule, as an operator would write them into the environment.

@@ -1,7 +1,8 @@
 //! `transitions`, `lapses list`, `notices list|show`: what was seen, what is open, what was said.
 
-use super::output::{Rows, maybe_time, say, time};
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, maybe_time, outln, time};
 use crate::domain::{Lapse, LapseState, MemberId, NoticeId, Outcome, Transition};
 use crate::store::{Attempt, ListedNotice};
 use anyhow::bail;
@@ -20,7 +21,7 @@ struct TransitionRow<'a> {
 }
 
 /// `transitions`: every change of a status, oldest first.
-pub(super) async fn transitions(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Done> {
+pub(super) async fn transitions(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let mut rows = Rows::new(
         context.json,
@@ -42,7 +43,7 @@ pub(super) async fn transitions(context: &Context, member: Option<&MemberId>) ->
         }
         match page.last() {
             Some(last) => after = Some(last.id.clone()),
-            None => return Ok(Done::All),
+            None => return Ok(Completion::Complete),
         }
     }
 }
@@ -60,7 +61,7 @@ struct LapseRow<'a> {
 }
 
 /// `lapses list`: the spans in which connections needed their members, oldest first.
-pub(super) async fn lapses(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Done> {
+pub(super) async fn lapses(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let mut rows = Rows::new(
         context.json,
@@ -85,7 +86,7 @@ pub(super) async fn lapses(context: &Context, member: Option<&MemberId>) -> anyh
         }
         match page.last() {
             Some(last) => after = Some(last.id.clone()),
-            None => return Ok(Done::All),
+            None => return Ok(Completion::Complete),
         }
     }
 }
@@ -153,7 +154,7 @@ fn notice_row(listed: &ListedNotice) -> NoticeRow<'_> {
 }
 
 /// `notices list`: every mail, planned, under way or done, oldest first.
-pub(super) async fn notices(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Done> {
+pub(super) async fn notices(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let mut rows = Rows::new(
         context.json,
@@ -182,13 +183,13 @@ pub(super) async fn notices(context: &Context, member: Option<&MemberId>) -> any
         }
         match page.last() {
             Some(last) => after = Some(last.notice.id.clone()),
-            None => return Ok(Done::All),
+            None => return Ok(Completion::Complete),
         }
     }
 }
 
 /// `notices show`: one mail, with every attempt at it.
-pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<Done> {
+pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let listed = store.notices(None, Some(id), None, 1).await?;
     let Some(listed) = listed.first() else {
@@ -199,22 +200,22 @@ pub(super) async fn notice(context: &Context, id: &NoticeId) -> anyhow::Result<D
     let history: Vec<_> = attempts.iter().map(attempt_row).collect();
     if context.json {
         row.history = Some(history);
-        return Rows::new(true, &[]).row(&row, &[]).map(|()| Done::All).map_err(Into::into);
+        return Rows::new(true, &[]).row(&row, &[]).map(|()| Completion::Complete).map_err(Into::into);
     }
-    say!("notice       {}", row.notice_id);
-    say!("member       {}", row.member_id);
-    say!("kind         {}", row.kind);
-    say!("step         {}", row.step);
-    say!("state        {} ({})", row.state, row.reason);
-    say!("connections  {}", row.connections.join(", "));
-    say!("planned      {}", row.planned_at);
-    say!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
+    outln!("notice       {}", row.notice_id);
+    outln!("member       {}", row.member_id);
+    outln!("kind         {}", row.kind);
+    outln!("step         {}", row.step);
+    outln!("state        {} ({})", row.state, row.reason);
+    outln!("connections  {}", row.connections.join(", "));
+    outln!("planned      {}", row.planned_at);
+    outln!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
     for AttemptRow { attempt, count, started_at, last_at, outcome, detail, .. } in history {
         let (outcome, detail) = (outcome.unwrap_or("under way"), detail.unwrap_or_default());
         let times = if count > 1 { format!(" {count} times, last {last_at}") } else { String::new() };
-        say!("attempt {attempt:<4} {started_at}  {outcome}{times}  {detail}");
+        outln!("attempt {attempt:<4} {started_at}  {outcome}{times}  {detail}");
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 fn attempt_row(attempt: &Attempt) -> AttemptRow<'_> {

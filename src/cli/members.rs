@@ -1,9 +1,10 @@
 //! `members import|list|show|retry|remove`.
 
+use super::completion::Completion;
+use super::context::Context;
 use super::import::{Import, ImportRow};
-use super::output::{Rows, maybe_time, say};
+use super::output::{Rows, maybe_time, outln};
 use super::run::stop_signal;
-use super::{Context, Done};
 use crate::credentials::keyring::Keyring;
 use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::domain::MemberId;
@@ -19,7 +20,7 @@ const PAGE: u32 = 500;
 const NAMED: usize = 20;
 
 /// `members import FILE`. All of the file, or none of it.
-pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Done> {
+pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Completion> {
     let keyring = Keyring::open(&context.config.keys.file)?;
     let store = context.store().await?;
     let mut rows = Import::open(file).with_context(|| file.display().to_string())?;
@@ -61,12 +62,12 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Don
         let counts = serde_json::json!({ "imported": members, "known_tokens": known_tokens });
         Rows::new(true, &[]).row(&counts, &[])?;
     } else {
-        say!("{members} members imported");
+        outln!("{members} members imported");
         if known_tokens > 0 {
-            say!("{known_tokens} refresh tokens had been imported before and changed nothing");
+            outln!("{known_tokens} refresh tokens had been imported before and changed nothing");
         }
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// On a terminal; of standard input the length is not known.
@@ -120,7 +121,7 @@ fn mail(row: &MemberRow<'_>) -> &'static str {
 }
 
 /// `members list`. With `unreachable`, only members without a usable response for a day.
-pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Done> {
+pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let mut rows = Rows::new(
         context.json,
@@ -156,35 +157,35 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
         }
         match page.last() {
             Some(last) => after = Some(last.member.id.clone()),
-            None => return Ok(Done::All),
+            None => return Ok(Completion::Complete),
         }
     }
 }
 
 /// `members show`.
-pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Done> {
+pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let listed = store.list_members(Some(id), None, 1, context.needs_token(), None).await?;
     let Some(listed) = listed.first() else { bail!(no_such(id)) };
     let row = row(listed);
     if context.json {
         Rows::new(true, &[]).row(&row, &[])?;
-        return Ok(Done::All);
+        return Ok(Completion::Complete);
     }
-    say!("member      {}", row.member_id);
-    say!("e-mail      {}", listed.member.email.expose());
-    say!("locale      {}", row.locale.unwrap_or("-"));
-    say!("time zone   {}", row.time_zone.unwrap_or("-"));
-    say!("subject     {}", listed.member.subject);
-    say!("paused      {}", if row.paused { "yes" } else { "no" });
-    say!("mail        {}", mail(&row));
+    outln!("member      {}", row.member_id);
+    outln!("e-mail      {}", listed.member.email.expose());
+    outln!("locale      {}", row.locale.unwrap_or("-"));
+    outln!("time zone   {}", row.time_zone.unwrap_or("-"));
+    outln!("subject     {}", listed.member.subject);
+    outln!("paused      {}", if row.paused { "yes" } else { "no" });
+    outln!("mail        {}", mail(&row));
     let unclear = row.unclear_reason.map(|reason| format!(" (no usable response since: {reason})"));
-    say!("last answer {}{}", row.last_answer_at.as_deref().unwrap_or("-"), unclear.unwrap_or_default());
+    outln!("last answer {}{}", row.last_answer_at.as_deref().unwrap_or("-"), unclear.unwrap_or_default());
     match (row.credential_reason, row.credential_since) {
-        (Some(reason), Some(since)) => say!("credential  {} since {since}: {reason}", row.credential),
-        _ => say!("credential  {}", row.credential),
+        (Some(reason), Some(since)) => outln!("credential  {} since {since}: {reason}", row.credential),
+        _ => outln!("credential  {}", row.credential),
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 #[derive(Serialize)]
@@ -197,7 +198,7 @@ struct RetriedMember<'a> {
 
 /// `members retry ID…`, `members retry --all`: polls members now whose credential was rejected, or who wait for another
 /// reason.
-pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> anyhow::Result<Done> {
+pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> anyhow::Result<Completion> {
     let app = context.app().await?;
     for id in ids {
         if app.store.member(id).await?.is_none() {
@@ -225,15 +226,15 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
     }
     if !context.json {
         let progress = report.progress;
-        say!("{} of {} members gave a usable response", progress.members - progress.unclear, waiting.len());
+        outln!("{} of {} members gave a usable response", progress.members - progress.unclear, waiting.len());
         if let Some(reason) = report.stopped {
-            say!("stopped early ({reason}): the gateway, or the way to it, is at fault");
+            outln!("stopped early ({reason}): the gateway, or the way to it, is at fault");
         }
     }
     let all_clear = report.stopped.is_none()
         && report.progress.unclear == 0
         && report.progress.members == waiting.len() as u64;
-    Ok(if all_clear { Done::All } else { Done::Incomplete })
+    Ok(if all_clear { Completion::Complete } else { Completion::Incomplete })
 }
 
 async fn waiting(store: &Store) -> anyhow::Result<Vec<MemberId>> {
@@ -248,7 +249,7 @@ async fn waiting(store: &Store) -> anyhow::Result<Vec<MemberId>> {
 }
 
 /// `members remove`.
-pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> anyhow::Result<Done> {
+pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let known = if erase {
         store.erase_member(id).await?
@@ -259,9 +260,9 @@ pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> any
         bail!(no_such(id));
     }
     if !context.json {
-        say!("{id} {}", if erase { "erased" } else { "removed; the history is kept" });
+        outln!("{id} {}", if erase { "erased" } else { "removed; the history is kept" });
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 fn no_such(id: &MemberId) -> String {

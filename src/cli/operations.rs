@@ -1,15 +1,17 @@
 //! `connections establish|disconnect|reconnect|delete`: the gateway's own operations, on behalf of one member.
 
-use super::args::{Means, OneConnection, Parting};
+use super::args::{ConnectionRef, CredentialArgs, DisconnectArgs};
+use super::completion::Completion;
 use super::connections::ConnectionRow;
-use super::output::{Rows, say, time};
+use super::context::Context;
+use super::output::{Rows, outln, time};
 use super::prompt::{self, usage};
-use super::{Context, Done};
 use crate::domain::{Connection, IntegrationType, MemberId, NoticeId, Repair, Status};
 use crate::gateway::Establish;
 use crate::server::app::App;
 use anyhow::bail;
 use serde::Serialize;
+use url::Url;
 
 /// What came of it.
 #[derive(Serialize)]
@@ -27,10 +29,10 @@ struct Outcome<'a> {
 /// `connections establish`.
 pub(super) async fn establish(
     context: &Context,
-    which: &OneConnection,
+    which: &ConnectionRef,
     integration_type: Option<&str>,
-    means: &Means,
-) -> anyhow::Result<Done> {
+    means: &CredentialArgs,
+) -> anyhow::Result<Completion> {
     let integration_type = integration_type.map(|text| IntegrationType::from(&*text.to_ascii_uppercase()));
     let app = context.app().await?;
     let done = async {
@@ -54,9 +56,9 @@ pub(super) async fn establish(
 /// `connections reconnect`: what repairs a connection of its kind.
 pub(super) async fn reconnect(
     context: &Context,
-    which: &OneConnection,
-    means: &Means,
-) -> anyhow::Result<Done> {
+    which: &ConnectionRef,
+    means: &CredentialArgs,
+) -> anyhow::Result<Completion> {
     let app = context.app().await?;
     let done = async {
         let member = &which.member;
@@ -87,8 +89,8 @@ pub(super) async fn reconnect(
 }
 
 /// `connections disconnect`.
-pub(super) async fn disconnect(context: &Context, parting: &Parting) -> anyhow::Result<Done> {
-    let Parting { which: OneConnection { connection, member }, yes } = parting;
+pub(super) async fn disconnect(context: &Context, parting: &DisconnectArgs) -> anyhow::Result<Completion> {
+    let DisconnectArgs { which: ConnectionRef { connection, member }, yes } = parting;
     if !yes {
         prompt::confirm(&format!("Disconnect {connection} of {member}?"))?;
     }
@@ -103,8 +105,8 @@ pub(super) async fn disconnect(context: &Context, parting: &Parting) -> anyhow::
 }
 
 /// `connections delete`.
-pub(super) async fn delete(context: &Context, parting: &Parting) -> anyhow::Result<Done> {
-    let Parting { which: OneConnection { connection, member }, yes } = parting;
+pub(super) async fn delete(context: &Context, parting: &DisconnectArgs) -> anyhow::Result<Completion> {
+    let DisconnectArgs { which: ConnectionRef { connection, member }, yes } = parting;
     if !yes {
         prompt::confirm(&format!("Delete {connection} of {member}, and its records?"))?;
     }
@@ -124,8 +126,8 @@ async fn sign_in(
     app: &App,
     member: &MemberId,
     source: &Connection,
-    means: &Means,
-) -> anyhow::Result<Done> {
+    means: &CredentialArgs,
+) -> anyhow::Result<Completion> {
     let id = &source.id;
     if means.has_credentials() {
         return Err(usage(format!("members sign in at {id} themselves: leave user name and password out")));
@@ -138,16 +140,16 @@ async fn sign_in(
         let link = app.deliverer.renderer.link(&token);
         if !context.json {
             eprintln!("hand this link to {member} and to nobody else; it works until {}", time(expires_at));
-            say!("{link}");
-            return Ok(Done::All);
+            outln!("{link}");
+            return Ok(Completion::Complete);
         }
         return print(member, source, Some(&link), None);
     }
     if means.send {
         let notice = app.operator.invite_by_mail(member, source).await?;
         if !context.json {
-            say!("{id} of {member}: a mail with a link is queued (notice {notice})");
-            return Ok(Done::All);
+            outln!("{id} of {member}: a mail with a link is queued (notice {notice})");
+            return Ok(Completion::Complete);
         }
         return print(member, source, None, Some(&notice));
     }
@@ -156,7 +158,7 @@ async fn sign_in(
     )))
 }
 
-fn needs_nothing(source: &Connection, means: &Means) -> anyhow::Result<()> {
+fn needs_nothing(source: &Connection, means: &CredentialArgs) -> anyhow::Result<()> {
     if means.has_credentials() || means.send || means.show {
         return Err(usage(format!(
             "{} is connected directly, which needs neither credentials nor a link: leave them out",
@@ -169,13 +171,13 @@ fn needs_nothing(source: &Connection, means: &Means) -> anyhow::Result<()> {
 fn with_password(
     context: &Context,
     source: &Connection,
-    means: &Means,
+    means: &CredentialArgs,
     integration_type: Option<IntegrationType>,
 ) -> anyhow::Result<Establish> {
     let id = &source.id;
     if means.send || means.show || !(means.has_credentials() || prompt::can_ask()) {
-        let app_url = &context.config.notices.app_url;
-        let place = if app_url.is_empty() { "your app" } else { app_url };
+        let app_url = context.config.notices.app_url.as_ref().map(Url::as_str);
+        let place = app_url.unwrap_or("your app");
         return Err(usage(format!(
             "{id} takes a user name and a password, not a link: members enter them in {place}, or you give them with \
              --username and --password-file or --password-stdin"
@@ -186,13 +188,13 @@ fn with_password(
     Ok(Establish::Password { username, password, integration_type })
 }
 
-fn report(context: &Context, member: &MemberId, connection: &Connection) -> anyhow::Result<Done> {
+fn report(context: &Context, member: &MemberId, connection: &Connection) -> anyhow::Result<Completion> {
     if context.json {
         return print(member, connection, None, None);
     }
     let status = connection.status.as_ref().map_or("without a status", Status::as_str);
-    say!("{} of {member} is {status}", connection.id);
-    Ok(Done::All)
+    outln!("{} of {member} is {status}", connection.id);
+    Ok(Completion::Complete)
 }
 
 fn print(
@@ -200,14 +202,14 @@ fn print(
     connection: &Connection,
     link: Option<&str>,
     notice: Option<&NoticeId>,
-) -> anyhow::Result<Done> {
+) -> anyhow::Result<Completion> {
     let row = ConnectionRow::new(member, connection);
     let outcome = Outcome { row, link, notice_id: notice.map(NoticeId::as_str) };
     Rows::new(true, &[]).row(&outcome, &[])?;
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
-impl Means {
+impl CredentialArgs {
     fn has_credentials(&self) -> bool {
         self.username.is_some() || self.password_file.is_some() || self.password_stdin
     }

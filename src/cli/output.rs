@@ -6,13 +6,13 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 /// Prints a line, and fails where `println!` would panic: when whoever reads our output has gone.
-macro_rules! say {
+macro_rules! outln {
     ($($words:tt)*) => {{
         use std::io::Write as _;
         writeln!(std::io::stdout().lock(), $($words)*)?
     }};
 }
-pub(super) use say;
+pub(super) use outln;
 
 /// Prints rows as they come.
 pub(super) struct Rows {

@@ -1,7 +1,8 @@
 //! `notices preview`: the mails as a member would get them, with sample values. Needs no database, keys or network.
 
-use super::output::say;
-use super::{Context, Done, Unusable};
+use super::completion::{Completion, UsageError};
+use super::context::Context;
+use super::output::outln;
 use crate::cli::args::{Part, Preview};
 use crate::domain::{LinkToken, NoticeId, SourceType};
 use crate::mail::{Kind, Mail, Named, NoticeMail, Renderer};
@@ -21,10 +22,10 @@ struct Sample {
 }
 
 /// `notices preview`.
-pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Done> {
+pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Completion> {
     let (notices, email) = (&context.config.notices, &context.config.email);
-    let renderer =
-        Renderer::unproven(notices, email, &context.config.links).map_err(|error| Unusable(error.into()))?;
+    let renderer = Renderer::unproven(notices, email, &context.config.links)
+        .map_err(|error| UsageError(error.into()))?;
     let kinds = kinds(wanted)?;
     let languages = languages(&renderer, wanted)?;
     let mut samples = Vec::new();
@@ -44,7 +45,7 @@ pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Don
         eprintln!("reconnectd: {leak}");
     }
     if leaks.is_empty() {
-        Ok(Done::All)
+        Ok(Completion::Complete)
     } else {
         Err(anyhow!("the daemon does not start with these templates"))
     }
@@ -92,7 +93,7 @@ fn languages(renderer: &Renderer, wanted: &Preview) -> anyhow::Result<Vec<String
 }
 
 fn usage(words: String) -> anyhow::Error {
-    Unusable(anyhow!(words)).into()
+    UsageError(anyhow!(words)).into()
 }
 
 fn notice(context: &Context, kind: Kind, language: &str, count: Option<usize>) -> anyhow::Result<NoticeMail> {
@@ -129,18 +130,18 @@ fn print(context: &Context, wanted: &Preview, samples: &[Sample]) -> anyhow::Res
     }
     for (index, sample) in samples.iter().enumerate() {
         if context.json {
-            say!("{}", line(context, sample, wanted.part, &[]));
+            outln!("{}", line(context, sample, wanted.part, &[]));
             continue;
         }
         if part == Part::Text {
             if index > 0 {
-                say!();
+                outln!();
             }
             if samples.len() > 1 {
-                say!("== {} / {}\n", sample.language, sample.kind.as_str());
+                outln!("== {} / {}\n", sample.language, sample.kind.as_str());
             }
         }
-        say!("{}", content(sample, part).trim_end());
+        outln!("{}", content(sample, part).trim_end());
     }
     Ok(())
 }
@@ -183,9 +184,9 @@ fn write(context: &Context, wanted: &Preview, output: &Path, samples: &[Sample])
     });
     put(output, &content(one, part))?;
     if context.json {
-        say!("{}", line(context, one, wanted.part, &[output.to_owned()]));
+        outln!("{}", line(context, one, wanted.part, &[output.to_owned()]));
     } else {
-        say!("{}", output.display());
+        outln!("{}", output.display());
     }
     Ok(())
 }
@@ -206,13 +207,13 @@ fn write_all(context: &Context, wanted: &Preview, folder: &Path, samples: &[Samp
         }
         index += &format!("<li>{} {}:{links}</li>\n", sample.language, sample.kind.as_str());
         if context.json {
-            say!("{}", line(context, sample, wanted.part, &files));
+            outln!("{}", line(context, sample, wanted.part, &files));
         }
     }
     let index_file = folder.join("index.html");
     put(&index_file, &(index + "</ul>\n"))?;
     if !context.json {
-        say!(
+        outln!(
             "{} mails in {}; look through them from {}",
             samples.len(),
             folder.display(),

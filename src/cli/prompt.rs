@@ -1,6 +1,6 @@
 //! What is asked of the person at the terminal, and read from where secrets may stand.
 
-use super::Unusable;
+use super::completion::UsageError;
 use anyhow::{Context as _, anyhow, bail};
 use console::Term;
 use secrecy::SecretString;
@@ -13,7 +13,7 @@ const LONGEST: u64 = 4 * 1024;
 
 /// A mistake of the caller's.
 pub(super) fn usage(text: impl Into<String>) -> anyhow::Error {
-    Unusable(anyhow!(text.into())).into()
+    UsageError(anyhow!(text.into())).into()
 }
 
 /// Whether there is somebody to ask.
@@ -58,7 +58,7 @@ pub(super) fn password(file: Option<&Path>, from_stdin: bool) -> anyhow::Result<
         Some(file) => {
             let named = || format!("--password-file {}", file.display());
             let open = File::open(file).with_context(named);
-            read(open.map_err(|error| anyhow::Error::from(Unusable(error)))?).with_context(named)?
+            read(open.map_err(|error| anyhow::Error::from(UsageError(error)))?).with_context(named)?
         }
         None if from_stdin => read(io::stdin().lock()).context("--password-stdin")?,
         None if can_ask() => {

@@ -1,7 +1,8 @@
 //! `notices retry`: what an operator does once the mail server takes mails again.
 
-use super::output::{Rows, say};
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, outln};
 use crate::domain::NoticeId;
 use crate::store::Store;
 use anyhow::bail;
@@ -14,7 +15,7 @@ struct Retried<'a> {
 }
 
 /// `notices retry ID…`, `notices retry --all`.
-pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> anyhow::Result<Done> {
+pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let now = context.clock.now();
     let retried: Vec<(NoticeId, bool)> = if all {
@@ -33,13 +34,13 @@ pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> any
         if context.json {
             Rows::new(true, &[]).row(&Retried { notice_id: id.as_str(), queued: *done }, &[])?;
         } else if !done {
-            say!("{id}: there is nothing to try again; `reconnectd notices show {id}` says how it stands");
+            outln!("{id}: there is nothing to try again; `reconnectd notices show {id}` says how it stands");
         }
     }
     if !context.json {
-        say!("{queued} of the notices are queued anew, to be delivered by the daemon or by `once`");
+        outln!("{queued} of the notices are queued anew, to be delivered by the daemon or by `once`");
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// Before anything is changed.

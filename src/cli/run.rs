@@ -1,7 +1,8 @@
 //! `run` and `once`.
 
-use super::output::say;
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::outln;
 use crate::base::telemetry;
 use crate::server::Daemon;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,18 +10,18 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// `run`: the daemon, until it is asked to end.
-pub(super) async fn run(context: &Context) -> anyhow::Result<Done> {
+pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
     let metrics = telemetry::metrics::install()?;
     let daemon = Daemon::start(context.app().await?, Some(metrics)).await?;
-    telemetry::ready();
+    telemetry::notify_ready();
     daemon.run(stop).await?;
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 /// `once`: one pass, then what is due is planned and delivered.
-pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
+pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
     let app = context.app().await?;
@@ -48,7 +49,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
     let pass = pass?;
     let report = &pass.sweep;
     if context.json {
-        say!(
+        outln!(
             "{}",
             serde_json::json!({
                 "members": report.progress.members,
@@ -61,7 +62,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
             })
         );
     } else {
-        say!(
+        outln!(
             "{} members polled, {} unclear, {} skipped, {} transitions{}{}",
             report.progress.members,
             report.progress.unclear,
@@ -71,7 +72,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Done> {
             if pass.mail_waits { "; mails wait for the mail server" } else { "" }
         );
     }
-    Ok(if pass.complete() { Done::All } else { Done::Incomplete })
+    Ok(if pass.complete() { Completion::Complete } else { Completion::Incomplete })
 }
 
 /// Called on SIGTERM or SIGINT.

@@ -1,7 +1,8 @@
 //! `simulate`: the simulated gateway and mailbox alone, to try a real configuration against.
 
 use super::args::Simulate;
-use super::{Done, run};
+use super::completion::Completion;
+use super::run;
 use crate::base::clock::Clock;
 use crate::sim::{Options, Simulator};
 
@@ -9,7 +10,7 @@ use crate::sim::{Options, Simulator};
 const PRINTED: usize = 10;
 
 /// `simulate --listen ADDR --smtp ADDR [--members N]`, until it is asked to end.
-pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Done> {
+pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Completion> {
     let stop = run::stop_signal()?;
     let options = Options {
         listen: arguments.listen,
@@ -41,5 +42,5 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Done> {
         failed = simulator.failed() => return Err(failed.into()),
     }
     simulator.shutdown().await?;
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }

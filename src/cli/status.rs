@@ -1,7 +1,8 @@
 //! `status`: the fleet at a glance.
 
-use super::output::{Rows, maybe_time, say, time};
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, maybe_time, outln, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::store::{Fleet, Funnel, SweepReport};
 use chrono::TimeDelta;
@@ -87,7 +88,7 @@ impl Status {
 }
 
 /// `status`.
-pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
+pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let now = context.clock.now();
     let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
@@ -95,46 +96,46 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
     let status = Status::new(fleet, funnel);
     if context.json {
         Rows::new(true, &[]).row(&status, &[])?;
-        return Ok(Done::All);
+        return Ok(Completion::Complete);
     }
     let counts = |counts: &BTreeMap<String, u64>| {
         let shown: Vec<_> = counts.iter().map(|(key, count)| format!("{key} {count}")).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
-    say!(
+    outln!(
         "members      {} ({} paused, {} with mail suppressed)",
         status.members,
         status.paused,
         status.suppressed
     );
-    say!("credentials  {}", counts(&status.credentials));
-    say!("unclear      {}", counts(&status.unclear));
-    say!(
+    outln!("credentials  {}", counts(&status.credentials));
+    outln!("unclear      {}", counts(&status.unclear));
+    outln!(
         "unreachable  {} (no usable response for 24 hours: `members list --unreachable`)",
         status.unreachable
     );
-    say!("connections  {}", counts(&status.connections));
+    outln!("connections  {}", counts(&status.connections));
     if status.person_mismatches > 0 {
-        say!(
+        outln!(
             "mismatched   {} (CONNECTED, but probably for another person: `connections list`)",
             status.person_mismatches
         );
     }
-    say!("lapses open  {}", status.lapses_open);
-    say!("notices      {}", counts(&status.notices));
+    outln!("lapses open  {}", status.lapses_open);
+    outln!("notices      {}", counts(&status.notices));
     let FunnelCounts { lapsed, noticed, opened, redeemed, recovered } = status.funnel;
-    say!(
+    outln!(
         "in {FUNNEL_DAYS} days   {lapsed} lapsed, {noticed} noticed, {opened} opened, {redeemed} redeemed, {recovered} recovered"
     );
     match &status.last_sweep {
-        None => say!("last sweep   none yet"),
+        None => outln!("last sweep   none yet"),
         Some(sweep) => {
             let end = match (&sweep.finished_at, &sweep.stopped) {
                 (None, _) => "under way, or interrupted".to_owned(),
                 (Some(_), Some(stopped)) => format!("ended early: {stopped}"),
                 (Some(at), None) => format!("finished {at}"),
             };
-            say!(
+            outln!(
                 "last sweep   {}: {} members, {} unclear, {} skipped, {} transitions, {end}",
                 sweep.started_at,
                 sweep.members,
@@ -144,5 +145,5 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Done> {
             );
         }
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }

@@ -1,8 +1,9 @@
 //! `suppress …`: addresses that get no mail. They are not named here again: a hash is all that is kept of them.
 
 use super::args::SuppressCommand;
-use super::output::{Rows, say, time};
-use super::{Context, Done};
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, outln, time};
 use crate::domain::{AddressHash, EmailAddress, MemberId, Suppression};
 use crate::store::{ListedSuppression, Store};
 use serde::Serialize;
@@ -32,7 +33,7 @@ struct Removed<'a> {
 }
 
 /// `suppress add|list|remove`.
-pub(super) async fn suppress(context: &Context, command: &SuppressCommand) -> anyhow::Result<Done> {
+pub(super) async fn suppress(context: &Context, command: &SuppressCommand) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     match command {
         SuppressCommand::Add { address } => add(context, &store, address).await,
@@ -45,7 +46,7 @@ async fn of(store: &Store, address: AddressHash) -> anyhow::Result<Vec<ListedSup
     Ok(store.suppressions(Some(address), None, PAGE).await?)
 }
 
-async fn add(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Done> {
+async fn add(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Completion> {
     let address = address.address_hash();
     let added = store.suppress(address, Suppression::Operator, context.clock.now()).await?;
     let listed = of(store, address).await?;
@@ -57,12 +58,12 @@ async fn add(context: &Context, store: &Store, address: &EmailAddress) -> anyhow
         Rows::new(true, &[]).row(&row(listed), &[])?;
     } else {
         let what = if added { "is suppressed: it gets no mail" } else { "was suppressed already" };
-        say!("the address {what}; {}", whose(&listed.members));
+        outln!("the address {what}; {}", whose(&listed.members));
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
-async fn remove(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Done> {
+async fn remove(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Completion> {
     let address = address.address_hash();
     let listed = of(store, address).await?;
     let removed = store.lift(address, context.clock.now()).await?;
@@ -71,11 +72,11 @@ async fn remove(context: &Context, store: &Store, address: &EmailAddress) -> any
         let member_ids = members.iter().map(MemberId::as_str).collect();
         Rows::new(true, &[]).row(&Removed { member_ids, removed }, &[])?;
     } else if removed {
-        say!("the address gets mail again; {}", whose(members));
+        outln!("the address gets mail again; {}", whose(members));
     } else {
-        say!("the address was not suppressed");
+        outln!("the address was not suppressed");
     }
-    Ok(Done::All)
+    Ok(Completion::Complete)
 }
 
 fn whose(members: &[MemberId]) -> String {
@@ -88,7 +89,7 @@ fn whose(members: &[MemberId]) -> String {
     }
 }
 
-async fn list(context: &Context, store: &Store) -> anyhow::Result<Done> {
+async fn list(context: &Context, store: &Store) -> anyhow::Result<Completion> {
     let mut rows = Rows::new(context.json, &[("SINCE", 24), ("REASON", 12), ("MEMBERS", 0)]);
     let mut after: Option<ListedSuppression> = None;
     loop {
@@ -99,7 +100,7 @@ async fn list(context: &Context, store: &Store) -> anyhow::Result<Done> {
         }
         match page.into_iter().next_back() {
             Some(last) => after = Some(last),
-            None => return Ok(Done::All),
+            None => return Ok(Completion::Complete),
         }
     }
 }

@@ -118,7 +118,7 @@ impl TokenProvider {
         Self { store, gateway, keyring, clock, mode, refreshes: TaskTracker::new() }
     }
 
-    /// The same way, for a person who waits: see [`Gateway::for_people`].
+    /// The same way, for a person who waits.
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         Self { gateway: self.gateway.interactive(), ..self.clone() }
@@ -211,7 +211,7 @@ impl TokenProvider {
         // A try before its time, such as an operator's, does not extend the backoff.
         let in_turn = before.is_none_or(|failure| failure.retry_at <= now);
         let failures = before.map_or(0, |failure| failure.failures) + u32::from(in_turn);
-        let wait = backoff::credential_retry(failures, crate::base::random::fraction());
+        let wait = backoff::credential_retry_delay(failures, crate::base::random::jitter());
         let retry_at = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
         let failure = CredentialFailure {
             state: CredentialState::Rejected,

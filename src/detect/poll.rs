@@ -135,7 +135,7 @@ impl Poller {
         let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
         let applied = self.store.take_in(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
-            metrics::transition(to);
+            metrics::count_transition(to);
             let cause = cause.as_str();
             match from {
                 Some(from) => tracing::info!(member = %member_id, %from, %to, cause, "transition"),
@@ -144,7 +144,7 @@ impl Poller {
             }
         }
         for connection in &applied.mismatched {
-            metrics::person_mismatch();
+            metrics::count_person_mismatch();
             tracing::warn!(member = %member_id, %connection,
                 "probably connected with another person's records (PERSON_MATCHING_ERROR)");
         }

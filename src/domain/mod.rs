@@ -4,6 +4,8 @@ mod change;
 mod connection;
 mod ids;
 mod lapse;
+mod link_request;
+mod locale;
 mod mask;
 mod member;
 mod notice;
@@ -11,7 +13,6 @@ mod printable;
 mod secret;
 mod suppression;
 mod transition;
-mod visit;
 
 pub use change::{
     Change, ChangeReason, Decision, Known, LapseChange, Missing, Standing, stored_ids, turned_empty,
@@ -21,6 +22,8 @@ pub use connection::{
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
+pub(crate) use link_request::{Client, EmailStatus, LinkAction};
+pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
@@ -31,7 +34,6 @@ pub use secret::{
 };
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};
-pub(crate) use visit::{Act, By, Mailing, Visit};
 
 /// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -97,7 +97,7 @@ impl OperatorActions {
     /// The member's connection to a source as it is now.
     ///
     /// # Errors
-    /// Like [`Operator::connections`], and when there is no such connection.
+    /// Like [`OperatorActions::connections`], and when there is no such connection.
     pub async fn connection(&self, member: &MemberId, id: &ConnectionId) -> Result<Connection> {
         let listed = self.connections(member).await?.into_iter().find(|row| row.id.is_same(id));
         listed
@@ -107,7 +107,7 @@ impl OperatorActions {
     /// The member's connection to a source, or, where there is none yet, what one would be like: without a status.
     ///
     /// # Errors
-    /// Like [`Operator::connections`], and when the gateway does not know the source.
+    /// Like [`OperatorActions::connections`], and when the gateway does not know the source.
     pub async fn source(&self, member: &MemberId, id: &ConnectionId) -> Result<Connection> {
         match self.connection(member, id).await {
             Err(OperateError::NoSuchConnection { .. }) => {}

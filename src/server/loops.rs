@@ -21,8 +21,8 @@ pub(super) const AFTER_ERROR: Duration = Duration::from_secs(5);
 const LEASES_EVERY: Duration = Duration::from_secs(30);
 /// How often the clocks are compared.
 const CLOCK_EVERY: Duration = Duration::from_secs(5);
-/// How often visits are counted that can be judged.
-const VISITS_EVERY: Duration = Duration::from_secs(1);
+/// Counting waits this long, so that requests are counted in batches.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// Notices under way at once.
 const DELIVERIES: usize = 8;
 
@@ -156,7 +156,7 @@ pub(super) fn start(
         }
     });
     watch_clock(loops, app, readiness, stop);
-    count_visits(loops, app, stop);
+    count_link_requests(loops, app, stop);
 }
 
 /// Looks whether the wall clock was set, and whether sweeps are overdue.
@@ -164,7 +164,7 @@ fn watch_clock(loops: &mut Loops, app: &App, readiness: Readiness, stop: &Cancel
     let app = app.clone();
     let mut watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
     spawn_loop(loops, "clock", stop, None, move || {
-        metrics::sweeps_overdue(readiness.sweeps_overdue());
+        metrics::set_sweeps_overdue(readiness.sweeps_overdue());
         let app = app.clone();
         let step = watch.step(app.clock.now(), app.clock.monotonic());
         async move {
@@ -177,14 +177,14 @@ fn watch_clock(loops: &mut Loops, app: &App, readiness: Readiness, stop: &Cancel
     });
 }
 
-/// Counts visits until it is asked to end. The last ones are counted after the listeners have ended.
-fn count_visits(loops: &mut Loops, app: &App, stop: &CancellationToken) {
-    let (recorder, clock) = (app.recorder.clone(), app.clock.clone());
-    spawn_loop(loops, "visits", stop, None, move || {
-        let (recorder, now) = (recorder.clone(), clock.now());
+/// The requests of the last interval are counted after the listeners have stopped.
+fn count_link_requests(loops: &mut Loops, app: &App, stop: &CancellationToken) {
+    let counter = app.request_counter.clone();
+    spawn_loop(loops, "link_requests", stop, None, move || {
+        let counter = counter.clone();
         async move {
-            recorder.record_due(now).await?;
-            Ok(Work::Rest(VISITS_EVERY))
+            counter.drain_queue().await?;
+            Ok(Work::Rest(COUNT_INTERVAL))
         }
     });
 }

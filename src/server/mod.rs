@@ -66,9 +66,10 @@ impl Daemon {
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             metrics,
         };
-        serve(&mut loops, "admin", admin, web::admin(health), &ending);
-        let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
+        serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
+        let schedule_text = app.config.sweep.schedule.as_str();
+        let scheduler = schedule(schedule_text, &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
     }
 
@@ -83,7 +84,7 @@ impl Daemon {
             () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
             ended = self.loops.join_next() => failed = Some(ended_by_itself(ended)),
         }
-        telemetry::stopping();
+        telemetry::notify_stopping();
         self.ending.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");
@@ -108,8 +109,8 @@ impl Daemon {
             tracing::error!("a renewal did not come to its end");
         }
         self.app.deliverer.transport.close().await;
-        if let Err(error) = self.app.recorder.flush().await {
-            tracing::warn!(%error, "the last visits were not counted");
+        if let Err(error) = self.app.request_counter.drain_queue().await {
+            tracing::warn!(%error, "cannot count the last link requests");
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)
@@ -138,7 +139,7 @@ fn serve(
 ) {
     let ending = ending.clone();
     loops.spawn(async move {
-        (name, web::serve(listener, router, web::Bounds::default(), ending).await.map_err(Into::into))
+        (name, web::serve(listener, router, web::ServerLimits::default(), ending).await.map_err(Into::into))
     });
 }
 
@@ -149,9 +150,9 @@ pub fn public_state(app: &App) -> web::PublicState {
         redeemer: app.redeemer.clone(),
         store: app.store.clone(),
         clock: app.clock.clone(),
-        visits: app.visits.clone(),
+        request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),
-        app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
+        app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,

@@ -146,7 +146,7 @@ impl Store {
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
                     WHERE i.lapse_id = l.lapse_id AND i.live = 1 AND n.state = 'sent')) AS noticed,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
-                    WHERE b.lapse_id = l.lapse_id AND k.opened_at IS NOT NULL)) AS opened,
+                    WHERE b.lapse_id = l.lapse_id AND k.first_opened_at IS NOT NULL)) AS opened,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b
                     WHERE b.lapse_id = l.lapse_id AND b.redemptions > 0)) AS redeemed,
                 count(*) FILTER (WHERE l.state = 'closed' AND l.outcome = 'recovered') AS recovered

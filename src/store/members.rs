@@ -4,7 +4,7 @@ use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials
 use super::import::Import;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
-use super::{Result, Store, StoreError, millis, visits};
+use super::{Result, Store, StoreError, link_requests, millis};
 use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -234,7 +234,7 @@ impl Store {
     /// The history stays. Gives `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
-        visits::forget_domain(&mut tx, id).await?;
+        link_requests::delete_orphan_domain(&mut tx, id).await?;
         let removed = sqlx::query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', address_hash = NULL,
                 answer_digest = NULL
@@ -299,7 +299,7 @@ impl Store {
     /// Forgets a member altogether, history included. Gives `false` when nothing was known of them.
     pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
         let mut tx = self.begin().await?;
-        visits::forget_domain(&mut tx, id).await?;
+        link_requests::delete_orphan_domain(&mut tx, id).await?;
         let statements = [
             "INSERT INTO erasures (member_id) VALUES ($1)",
             "DELETE FROM transitions WHERE member_id = $1",

@@ -11,6 +11,7 @@ mod fleet;
 mod import;
 mod invitations;
 mod lapses;
+mod link_requests;
 mod links;
 mod members;
 mod notices;
@@ -28,7 +29,6 @@ mod sweeps;
 mod transitions;
 mod unclear;
 mod verified;
-mod visits;
 
 pub(crate) use connections::StoredConnection;
 pub(crate) use credentials::{
@@ -36,6 +36,8 @@ pub(crate) use credentials::{
 };
 pub(crate) use fleet::{Fleet, Funnel, SweepReport};
 pub use import::{Import, ImportCounts};
+pub use link_requests::DomainStats;
+pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
 pub(crate) use links::{Button, LinkView, Pace, Press};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
@@ -48,16 +50,12 @@ pub(crate) use sqlite::{InstanceLock, Store};
 pub(crate) use suppressions::{ListedSuppression, Mailing};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;
-pub use visits::{DomainVisits, Opening, Tally, VisitedLink};
 
 use crate::domain::Time;
 
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// `database.url` cannot be used as it is.
-    #[error("database.url: {0}")]
-    Url(String),
     /// The database file cannot be opened or made.
     #[error("database.url: cannot open {path}: {reason}")]
     Open {

@@ -1,62 +1,35 @@
-//! Pure: who visits a link, a machine or a person, by the server's evidence alone.
+//! Pure: tells bots from people by server-side evidence.
 //!
-//! Where nothing speaks for a machine it is taken for a person. Nothing but counts hangs on it.
+//! The result is for statistics only, and it defaults to human.
 
-use crate::domain::{Act, By, Mailing, Time, Visit};
+use super::request::LinkRequest;
+use crate::domain::{Client, EmailStatus, LinkAction, Time};
 use chrono::TimeDelta;
 
-/// Nobody reads a mail so soon after the mail server has accepted it.
-pub(crate) const READING: TimeDelta = TimeDelta::seconds(10);
-/// A link that is opened twice within this time by different user agents is being examined.
-pub(crate) const PAIRING: TimeDelta = TimeDelta::seconds(3);
-/// Nobody finds the button so soon after the page has come.
-pub(crate) const PRESSING: TimeDelta = TimeDelta::seconds(1);
+/// A person needs longer than this to open an email after the email server accepted it.
+pub(crate) const MIN_READING_TIME: TimeDelta = TimeDelta::seconds(10);
+/// A person needs at least this long to find the button on the page.
+pub(crate) const MIN_PRESS_DELAY: TimeDelta = TimeDelta::seconds(1);
 
-/// What else is known of the visited link.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Link<'a> {
-    /// The mail that it came with.
-    pub(crate) mailing: Mailing,
-    /// When it was looked at last, before the visits in `around`.
-    pub(crate) looked_at: Option<Time>,
-    /// Its visits around this one; this one may be among them.
-    pub(crate) around: &'a [Visit],
+/// Classifies one request. `last_viewed_at` is the link's latest view before it.
+pub(crate) fn classify(request: &LinkRequest, email: EmailStatus, last_viewed_at: Option<Time>) -> Client {
+    let is_bot = request.signals.is_head
+        || request.signals.is_prefetch
+        || is_too_early(request, email)
+        || (request.action == LinkAction::Press && !is_page_read(request, last_viewed_at));
+    if is_bot { Client::Bot } else { Client::Human }
 }
 
-/// Who made a visit. All visits up to [`PAIRING`] after it have to be known.
-pub(crate) fn who(visit: &Visit, link: &Link<'_>) -> By {
-    let machine = visit.head
-        || visit.prefetch
-        || before_reading(visit, link.mailing)
-        || match visit.act {
-            Act::Look => looked_by_two(visit, link.around),
-            Act::Press => pressed_unseen(visit, link),
-        };
-    if machine { By::Machine } else { By::Person }
-}
-
-fn before_reading(visit: &Visit, mailing: Mailing) -> bool {
-    match mailing {
-        Mailing::ByHand => false,
-        Mailing::Underway => true,
-        Mailing::Accepted(at) => visit.at <= at + READING,
+fn is_too_early(request: &LinkRequest, email: EmailStatus) -> bool {
+    match email {
+        EmailStatus::NotEmailed => false,
+        EmailStatus::InTransit => true,
+        EmailStatus::AcceptedAt(at) => request.received_at <= at + MIN_READING_TIME,
     }
 }
 
-/// Both looks are a machine's: which of them came first says nothing.
-fn looked_by_two(visit: &Visit, around: &[Visit]) -> bool {
-    let whole = |look: &&Visit| look.act == Act::Look && !look.head;
-    around
-        .iter()
-        .filter(whole)
-        .any(|other| other.agent != visit.agent && (other.at - visit.at).abs() <= PAIRING)
-}
-
-/// The page was not seen before, or not for as long as a person needs.
-fn pressed_unseen(press: &Visit, link: &Link<'_>) -> bool {
-    let looks = link.around.iter().filter(|other| other.act == Act::Look && other.at <= press.at);
-    let last = looks.map(|look| look.at).chain(link.looked_at.filter(|look| *look <= press.at)).max();
-    last.is_none_or(|look| press.at - look < PRESSING)
+fn is_page_read(press: &LinkRequest, last_viewed_at: Option<Time>) -> bool {
+    last_viewed_at.is_some_and(|viewed_at| press.received_at - viewed_at >= MIN_PRESS_DELAY)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
-//! Counts who opens links: bots and people.
+//! Counts link views and button presses, bots and people separately.
 
-pub(crate) mod bot_detection;
-pub(crate) mod recorder;
-pub mod visits;
+mod bot_detection;
+mod request;
+mod request_counter;
+mod request_queue;
+
+pub(crate) use request::RequestSignals;
+pub use request_counter::RequestCounter;
+pub(crate) use request_queue::RequestRecorder;

@@ -1,14 +1,14 @@
-//! Actors: what is served over HTTP. The public pages and the admin endpoints have a listener each.
+//! The HTTP servers: member pages on the public listener, health and metrics on the admin listener.
 
 mod admin;
-mod client;
-mod limits;
 pub(crate) mod pages;
 mod public;
+mod rate_limit;
+mod rate_limit_key;
 mod serve;
 
-pub(crate) use admin::{AdminState, admin};
+pub(crate) use admin::{AdminState, admin_router};
 pub use public::{PublicState, public};
-pub use serve::{Bounds, serve};
+pub use serve::{ServerLimits, serve};
 
 pub(crate) use axum::Router;

@@ -91,7 +91,7 @@ impl Setup {
         let ending = CancellationToken::new();
         let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
         let router = web::public(server::public_state(&app));
-        tokio::spawn(web::serve(listener, router, web::Bounds::default(), ending.clone()));
+        tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
         let person = TestBrowser::new().expect("a browser");
         Harness { sim, app, clock, person, folder, settings, log, _pages: ending.drop_guard() }
     }

@@ -68,7 +68,7 @@ async fn a_command_killed_at_any_moment_locks_nobody_out_where_spent_tokens_have
     while killed < 20 || (refreshed() <= 5 && rounds < 200) {
         rounds += 1;
         run_out().await;
-        let moment = whole.mul_f64(0.3 + 0.8 * reconnectd::base::random::fraction());
+        let moment = whole.mul_f64(0.3 + 0.8 * reconnectd::base::random::jitter());
         killed += u32::from(!killed_after(&bench, moment).await);
     }
     run_out().await;

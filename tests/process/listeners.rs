@@ -25,14 +25,14 @@ async fn health_and_metrics_are_answered_on_the_admin_listener_alone() {
     let metrics = until("a sweep to be counted", async || {
         let (status, text) = get(&http, &daemon, "/metrics").await;
         assert_eq!(status, 200);
-        text.contains("reconnectd_sweeps_total{result=\"complete\"}").then_some(text)
+        text.contains("reconnectd_sweeps_total{outcome=\"complete\"}").then_some(text)
     })
     .await;
     let counted = |name: &str| {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
         line.unwrap_or_else(|| panic!("{name} is not in\n{metrics}"))
     };
-    assert!(counted("reconnectd_members_polled_total{result=\"clear\"}") >= 2.0);
+    assert!(counted("reconnectd_members_polled_total{outcome=\"clear\"}") >= 2.0);
     assert!((counted("reconnectd_transitions_total{to=\"CONNECTED\"}") - 6.0).abs() < f64::EPSILON);
     assert!(counted("reconnectd_sweep_duration_seconds_count") >= 1.0);
     for secret in ["alice", "bob", "@example.org"] {
@@ -99,7 +99,7 @@ async fn every_answer_to_a_member_is_kept_from_caches_referrers_frames_and_forei
         get(&http, &daemon, "/metrics")
             .await
             .1
-            .contains("reconnectd_redemptions_total{result=\"sent_to_source\"} 1")
+            .contains("reconnectd_redemptions_total{outcome=\"sent_to_source\"} 1")
     })
     .await;
     daemon.running.stopped().await.well();

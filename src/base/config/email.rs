@@ -1,6 +1,6 @@
 //! `[email]`: who the mails are from and how they leave.
 
-use super::{is_loopback_host, problem::Report};
+use super::{diagnostic::Report, host::is_loopback_host};
 use crate::domain::EmailAddress;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -39,21 +39,21 @@ pub struct Email {
 impl Email {
     pub(super) fn validate(&self, report: &mut Report) {
         if !is_mailbox(&self.from) {
-            report.wrong("email.from", "is not a sender; write \"Name <name@domain>\"");
+            report.error("email.from", "is not a sender; write \"Name <name@domain>\"");
         }
         if !self.reply_to.is_empty() && !is_mailbox(&self.reply_to) {
             report
-                .wrong("email.reply_to", "is not an address; write \"Name <name@domain>\", or \"\" for none");
+                .error("email.reply_to", "is not an address; write \"Name <name@domain>\", or \"\" for none");
         }
         if self.per_minute == 0 {
-            report.wrong("email.per_minute", "is 0; write at least 1");
+            report.error("email.per_minute", "is 0; write at least 1");
         }
         match self.transport {
             TransportKind::Smtp if self.smtp.host.is_empty() => {
-                report.wrong("email.smtp.host", "is empty; write the mail server's name");
+                report.error("email.smtp.host", "is empty; write the mail server's name");
             }
             TransportKind::File if self.directory.as_os_str().is_empty() => {
-                report.wrong("email.directory", "is empty; write the directory that mails go to");
+                report.error("email.directory", "is empty; write the directory that mails go to");
             }
             _ => {}
         }
@@ -108,10 +108,10 @@ pub struct Smtp {
 impl Smtp {
     pub(super) fn validate(&self, report: &mut Report) {
         if self.port == 0 {
-            report.wrong("email.smtp.port", "is 0; write 25, 465 or 587");
+            report.error("email.smtp.port", "is 0; write 25, 465 or 587");
         }
         if self.tls == Tls::None && !is_loopback_host(&self.host) {
-            report.wrong(
+            report.error(
                 "email.smtp.tls",
                 "\"none\" is for loopback hosts only; write \"starttls\" or \"implicit\"",
             );
@@ -122,17 +122,17 @@ impl Smtp {
             } else {
                 ("email.smtp.password", "email.smtp.username")
             };
-            report.wrong_because(key, because, format!("is needed by {because}; give both, or neither"));
+            report.error_because_of(key, because, format!("is needed by {because}; give both, or neither"));
         }
         let in_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if !self.hello.chars().all(in_a_name) {
-            report.wrong(
+            report.error(
                 "email.smtp.hello",
                 "is no host name; write a full one, such as \"notices.example.org\", or \"\"",
             );
         }
         if !self.ca_file.is_empty() && !Path::new(&self.ca_file).is_file() {
-            report.wrong(
+            report.error(
                 "email.smtp.ca_file",
                 "is no file that can be read; name a PEM file, \
                  or write \"\" for the system's certificates alone",

@@ -1,8 +1,8 @@
 //! `[gateway]`: the endpoint, the limits on requests, and the way to get access tokens.
 
 use super::{
+    diagnostic::Report,
     oauth_hosts::OauthHosts,
-    problem::Report,
     signing::{IdTokenLifetime, SigningAlgorithm},
     values,
 };
@@ -30,12 +30,12 @@ pub struct Gateway {
 
 impl Gateway {
     pub(super) fn validate(&self, report: &mut Report) {
-        report.check("gateway.url", values::guarded_url(&self.url));
+        report.check("gateway.url", values::check_secure_url(&self.url));
         if self.timeout.is_zero() {
-            report.wrong("gateway.timeout", "is zero; write a duration such as \"30s\"");
+            report.error("gateway.timeout", "is zero; write a duration such as \"30s\"");
         }
         if !(1..=10_000).contains(&self.max_in_flight) {
-            report.wrong("gateway.max_in_flight", "is out of range; write a number from 1 to 10000");
+            report.error("gateway.max_in_flight", "is out of range; write a number from 1 to 10000");
         }
         self.auth.validate(report);
     }
@@ -89,7 +89,7 @@ impl Auth {
         if signing_key.is_empty() {
             needs(report, "gateway.auth.signing_key", "name its file as gateway.auth.signing_key_file");
         } else if !signing_key.trim_start().starts_with("-----BEGIN ") {
-            report.wrong(
+            report.error(
                 "gateway.auth.signing_key",
                 "is not a PEM private key; name a file that holds one as gateway.auth.signing_key_file",
             );
@@ -107,10 +107,10 @@ fn needs_url(report: &mut Report, key: &'static str, text: &str) {
     if text.is_empty() {
         needs(report, key, "write its URL");
     } else {
-        report.check(key, values::guarded_url_text(text));
+        report.check(key, values::check_secure_url_text(text));
     }
 }
 
 fn needs(report: &mut Report, key: &'static str, remedy: &str) {
-    report.wrong_because(key, "gateway.auth.mode", format!("is needed by gateway.auth.mode; {remedy}"));
+    report.error_because_of(key, "gateway.auth.mode", format!("is needed by gateway.auth.mode; {remedy}"));
 }

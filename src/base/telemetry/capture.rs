@@ -31,8 +31,8 @@ impl LogCapture {
         static GLOBAL: Once = Once::new();
         GLOBAL.call_once(|| {
             let mut settings = toml::from_str::<Config>(DEFAULTS).expect("the defaults are valid").telemetry;
-            settings.log = "trace".to_owned();
-            let subscriber = subscriber(&settings, || ThreadWriter, false).expect("the directives parse");
+            settings.log = "trace".parse().expect("a valid level");
+            let subscriber = subscriber(&settings, || ThreadWriter, false);
             tracing::subscriber::set_global_default(subscriber).expect("tests log only through a capture");
         });
         CURRENT.with_borrow_mut(|current| {

@@ -119,10 +119,10 @@ impl Sweeper {
         }
         self.log_end(&id, &report).await?;
         let result = if report.complete() { "complete" } else { "incomplete" };
-        metrics::sweep_ended(result, (self.clock.now() - began).to_std().unwrap_or_default());
+        metrics::count_sweep(result, (self.clock.now() - began).to_std().unwrap_or_default());
         let (ended, complete) = self.store.last_sweep_ends().await?;
-        metrics::last_sweeps(ended, complete);
-        metrics::members_unreachable(
+        metrics::set_last_sweeps(ended, complete);
+        metrics::set_unreachable_members(
             self.store.unreachable_members(self.clock.now() - UNREACHABLE_AFTER).await?,
         );
         Ok(report)

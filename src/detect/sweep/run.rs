@@ -52,7 +52,7 @@ impl Sweeper {
         let sample = polled.outcome.sample();
         if sample.is_some() {
             let unclear = matches!(polled.outcome, Outcome::Unclear { .. });
-            metrics::member_polled(if unclear { "unclear" } else { "clear" });
+            metrics::count_polled_member(if unclear { "unclear" } else { "clear" });
         }
         run.pending.note(polled, self.clock.now(), &mut run.progress);
         run.since_checkpoint += 1;

@@ -97,7 +97,7 @@ impl Deliverer {
         reason: &'static str,
         detail: Option<String>,
     ) -> (Ending, Option<Duration>) {
-        let wait = backoff::operator_wait(claim.waits + 1, random::fraction());
+        let wait = backoff::operator_fault_delay(claim.waits + 1, random::jitter());
         (self.waiting(reason, detail, wait), Some(wait))
     }
 
@@ -107,7 +107,8 @@ impl Deliverer {
     }
 
     fn next_try(&self, claim: &Claim) -> Option<Time> {
-        let wait = backoff::notice_retry(claim.failures + claim.unconfirmed + 1, random::fraction(), None)?;
+        let wait =
+            backoff::notice_retry_delay(claim.failures + claim.unconfirmed + 1, random::jitter(), None)?;
         Some(self.clock.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1)))
     }
 
@@ -139,7 +140,7 @@ impl Deliverer {
 
     /// Something that is not the notice's fault is in the way; the notice waits for it, however long.
     pub(super) fn wait_for(&self, claim: &Claim, reason: &'static str, detail: Option<String>) -> Ending {
-        self.waiting(reason, detail, backoff::operator_wait(claim.waits + 1, random::fraction()))
+        self.waiting(reason, detail, backoff::operator_fault_delay(claim.waits + 1, random::jitter()))
     }
 
     /// The same, for as long as the gateway asks, up to [`LONGEST_WAIT`].
@@ -152,7 +153,7 @@ impl Deliverer {
             _ => None,
         };
         let asked = asked.unwrap_or_default().min(LONGEST_WAIT);
-        let wait = backoff::operator_wait(claim.waits + 1, random::fraction()).max(asked);
+        let wait = backoff::operator_fault_delay(claim.waits + 1, random::jitter()).max(asked);
         End::With(self.waiting(reason, Some(error.to_string()), wait))
     }
 

@@ -91,7 +91,7 @@ impl Deliverer {
         if !self.store.end_attempt(&claim, &ending, &told, self.clock.now()).await? {
             tracing::error!(notice = %claim.notice.id, "an attempt outlived its lease; another will be made");
         }
-        metrics::notice(ending.outcome.as_str());
+        metrics::count_notice(ending.outcome.as_str());
         let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
         let (outcome, reason) = (ending.outcome.as_str(), ending.reason);
         if ending.outcome == AttemptOutcome::Abandoned || queue_waits.is_some() {

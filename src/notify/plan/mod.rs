@@ -5,7 +5,7 @@
 //! due soon join the same mail.
 //!
 //! A verdict holds while the facts do. Whatever changes them (an answer, a delivery, an operator's command)
-//! is a reason to plan again; time alone is one only at [`Plan::look_again_at`].
+//! is a reason to plan again; time alone is one only at `Plan::look_again_at`.
 
 use crate::domain::{ConnectionId, LapseId, NoticeItem, Repair, Status, Time};
 use chrono::TimeDelta;

@@ -102,7 +102,7 @@ impl Redeemer {
         if let Some(connection) = connection
             && self.store.dismiss(hash, connection, self.clock.now()).await?
         {
-            metrics::redemption("dismissed");
+            metrics::count_redemption("dismissed");
         }
         self.look(hash, shown).await
     }

@@ -135,7 +135,7 @@ impl Redeemer {
                 in_vain(&error)
             }
         };
-        metrics::redemption(redemption.code());
+        metrics::count_redemption(redemption.code());
         Ok(redemption)
     }
 

@@ -3,13 +3,13 @@
 use super::PublicState;
 use super::answer::Reader;
 use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
-use crate::traffic::visits::Traits;
+use crate::traffic::RequestSignals;
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -71,17 +71,15 @@ impl FromRequest<PublicState> for Pressed {
     }
 }
 
-/// Headers in which browsers say that they fetch a page before anybody has asked for it.
-const IN_ADVANCE: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
+/// Headers that mark a prefetch: of the standard, of older browsers, and of old Firefox.
+const PREFETCH_HEADERS: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
 
-/// What a request shows of its maker.
-pub(super) fn traits<'a>(method: &Method, headers: &'a HeaderMap) -> Traits<'a> {
+pub(super) fn request_signals(method: &Method, headers: &HeaderMap) -> RequestSignals {
     let says_prefetch = |name: &&str| {
         headers.get_all(*name).into_iter().any(|value| value.as_bytes().starts_with(b"prefetch"))
     };
-    Traits {
-        head: *method == Method::HEAD,
-        prefetch: IN_ADVANCE.iter().any(says_prefetch),
-        agent: headers.get(header::USER_AGENT).map_or(&[], HeaderValue::as_bytes),
+    RequestSignals {
+        is_head: *method == Method::HEAD,
+        is_prefetch: PREFETCH_HEADERS.iter().any(says_prefetch),
     }
 }

@@ -2,9 +2,9 @@
 
 use super::PublicState;
 use super::answer::Reader;
-use super::asked::{Pressed, Token, traits};
+use super::asked::{Pressed, Token, request_signals};
 use super::cookie;
-use crate::domain::{Act, PassHash};
+use crate::domain::{LinkAction, PassHash};
 use crate::reconnect::redeem::{LinkState, Look, Redemption, Shown};
 use crate::store::StoreError;
 use crate::web::pages::Page;
@@ -27,7 +27,7 @@ pub(super) async fn look(
 ) -> Response {
     let base = state.base(&token);
     let hash = token.hash();
-    state.visits.seen(hash, Act::Look, traits(&method, &headers));
+    state.request_recorder.record(hash, LinkAction::View, request_signals(&method, &headers));
     match state.redeemer.look(hash, &shown(&headers, None)).await {
         Ok(look) => state.look_page(look, base, &headers),
         Err(error) => state.failed(&error),
@@ -43,7 +43,7 @@ pub(super) async fn redeem(
 ) -> Response {
     let base = state.base(&token);
     let hash = token.hash();
-    state.visits.seen(hash, Act::Press, traits(&method, &headers));
+    state.request_recorder.record(hash, LinkAction::Press, request_signals(&method, &headers));
     let pressed = state.redeemer.redeem(hash, connection.as_ref(), &shown(&headers, visit)).await;
     let (redemption, locale, stopped) = match pressed {
         Ok(pressed) => (pressed.redemption, pressed.locale, pressed.stopped),

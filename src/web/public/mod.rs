@@ -3,15 +3,15 @@
 mod answer;
 mod asked;
 mod cookie;
-mod gate;
 mod link;
 mod unsubscribe;
 
 use super::pages::{Page, Pages};
+use super::rate_limit::{RateLimit, limit_rate};
 use crate::base::clock::Clock;
 use crate::reconnect::redeem::Redeemer;
 use crate::store::Store;
-use crate::traffic::visits::Visits;
+use crate::traffic::RequestRecorder;
 use answer::Reader;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -19,7 +19,6 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
-use gate::Gate;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -35,8 +34,7 @@ pub struct PublicState {
     pub(crate) store: Store,
     /// The time.
     pub(crate) clock: Clock,
-    /// Takes in who visits links.
-    pub(crate) visits: Visits,
+    pub(crate) request_recorder: RequestRecorder,
     /// Draws the pages.
     pub(crate) pages: Arc<Pages>,
     /// Where what OAuth cannot repair is repaired.
@@ -61,7 +59,11 @@ pub fn public(state: PublicState) -> Router {
 
 fn pages(state: PublicState) -> Router {
     let broken = state.clone();
-    let gate = Gate::new(state.clone());
+    let rejecting = state.clone();
+    let rate_limit =
+        RateLimit::new(state.requests_per_minute, state.trusted_proxies, &state.clock, move |headers| {
+            rejecting.page(&Reader::visitor(headers), &Page::TooMany)
+        });
     Router::new()
         .route("/r/{token}", get(link::look).post(link::redeem))
         // Some link checkers like addresses to end so.
@@ -75,7 +77,7 @@ fn pages(state: PublicState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(gate, gate::pass))
+        .layer(from_fn_with_state(rate_limit, limit_rate))
         // The panic itself is in the log; the member sees a page.
         .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
         .with_state(state)

@@ -1,0 +1,88 @@
+//! `links activity`: link views and button presses by email domain.
+
+use super::args::LinksCommand;
+use super::completion::Completion;
+use super::context::Context;
+use super::output::{Rows, outln};
+use crate::store::DomainStats;
+use chrono::TimeDelta;
+use serde::Serialize;
+
+/// Domains with fewer enrolled members are shown as `other`.
+const MIN_MEMBERS: u32 = 5;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    domain: &'a str,
+    bot_views: u64,
+    human_views: u64,
+    bot_presses: u64,
+    human_presses: u64,
+}
+
+impl<'a> From<&'a DomainStats> for Row<'a> {
+    fn from(stats: &'a DomainStats) -> Self {
+        let &DomainStats { ref domain, bot_views, human_views, bot_presses, human_presses } = stats;
+        Self { domain, bot_views, human_views, bot_presses, human_presses }
+    }
+}
+
+pub(super) async fn links(context: &Context, command: &LinksCommand) -> anyhow::Result<Completion> {
+    match command {
+        LinksCommand::Activity { since } => activity(context, *since).await,
+    }
+}
+
+/// Domains with the most presses by bots come first.
+async fn activity(context: &Context, since: TimeDelta) -> anyhow::Result<Completion> {
+    let store = context.store().await?;
+    let domains = store.link_activity(context.clock.now() - since, MIN_MEMBERS).await?;
+    const COLUMNS: [(&str, usize); 6] = [
+        ("DOMAIN", 28),
+        ("BOT VIEWS", 9),
+        ("HUMAN VIEWS", 11),
+        ("BOT PRESSES", 11),
+        ("HUMAN PRESSES", 13),
+        ("HINT", 0),
+    ];
+    let mut rows = Rows::new(context.json, &COLUMNS);
+    for row in domains.iter().map(Row::from) {
+        let hint = hint(row.bot_presses, row.human_presses, context.config.links.max_redemptions);
+        let numbers = [row.bot_views, row.human_views, row.bot_presses, row.human_presses];
+        let [bot_views, human_views, bot_presses, human_presses] = numbers.map(|number| number.to_string());
+        rows.row(&row, &[row.domain, &bot_views, &human_views, &bot_presses, &human_presses, &hint])?;
+    }
+    if domains.is_empty() && !context.json {
+        outln!("no link activity");
+    }
+    Ok(Completion::Complete)
+}
+
+/// Fewer bot presses can be people who press quickly.
+const MIN_BOT_PRESSES: u64 = 3;
+
+/// Empty while bots make at most 5 % as many presses as people.
+fn hint(bot_presses: u64, human_presses: u64, max_redemptions: u32) -> String {
+    match max_redemptions {
+        _ if bot_presses < MIN_BOT_PRESSES || bot_presses * 20 <= human_presses => String::new(),
+        1 => "email scanners use up links here: set links.max_redemptions to 3".to_owned(),
+        _ => format!("email scanners press here; links.max_redemptions is {max_redemptions}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_appears_when_bots_press_and_depends_on_the_limit() {
+        for (bots, people) in [(0, 0), (2, 0), (0, 100), (5, 100)] {
+            assert_eq!(hint(bots, people, 1), "", "{bots} presses by bots, {people} by people");
+        }
+        for (bots, people) in [(3, 0), (6, 100), (100, 1)] {
+            assert!(hint(bots, people, 1).contains("set links.max_redemptions"));
+            let raised = hint(bots, people, 3);
+            assert!(raised.contains("is 3") && !raised.contains("set"));
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Requests for a link's page, and presses of its buttons.
+
+use super::Time;
+use super::lapse::spelled;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum LinkAction {
+    /// `GET` or `HEAD` of the page.
+    View,
+    /// `POST` of a reconnect button.
+    Press,
+}
+
+/// The client behind a request, as far as the server can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Client {
+    /// An email scanner, or a browser that prefetches.
+    Bot,
+    /// The default: there is no evidence of a bot.
+    Human,
+}
+
+spelled!(LinkAction { View = "view", Press = "press" });
+spelled!(Client { Bot = "bot", Human = "human" });
+
+/// The state of the email that contains the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EmailStatus {
+    /// There is no email: the operator gives the link to the member.
+    NotEmailed,
+    /// The email server has not accepted it yet.
+    InTransit,
+    AcceptedAt(Time),
+}

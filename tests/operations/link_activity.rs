@@ -1,0 +1,50 @@
+use super::bench::Bench;
+use super::invitations::Running;
+use reconnectd::sim::TestBrowser;
+use serde_json::json;
+
+#[tokio::test]
+async fn requests_until_the_daemon_ends_are_counted_by_domain() {
+    let bench = Bench::new().await;
+    bench.pass().await;
+    let daemon = Running::start(&bench).await;
+    let link_of = async |member: &str| {
+        daemon.here(&bench.done(&format!("connections establish kaiser --member {member} --show")).await)
+    };
+    let (viewed, pressed) = (link_of("alice").await, link_of("bob").await);
+    let browser = TestBrowser::new().unwrap();
+    assert_eq!(browser.open(&viewed).await.unwrap().status, 200);
+    assert_eq!(browser.press(&pressed, &[]).await.unwrap().status, 303, "nobody viewed this page first");
+    daemon.stop().await;
+
+    let counted = |domain: &str| {
+        json!({
+            "domain": domain, "bot_views": 0, "human_views": 1, "bot_presses": 1, "human_presses": 0,
+        })
+    };
+    assert_eq!(
+        bench.json("links activity").await,
+        [counted("other")],
+        "two members are too few to name their domain"
+    );
+    bench.enrol(&["m1", "m2", "m3"], false).await;
+    assert_eq!(bench.json("links activity --since 1d").await, [counted("example.org")]);
+    let table = bench.done("links activity").await;
+    assert!(
+        table.starts_with("DOMAIN") && !table.contains("max_redemptions"),
+        "one press needs no hint: {table}"
+    );
+    assert_eq!(bench.run("links activity --since yesterday").await.code, 2);
+
+    let funnel = json!({ "lapsed": 0, "noticed": 0, "opened": 0, "redeemed": 0, "recovered": 0 });
+    assert_eq!(bench.json("status").await[0]["funnel"], funnel);
+    let status = bench.done("status").await;
+    assert!(status.contains("0 lapsed, 0 noticed, 0 opened, 0 redeemed, 0 recovered"), "{status}");
+}
+
+#[tokio::test]
+async fn without_requests_the_list_is_empty() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.done("links activity").await.trim(), "no link activity");
+    assert!(bench.json("links activity").await.is_empty());
+}
