@@ -147,8 +147,13 @@ impl Http {
     ) -> Result<T, GatewayError> {
         let Call { operation, retry, .. } = call;
         let attempt = || async { self.attempt(call, build()?, &read).await };
+        let clock = self.clock.clone();
         attempt
             .retry(self.retries.pauses())
+            .sleep(move |pause| {
+                let clock = clock.clone();
+                async move { clock.sleep(pause).await }
+            })
             .when(|failure: &Failure| !failure.shared_wait && retry.allows_retry_after(&failure.fault))
             .adjust(|failure: &Failure, pause| self.retries.pause(failure.fault.retry_after(), pause))
             .notify(|failure: &Failure, pause| {

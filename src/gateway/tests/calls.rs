@@ -1,11 +1,12 @@
 //! What is sent, how often, and what the answers of the other operations become.
 
 use super::{
-    RETRY, TOKEN, Verdict, gateway, gateway_with, settings, shown,
+    RETRY, TOKEN, Verdict, gateway, gateway_at, gateway_with, settings, shown,
     stub::{StubResponse, StubServer, disconnecting},
     token,
 };
 use crate::{
+    base::clock::{Clock, ManualClock},
     base::config::OauthHosts,
     domain::{IntegrationType, Status},
     gateway::{DataSource, Establish, GatewayError},
@@ -67,9 +68,10 @@ async fn a_short_retry_after_is_waited_for() {
         StubResponse::ok(EMPTY),
     ])
     .await;
-    let begun = Instant::now();
-    assert!(gateway(&stub).connections(&token()).await.is_ok());
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let clock = ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap());
+    let gateway = gateway_at(&settings(&stub.url()), Clock::Manual(clock.clone()));
+    assert!(gateway.connections(&token()).await.is_ok());
+    assert_eq!(clock.slept(), Duration::from_secs(1));
 }
 
 #[tokio::test]
