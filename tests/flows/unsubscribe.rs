@@ -169,7 +169,7 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
     let token = reconnectd::base::random::link_token();
     let from = (&claim.notice.id, claim.attempt);
     assert!(!h.app.store.add_unsubscribe(token.hash(), from, now).await.unwrap(), "the last step refuses");
-    h.app.store.free_interrupted(now, true).await.unwrap();
+    h.app.store.rescue_expired_leases(now, true).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),
         Delivered::One(AttemptOutcome::Cancelled),
