@@ -16,7 +16,6 @@ mod inspect;
 mod kinds;
 mod link_requests;
 mod links;
-mod logs;
 mod mail;
 mod members;
 mod mismatch;
