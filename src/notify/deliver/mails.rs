@@ -36,7 +36,7 @@ impl Deliverer {
         }
         let open = self.prove_open(claim, member, needed).await?;
         let (token, about) = self.keep_link(claim, member, open).await?;
-        let mail = self.write(claim, member, self.kind(&about), Some(token), &about).await?;
+        let mail = self.write(claim, member, self.template(&about), Some(token), &about).await?;
         Ok((mail, items(about)))
     }
 
@@ -102,7 +102,7 @@ impl Deliverer {
         &self,
         claim: &Claim,
         member: &Member,
-        kind: Template,
+        template: Template,
         link: Option<LinkToken>,
         about: &[(T, StoredConnection)],
     ) -> Step<Email> {
@@ -120,7 +120,7 @@ impl Deliverer {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
             locale: member.locale.clone(),
-            kind,
+            template,
             link,
             unsubscribe: Some(stop),
             connections: about
@@ -140,7 +140,7 @@ impl Deliverer {
         })
     }
 
-    fn kind(&self, about: &[Needed]) -> Template {
+    fn template(&self, about: &[Needed]) -> Template {
         let [(item, connection)] = about else { return Template::Several };
         let disconnected = connection.connection.status == Some(Status::Disconnected);
         let reminders = if disconnected { self.reminders.disconnected } else { self.reminders.expired };
