@@ -84,7 +84,7 @@ impl Import {
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 added_at = CASE WHEN removed_at IS NULL THEN added_at ELSE excluded.added_at END,
                 answered_at = CASE WHEN removed_at IS NULL THEN answered_at END,
-                answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
+                response_digest = CASE WHEN removed_at IS NULL THEN response_digest END, removed_at = NULL",
         )
         .bind(&rows)
         .bind(self.now)
@@ -164,7 +164,7 @@ impl Import {
             let sql = format!("DELETE FROM {table} WHERE member_id IN ({OTHERS})");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
         }
-        let sql = format!("UPDATE members SET answer_digest = NULL WHERE member_id IN ({OTHERS})");
+        let sql = format!("UPDATE members SET response_digest = NULL WHERE member_id IN ({OTHERS})");
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Import {
             "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
             WHERE m.email <> j.value ->> 'email'";
         let sql = format!(
-            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+            "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
         );
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;

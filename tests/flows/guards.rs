@@ -4,26 +4,26 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
-    domain::{Cause, Known, Listing, MemberId, NoticeItem, Time, TokenHash},
+    domain::{Cause, ConnectionState, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
-    store::{Answer, Applied, AttemptOutcome, Claim, Ending},
+    store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult},
 };
 use tokio_util::sync::CancellationToken;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
 /// Takes in what alice's list says now, as the response to a request of `asked_at`.
-async fn take_in(h: &Harness, listing: &Listing, asked_at: Time) -> Applied {
+async fn apply_response(h: &Harness, listing: &Listing, asked_at: Time) -> ApplyReport {
     let now = h.clock.now();
     let policy = decide::Policy {
         confirm_sweeps: 1,
         confirm_after: TimeDelta::zero(),
         flap_window: TimeDelta::days(7),
-        look_again: TimeDelta::minutes(30),
+        recheck_after: TimeDelta::minutes(30),
     };
     let alice = MemberId::from("alice");
-    let answer = Answer {
+    let answer = PollResult {
         member_id: &alice,
         asked_at,
         cause: Cause::Sweep,
@@ -31,8 +31,8 @@ async fn take_in(h: &Harness, listing: &Listing, asked_at: Time) -> Applied {
         digest: b"any",
         accept_empty: true,
     };
-    let decide = |known: &[Known]| decide::decide(known, listing, &policy, now);
-    h.app.store.take_in(&answer, now, decide).await.unwrap()
+    let decide = |known: &[ConnectionState]| decide::decide(known, listing, &policy, now);
+    h.app.store.apply_response(&answer, now, decide).await.unwrap()
 }
 
 async fn listing(h: &Harness) -> Listing {
@@ -49,7 +49,7 @@ async fn a_response_that_comes_after_a_later_one_changes_nothing() {
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(QUARTER).await;
     let before = h.contents().await;
-    let applied = take_in(&h, &delayed, asked_at).await;
+    let applied = apply_response(&h, &delayed, asked_at).await;
     assert!(applied.stale && applied.transitions.is_empty());
     assert_eq!(h.contents().await, before);
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "CONNECTED"]);
@@ -60,7 +60,7 @@ async fn a_response_of_the_same_moment_is_not_late() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     let seen = listing(&h).await;
-    assert!(!take_in(&h, &seen, h.clock.now()).await.stale);
+    assert!(!apply_response(&h, &seen, h.clock.now()).await.stale);
 }
 
 #[tokio::test]
@@ -86,12 +86,13 @@ async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
 async fn overtaken(h: &Harness) -> (Claim, Claim) {
     let first = claim(h, QUARTER).await;
     h.clock.advance(QUARTER);
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     (first, claim(h, QUARTER).await)
 }
 
-fn ending(outcome: AttemptOutcome) -> Ending {
-    Ending { outcome, reason: "any", detail: None, again_at: None }
+fn result(outcome: AttemptOutcome) -> AttemptResult {
+    let reason = reconnectd::domain::NoticeReason::Accepted;
+    AttemptResult { outcome, reason, detail: None, retry_at: None, included: Vec::new() }
 }
 
 #[tokio::test]
@@ -99,9 +100,9 @@ async fn an_attempt_that_has_lost_its_lease_does_not_end_its_successors() {
     let h = Harness::queued(&["alice"]).await;
     let (first, second) = overtaken(&h).await;
     let now = h.clock.now();
-    assert!(!h.app.store.end_attempt(&first, &ending(AttemptOutcome::Sent), &[], now).await.unwrap());
+    assert!(!h.app.store.end_attempt(&first, &result(AttemptOutcome::Sent), now).await.unwrap());
     assert_eq!(h.notice_states("alice").await, ["sending"]);
-    assert!(h.app.store.end_attempt(&second, &ending(AttemptOutcome::Abandoned), &[], now).await.unwrap());
+    assert!(h.app.store.end_attempt(&second, &result(AttemptOutcome::Abandoned), now).await.unwrap());
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
     assert_eq!(h.attempts("alice").await, ["interrupted", "abandoned"]);
 }
@@ -121,7 +122,7 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
         kept.push((link.len(), stop));
     }
     assert_eq!(kept, [(0, false), (1, true)]);
-    h.app.store.end_attempt(&second, &ending(AttemptOutcome::Cancelled), &[], now).await.unwrap();
+    h.app.store.end_attempt(&second, &result(AttemptOutcome::Cancelled), now).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,12 +131,12 @@ async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
     let short = claim(&h, QUARTER).await;
     let long = claim(&h, QUARTER * 2).await;
     h.clock.advance(QUARTER);
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     assert_eq!(h.notice_states(short.notice.member_id.as_str()).await, ["queued"]);
     assert_eq!(h.notice_states(long.notice.member_id.as_str()).await, ["sending"]);
     assert_eq!(h.attempts(long.notice.member_id.as_str()).await, [""], "it is under way");
     let now = h.clock.now();
-    assert!(h.app.store.end_attempt(&long, &ending(AttemptOutcome::Cancelled), &[], now).await.unwrap());
+    assert!(h.app.store.end_attempt(&long, &result(AttemptOutcome::Cancelled), now).await.unwrap());
 }
 
 #[tokio::test]
@@ -163,14 +164,14 @@ async fn a_recheck_that_was_due_before_a_new_press_does_not_put_off_the_new_ones
         let sql = format!("UPDATE rechecks SET {changed}");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
         for next in [Some(h.clock.now() + QUARTER), None] {
-            assert!(!h.app.store.recheck_made(&due, next).await.unwrap(), "{changed}");
+            assert!(!h.app.store.claim_recheck(&due, next).await.unwrap(), "{changed}");
         }
         let undone = changed.replace('+', "-");
         let sql = format!("UPDATE rechecks SET {undone}");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
         assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap().as_ref(), Some(&due));
     }
-    assert!(h.app.store.recheck_made(&due, None).await.unwrap());
+    assert!(h.app.store.claim_recheck(&due, None).await.unwrap());
     assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap(), None);
 }
 
@@ -182,8 +183,8 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
     h.pass_after(TimeDelta::days(4)).await;
     assert_eq!(h.mails().len(), 1);
     let restarted = h.another_app(&[("NOTICES__EXPIRED__REMINDERS", "3d")]).await;
-    drop(restarted.take_over().await.unwrap());
-    restarted.once(&CancellationToken::new()).await.unwrap();
+    drop(restarted.acquire_instance_lock().await.unwrap());
+    restarted.run_once(&CancellationToken::new()).await.unwrap();
     assert_eq!(h.mails().len(), 2);
 }
 
@@ -215,7 +216,7 @@ async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
         tokio::task::yield_now().await;
     }
     h.clock.advance(TimeDelta::hours(2));
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     let quick = h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(quick, Delivered::One(AttemptOutcome::Sent));
     slow.await.unwrap();

@@ -1,0 +1,84 @@
+//! Extractors. Whatever a client sends, the response is a page.
+
+use super::response::PageContext;
+use super::state::PublicState;
+use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
+use crate::traffic::RequestSignals;
+use crate::web::pages::Page;
+use axum::RequestExt;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use serde::Deserialize;
+use std::convert::Infallible;
+
+/// The token of the path; never rejects.
+pub(super) struct PathToken(pub(super) LinkToken);
+
+impl FromRequestParts<PublicState> for PathToken {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &PublicState) -> Result<Self, Infallible> {
+        // A path that is not UTF-8 becomes an unknown token.
+        let mut token =
+            Path::<String>::from_request_parts(parts, state).await.map_or(String::new(), |Path(token)| token);
+        // Email programs include the full stop or bracket that follows an address.
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        token.truncate(token.find(|c| !is_of_token(c)).unwrap_or(token.len()));
+        Ok(Self(LinkToken::new(token)))
+    }
+}
+
+/// The form of a button. All fields are `None` when the request has no form.
+#[derive(Default)]
+pub(super) struct RedeemForm {
+    pub(super) connection: Option<ConnectionId>,
+    /// Identifies the page on which the button was pressed, together with the button.
+    pub(super) form_key: Option<PassHash>,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    connection: Option<String>,
+    form_key: Option<String>,
+}
+
+impl From<Fields> for RedeemForm {
+    fn from(Fields { connection, form_key }: Fields) -> Self {
+        let button = connection.as_deref().unwrap_or_default();
+        let key = form_key.filter(|key| !key.is_empty());
+        Self {
+            form_key: key.map(|key| PassToken::new(format!("{key} {button}")).hash()),
+            connection: connection.map(ConnectionId::new),
+        }
+    }
+}
+
+impl FromRequest<PublicState> for RedeemForm {
+    type Rejection = Response;
+
+    /// Rejects a form that is cut off, too large, or unreadable: the member may have pressed another button.
+    async fn from_request(request: Request, state: &PublicState) -> Result<Self, Response> {
+        let context = PageContext::of_browser(request.headers());
+        match request.extract::<Form<Fields>, _>().await {
+            Ok(Form(fields)) => Ok(fields.into()),
+            Err(FormRejection::InvalidFormContentType(_)) => Ok(Self::default()),
+            Err(_) => Err(state.page(&context, &Page::BadRequest)),
+        }
+    }
+}
+
+/// Headers that mark a prefetch: of the standard, of older browsers, and of old Firefox.
+const PREFETCH_HEADERS: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
+
+pub(super) fn request_signals(method: &Method, headers: &HeaderMap) -> RequestSignals {
+    let says_prefetch = |name: &&str| {
+        headers.get_all(*name).into_iter().any(|value| value.as_bytes().starts_with(b"prefetch"))
+    };
+    RequestSignals {
+        is_head: *method == Method::HEAD,
+        is_prefetch: PREFETCH_HEADERS.iter().any(says_prefetch),
+    }
+}
