@@ -204,11 +204,11 @@ fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
                     "every kind of mail can be written ({languages}) and tells no more than {level:?} may"
                 );
                 let (wanted, found) = (&config.notices.locale, renderer.language(None));
-                if renderer.has(wanted) {
+                if renderer.has(wanted.as_str()) {
                     return ok;
                 }
                 format!(
-                    "{ok}; there are none for notices.locale = {wanted:?}, so that members without a locale get {found:?}"
+                    "{ok}; there are none for notices.locale = \"{wanted}\", so that members without a locale get {found:?}"
                 )
             });
             tried.map(|(renderer, _)| renderer)

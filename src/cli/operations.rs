@@ -11,6 +11,7 @@ use crate::gateway::Establish;
 use crate::server::app::App;
 use anyhow::bail;
 use serde::Serialize;
+use url::Url;
 
 /// What came of it.
 #[derive(Serialize)]
@@ -175,8 +176,8 @@ fn with_password(
 ) -> anyhow::Result<Establish> {
     let id = &source.id;
     if means.send || means.show || !(means.has_credentials() || prompt::can_ask()) {
-        let app_url = &context.config.notices.app_url;
-        let place = if app_url.is_empty() { "your app" } else { app_url };
+        let app_url = context.config.notices.app_url.as_ref().map(Url::as_str);
+        let place = app_url.unwrap_or("your app");
         return Err(usage(format!(
             "{id} takes a user name and a password, not a link: members enter them in {place}, or you give them with \
              --username and --password-file or --password-stdin"

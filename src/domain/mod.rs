@@ -5,6 +5,7 @@ mod connection;
 mod ids;
 mod lapse;
 mod link_request;
+mod locale;
 mod mask;
 mod member;
 mod notice;
@@ -22,6 +23,7 @@ pub use connection::{
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction};
+pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};

@@ -12,7 +12,7 @@ use crate::{
     domain::{LinkToken, SourceType, printable},
 };
 use minijinja::{Value, context};
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 use url::Url;
 
 /// What a template may name; HTML has `subject` besides. `sources` is a phrase, empty when nothing may be told; `link` and
@@ -61,9 +61,9 @@ impl Renderer {
         if links.public_url.cannot_be_a_base() {
             return Err(SetupError::PublicUrl);
         }
-        let directory = (!notices.templates.is_empty()).then(|| Path::new(&notices.templates));
+        let directory = notices.templates.as_deref();
         let renderer = Self {
-            templates: Templates::load(directory, &notices.locale)?,
+            templates: Templates::load(directory, notices.locale.as_str())?,
             sender: Sender::new(&email.from, &email.reply_to)?,
             disclosure: notices.disclosure,
             public_url: links.public_url.clone(),

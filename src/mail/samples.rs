@@ -51,7 +51,7 @@ pub(super) fn with_templates(
         fs::write(path, text).unwrap();
     }
     let mut config = config();
-    config.notices.templates = directory.path().display().to_string();
+    config.notices.templates = Some(directory.path().to_owned());
     config.notices.disclosure = disclosure;
     let renderer = Renderer::new(&config.notices, &config.email, &config.links);
     (directory, renderer)

@@ -1,7 +1,7 @@
 //! The components that a configuration makes, put together. Nothing runs here.
 
 use crate::base::clock::Clock;
-use crate::base::config::{AuthMode, Config, PerStatus, Span};
+use crate::base::config::{AuthMode, Config, PerStatus};
 use crate::base::telemetry::metrics;
 use crate::credentials::keyring::Keyring;
 use crate::credentials::token_provider::TokenProvider;
@@ -79,8 +79,8 @@ fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
-fn deltas(spans: &[Span]) -> Vec<TimeDelta> {
-    spans.iter().map(|span| delta(span.0)).collect()
+fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
+    durations.iter().copied().map(delta).collect()
 }
 
 impl App {
@@ -111,9 +111,8 @@ impl App {
             config.gateway.auth.mode,
         );
         let sweep = &config.sweep;
-        let recheck = deltas(&sweep.recheck);
-        let look_again =
-            delta(sweep.confirm_after).max(recheck.last().copied().unwrap_or(TimeDelta::minutes(30)));
+        let recheck = deltas(sweep.recheck.as_slice());
+        let look_again = delta(sweep.confirm_after.max(sweep.recheck.last()));
         let poller = Poller::new(
             store.clone(),
             access.clone(),
@@ -137,7 +136,7 @@ impl App {
             min_gap: delta(notices.min_gap),
             digest_window: delta(notices.digest_window),
             recovered: notices.recovered.enabled,
-            app_url: !notices.app_url.is_empty(),
+            app_url: notices.app_url.is_some(),
         };
         let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {
@@ -161,7 +160,7 @@ impl App {
                 gateway: gateway.interactive(),
                 clock: clock.clone(),
                 max_redemptions: config.links.max_redemptions,
-                first_recheck: recheck.first().copied(),
+                first_recheck: Some(delta(sweep.recheck.first())),
             },
             pages: Arc::new(Pages::new(renderer.operator(), config.notices.locale.as_str())?),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, look_again),
@@ -234,8 +233,7 @@ impl App {
     /// The store's.
     pub async fn pull_back_from_future(&self) -> anyhow::Result<()> {
         let sweep = &self.config.sweep;
-        let recheck = deltas(&sweep.recheck).last().copied().unwrap_or_default();
-        let longest = delta(sweep.confirm_after).max(recheck).max(TimeDelta::hours(1));
+        let longest = delta(sweep.confirm_after.max(sweep.recheck.last())).max(TimeDelta::hours(1));
         let changed = self.store.pull_back_from_future(self.clock.now(), longest).await?;
         if changed > 0 {
             tracing::info!(rows = changed, "planned anew what waited for the future");

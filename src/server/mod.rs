@@ -67,8 +67,9 @@ impl Daemon {
             metrics,
         };
         serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
-        let scheduler = schedule(&app.config.sweep.schedule, &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = app.config.sweep.schedule, "running");
+        let schedule_text = app.config.sweep.schedule.as_str();
+        let scheduler = schedule(schedule_text, &wakes).await?;
+        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
         Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
     }
 
@@ -151,7 +152,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         clock: app.clock.clone(),
         request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),
-        app_url: Some(config.notices.app_url.clone()).filter(|url| !url.is_empty()),
+        app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,

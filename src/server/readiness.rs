@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
     clock: Clock,
-    schedule: Option<Arc<Schedule>>,
+    schedule: Arc<Schedule>,
     activity: Activity,
     /// Progress within a sweep is a sign of life.
     progress: Arc<Mutex<watch::Receiver<SweepProgress>>>,
@@ -29,7 +29,7 @@ impl Readiness {
     pub(super) fn new(app: &App, wakes: &Wakes) -> Self {
         Self {
             clock: app.clock.clone(),
-            schedule: Schedule::parse(&app.config.sweep.schedule).ok().map(Arc::new),
+            schedule: Arc::new(app.config.sweep.schedule.clone()),
             activity: wakes.activity.clone(),
             progress: Arc::new(Mutex::new(app.sweeper.progress())),
         }
@@ -43,7 +43,7 @@ impl Readiness {
             self.activity.note();
         }
         let now = self.clock.now();
-        let period = self.schedule.as_ref().and_then(|schedule| schedule.period(now)?.to_std().ok());
+        let period = self.schedule.period(now).and_then(|period| period.to_std().ok());
         is_overdue(self.activity.idle(), period.unwrap_or_default())
     }
 }

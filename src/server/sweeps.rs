@@ -8,7 +8,6 @@ use crate::base::config::Schedule;
 use crate::base::telemetry::{self, metrics};
 use crate::domain::Time;
 use crate::server::app::App;
-use anyhow::anyhow;
 use chrono::TimeDelta;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -45,13 +44,13 @@ pub(super) fn tick(wakes: &Wakes) {
 }
 
 pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToken) -> anyhow::Result<()> {
-    let schedule = Schedule::parse(&app.config.sweep.schedule).map_err(|wrong| anyhow!(wrong))?;
+    let schedule = &app.config.sweep.schedule;
     let last = app.store.last_sweep().await?;
     let mut followed = Followed(last.map(|sweep| sweep.finished_at.unwrap_or(sweep.started_at)));
     let mut unfinished = app.store.unfinished_sweep().await?.is_some();
     while !stop.is_cancelled() {
         if !unfinished {
-            if !followed.is_due(&schedule, app.clock.now()) {
+            if !followed.is_due(schedule, app.clock.now()) {
                 tokio::select! {
                     () = wakes.tick.notified() => {}
                     () = tokio::time::sleep(ASK_EVERY) => {}
@@ -97,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_sweep_is_due_once_for_each_tick_and_at_once_where_none_ever_was() {
-        let schedule = Schedule::parse("0 0 2 * * *").unwrap();
+        let schedule = "0 0 2 * * *".parse::<Schedule>().unwrap();
         let cases = [
             ("never swept", None, "2026-03-02T09:00:00Z", true),
             ("swept at the tick", Some("2026-03-02T02:00:00Z"), "2026-03-02T09:00:00Z", false),

@@ -56,9 +56,6 @@ use crate::domain::Time;
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// `database.url` cannot be used as it is.
-    #[error("database.url: {0}")]
-    Url(String),
     /// The database file cannot be opened or made.
     #[error("database.url: cannot open {path}: {reason}")]
     Open {

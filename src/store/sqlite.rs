@@ -1,6 +1,7 @@
 //! What is peculiar to SQLite: opening, settings, the lock that keeps a second daemon out.
 
 use super::{Result, StoreError};
+use crate::base::config::DatabaseUrl;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlitePool};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -33,8 +34,8 @@ impl Store {
     ///
     /// # Errors
     /// When the folder is missing or not writable, the file is not a database, or a newer version made it.
-    pub(crate) async fn open(url: &str) -> Result<Self> {
-        let path = path_of(url)?;
+    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self> {
+        let path = url.path().to_owned();
         let base = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -153,15 +154,6 @@ impl Drop for InstanceLock {
     fn drop(&mut self) {
         self.instance.store(false, Ordering::SeqCst);
     }
-}
-
-fn path_of(url: &str) -> Result<PathBuf> {
-    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()).ok_or_else(|| {
-        StoreError::Url(
-            "expected `sqlite://PATH`, such as `sqlite:///var/lib/reconnectd/reconnectd.db`".into(),
-        )
-    })?;
-    Ok(PathBuf::from(path))
 }
 
 fn reason(path: &Path, error: &sqlx::Error) -> String {

@@ -1,17 +1,14 @@
-//! What is wrong with a configuration, and where.
+//! Errors in a configuration, each with its location.
 
 use std::{fmt, path::PathBuf};
 
-/// Where a setting was given.
+/// Where a setting was given. The order is the order of the report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Location {
-    /// Nowhere: the built-in default holds.
     Default,
-    /// A file as a whole.
     File(PathBuf),
-    /// A line and column (in characters) of a file, both from 1.
+    /// A line and column (in characters), both from 1.
     Line(PathBuf, usize, usize),
-    /// An environment variable.
     Variable(String),
 }
 
@@ -26,14 +23,13 @@ impl fmt::Display for Location {
     }
 }
 
-/// One thing that is wrong. Never holds the value of a secret or of a URL.
+/// One error. Never contains a secret or a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diagnostic {
-    /// Where it was given.
     pub(crate) location: Location,
-    /// Which setting, `section.key`; empty when it is about the file as a whole.
+    /// `section.key`; empty when the file as a whole cannot be used.
     pub(crate) key: String,
-    /// What is wrong, and what to do.
+    /// What is wrong, and how to correct it.
     pub(crate) message: String,
 }
 
@@ -48,65 +44,61 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything that is wrong with a configuration; a line each.
+/// All errors of a configuration, one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Never empty, in the order of the file, the environment last.
+    /// At least one, in the order of the file, the environment last.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl std::error::Error for ConfigError {}
 
 impl From<Diagnostic> for ConfigError {
-    fn from(problem: Diagnostic) -> Self {
-        Self { diagnostics: vec![problem] }
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { diagnostics: vec![diagnostic] }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, problem) in self.diagnostics.iter().enumerate() {
+        for (number, diagnostic) in self.diagnostics.iter().enumerate() {
             if number > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{problem}")?;
+            write!(f, "{diagnostic}")?;
         }
         Ok(())
     }
 }
 
-/// What the sections have to say about their values.
+/// Collects the errors of rules about more than one setting.
 #[derive(Debug, Default)]
 pub(super) struct Report(pub(super) Vec<Finding>);
 
-/// A value that does not do.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) key: &'static str,
-    /// The setting that makes `key` needed, for when `key` itself was not given.
-    pub(super) because: Option<&'static str>,
+    /// The setting that the rule depends on. Its location is reported when `key` itself was not given.
+    pub(super) because_of: Option<&'static str>,
     pub(super) message: String,
 }
 
 impl Report {
-    /// Notes what is wrong with `key`.
     pub(super) fn error(&mut self, key: &'static str, message: impl Into<String>) {
-        self.0.push(Finding { key, because: None, message: message.into() });
+        self.0.push(Finding { key, because_of: None, message: message.into() });
     }
 
-    /// Notes what is wrong with `key` in view of `because`.
     pub(super) fn error_because_of(
         &mut self,
         key: &'static str,
-        because: &'static str,
+        because_of: &'static str,
         message: impl Into<String>,
     ) {
-        self.0.push(Finding { key, because: Some(because), message: message.into() });
+        self.0.push(Finding { key, because_of: Some(because_of), message: message.into() });
     }
 
-    /// Notes the error, if there is one.
-    pub(super) fn check(&mut self, key: &'static str, checked: Result<(), impl Into<String>>) {
-        if let Err(message) = checked {
+    pub(super) fn check(&mut self, key: &'static str, result: Result<(), impl Into<String>>) {
+        if let Err(message) = result {
             self.error(key, message);
         }
     }

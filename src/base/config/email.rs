@@ -1,6 +1,6 @@
 //! `[email]`: who the mails are from and how they leave.
 
-use super::{diagnostic::Report, is_loopback_host};
+use super::{diagnostic::Report, host::is_loopback_host};
 use crate::domain::EmailAddress;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;

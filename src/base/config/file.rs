@@ -1,8 +1,8 @@
-//! Reads a configuration file and remembers where each setting stands in it.
+//! Reads a configuration file, and remembers the line of each setting.
 
 use super::{
     diagnostic::{Diagnostic, Location},
-    schema::{self, Kind},
+    schema::{self, ValueType},
 };
 use std::{collections::BTreeMap, ops::Range, path::Path};
 use toml::{
@@ -10,41 +10,37 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// What a file gives.
 #[derive(Debug, Default)]
 pub(super) struct FileLayer {
-    /// The settings that are known and of the right kind.
+    /// The known settings of the right type.
     pub(super) values: BTreeMap<String, Value>,
-    /// Where the settings stand, the wrong ones too.
+    /// Of all settings, including the rejected ones.
     pub(super) locations: BTreeMap<String, Location>,
-    /// What is wrong with the others.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl FileLayer {
-    /// Reads the file at `path`.
-    ///
     /// # Errors
-    /// When it cannot be read or is not TOML. Wrong settings are in [`FileLayer::diagnostics`].
+    /// The file cannot be read, or is not TOML. Errors about settings are in [`FileLayer::diagnostics`].
     pub(super) fn read(path: &Path) -> Result<Self, Diagnostic> {
         let text = std::fs::read_to_string(path).map_err(|error| Diagnostic {
             location: Location::File(path.to_owned()),
             key: String::new(),
-            message: format!("cannot be read: {error}; name another file with --config, or none"),
+            message: format!("cannot read the file: {error}; name another one with --config"),
         })?;
         Self::parse(path, &text)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Diagnostic> {
         let source = Source { path, text };
-        // The parser's own display quotes the line, which may hold a secret.
-        let refuse = |error: toml::de::Error| Diagnostic {
+        // Without the parser's own display, which quotes the line: it can contain a secret.
+        let invalid = |error: toml::de::Error| Diagnostic {
             location: source.location(error.span().unwrap_or_default()),
             key: String::new(),
-            message: format!("not TOML: {}", error.message()),
+            message: format!("invalid TOML: {}", error.message()),
         };
-        let spans = DeTable::parse(text).map_err(refuse)?;
-        let table: Table = toml::from_str(text).map_err(refuse)?;
+        let spans = DeTable::parse(text).map_err(invalid)?;
+        let table: Table = toml::from_str(text).map_err(invalid)?;
         let mut layer = Self::default();
         layer.walk(&source, "", spans.get_ref(), &table);
         Ok(layer)
@@ -56,33 +52,35 @@ impl FileLayer {
             let Some(value) = table.get(name.get_ref().as_ref()) else { continue };
             let location = source.location(name.span());
             self.locations.insert(key.clone(), location.clone());
-            let wrong = match (Kind::of_key(&key), spanned.get_ref(), value) {
+            let message = match (ValueType::of_key(&key), spanned.get_ref(), value) {
                 (None, ..) => schema::unknown(&key),
-                (Some(Kind::Section), DeValue::Table(spans), Value::Table(table)) => {
+                (Some(ValueType::Section), DeValue::Table(spans), Value::Table(table)) => {
                     self.walk(source, &key, spans, table);
                     continue;
                 }
-                (Some(Kind::Section), ..) => format!("is a section; write its settings under [{key}]"),
-                (Some(kind), _, value) if kind.accepts(value) => {
+                (Some(ValueType::Section), ..) => {
+                    format!("must be a section; write its settings under [{key}]")
+                }
+                (Some(expected), _, value) if expected.accepts(value) => {
                     self.values.insert(key, value.clone());
                     continue;
                 }
-                (Some(kind), _, value) => format!("holds {}; write {kind}", describe(value)),
+                (Some(expected), _, value) => format!("must be {expected}, not {}", describe(value)),
             };
-            self.diagnostics.push(Diagnostic { location, key, message: wrong });
+            self.diagnostics.push(Diagnostic { location, key, message });
         }
     }
 }
 
-/// What a value is, without the value.
+/// The type of a value, without the value.
 fn describe(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "text",
         Value::Integer(_) => "a whole number",
-        Value::Float(_) => "a number",
+        Value::Float(_) => "a fraction",
         Value::Boolean(_) => "true or false",
         Value::Datetime(_) => "a date or time",
-        Value::Array(_) => "a list of something else",
+        Value::Array(_) => "a list of other values",
         Value::Table(_) => "a section",
     }
 }

@@ -35,7 +35,7 @@ pub struct Gateway {
 
 impl Gateway {
     pub(super) fn validate(&self, report: &mut Report) {
-        report.check("gateway.url", values::secure_url(&self.url));
+        report.check("gateway.url", values::check_secure_url(&self.url));
         if self.timeout.is_zero() {
             report.error("gateway.timeout", "is zero; write a duration such as \"30s\"");
         }
@@ -135,7 +135,7 @@ fn needs_url(report: &mut Report, key: &'static str, text: &str) {
     if text.is_empty() {
         needs(report, key, "write its URL");
     } else {
-        report.check(key, values::secure_url_text(text));
+        report.check(key, values::check_secure_url_text(text));
     }
 }
 

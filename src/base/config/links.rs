@@ -1,60 +1,50 @@
-//! `[links]`: the members' pages.
+//! `[links]`: the public listener and the links that lead to it.
 
-use super::{diagnostic::Report, values};
-use serde::Deserialize;
+use super::values;
+use serde::{Deserialize, Deserializer, de::Error};
 use std::{net::SocketAddr, time::Duration};
+use url::Url;
 
-/// A member who looks, presses and comes back needs a few.
+/// The smallest `requests_per_minute` that lets one member open a page, press the button, and return.
 const MIN_REQUESTS: u32 = 10;
 
-/// `[links]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Links {
-    /// Where the public pages are served.
     #[serde(deserialize_with = "values::listener")]
     pub listen: SocketAddr,
-    /// What the mails' links start with.
-    #[serde(deserialize_with = "values::absolute_url")]
-    pub(crate) public_url: url::Url,
-    /// How long a link lives.
-    #[serde(deserialize_with = "values::duration")]
+    /// The start of each link in an email. Without query and fragment.
+    #[serde(deserialize_with = "public_url")]
+    pub(crate) public_url: Url,
+    /// The lifetime of a link.
+    #[serde(deserialize_with = "values::positive_duration")]
     pub(crate) ttl: Duration,
     /// Redemptions that one button allows, 1 to 5.
+    #[serde(deserialize_with = "values::integer::<_, _, 1, 5>")]
     pub(crate) max_redemptions: u32,
-    /// Proxies of the operator's own before the listener, 0 to 10: so many entries of `X-Forwarded-For` are believed,
+    /// The operator's own proxies in front of the listener, 0 to 10. As many `X-Forwarded-For` entries are trusted,
     /// counted from the right.
+    #[serde(deserialize_with = "values::integer::<_, _, 0, 10>")]
     pub(crate) trusted_proxies: usize,
-    /// What one client address may ask for; 0: no limit.
+    /// Per client address. 0: no limit; else at least 10.
+    #[serde(deserialize_with = "requests_per_minute")]
     pub(crate) requests_per_minute: u32,
 }
 
-impl Links {
-    pub(super) fn validate(&self, report: &mut Report) {
-        report.check("links.public_url", values::secure_url(&self.public_url));
-        if self.public_url.query().is_some() || self.public_url.fragment().is_some() {
-            report.error(
-                "links.public_url",
-                "has a query or a fragment; leave out the ? or # and what follows",
-            );
-        }
-        if self.ttl.is_zero() {
-            report.error("links.ttl", "is zero; write a duration such as \"7d\"");
-        }
-        if !(1..=5).contains(&self.max_redemptions) {
-            report.error("links.max_redemptions", "is out of range; write a number from 1 to 5");
-        }
-        if self.trusted_proxies > 10 {
-            report.error(
-                "links.trusted_proxies",
-                "is out of range; write how many proxies of your own stand before links.listen, 0 to 10",
-            );
-        }
-        if (1..MIN_REQUESTS).contains(&self.requests_per_minute) {
-            report.error(
-                "links.requests_per_minute",
-                "is too few for one member to get through; write at least 10, or 0 for no limit",
-            );
-        }
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let url = values::secure_url(deserializer)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(D::Error::custom(
+            "must have no query and no fragment; remove the ? or # and everything after it",
+        ));
     }
+    Ok(url)
+}
+
+fn requests_per_minute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = values::integer::<_, _, 0, { u32::MAX as i64 }>(deserializer)?;
+    if (1..MIN_REQUESTS).contains(&number) {
+        return Err(D::Error::custom(format!("must be 0 for no limit, or at least {MIN_REQUESTS}")));
+    }
+    Ok(number)
 }

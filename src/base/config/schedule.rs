@@ -1,7 +1,7 @@
-//! The schedule of sweeps: a cron expression in UTC, asked when it was due last. Pure.
+//! The schedule of sweeps: a cron expression in UTC. Pure.
 //!
-//! The last due instant follows from the present time alone, so that a clock that was wrong for a while, or a process
-//! that was not there, delays no sweep by more than one period.
+//! The last due instant depends on the current time only. A clock that was wrong, or a daemon that was not running,
+//! therefore delays no sweep by more than one period.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use croner::{
@@ -9,46 +9,57 @@ use croner::{
     errors::CronError,
     parser::{CronParser, Seconds},
 };
+use std::str::FromStr;
 
-/// A schedule that fires.
+const REMEDY: &str = "write six fields (second minute hour day month weekday), \
+                      such as \"0 */15 * * * *\" for every 15 minutes";
+
+/// A cron expression that has a next occurrence.
 #[derive(Clone, Debug)]
-pub(crate) struct Schedule(Cron);
+pub(crate) struct Schedule {
+    expression: String,
+    cron: Cron,
+}
 
-impl Schedule {
+impl FromStr for Schedule {
+    type Err = String;
+
     /// Reads the expression as the scheduler does.
-    ///
-    /// # Errors
-    /// What is wrong with the expression.
-    pub(crate) fn parse(expression: &str) -> Result<Self, String> {
+    fn from_str(expression: &str) -> Result<Self, String> {
+        let invalid = |reason: &str| format!("invalid cron expression ({reason}); {REMEDY}");
         let fields = expression.split_whitespace().count();
         if fields != 6 && !expression.trim_start().starts_with('@') {
-            return Err(format!("has {fields} fields, not six"));
+            return Err(invalid(&format!("{fields} fields")));
         }
         let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
         let cron = parser.parse(expression).map_err(|error| match error {
-            CronError::EmptyPattern => "is empty".to_owned(),
-            CronError::InvalidPattern(what)
-            | CronError::IllegalCharacters(what)
-            | CronError::ComponentError(what) => what.trim_end_matches('.').to_owned(),
-            other => other.to_string().trim_end_matches('.').to_owned(),
+            CronError::InvalidPattern(reason)
+            | CronError::IllegalCharacters(reason)
+            | CronError::ComponentError(reason) => invalid(reason.trim_end_matches('.')),
+            other => invalid(other.to_string().trim_end_matches('.')),
         })?;
-        // Any instant does: a schedule that fires at all does so within a few years.
-        let since = DateTime::<Utc>::UNIX_EPOCH;
-        if cron.find_next_occurrence(&since, false).is_err() {
-            return Err("never fires: there is no such day".to_owned());
+        // Every schedule that has an occurrence has one within a few years of any instant.
+        if cron.find_next_occurrence(&DateTime::UNIX_EPOCH, false).is_err() {
+            return Err(invalid("no such date"));
         }
-        Ok(Self(cron))
+        Ok(Self { expression: expression.to_owned(), cron })
+    }
+}
+
+impl Schedule {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.expression
     }
 
     /// The last instant up to `now` at which a sweep was due.
     pub(crate) fn last_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        // Whole seconds are what it knows.
-        self.0.find_previous_occurrence(&now.trunc_subsecs(0), true).ok()
+        // croner compares whole seconds.
+        self.cron.find_previous_occurrence(&now.trunc_subsecs(0), true).ok()
     }
 
     /// The next instant after `now` at which a sweep is due.
     pub(crate) fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.0.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
+        self.cron.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }
 
     /// The time between the last and the next due instant.
@@ -66,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_and_the_next_due_instant_follow_from_the_present_alone() {
+    fn the_last_and_the_next_due_instant_depend_on_the_current_time_only() {
         let cases = [
             ("0 */15 * * * *", "2026-03-02T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-02T09:15:00Z"),
             ("0 */15 * * * *", "2026-03-02T09:14:59.999Z", "2026-03-02T09:00:00Z", "2026-03-02T09:15:00Z"),
@@ -76,7 +87,7 @@ mod tests {
             ("@hourly", "2026-03-02T09:30:00Z", "2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z"),
         ];
         for (expression, now, last, next) in cases {
-            let schedule = Schedule::parse(expression).unwrap();
+            let schedule = expression.parse::<Schedule>().unwrap();
             assert_eq!(schedule.last_due(at(now)), Some(at(last)), "{expression} at {now}");
             assert_eq!(schedule.next_due(at(now)), Some(at(next)), "{expression} at {now}");
             assert_eq!(schedule.period(at(now)), Some(at(next) - at(last)), "{expression} at {now}");
@@ -84,13 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_that_never_fires_or_is_no_schedule_is_refused() {
-        for never in ["0 0 0 31 2 *", "0 0 0 30 2 *", "0 0 0 31 4,6,9,11 *"] {
-            assert!(Schedule::parse(never).unwrap_err().contains("never fires"), "{never}");
+    fn an_invalid_expression_and_one_that_never_fires_are_rejected() {
+        let never = ["0 0 0 31 2 *", "0 0 0 30 2 *", "0 0 0 31 4,6,9,11 *"];
+        let invalid = ["", "* * * * *", "0 0 0 1 1 * 2030", "61 * * * * *", "soon", "@sometimes"];
+        for expression in never.into_iter().chain(invalid) {
+            assert!(expression.parse::<Schedule>().is_err(), "{expression}");
         }
-        for wrong in ["", "* * * * *", "0 0 0 1 1 * 2030", "61 * * * * *", "soon", "@sometimes"] {
-            assert!(Schedule::parse(wrong).is_err(), "{wrong}");
-        }
-        assert!(Schedule::parse("0 0 0 29 2 *").is_ok(), "a leap day comes");
+        assert!("0 0 0 29 2 *".parse::<Schedule>().is_ok(), "leap days exist");
     }
 }

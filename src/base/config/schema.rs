@@ -1,10 +1,12 @@
-//! Which settings there are, read from the default file: it is the documentation, the defaults and this list.
+//! The settings that exist. The default file is the list, the defaults, and the documentation.
 
-use super::DEFAULTS;
 use std::{collections::BTreeSet, fmt, sync::LazyLock};
 use toml::{Table, Value};
 
-/// The settings that are secret. Each can also be given as `<key>_file`, the path of a file that holds it.
+/// The commented default file.
+pub const DEFAULTS: &str = include_str!("../../../config/reconnectd.toml");
+
+/// Each secret can also be given as `<key>_file`, the path of a file that contains it.
 pub(super) const SECRETS: [&str; 5] = [
     "gateway.client_key",
     "gateway.auth.signing_key",
@@ -13,12 +15,11 @@ pub(super) const SECRETS: [&str; 5] = [
     "admin.token",
 ];
 
-/// Keys less alike than this (1 is the same) are not suggested for one another.
+/// From 0 to 1 (identical). An unknown key suggests a known one that is at least this similar.
 const MIN_SIMILARITY: f64 = 0.6;
 
-/// The built-in values.
 pub(super) static BUILT_IN: LazyLock<Table> =
-    LazyLock::new(|| DEFAULTS.parse().expect("the embedded file is TOML; a test reads it"));
+    LazyLock::new(|| DEFAULTS.parse().expect("a test parses the embedded file"));
 
 static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut keys = BTreeSet::new();
@@ -37,30 +38,29 @@ fn collect(prefix: &str, table: &Table, keys: &mut BTreeSet<String>) {
     }
 }
 
-/// `section.name`.
 pub(super) fn join(section: &str, name: &str) -> String {
     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }
 
-/// What kind of value a setting takes.
+/// The type of value that a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueType {
     Section,
     Text,
     Integer,
     Number,
     Boolean,
-    /// Of text: there are no other lists.
+    /// A list of text: there are no other lists.
     List,
 }
 
-impl Kind {
-    /// What `key` takes; `None` for a key that there is not.
+impl ValueType {
+    /// `None` for an unknown key.
     pub(super) fn of_key(key: &str) -> Option<Self> {
         if !KEYS.contains(key) {
             return None;
         }
-        // A `_file` key has no default. A path is text.
+        // A `_file` key is not in the default file. Its value is a path.
         Some(get(&BUILT_IN, key).map_or(Self::Text, Self::of_value))
     }
 
@@ -75,7 +75,6 @@ impl Kind {
         }
     }
 
-    /// Whether a value from a file is of this kind.
     pub(super) fn accepts(self, value: &Value) -> bool {
         match (self, value) {
             (Self::Number, Value::Integer(_)) => true,
@@ -86,7 +85,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Section => "a section",
@@ -94,19 +93,19 @@ impl fmt::Display for Kind {
             Self::Integer => "a whole number",
             Self::Number => "a number",
             Self::Boolean => "true or false",
-            Self::List => "a list of texts, as in [\"a\", \"b\"]",
+            Self::List => "a list of text, such as [\"a\", \"b\"]",
         })
     }
 }
 
-/// The value of `section.name` in nested tables.
+/// The value at `section.name`.
 pub(super) fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
     let mut names = key.split('.');
     let first = table.get(names.next()?)?;
     names.try_fold(first, |value, name| value.get(name))
 }
 
-/// Puts a value at `section.name`, if the section is there.
+/// Writes the value at `section.name`, if the section exists.
 pub(super) fn put(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => {
@@ -120,23 +119,31 @@ pub(super) fn put(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-/// What to say of a key that there is not.
-pub(super) fn unknown(key: &str) -> String {
-    match nearest(key) {
-        Some(near) => format!("unknown key; did you mean {near}?"),
-        None => "unknown key; `reconnectd config print` shows all that there are".to_owned(),
+/// Removes the value at `section.name`.
+pub(super) fn remove(table: &mut Table, key: &str) -> Option<Value> {
+    match key.split_once('.') {
+        None => table.remove(key),
+        Some((section, rest)) => remove(table.get_mut(section)?.as_table_mut()?, rest),
     }
 }
 
-/// The known key most like `key`: the same name in another section, or the nearest spelling.
+/// The message for an unknown key.
+pub(super) fn unknown(key: &str) -> String {
+    match nearest(key) {
+        Some(near) => format!("unknown key; did you mean {near}?"),
+        None => "unknown key; `reconnectd config print` lists all keys".to_owned(),
+    }
+}
+
+/// The known key with the same name in another section, else the one with the most similar spelling.
 fn nearest(key: &str) -> Option<&'static str> {
     let name = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let misplaced = KEYS.iter().find(|known| name(known) == name(key));
-    let misspelt = || {
-        let likeness = |known: &&String| strsim::normalized_damerau_levenshtein(known, key);
+    let misspelled = || {
+        let similarity = |known: &&String| strsim::normalized_damerau_levenshtein(known, key);
         KEYS.iter()
-            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-            .filter(|known| likeness(known) >= MIN_SIMILARITY)
+            .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
+            .filter(|known| similarity(known) >= MIN_SIMILARITY)
     };
-    misplaced.or_else(misspelt).map(String::as_str)
+    misplaced.or_else(misspelled).map(String::as_str)
 }

@@ -1,37 +1,44 @@
-//! `[database]` and `[keys]`: what is kept on disk.
+//! `[database]` and `[keys]`.
 
-use super::diagnostic::Report;
+use super::values;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-/// `[database]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
-    /// `sqlite://PATH`.
-    pub(crate) url: String,
+    #[serde(deserialize_with = "values::parsed")]
+    pub(crate) url: DatabaseUrl,
 }
 
-impl Database {
-    pub(super) fn validate(&self, report: &mut Report) {
-        if self.url.strip_prefix("sqlite://").is_none_or(str::is_empty) {
-            report.error("database.url", "names no SQLite database; write \"sqlite://PATH\"");
+/// `sqlite://PATH`. A relative path starts at the working directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseUrl(PathBuf);
+
+impl DatabaseUrl {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("sqlite://") {
+            None | Some("") => {
+                Err("must be \"sqlite://PATH\", such as \"sqlite:///var/lib/reconnectd/reconnectd.db\"")
+            }
+            Some(path) => Ok(Self(path.into())),
         }
     }
 }
 
-/// `[keys]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Keys {
     /// The key ring.
+    #[serde(deserialize_with = "values::path")]
     pub(crate) file: PathBuf,
-}
-
-impl Keys {
-    pub(super) fn validate(&self, report: &mut Report) {
-        if self.file.as_os_str().is_empty() {
-            report.error("keys.file", "is empty; write the path of the key ring");
-        }
-    }
 }

@@ -1,48 +1,50 @@
-//! `[sweep]`: when members are asked about, and when a break is believed.
+//! `[sweep]`: when members are polled, and when a lapse is confirmed.
 
-use super::{Schedule, Span, diagnostic::Report, values};
-use serde::Deserialize;
+use super::{schedule::Schedule, values};
+use serde::{Deserialize, Deserializer, de::Error};
 use std::time::Duration;
 
-/// `[sweep]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sweep {
-    /// Six-field cron expression, UTC.
-    pub(crate) schedule: String,
-    /// Answers in a row that must show a connection broken.
+    #[serde(deserialize_with = "values::parsed")]
+    pub(crate) schedule: Schedule,
+    /// Consecutive responses that must show a connection broken.
+    #[serde(deserialize_with = "values::integer::<_, _, 1, 100>")]
     pub(crate) confirm_sweeps: u32,
-    /// And for at least this long.
+    /// The shortest time for which they must show it.
     #[serde(deserialize_with = "values::duration")]
     pub(crate) confirm_after: Duration,
-    /// How soon after recovery a new break resumes the old lapse.
+    /// A connection that breaks again this soon after its recovery resumes its old lapse.
     #[serde(deserialize_with = "values::duration")]
     pub(crate) flap_window: Duration,
-    /// Early polls, counted from the redemption. Ascending, never empty.
-    pub(crate) recheck: Vec<Span>,
+    pub(crate) recheck: RecheckDelays,
 }
 
-impl Sweep {
-    pub(super) fn validate(&self, report: &mut Report) {
-        if let Err(what) = Schedule::parse(&self.schedule) {
-            report.error(
-                "sweep.schedule",
-                format!(
-                    "{what}; write six fields, second minute hour day month weekday, as in \
-                     \"0 */15 * * * *\" for every quarter of an hour"
-                ),
-            );
+/// The delays of the rechecks after a redemption: ascending, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecheckDelays(Vec<Duration>);
+
+impl RecheckDelays {
+    pub(crate) fn first(&self) -> Duration {
+        self.0[0]
+    }
+
+    pub(crate) fn last(&self) -> Duration {
+        self.0[self.0.len() - 1]
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Duration] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for RecheckDelays {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let delays = values::ascending_durations(deserializer)?;
+        if delays.is_empty() {
+            return Err(D::Error::custom("must have at least one entry, such as [\"2m\"]"));
         }
-        if !(1..=100).contains(&self.confirm_sweeps) {
-            report.error("sweep.confirm_sweeps", "is out of range; write a number from 1 to 100");
-        }
-        if self.recheck.is_empty() {
-            report.error(
-                "sweep.recheck",
-                "is empty, and nobody would look whether a reconnection worked; \
-                 write at least one entry, as in [\"2m\"]",
-            );
-        }
-        report.check("sweep.recheck", values::ascending(&self.recheck));
+        Ok(Self(delays))
     }
 }

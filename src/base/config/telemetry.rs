@@ -1,63 +1,55 @@
-//! `[telemetry]`: what is said about the daemon itself.
+//! `[telemetry]`: logs and the heartbeat.
 
-use super::diagnostic::Report;
+use super::values;
 use serde::Deserialize;
+use std::str::FromStr;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use url::Url;
 
-/// `[telemetry]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Telemetry {
-    /// A level, or directives such as `info,reconnectd::detect=debug`.
-    pub(crate) log: String,
-    /// `text` or `json`.
+    #[serde(deserialize_with = "values::parsed")]
+    pub(crate) log: LogDirectives,
     pub(crate) format: LogFormat,
-    /// Asked after each complete sweep; may be empty.
-    pub(crate) heartbeat_url: String,
-    /// The largest share of unpaused members, from 0 to 1, that may be unclear or skipped in a sweep that sends the
-    /// heartbeat.
+    /// Requested after each complete sweep.
+    #[serde(deserialize_with = "values::optional_http_url")]
+    pub(crate) heartbeat_url: Option<Url>,
+    /// A sweep requests the heartbeat URL if at most this share of unpaused members is unclear or skipped, 0 to 1.
+    #[serde(deserialize_with = "values::share")]
     pub(crate) heartbeat_max_unclear: f64,
 }
 
-impl Telemetry {
-    pub(super) fn validate(&self, report: &mut Report) {
-        // EnvFilter takes a bare word that is no level for a target, so that "verbose" would silence
-        // everything.
-        let misspelt = !self.log.contains('[')
-            && self.log.split(',').map(str::trim).any(|directive| {
-                !directive.contains(['=', ':']) && directive.parse::<LevelFilter>().is_err()
-            });
-        if misspelt || EnvFilter::try_new(&self.log).is_err() {
-            report.error(
-                "telemetry.log",
-                "is not understood; write error, warn, info, debug or trace, \
-                 or directives as in \"info,reconnectd::detect=debug\"",
-            );
-        }
-        if !(0.0..=1.0).contains(&self.heartbeat_max_unclear) {
-            report.error(
-                "telemetry.heartbeat_max_unclear",
-                "is not a share; write a number from 0 to 1, such as 0.1",
-            );
-        }
-        let heartbeat = url::Url::parse(&self.heartbeat_url);
-        if !self.heartbeat_url.is_empty()
-            && !heartbeat.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        {
-            report.error(
-                "telemetry.heartbeat_url",
-                "is not an absolute URL; write https://host/path, or \"\" for none",
-            );
-        }
+/// A level, or directives such as `info,reconnectd::detect=debug`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogDirectives(String);
+
+impl LogDirectives {
+    pub(crate) fn filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
     }
 }
 
-/// How log lines are written.
+impl FromStr for LogDirectives {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // EnvFilter reads a bare word that is not a level as a target, so "verbose" would silence everything.
+        let is_misspelled = !text.contains('[')
+            && text.split(',').map(str::trim).any(|directive| {
+                !directive.contains(['=', ':']) && directive.parse::<LevelFilter>().is_err()
+            });
+        if is_misspelled || EnvFilter::try_new(text).is_err() {
+            return Err("must be error, warn, info, debug, or trace, \
+                        or directives such as \"info,reconnectd::detect=debug\"");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// For machines.
     Json,
 }

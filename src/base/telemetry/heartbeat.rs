@@ -7,12 +7,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests `telemetry.heartbeat_url`, if it is set.
 pub(crate) async fn send_heartbeat(settings: &Telemetry) {
-    if settings.heartbeat_url.is_empty() {
-        return;
-    }
+    let Some(url) = &settings.heartbeat_url else { return };
     let response = async {
         let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        client.get(&settings.heartbeat_url).send().await?.error_for_status()
+        client.get(url.clone()).send().await?.error_for_status()
     };
     if let Err(error) = response.await {
         tracing::warn!(error = %error.without_url(), "heartbeat failed");

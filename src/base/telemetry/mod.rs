@@ -1,4 +1,4 @@
-//! What is said about the daemon itself: log lines on standard error, and metrics.
+//! Log lines on standard error, metrics, the heartbeat, and the service manager.
 
 mod activity;
 mod heartbeat;
@@ -19,65 +19,48 @@ use std::{
 };
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::{
-    EnvFilter,
-    filter::{ParseError, Targets},
+    filter::Targets,
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
 };
 
-/// The target of everything of ours.
-const OURS: &str = env!("CARGO_CRATE_NAME");
+/// The target of this crate's log lines.
+const CRATE: &str = env!("CARGO_CRATE_NAME");
 
-/// Why nothing could be logged.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InitError {
-    /// The directives do not parse.
-    #[error("telemetry.log is not understood")]
-    Directives(#[from] ParseError),
-    /// Somebody was here before.
-    #[error("logging is set up already")]
-    Twice(#[from] SetGlobalDefaultError),
-}
-
-/// Logs to standard error from now on, panics included. Once in a process.
+/// Logs to standard error from now on, panics included.
 ///
 /// # Errors
-/// When the directives do not parse, or at the second call.
-pub(crate) fn init(settings: &Telemetry) -> Result<(), InitError> {
-    let subscriber = subscriber(settings, io::stderr, io::stderr().is_terminal())?;
-    tracing::subscriber::set_global_default(subscriber)?;
+/// At the second call in a process.
+pub(crate) fn init(settings: &Telemetry) -> Result<(), SetGlobalDefaultError> {
+    tracing::subscriber::set_global_default(subscriber(settings, io::stderr, io::stderr().is_terminal()))?;
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string);
-        log_panic(info.payload_as_str().unwrap_or("no message"), place.as_deref().unwrap_or("unknown"));
+        let location = info.location().map(ToString::to_string);
+        log_panic(
+            info.payload_as_str().unwrap_or("no message"),
+            location.as_deref().unwrap_or("unknown location"),
+        );
     }));
     Ok(())
 }
 
-/// What [`init`] logs with, writing to `writer`: for a test that reads what was logged.
-///
-/// # Errors
-/// When the directives do not parse.
-pub fn subscriber<W>(
-    settings: &Telemetry,
-    writer: W,
-    ansi: bool,
-) -> Result<impl Subscriber + use<W>, ParseError>
+/// The subscriber of [`init`], for tests that read the log.
+pub fn subscriber<W>(settings: &Telemetry, writer: W, ansi: bool) -> impl Subscriber + use<W>
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
-    // At debug and trace, HTTP, TLS and SQL libraries log headers, frames and parameters: tokens and
-    // addresses. No directive of the operator's may ask for that.
-    let cap = Targets::new().with_default(LevelFilter::INFO).with_target(OURS, LevelFilter::TRACE);
-    let text = settings.format == LogFormat::Text;
-    let (for_people, for_machines) = (writer.clone(), writer);
-    Ok(tracing_subscriber::registry()
-        .with(EnvFilter::try_new(&settings.log)?)
+    // At debug and trace, HTTP, TLS, and SQL libraries log headers, frames, and parameters: tokens and addresses.
+    // `telemetry.log` cannot raise their level.
+    let cap = Targets::new().with_default(LevelFilter::INFO).with_target(CRATE, LevelFilter::TRACE);
+    let is_text = settings.format == LogFormat::Text;
+    let (text_writer, json_writer) = (writer.clone(), writer);
+    tracing_subscriber::registry()
+        .with(settings.log.filter())
         .with(cap)
-        .with(text.then(|| fmt::layer().with_writer(for_people).with_ansi(ansi)))
-        .with((!text).then(|| fmt::layer().json().flatten_event(true).with_writer(for_machines))))
+        .with(is_text.then(|| fmt::layer().with_writer(text_writer).with_ansi(ansi)))
+        .with((!is_text).then(|| fmt::layer().json().flatten_event(true).with_writer(json_writer)))
 }
 
-/// A panic's message may quote what the code was working on.
+/// Masks the message, because it can quote a member's data.
 fn log_panic(message: &str, location: &str) {
     tracing::error!(location, "panicked: {}", domain::mask(message));
 }
@@ -91,12 +74,12 @@ mod tests {
     fn logged(log: &str, format: LogFormat, body: impl FnOnce()) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let settings =
-            Telemetry { log: log.into(), format, heartbeat_url: String::new(), heartbeat_max_unclear: 0.1 };
+            Telemetry { log: log.parse().unwrap(), format, heartbeat_url: None, heartbeat_max_unclear: 0.1 };
         let writer = {
             let lines = Arc::clone(&lines);
             move || Shared(Arc::clone(&lines))
         };
-        tracing::subscriber::with_default(subscriber(&settings, writer, false).unwrap(), body);
+        tracing::subscriber::with_default(subscriber(&settings, writer, false), body);
         String::from_utf8(lines.lock().unwrap().clone()).unwrap()
     }
 

@@ -1,10 +1,7 @@
 //! What a row must hold to be a member.
 
 use super::ImportRow;
-use crate::{
-    base::config,
-    domain::{EmailAddress, Member, MemberId, RefreshToken},
-};
+use crate::domain::{EmailAddress, Locale, Member, MemberId, RefreshToken};
 use std::collections::BTreeMap;
 
 /// The fields that a row must have.
@@ -71,10 +68,12 @@ pub(super) fn check(mut fields: Fields) -> Result<ImportRow, Wrong> {
     let email = required(&mut fields, "email")?
         .parse::<EmailAddress>()
         .map_err(|error| wrong("email", &error.to_string()))?;
-    let locale = fields.remove("locale").map(|text| text.trim().to_owned());
-    if locale.as_deref().is_some_and(|locale| !config::is_locale(locale)) {
-        return Err(wrong("locale", "not a language tag; write one such as en or es-MX"));
-    }
+    let locale = fields
+        .remove("locale")
+        .map(|text| text.trim().parse::<Locale>())
+        .transpose()
+        .map_err(|error| wrong("locale", &error.to_string()))?
+        .map(|locale| locale.to_string());
     let time_zone = fields
         .remove("time_zone")
         .map(|text| text.trim().parse())

@@ -145,7 +145,7 @@ fn what_is_said_with_the_configured_ttl_alone_is_found() {
     )
     .unwrap();
     let mut config = crate::mail::samples::config();
-    config.notices.templates = directory.path().display().to_string();
+    config.notices.templates = Some(directory.path().to_owned());
     for (days, found) in [(29, false), (30, true)] {
         config.links.ttl = std::time::Duration::from_secs(days * 86_400);
         let renderer = Renderer::unproven(&config.notices, &config.email, &config.links).unwrap();

@@ -1,0 +1,75 @@
+//! Secrets: read from files, masked in what is printed.
+
+use super::schema::{self, BUILT_IN, SECRETS};
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+const MASK: &str = "***";
+
+/// An error about `key`.
+pub(super) struct SecretError {
+    pub(super) key: String,
+    pub(super) message: String,
+}
+
+/// Replaces each `<secret>_file` with the secret that the file contains. `location` tells where a setting was given.
+pub(super) fn read_files(settings: &mut Table, location: impl Fn(&str) -> String) -> Vec<SecretError> {
+    let mut errors = Vec::new();
+    for secret in SECRETS {
+        let file_key = format!("{secret}_file");
+        let path = schema::remove(settings, &file_key).and_then(|value| value.as_str().map(PathBuf::from));
+        let path = path.filter(|path| !path.as_os_str().is_empty());
+        let value = schema::get(settings, secret).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if value == MASK {
+            let message =
+                format!("is the mask that `config print` shows; write the secret, or set {file_key}");
+            errors.push(SecretError { key: secret.to_owned(), message });
+        }
+        let Some(path) = path else { continue };
+        let content = if value.is_empty() {
+            read(&path)
+        } else {
+            Err(format!("{secret} is set, too ({}); remove one of them", location(secret)))
+        };
+        match content {
+            Ok(content) => schema::put(settings, secret, Value::String(content)),
+            Err(message) => errors.push(SecretError { key: file_key, message }),
+        }
+    }
+    errors
+}
+
+/// Without the line break at the end.
+fn read(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {shown}: {error}; name a file that this user can read"))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{shown} is empty; write the secret into it")),
+        content => Ok(content.to_owned()),
+    }
+}
+
+/// The settings in the order of the default file, with each secret replaced by a mask.
+pub(super) fn mask(settings: &Table) -> Table {
+    let mut masked = BUILT_IN.clone();
+    overlay(&mut masked, settings);
+    for secret in SECRETS {
+        if schema::get(&masked, secret).is_some_and(|value| value.as_str() != Some("")) {
+            schema::put(&mut masked, secret, Value::String(MASK.to_owned()));
+        }
+    }
+    masked
+}
+
+fn overlay(below: &mut Table, above: &Table) {
+    for (name, value) in above {
+        match (below.get_mut(name), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            (Some(Value::Float(_)), Value::Integer(whole)) => {
+                below.insert(name.clone(), Value::Float(*whole as f64));
+            }
+            _ => drop(below.insert(name.clone(), value.clone())),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The configuration: one struct per section.
+
+use super::{
+    admin::Admin,
+    diagnostic::Report,
+    email::Email,
+    gateway::Gateway,
+    links::Links,
+    notices::{Notices, Storm},
+    storage::{Database, Keys},
+    sweep::Sweep,
+    telemetry::Telemetry,
+};
+use serde::Deserialize;
+
+/// No field has a default of its own: `config/reconnectd.toml` has every setting.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub(crate) database: Database,
+    pub(crate) keys: Keys,
+    pub(crate) gateway: Gateway,
+    pub(crate) sweep: Sweep,
+    pub notices: Notices,
+    #[cfg_attr(not(test), expect(dead_code, reason = "reserved for the storm brake"))]
+    pub(crate) storm: Storm,
+    pub email: Email,
+    pub links: Links,
+    pub(crate) admin: Admin,
+    pub telemetry: Telemetry,
+}
+
+impl Config {
+    /// Checks the rules about more than one setting. Each value alone was checked when it was read.
+    pub(super) fn validate(&self, report: &mut Report) {
+        self.gateway.validate(report);
+        self.email.validate(report);
+        self.admin.validate(report, &self.links);
+    }
+}

@@ -1,0 +1,73 @@
+//! No error repeats the URL, which can contain credentials.
+
+use crate::base::config::host::is_loopback_host;
+use serde::{Deserialize, Deserializer, de::Error};
+use url::Url;
+
+pub(in crate::base::config) fn absolute_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(D::Error::custom)
+}
+
+/// Reads an https URL, or an http URL of a loopback host, without credentials.
+pub(in crate::base::config) fn secure_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Url, D::Error> {
+    let url = absolute_url(deserializer)?;
+    check_secure_url(&url).map_err(D::Error::custom)?;
+    Ok(url)
+}
+
+/// As [`secure_url`]; `None` for "".
+pub(in crate::base::config) fn optional_secure_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = parse(&text).map_err(D::Error::custom)?;
+    check_secure_url(&url).map_err(D::Error::custom)?;
+    Ok(Some(url))
+}
+
+/// Reads an http or https URL; `None` for "".
+pub(in crate::base::config) fn optional_http_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.map(Some).ok_or_else(|| {
+        D::Error::custom("must be an absolute URL, such as \"https://host/path\", or \"\" for none")
+    })
+}
+
+fn parse(text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|error| {
+        format!("invalid URL ({error}); write an absolute one, such as \"https://host/path\"")
+    })
+}
+
+/// # Errors
+/// What to change, unless the URL is https, or http to a loopback host, and has no credentials.
+pub(in crate::base::config) fn check_secure_url(url: &Url) -> Result<(), &'static str> {
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            Err("must not contain a user name or password; remove the part before the @")
+        }
+        "https" if !host.is_empty() => Ok(()),
+        "http" if is_loopback_host(host) => Ok(()),
+        "http" => Err("must use https; plain http is allowed for loopback hosts only"),
+        _ => Err("must be an https URL, such as \"https://host/path\""),
+    }
+}
+
+pub(in crate::base::config) fn check_secure_url_text(text: &str) -> Result<(), &'static str> {
+    check_secure_url(&Url::parse(text).map_err(|_| "must be an absolute URL, such as \"https://host/path\"")?)
+}
