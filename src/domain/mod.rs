@@ -4,6 +4,7 @@ mod change;
 mod connection;
 mod ids;
 mod lapse;
+mod link;
 mod link_request;
 mod locale;
 mod mask;
@@ -22,6 +23,7 @@ pub use connection::{
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
+pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;

@@ -12,8 +12,8 @@ use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Delivered, Deliverer, Reminders};
 use crate::notify::planner::Planner;
+use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
-use crate::reconnect::redeem::Redeemer;
 use crate::store::{InstanceLock, Store};
 use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
@@ -36,8 +36,7 @@ pub struct App {
     pub planner: Planner,
     /// Delivers.
     pub deliverer: Deliverer,
-    /// Redeems links.
-    pub(crate) redeemer: Redeemer,
+    pub(crate) links: LinkService,
     pub(crate) request_recorder: RequestRecorder,
     /// Counts them.
     pub request_counter: RequestCounter,
@@ -154,7 +153,7 @@ impl App {
                     max_unclear: config.telemetry.heartbeat_max_unclear,
                 },
             ),
-            redeemer: Redeemer {
+            links: LinkService {
                 store: store.clone(),
                 access: access.interactive(),
                 gateway: gateway.interactive(),
@@ -162,7 +161,11 @@ impl App {
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },
-            pages: Arc::new(Pages::new(renderer.operator(), config.notices.locale.as_str())?),
+            pages: Arc::new(Pages::new(
+                renderer.operator(),
+                config.notices.locale.as_str(),
+                config.notices.app_url.as_ref().map_or("", |url| url.as_str()),
+            )?),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, look_again),
             planner: Planner::new(store.clone(), clock.clone(), policy),
             deliverer: Deliverer {

@@ -147,12 +147,11 @@ fn serve(
 pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
-        redeemer: app.redeemer.clone(),
+        links: app.links.clone(),
         store: app.store.clone(),
         clock: app.clock.clone(),
         request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),
-        app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,

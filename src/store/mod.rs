@@ -38,7 +38,7 @@ pub(crate) use fleet::{Fleet, Funnel, SweepReport};
 pub use import::{Import, ImportCounts};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
-pub(crate) use links::{Button, LinkView, Pace, Press};
+pub(crate) use links::{Redemption, ResendPolicy};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
@@ -47,7 +47,7 @@ pub use queue::{AttemptOutcome, Claim, Ending};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub(crate) use recoveries::RecoveredLapse;
 pub(crate) use sqlite::{InstanceLock, Store};
-pub(crate) use suppressions::{ListedSuppression, Mailing};
+pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;
 
