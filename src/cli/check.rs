@@ -7,7 +7,7 @@ use crate::base::random;
 use crate::credentials::keyring::Keyring;
 use crate::domain::{EmailAddress, MemberId, NoticeId, SourceType};
 use crate::gateway::Gateway;
-use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
+use crate::mail::{ConnectionLabel, NoticeEmail, Renderer, Template, Transport};
 use crate::store::Store;
 use anyhow::{Context as _, anyhow};
 use chrono::TimeDelta;
@@ -187,7 +187,7 @@ async fn prove_credentials(context: &Context, member: Option<&MemberId>) -> anyh
 /// A line for the templates, or one for each thing that they tell and must not.
 fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
     let config = &context.config;
-    let tried = Renderer::unproven(&config.notices, &config.email, &config.links)
+    let tried = Renderer::new_unchecked(&config.notices, &config.email, &config.links)
         .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
     match tried {
         Ok((_, leaks)) if !leaks.is_empty() => {
@@ -216,16 +216,19 @@ fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
     }
 }
 
-fn test_notice(context: &Context, to: &EmailAddress) -> NoticeMail {
+fn test_notice(context: &Context, to: &EmailAddress) -> NoticeEmail {
     let now = context.clock.now();
-    NoticeMail {
+    NoticeEmail {
         id: NoticeId::new(random::id(now)),
         to: to.clone(),
         locale: None,
-        kind: Kind::Expired,
+        kind: Template::Expired,
         link: Some(random::link_token()),
         unsubscribe: None,
-        connections: vec![Named { name: "Example Clinic".into(), source_type: Some(SourceType::Clinical) }],
+        connections: vec![ConnectionLabel {
+            name: "Example Clinic".into(),
+            source_type: Some(SourceType::Clinical),
+        }],
         ttl: context.config.links.ttl,
         date: now,
     }

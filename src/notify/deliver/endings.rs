@@ -42,25 +42,27 @@ impl Deliverer {
     pub(super) async fn refused(&self, claim: &Claim, error: &SendError) -> Step<(Ending, Option<Duration>)> {
         let detail = Some(error.to_string());
         // Before the recipient is named nothing is said about this mail: the next one would fare alike.
-        let unreachable = error.verdict == mail::Verdict::Retry
+        let unreachable = error.disposition == mail::Disposition::Retry
             && matches!(
                 error.stage,
                 Stage::Connect | Stage::Tls | Stage::Login | Stage::Sender | Stage::Local
             );
-        Ok(match error.verdict {
-            mail::Verdict::Abandon => (over(AttemptOutcome::Abandoned, "refused", detail), None),
-            mail::Verdict::Doubtful => (self.unless_it_is_us(claim, None, "refused", detail).await?, None),
-            mail::Verdict::Operator => self.queue_waits(claim, "mail_setup_refused", detail),
-            mail::Verdict::Retry if unreachable => {
+        Ok(match error.disposition {
+            mail::Disposition::Abandon => (over(AttemptOutcome::Abandoned, "refused", detail), None),
+            mail::Disposition::MaybeSender => {
+                (self.unless_it_is_us(claim, None, "refused", detail).await?, None)
+            }
+            mail::Disposition::Misconfigured => self.queue_waits(claim, "mail_setup_refused", detail),
+            mail::Disposition::Retry if unreachable => {
                 let replied = error.code.is_some();
                 let reason = if replied { "mail_server_busy" } else { "mail_server_unreachable" };
                 self.queue_waits(claim, reason, detail)
             }
-            mail::Verdict::Retry => {
+            mail::Disposition::Retry => {
                 let again_at = self.next_try(claim);
                 (self.unless_it_is_us(claim, again_at, "too_many_attempts", detail).await?, None)
             }
-            mail::Verdict::Unknown => {
+            mail::Disposition::Indeterminate => {
                 // Never abandoned here: the link of a mail that may have arrived must work.
                 let again_at = Some(self.next_try_at_last(claim));
                 (

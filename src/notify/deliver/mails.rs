@@ -4,12 +4,12 @@ use super::Deliverer;
 use super::endings::{End, Step, end};
 use crate::base::random;
 use crate::domain::{LinkToken, Member, NoticeItem, Status, Time};
-use crate::mail::{Kind, Mail, Named, NoticeMail};
+use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
 use crate::store::{AttemptOutcome, Claim, StoredConnection};
 use chrono::TimeDelta;
 
 /// A mail, and the items that it speaks of.
-type About = (Mail, Vec<NoticeItem>);
+type About = (Email, Vec<NoticeItem>);
 
 fn unneeded() -> End {
     end(AttemptOutcome::Cancelled, "no_longer_needed", None)
@@ -46,12 +46,12 @@ impl Deliverer {
         if about.is_empty() {
             return Err(unneeded());
         }
-        let mail = self.write(claim, member, Kind::Recovered, None, &about).await?;
+        let mail = self.write(claim, member, Template::Recovered, None, &about).await?;
         Ok((mail, items(about)))
     }
 
     /// The mail that an operator asked for: to connect one source, whether or not there is a lapse.
-    pub(super) async fn invitation(&self, claim: &Claim, member: &Member) -> Step<Mail> {
+    pub(super) async fn invitation(&self, claim: &Claim, member: &Member) -> Step<Email> {
         let source = self.store.invitation_of(&claim.notice.id).await?;
         let Some(source) = source.filter(|source| source.connection.status != Some(Status::Connected)) else {
             return Err(unneeded());
@@ -62,7 +62,7 @@ impl Deliverer {
         if !self.store.add_invitation_link(token.hash(), from, now, self.expiry(now)).await? {
             return Err(unneeded());
         }
-        self.write(claim, member, Kind::Invited, Some(token), &about).await
+        self.write(claim, member, Template::Invited, Some(token), &about).await
     }
 
     fn expiry(&self, now: Time) -> Time {
@@ -102,10 +102,10 @@ impl Deliverer {
         &self,
         claim: &Claim,
         member: &Member,
-        kind: Kind,
+        kind: Template,
         link: Option<LinkToken>,
         about: &[(T, StoredConnection)],
-    ) -> Step<Mail> {
+    ) -> Step<Email> {
         let (stop, now) = (random::link_token(), self.clock.now());
         let from = (&claim.notice.id, claim.attempt);
         if !self.store.add_unsubscribe(stop.hash(), from, now).await? {
@@ -116,7 +116,7 @@ impl Deliverer {
                 unneeded()
             });
         }
-        let notice = NoticeMail {
+        let notice = NoticeEmail {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
             locale: member.locale.clone(),
@@ -125,7 +125,7 @@ impl Deliverer {
             unsubscribe: Some(stop),
             connections: about
                 .iter()
-                .map(|(_, connection)| Named {
+                .map(|(_, connection)| ConnectionLabel {
                     name: connection.connection.name.clone(),
                     source_type: connection.connection.source_type.clone(),
                 })
@@ -140,15 +140,15 @@ impl Deliverer {
         })
     }
 
-    fn kind(&self, about: &[Needed]) -> Kind {
-        let [(item, connection)] = about else { return Kind::Several };
+    fn kind(&self, about: &[Needed]) -> Template {
+        let [(item, connection)] = about else { return Template::Several };
         let disconnected = connection.connection.status == Some(Status::Disconnected);
         let reminders = if disconnected { self.reminders.disconnected } else { self.reminders.expired };
         match item.step {
-            0 if disconnected => Kind::Disconnected,
-            0 => Kind::Expired,
-            step if step >= reminders => Kind::LastReminder,
-            _ => Kind::Reminder,
+            0 if disconnected => Template::Disconnected,
+            0 => Template::Expired,
+            step if step >= reminders => Template::LastReminder,
+            _ => Template::Reminder,
         }
     }
 }

@@ -128,7 +128,7 @@ impl Deliverer {
         }
         self.second_look(claim, &member).await?;
         // Before a link is kept: an attempt that is cut off while it waits for its turn has handed nothing over.
-        self.transport.turn().await;
+        self.transport.wait_for_rate_limit().await;
         let (mail, items) = match claim.notice.kind {
             NoticeKind::Reconnect => self.reconnect(claim, &member).await?,
             NoticeKind::Invited => (self.invitation(claim, &member).await?, Vec::new()),
