@@ -164,7 +164,7 @@ impl App {
             pages: Arc::new(Pages::new(
                 renderer.operator(),
                 config.notices.locale.as_str(),
-                config.notices.app_url.as_ref().map_or("", |url| url.as_str()),
+                config.notices.app_url.as_ref(),
             )?),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, look_again),
             planner: Planner::new(store.clone(), clock.clone(), policy),

@@ -66,7 +66,7 @@ pub(crate) enum ResendOption {
     Resubscribe,
 }
 
-/// The one action of a page besides its buttons.
+/// The one action of a page, apart from its buttons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PrimaryAction {
     None,

@@ -6,6 +6,7 @@ use crate::domain::{Outcome, printable};
 use crate::reconnect::state::{ButtonState, ButtonView};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
+use url::Url;
 
 const STYLE: &str = include_str!("style.css");
 const LAYOUT: &str = include_str!("layout.html");
@@ -20,21 +21,19 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// `app_url` is ignored unless it is http or https.
-    ///
     /// # Errors
     /// The built-in layout does not parse. The tests rule this out.
     pub(crate) fn new(
         operator: impl Into<String>,
         locale: impl Into<String>,
-        app_url: &str,
+        app_url: Option<&Url>,
     ) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_template("layout.html", LAYOUT)?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, STYLE.as_bytes());
         let style_hash = format!("sha256-{}", STANDARD.encode(digest));
-        let app_url = http_url(app_url).map(str::to_owned);
+        let app_url = app_url.map(Url::to_string);
         Ok(Self { environment, operator: operator.into(), locale: locale.into(), app_url, style_hash })
     }
 
@@ -120,8 +119,4 @@ fn button_value(view: &ButtonView, notes: &Notes, is_alone: bool) -> Value {
         can_dismiss => view.can_dismiss,
         needs_app, note,
     }
-}
-
-fn http_url(url: &str) -> Option<&str> {
-    Some(url).filter(|url| url.starts_with("https://") || url.starts_with("http://"))
 }
