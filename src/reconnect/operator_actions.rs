@@ -9,7 +9,7 @@ use crate::base::random;
 use crate::credentials::token_provider::{CallError, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{
-    AccessToken, Cause, Connection, ConnectionId, LinkToken, MemberId, NoticeId, Parting, Status, Time,
+    AccessToken, Cause, Connection, ConnectionId, DisconnectKind, LinkToken, MemberId, NoticeId, Status, Time,
 };
 use crate::gateway::{DataSource, Establish, Gateway, GatewayError, Verdict};
 use crate::store::{Store, StoreError};
@@ -131,7 +131,7 @@ impl OperatorActions {
             .ask(member, |token| async move { self.gateway.establish(&token, id, how.clone()).await })
             .await
             .map_err(|error| unclear(member, error))?;
-        self.store.parting_undone(member, id).await?;
+        self.store.clear_disconnect_intent(member, id).await?;
         Ok(self.look(member, id).await?.unwrap_or(made))
     }
 
@@ -141,13 +141,13 @@ impl OperatorActions {
     /// What the gateway says against it.
     pub(crate) async fn activate(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
         let id = &connection.id;
-        let changed = self
+        let status = self
             .ask(member, |token| async move { self.gateway.activate_direct(&token, id).await })
             .await
             .map_err(|error| unclear(member, error))?;
-        self.store.parting_undone(member, id).await?;
+        self.store.clear_disconnect_intent(member, id).await?;
         let row = self.look(member, id).await?;
-        Ok(row.unwrap_or(Connection { status: changed.status, ..connection }))
+        Ok(row.unwrap_or(Connection { status, ..connection }))
     }
 
     async fn look(&self, member: &MemberId, id: &ConnectionId) -> Result<Option<Connection>> {
@@ -163,9 +163,9 @@ impl OperatorActions {
         let id = connection.id.clone();
         let cut = |token| {
             let id = &id;
-            async move { self.gateway.disconnect(&token, id).await.map(drop) }
+            async move { self.gateway.disconnect(&token, id).await }
         };
-        self.part(member, connection, Parting::Disconnect, cut).await
+        self.part(member, connection, DisconnectKind::Disconnect, cut).await
     }
 
     /// Removes a connection that is listed, and its data. Its row may linger in the gateway's list.
@@ -176,16 +176,16 @@ impl OperatorActions {
         let id = connection.id.clone();
         let remove = |token| {
             let id = &id;
-            async move { self.gateway.delete(&token, id).await.map(drop) }
+            async move { self.gateway.delete(&token, id).await }
         };
-        self.part(member, connection, Parting::Delete, remove).await
+        self.part(member, connection, DisconnectKind::Delete, remove).await
     }
 
     async fn part<F, Fut>(
         &self,
         member: &MemberId,
         connection: Connection,
-        parting: Parting,
+        parting: DisconnectKind,
         act: F,
     ) -> Result<Connection>
     where
@@ -193,11 +193,11 @@ impl OperatorActions {
         Fut: Future<Output = std::result::Result<(), GatewayError>>,
     {
         let id = &connection.id;
-        let announced = self.store.announce_parting(member, id, parting, self.clock.now()).await?;
+        let announced = self.store.record_disconnect_intent(member, id, parting, self.clock.now()).await?;
         if let Err(error) = self.ask(member, act).await {
             let error = unclear(member, error);
             if matches!(error, OperateError::Refused(_)) {
-                self.store.parting_refused(member, &announced, self.clock.now()).await?;
+                self.store.revert_disconnect_intent(member, &announced, self.clock.now()).await?;
             } else if let Err(error) = self.poller.poll(member, Cause::Operator).await {
                 tracing::warn!(%member, connection = %id, %error, "cannot see whether it was done");
             }

@@ -1,15 +1,15 @@
-//! The one place that knows SQL: a file per table family.
+//! All SQL, one file per table family.
 //!
-//! Reads go to a pool of readers, writes to one connection. A read on which a write depends is made within
-//! `BEGIN IMMEDIATE` on that connection; no transaction is ever held across the network.
+//! Reads use a pool, writes use one connection. A read that a write depends on runs within `BEGIN IMMEDIATE` on that
+//! connection. No transaction is held across the network.
 
 mod clamp;
 mod clock_steps;
 mod connections;
 mod convert;
 mod credentials;
+mod disconnects;
 mod error;
-mod fleet;
 mod import;
 mod invitations;
 mod lapses;
@@ -19,7 +19,6 @@ mod members;
 mod notices;
 mod observations;
 mod open;
-mod partings;
 mod passes;
 mod planning;
 mod queue;
@@ -27,6 +26,7 @@ mod rechecks;
 mod recoveries;
 mod retries;
 mod sqlite;
+mod stats;
 mod suppressions;
 mod sweeps;
 mod transitions;
@@ -40,17 +40,17 @@ pub(crate) use credentials::{
 };
 pub(crate) use error::Result;
 pub use error::StoreError;
-pub(crate) use fleet::{Fleet, Funnel, SweepReport};
 pub use import::{Import, ImportCounts};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
 pub(crate) use links::{Redemption, ResendPolicy};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
-pub use observations::{Answer, Applied};
+pub use observations::{ApplyReport, PollResult};
 pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub(crate) use sqlite::{InstanceLock, Store};
+pub(crate) use stats::{Funnel, Stats, SweepRecord};
 pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;

@@ -1,15 +1,15 @@
 //! A daemon, taken apart, between a simulated gateway and a simulated mail server.
 
-use crate::logs;
 use chrono::TimeDelta;
 use reconnectd::{
     base::clock::{Clock, ManualClock},
     base::config::Config,
+    base::telemetry::LogCapture,
     credentials::keyring::Keyring,
-    detect::sweep::Report,
+    detect::sweep::SweepReport,
     domain::{Member, MemberId, NewCredential, RefreshToken},
     server,
-    server::app::App,
+    server::components::App,
     sim::{
         Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
     },
@@ -57,6 +57,7 @@ impl Setup {
         })
         .await
         .expect("the simulator starts");
+        let log = LogCapture::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
         // The mails name the pages' port, so it has to be known before anything is configured.
         let pages = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -92,19 +93,20 @@ impl Setup {
         let router = web::public(server::public_state(&app));
         tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
         let person = TestBrowser::new().expect("a browser");
-        Harness { sim, app, clock, person, folder, settings, _pages: ending.drop_guard() }
+        Harness { sim, app, clock, person, folder, settings, log, _pages: ending.drop_guard() }
     }
 }
 
 async fn open(settings: &[(String, String)], clock: &ManualClock) -> App {
     let variables = settings.iter().map(|(key, value)| (format!("RECONNECTD__{key}"), value));
     let config = Config::load(None, variables).expect("a valid configuration").config;
-    logs::capture(&config.telemetry);
     App::open(config, Clock::Manual(clock.clone())).await.expect("the app opens")
 }
 
 /// Dropped, it fails the test when a scripted fault never happened, or a notice is left in nobody's hands.
 pub(crate) struct Harness {
+    /// The log of this test.
+    pub(crate) log: LogCapture,
     pub(crate) sim: Simulator,
     pub(crate) app: App,
     pub(crate) clock: ManualClock,
@@ -200,30 +202,30 @@ impl Harness {
     }
 
     /// One pass: sweep, early polls, plan, deliver.
-    pub(crate) async fn pass(&self) -> Report {
-        self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
+    pub(crate) async fn pass(&self) -> SweepReport {
+        self.app.run_once(&CancellationToken::new()).await.expect("a pass").sweep
     }
 
     /// One sweep, and nothing else.
-    pub(crate) async fn sweep(&self) -> Report {
+    pub(crate) async fn sweep(&self) -> SweepReport {
         self.app.sweeper.sweep(&CancellationToken::new()).await.expect("a sweep")
     }
 
     /// Lets time pass, then sweeps.
-    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> Report {
+    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.sweep().await
     }
 
     /// Polls members now, whatever they wait for.
-    pub(crate) async fn retry(&self, members: &[&str]) -> Report {
+    pub(crate) async fn retry(&self, members: &[&str]) -> SweepReport {
         let members: Vec<_> = members.iter().map(|id| Ok(MemberId::from(*id))).collect();
         let members = futures_util::stream::iter(members);
         self.app.sweeper.poll_now(members, &CancellationToken::new()).await.expect("polls")
     }
 
     /// Lets time pass, then makes a pass.
-    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> Report {
+    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.pass().await
     }
