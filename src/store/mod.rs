@@ -1,11 +1,12 @@
-//! The one place that knows SQL: a file per table family.
+//! All SQL, one file per table family.
 //!
-//! Reads go to a pool of readers, writes to one connection. A read on which a write depends is made within
-//! `BEGIN IMMEDIATE` on that connection; no transaction is ever held across the network.
+//! Reads use a pool, writes use one connection. A read that a write depends on runs within `BEGIN IMMEDIATE` on that
+//! connection. No transaction is held across the network.
 
 mod clamp;
 mod clock_steps;
 mod connections;
+mod convert;
 mod credentials;
 mod disconnects;
 mod error;
@@ -17,6 +18,7 @@ mod links;
 mod members;
 mod notices;
 mod observations;
+mod open;
 mod passes;
 mod planning;
 mod queue;
@@ -30,14 +32,15 @@ mod suppressions;
 mod sweeps;
 mod transitions;
 mod unclear;
-mod values;
 mod verified;
 
 pub(crate) use connections::StoredConnection;
+use convert::{count, json_list, millis, time};
 pub(crate) use credentials::{
     CredentialFailure, RefreshLease, RefreshedTokens, StoredCredentials, StoredToken,
 };
-pub(crate) use error::{Result, StoreError};
+pub(crate) use error::Result;
+pub use error::StoreError;
 pub use import::{Import, ImportCounts};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
@@ -52,5 +55,3 @@ pub(crate) use stats::{Funnel, Stats, SweepRecord};
 pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;
-
-use values::{count, json_list, millis, time};

@@ -1,7 +1,7 @@
 //! Reads domain values from rows. Each error names the column.
 
+use super::convert;
 use super::error::{Result, StoreError};
-use super::values;
 use crate::domain::Time;
 use sqlx::{Row, sqlite::SqliteRow};
 use std::str::FromStr;
@@ -46,15 +46,15 @@ impl RowExt for SqliteRow {
     }
 
     fn time(&self, column: &'static str) -> Result<Time> {
-        Ok(values::time(self.try_get(column)?))
+        Ok(convert::time(self.try_get(column)?))
     }
 
     fn optional_time(&self, column: &'static str) -> Result<Option<Time>> {
-        Ok(self.try_get::<Option<i64>, _>(column)?.map(values::time))
+        Ok(self.try_get::<Option<i64>, _>(column)?.map(convert::time))
     }
 
     fn count(&self, column: &'static str) -> Result<u32> {
-        Ok(values::count(self.try_get(column)?))
+        Ok(convert::count(self.try_get(column)?))
     }
 
     fn total(&self, column: &'static str) -> Result<u64> {

@@ -1,19 +1,19 @@
-//! The representation of domain values in the database.
+//! Conversions between domain values and columns.
 
 use super::error::{Result, StoreError};
 use crate::domain::Time;
 
-/// Milliseconds since the Unix epoch.
+/// The stored form of an instant: milliseconds since the Unix epoch.
 pub(super) fn millis(time: Time) -> i64 {
     time.timestamp_millis()
 }
 
-/// The inverse of [`millis`]. A value outside the calendar becomes the epoch.
+/// Reads the stored form of an instant. A value outside of the calendar becomes the Unix epoch.
 pub(super) fn time(millis: i64) -> Time {
     Time::from_timestamp_millis(millis).unwrap_or(Time::UNIX_EPOCH)
 }
 
-/// Saturates.
+/// Reads a count. SQLite's integers are signed.
 pub(super) fn count(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
 }
