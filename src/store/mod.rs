@@ -26,6 +26,8 @@ mod retries;
 mod sqlite;
 mod suppressions;
 mod sweeps;
+#[cfg(feature = "sim")]
+pub mod testing;
 mod transitions;
 mod unclear;
 mod verified;
@@ -44,7 +46,8 @@ pub use notices::{Attempt, ListedNotice};
 pub use observations::{Answer, Applied};
 pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
-pub(crate) use sqlite::{InstanceLock, Store};
+pub(crate) use sqlite::InstanceLock;
+pub use sqlite::Store;
 pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
 pub(crate) use unclear::UnclearMember;

@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// When the folder is missing or not writable, the file is not a database, or a newer version made it.
-    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self> {
+    pub async fn open(url: &DatabaseUrl) -> Result<Self> {
         let path = url.path().to_owned();
         let base = SqliteConnectOptions::new()
             .filename(&path)
@@ -99,7 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another one does.
-    pub(crate) fn lock(&self) -> Result<InstanceLock> {
+    pub fn lock(&self) -> Result<InstanceLock> {
         // By the file, not by one of the names that may lead to it.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut name = path.into_os_string();
