@@ -1,4 +1,4 @@
-//! The vocabulary: what the stages say to each other. No I/O, and nothing of ours is used here.
+//! The vocabulary that the stages share. No I/O, and no use of other modules.
 
 mod change;
 mod connection;
@@ -15,6 +15,7 @@ mod planning;
 mod printable;
 mod secret;
 mod suppression;
+mod time;
 mod transition;
 
 pub use change::{
@@ -42,7 +43,5 @@ pub use secret::{
     TokenHash, UsedCredential,
 };
 pub use suppression::{AddressHash, Suppression};
+pub use time::Time;
 pub use transition::{Cause, Transition};
-
-/// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
-pub type Time = chrono::DateTime<chrono::Utc>;
