@@ -2,7 +2,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::{CallError, Refresh, TokenProvider};
+use crate::credentials::{CallError, Refresh, TokenProvider};
 use crate::detect::decide::{self, Policy};
 use crate::detect::digest::digest;
 use crate::domain::{Cause, Connection, ConnectionState, Listing, MemberId, Time};

@@ -1,2 +1,4 @@
-/// An instant in UTC. The store keeps it as integer milliseconds since the Unix epoch.
+//! Instants.
+
+/// An instant in UTC. The store keeps it in milliseconds since the Unix epoch.
 pub type Time = chrono::DateTime<chrono::Utc>;

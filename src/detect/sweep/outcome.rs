@@ -2,7 +2,7 @@
 
 use super::codes::THROTTLED_MEMBER;
 use super::health::Sample;
-use crate::credentials::token_provider::{CallError, Refresh, Refusal};
+use crate::credentials::{CallError, Refresh, Refusal};
 use crate::detect::poll::{DuePoll, DueResponse};
 use crate::domain::{CredentialState, Time};
 use crate::gateway::{GatewayError, Verdict};

@@ -2,7 +2,7 @@
 
 use super::outcome::PollOutcome;
 use super::polled::Polled;
-use crate::credentials::token_provider::{Refusal, TokenProvider};
+use crate::credentials::{Refusal, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, Time};
 use crate::store::{Store, StoreError, SweepProgress, UnclearMember};

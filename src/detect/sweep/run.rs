@@ -8,7 +8,7 @@ use super::polled::Polled;
 use super::report::SweepReport;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::TokenProvider;
+use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::domain::SweepId;
 use crate::store::{Store, StoreError, SweepEnd, SweepPosition, SweepProgress};
