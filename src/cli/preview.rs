@@ -3,7 +3,7 @@
 use super::completion::{Completion, UsageError};
 use super::context::Context;
 use super::output::outln;
-use crate::cli::args::{Part, Preview};
+use crate::cli::args::preview::{Part, Preview};
 use crate::domain::{LinkToken, NoticeId, SourceType};
 use crate::mail::{Kind, Mail, Named, NoticeMail, Renderer};
 use anyhow::{Context as _, anyhow};
