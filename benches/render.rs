@@ -7,7 +7,7 @@ use reconnectd::{
     base::config::{Config, DEFAULTS, Tls},
     base::random,
     domain::{LinkToken, NoticeId, SourceType},
-    mail::{Kind, Named, NoticeMail, Renderer, Transport},
+    mail::{ConnectionLabel, NoticeEmail, Renderer, Template, Transport},
     sim::{Options, Simulator},
 };
 use std::time::{Duration, Instant};
@@ -15,21 +15,22 @@ use std::time::{Duration, Instant};
 const WRITTEN: usize = 100_000;
 const SENT: usize = 5_000;
 
-fn notice(renderer: &Renderer, index: usize) -> NoticeMail {
-    let kind = Kind::ALL[index % Kind::ALL.len()];
+fn notice(renderer: &Renderer, index: usize) -> NoticeEmail {
+    let kind = Template::ALL[index % Template::ALL.len()];
     let languages = renderer.languages();
-    let source = |name: &str| Named { name: name.to_owned(), source_type: Some(SourceType::Clinical) };
-    let connections = if kind == Kind::Several {
+    let source =
+        |name: &str| ConnectionLabel { name: name.to_owned(), source_type: Some(SourceType::Clinical) };
+    let connections = if kind == Template::Several {
         vec![source("Epic MyChart"), source("Clínica del Mar")]
     } else {
         vec![source("Epic MyChart")]
     };
-    NoticeMail {
+    NoticeEmail {
         id: NoticeId::new(format!("{index:036}")),
         to: format!("member{index}@example.org").parse().expect("an address"),
-        locale: Some(languages[index / Kind::ALL.len() % languages.len()].clone()),
+        locale: Some(languages[index / Template::ALL.len() % languages.len()].clone()),
         kind,
-        link: (kind != Kind::Recovered).then(random::link_token),
+        link: (kind != Template::Recovered).then(random::link_token),
         unsubscribe: Some(LinkToken::new("x".repeat(43))),
         connections,
         ttl: Duration::from_secs(7 * 86_400),

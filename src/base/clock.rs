@@ -25,6 +25,7 @@ pub struct ManualClock(Arc<Mutex<Hands>>);
 struct Hands {
     wall: Time,
     monotonic: Duration,
+    slept: Duration,
 }
 
 impl Clock {
@@ -48,12 +49,23 @@ impl Clock {
             Self::Manual(clock) => clock.hands(|hands| hands.monotonic),
         }
     }
+
+    /// Waits for `duration`. A manual clock adds it to the time slept and returns at once; the time stands still.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        match self {
+            Self::System => tokio::time::sleep(duration).await,
+            Self::Manual(clock) => {
+                clock.hands(|hands| hands.slept += duration);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
 }
 
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn at(start: Time) -> Self {
-        Self(Arc::new(Mutex::new(Hands { wall: start, monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(Hands { wall: start, monotonic: Duration::ZERO, slept: Duration::ZERO })))
     }
 
     /// What it shows.
@@ -73,6 +85,12 @@ impl ManualClock {
     #[cfg(test)]
     pub(crate) fn set(&self, to: Time) {
         self.hands(|hands| hands.wall = to);
+    }
+
+    /// The sum of all waits in [`Clock::sleep`].
+    #[cfg(test)]
+    pub(crate) fn slept(&self) -> Duration {
+        self.hands(|hands| hands.slept)
     }
 
     fn hands<T>(&self, act: impl FnOnce(&mut Hands) -> T) -> T {

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::output::outln;
 use crate::cli::args::preview::{Part, Preview};
 use crate::domain::{LinkToken, NoticeId, SourceType};
-use crate::mail::{Kind, Mail, Named, NoticeMail, Renderer};
+use crate::mail::{ConnectionLabel, Email, NoticeEmail, Renderer, Template};
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use std::fs;
@@ -16,15 +16,15 @@ const SAMPLE: &str = "SAMPLE-leads-nowhere";
 
 /// One mail to show.
 struct Sample {
-    kind: Kind,
+    kind: Template,
     language: String,
-    mail: Mail,
+    mail: Email,
 }
 
 /// `notices preview`.
 pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Completion> {
     let (notices, email) = (&context.config.notices, &context.config.email);
-    let renderer = Renderer::unproven(notices, email, &context.config.links)
+    let renderer = Renderer::new_unchecked(notices, email, &context.config.links)
         .map_err(|error| UsageError(error.into()))?;
     let kinds = kinds(wanted)?;
     let languages = languages(&renderer, wanted)?;
@@ -51,11 +51,11 @@ pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Com
     }
 }
 
-fn kinds(wanted: &Preview) -> anyhow::Result<Vec<Kind>> {
-    let there_are = || Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+fn kinds(wanted: &Preview) -> anyhow::Result<Vec<Template>> {
+    let there_are = || Template::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
     let kinds = match &wanted.kind {
-        None => Kind::ALL.to_vec(),
-        Some(name) => match Kind::ALL.iter().find(|kind| kind.as_str() == name) {
+        None => Template::ALL.to_vec(),
+        Some(name) => match Template::ALL.iter().find(|kind| kind.as_str() == name) {
             Some(kind) => vec![*kind],
             None => {
                 return Err(usage(format!("no kind of mail is called {name:?}; there are: {}", there_are())));
@@ -63,9 +63,10 @@ fn kinds(wanted: &Preview) -> anyhow::Result<Vec<Kind>> {
         },
     };
     match wanted.count {
-        Some(count) if wanted.kind.is_some() && !kinds[0].is_about(count) => {
+        Some(count) if wanted.kind.is_some() && !kinds[0].accepts_count(count) => {
             let name = kinds[0].as_str();
-            let needs = if kinds[0] == Kind::Several { "two connections or more" } else { "one connection" };
+            let needs =
+                if kinds[0] == Template::Several { "two connections or more" } else { "one connection" };
             Err(usage(format!("a mail of the kind {name:?} is about {needs}")))
         }
         _ => Ok(kinds),
@@ -96,7 +97,12 @@ fn usage(words: String) -> anyhow::Error {
     UsageError(anyhow!(words)).into()
 }
 
-fn notice(context: &Context, kind: Kind, language: &str, count: Option<usize>) -> anyhow::Result<NoticeMail> {
+fn notice(
+    context: &Context,
+    kind: Template,
+    language: &str,
+    count: Option<usize>,
+) -> anyhow::Result<NoticeEmail> {
     let sources = [
         ("Example Clinic", SourceType::Clinical),
         ("Example Pharmacy", SourceType::Pharmacy),
@@ -104,18 +110,18 @@ fn notice(context: &Context, kind: Kind, language: &str, count: Option<usize>) -
         ("Example Laboratory", SourceType::Lab),
         ("Example Practice", SourceType::Practitioner),
     ];
-    let usual = if kind == Kind::Several { 2 } else { 1 };
-    let count = count.filter(|count| kind.is_about(*count)).unwrap_or(usual);
-    let connections = sources.iter().cycle().take(count).map(|(name, source_type)| Named {
+    let usual = if kind == Template::Several { 2 } else { 1 };
+    let count = count.filter(|count| kind.accepts_count(*count)).unwrap_or(usual);
+    let connections = sources.iter().cycle().take(count).map(|(name, source_type)| ConnectionLabel {
         name: (*name).to_owned(),
         source_type: Some(source_type.clone()),
     });
-    Ok(NoticeMail {
+    Ok(NoticeEmail {
         id: NoticeId::new("sample"),
         to: "sample.member@example.org".parse()?,
         locale: Some(language.to_owned()),
         kind,
-        link: (kind != Kind::Recovered).then(|| LinkToken::new(SAMPLE)),
+        link: (kind != Template::Recovered).then(|| LinkToken::new(SAMPLE)),
         unsubscribe: Some(LinkToken::new(SAMPLE)),
         connections: connections.collect(),
         ttl: context.config.links.ttl,

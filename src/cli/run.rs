@@ -47,11 +47,11 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
             "transitions": progress.transitions,
             "complete": report.complete(),
             "stopped": report.stopped,
-            "mail_waits": result.mail_waits,
+            "mail_pending": result.mail_pending,
         }))?;
     } else {
         let stopped = report.stopped.map(|reason| format!("; stopped early: {reason}")).unwrap_or_default();
-        let pending = if result.mail_waits { "; email is waiting for the mail server" } else { "" };
+        let pending = if result.mail_pending { "; email is waiting for the mail server" } else { "" };
         outln!("{}{stopped}{pending}", counts(progress));
     }
     Ok(if result.complete() { Completion::Complete } else { Completion::Incomplete })

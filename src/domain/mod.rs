@@ -4,11 +4,14 @@ mod change;
 mod connection;
 mod ids;
 mod lapse;
+mod link;
 mod link_request;
 mod locale;
 mod mask;
 mod member;
 mod notice;
+mod notice_reason;
+mod planning;
 mod printable;
 mod secret;
 mod suppression;
@@ -22,11 +25,16 @@ pub use connection::{
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{Lapse, LapseState, Outcome, Parting};
+pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
+pub use notice_reason::NoticeReason;
+pub(crate) use planning::{
+    LapseInput, LastNotice, PlannedNotice, PlanningInput, PlanningOutput, Recipient, RecoveredInput,
+};
 pub use printable::printable;
 pub use secret::{
     AccessToken, Fingerprint, LinkToken, NewCredential, OauthUrl, PassHash, PassToken, RefreshToken, Sealed,

@@ -173,7 +173,12 @@ impl Http {
     ) -> Result<T, GatewayError> {
         let Call { operation, repeat, .. } = call;
         let once = || async { self.once(call, build()?, &read).await };
+        let clock = self.clock.clone();
         once.retry(self.retry.pauses())
+            .sleep(move |pause| {
+                let clock = clock.clone();
+                async move { clock.sleep(pause).await }
+            })
             .when(|failure: &Failure| !failure.shared_wait && repeat.allows(&failure.fault))
             .adjust(|failure: &Failure, pause| self.retry.pause(failure.fault.retry_after(), pause))
             .notify(|failure: &Failure, pause| {

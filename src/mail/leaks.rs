@@ -8,10 +8,10 @@ mod hole;
 mod leak;
 
 use super::{
-    cases::Case,
-    message::Mail,
-    notice::{Kind, Named, NoticeMail, RenderError},
+    message::Email,
+    notice::{ConnectionLabel, NoticeEmail, RenderError, Template},
     render::{Renderer, Written},
+    sample_matrix::Case,
     templates::{line_holding, line_naming},
     words,
 };
@@ -61,8 +61,8 @@ impl Search<'_> {
     /// Mails about other sources must be the same mails. No value of theirs reaches a template, so that one mail of each
     /// kind and count stands for all.
     fn names_and_types(&mut self, language: &str) -> Result<(), RenderError> {
-        for &kind in Kind::ALL {
-            let mut cases = Case::all(kind, self.renderer.ttl);
+        for &kind in Template::ALL {
+            let mut cases = Case::matrix(kind, self.renderer.ttl);
             cases.dedup_by_key(|case| case.count);
             for case in cases {
                 let mail = self.mail(language, &case, &named("Quillmark", 0, case.count))?;
@@ -79,8 +79,8 @@ impl Search<'_> {
 
     /// What expired and what was disconnected is written about in the same mail.
     fn statuses(&mut self, language: &str) -> Result<(), RenderError> {
-        let kinds = [Kind::Expired, Kind::Disconnected];
-        for case in Case::all(Kind::Expired, self.renderer.ttl) {
+        let kinds = [Template::Expired, Template::Disconnected];
+        for case in Case::matrix(Template::Expired, self.renderer.ttl) {
             let [expired, disconnected] = kinds
                 .map(|kind| self.mail(language, &Case { kind, ..case }, &named("Quillmark", 0, case.count)));
             self.compare(language, &kinds, &expired?, &disconnected?, Told::Status);
@@ -91,8 +91,8 @@ impl Search<'_> {
     /// Words for a status, and sentences that were written for a name or a kind and have none.
     fn words_and_holes(&mut self, language: &str) -> Result<(), RenderError> {
         let mut seen = HashSet::new();
-        for &kind in Kind::ALL {
-            for case in Case::all(kind, self.renderer.ttl) {
+        for &kind in Template::ALL {
+            for case in Case::matrix(kind, self.renderer.ttl) {
                 let written = self.renderer.write(language, kind, &case.values("".into()))?;
                 // A template that does with it what only a text can bear is left alone.
                 let holed = (case.ttl == self.renderer.ttl && case.unsubscribe)
@@ -125,7 +125,7 @@ impl Search<'_> {
         let mut kinds = Vec::new();
         for source_type in TYPES.into_iter().map(Some).chain([None]) {
             let kind = source_type.as_ref().map_or("unknown", SourceType::as_str).to_ascii_lowercase();
-            let named = Named { name: "Quillmark".to_owned(), source_type };
+            let named = ConnectionLabel { name: "Quillmark".to_owned(), source_type };
             if words::is_blank(&self.renderer.sources(language, level, &[named])?) {
                 kinds.push(kind);
             }
@@ -138,13 +138,18 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn mail(&self, language: &str, case: &Case, connections: &[Named]) -> Result<Mail, RenderError> {
-        self.renderer.render(&NoticeMail {
+    fn mail(
+        &self,
+        language: &str,
+        case: &Case,
+        connections: &[ConnectionLabel],
+    ) -> Result<Email, RenderError> {
+        self.renderer.render(&NoticeEmail {
             id: NoticeId::new("sample"),
             to: "sample@example.org".parse().map_err(|_| RenderError::Address)?,
             locale: Some(language.to_owned()),
             kind: case.kind,
-            link: (case.kind != Kind::Recovered).then(|| LinkToken::new("sample")),
+            link: (case.kind != Template::Recovered).then(|| LinkToken::new("sample")),
             unsubscribe: case.unsubscribe.then(|| LinkToken::new("sample")),
             connections: connections.to_vec(),
             ttl: case.ttl,
@@ -153,7 +158,7 @@ impl Search<'_> {
     }
 
     /// Names each place in which two mails differ that must not be told apart.
-    fn compare(&mut self, language: &str, kinds: &[Kind], one: &Mail, other: &Mail, told: Told) {
+    fn compare(&mut self, language: &str, kinds: &[Template], one: &Email, other: &Email, told: Told) {
         for ((place, one), (_, other)) in places(one).into_iter().zip(places(other)) {
             if one != other {
                 let (one, other) = (differing(&one, &other), differing(&other, &one));
@@ -169,13 +174,13 @@ impl Search<'_> {
     fn add(
         &mut self,
         language: &str,
-        kinds: &[Kind],
+        kinds: &[Template],
         place: Place,
         told: Told,
         line_of: impl Fn(&str, bool) -> usize,
     ) {
         let mut files: Vec<String> =
-            kinds.iter().flat_map(|kind| kind.made_of()[place.part()].clone()).collect();
+            kinds.iter().flat_map(|kind| kind.source_files()[place.part()].clone()).collect();
         // What is its own before what is shared.
         files.sort_by_key(|file| !kinds.iter().any(|kind| kind.files().contains(file)));
         files.dedup();
@@ -200,7 +205,7 @@ fn texts(written: Written) -> [(Place, String); 3] {
 }
 
 /// All that a reader, a mail server or whoever looks over their shoulder gets to see.
-fn places(mail: &Mail) -> [(Place, String); 5] {
+fn places(mail: &Email) -> [(Place, String); 5] {
     let raw = String::from_utf8_lossy(&mail.bytes);
     let mut headers = raw.split("\r\n\r\n").next().unwrap_or_default().to_owned();
     if let Some((before, rest)) = headers.split_once("Subject: ") {
@@ -223,8 +228,8 @@ fn without_subject(html: &str, subject: &str) -> String {
 }
 
 /// Sources of different names and kinds; `shift` gives each another kind.
-fn named(name: &str, shift: usize, count: usize) -> Vec<Named> {
-    let one = |index: usize| Named {
+fn named(name: &str, shift: usize, count: usize) -> Vec<ConnectionLabel> {
+    let one = |index: usize| ConnectionLabel {
         name: format!("{name} {index}"),
         source_type: TYPES.get((index + shift) % TYPES.len()).cloned(),
     };

@@ -14,7 +14,7 @@ use std::{borrow::Cow, fmt, time::SystemTime};
 
 /// A mail, ready to send. `Debug` shows its Message-ID alone: the rest holds an address and a link.
 #[derive(Clone)]
-pub struct Mail {
+pub struct Email {
     pub(super) message_id: String,
     pub(super) envelope: Envelope,
     pub(super) bytes: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct Mail {
     html: String,
 }
 
-impl Mail {
+impl Email {
     /// The Message-ID, without angle brackets; the same for each attempt at a notice.
     #[cfg(test)]
     pub(crate) fn message_id(&self) -> &str {
@@ -51,7 +51,7 @@ impl Mail {
     }
 }
 
-impl fmt::Debug for Mail {
+impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mail").field("message_id", &self.message_id).finish_non_exhaustive()
     }
@@ -124,7 +124,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// Puts a mail together. Everything in it follows from `parts`: no clock is read and no dice are thrown.
-pub(super) fn build(sender: &Sender, parts: Parts<'_>) -> Result<Mail, RenderError> {
+pub(super) fn build(sender: &Sender, parts: Parts<'_>) -> Result<Email, RenderError> {
     let to = address(parts.to.expose()).map_err(|_| RenderError::Address)?;
     let safe: String =
         parts.id.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect();
@@ -156,7 +156,7 @@ pub(super) fn build(sender: &Sender, parts: Parts<'_>) -> Result<Mail, RenderErr
         .singlepart(SinglePart::plain(parts.text.clone()))
         .singlepart(SinglePart::html(parts.html.clone()));
     let bytes = builder.multipart(body).map_err(|_| RenderError::Address)?.formatted();
-    Ok(Mail { message_id, envelope, bytes, subject: parts.subject, text: parts.text, html: parts.html })
+    Ok(Email { message_id, envelope, bytes, subject: parts.subject, text: parts.text, html: parts.html })
 }
 
 /// Written as it is: each value here is plain ASCII of ours, and a URL must not be folded.

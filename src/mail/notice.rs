@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What a notice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum Template {
     /// One connection expired.
     Expired,
     /// One connection was disconnected, perhaps on purpose.
@@ -23,7 +23,7 @@ pub enum Kind {
     Recovered,
 }
 
-impl Kind {
+impl Template {
     /// Every kind there is.
     pub const ALL: &[Self] = &[
         Self::Expired,
@@ -49,7 +49,7 @@ impl Kind {
     }
 
     /// Whether a mail of this kind can be about so many connections.
-    pub(crate) fn is_about(self, count: usize) -> bool {
+    pub(crate) fn accepts_count(self, count: usize) -> bool {
         match self {
             Self::Several => count > 1,
             Self::Recovered => count > 0,
@@ -62,7 +62,7 @@ impl Kind {
     }
 
     /// The files that its subject, text and HTML are made of, as the built-in templates are.
-    pub(super) fn made_of(self) -> [Vec<String>; 3] {
+    pub(super) fn source_files(self) -> [Vec<String>; 3] {
         let [subject, text, html] = self.files();
         [
             vec![subject, "base.subject".to_owned()],
@@ -74,7 +74,7 @@ impl Kind {
 
 /// A connection as a mail may name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct ConnectionLabel {
     /// The source's name; any text.
     pub name: String,
     /// What kind of source it is.
@@ -83,7 +83,7 @@ pub struct Named {
 
 /// One notice to write.
 #[derive(Clone, Debug)]
-pub struct NoticeMail {
+pub struct NoticeEmail {
     /// The Message-ID is made of it.
     pub id: NoticeId,
     /// Whom it goes to.
@@ -91,13 +91,13 @@ pub struct NoticeMail {
     /// A BCP 47 tag; `notices.locale` when `None` or when there are no templates for it.
     pub locale: Option<String>,
     /// What it is about.
-    pub kind: Kind,
+    pub kind: Template,
     /// What the button opens, under `/r/`; without one there is no button.
     pub link: Option<LinkToken>,
     /// What stops these mails, under `/u/`.
     pub unsubscribe: Option<LinkToken>,
     /// What lapsed.
-    pub connections: Vec<Named>,
+    pub connections: Vec<ConnectionLabel>,
     /// How long the link works.
     pub ttl: Duration,
     /// The `Date` of the mail.

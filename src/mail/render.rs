@@ -2,8 +2,8 @@
 
 use super::{
     Leak, leaks,
-    message::{self, Mail, Parts, Sender},
-    notice::{Kind, Named, NoticeMail, RenderError, SetupError},
+    message::{self, Email, Parts, Sender},
+    notice::{ConnectionLabel, NoticeEmail, RenderError, SetupError, Template},
     templates::{TemplateError, Templates},
     text::{fill, one_line},
 };
@@ -21,7 +21,7 @@ pub(super) const VARIABLES: &[&str] =
     &["operator", "link", "unsubscribe", "sources", "count", "days", "hours", "minutes", "lang"];
 /// More sources than this are counted, not named.
 const NAMED: usize = 3;
-const LONGEST_SUBJECT: usize = 150;
+const MAX_SUBJECT_CHARS: usize = 150;
 
 /// Writes notices.
 pub struct Renderer {
@@ -44,7 +44,7 @@ impl Renderer {
         email: &config::Email,
         links: &config::Links,
     ) -> Result<Self, SetupError> {
-        let renderer = Self::unproven(notices, email, links)?;
+        let renderer = Self::new_unchecked(notices, email, links)?;
         let leaks = renderer.leaks()?;
         if leaks.is_empty() { Ok(renderer) } else { Err(SetupError::Leaks(leaks)) }
     }
@@ -53,7 +53,7 @@ impl Renderer {
     ///
     /// # Errors
     /// When a template, `email.from`, `email.reply_to` or the public URL is unusable.
-    pub(crate) fn unproven(
+    pub(crate) fn new_unchecked(
         notices: &config::Notices,
         email: &config::Email,
         links: &config::Links,
@@ -105,7 +105,7 @@ impl Renderer {
     ///
     /// # Errors
     /// When the address does not fit into a mail, or a template fails.
-    pub fn render(&self, notice: &NoticeMail) -> Result<Mail, RenderError> {
+    pub fn render(&self, notice: &NoticeEmail) -> Result<Email, RenderError> {
         let language = self.templates.language(notice.locale.as_deref());
         let link = notice.link.as_ref().map(|token| self.link(token)).unwrap_or_default();
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
@@ -152,7 +152,7 @@ impl Renderer {
         &self,
         language: &str,
         told: Disclosure,
-        all: &[Named],
+        all: &[ConnectionLabel],
     ) -> Result<String, TemplateError> {
         if told == Disclosure::Generic {
             return Ok(String::new());
@@ -177,12 +177,12 @@ impl Renderer {
     pub(super) fn write(
         &self,
         language: &str,
-        kind: Kind,
+        kind: Template,
         values: &Values<'_>,
     ) -> Result<Written, TemplateError> {
         let [subject, text, html] = kind.files();
         let subject = self.templates.render(language, &subject, values.plain(language))?;
-        let subject: String = one_line(&subject).chars().take(LONGEST_SUBJECT).collect();
+        let subject: String = one_line(&subject).chars().take(MAX_SUBJECT_CHARS).collect();
         let text = self.templates.render(language, &text, values.plain(language))?;
         let html = self.templates.render(language, &html, values.html(language, &subject))?;
         Ok(Written { subject, text: fill(&text), html })
@@ -234,7 +234,7 @@ fn url_value(url: &str) -> Value {
 mod trial;
 
 #[cfg(test)]
-mod robust;
+mod robustness_tests;
 #[cfg(test)]
 mod snapshots;
 #[cfg(test)]

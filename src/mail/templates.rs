@@ -4,9 +4,9 @@ mod blame;
 mod error;
 mod own;
 
-use super::{notice::Kind, render::VARIABLES};
+use super::{notice::Template, render::VARIABLES};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
-use own::{Own, read};
+use own::{Overrides, read};
 use std::{collections::BTreeMap, path::Path};
 
 pub(super) use blame::{line_holding, line_naming};
@@ -40,7 +40,7 @@ macro_rules! embedded {
 static EMBEDDED: &[(&str, &str)] = embedded!("en" "es");
 const LAYOUT: &str = "layout.html";
 const SOURCES: &str = "sources.txt";
-const LAST_RESORT: &str = "en";
+const FALLBACK_LANGUAGE: &str = "en";
 /// Far more than a mail needs; stops a template that would never end.
 const FUEL: u64 = 100_000;
 
@@ -48,7 +48,7 @@ const FUEL: u64 = 100_000;
 #[derive(Clone)]
 struct Origin {
     file: String,
-    of_operator: bool,
+    is_override: bool,
 }
 
 /// The parsed templates of every language.
@@ -120,11 +120,11 @@ impl Templates {
     pub(super) fn language(&self, locale: Option<&str>) -> &str {
         locale
             .into_iter()
-            .chain([self.default.as_str(), LAST_RESORT])
+            .chain([self.default.as_str(), FALLBACK_LANGUAGE])
             .map(normal)
             .flat_map(|tag| [primary(&tag).to_owned(), tag].into_iter().rev())
             .find_map(|tag| self.languages.iter().find(|language| **language == tag))
-            .map_or(LAST_RESORT, String::as_str)
+            .map_or(FALLBACK_LANGUAGE, String::as_str)
     }
 
     /// Whether there are templates for the locale, or for its language.
@@ -184,7 +184,7 @@ fn environment() -> Environment<'static> {
 }
 
 /// The embedded languages and the operator's.
-fn languages(own: &Own) -> Vec<String> {
+fn languages(own: &Overrides) -> Vec<String> {
     let names = EMBEDDED.iter().map(|(name, _)| *name).chain(own.files.keys().map(String::as_str));
     let mut tags: Vec<String> =
         names.filter_map(|name| name.split_once('/').map(|(tag, _)| tag.to_owned())).collect();
@@ -196,7 +196,7 @@ fn languages(own: &Own) -> Vec<String> {
 /// What a language must have.
 fn standard() -> impl Iterator<Item = String> {
     let shared = ["base.subject", "base.txt", "base.html", SOURCES, LAYOUT].map(str::to_owned);
-    shared.into_iter().chain(Kind::ALL.iter().flat_map(|kind| kind.files()))
+    shared.into_iter().chain(Template::ALL.iter().flat_map(|kind| kind.files()))
 }
 
 fn is_standard(file: &str) -> bool {
@@ -204,7 +204,7 @@ fn is_standard(file: &str) -> bool {
 }
 
 /// What a language must have, and what else the operator put there.
-fn files(own: &Own, tag: &str) -> Vec<String> {
+fn files(own: &Overrides, tag: &str) -> Vec<String> {
     let mut files: Vec<String> = standard().collect();
     for place in [tag, primary(tag)] {
         let prefix = format!("{place}/");
@@ -217,18 +217,18 @@ fn files(own: &Own, tag: &str) -> Vec<String> {
 
 /// The file for a language, and where it came from: the operator's for the locale, the operator's for its language, the
 /// embedded one for the locale, for its language.
-fn find(own: &Own, tag: &str, file: &str) -> Option<(Origin, String)> {
+fn find(own: &Overrides, tag: &str, file: &str) -> Option<(Origin, String)> {
     let mut places = vec![format!("{tag}/{file}"), format!("{}/{file}", primary(tag))];
     if file == LAYOUT {
         places.push(LAYOUT.to_owned());
     }
-    let of_operator = places.iter().find_map(|place| own.files.get(place)).map(|(path, source)| {
-        (Origin { file: path.display().to_string(), of_operator: true }, source.clone())
+    let is_override = places.iter().find_map(|place| own.files.get(place)).map(|(path, source)| {
+        (Origin { file: path.display().to_string(), is_override: true }, source.clone())
     });
-    of_operator.or_else(|| {
+    is_override.or_else(|| {
         places.iter().find_map(|place| EMBEDDED.iter().find(|(name, _)| name == place)).map(
             |(name, source)| {
-                (Origin { file: format!("built-in {name}"), of_operator: false }, (*source).to_owned())
+                (Origin { file: format!("built-in {name}"), is_override: false }, (*source).to_owned())
             },
         )
     })

@@ -1,4 +1,6 @@
-//! Repairs connections: a member's link and its button, and an operator's actions for one member.
+//! Repairs connections: a member's link and its buttons, and an operator's actions for one member.
 
+pub(crate) mod links;
 pub mod operator_actions;
 pub(crate) mod redeem;
+pub(crate) mod state;

@@ -99,7 +99,7 @@ impl Daemon {
         if drained.await.is_err() {
             tracing::warn!("not everything in hand was finished in time; the rest is released");
             self.loops.shutdown().await;
-            self.app.store.free_interrupted(self.app.clock.now(), true).await?;
+            self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
         // What the gateway has rotated must be kept, however long its answer takes to come.
         if tokio::time::timeout(self.app.config.gateway.timeout + MARGIN, self.app.access.drain())
@@ -147,12 +147,11 @@ fn serve(
 pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
-        redeemer: app.redeemer.clone(),
+        links: app.links.clone(),
         store: app.store.clone(),
         clock: app.clock.clone(),
         request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),
-        app_url: config.notices.app_url.as_ref().map(ToString::to_string),
         prefix: config.links.public_url.path().trim_end_matches('/').to_owned(),
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,

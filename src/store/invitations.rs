@@ -1,10 +1,13 @@
 //! `invitations`: links that an operator asked for, to one OAuth connection, whether it has lapsed or never was.
 
-use super::links::{Button, LinkView, Pace, RESENDS_A_DAY, RESENDS_A_LINK};
-use super::suppressions::STOPPED;
+use super::links::{RESENDS_A_DAY, RESENDS_A_LINK, ResendPolicy};
+use super::suppressions::UNSUBSCRIBED;
 use super::{Result, Store, StoredConnection, count, millis, time};
 use crate::base::random;
-use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
+use crate::domain::{
+    Button, Category, Connection, LapseState, LinkRecord, MemberId, NoticeId, Outcome, Status, Time,
+    TokenHash,
+};
 use chrono::TimeDelta;
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
@@ -126,28 +129,30 @@ impl Store {
     }
 
     /// The invitation behind a token, as a link with one button, which is done with once the source is CONNECTED.
-    pub(super) async fn invitation(&self, hash: TokenHash) -> Result<Option<LinkView>> {
+    pub(super) async fn invitation(&self, hash: TokenHash) -> Result<Option<LinkRecord>> {
         let sql = format!(
-            "SELECT {COLUMNS}, m.locale, {STOPPED} AS stopped, coalesce(k.expires_at, i.expires_at) AS expires_at FROM invitations i
+            "SELECT {COLUMNS}, m.locale, {UNSUBSCRIBED} AS unsubscribed, coalesce(k.expires_at, i.expires_at) AS expires_at FROM invitations i
              JOIN members m ON m.member_id = i.member_id LEFT JOIN links k ON k.token_hash = $1 {JOINS}
              WHERE i.invitation_id = {BEHIND}"
         );
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
         let Some(row) = row else { return Ok(None) };
-        let connection = read(&row)?;
-        let connected = connection.connection.status == Some(Status::Connected);
-        Ok(Some(LinkView {
-            member_id: connection.member_id.clone(),
+        let StoredConnection { member_id, connection, gateway_id, is_missing } = read(&row)?;
+        let connected = connection.status == Some(Status::Connected);
+        Ok(Some(LinkRecord {
+            member_id,
             locale: row.try_get("locale")?,
-            stopped: row.try_get("stopped")?,
+            unsubscribed: row.try_get("unsubscribed")?,
             expires_at: time(row.try_get("expires_at")?),
             buttons: vec![Button {
                 connection,
+                gateway_id,
+                is_missing,
                 state: if connected { LapseState::Closed } else { LapseState::Open },
                 outcome: connected.then_some(Outcome::Recovered),
                 redemptions: count(row.try_get("redemptions")?),
-                outlived: false,
+                superseded: false,
             }],
         }))
     }
@@ -204,7 +209,7 @@ pub(super) async fn resend(
     tx: &mut Transaction<'_, Sqlite>,
     hash: TokenHash,
     now: Time,
-    pace: Pace,
+    policy: ResendPolicy,
 ) -> Result<Option<NoticeId>> {
     let sql = format!(
         "SELECT i.invitation_id, i.member_id, coalesce((SELECT max(n.sent_at) FROM notices n
@@ -218,7 +223,7 @@ pub(super) async fn resend(
     );
     let old: Option<(String, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(&hash.0[..])
-        .bind(millis(now - pace.soonest))
+        .bind(millis(now - policy.min_age))
         .bind(RESENDS_A_DAY)
         .bind(millis(now - TimeDelta::days(1)))
         .bind(RESENDS_A_LINK)
@@ -229,7 +234,7 @@ pub(super) async fn resend(
         .bind(&old)
         .execute(&mut **tx)
         .await?;
-    let notice = queue(tx, &member, "asked_for", now, now.max(time(last) + pace.gap)).await?;
+    let notice = queue(tx, &member, "asked_for", now, now.max(time(last) + policy.min_interval)).await?;
     sqlx::query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)
          SELECT $2, member_id, connection_id, name, source_type, $3, $4 FROM invitations WHERE invitation_id = $1",

@@ -3,12 +3,13 @@
 use super::{
     Result, Store, StoreError, StoredConnection, connections, count, invitations, millis, passes, queue,
     rechecks,
-    suppressions::{self, STOPPED},
+    suppressions::{self, UNSUBSCRIBED},
     time,
 };
 use crate::base::random;
 use crate::domain::{
-    ConnectionId, LapseId, LapseState, MemberId, NoticeId, NoticeItem, Outcome, PassHash, Time, TokenHash,
+    Button, ConnectionId, LapseId, LapseState, LinkRecord, MemberId, NoticeId, NoticeItem, Outcome, PassHash,
+    Time, TokenHash,
 };
 use chrono::TimeDelta;
 use sqlx::Row;
@@ -18,58 +19,23 @@ pub(super) const RESENDS_A_DAY: i64 = 3;
 /// Mails that can be asked for with one link, as long as it is kept.
 pub(super) const RESENDS_A_LINK: i64 = 3;
 
-/// One button of a link's page.
-#[derive(Clone, Debug)]
-pub(crate) struct Button {
-    /// The connection that it reconnects.
-    pub(crate) connection: StoredConnection,
-    /// Whether what it is for is open still: its lapse, or the invitation.
-    pub(crate) state: LapseState,
-    /// How that ended, if it did.
-    pub(crate) outcome: Option<Outcome>,
-    /// How often it was pressed with success.
-    pub(crate) redemptions: u32,
-    /// Whether what it was for has ended in recovery since the mail, whatever came then.
-    pub(crate) outlived: bool,
+/// How soon an email that a member requests can follow the member's last email.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResendPolicy {
+    /// Requests before this age of the last email are ignored.
+    pub(crate) min_age: TimeDelta,
+    /// The email is sent at this age of the last one, or later.
+    pub(crate) min_interval: TimeDelta,
 }
 
-/// How soon a mail can follow another because its member asks for it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    /// Asked for before this, it is not sent.
-    pub(crate) soonest: TimeDelta,
-    /// Asked for before this, it is sent then.
-    pub(crate) gap: TimeDelta,
-}
-
-/// A press of a button.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Press<'a> {
-    /// On this link's page.
+pub(crate) struct Redemption<'a> {
     pub(crate) link: TokenHash,
-    /// Whose link it is.
     pub(crate) member: &'a MemberId,
-    /// Whose button.
     pub(crate) connection: &'a ConnectionId,
-    /// When.
     pub(crate) at: Time,
-    /// When the member is polled first for it, if at all.
+    /// `None`: no recheck.
     pub(crate) recheck_at: Option<Time>,
-}
-
-/// What stands behind a token.
-#[derive(Clone, Debug)]
-pub(crate) struct LinkView {
-    /// Whose link.
-    pub(crate) member_id: MemberId,
-    /// The member's locale, if they have one.
-    pub(crate) locale: Option<String>,
-    /// Whether the member has asked for no more mail, and the operator has not.
-    pub(crate) stopped: bool,
-    /// When it dies of age.
-    pub(crate) expires_at: Time,
-    /// Its buttons, in order of their connections.
-    pub(crate) buttons: Vec<Button>,
 }
 
 impl Store {
@@ -85,7 +51,7 @@ impl Store {
         expires_at: Time,
     ) -> Result<Vec<NoticeItem>> {
         let mut tx = self.begin().await?;
-        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+        if !queue::is_claimed(&mut tx, notice, attempt).await? {
             return Ok(Vec::new());
         }
         sqlx::query(
@@ -122,9 +88,9 @@ impl Store {
     }
 
     /// What stands behind a token; `None` when nothing does.
-    pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkView>> {
+    pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkRecord>> {
         let link = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT k.member_id, k.expires_at, m.locale, {STOPPED} AS stopped
+            "SELECT k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed
                  FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
         )))
         .bind(&hash.0[..])
@@ -144,8 +110,11 @@ impl Store {
             .map(|row| {
                 let lapse_id: String = row.try_get("lapse_id")?;
                 let state: String = row.try_get("state")?;
+                let StoredConnection { connection, gateway_id, is_missing, .. } = connections::read(row)?;
                 Ok(Button {
-                    connection: connections::read(row)?,
+                    connection,
+                    gateway_id,
+                    is_missing,
                     state: LapseState::parse(&state).ok_or_else(|| StoreError::Row {
                         table: "lapses",
                         row: lapse_id,
@@ -153,7 +122,7 @@ impl Store {
                     })?,
                     outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
                     redemptions: count(row.try_get("redemptions")?),
-                    outlived: row.try_get("outlived")?,
+                    superseded: row.try_get("outlived")?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -162,10 +131,10 @@ impl Store {
         {
             return Ok(Some(invitation));
         }
-        Ok(Some(LinkView {
+        Ok(Some(LinkRecord {
             member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
             locale: link.try_get("locale")?,
-            stopped: link.try_get("stopped")?,
+            unsubscribed: link.try_get("unsubscribed")?,
             expires_at: time(link.try_get("expires_at")?),
             buttons,
         }))
@@ -178,14 +147,14 @@ impl Store {
     /// With it, the member's early polls are set, and `passes` are kept, which are good `until` then.
     pub(crate) async fn redeem(
         &self,
-        press: &Press<'_>,
+        redemption: &Redemption<'_>,
         max_redemptions: u32,
         passes: &[PassHash],
         until: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
         // The same press, made twice.
-        if passes::any_is_kept(&mut tx, passes, press.at).await? {
+        if passes::any_exists(&mut tx, passes, redemption.at).await? {
             return Ok(false);
         }
         let spent = sqlx::query(
@@ -194,14 +163,16 @@ impl Store {
                AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
                AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id AND (l.state <> 'closed' OR l.outcome = 'dismissed'))",
         )
-        .bind(&press.link.0[..])
-        .bind(press.connection.as_str())
+        .bind(&redemption.link.0[..])
+        .bind(redemption.connection.as_str())
         .bind(max_redemptions)
-        .bind(millis(press.at))
+        .bind(millis(redemption.at))
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if spent == 0 && !invitations::redeem(&mut tx, press.link, max_redemptions, press.at).await? {
+        if spent == 0
+            && !invitations::redeem(&mut tx, redemption.link, max_redemptions, redemption.at).await?
+        {
             return Ok(false);
         }
         // Who reconnects after all has not meant it, or thinks better of it.
@@ -210,13 +181,13 @@ impl Store {
              WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
                 (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
         )
-        .bind(&press.link.0[..])
-        .bind(press.connection.as_str())
-        .bind(millis(press.at))
+        .bind(&redemption.link.0[..])
+        .bind(redemption.connection.as_str())
+        .bind(millis(redemption.at))
         .execute(&mut *tx)
         .await?;
-        rechecks::set(&mut tx, press).await?;
-        passes::keep(&mut tx, press, passes, until).await?;
+        rechecks::set(&mut tx, redemption).await?;
+        passes::insert(&mut tx, redemption, passes, until).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -256,7 +227,7 @@ impl Store {
     }
 
     /// Takes a redemption back that came to nothing, so that the button can be pressed again.
-    pub(crate) async fn give_back(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
+    pub(crate) async fn undo_redemption(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
         let mut tx = self.begin().await?;
         for sql in [
             "UPDATE link_buttons SET redemptions = redemptions - 1
@@ -273,12 +244,17 @@ impl Store {
     /// member's last one at this pace. `None` when there is nothing left to say, the member wants no mail, got one too
     /// short a while ago or will get one anyway, or enough of them were asked for, by the member today or with this link
     /// ever.
-    pub(crate) async fn resend(&self, hash: TokenHash, now: Time, pace: Pace) -> Result<Option<NoticeId>> {
+    pub(crate) async fn resend(
+        &self,
+        hash: TokenHash,
+        now: Time,
+        policy: ResendPolicy,
+    ) -> Result<Option<NoticeId>> {
         let mut tx = self.begin().await?;
-        if suppressions::is_behind_link(&mut tx, hash).await? {
+        if suppressions::is_suppressed_by_token(&mut tx, hash).await? {
             return Ok(None);
         }
-        if let Some(notice) = invitations::resend(&mut tx, hash, now, pace).await? {
+        if let Some(notice) = invitations::resend(&mut tx, hash, now, policy).await? {
             tx.commit().await?;
             return Ok(Some(notice));
         }
@@ -300,16 +276,16 @@ impl Store {
         .bind(&hash.0[..])
         .bind(notice.as_str())
         .bind(millis(now))
-        .bind(millis(now - pace.soonest))
+        .bind(millis(now - policy.min_age))
         .bind(RESENDS_A_DAY)
         .bind(millis(now - TimeDelta::days(1)))
         .bind(RESENDS_A_LINK)
-        .bind(pace.gap.num_milliseconds())
+        .bind(policy.min_interval.num_milliseconds())
         .execute(&mut *tx)
         .await?
         .rows_affected();
         let items = sqlx::query(
-            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live)
+            "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step)
              SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
              JOIN links k ON k.token_hash = b.token_hash
              JOIN notice_items i ON i.notice_id = k.notice_id AND i.lapse_id = b.lapse_id

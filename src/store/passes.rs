@@ -1,12 +1,12 @@
 //! `passes`: which browser may press a spent button again, and until when.
 
-use super::links::Press;
+use super::links::Redemption;
 use super::{Result, Store, millis, rechecks};
 use crate::domain::{ConnectionId, PassHash, Time, TokenHash};
 use sqlx::{Sqlite, Transaction};
 
 /// Whether any of these is kept and good at `now`.
-pub(super) async fn any_is_kept(
+pub(super) async fn any_exists(
     tx: &mut Transaction<'_, Sqlite>,
     passes: &[PassHash],
     now: Time,
@@ -26,22 +26,25 @@ pub(super) async fn any_is_kept(
 }
 
 /// Keeps passes, and strikes out those that have ended.
-pub(super) async fn keep(
+pub(super) async fn insert(
     tx: &mut Transaction<'_, Sqlite>,
-    press: &Press<'_>,
+    redemption: &Redemption<'_>,
     passes: &[PassHash],
     until: Time,
 ) -> Result<()> {
-    sqlx::query("DELETE FROM passes WHERE until <= $1").bind(millis(press.at)).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM passes WHERE until <= $1")
+        .bind(millis(redemption.at))
+        .execute(&mut **tx)
+        .await?;
     for pass in passes {
         sqlx::query(
             "INSERT INTO passes (pass_hash, token_hash, connection_id, member_id, until)
              VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(&pass.0[..])
-        .bind(&press.link.0[..])
-        .bind(press.connection.as_str())
-        .bind(press.member.as_str())
+        .bind(&redemption.link.0[..])
+        .bind(redemption.connection.as_str())
+        .bind(redemption.member.as_str())
         .bind(millis(until))
         .execute(&mut **tx)
         .await?;
@@ -64,10 +67,9 @@ impl Store {
         Ok(rows.into_iter().filter_map(whole).collect())
     }
 
-    /// Sets the member's early polls anew after a press with a pass, which spends nothing.
-    pub(crate) async fn pressed_again(&self, press: &Press<'_>) -> Result<()> {
+    pub(crate) async fn reschedule_recheck(&self, redemption: &Redemption<'_>) -> Result<()> {
         let mut tx = self.begin().await?;
-        rechecks::set(&mut tx, press).await?;
+        rechecks::set(&mut tx, redemption).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `rechecks`: early polls of single members.
 
-use super::links::Press;
+use super::links::Redemption;
 use super::{Result, Store, count, millis, time};
 use crate::domain::{MemberId, Time};
 use sqlx::{Row, Sqlite, Transaction};
@@ -38,16 +38,16 @@ pub struct DueRecheck {
     pub(crate) done: u32,
 }
 
-/// Sets the member's early polls anew, counted from the press.
-pub(super) async fn set(tx: &mut Transaction<'_, Sqlite>, press: &Press<'_>) -> Result<()> {
-    let Some(due) = press.recheck_at else { return Ok(()) };
+/// Sets the member's early polls anew, counted from the redemption.
+pub(super) async fn set(tx: &mut Transaction<'_, Sqlite>, redemption: &Redemption<'_>) -> Result<()> {
+    let Some(due) = redemption.recheck_at else { return Ok(()) };
     sqlx::query(
         "INSERT INTO rechecks (member_id, purpose, due_at, since, done) VALUES ($1, 'redemption', $2, $3, 0)
          ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since, done = 0",
     )
-    .bind(press.member.as_str())
+    .bind(redemption.member.as_str())
     .bind(millis(due))
-    .bind(millis(press.at))
+    .bind(millis(redemption.at))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -12,7 +12,7 @@ pub(super) const SUPPRESSED: &str =
     "EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash)";
 
 /// Whether a row of `members m` has asked for no more mail, and nobody else has, as a condition.
-pub(super) const STOPPED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash
+pub(super) const UNSUBSCRIBED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash
         AND su.reason = 'unsubscribed')
      AND NOT EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash AND su.reason <> 'unsubscribed'))";
 
@@ -31,7 +31,7 @@ pub struct ListedSuppression {
 
 /// What stands behind the token with which a mail can stop the mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mailing {
+pub(crate) struct Subscription {
     /// Whose token.
     pub(crate) member_id: MemberId,
     /// The member's locale, if they have one.
@@ -116,7 +116,7 @@ impl Store {
         now: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+        if !queue::is_claimed(&mut tx, notice, attempt).await? {
             return Ok(false);
         }
         let sql = format!(
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// How it stands with the mails to the member who has this token; `None` when nobody has.
-    pub(crate) async fn mailing(&self, hash: TokenHash) -> Result<Option<Mailing>> {
+    pub(crate) async fn subscription(&self, hash: TokenHash) -> Result<Option<Subscription>> {
         let row = sqlx::query(
             "SELECT m.member_id, m.locale,
                 EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash AND s.reason = $2) AS own,
@@ -151,7 +151,7 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
-            Ok(Mailing {
+            Ok(Subscription {
                 member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
                 locale: row.try_get("locale")?,
                 unsubscribed: row.try_get("own")?,
@@ -163,7 +163,7 @@ impl Store {
 
     /// Stops the mails to the member who has this token (`wanted` is false), or takes that back; what the operator has
     /// said of their address stands. Gives whether anything changed.
-    pub(crate) async fn set_mailing(&self, hash: TokenHash, wanted: bool, now: Time) -> Result<bool> {
+    pub(crate) async fn set_subscribed(&self, hash: TokenHash, subscribed: bool, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let address: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT m.address_hash FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
@@ -175,7 +175,7 @@ impl Store {
         let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
             return Ok(false);
         };
-        let changed = if wanted {
+        let changed = if subscribed {
             lift(&mut tx, address, &[Suppression::Unsubscribed], now).await?
         } else {
             suppress(&mut tx, address, Suppression::Unsubscribed, now).await?
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// Takes back that the member behind a link wants no mail. Gives who, if anything changed.
-    pub(crate) async fn resume_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
+    pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         let mut tx = self.begin().await?;
         let sql = format!(
             "SELECT m.member_id, m.address_hash FROM members m WHERE m.member_id IN ({BEHIND_LINK})
@@ -217,7 +217,7 @@ async fn suppress(
     .await?
     .rows_affected();
     for sql in [
-        "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+        "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
             (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
              WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
         "UPDATE notices SET state = 'cancelled', reason = 'suppressed' WHERE state IN ('queued', 'held')
@@ -259,7 +259,10 @@ const BEHIND_LINK: &str = "SELECT member_id FROM links WHERE token_hash = $1
      UNION SELECT member_id FROM invitations WHERE token_hash = $1";
 
 /// Whether the member behind a link's token gets no mail.
-pub(super) async fn is_behind_link(tx: &mut Transaction<'_, Sqlite>, hash: TokenHash) -> Result<bool> {
+pub(super) async fn is_suppressed_by_token(
+    tx: &mut Transaction<'_, Sqlite>,
+    hash: TokenHash,
+) -> Result<bool> {
     let sql = format!(
         "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id IN ({BEHIND_LINK}) AND {SUPPRESSED})"
     );

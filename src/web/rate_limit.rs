@@ -104,7 +104,7 @@ impl RequestClass {
             Self::View
         } else if path.starts_with("/u/") {
             Self::OneClick
-        } else if path.ends_with("/resend") || path.ends_with("/resume") {
+        } else if path.ends_with("/resend") || path.ends_with("/resubscribe") {
             Self::Resend
         } else {
             Self::Press

@@ -4,7 +4,7 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 21] = [
+const PARTS: [(&str, Kind); 22] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
@@ -17,6 +17,7 @@ const PARTS: [(&str, Kind); 21] = [
     ("notify::planner", Kind::Actor),
     ("notify::deliver", Kind::Actor),
     ("reconnect", Kind::Service),
+    ("reconnect::state", Kind::Pure),
     ("traffic", Kind::Service),
     ("traffic::bot_detection", Kind::Pure),
     ("credentials", Kind::Service),

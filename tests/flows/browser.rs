@@ -31,12 +31,39 @@ impl Answer {
         self.headers.get(SET_COOKIE).map(|value| value.to_str().expect("a readable cookie"))
     }
 
-    /// The labels of the page's buttons, in their order.
-    pub(crate) fn buttons(&self) -> Vec<String> {
-        let after_tag = |part: &str| part.split_once('>').expect("a whole tag").1.to_owned();
-        let label = |part| after_tag(part).split('<').next().unwrap_or_default().to_owned();
-        self.html.split("<button").skip(1).map(label).collect()
+    /// The page's state, and then those of its buttons.
+    pub(crate) fn states(&self) -> Vec<&str> {
+        states(&self.html)
     }
+
+    /// What the page's forms do, in their order.
+    pub(crate) fn forms(&self) -> Vec<String> {
+        forms(&self.html)
+    }
+}
+
+/// The state of a page, and then those of its buttons.
+pub(crate) fn states(html: &str) -> Vec<&str> {
+    html.split("data-state=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// What the forms of a page do, in their order: `redeem epic`, `dismiss epic`, `resend`, `resubscribe`, `unsubscribe`.
+pub(crate) fn forms(html: &str) -> Vec<String> {
+    let value = |form: &str, before: &str| {
+        form.split_once(before).and_then(|(_, rest)| rest.split('"').next()).map(str::to_owned)
+    };
+    let describe = |form: &str| {
+        let form = form.split("</form>").next().unwrap_or_default();
+        let act = match value(form, "action=\"").map(|action| action.replace("&#x2f;", "/")) {
+            None => "unsubscribe".to_owned(),
+            Some(action) => match action.rsplit('/').next().unwrap_or_default() {
+                act @ ("dismiss" | "resend" | "resubscribe") => act.to_owned(),
+                _ => "redeem".to_owned(),
+            },
+        };
+        value(form, "name=\"connection\" value=\"").map_or(act.clone(), |id| format!("{act} {id}"))
+    };
+    html.split("<form").skip(1).map(describe).collect()
 }
 
 impl Browser {

@@ -1,7 +1,7 @@
 //! What a link is good for.
 
 use crate::{
-    browser::Browser,
+    browser::{Browser, forms, states},
     harness::{Harness, Setup, link_in},
 };
 use chrono::TimeDelta;
@@ -43,7 +43,7 @@ async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the
     h.clock.advance(TimeDelta::milliseconds(700));
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(member.arrive(&link).await.buttons(), ["Reconnect Epic MyChart"]);
+    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
     h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -62,7 +62,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
         scanner.press(&format!("{link}{form}"), &[("connection", "epic")]).await;
     }
     h.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(member.arrive(&link).await.buttons(), ["Reconnect Epic MyChart"]);
+    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
     h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -76,9 +76,9 @@ async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_
     scanner.arrive(&link).await;
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(6));
-    assert_eq!(member.arrive(&link).await.buttons(), ["Go on", "Mail me a new link"]);
+    assert_eq!(member.arrive(&link).await.states(), ["used", "resume_elsewhere"]);
     let vain = member.press(&link, &[("connection", "epic")]).await;
-    assert_eq!((vain.status, vain.buttons()), (410, vec!["Mail me a new link".to_owned()]));
+    assert_eq!((vain.status, vain.states(), vain.forms()), (410, vec!["used"], vec!["resend".to_owned()]));
     assert_eq!(member.press(&format!("{link}/resend"), &[]).await.status, 200);
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
@@ -123,7 +123,7 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "120");
     let page = answer.text().await.unwrap();
-    assert!(page.contains("your link stays good") && page.contains("2 minutes"), "{page}");
+    assert!(states(&page) == ["gateway_down"] && page.contains(" 2 "), "{page}");
     h.end_faults();
 
     h.fault(Operation::GetOauthUrl, FaultKind::NullData);
@@ -161,12 +161,12 @@ async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
     h.clock.advance(TimeDelta::minutes(1));
     for view in [h.look(&old).await, h.press(&old).await] {
         assert_eq!((view.status, view.location), (410, None));
-        assert!(view.html.contains("has expired") && view.html.contains("/resend"), "{}", view.html);
+        assert_eq!((states(&view.html), forms(&view.html)), (vec!["expired"], vec!["resend".to_owned()]));
     }
     for _ in 0..3 {
         let view = h.person.press(&format!("{old}/resend"), &[]).await.unwrap();
         assert_eq!(view.status, 200);
-        assert!(view.html.contains("look at your mail"), "{}", view.html);
+        assert_eq!(states(&view.html), ["resend_requested"]);
     }
     h.pass().await;
     assert_eq!(h.mails().len(), 2, "asked for three times, mailed once");
@@ -211,7 +211,7 @@ async fn the_link_of_an_older_mail_works_beside_the_newest() {
     h.pass_after(TimeDelta::seconds(30)).await;
     for link in links {
         let view = h.look(&link).await;
-        assert!(view.status == 200 && view.html.contains("you are connected"), "{}", view.html);
+        assert_eq!((view.status, states(&view.html)), (200, vec!["recovered"]));
     }
 }
 

@@ -1,6 +1,9 @@
 //! Members who want no more mails, and addresses that an operator keeps from being mailed.
 
-use crate::harness::{Harness, Setup};
+use crate::{
+    browser::states,
+    harness::{Harness, Setup},
+};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
@@ -71,14 +74,14 @@ async fn scanners_that_open_the_address_change_nothing() {
     for _ in 0..3 {
         let page = h.look(&stop).await;
         assert_eq!((page.status, page.html.matches("<button").count()), (200, 1), "{}", page.html);
-        assert!(page.html.contains("Stop these mails?") && !page.html.contains("alice"));
+        assert!(states(&page.html) == ["unsubscribe"] && !page.html.contains("alice"));
         assert_eq!(Client::new().head(&stop).send().await.unwrap().status(), 200);
     }
     for method in ["PUT", "DELETE", "OPTIONS"] {
         let method = method.parse().unwrap();
         assert_eq!(Client::new().request(method, &stop).send().await.unwrap().status(), 405);
     }
-    let resume = Client::new().get(format!("{stop}/resume")).send().await.unwrap();
+    let resume = Client::new().get(format!("{stop}/resubscribe")).send().await.unwrap();
     assert_eq!((resume.status().as_u16(), resume.url().as_str()), (200, stop.as_str()), "it leads back");
     assert_eq!(h.contents().await, before);
     h.pass_after(TimeDelta::days(3)).await;
@@ -102,10 +105,10 @@ async fn whatever_the_body_a_post_stops_the_mails_and_again_says_the_same() {
             let answer = post(&stop).send().await.unwrap();
             assert_eq!(answer.status(), 200);
             let page = answer.text().await.unwrap();
-            assert!(page.contains("You will get no more of these mails"), "{page}");
+            assert_eq!(states(&page), ["unsubscribed"]);
         }
         let later = h.look(&stop).await;
-        assert!(later.status == 200 && later.html.contains("no more of these mails"), "{}", later.html);
+        assert_eq!((later.status, states(&later.html)), (200, vec!["unsubscribed"]));
         h.pass_after(TimeDelta::days(20)).await;
         assert_eq!(h.mails().len(), 1);
     }
@@ -120,7 +123,7 @@ async fn whoever_has_unsubscribed_gets_neither_reminder_nor_first_mail_nor_a_new
     h.set("alice", "kaiser-north", "EXPIRED");
     h.clock.advance(TimeDelta::hours(1));
     let asked = h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
-    assert!(asked.status == 200 && asked.html.contains("look at your mail"), "{}", asked.html);
+    assert_eq!((asked.status, states(&asked.html)), (200, vec!["resend_requested"]));
     for _ in 0..5 {
         h.pass_after(TimeDelta::days(3)).await;
     }
@@ -166,7 +169,7 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
     let token = reconnectd::base::random::link_token();
     let from = (&claim.notice.id, claim.attempt);
     assert!(!h.app.store.add_unsubscribe(token.hash(), from, now).await.unwrap(), "the last step refuses");
-    h.app.store.free_interrupted(now, true).await.unwrap();
+    h.app.store.rescue_expired_leases(now, true).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),
         Delivered::One(AttemptOutcome::Cancelled),
@@ -180,16 +183,16 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
 async fn write_to_me_again_brings_what_is_due() {
     let (h, stop) = mailed(&["alice"]).await;
     let (_, page) = one_click(&stop).await;
-    let resume = format!("{stop}/resume");
+    let resume = format!("{stop}/resubscribe");
     let path = url::Url::parse(&resume).unwrap().path().to_owned();
     assert!(page.replace("&#x2f;", "/").contains(&format!("action=\"{path}\"")), "{page}");
     h.pass_after(TimeDelta::days(4)).await;
     assert_eq!(h.mails().len(), 1);
     for _ in 0..2 {
         let view = h.person.press(&resume, &[]).await.unwrap();
-        assert!(view.status == 200 && view.html.contains("We will write to you again"), "{}", view.html);
+        assert_eq!((view.status, states(&view.html)), (200, vec!["resubscribed"]));
     }
-    assert!(h.look(&stop).await.html.contains("Stop these mails?"));
+    assert_eq!(states(&h.look(&stop).await.html), ["unsubscribe"]);
     h.pass().await;
     assert_eq!(h.mails().len(), 2, "the reminder that was due");
     assert_eq!(h.notices("alice").await[1].notice.step, 1);
@@ -200,12 +203,12 @@ async fn what_an_operator_has_suppressed_no_page_can_lift() {
     let (h, stop) = mailed(&["alice"]).await;
     suppress(&h, "alice").await;
     let page = h.look(&stop).await;
-    assert!(page.html.contains("no more of these mails") && !page.has_button(), "{}", page.html);
+    assert!(states(&page.html) == ["unsubscribed"] && !page.has_button(), "{}", page.html);
     one_click(&stop).await;
     for _ in 0..2 {
-        let view = h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
+        let view = h.person.press(&format!("{stop}/resubscribe"), &[]).await.unwrap();
         assert_eq!((view.status, view.has_button()), (200, false));
-        assert!(view.html.contains("no more of these mails"), "{}", view.html);
+        assert_eq!(states(&view.html), ["unsubscribed"]);
     }
     h.pass_after(TimeDelta::days(20)).await;
     assert_eq!(h.mails().len(), 1);
@@ -224,9 +227,9 @@ async fn one_members_token_does_nothing_to_another_and_an_unknown_one_nothing_at
         for view in [
             h.look(&unknown).await,
             h.press(&unknown).await,
-            h.person.press(&format!("{unknown}/resume"), &[]).await.unwrap(),
+            h.person.press(&format!("{unknown}/resubscribe"), &[]).await.unwrap(),
         ] {
-            assert!(view.status == 404 && view.html.contains("know this link"), "{}", view.html);
+            assert_eq!((view.status, states(&view.html)), (404, vec!["link_not_found"]));
         }
     }
     assert_eq!(h.look(&stop.replace("/u/", "/r/")).await.status, 404, "it is no link to reconnect either");
@@ -245,7 +248,7 @@ async fn a_suppression_goes_with_the_address_and_not_with_the_member() {
     h.enrol_at("alice", "Ada.New@Example.org").await;
     h.pass_after(TimeDelta::minutes(15)).await;
     assert_eq!(h.mails().last().unwrap().to, ["Ada.New@Example.org"], "another address is written to");
-    assert!(h.look(&stop).await.html.contains("Stop these mails?"));
+    assert_eq!(states(&h.look(&stop).await.html), ["unsubscribe"]);
 
     let hash = "ada.new@EXAMPLE.ORG".parse::<EmailAddress>().unwrap().address_hash();
     h.app.store.suppress(hash, Suppression::Operator, h.clock.now()).await.unwrap();
@@ -298,16 +301,16 @@ async fn addresses_that_an_earlier_version_took_in_can_be_suppressed_too() {
 }
 
 #[tokio::test]
-async fn stopping_mails_tells_the_log_the_member_and_neither_token_nor_address() {
+async fn unsubscribing_logs_the_member_and_neither_token_nor_address() {
     let (h, stop) = mailed(&["alice"]).await;
     one_click(&stop).await;
-    h.person.press(&format!("{stop}/resume"), &[]).await.unwrap();
+    h.person.press(&format!("{stop}/resubscribe"), &[]).await.unwrap();
     suppress(&h, "alice").await;
     h.pass_after(TimeDelta::days(3)).await;
     let token = stop.rsplit('/').next().unwrap();
     assert_eq!(token.len(), 43);
     let logged = crate::logs::so_far();
-    assert!(logged.contains("wants no more mails") && logged.contains("wants mails again"));
+    assert!(logged.contains("member unsubscribed") && logged.contains("member resubscribed"));
     assert!(!logged.contains(token) && !logged.contains("@example.org"));
     for file in ["flows.db", "flows.db-wal"] {
         let bytes = std::fs::read(h.folder.path().join(file)).unwrap();

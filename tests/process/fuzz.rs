@@ -97,10 +97,31 @@ fn path(dice: &mut Dice, token: &str) -> Vec<u8> {
     ];
     let segment = &near[dice.below(near.len())];
     // The live token is looked at and never pressed: what it leads to must stand when all is over.
-    let base =
-        dice.one(&["/r/", "/r/", "/u/", "/R/", "//r/", "/r//", "/", "/done?status_code=", "/r/%2e%2e/", "*"]);
-    let tail =
-        dice.one(&["", "", "", "/", "/resend", "/dismiss", "/resume", "?a=b&&=%ff", "#x", "/x/y", "%20"]);
+    let base = dice.one(&[
+        "/r/",
+        "/r/",
+        "/u/",
+        "/R/",
+        "//r/",
+        "/r//",
+        "/",
+        "/oauth/return?status_code=",
+        "/r/%2e%2e/",
+        "*",
+    ]);
+    let tail = dice.one(&[
+        "",
+        "",
+        "",
+        "/",
+        "/resend",
+        "/dismiss",
+        "/resubscribe",
+        "?a=b&&=%ff",
+        "#x",
+        "/x/y",
+        "%20",
+    ]);
     [base.as_bytes(), segment.as_bytes(), tail.as_bytes()].concat()
 }
 

@@ -99,7 +99,7 @@ async fn every_answer_to_a_member_is_kept_from_caches_referrers_frames_and_forei
         get(&http, &daemon, "/metrics")
             .await
             .1
-            .contains("reconnectd_redemptions_total{outcome=\"sent_to_source\"} 1")
+            .contains("reconnectd_redemptions_total{outcome=\"redirected\"} 1")
     })
     .await;
     daemon.running.stopped().await.well();

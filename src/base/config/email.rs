@@ -102,7 +102,7 @@ pub struct Smtp {
     /// PEM certificates to trust besides the system's; may be empty.
     pub(crate) ca_file: String,
     /// The name that the daemon gives for itself (EHLO); empty: the machine's, where that is a full one, else its address.
-    pub(crate) hello: String,
+    pub(crate) helo_name: String,
 }
 
 impl Smtp {
@@ -125,9 +125,9 @@ impl Smtp {
             report.error_because_of(key, because, format!("is needed by {because}; give both, or neither"));
         }
         let in_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if !self.hello.chars().all(in_a_name) {
+        if !self.helo_name.chars().all(in_a_name) {
             report.error(
-                "email.smtp.hello",
+                "email.smtp.helo_name",
                 "is no host name; write a full one, such as \"notices.example.org\", or \"\"",
             );
         }

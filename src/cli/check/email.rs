@@ -5,7 +5,7 @@ use crate::base::config::{Email, TransportKind};
 use crate::base::random;
 use crate::cli::context::Context;
 use crate::domain::{EmailAddress, NoticeId, SourceType};
-use crate::mail::{Kind, Named, NoticeMail, Renderer, Transport};
+use crate::mail::{ConnectionLabel, NoticeEmail, Renderer, Template, Transport};
 use anyhow::{Context as _, anyhow};
 use std::io;
 
@@ -44,16 +44,19 @@ pub(super) async fn send_test(
     Ok(())
 }
 
-fn sample(context: &Context, to: &EmailAddress) -> NoticeMail {
+fn sample(context: &Context, to: &EmailAddress) -> NoticeEmail {
     let now = context.clock.now();
-    NoticeMail {
+    NoticeEmail {
         id: NoticeId::new(random::id(now)),
         to: to.clone(),
         locale: None,
-        kind: Kind::Expired,
+        kind: Template::Expired,
         link: Some(random::link_token()),
         unsubscribe: None,
-        connections: vec![Named { name: "Example Clinic".into(), source_type: Some(SourceType::Clinical) }],
+        connections: vec![ConnectionLabel {
+            name: "Example Clinic".into(),
+            source_type: Some(SourceType::Clinical),
+        }],
         ttl: context.config.links.ttl,
         date: now,
     }

@@ -9,7 +9,7 @@ use std::io;
 /// Prints one line, or one for each violation.
 pub(super) fn check(context: &Context, report: &mut Report) -> io::Result<Option<Renderer>> {
     let config = &context.config;
-    let tried = Renderer::unproven(&config.notices, &config.email, &config.links)
+    let tried = Renderer::new_unchecked(&config.notices, &config.email, &config.links)
         .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
     match tried {
         Ok((_, leaks)) if !leaks.is_empty() => {

@@ -1,11 +1,12 @@
 //! What is sent, how often, and what the answers of the other operations become.
 
 use super::{
-    RETRY, TOKEN, Verdict, gateway, gateway_with, settings, shown,
+    RETRY, TOKEN, Verdict, gateway, gateway_at, gateway_with, settings, shown,
     stub::{Answer, Stub, hanging_up},
     token,
 };
 use crate::{
+    base::clock::{Clock, ManualClock},
     domain::{IntegrationType, Status},
     gateway::{DataSource, Establish, GatewayError, StatusChange},
 };
@@ -60,9 +61,10 @@ async fn a_read_that_fails_once_succeeds() {
 #[tokio::test]
 async fn a_short_retry_after_is_waited_for() {
     let stub = Stub::answering([Answer::new(429, "").with("retry-after", "1"), Answer::ok(EMPTY)]).await;
-    let begun = Instant::now();
-    assert!(gateway(&stub).connections(&token()).await.is_ok());
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let clock = ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap());
+    let gateway = gateway_at(&settings(&stub.url()), Clock::Manual(clock.clone()));
+    assert!(gateway.connections(&token()).await.is_ok());
+    assert_eq!(clock.slept(), Duration::from_secs(1));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mail::{SetupError, samples::with_templates};
+use crate::mail::{SetupError, fixtures::with_templates};
 
 /// What a directory of these templates is found to tell, a line each, without the directory's own path.
 fn told(level: Disclosure, files: &[(&str, &str)]) -> Vec<String> {
@@ -144,11 +144,11 @@ fn what_is_said_with_the_configured_ttl_alone_is_found() {
         "Hello{% if days == 30 %}, EXPIRED{% endif %}",
     )
     .unwrap();
-    let mut config = crate::mail::samples::config();
+    let mut config = crate::mail::fixtures::config();
     config.notices.templates = Some(directory.path().to_owned());
     for (days, found) in [(29, false), (30, true)] {
         config.links.ttl = std::time::Duration::from_secs(days * 86_400);
-        let renderer = Renderer::unproven(&config.notices, &config.email, &config.links).unwrap();
+        let renderer = Renderer::new_unchecked(&config.notices, &config.email, &config.links).unwrap();
         let leaks = renderer.leaks().unwrap();
         assert_eq!(!leaks.is_empty(), found, "{days}: {leaks:?}");
     }
@@ -220,18 +220,18 @@ fn a_source_that_may_be_told_of_has_a_phrase() {
 
 #[test]
 fn an_operators_name_and_public_address_are_no_leak() {
-    let mut config = crate::mail::samples::config();
+    let mut config = crate::mail::fixtures::config();
     config.email.from = "Expired & Disconnected Ltd <no-reply@expired.test>".to_owned();
     config.links.public_url = "https://disconnected.expired.test/your/pharmacy".parse().unwrap();
-    let renderer = Renderer::unproven(&config.notices, &config.email, &config.links).unwrap();
+    let renderer = Renderer::new_unchecked(&config.notices, &config.email, &config.links).unwrap();
     assert_eq!(renderer.leaks().unwrap(), []);
 }
 
 /// The pipeline itself: as if a value had reached a mail past the templates.
 #[test]
 fn a_difference_in_any_place_of_a_mail_is_seen() {
-    let renderer = crate::mail::samples::renderer(Disclosure::Generic);
-    let case = Case::all(Kind::Expired, renderer.ttl)[0];
+    let renderer = crate::mail::fixtures::renderer(Disclosure::Generic);
+    let case = Case::matrix(Template::Expired, renderer.ttl)[0];
     let mail = |search: &Search<'_>| search.mail("en", &case, &named("A", 0, 1)).unwrap();
     for place in ["envelope", "header"] {
         let mut search = Search { renderer: &renderer, leaks: Vec::new() };
@@ -243,7 +243,7 @@ fn a_difference_in_any_place_of_a_mail_is_seen() {
             let to = "quillmark@example.org".parse().unwrap();
             other.envelope = lettre::address::Envelope::new(None, vec![to]).unwrap();
         }
-        search.compare("en", &[Kind::Expired], &one, &other, Told::Name);
+        search.compare("en", &[Template::Expired], &one, &other, Told::Name);
         let lines: Vec<_> = search.leaks.iter().map(Leak::to_string).collect();
         assert_eq!(lines.len(), 1, "{lines:#?}");
         assert!(lines[0].contains(&format!("the {place} tells the source's name")), "{lines:#?}");

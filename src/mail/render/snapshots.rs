@@ -3,19 +3,19 @@
 //! Changed words on purpose? `INSTA_UPDATE=always cargo test snapshots` records them anew; read the difference.
 
 use super::*;
-use crate::mail::samples::{TOKEN, notice, renderer};
+use crate::mail::fixtures::{TOKEN, notice, renderer};
 
 const LEVELS: [Disclosure; 3] = [Disclosure::Generic, Disclosure::Kind, Disclosure::Name];
 
-fn mails(level: Disclosure, language: &str) -> Vec<(Kind, Mail)> {
+fn mails(level: Disclosure, language: &str) -> Vec<(Template, Email)> {
     let renderer = renderer(level);
-    let write = |kind: Kind| {
+    let write = |kind: Template| {
         let names: &[&str] =
-            if kind == Kind::Several { &["Epic MyChart", "Basic Insurance"] } else { &["Epic MyChart"] };
-        let notice = NoticeMail { locale: Some(language.to_owned()), ..notice(kind, names) };
+            if kind == Template::Several { &["Epic MyChart", "Basic Insurance"] } else { &["Epic MyChart"] };
+        let notice = NoticeEmail { locale: Some(language.to_owned()), ..notice(kind, names) };
         (kind, renderer.render(&notice).unwrap())
     };
-    Kind::ALL.iter().copied().map(write).collect()
+    Template::ALL.iter().copied().map(write).collect()
 }
 
 /// The HTML without what every mail has: the layout's own lines, and the looks.
@@ -33,7 +33,7 @@ fn without_looks(line: &str) -> String {
     out.replace(&"&#847;&zwnj;&nbsp;".repeat(40), "[filler]")
 }
 
-fn record(name: &str, parts: impl IntoIterator<Item = (Kind, String)>) {
+fn record(name: &str, parts: impl IntoIterator<Item = (Template, String)>) {
     let all: Vec<String> = parts
         .into_iter()
         .map(|(kind, text)| format!("== {}\n{}\n", kind.as_str(), text.replace(TOKEN, "[token]").trim_end()))

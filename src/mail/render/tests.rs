@@ -1,28 +1,28 @@
 use super::*;
-use crate::mail::samples::{TOKEN, notice, renderer, with_templates};
+use crate::mail::fixtures::{TOKEN, notice, renderer, with_templates};
 use mail_parser::{Message, MessageParser};
 
-fn render(renderer: &Renderer, notice: &NoticeMail) -> Mail {
+fn render(renderer: &Renderer, notice: &NoticeEmail) -> Email {
     renderer.render(notice).unwrap()
 }
 
-fn parse(mail: &Mail) -> Message<'_> {
+fn parse(mail: &Email) -> Message<'_> {
     MessageParser::default().parse(&mail.bytes).unwrap()
 }
 
-fn raw(mail: &Mail) -> String {
+fn raw(mail: &Email) -> String {
     String::from_utf8(mail.bytes.clone()).unwrap()
 }
 
 /// Every kind, language and disclosure, with one connection and with several.
-fn every() -> impl Iterator<Item = (Disclosure, Mail)> {
+fn every() -> impl Iterator<Item = (Disclosure, Email)> {
     [Disclosure::Generic, Disclosure::Kind, Disclosure::Name].into_iter().flat_map(|told| {
         let renderer = renderer(told);
         let mut mails = Vec::new();
-        for kind in Kind::ALL {
+        for kind in Template::ALL {
             for locale in ["en", "es-MX"] {
                 for names in [&["MarkedSource"][..], &["MarkedSource", "OtherSource"][..]] {
-                    let notice = NoticeMail { locale: Some(locale.to_owned()), ..notice(*kind, names) };
+                    let notice = NoticeEmail { locale: Some(locale.to_owned()), ..notice(*kind, names) };
                     mails.push((told, render(&renderer, &notice)));
                 }
             }
@@ -47,7 +47,7 @@ fn every_mail_has_both_parts_with_the_link_once_in_each_and_short_lines() {
     }
 }
 
-fn is_recovered(mail: &Mail) -> bool {
+fn is_recovered(mail: &Email) -> bool {
     ["You are connected again", "La conexión está restablecida"]
         .iter()
         .any(|words| mail.html().contains(words))
@@ -65,14 +65,14 @@ fn a_mail_of_recovery_has_no_button_and_asks_for_nothing() {
         assert!(all.contains("https://acme.test/some/where/u/stop-1"), "it can be stopped as well");
         assert!(mail.text().lines().all(|line| line.chars().count() <= 78), "{}", mail.text());
     }
-    let generic = render(&renderer(Disclosure::Generic), &notice(Kind::Recovered, &["A"]));
+    let generic = render(&renderer(Disclosure::Generic), &notice(Template::Recovered, &["A"]));
     assert_eq!(generic.subject(), "Acme, Ünlimited: one of your connections works again");
     let first = one_line(generic.text().lines().take(2).collect::<Vec<_>>().join(" ").as_str());
     assert!(
         first.starts_with("One of your connections with Acme, Ünlimited works again. There is"),
         "{first}"
     );
-    let several = render(&renderer(Disclosure::Name), &notice(Kind::Recovered, &["A1", "B2"]));
+    let several = render(&renderer(Disclosure::Name), &notice(Template::Recovered, &["A1", "B2"]));
     assert!(several.text().contains("Your connections work again: A1 and B2."), "{}", several.text());
 }
 
@@ -93,10 +93,10 @@ fn every_html_part_stands_alone_and_has_neither_picture_nor_script() {
 fn the_default_tells_neither_source_nor_kind_nor_status() {
     let renderer = renderer(Disclosure::Generic);
     for locale in ["en", "es"] {
-        let mails: Vec<_> = [Kind::Expired, Kind::Disconnected]
+        let mails: Vec<_> = [Template::Expired, Template::Disconnected]
             .map(|kind| {
                 let notice =
-                    NoticeMail { locale: Some(locale.to_owned()), ..notice(kind, &["MarkedSource"]) };
+                    NoticeEmail { locale: Some(locale.to_owned()), ..notice(kind, &["MarkedSource"]) };
                 raw(&render(&renderer, &notice))
             })
             .into();
@@ -126,7 +126,8 @@ fn the_default_tells_neither_source_nor_kind_nor_status() {
 #[test]
 fn kind_tells_the_kind_in_words_and_name_the_name() {
     let told = |disclosure, locale: &str| {
-        let notice = NoticeMail { locale: Some(locale.into()), ..notice(Kind::Expired, &["MarkedSource"]) };
+        let notice =
+            NoticeEmail { locale: Some(locale.into()), ..notice(Template::Expired, &["MarkedSource"]) };
         let mail = render(&renderer(disclosure), &notice);
         (mail.subject().to_owned(), format!("{}{}", mail.text(), mail.html()))
     };
@@ -142,7 +143,7 @@ fn kind_tells_the_kind_in_words_and_name_the_name() {
 #[test]
 fn sources_are_listed_as_one_says_them() {
     use SourceType::{Insurance, Lab, Pharmacy};
-    let named = |name: &str, source_type| Named { name: name.to_owned(), source_type };
+    let named = |name: &str, source_type| ConnectionLabel { name: name.to_owned(), source_type };
     let names = |names: &[&str]| names.iter().map(|name| named(name, Some(Pharmacy))).collect::<Vec<_>>();
     let kinds =
         |kinds: &[Option<SourceType>]| kinds.iter().cloned().map(|kind| named("", kind)).collect::<Vec<_>>();
@@ -185,7 +186,7 @@ fn sources_are_listed_as_one_says_them() {
 #[test]
 fn headers_are_those_of_an_automatic_mail_and_the_same_at_each_attempt() {
     let renderer = renderer(Disclosure::Generic);
-    let notice = NoticeMail { locale: Some("es_MX".into()), ..notice(Kind::Reminder, &["A"]) };
+    let notice = NoticeEmail { locale: Some("es_MX".into()), ..notice(Template::Reminder, &["A"]) };
     let mail = render(&renderer, &notice);
     let parsed = parse(&mail);
     let header = |name: &str| parsed.header_raw(name).unwrap_or_default().trim().to_owned();
@@ -210,12 +211,12 @@ fn a_hostile_name_is_escaped_and_gets_no_header_of_its_own() {
     let long = "x".repeat(1000);
     for name in ["<script>alert(1)</script>", "a\r\nBcc: evil@example.org\r\n\r\nbody", "\u{202E}live", &long]
     {
-        let mail = render(&renderer, &notice(Kind::Expired, &[name]));
+        let mail = render(&renderer, &notice(Template::Expired, &[name]));
         let parsed = parse(&mail);
         assert!(parsed.bcc().is_none());
         assert_eq!(parsed.subject(), Some(mail.subject()), "{name:?}");
         assert!(!mail.html().contains("<script") && !raw(&mail).contains('\u{202E}'));
-        assert!(mail.subject().chars().count() <= LONGEST_SUBJECT);
+        assert!(mail.subject().chars().count() <= MAX_SUBJECT_CHARS);
         assert!(mail.bytes.len() < 20_000);
     }
 }
@@ -223,7 +224,7 @@ fn a_hostile_name_is_escaped_and_gets_no_header_of_its_own() {
 #[test]
 fn addresses_in_other_scripts_are_written_as_servers_take_them() {
     let renderer = renderer(Disclosure::Generic);
-    let to = |to: &str| NoticeMail { to: to.parse().unwrap(), ..notice(Kind::Expired, &["A"]) };
+    let to = |to: &str| NoticeEmail { to: to.parse().unwrap(), ..notice(Template::Expired, &["A"]) };
     let mail = render(&renderer, &to("jose@exámple.example"));
     assert!(raw(&mail).contains("To: jose@xn--exmple-qta.example\r\n"), "{}", raw(&mail));
     assert!(mail.bytes.is_ascii());
@@ -246,10 +247,10 @@ fn how_long_a_link_works_is_told_in_the_largest_unit_that_is_true() {
         (1, "works for one minute;", "durante un minuto;"),
     ] {
         for (locale, words) in [("en", english), ("es", spanish)] {
-            let notice = NoticeMail {
+            let notice = NoticeEmail {
                 ttl: Duration::from_secs(minutes * 60),
                 locale: Some(locale.to_owned()),
-                ..notice(Kind::Expired, &["A"])
+                ..notice(Template::Expired, &["A"])
             };
             let mail = render(&renderer, &notice);
             assert!(one_line(mail.text()).contains(words), "{}", mail.text());
@@ -264,7 +265,7 @@ fn an_operators_template_wins_and_the_rest_stays_built_in() {
         with_templates(Disclosure::Kind, &[("es_MX/expired.subject", "¡Hola! {{ operator }}")]);
     let renderer = renderer.unwrap();
     let subject = |locale: &str| {
-        let notice = NoticeMail { locale: Some(locale.to_owned()), ..notice(Kind::Expired, &["A"]) };
+        let notice = NoticeEmail { locale: Some(locale.to_owned()), ..notice(Template::Expired, &["A"]) };
         render(&renderer, &notice).subject().to_owned()
     };
     assert_eq!(subject("es-MX"), "¡Hola! Acme, Ünlimited");

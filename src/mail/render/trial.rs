@@ -5,9 +5,9 @@ use crate::{
     base::config::Disclosure,
     domain::SourceType,
     mail::{
-        cases::{Case, LINK},
         html::Html,
-        notice::{Kind, Named},
+        notice::{ConnectionLabel, Template},
+        sample_matrix::{Case, LINK},
         templates::TemplateError,
         words::is_blank,
     },
@@ -17,8 +17,8 @@ impl Renderer {
     /// Writes every mail there can be: parsing alone misses unknown filters and missing parts, and mails of no use.
     pub(super) fn try_all(&self) -> Result<(), TemplateError> {
         for language in self.templates.languages() {
-            for &kind in Kind::ALL {
-                let cases = Case::all(kind, self.ttl);
+            for &kind in Template::ALL {
+                let cases = Case::matrix(kind, self.ttl);
                 for case in &cases {
                     let written = self.try_one(language, case, self.disclosure)?;
                     self.is_of_use(language, kind, &written)?;
@@ -34,22 +34,23 @@ impl Renderer {
 
     fn try_one(&self, language: &str, case: &Case, level: Disclosure) -> Result<Written, TemplateError> {
         let types = [SourceType::Lab, SourceType::Pharmacy, SourceType::Clinical, SourceType::Insurance];
-        let named = |(index, source_type): (usize, &SourceType)| Named {
+        let named = |(index, source_type): (usize, &SourceType)| ConnectionLabel {
             name: format!("Source {index}"),
             source_type: Some(source_type.clone()),
         };
-        let named: Vec<Named> = types.iter().cycle().enumerate().take(case.count).map(named).collect();
+        let named: Vec<ConnectionLabel> =
+            types.iter().cycle().enumerate().take(case.count).map(named).collect();
         let sources = self.sources(language, level, &named)?;
         self.write(language, case.kind, &case.values(sources.into()))
     }
 
     /// A mail is of no use when there is nothing in it, or no link where one is to be pressed.
-    fn is_of_use(&self, language: &str, kind: Kind, written: &Written) -> Result<(), TemplateError> {
+    fn is_of_use(&self, language: &str, kind: Template, written: &Written) -> Result<(), TemplateError> {
         let html = Html::read(&written.html);
-        let needs_link = kind != Kind::Recovered;
+        let needs_link = kind != Template::Recovered;
         let leads_on = |piece: &str| piece.contains(LINK) && piece.to_lowercase().starts_with("href");
         let html_has_link = html.shown.contains(LINK) || html.hidden.split("\n\n").any(leads_on);
-        let [subject, text, html_file] = kind.made_of();
+        let [subject, text, html_file] = kind.source_files();
         let name = kind.as_str();
         let (files, problem) = if is_blank(&written.subject) {
             (subject, format!("the subject of {name:?} is empty; write one"))

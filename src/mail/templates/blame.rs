@@ -22,11 +22,11 @@ impl Templates {
                 Some((self.origins.get(&name)?, line))
             })
             .collect();
-        let holds = |of_operator| {
-            found.iter().find(move |(origin, line)| origin.of_operator == of_operator && *line > 0)
+        let holds = |is_override| {
+            found.iter().find(move |(origin, line)| origin.is_override == is_override && *line > 0)
         };
         holds(true)
-            .or_else(|| found.iter().find(|(origin, _)| origin.of_operator))
+            .or_else(|| found.iter().find(|(origin, _)| origin.is_override))
             .or_else(|| holds(false))
             .or(found.first())
             .map_or_else(Default::default, |(origin, line)| (origin.file.clone(), *line))

@@ -14,15 +14,15 @@ const ALIKE: f64 = 0.6;
 
 /// What the operator put there.
 #[derive(Default)]
-pub(super) struct Own {
+pub(super) struct Overrides {
     /// By name, such as `es/expired.txt`: path and text.
     pub(super) files: BTreeMap<String, (PathBuf, String)>,
     /// Each language's folder.
     pub(super) folders: BTreeMap<String, PathBuf>,
 }
 
-pub(super) fn read(directory: &Path) -> Result<Own, TemplateError> {
-    let mut own = Own::default();
+pub(super) fn read(directory: &Path) -> Result<Overrides, TemplateError> {
+    let mut own = Overrides::default();
     let mut unused = Vec::new();
     for path in entries(directory)? {
         let name = file_name(&path);
@@ -42,7 +42,7 @@ pub(super) fn read(directory: &Path) -> Result<Own, TemplateError> {
     }
 }
 
-impl Own {
+impl Overrides {
     /// Reads a language's folder; gives the files whose names no template can have.
     fn read_language(&mut self, folder: PathBuf) -> Result<Vec<PathBuf>, TemplateError> {
         let files: Vec<PathBuf> =

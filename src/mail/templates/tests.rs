@@ -1,7 +1,7 @@
 //! An operator's folder: what is taken from it, and what is wrong with it.
 
 use crate::base::config::Disclosure;
-use crate::mail::samples::with_templates;
+use crate::mail::fixtures::with_templates;
 
 /// What is wrong with a directory of these files, without the directory's own path; empty when nothing is.
 fn wrong(level: Disclosure, files: &[(&str, &str)]) -> String {

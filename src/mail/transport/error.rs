@@ -12,7 +12,7 @@ pub struct Accepted {
 
 /// What a failure means for the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum Disposition {
     /// Try again later. When the stage is [`Stage::Connect`], nothing was said about this mail yet.
     Retry,
     /// This mail, or its recipient, is refused for good.
@@ -20,13 +20,13 @@ pub enum Verdict {
     /// Refused for good, in words that speak of us rather than of this mail: of our name, our address or our right to
     /// send. Servers say so as late as at the recipient, and some mean the recipient all the same. If other mails are
     /// accepted meanwhile, it is this one.
-    Doubtful,
+    MaybeSender,
     /// Nothing is wrong with the mail: the operator's set-up is refused. Every other mail would fail alike, so the
     /// queue waits and nothing is given up.
-    Operator,
+    Misconfigured,
     /// The mail was handed over whole and the answer was lost: it may have been accepted, and another attempt may make
     /// a second copy (RFC 5321, section 4.5.3.2.6).
-    Unknown,
+    Indeterminate,
 }
 
 /// How far the conversation had come.
@@ -49,7 +49,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn words(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Connect => "connecting to the mail server failed",
             Self::Tls => "protecting the connection to the mail server failed",
@@ -66,7 +66,7 @@ impl Stage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SendError {
     /// What to do about it.
-    pub(crate) verdict: Verdict,
+    pub(crate) disposition: Disposition,
     /// How far it came.
     pub(crate) stage: Stage,
     /// The server's reply code, when it replied.
@@ -77,7 +77,7 @@ pub struct SendError {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.stage.words())?;
+        f.write_str(self.stage.description())?;
         if let Some(code) = self.code {
             write!(f, ": {code}")?;
         }
@@ -90,17 +90,17 @@ impl fmt::Display for SendError {
 
 impl SendError {
     /// A failure without a reply of the server's.
-    pub(super) fn new(verdict: Verdict, stage: Stage, text: &str) -> Self {
-        Self { verdict, stage, code: None, text: mask(text) }
+    pub(super) fn new(disposition: Disposition, stage: Stage, text: &str) -> Self {
+        Self { disposition, stage, code: None, text: mask(text) }
     }
 
     /// Whether the server ended the conversation before the mail was handed over.
     pub(super) fn is_about_the_connection(&self) -> bool {
-        self.verdict == Verdict::Retry && matches!(self.code, None | Some(421))
+        self.disposition == Disposition::Retry && matches!(self.code, None | Some(421))
     }
 
     /// With advice for the operator, where the text shows this sign.
-    pub(super) fn advising(mut self, sign: &str, advice: &str) -> Self {
+    pub(super) fn with_hint(mut self, sign: &str, advice: &str) -> Self {
         if self.text.contains(sign) {
             self.text = format!("{}; {advice}", self.text);
         }
@@ -108,7 +108,7 @@ impl SendError {
     }
 
     /// Without a password of ours, which a server may repeat.
-    pub(super) fn hiding(mut self, secret: &str) -> Self {
+    pub(super) fn redacting(mut self, secret: &str) -> Self {
         if !secret.is_empty() {
             self.text = self.text.replace(secret, "[secret]");
         }
@@ -117,7 +117,7 @@ impl SendError {
 
     /// A failure to write here: a full disk or missing rights, which the operator mends.
     pub(super) fn local(error: io::Error) -> Self {
-        Self::new(Verdict::Operator, Stage::Local, &error.to_string())
+        Self::new(Disposition::Misconfigured, Stage::Local, &error.to_string())
     }
 
     /// What a failed step of the conversation means. Before the final dot a lost connection is harmless. `addresses` are
@@ -126,34 +126,36 @@ impl SendError {
         let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let text = addresses.iter().fold(text, |text, address| text.replace(address, "[address]"));
         let code = error.status().map(u16::from);
-        let verdict = code.map_or(Verdict::Retry, |code| verdict(stage, code, &text));
-        Self { verdict, stage, code, text: mask(&text) }
+        let disposition = code.map_or(Disposition::Retry, |code| disposition(stage, code, &text));
+        Self { disposition, stage, code, text: mask(&text) }
     }
 }
 
 /// What a refusal means: 4yz may pass (RFC 5321, section 4.2.1), 5yz is for good, and whose fault it is depends on the
 /// stage, on the enhanced code (RFC 3463) and, as a last resort, on the words.
-fn verdict(stage: Stage, code: u16, text: &str) -> Verdict {
+fn disposition(stage: Stage, code: u16, text: &str) -> Disposition {
     if code < 500 {
-        return Verdict::Retry;
+        return Disposition::Retry;
     }
     if !matches!(stage, Stage::Recipient | Stage::Data) {
-        return Verdict::Operator;
+        return Disposition::Misconfigured;
     }
     let text = mask(text).to_ascii_lowercase();
     let enhanced = text.split_whitespace().next().unwrap_or_default();
     // RFC 4954: log in first, or better; and what is wrong with the sender's address.
     if matches!(code, 530 | 534 | 535 | 538) || matches!(enhanced, "5.1.7" | "5.1.8" | "5.7.8" | "5.7.9") {
-        return Verdict::Operator;
+        return Disposition::Misconfigured;
     }
     // The mailbox: unknown, moved, disabled, full.
     let mailbox = enhanced.starts_with("5.1.") || matches!(enhanced, "5.2.0" | "5.2.1" | "5.2.2" | "5.2.3");
-    let of_us = code == 504 || enhanced.starts_with("5.7.") || OF_US.iter().any(|words| text.contains(words));
-    if of_us && !mailbox { Verdict::Doubtful } else { Verdict::Abandon }
+    let of_us = code == 504
+        || enhanced.starts_with("5.7.")
+        || SENDER_FAULT_PHRASES.iter().any(|words| text.contains(words));
+    if of_us && !mailbox { Disposition::MaybeSender } else { Disposition::Abandon }
 }
 
 /// What servers say when they mean the one who sends, in lower case.
-const OF_US: [&str; 16] = [
+const SENDER_FAULT_PHRASES: [&str; 16] = [
     "helo",
     "client host",
     "sender address",
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_judged_by_stage_code_and_words() {
-        use {Stage::*, Verdict::*};
+        use {Disposition::*, Stage::*};
         let cases = [
             (Recipient, 450, "4.2.0 greylisted", Retry, "greylisting passes"),
             (Recipient, 421, "closing", Retry, "a closing server comes back"),
@@ -192,37 +194,43 @@ mod tests {
                 Recipient,
                 554,
                 "5.7.1 <a@b>: Relay access denied",
-                Doubtful,
+                MaybeSender,
                 "the operator's, or a foreign domain",
             ),
             (
                 Recipient,
                 504,
                 "5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
-                Doubtful,
+                MaybeSender,
                 "us",
             ),
-            (Recipient, 554, "5.7.1 Client host rejected: Access denied", Doubtful, "us"),
-            (Recipient, 553, "5.7.1 Sender address rejected: not owned by user", Doubtful, "us"),
-            (Recipient, 554, "Service unavailable; Client host blocked using a list", Doubtful, "us"),
-            (Recipient, 550, "5.7.1 Recipient address rejected: Access denied", Doubtful, "who knows"),
+            (Recipient, 554, "5.7.1 Client host rejected: Access denied", MaybeSender, "us"),
+            (Recipient, 553, "5.7.1 Sender address rejected: not owned by user", MaybeSender, "us"),
+            (Recipient, 554, "Service unavailable; Client host blocked using a list", MaybeSender, "us"),
+            (Recipient, 550, "5.7.1 Recipient address rejected: Access denied", MaybeSender, "who knows"),
             (Recipient, 550, "5.5.0 mailbox unavailable", Abandon, "nobody there"),
-            (Recipient, 530, "5.7.0 authentication required", Operator, "a missing log-in is the operator's"),
+            (
+                Recipient,
+                530,
+                "5.7.0 authentication required",
+                Misconfigured,
+                "a missing log-in is the operator's",
+            ),
             (Data, 554, "5.6.0 message refused", Abandon, "this message"),
             (Data, 550, "5.1.1 user unknown", Abandon, "nobody there, found out late"),
-            (Data, 554, "5.2.252 SendAsDenied", Doubtful, "our right to send"),
-            (Data, 554, "Message rejected: Email address is not verified", Doubtful, "our right to send"),
-            (Data, 550, "5.7.26 sender is unauthenticated", Doubtful, "our domain"),
-            (Data, 554, "5.7.1 rejected as spam", Doubtful, "all of our mails, or this one"),
-            (Data, 550, "5.1.8 sender address unknown", Operator, "every mail has this sender"),
-            (Sender, 550, "sender refused", Operator, "every mail has this sender"),
+            (Data, 554, "5.2.252 SendAsDenied", MaybeSender, "our right to send"),
+            (Data, 554, "Message rejected: Email address is not verified", MaybeSender, "our right to send"),
+            (Data, 550, "5.7.26 sender is unauthenticated", MaybeSender, "our domain"),
+            (Data, 554, "5.7.1 rejected as spam", MaybeSender, "all of our mails, or this one"),
+            (Data, 550, "5.1.8 sender address unknown", Misconfigured, "every mail has this sender"),
+            (Sender, 550, "sender refused", Misconfigured, "every mail has this sender"),
             (Sender, 451, "later", Retry, "a passing trouble"),
-            (Login, 535, "bad credentials", Operator, "the password is wrong"),
+            (Login, 535, "bad credentials", Misconfigured, "the password is wrong"),
             (Login, 454, "temporary", Retry, "the server's own trouble"),
-            (Connect, 554, "no service here", Operator, "not for us"),
+            (Connect, 554, "no service here", Misconfigured, "not for us"),
         ];
         for (stage, code, text, expected, why) in cases {
-            assert_eq!(verdict(stage, code, text), expected, "{why}");
+            assert_eq!(disposition(stage, code, text), expected, "{why}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A file a mail.
 
 use super::{Accepted, SendError};
-use crate::mail::Mail;
+use crate::mail::Email;
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -10,7 +10,7 @@ use std::{
 use tokio::task::spawn_blocking;
 
 /// Writes `<notice id>.eml`, whole or not at all, readable by this user only. A second attempt replaces the first.
-pub(super) async fn write(directory: &Path, mail: &Mail) -> Result<Accepted, SendError> {
+pub(super) async fn write(directory: &Path, mail: &Email) -> Result<Accepted, SendError> {
     let (id, _) = mail.message_id.split_once('@').unwrap_or((&mail.message_id, ""));
     put(directory, format!("{id}.eml"), mail.bytes.clone()).await?;
     Ok(Accepted { reply: format!("written to {id}.eml") })

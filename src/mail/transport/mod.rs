@@ -2,15 +2,15 @@
 
 mod error;
 mod file;
-mod replies;
+mod normalized_stream;
+mod reply_normalizer;
 mod session;
 mod smtp;
 mod tls;
-mod wire;
 
-pub use error::{Accepted, SendError, Stage, Verdict};
+pub use error::{Accepted, Disposition, SendError, Stage};
 
-use super::Mail;
+use super::Email;
 use crate::base::config::{self, TransportKind};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{io, num::NonZeroU32, path::PathBuf};
@@ -52,11 +52,11 @@ pub enum TransportError {
 
 /// Sends mails, each when its turn has come, so that there are no more than `email.per_minute`.
 pub struct Transport {
-    way: Way,
+    backend: Backend,
     limit: Option<DefaultDirectRateLimiter>,
 }
 
-enum Way {
+enum Backend {
     Smtp(Box<smtp::Smtp>),
     File(PathBuf),
     Stdout,
@@ -68,39 +68,39 @@ impl Transport {
     /// # Errors
     /// When the configuration cannot work, or would send mail in the clear.
     pub fn new(email: &config::Email) -> Result<Self, TransportError> {
-        let way = match email.transport {
-            TransportKind::Smtp => Way::Smtp(Box::new(smtp::Smtp::new(&email.smtp)?)),
-            TransportKind::File => Way::File(email.directory.clone()),
-            TransportKind::Stdout => Way::Stdout,
+        let backend = match email.transport {
+            TransportKind::Smtp => Backend::Smtp(Box::new(smtp::Smtp::new(&email.smtp)?)),
+            TransportKind::File => Backend::File(email.directory.clone()),
+            TransportKind::Stdout => Backend::Stdout,
         };
         // Evenly spaced, without bursts, so that no minute holds more than it may. 0: no limit of our own.
         let limit = NonZeroU32::new(email.per_minute)
             .map(|rate| RateLimiter::direct(Quota::per_minute(rate).allow_burst(NonZeroU32::MIN)));
-        Ok(Self { way, limit })
+        Ok(Self { backend, limit })
     }
 
     /// Waits until the next mail may be handed over.
-    pub(crate) async fn turn(&self) {
+    pub(crate) async fn wait_for_rate_limit(&self) {
         if let Some(limit) = &self.limit {
             limit.until_ready().await;
         }
     }
 
-    /// Hands a mail over at once; see [`Transport::turn`].
+    /// Hands a mail over at once; see [`Transport::wait_for_rate_limit`].
     ///
     /// # Errors
-    /// With a verdict: what the failure means for this mail.
-    pub async fn send(&self, mail: &Mail) -> Result<Accepted, SendError> {
-        match &self.way {
-            Way::Smtp(smtp) => smtp.send(mail).await,
-            Way::File(directory) => file::write(directory, mail).await,
-            Way::Stdout => print(mail).await.map_err(SendError::local),
+    /// With a disposition: what the failure means for this mail.
+    pub async fn send(&self, mail: &Email) -> Result<Accepted, SendError> {
+        match &self.backend {
+            Backend::Smtp(smtp) => smtp.send(mail).await,
+            Backend::File(directory) => file::write(directory, mail).await,
+            Backend::Stdout => print(mail).await.map_err(SendError::local),
         }
     }
 
     /// Takes leave of the mail server, as far as connections are kept.
     pub(crate) async fn close(&self) {
-        if let Way::Smtp(smtp) = &self.way {
+        if let Backend::Smtp(smtp) = &self.backend {
             smtp.close().await;
         }
     }
@@ -110,15 +110,15 @@ impl Transport {
     /// # Errors
     /// As for a mail.
     pub(crate) async fn probe(&self) -> Result<(), SendError> {
-        match &self.way {
-            Way::Smtp(smtp) => smtp.probe().await,
-            Way::File(directory) => file::probe(directory).await,
-            Way::Stdout => Ok(()),
+        match &self.backend {
+            Backend::Smtp(smtp) => smtp.probe().await,
+            Backend::File(directory) => file::probe(directory).await,
+            Backend::Stdout => Ok(()),
         }
     }
 }
 
-async fn print(mail: &Mail) -> io::Result<Accepted> {
+async fn print(mail: &Email) -> io::Result<Accepted> {
     let mut out = tokio::io::stdout();
     out.write_all(&mail.bytes).await?;
     out.write_all(b"\n").await?;
@@ -127,6 +127,6 @@ async fn print(mail: &Mail) -> io::Result<Accepted> {
 }
 
 #[cfg(test)]
-mod script;
+mod fake_server;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! One connection to the mail server, from the greeting to a mail's acceptance.
 
-use super::{Accepted, SendError, Stage, Verdict, wire::Wire};
-use crate::{base::config::Tls, domain::mask, mail::Mail};
+use super::{Accepted, Disposition, SendError, Stage, normalized_stream::NormalizedStream};
+use crate::{base::config::Tls, domain::mask, mail::Email};
 use lettre::transport::smtp::{
     Error,
     authentication::{Credentials, Mechanism},
@@ -21,14 +21,14 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 /// For connecting, for the TLS handshake and for the server to greet.
-const HELLO: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// For the answer to a command. RFC 5321, section 4.5.3.2, has 5 minutes, which a delivery's lease is too short for.
-const STEP: Duration = Duration::from_secs(2 * 60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// For a mail's body and its acceptance, before which a server may scan it (section 4.5.3.2.6: 10 minutes). Whoever gives
 /// up before has sent the mail all the same, and sends it again.
-const BODY: Duration = Duration::from_secs(11 * 60);
+const BODY_TIMEOUT: Duration = Duration::from_secs(11 * 60);
 /// For taking leave, which nothing depends on.
-const LEAVE: Duration = Duration::from_secs(5);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to reach the mail server.
 pub(super) struct Server {
@@ -40,14 +40,14 @@ pub(super) struct Server {
     pub(super) connector: Option<TlsConnector>,
     pub(super) credentials: Option<Credentials>,
     /// What we are called; empty: as this machine is.
-    pub(super) hello: String,
+    pub(super) helo_name: String,
 }
 
 impl Server {
     /// Whoever has no full name gives an address (section 4.1.4). Some servers turn away those who give half a name.
-    fn hello(&self, local: SocketAddr) -> ClientId {
-        if !self.hello.is_empty() {
-            return ClientId::Domain(self.hello.clone());
+    fn helo_name(&self, local: SocketAddr) -> ClientId {
+        if !self.helo_name.is_empty() {
+            return ClientId::Domain(self.helo_name.clone());
         }
         match (ClientId::default(), local.ip().to_canonical()) {
             (ClientId::Domain(name), _) if name.contains('.') => ClientId::Domain(name),
@@ -65,23 +65,26 @@ impl Session {
     pub(super) async fn open(server: &Server) -> Result<Self, SendError> {
         let (tcp, peer) = tcp(server).await?;
         let local = tcp.local_addr().map_err(|error| failed(Stage::Connect, &error))?;
-        let hello = server.hello(local);
+        let helo_name = server.helo_name(local);
         let mut connection = match (server.tls, &server.connector) {
-            (Tls::None, _) => greet(Wire::new(tcp, peer), &hello).await?,
+            (Tls::None, _) => ehlo(NormalizedStream::new(tcp, peer), &helo_name).await?,
             (Tls::Implicit, Some(tls)) => {
-                greet(Wire::new(protect(tls, server, tcp).await?, peer), &hello).await?
+                ehlo(NormalizedStream::new(start_tls(tls, server, tcp).await?, peer), &helo_name).await?
             }
             (Tls::Starttls, Some(tls)) => {
-                let tcp = starttls(tcp, peer, &hello).await?;
-                greet(Wire::greeted(protect(tls, server, tcp).await?, peer), &hello).await?
+                let tcp = request_starttls(tcp, peer, &helo_name).await?;
+                ehlo(NormalizedStream::after_starttls(start_tls(tls, server, tcp).await?, peer), &helo_name)
+                    .await?
             }
-            (_, None) => return Err(SendError::new(Verdict::Operator, Stage::Tls, "TLS is not set up")),
+            (_, None) => {
+                return Err(SendError::new(Disposition::Misconfigured, Stage::Tls, "TLS is not set up"));
+            }
         };
         if let Some(credentials) = &server.credentials {
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
             if connection.server_info().get_auth_mechanism(&mechanisms).is_none() {
                 let text = "it offers neither PLAIN nor LOGIN";
-                return Err(SendError::new(Verdict::Operator, Stage::Login, text));
+                return Err(SendError::new(Disposition::Misconfigured, Stage::Login, text));
             }
             let mut login = step(Stage::Login, connection.auth(&mechanisms, credentials)).await;
             // Offered, and yet unknown or not good enough (RFC 4954, section 6): not the password is at fault.
@@ -107,23 +110,23 @@ impl Session {
 
     /// Takes leave. The server may be gone already, which does no harm.
     pub(super) async fn quit(mut self) {
-        let _ = timeout(LEAVE, self.0.quit()).await;
+        let _ = timeout(QUIT_TIMEOUT, self.0.quit()).await;
     }
 
     /// Hands one mail over. After a failure with a reply of the server's, the session is good for another mail.
-    pub(super) async fn send(&mut self, mail: &Mail) -> Result<Accepted, SendError> {
+    pub(super) async fn send(&mut self, mail: &Email) -> Result<Accepted, SendError> {
         let parameters = self.parameters(mail)?;
         let envelope = &mail.envelope;
         let addresses: Vec<String> =
             envelope.from().into_iter().chain(envelope.to()).map(ToString::to_string).collect();
         let said = addresses.as_slice();
         let from = MailFrom::new(envelope.from().cloned(), parameters);
-        within(STEP, Stage::Sender, said, self.0.command(from)).await?;
+        within(COMMAND_TIMEOUT, Stage::Sender, said, self.0.command(from)).await?;
         for recipient in envelope.to() {
             let to = Rcpt::new(recipient.clone(), Vec::new());
-            within(STEP, Stage::Recipient, said, self.0.command(to)).await?;
+            within(COMMAND_TIMEOUT, Stage::Recipient, said, self.0.command(to)).await?;
         }
-        within(STEP, Stage::Data, said, self.0.command(Data)).await?;
+        within(COMMAND_TIMEOUT, Stage::Data, said, self.0.command(Data)).await?;
 
         // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.
         let mut dot = false;
@@ -133,24 +136,24 @@ impl Session {
             dot = part.is_none();
             part
         });
-        let sent = timeout(BODY, self.0.message_iter(parts)).await;
+        let sent = timeout(BODY_TIMEOUT, self.0.message_iter(parts)).await;
         let mut failure = match sent {
             Ok(Ok(response)) if response.code().severity == Severity::PositiveCompletion => {
                 return Ok(Accepted { reply: mask(&words(&response)) });
             }
-            Ok(Ok(response)) => SendError::new(Verdict::Retry, Stage::Data, &words(&response)),
+            Ok(Ok(response)) => SendError::new(Disposition::Retry, Stage::Data, &words(&response)),
             Ok(Err(error)) => SendError::smtp(Stage::Data, &error, said),
             Err(_) => timed_out(Stage::Data),
         };
         if dot && failure.code.is_none() {
-            failure.verdict = Verdict::Unknown;
+            failure.disposition = Disposition::Indeterminate;
         }
         Err(failure)
     }
 
     /// What the server must know beforehand (RFC 6531, RFC 6152). Only an address can ask for either: the body is
     /// encoded.
-    fn parameters(&self, mail: &Mail) -> Result<Vec<MailParameter>, SendError> {
+    fn parameters(&self, mail: &Email) -> Result<Vec<MailParameter>, SendError> {
         let foreign_recipient = mail.envelope.to().iter().any(|to| !to.to_string().is_ascii());
         if mail.bytes.is_ascii() && !foreign_recipient {
             return Ok(Vec::new());
@@ -162,79 +165,83 @@ impl Session {
             ]);
         }
         // Otherwise it is the sender's own address.
-        let (verdict, stage) = if foreign_recipient {
-            (Verdict::Abandon, Stage::Recipient)
+        let (disposition, stage) = if foreign_recipient {
+            (Disposition::Abandon, Stage::Recipient)
         } else {
-            (Verdict::Operator, Stage::Sender)
+            (Disposition::Misconfigured, Stage::Sender)
         };
-        Err(SendError::new(verdict, stage, "the address needs SMTPUTF8, which the server does not offer"))
+        Err(SendError::new(disposition, stage, "the address needs SMTPUTF8, which the server does not offer"))
     }
 }
 
 async fn tcp(server: &Server) -> Result<(TcpStream, SocketAddr), SendError> {
     let failed = |error: io::Error| failed(Stage::Connect, &error);
-    let connecting = timeout(HELLO, TcpStream::connect((server.host.as_str(), server.port)));
+    let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((server.host.as_str(), server.port)));
     let tcp = connecting.await.map_err(|_| timed_out(Stage::Connect))?.map_err(failed)?;
     // The final dot is a packet of its own, which Nagle's algorithm would hold back.
     tcp.set_nodelay(true).map_err(failed)?;
     let peer = tcp.peer_addr().map_err(failed)?;
     if server.tls == Tls::None && !peer.ip().is_loopback() {
         let text = "without TLS the server must be on a loopback address";
-        return Err(SendError::new(Verdict::Operator, Stage::Connect, text));
+        return Err(SendError::new(Disposition::Misconfigured, Stage::Connect, text));
     }
     Ok((tcp, peer))
 }
 
-async fn greet(
+async fn ehlo(
     wire: impl AsyncTokioStream + 'static,
-    hello: &ClientId,
+    helo_name: &ClientId,
 ) -> Result<AsyncSmtpConnection, SendError> {
-    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), hello);
-    within(HELLO, Stage::Connect, &[], greeting).await
+    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), helo_name);
+    within(CONNECT_TIMEOUT, Stage::Connect, &[], greeting).await
 }
 
 fn failed(stage: Stage, error: &io::Error) -> SendError {
-    SendError::new(Verdict::Retry, stage, &error.to_string())
+    SendError::new(Disposition::Retry, stage, &error.to_string())
 }
 
 /// Asks for TLS in the clear. The conversation so far is dropped with its connection, so that nothing put in by someone
 /// on the way (as in CVE-2011-0411) is taken for the server's word under TLS; only the socket lives on.
-async fn starttls(tcp: TcpStream, peer: SocketAddr, hello: &ClientId) -> Result<TcpStream, SendError> {
+async fn request_starttls(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    helo_name: &ClientId,
+) -> Result<TcpStream, SendError> {
     let failed = |error: io::Error| failed(Stage::Tls, &error);
     let tcp = tcp.into_std().map_err(failed)?;
     let clear = TcpStream::from_std(tcp.try_clone().map_err(failed)?).map_err(failed)?;
-    let mut connection = greet(Wire::new(clear, peer), hello).await.map_err(|error| {
-        error.advising(
+    let mut connection = ehlo(NormalizedStream::new(clear, peer), helo_name).await.map_err(|error| {
+        error.with_hint(
             "timed out",
             "a server that waits for TLS from the first byte needs email.smtp.tls = \"implicit\"",
         )
     })?;
     if !connection.can_starttls() {
         let text = "the server does not offer STARTTLS";
-        return Err(SendError::new(Verdict::Operator, Stage::Tls, text));
+        return Err(SendError::new(Disposition::Misconfigured, Stage::Tls, text));
     }
     step(Stage::Tls, connection.command(Starttls)).await?;
     drop(connection);
     TcpStream::from_std(tcp).map_err(failed)
 }
 
-async fn protect(
+async fn start_tls(
     connector: &TlsConnector,
     server: &Server,
     tcp: TcpStream,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
-    let handshake = timeout(HELLO, connector.connect(server.name.clone(), tcp));
+    let handshake = timeout(CONNECT_TIMEOUT, connector.connect(server.name.clone(), tcp));
     handshake.await.map_err(|_| timed_out(Stage::Tls))?.map_err(|error| {
         // rustls' own complaints, such as an untrusted certificate, come as InvalidData; the rest is the network.
         let ours = error.kind() == io::ErrorKind::InvalidData;
-        let verdict = if ours { Verdict::Operator } else { Verdict::Retry };
-        let error = SendError::new(verdict, Stage::Tls, &error.to_string());
-        TLS_ADVICE.iter().fold(error, |error, (sign, advice)| error.advising(sign, advice))
+        let disposition = if ours { Disposition::Misconfigured } else { Disposition::Retry };
+        let error = SendError::new(disposition, Stage::Tls, &error.to_string());
+        TLS_HINTS.iter().fold(error, |error, (sign, advice)| error.with_hint(sign, advice))
     })
 }
 
 /// What rustls says, and what an operator can do about it.
-const TLS_ADVICE: [(&str, &str); 4] = [
+const TLS_HINTS: [(&str, &str); 4] = [
     (
         "InvalidContentType",
         "the server does not speak TLS here: with email.smtp.tls = \"starttls\" it begins in the clear",
@@ -248,7 +255,7 @@ const TLS_ADVICE: [(&str, &str); 4] = [
 ];
 
 async fn step<T>(stage: Stage, work: impl Future<Output = Result<T, Error>>) -> Result<T, SendError> {
-    within(STEP, stage, &[], work).await
+    within(COMMAND_TIMEOUT, stage, &[], work).await
 }
 
 async fn within<T>(
@@ -264,7 +271,7 @@ async fn within<T>(
 }
 
 fn timed_out(stage: Stage) -> SendError {
-    SendError::new(Verdict::Retry, stage, "timed out")
+    SendError::new(Disposition::Retry, stage, "timed out")
 }
 
 fn words(response: &Response) -> String {

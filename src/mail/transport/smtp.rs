@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     base::config::{self, Tls},
-    mail::Mail,
+    mail::Email,
 };
 use futures_util::future::join_all;
 use lettre::transport::smtp::authentication::Credentials;
@@ -19,10 +19,10 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// Idle connections that are kept at most: as many as the daemon's deliveries under way.
-const KEPT: usize = 8;
+/// Idle connections that are kept at most: as many as the daemon's deliveries under backend.
+const MAX_IDLE: usize = 8;
 /// How long one is kept idle.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) struct Smtp {
     server: Server,
@@ -46,13 +46,13 @@ impl Smtp {
         let connector = (smtp.tls != Tls::None).then(|| tls::connector(&smtp.ca_file)).transpose()?;
         let credentials = (!smtp.username.is_empty())
             .then(|| Credentials::new(smtp.username.clone(), smtp.password.expose_secret().to_owned()));
-        let hello = smtp.hello.clone();
-        let server = Server { host, port: smtp.port, tls: smtp.tls, name, connector, credentials, hello };
+        let helo_name = smtp.helo_name.clone();
+        let server = Server { host, port: smtp.port, tls: smtp.tls, name, connector, credentials, helo_name };
         Ok(Self { server, password: smtp.password.clone(), idle: Arc::default() })
     }
 
-    pub(super) async fn send(&self, mail: &Mail) -> Result<Accepted, SendError> {
-        let kept = self.kept().await;
+    pub(super) async fn send(&self, mail: &Email) -> Result<Accepted, SendError> {
+        let kept = self.checkout().await;
         let was_kept = kept.is_some();
         let mut session = match kept {
             Some(session) => session,
@@ -66,7 +66,7 @@ impl Smtp {
         }
         // A refusal leaves the conversation in order, unless the server takes leave with it (421). Anything else does not.
         if sent.as_ref().err().is_none_or(|error| error.code.is_some_and(|code| code != 421)) {
-            self.keep(session);
+            self.checkin(session);
         }
         sent
     }
@@ -79,7 +79,7 @@ impl Smtp {
     }
 
     async fn open(&self) -> Result<Session, SendError> {
-        Session::open(&self.server).await.map_err(|error| error.hiding(self.password.expose_secret()))
+        Session::open(&self.server).await.map_err(|error| error.redacting(self.password.expose_secret()))
     }
 
     /// Takes leave of the server.
@@ -89,7 +89,7 @@ impl Smtp {
     }
 
     /// A kept connection that still answers.
-    async fn kept(&self) -> Option<Session> {
+    async fn checkout(&self) -> Option<Session> {
         while let Some(mut session) = self.take() {
             if session.reset().await {
                 return Some(session);
@@ -100,22 +100,23 @@ impl Smtp {
 
     fn take(&self) -> Option<Session> {
         let kept = lock(&self.idle).pop()?;
-        (kept.since.elapsed() < IDLE).then_some(kept.session)
+        (kept.since.elapsed() < IDLE_TIMEOUT).then_some(kept.session)
     }
 
     /// Keeps a connection, and takes leave of it when nobody wanted it for a while.
-    fn keep(&self, session: Session) {
+    fn checkin(&self, session: Session) {
         let mut idle = lock(&self.idle);
-        if idle.len() >= KEPT {
+        if idle.len() >= MAX_IDLE {
             tokio::spawn(session.quit());
             return;
         }
         idle.push(Idle { session, since: Instant::now() });
         let pool = Arc::downgrade(&self.idle);
         tokio::spawn(async move {
-            sleep(IDLE).await;
+            sleep(IDLE_TIMEOUT).await;
             let Some(pool) = pool.upgrade() else { return };
-            let stale: Vec<_> = lock(&pool).extract_if(.., |kept| kept.since.elapsed() >= IDLE).collect();
+            let stale: Vec<_> =
+                lock(&pool).extract_if(.., |kept| kept.since.elapsed() >= IDLE_TIMEOUT).collect();
             for kept in stale {
                 kept.session.quit().await;
             }

@@ -1,11 +1,11 @@
 use super::{
-    script::{HANG_UP, Script, authority},
+    fake_server::{DISCONNECT, FakeServer, authority},
     *,
 };
 use crate::{
     base::config::{Config, DEFAULTS, Tls},
     domain::{LinkToken, NoticeId},
-    mail::{Kind, Named, NoticeMail, Renderer},
+    mail::{ConnectionLabel, NoticeEmail, Renderer, Template},
 };
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,27 +19,27 @@ fn email(port: u16, tls: Tls) -> config::Email {
     email
 }
 
-async fn plain(script: Script) -> (Transport, std::sync::Arc<std::sync::Mutex<script::Heard>>) {
+async fn plain(script: FakeServer) -> (Transport, std::sync::Arc<std::sync::Mutex<fake_server::Recorded>>) {
     let (port, heard) = script.start().await;
     (Transport::new(&email(port, Tls::None)).unwrap(), heard)
 }
 
-fn mail_to(to: &str) -> Mail {
+fn mail_to(to: &str) -> Email {
     mail_from("Acme <no-reply@acme.test>", to)
 }
 
-fn mail_from(from: &str, to: &str) -> Mail {
+fn mail_from(from: &str, to: &str) -> Email {
     let config: Config = toml::from_str(DEFAULTS).unwrap();
     let public_url = "https://acme.test".parse().unwrap();
     let links = config::Links { public_url, ..config.links.clone() };
-    let notice = NoticeMail {
+    let notice = NoticeEmail {
         id: NoticeId::new("n-1"),
         to: to.parse().unwrap(),
         locale: None,
-        kind: Kind::Expired,
+        kind: Template::Expired,
         link: Some(LinkToken::new("t0ken")),
         unsubscribe: None,
-        connections: vec![Named { name: "Epic".to_owned(), source_type: None }],
+        connections: vec![ConnectionLabel { name: "Epic".to_owned(), source_type: None }],
         ttl: Duration::from_secs(86_400),
         date: "2026-11-23T12:00:00Z".parse().unwrap(),
     };
@@ -49,7 +49,7 @@ fn mail_from(from: &str, to: &str) -> Mail {
 
 #[tokio::test]
 async fn a_mail_arrives_whole_and_the_servers_word_is_kept() {
-    let (transport, heard) = plain(Script::default()).await;
+    let (transport, heard) = plain(FakeServer::default()).await;
     let mut mail = mail_to("alice@example.org");
     mail.bytes.extend_from_slice(b"\r\n.a line that begins with a dot\r\n");
     let accepted = transport.send(&mail).await.unwrap();
@@ -66,20 +66,25 @@ async fn a_mail_arrives_whole_and_the_servers_word_is_kept() {
 #[tokio::test]
 async fn a_refusal_carries_its_verdict_and_code_and_names_no_address() {
     let cases = [
-        ("RCPT", "450 4.2.0 <alice@example.org> greylisted", Verdict::Retry, Stage::Recipient),
-        ("RCPT", "550 5.1.1 <alice@example.org> unknown", Verdict::Abandon, Stage::Recipient),
-        ("RCPT", "554 5.7.1 <alice@example.org>: Relay access denied", Verdict::Doubtful, Stage::Recipient),
-        ("MAIL", "550 5.1.8 alice@example.org is no sender", Verdict::Operator, Stage::Sender),
-        ("MAIL", "451 4.3.0 alice@example.org later", Verdict::Retry, Stage::Sender),
-        (".", "554 5.6.0 for alice@example.org refused", Verdict::Abandon, Stage::Data),
-        (".", "451 4.3.0 for alice@example.org later", Verdict::Retry, Stage::Data),
-        ("GREETING", "421 4.3.2 alice@example.org busy", Verdict::Retry, Stage::Connect),
-        ("GREETING", "554 5.3.2 alice@example.org no", Verdict::Operator, Stage::Connect),
+        ("RCPT", "450 4.2.0 <alice@example.org> greylisted", Disposition::Retry, Stage::Recipient),
+        ("RCPT", "550 5.1.1 <alice@example.org> unknown", Disposition::Abandon, Stage::Recipient),
+        (
+            "RCPT",
+            "554 5.7.1 <alice@example.org>: Relay access denied",
+            Disposition::MaybeSender,
+            Stage::Recipient,
+        ),
+        ("MAIL", "550 5.1.8 alice@example.org is no sender", Disposition::Misconfigured, Stage::Sender),
+        ("MAIL", "451 4.3.0 alice@example.org later", Disposition::Retry, Stage::Sender),
+        (".", "554 5.6.0 for alice@example.org refused", Disposition::Abandon, Stage::Data),
+        (".", "451 4.3.0 for alice@example.org later", Disposition::Retry, Stage::Data),
+        ("GREETING", "421 4.3.2 alice@example.org busy", Disposition::Retry, Stage::Connect),
+        ("GREETING", "554 5.3.2 alice@example.org no", Disposition::Misconfigured, Stage::Connect),
     ];
-    for (verb, reply, verdict, stage) in cases {
-        let (transport, _) = plain(Script::default().replying(&[(verb, reply)])).await;
+    for (verb, reply, disposition, stage) in cases {
+        let (transport, _) = plain(FakeServer::default().replying(&[(verb, reply)])).await;
         let error = transport.send(&mail_to("alice@example.org")).await.unwrap_err();
-        assert_eq!((error.verdict, error.stage), (verdict, stage), "{reply}");
+        assert_eq!((error.disposition, error.stage), (disposition, stage), "{reply}");
         assert_eq!(error.code.unwrap().to_string(), reply[..3], "{reply}");
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("alice") && shown.contains("[address]"), "{shown}");
@@ -90,7 +95,7 @@ async fn a_refusal_carries_its_verdict_and_code_and_names_no_address() {
 async fn neither_an_odd_address_nor_our_password_is_repeated() {
     let odd = "\"john public doe\"@example.org";
     let refusal = "550 5.1.1 <\"john public doe\"@example.org> unknown";
-    let (transport, _) = plain(Script::default().replying(&[("RCPT", refusal)])).await;
+    let (transport, _) = plain(FakeServer::default().replying(&[("RCPT", refusal)])).await;
     let error = transport.send(&mail_to(odd)).await.unwrap_err();
     assert_eq!(error.to_string(), "the mail server refused the recipient: 550 5.1.1 <[address]> unknown");
     let (authority, acceptor) = authority();
@@ -102,15 +107,15 @@ async fn neither_an_odd_address_nor_our_password_is_repeated() {
 #[tokio::test]
 async fn only_a_word_of_acceptance_after_the_final_dot_is_one() {
     for reply in ["354 go on", "300 well"] {
-        let (transport, _) = plain(Script::default().replying(&[(".", reply)])).await;
+        let (transport, _) = plain(FakeServer::default().replying(&[(".", reply)])).await;
         let error = transport.send(&mail_to("alice@example.org")).await.unwrap_err();
-        assert_eq!((error.verdict, error.stage), (Verdict::Unknown, Stage::Data), "{reply}");
+        assert_eq!((error.disposition, error.stage), (Disposition::Indeterminate, Stage::Data), "{reply}");
     }
 }
 
 #[tokio::test]
 async fn a_server_that_writes_its_replies_in_its_own_way_takes_mails() {
-    let script = Script { offers: vec!["smtputf8", "8bitmime"], ..Script::default() };
+    let script = FakeServer { offers: vec!["smtputf8", "8bitmime"], ..FakeServer::default() };
     let (transport, heard) =
         plain(script.replying(&[("MAIL", "250"), ("RCPT", "250"), ("DATA", "354"), (".", "250")])).await;
     let accepted = transport.send(&mail_to("josé@example.org")).await.unwrap();
@@ -119,10 +124,10 @@ async fn a_server_that_writes_its_replies_in_its_own_way_takes_mails() {
 
 #[tokio::test]
 async fn we_give_our_full_name_or_our_address_and_take_leave() {
-    for (hello, expected) in [("notices.example.org", Some("EHLO notices.example.org")), ("", None)] {
-        let (port, heard) = Script::default().start().await;
+    for (helo_name, expected) in [("notices.example.org", Some("EHLO notices.example.org")), ("", None)] {
+        let (port, heard) = FakeServer::default().start().await;
         let mut email = email(port, Tls::None);
-        email.smtp.hello = hello.to_owned();
+        email.smtp.helo_name = helo_name.to_owned();
         let transport = Transport::new(&email).unwrap();
         transport.send(&mail_to("alice@example.org")).await.unwrap();
         transport.close().await;
@@ -151,26 +156,26 @@ async fn a_log_in_that_is_offered_in_two_ways_is_tried_in_the_other_when_the_fir
 #[tokio::test]
 async fn a_connection_lost_before_the_final_dot_is_harmless_and_after_it_unknown() {
     let cases = [
-        ("MAIL", Verdict::Retry),
-        ("RCPT", Verdict::Retry),
-        ("DATA", Verdict::Retry),
-        (".", Verdict::Unknown),
+        ("MAIL", Disposition::Retry),
+        ("RCPT", Disposition::Retry),
+        ("DATA", Disposition::Retry),
+        (".", Disposition::Indeterminate),
     ];
-    for (verb, verdict) in cases {
-        let (transport, _) = plain(Script::default().replying(&[(verb, HANG_UP)])).await;
+    for (verb, disposition) in cases {
+        let (transport, _) = plain(FakeServer::default().replying(&[(verb, DISCONNECT)])).await;
         let error = transport.send(&mail_to("alice@example.org")).await.unwrap_err();
-        assert_eq!((error.verdict, error.code), (verdict, None), "lost at {verb}");
+        assert_eq!((error.disposition, error.code), (disposition, None), "lost at {verb}");
     }
 }
 
 #[tokio::test]
 async fn a_connection_lost_while_the_body_is_still_being_written_is_harmless() {
-    let (transport, _) = plain(Script::default().replying(&[("BODY", HANG_UP)])).await;
+    let (transport, _) = plain(FakeServer::default().replying(&[("BODY", DISCONNECT)])).await;
     let mut mail = mail_to("alice@example.org");
     // More than the buffers of a socket hold, so that the writing itself fails.
     mail.bytes.extend(b"filler filler filler filler filler filler filler filler\r\n".repeat(1_000_000));
     let error = transport.send(&mail).await.unwrap_err();
-    assert_eq!((error.verdict, error.stage), (Verdict::Retry, Stage::Data));
+    assert_eq!((error.disposition, error.stage), (Disposition::Retry, Stage::Data));
 }
 
 #[tokio::test]
@@ -179,12 +184,12 @@ async fn a_server_that_is_not_there_is_tried_again() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let error = Transport::new(&email(port, Tls::None)).unwrap().probe().await.unwrap_err();
-    assert_eq!((error.verdict, error.stage), (Verdict::Retry, Stage::Connect));
+    assert_eq!((error.disposition, error.stage), (Disposition::Retry, Stage::Connect));
 }
 
 #[tokio::test]
 async fn a_connection_serves_one_mail_after_another_even_after_a_refusal() {
-    let (transport, heard) = plain(Script::default().replying(&[("RCPT", "550 5.1.1 unknown")])).await;
+    let (transport, heard) = plain(FakeServer::default().replying(&[("RCPT", "550 5.1.1 unknown")])).await;
     transport.send(&mail_to("nobody@example.org")).await.unwrap_err();
     transport.send(&mail_to("alice@example.org")).await.unwrap();
     transport.send(&mail_to("bob@example.org")).await.unwrap();
@@ -195,7 +200,7 @@ async fn a_connection_serves_one_mail_after_another_even_after_a_refusal() {
 
 #[tokio::test]
 async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() {
-    let (transport, heard) = plain(Script::default().replying(&[("RSET", HANG_UP)])).await;
+    let (transport, heard) = plain(FakeServer::default().replying(&[("RSET", DISCONNECT)])).await;
     transport.send(&mail_to("alice@example.org")).await.unwrap();
     transport.send(&mail_to("bob@example.org")).await.unwrap();
     let heard = heard.lock().unwrap();
@@ -204,9 +209,9 @@ async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() 
 
 #[tokio::test]
 async fn a_server_that_takes_only_so_many_mails_over_one_connection_gets_the_next_over_another() {
-    for limit in ["421 4.7.0 too many mails over this connection", HANG_UP] {
+    for limit in ["421 4.7.0 too many mails over this connection", DISCONNECT] {
         let (transport, heard) =
-            plain(Script::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", limit)])).await;
+            plain(FakeServer::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", limit)])).await;
         transport.send(&mail_to("alice@example.org")).await.unwrap();
         transport.send(&mail_to("bob@example.org")).await.unwrap();
         let heard = heard.lock().unwrap();
@@ -218,23 +223,24 @@ async fn a_server_that_takes_only_so_many_mails_over_one_connection_gets_the_nex
 async fn a_server_that_is_full_is_not_asked_again_at_once() {
     let full = "452 4.3.1 Insufficient system storage";
     let (transport, heard) =
-        plain(Script::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", full)])).await;
+        plain(FakeServer::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", full)])).await;
     transport.send(&mail_to("alice@example.org")).await.unwrap();
     let error = transport.send(&mail_to("bob@example.org")).await.unwrap_err();
-    assert_eq!((error.verdict, error.stage, error.code), (Verdict::Retry, Stage::Sender, Some(452)));
+    assert_eq!((error.disposition, error.stage, error.code), (Disposition::Retry, Stage::Sender, Some(452)));
     assert_eq!(heard.lock().unwrap().connections, 1);
 }
 
 #[tokio::test]
 async fn starttls_that_is_not_offered_or_not_kept_is_never_given_up() {
     for script in [
-        Script::default(),
-        Script { offers: vec!["STARTTLS"], ..Script::default() }.replying(&[("STARTTLS", "502 not now")]),
+        FakeServer::default(),
+        FakeServer { offers: vec!["STARTTLS"], ..FakeServer::default() }
+            .replying(&[("STARTTLS", "502 not now")]),
     ] {
         let (port, heard) = script.start().await;
         let error =
             secure(port, Tls::Starttls, &authority().0).send(&mail_to("a@example.org")).await.unwrap_err();
-        assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Tls));
+        assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Tls));
         assert!(!heard.lock().unwrap().commands.iter().any(|line| line.starts_with("MAIL")));
     }
 }
@@ -249,8 +255,13 @@ fn secure(port: u16, tls: Tls, authority: &str) -> Transport {
     Transport::new(&email).unwrap()
 }
 
-fn protected(tls: tokio_rustls::TlsAcceptor, implicit: bool) -> Script {
-    Script { offers: vec!["STARTTLS", "AUTH LOGIN PLAIN"], tls: Some(tls), implicit, ..Script::default() }
+fn protected(tls: tokio_rustls::TlsAcceptor, implicit: bool) -> FakeServer {
+    FakeServer {
+        offers: vec!["STARTTLS", "AUTH LOGIN PLAIN"],
+        tls: Some(tls),
+        implicit,
+        ..FakeServer::default()
+    }
 }
 
 #[tokio::test]
@@ -272,7 +283,7 @@ async fn login_and_mail_go_under_tls_alone_with_an_authority_from_ca_file() {
 #[tokio::test]
 async fn what_is_slipped_in_before_tls_is_not_taken_for_the_servers_word() {
     let (authority, acceptor) = authority();
-    let script = Script { offers: vec!["STARTTLS"], tls: Some(acceptor), ..Script::default() };
+    let script = FakeServer { offers: vec!["STARTTLS"], tls: Some(acceptor), ..FakeServer::default() };
     let (port, heard) = script.replying(&[("STARTTLS", "220 go on\r\n250 AUTH PLAIN")]).start().await;
     let error = secure(port, Tls::Starttls, &authority).send(&mail_to("a@example.org")).await.unwrap_err();
     assert!(matches!(error.stage, Stage::Tls | Stage::Login), "{error}");
@@ -285,29 +296,32 @@ async fn a_certificate_nobody_vouches_for_and_a_refused_login_are_the_operators(
     let (port, _) = protected(acceptor, true).start().await;
     let (stranger, _) = authority();
     let error = secure(port, Tls::Implicit, &stranger).probe().await.unwrap_err();
-    assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Tls), "{error}");
+    assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Tls), "{error}");
 
     let (authority, acceptor) = authority();
     let (port, _) = protected(acceptor, true).replying(&[("AUTH", "535 5.7.8 bad s3cret")]).start().await;
     let error = secure(port, Tls::Implicit, &authority).probe().await.unwrap_err();
-    assert_eq!((error.verdict, error.stage, error.code), (Verdict::Operator, Stage::Login, Some(535)));
+    assert_eq!(
+        (error.disposition, error.stage, error.code),
+        (Disposition::Misconfigured, Stage::Login, Some(535))
+    );
 }
 
 #[tokio::test]
 async fn an_address_in_another_script_needs_a_server_that_knows_smtputf8_unless_only_its_domain_does() {
-    let (transport, _) = plain(Script::default()).await;
+    let (transport, _) = plain(FakeServer::default()).await;
     let error = transport.send(&mail_to("josé@example.org")).await.unwrap_err();
-    assert_eq!((error.verdict, error.stage), (Verdict::Abandon, Stage::Recipient));
+    assert_eq!((error.disposition, error.stage), (Disposition::Abandon, Stage::Recipient));
     transport.send(&mail_to("jose@exámple.org")).await.unwrap();
     let ours = mail_from("señor@acme.test", "jose@example.org");
     let error = transport.send(&ours).await.unwrap_err();
-    assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Sender));
+    assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Sender));
 
     let (transport, heard) =
-        plain(Script { offers: vec!["SMTPUTF8", "8BITMIME"], ..Script::default() }).await;
+        plain(FakeServer { offers: vec!["SMTPUTF8", "8BITMIME"], ..FakeServer::default() }).await;
     transport.send(&mail_to("josé@example.org")).await.unwrap();
     let commands = &heard.lock().unwrap().commands;
-    assert_eq!(commands[1], "MAIL FROM:<no-reply@acme.test> SMTPUTF8 BODY=8BITMIME");
+    assert_eq!(commands[1], "MAIL FROM:<no-reply@acme.test> SMTPUTF8 BODY_TIMEOUT=8BITMIME");
     assert_eq!(commands[2], "RCPT TO:<josé@example.org>");
 }
 
@@ -364,7 +378,7 @@ async fn a_directory_that_cannot_be_written_is_the_operators() {
     email.directory = directory.path().join("file");
     std::fs::write(&email.directory, "in the way").unwrap();
     let error = Transport::new(&email).unwrap().probe().await.unwrap_err();
-    assert_eq!((error.verdict, error.stage), (Verdict::Operator, Stage::Local));
+    assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Local));
 }
 
 #[tokio::test]
@@ -377,7 +391,7 @@ async fn mails_leave_no_faster_than_the_rate() {
     let transport = Transport::new(&email).unwrap();
     let start = tokio::time::Instant::now();
     for _ in 0..5 {
-        transport.turn().await;
+        transport.wait_for_rate_limit().await;
         transport.send(&mail_to("alice@example.org")).await.unwrap();
     }
     assert!(start.elapsed() >= Duration::from_millis(195), "{:?}", start.elapsed());

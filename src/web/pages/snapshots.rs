@@ -2,8 +2,7 @@
 //!
 //! Changed words on purpose? `INSTA_UPDATE=always cargo test snapshots` records them anew; read the difference.
 
-use super::tests::{BASE, VISIT, every};
-use super::*;
+use super::tests::{BASE, FORM_KEY, every, pages};
 
 /// The page without what every page has: the head, which holds the style sheet.
 fn content(html: &str) -> String {
@@ -14,10 +13,10 @@ fn content(html: &str) -> String {
 
 #[test]
 fn every_page_is_as_recorded_in_each_language() {
-    let pages = Pages::new("Acme & Söhne", "en").unwrap();
+    let pages = pages();
     for language in ["en", "es"] {
         let all = every().into_iter().map(|page| {
-            format!("== {page:?}\n{}\n", content(&pages.render(Some(language), &page, BASE, VISIT)))
+            format!("== {page:?}\n{}\n", content(&pages.render(Some(language), &page, BASE, FORM_KEY)))
         });
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(language, all.collect::<Vec<_>>().join("\n"));

@@ -1,80 +1,87 @@
+use super::page::ResendOption;
 use super::*;
+use crate::domain::{Outcome, Repair};
+use crate::reconnect::state::{ButtonState, ButtonView};
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 pub(super) const BASE: &str = "/some/where/r/tok";
-pub(super) const VISIT: &str = "one-look";
+pub(super) const FORM_KEY: &str = "one-page";
+const APP_URL: &str = "https://app.acme.test/fix";
 
-fn pages() -> Pages {
-    Pages::new("Acme & Söhne", "en").unwrap()
+pub(super) fn pages() -> Pages {
+    Pages::new("Acme & Söhne", "en", Some(&APP_URL.parse().unwrap())).unwrap()
 }
 
 /// A page as a browser reads it: the slashes of addresses are written as entities.
 fn read(page: &Page, base: &str) -> String {
-    pages().render(None, page, base, VISIT).replace("&#x2f;", "/")
+    pages().render(None, page, base, FORM_KEY).replace("&#x2f;", "/")
 }
 
-fn source(id: &str, name: &str, action: Action) -> Source {
-    Source { connection_id: ConnectionId::new(id), name: name.to_owned(), action, can_dismiss: false }
+fn button(id: &str, name: &str, repair: Repair, state: ButtonState) -> ButtonView {
+    ButtonView { connection_id: id.into(), name: name.to_owned(), repair, state, can_dismiss: false }
 }
 
-/// Every state that a page can be in.
+fn oauth(id: &str, state: ButtonState) -> ButtonView {
+    button(id, &id.to_uppercase(), Repair::Oauth, state)
+}
+
+/// Every state of every page.
 pub(super) fn every() -> Vec<Page> {
-    let app = Some("https://app.acme.test/fix".to_owned());
-    let broken = source("epic", "Epic MyChart", Action::Reconnect);
-    let (mail, no_mail) = (NewMail::Offered, NewMail::Unneeded);
+    use ButtonState::{Available, Closed, Dismissed, Missing, ResumeElsewhere, Superseded, Used};
+    let epic = |state| button("epic", "Epic MyChart", Repair::Oauth, state);
+    let app = button("basicins", "Basic Insurance", Repair::App, Available);
+    let (resend, not_needed) = (ResendOption::Offered, ResendOption::NotNeeded);
     vec![
-        Page::Ready { sources: vec![broken.clone()], mail: no_mail },
+        Page::Ready { buttons: vec![epic(Available)], resend: not_needed },
         Page::Ready {
-            mail,
-            sources: vec![
-                Source { can_dismiss: true, ..broken },
-                source("basicins", "Basic Insurance", Action::App(app.clone())),
-                source("lab", "Lab", Action::Wait),
-                source("rx", "Pharmacy", Action::Works),
-                source("old", "Old Clinic", Action::Gone),
-                source("plan", "Plan", Action::AfterAll),
+            resend,
+            buttons: vec![
+                ButtonView { can_dismiss: true, ..epic(Available) },
+                app.clone(),
+                button("lab", "Lab", Repair::Direct, Used),
+                button("rx", "Pharmacy", Repair::Oauth, Closed(Outcome::Recovered)),
+                button("old", "Old Clinic", Repair::Oauth, Closed(Outcome::Removed)),
+                button("plan", "Plan", Repair::Oauth, Dismissed),
             ],
         },
-        Page::Used { go_on: Vec::new(), mail },
-        Page::Used { go_on: vec![source("epic", "Epic MyChart", Action::GoOn)], mail },
-        Page::Expired { mail },
-        Page::Expired { mail: NewMail::Stopped },
+        Page::Used { resumable: Vec::new(), resend },
+        Page::Used { resumable: vec![epic(ResumeElsewhere)], resend },
+        Page::Expired { resend },
+        Page::Expired { resend: ResendOption::Resubscribe },
         Page::Removed,
         Page::Recovered,
-        Page::Dismissed { sources: vec![source("epic", "Epic MyChart", Action::AfterAll)] },
-        Page::Dismissed { sources: vec![source("epic", "Epic MyChart", Action::LeaveAlone)] },
-        Page::Unknown,
+        Page::Dismissed { buttons: vec![epic(Dismissed)] },
+        Page::Dismissed { buttons: vec![epic(Closed(Outcome::Dismissed))] },
+        Page::LinkNotFound,
         Page::GatewayDown { retry_minutes: 5 },
-        Page::NoWay { app_url: app.clone() },
-        Page::Unreadable,
-        Page::TooMany,
-        Page::NeedsApp { app_url: app.clone() },
-        Page::ResendDone,
-        Page::Done { success: true },
-        Page::Done { success: false },
+        Page::RepairUnavailable,
+        Page::BadRequest,
+        Page::TooManyRequests,
+        Page::NeedsApp,
+        Page::ResendRequested,
+        Page::OauthReturn { success: true },
+        Page::OauthReturn { success: false },
         Page::Unsubscribe,
-        Page::Unsubscribed { can_resume: true },
-        Page::Unsubscribed { can_resume: false },
+        Page::Unsubscribed { can_resubscribe: true },
+        Page::Unsubscribed { can_resubscribe: false },
         Page::Resubscribed,
         Page::Failed,
-        Page::Ready { sources: vec![source("basicins", "Basic Insurance", Action::App(app))], mail: no_mail },
-        Page::Ready { sources: vec![source("lab", "Lab", Action::Renew)], mail: no_mail },
+        Page::Ready { buttons: vec![app], resend: not_needed },
+        Page::Ready { buttons: vec![button("lab", "Lab", Repair::Direct, Available)], resend: not_needed },
         Page::Ready {
-            sources: vec![source("a", "A", Action::AskAnew), source("b", "B", Action::AfterAll)],
-            mail: NewMail::Stopped,
+            buttons: vec![oauth("a", Superseded), oauth("b", Dismissed)],
+            resend: ResendOption::Resubscribe,
         },
         Page::Missing,
-        Page::Ready {
-            sources: vec![source("a", "A", Action::TryLater), source("b", "B", Action::Reconnect)],
-            mail: no_mail,
-        },
+        Page::Ready { buttons: vec![oauth("a", Missing), oauth("b", Available)], resend: not_needed },
     ]
 }
 
 #[test]
-fn every_page_is_whole_in_each_language_and_loads_nothing() {
+fn every_page_is_complete_in_each_language_and_loads_nothing() {
     for lang in ["en", "es"] {
         for page in every() {
-            let html = pages().render(Some(lang), &page, BASE, VISIT);
+            let html = pages().render(Some(lang), &page, BASE, FORM_KEY);
             assert!(html.starts_with("<!doctype html>"), "{html}");
             for part in [
                 &format!("<html lang=\"{lang}\">"),
@@ -85,7 +92,7 @@ fn every_page_is_whole_in_each_language_and_loads_nothing() {
             ] {
                 assert!(html.contains(part), "{part} in {page:?}");
             }
-            for one in ["<h1>", "<main>", "<title>", "<style>"] {
+            for one in ["<h1>", "<main ", "<title>", "<style>"] {
                 assert_eq!(html.matches(one).count(), 1, "{one} in {page:?}");
             }
             for foreign in
@@ -103,7 +110,7 @@ fn every_page_is_whole_in_each_language_and_loads_nothing() {
 fn the_languages_differ_on_every_page() {
     for page in every() {
         let title = |lang| {
-            let html = pages().render(Some(lang), &page, BASE, VISIT);
+            let html = pages().render(Some(lang), &page, BASE, FORM_KEY);
             html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
         };
         assert_ne!(title("en"), title("es"));
@@ -111,9 +118,10 @@ fn the_languages_differ_on_every_page() {
 }
 
 #[test]
-fn a_member_without_a_spoken_locale_gets_the_default_then_english() {
+fn a_member_without_a_supported_locale_gets_the_default_then_english() {
     let lang = |default: &str, locale: Option<&str>| {
-        let html = Pages::new("Acme", default).unwrap().render(locale, &Page::Unknown, BASE, VISIT);
+        let html =
+            Pages::new("Acme", default, None).unwrap().render(locale, &Page::LinkNotFound, BASE, FORM_KEY);
         html.split("lang=\"").nth(1).unwrap()[..2].to_owned()
     };
     for (default, locale, expected) in [
@@ -127,107 +135,116 @@ fn a_member_without_a_spoken_locale_gets_the_default_then_english() {
     }
 }
 
+/// The page's state, and then those of its buttons.
+fn states(html: &str) -> Vec<&str> {
+    html.split("data-state=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+#[test]
+fn each_page_and_each_button_carries_its_state() {
+    for page in every() {
+        let html = read(&page, BASE);
+        let buttons = match &page {
+            Page::Ready { buttons, .. } | Page::Dismissed { buttons } => buttons.as_slice(),
+            Page::Used { resumable, .. } => resumable,
+            _ => &[],
+        };
+        let expected: Vec<_> =
+            [page.state()].into_iter().chain(buttons.iter().map(|view| view.state.as_str())).collect();
+        assert_eq!(states(&html), expected, "{page:?}");
+    }
+}
+
 #[test]
 fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
     let html = read(&every()[1], BASE);
     let form = "<form method=\"post\" action=\"/some/where/r/tok\">";
-    assert_eq!(html.matches(form).count(), 2, "the one that was disconnected on purpose is the other");
-    assert!(html.contains("name=\"visit\" value=\"one-look\">\n<input type=\"hidden\" name=\"connection\" value=\"epic\">\n<button>Reconnect Epic MyChart</button>"));
+    assert_eq!(html.matches(form).count(), 2, "available and dismissed");
+    let fields =
+        "name=\"form_key\" value=\"one-page\">\n<input type=\"hidden\" name=\"connection\" value=\"epic\">";
+    assert!(html.contains(fields), "{html}");
     assert!(html.contains("action=\"/some/where/r/tok/dismiss\""));
     assert!(html.contains("href=\"https://app.acme.test/fix\""));
-    assert!(html.contains("it can take a few minutes") && html.contains("ask for a new link"));
-    assert!(html.contains("This one works again."));
-    let two = Page::Ready {
-        sources: vec![source("a", "A", Action::Reconnect), source("b", "B", Action::Reconnect)],
-        mail: NewMail::Unneeded,
-    };
+    let buttons = vec![oauth("a", ButtonState::Available), oauth("b", ButtonState::Available)];
+    let two = Page::Ready { buttons, resend: ResendOption::NotNeeded };
     assert_eq!(read(&two, BASE).matches(form).count(), 2);
 }
 
 #[test]
-fn a_used_link_offers_to_go_on_before_anything_else_and_names_the_sources_only_when_there_are_several() {
-    let go_on = |ids: &[&str]| {
-        let sources = ids.iter().map(|id| source(id, &format!("The {id}"), Action::GoOn));
-        read(&Page::Used { go_on: sources.collect(), mail: NewMail::Offered }, BASE)
+fn a_used_link_offers_to_resume_before_anything_else_and_names_the_sources_only_when_there_are_several() {
+    let used = |ids: &[&str]| {
+        let resumable = ids.iter().map(|id| oauth(id, ButtonState::ResumeElsewhere)).collect();
+        read(&Page::Used { resumable, resend: ResendOption::Offered }, BASE)
     };
-    let form = "<input type=\"hidden\" name=\"visit\" value=\"one-look\">\n<input type=\"hidden\" name=\"connection\"";
-    let one = go_on(&["a"]);
-    assert!(one.contains(&format!("{form} value=\"a\">\n<button>Go on</button>")), "{one}");
-    assert!(one.find("<button>Go on") < one.find("Already finished") && !one.contains("The a"));
-    let two = go_on(&["a", "b"]);
+    let form = "<input type=\"hidden\" name=\"form_key\" value=\"one-page\">\n<input type=\"hidden\" name=\"connection\"";
+    let one = used(&["a"]);
+    assert!(one.contains(&format!("{form} value=\"a\">")), "{one}");
+    assert!(one.find("resume_elsewhere") < one.find("/resend") && !one.contains(": A<"), "{one}");
+    let two = used(&["a", "b"]);
     assert_eq!(two.matches(form).count(), 2);
-    assert!(two.contains("<button>Go on: The b</button>"), "{two}");
-    assert!(!go_on(&[]).contains("Came back"), "who cannot go on is not told of it");
+    assert!(two.contains(": B</button>"), "{two}");
+    assert!(!used(&[]).contains(form));
 }
 
 #[test]
-fn a_started_connection_among_others_can_be_gone_on_with_on_their_page() {
-    let sources = vec![source("a", "A", Action::GoOn), source("b", "B", Action::Reconnect)];
-    let html = read(&Page::Ready { sources, mail: NewMail::Unneeded }, BASE);
-    assert!(html.contains("value=\"a\">\n<button aria-label=\"Go on: A\">Go on</button>"), "{html}");
-    assert!(html.contains("Came back without finishing?"));
+fn a_used_connection_among_others_can_be_resumed_on_their_page() {
+    let buttons = vec![oauth("a", ButtonState::ResumeElsewhere), oauth("b", ButtonState::Available)];
+    let html = read(&Page::Ready { buttons, resend: ResendOption::NotNeeded }, BASE);
+    let section = html.split("<li data-state=\"resume_elsewhere\">").nth(1).unwrap().split("</li>").next();
+    assert!(section.unwrap().contains("name=\"connection\" value=\"a\""), "{html}");
 }
 
 #[test]
-fn a_dead_link_offers_a_new_one_where_it_can_and_tells_what_to_do() {
-    let resend = "action=\"/some/where/r/tok/resend\"";
+fn a_page_offers_a_new_link_or_to_resubscribe_where_that_helps() {
     for page in every() {
         let html = read(&page, BASE);
-        let mail = match page {
-            Page::Ready { mail, .. } | Page::Used { mail, .. } | Page::Expired { mail } => mail,
-            _ => NewMail::Unneeded,
+        let resend = match page {
+            Page::Ready { resend, .. } | Page::Used { resend, .. } | Page::Expired { resend } => resend,
+            _ => ResendOption::NotNeeded,
         };
-        assert_eq!(html.contains(resend), mail == NewMail::Offered, "{page:?}");
-        assert_eq!(html.contains("Write to me again, and mail"), mail == NewMail::Stopped, "{page:?}");
+        let offers = |path| html.contains(&format!("action=\"{BASE}/{path}\""));
+        assert_eq!(offers("resend"), resend == ResendOption::Offered, "{page:?}");
+        let resubscribe = matches!(page, Page::Unsubscribed { can_resubscribe: true });
+        let expected = resend == ResendOption::Resubscribe || resubscribe;
+        assert_eq!(offers("resubscribe"), expected, "{page:?}");
+        let is_own_page = html.contains("<form class=\"next\" method=\"post\">");
+        assert_eq!(is_own_page, page == Page::Unsubscribe, "{page:?}");
     }
-    assert!(
-        read(&Page::Used { go_on: Vec::new(), mail: NewMail::Offered }, BASE)
-            .contains("Already finished signing in?")
-    );
-    assert!(read(&Page::Unknown, BASE).contains("newest mail"));
     let down = read(&Page::GatewayDown { retry_minutes: 5 }, BASE);
-    assert!(down.contains("about 5 minutes") && down.contains("href=\"/some/where/r/tok\""));
-}
-
-#[test]
-fn mails_are_stopped_at_the_page_itself_and_had_again_where_that_helps() {
-    let stop = "<form class=\"next\" method=\"post\"><button>Stop these mails</button></form>";
-    let resume = "action=\"/some/where/u/tok/resume\"><button class=\"quiet\">Write to me again</button>";
-    for page in every() {
-        let html = read(&page, "/some/where/u/tok");
-        assert_eq!(html.contains(stop), page == Page::Unsubscribe, "{page:?}");
-        assert_eq!(html.contains(resume), page == Page::Unsubscribed { can_resume: true }, "{page:?}");
-    }
+    assert!(down.contains(" 5 ") && down.contains("href=\"/some/where/r/tok\""));
 }
 
 #[test]
 fn hostile_names_ids_and_addresses_stay_text() {
     let evil = "\"><script>alert(1)</script>\u{202E}";
-    let sources = vec![
-        Source { can_dismiss: true, ..source(evil, evil, Action::Reconnect) },
-        source("a", &"x".repeat(1000), Action::App(Some("javascript:alert(1)".to_owned()))),
+    let buttons = vec![
+        ButtonView { can_dismiss: true, ..button(evil, evil, Repair::Oauth, ButtonState::Available) },
+        button("a", &"x".repeat(1000), Repair::App, ButtonState::Available),
     ];
-    let html = read(&Page::Ready { sources, mail: NewMail::Unneeded }, BASE);
-    assert!(!html.contains("<script") && !html.contains("javascript:"));
+    let page = Page::Ready { buttons, resend: ResendOption::NotNeeded };
+    let html = read(&page, BASE);
+    assert!(!html.contains("<script"));
     assert!(html.contains("&lt;script&gt;"));
     assert!(!html.contains(&"x".repeat(100)), "a long name is cut");
-    let page = Page::NeedsApp { app_url: Some("javascript:alert(1)".to_owned()) };
-    assert!(!read(&page, BASE).contains("javascript:"));
-    let html = read(&Page::Expired { mail: NewMail::Offered }, "\"><script>");
+    let without_app = Pages::new("Acme", "en", None).unwrap();
+    for page in [page, Page::NeedsApp] {
+        assert!(!without_app.render(None, &page, BASE, FORM_KEY).contains("rel=\"noreferrer\""));
+    }
+    let html = read(&Page::Expired { resend: ResendOption::Offered }, "\"><script>");
     assert!(!html.contains("<script"));
 }
 
 #[test]
-fn the_style_hash_is_that_of_the_style_as_it_is_sent() {
+fn the_style_hash_matches_the_style_element() {
     let pages = pages();
-    let html = pages.render(None, &Page::Unknown, BASE, VISIT);
+    let html = pages.render(None, &Page::LinkNotFound, BASE, FORM_KEY);
     let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
     assert_eq!(pages.style_hash(), format!("sha256-{}", STANDARD.encode(digest)));
 }
 
 #[test]
-fn statuses_say_what_the_pages_say() {
+fn each_page_has_its_http_status() {
     let statuses: Vec<u16> = every().iter().map(Page::status).collect();
     assert_eq!(
         statuses,
@@ -239,7 +256,7 @@ fn statuses_say_what_the_pages_say() {
 }
 
 #[test]
-fn a_visitor_is_answered_in_the_language_that_their_browser_wants_most_of_those_spoken() {
+fn the_browser_s_preferred_supported_language_wins() {
     let rows = [
         ("es", Some("es")),
         ("es-MX,es;q=0.9,en;q=0.8", Some("es-MX")),
@@ -253,6 +270,6 @@ fn a_visitor_is_answered_in_the_language_that_their_browser_wants_most_of_those_
         (";;,=q,es ; q=1.0", Some("es")),
     ];
     for (header, expected) in rows {
-        assert_eq!(preferred(header), expected, "{header:?}");
+        assert_eq!(negotiate_language(header), expected, "{header:?}");
     }
 }

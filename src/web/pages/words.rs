@@ -3,7 +3,9 @@
 mod english;
 mod spanish;
 
-use super::{Action, Page, Source};
+use super::page::Page;
+use crate::domain::Repair;
+use crate::reconnect::state::{ButtonState, ButtonView};
 
 /// A language the pages speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,19 @@ pub(super) fn is_spoken(tag: &str) -> bool {
 /// The first of the locales that is spoken, else English.
 pub(super) fn language(locale: &str, default: &str) -> Language {
     spoken(locale).or_else(|| spoken(default)).unwrap_or(Language::English)
+}
+
+/// The supported language that an `Accept-Language` header prefers (RFC 9110, 12.5.4).
+pub(crate) fn negotiate_language(accept_language: &str) -> Option<&str> {
+    let weighed = accept_language.split(',').filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let tag = parts.next().filter(|tag| is_spoken(tag))?;
+        let weight =
+            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+        (weight > 0.0).then_some((tag, weight))
+    });
+    // Browsers list equal weights in order of preference: the first one wins.
+    weighed.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(tag, _)| tag)
 }
 
 /// Short texts that more than one page shows.
@@ -70,32 +85,39 @@ impl Words {
     }
 }
 
-fn waiting(sources: &[Source]) -> usize {
-    let waits = |action: &Action| matches!(action, Action::Reconnect | Action::Renew | Action::App(_));
-    sources.iter().filter(|source| waits(&source.action)).count()
+fn count(views: &[ButtonView], is_counted: impl Fn(&ButtonView) -> bool) -> usize {
+    views.iter().filter(|view| is_counted(view)).count()
 }
 
-/// Whether there is something that was meant and can be reconnected all the same.
-fn can_reconnect(sources: &[Source]) -> bool {
-    sources.iter().any(|source| matches!(source.action, Action::AfterAll | Action::App(_)))
+/// The buttons that the email was about and that nobody has pressed.
+fn waiting(views: &[ButtonView]) -> usize {
+    count(views, |view| view.state == ButtonState::Available || is_in_app(view))
 }
 
-/// How many have something to press, or lead to the app.
-fn offered(sources: &[Source]) -> usize {
-    let goes_on = |source: &&Source| matches!(source.action, Action::GoOn | Action::AfterAll);
-    waiting(sources) + sources.iter().filter(goes_on).count()
+fn is_in_app(view: &ButtonView) -> bool {
+    view.repair == Repair::App && view.state.is_pressable()
 }
 
-/// Whether no button here leads anywhere but to the app.
-fn in_app(sources: &[Source]) -> bool {
-    let in_app = sources.iter().filter(|source| matches!(source.action, Action::App(_))).count();
-    in_app > 0 && in_app == offered(sources)
+fn can_reconnect(views: &[ButtonView]) -> bool {
+    count(views, |view| view.state.is_pressable()) > 0
 }
 
-/// Whether no button here leads to a sign-in.
-fn renews(sources: &[Source]) -> bool {
-    let renews = sources.iter().filter(|source| source.action == Action::Renew).count();
-    renews > 0 && renews == offered(sources)
+/// The buttons that lead somewhere, to the app included.
+fn offered(views: &[ButtonView]) -> usize {
+    count(views, |view| view.state.is_pressable() || view.state == ButtonState::ResumeElsewhere)
+}
+
+/// Whether all offered buttons lead to the app.
+fn in_app(views: &[ButtonView]) -> bool {
+    let in_app = count(views, is_in_app);
+    in_app > 0 && in_app == offered(views)
+}
+
+/// Whether no offered button leads to a sign-in.
+fn renews(views: &[ButtonView]) -> bool {
+    let is_direct = |view: &ButtonView| view.repair == Repair::Direct && view.state == ButtonState::Available;
+    let renews = count(views, is_direct);
+    renews > 0 && renews == offered(views)
 }
 
 type Text = (&'static str, Vec<String>);

@@ -1,11 +1,13 @@
-//! `/r/{token}` and what belongs to it.
+//! `/r/{token}`, the paths below it, and `/oauth/return`.
 
-use super::PublicState;
-use super::answer::Reader;
-use super::asked::{Pressed, Token, request_signals};
-use super::cookie;
+use super::extract::{PathToken, RedeemForm, request_signals};
+use super::response::PageContext;
+use super::resume_cookie;
+use super::state::PublicState;
 use crate::domain::{LinkAction, PassHash};
-use crate::reconnect::redeem::{LinkState, Look, Redemption, Shown};
+use crate::reconnect::links::{BrowserProof, LinkPage};
+use crate::reconnect::redeem::{RedemptionOutcome, RedemptionRequest};
+use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
@@ -14,122 +16,123 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
-fn shown(headers: &HeaderMap, visit: Option<PassHash>) -> Shown {
-    Shown { passes: cookie::passes(headers), visit }
+fn proof(headers: &HeaderMap, form_key: Option<PassHash>) -> BrowserProof {
+    BrowserProof { passes: resume_cookie::passes(headers), form_key }
 }
 
-/// Of `GET` and of `HEAD`.
-pub(super) async fn look(
+/// `GET` and `HEAD`.
+pub(super) async fn view(
     State(state): State<PublicState>,
-    Token(token): Token,
+    PathToken(token): PathToken,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     let base = state.base(&token);
     let hash = token.hash();
     state.request_recorder.record(hash, LinkAction::View, request_signals(&method, &headers));
-    match state.redeemer.look(hash, &shown(&headers, None)).await {
-        Ok(look) => state.look_page(look, base, &headers),
+    match state.links.view(hash, &proof(&headers, None)).await {
+        Ok(page) => state.link_page(page, base, &headers),
         Err(error) => state.failed(&error),
     }
 }
 
 pub(super) async fn redeem(
     State(state): State<PublicState>,
-    Token(token): Token,
+    PathToken(token): PathToken,
     method: Method,
     headers: HeaderMap,
-    Pressed { connection, visit }: Pressed,
+    RedeemForm { connection, form_key }: RedeemForm,
 ) -> Response {
     let base = state.base(&token);
-    let hash = token.hash();
-    state.request_recorder.record(hash, LinkAction::Press, request_signals(&method, &headers));
-    let pressed = state.redeemer.redeem(hash, connection.as_ref(), &shown(&headers, visit)).await;
-    let (redemption, locale, stopped) = match pressed {
-        Ok(pressed) => (pressed.redemption, pressed.locale, pressed.stopped),
+    let link = token.hash();
+    state.request_recorder.record(link, LinkAction::Press, request_signals(&method, &headers));
+    let proof = proof(&headers, form_key);
+    let request = RedemptionRequest { link, connection: connection.as_ref(), proof: &proof };
+    let result = match state.links.redeem(&request).await {
+        Ok(result) => result,
         Err(error) => return state.failed(&error),
     };
-    let reader = |locale| Reader { locale, base: base.clone() };
-    match redemption {
-        Redemption::Go { url, pass } => state.go(&reader(locale), &url, pass.as_ref()),
-        Redemption::Reconnected { more: true } => state.back_to(&base),
-        Redemption::Reconnected { more: false } => state.page(&reader(locale), &Page::Done { success: true }),
-        Redemption::App => state.page(&reader(locale), &Page::NeedsApp { app_url: state.app_url.clone() }),
-        Redemption::Refused(link) => state.look_page(Look { link, locale, stopped }, base, &headers),
-        Redemption::SpentOne(offers) => {
-            let look = Look { link: LinkState::Ready(offers), locale, stopped };
-            let mut response = state.look_page(look, base, &headers);
+    let context = PageContext { locale: result.locale.clone(), base: base.clone() };
+    let link_page = |link_state| {
+        let page =
+            LinkPage { state: link_state, locale: result.locale.clone(), unsubscribed: result.unsubscribed };
+        state.link_page(page, base.clone(), &headers)
+    };
+    match result.outcome {
+        RedemptionOutcome::Redirect { url, pass } => state.redirect_to_source(&context, &url, pass.as_ref()),
+        RedemptionOutcome::Reconnected { has_more: true } => state.redirect_back(&base),
+        RedemptionOutcome::Reconnected { has_more: false } => {
+            state.page(&context, &Page::OauthReturn { success: true })
+        }
+        RedemptionOutcome::NeedsApp => state.page(&context, &Page::NeedsApp),
+        RedemptionOutcome::Refused(link_state) => link_page(link_state),
+        RedemptionOutcome::AlreadyUsed(buttons) => {
+            let mut response = link_page(LinkState::Ready(buttons));
             *response.status_mut() = StatusCode::GONE;
             response
         }
-        Redemption::Later(wait) => state.later(&reader(locale), wait),
-        Redemption::NoWay => state.page(&reader(locale), &Page::NoWay { app_url: state.app_url.clone() }),
+        RedemptionOutcome::RetryLater(wait) => state.retry_later(&context, wait),
+        RedemptionOutcome::Unavailable => state.page(&context, &Page::RepairUnavailable),
     }
 }
 
-/// Answers the same whatever comes of it.
-pub(super) async fn resend(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
-    let hash = token.0.hash();
-    let asked = state.redeemer.resend(hash).await;
-    state.asked_for(&token, asked, &headers)
+pub(super) async fn resend(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    let result = state.links.resend(token.0.hash()).await;
+    state.resend_page(&token, result, &headers)
 }
 
-/// The member wants mails again, and one at once. Answers the same whatever comes of it.
-pub(super) async fn resume(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
-    let hash = token.0.hash();
-    let asked = state.redeemer.resume(hash).await;
-    state.asked_for(&token, asked, &headers)
+/// Resubscribes the member and sends a fresh link.
+pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    let result = state.links.resubscribe(token.0.hash()).await;
+    state.resend_page(&token, result, &headers)
 }
 
 impl PublicState {
-    fn asked_for(
+    /// The same page whatever happened, so that it reveals nothing.
+    fn resend_page(
         &self,
-        Token(token): &Token,
-        asked: Result<Option<String>, StoreError>,
+        PathToken(token): &PathToken,
+        locale: Result<Option<String>, StoreError>,
         headers: &HeaderMap,
     ) -> Response {
-        let reader = match asked {
-            Ok(None) => Reader { base: self.base(token), ..Reader::visitor(headers) },
-            Ok(locale) => Reader { locale, base: self.base(token) },
+        let base = self.base(token);
+        let context = match locale {
+            Ok(None) => PageContext { base, ..PageContext::of_browser(headers) },
+            Ok(locale) => PageContext { locale, base },
             Err(error) => return self.failed(&error),
         };
-        self.page(&reader, &Page::ResendDone)
-    }
-
-    fn look_page(&self, Look { link, locale, stopped }: Look, base: String, headers: &HeaderMap) -> Response {
-        self.link_page(&Reader::of(&link, locale, base, headers), link, stopped)
+        self.page(&context, &Page::ResendRequested)
     }
 }
 
-/// The member says that they disconnected on purpose.
 pub(super) async fn dismiss(
     State(state): State<PublicState>,
-    Token(token): Token,
+    PathToken(token): PathToken,
     headers: HeaderMap,
-    Pressed { connection, .. }: Pressed,
+    RedeemForm { connection, .. }: RedeemForm,
 ) -> Response {
     let base = state.base(&token);
-    match state.redeemer.dismiss(token.hash(), connection.as_ref(), &shown(&headers, None)).await {
-        // The rest is on the page itself.
-        Ok(Look { link: LinkState::Ready(_), .. }) => state.back_to(&base),
-        Ok(look) => state.look_page(look, base, &headers),
+    match state.links.dismiss(token.hash(), connection.as_ref(), &proof(&headers, None)).await {
+        // Other buttons are still to be pressed.
+        Ok(LinkPage { state: LinkState::Ready(_), .. }) => state.redirect_back(&base),
+        Ok(page) => state.link_page(page, base, &headers),
         Err(error) => state.failed(&error),
     }
 }
 
 #[derive(Deserialize)]
-pub(super) struct Landed {
+pub(super) struct OauthReturn {
     #[serde(default)]
     status_code: String,
 }
 
-/// A landing place for after the sign-in, which an operator can register at the gateway. What it is told decides the
-/// words and proves nothing.
-pub(super) async fn done(
+/// The page after a sign-in, for operators who register it at the gateway. The query only selects the wording; it proves
+/// nothing.
+pub(super) async fn oauth_return(
     State(state): State<PublicState>,
     headers: HeaderMap,
-    landed: Result<Query<Landed>, QueryRejection>,
+    query: Result<Query<OauthReturn>, QueryRejection>,
 ) -> Response {
-    let success = landed.is_ok_and(|Query(landed)| landed.status_code == "success");
-    state.page(&Reader::visitor(&headers), &Page::Done { success })
+    let success = query.is_ok_and(|Query(query)| query.status_code == "success");
+    state.page(&PageContext::of_browser(&headers), &Page::OauthReturn { success })
 }

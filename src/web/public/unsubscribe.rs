@@ -1,69 +1,73 @@
-//! `/u/{token}`: how a member stops the mails, and has them again. A mail program may post there by itself (RFC 8058).
+//! `/u/{token}`: a member unsubscribes and resubscribes. Email programs post there without the member (RFC 8058).
 
-use super::PublicState;
-use super::answer::Reader;
-use super::asked::Token;
+use super::extract::PathToken;
+use super::response::PageContext;
+use super::state::PublicState;
 use crate::domain::TokenHash;
-use crate::store::{Mailing, StoreError};
+use crate::store::{StoreError, Subscription};
 use crate::web::pages::Page;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-pub(super) async fn look(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
-    state.mailing(token, &headers, async |_| Ok(()), false).await
+pub(super) async fn view(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    state.subscription_page(token, &headers, async |_| Ok(()), false).await
 }
 
-/// Whatever the body says: that the token was posted to is what counts, and how mail programs and pages write a form
-/// is not.
-pub(super) async fn stop(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
-    state.mailing(token, &headers, async |hash| state.set_mailing(hash, false).await, false).await
+/// Ignores the body: email programs and pages encode the form differently.
+pub(super) async fn unsubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    let act = async |hash| state.set_subscribed(hash, false).await;
+    state.subscription_page(token, &headers, act, false).await
 }
 
-/// Takes back what the member has said, and nothing that the operator has.
-pub(super) async fn resume(state: State<PublicState>, token: Token, headers: HeaderMap) -> Response {
-    state.mailing(token, &headers, async |hash| state.set_mailing(hash, true).await, true).await
+/// Does not lift a suppression by the operator.
+pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    let act = async |hash| state.set_subscribed(hash, true).await;
+    state.subscription_page(token, &headers, act, true).await
 }
 
 impl PublicState {
-    async fn set_mailing(&self, hash: TokenHash, wanted: bool) -> Result<(), StoreError> {
-        let changed = self.store.set_mailing(hash, wanted, self.clock.now()).await?;
-        if changed && let Some(Mailing { member_id, .. }) = self.store.mailing(hash).await? {
-            let now = if wanted { "wants mails again" } else { "wants no more mails" };
-            tracing::info!(member = %member_id, now, "a member has said whether they want mails");
+    async fn set_subscribed(&self, hash: TokenHash, subscribed: bool) -> Result<(), StoreError> {
+        let is_changed = self.store.set_subscribed(hash, subscribed, self.clock.now()).await?;
+        if is_changed && let Some(Subscription { member_id, .. }) = self.store.subscription(hash).await? {
+            if subscribed {
+                tracing::info!(member = %member_id, "member resubscribed");
+            } else {
+                tracing::info!(member = %member_id, "member unsubscribed");
+            }
         }
         Ok(())
     }
 
-    /// Does something, and shows how it stands then.
-    async fn mailing(
+    /// Acts, then shows the subscription.
+    async fn subscription_page(
         &self,
-        Token(token): Token,
+        PathToken(token): PathToken,
         headers: &HeaderMap,
         act: impl AsyncFnOnce(TokenHash) -> Result<(), StoreError>,
-        resumed: bool,
+        resubscribed: bool,
     ) -> Response {
         let hash = token.hash();
-        let acted = async {
+        let subscription = async {
             act(hash).await?;
-            self.store.mailing(hash).await
+            self.store.subscription(hash).await
         };
-        match acted.await {
+        match subscription.await {
             Err(error) => self.failed(&error),
-            Ok(None) => self.page(&Reader::visitor(headers), &Page::Unknown),
-            Ok(Some(mailing)) => {
+            Ok(None) => self.page(&PageContext::of_browser(headers), &Page::LinkNotFound),
+            Ok(Some(subscription)) => {
                 let base = format!("{}/u/{}", self.prefix, token.expose());
-                self.page(&Reader { locale: mailing.locale.clone(), base }, &page(&mailing, resumed))
+                let context = PageContext { locale: subscription.locale.clone(), base };
+                self.page(&context, &page(&subscription, resubscribed))
             }
         }
     }
 }
 
-fn page(mailing: &Mailing, resumed: bool) -> Page {
-    match mailing {
-        Mailing { unsubscribed: false, by_operator: false, .. } if resumed => Page::Resubscribed,
-        Mailing { unsubscribed: false, by_operator: false, .. } => Page::Unsubscribe,
-        // Only what would help is offered.
-        Mailing { by_operator, .. } => Page::Unsubscribed { can_resume: !by_operator },
+fn page(subscription: &Subscription, resubscribed: bool) -> Page {
+    match subscription {
+        Subscription { unsubscribed: false, by_operator: false, .. } if resubscribed => Page::Resubscribed,
+        Subscription { unsubscribed: false, by_operator: false, .. } => Page::Unsubscribe,
+        Subscription { by_operator, .. } => Page::Unsubscribed { can_resubscribe: !by_operator },
     }
 }

@@ -135,8 +135,8 @@ const states = {
     await until("the recovery", async () => (await listed("lapses list", id)).some((lapse) => lapse.outcome === "recovered"));
     return (await page.goto(link)).status();
   },
-  "done-well": async (page) => (await page.goto(`${world.pages}/done?status_code=success`)).status(),
-  "done-badly": async (page) => (await page.goto(`${world.pages}/done?status_code=failure&state=x`)).status(),
+  "done-well": async (page) => (await page.goto(`${world.pages}/oauth/return?status_code=success`)).status(),
+  "done-badly": async (page) => (await page.goto(`${world.pages}/oauth/return?status_code=failure&state=x`)).status(),
   "no-such-place": async (page) => (await page.goto(`${world.pages}/wp-login.php`)).status(),
 };
 

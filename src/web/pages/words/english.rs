@@ -1,7 +1,7 @@
 //! English.
 
 use super::{Say, Text, can_reconnect, in_app, offered, renews, text, waiting};
-use crate::web::pages::{NewMail, Page};
+use crate::web::pages::page::{Page, ResendOption};
 
 pub(super) const SAY: Say = Say {
     reconnect: "Reconnect",
@@ -26,20 +26,20 @@ pub(super) const SAY: Say = Say {
 
 pub(super) fn text_of(page: &Page) -> Text {
     match page {
-        Page::Ready { sources, .. } if in_app(sources) => text(
+        Page::Ready { buttons, .. } if in_app(buttons) => text(
             "Let’s get you reconnected",
             &[
                 "What is listed here uses a user name and password, which you can only enter safely in the app.",
             ],
         ),
-        Page::Ready { sources, .. } if waiting(sources) == 0 => {
+        Page::Ready { buttons, .. } if waiting(buttons) == 0 => {
             text("How your connections stand", &["Each says what can be done about it."])
         }
-        Page::Ready { sources, .. } if renews(sources) => text(
+        Page::Ready { buttons, .. } if renews(buttons) => text(
             "Let’s get you reconnected",
             &["The button renews what is listed here. There is nothing to sign in to."],
         ),
-        Page::Ready { sources, .. } if offered(sources) > 1 => text(
+        Page::Ready { buttons, .. } if offered(buttons) > 1 => text(
             "Let’s get you reconnected",
             &[
                 "These connections need you. Take them one at a time; where you have to sign in, the source’s own page opens.",
@@ -52,18 +52,18 @@ pub(super) fn text_of(page: &Page) -> Text {
                usually takes a minute or two.",
             ],
         ),
-        Page::Used { mail, .. } => {
+        Page::Used { resend, .. } => {
             let done = "Already finished signing in? Then there is nothing to do. It can take a few minutes until \
                         everything flows again.";
             let ask = "If you did not finish, ask for a new link. It goes to the address we have for you.";
-            let lines: &[&str] = if *mail == NewMail::Offered { &[done, ask] } else { &[done] };
+            let lines: &[&str] = if *resend == ResendOption::Offered { &[done, ask] } else { &[done] };
             text("This link was already used", lines)
         }
-        Page::Expired { mail } => {
+        Page::Expired { resend } => {
             let why =
                 "For your safety, links work for a limited time, and only until the connection works again.";
             let ask = "Ask for a new one; it goes to the address we have for you.";
-            let lines: &[&str] = if *mail == NewMail::Offered { &[why, ask] } else { &[why] };
+            let lines: &[&str] = if *resend == ResendOption::Offered { &[why, ask] } else { &[why] };
             text("This link has expired", lines)
         }
         Page::Missing => text(
@@ -81,7 +81,7 @@ pub(super) fn text_of(page: &Page) -> Text {
         Page::Recovered => {
             text("All done, you are connected", &["Everything works again. You can close this page."])
         }
-        Page::Dismissed { sources } if can_reconnect(sources) => text(
+        Page::Dismissed { buttons } if can_reconnect(buttons) => text(
             "Thank you for telling us",
             &[
                 "We leave it as it is and write no more about it.",
@@ -92,7 +92,7 @@ pub(super) fn text_of(page: &Page) -> Text {
             "Thank you for telling us",
             &["We leave it as it is and write no more about it. You can close this page."],
         ),
-        Page::Unknown => text(
+        Page::LinkNotFound => text(
             "We don’t know this link",
             &[
                 "It may have been cut off on its way, or be from an older mail.",
@@ -113,28 +113,28 @@ pub(super) fn text_of(page: &Page) -> Text {
                  again in about {retry_minutes} minutes."
             )],
         ),
-        Page::NoWay { .. } => text(
+        Page::RepairUnavailable => text(
             "This cannot be repaired just now",
             &[
                 "Something has to be put right on our side first. There is nothing you need to do for now, and your link \
                  stays good.",
             ],
         ),
-        Page::Unreadable => text(
+        Page::BadRequest => text(
             "That did not arrive whole",
             &["Nothing was changed. Please open the link in your mail once more and press the button again."],
         ),
-        Page::TooMany => text(
+        Page::TooManyRequests => text(
             "One moment, please",
             &[
                 "There were many requests in a short time. Please wait a minute and try again; your link stays good.",
             ],
         ),
-        Page::NeedsApp { .. } => text(
+        Page::NeedsApp => text(
             "Please continue in the app",
             &["This connection uses a user name and password, which you can only enter safely in the app."],
         ),
-        Page::ResendDone => text(
+        Page::ResendRequested => text(
             "Please look at your mail",
             &[
                 "If something still needs you, a new link is on its way to the address we have for you.",
@@ -142,11 +142,11 @@ pub(super) fn text_of(page: &Page) -> Text {
                  more and ask again.",
             ],
         ),
-        Page::Done { success: true } => text(
+        Page::OauthReturn { success: true } => text(
             "Thank you, that’s all",
             &["You can close this page. It can take a few minutes until everything flows again."],
         ),
-        Page::Done { success: false } => text(
+        Page::OauthReturn { success: false } => text(
             "The sign-in was not finished",
             &["Nothing was changed. To try again, open the link in your mail once more."],
         ),

@@ -1,7 +1,7 @@
 //! Spanish.
 
 use super::{Say, Text, can_reconnect, in_app, offered, renews, text, waiting};
-use crate::web::pages::{NewMail, Page};
+use crate::web::pages::page::{Page, ResendOption};
 
 pub(super) const SAY: Say = Say {
     reconnect: "Volver a conectar",
@@ -26,21 +26,21 @@ pub(super) const SAY: Say = Say {
 
 pub(super) fn text_of(page: &Page) -> Text {
     match page {
-        Page::Ready { sources, .. } if in_app(sources) => text(
+        Page::Ready { buttons, .. } if in_app(buttons) => text(
             "Vamos a reconectarte",
             &[
                 "Lo que aparece aquí usa un nombre de usuario y una contraseña, que solo puedes introducir de forma \
                  segura en la aplicación.",
             ],
         ),
-        Page::Ready { sources, .. } if waiting(sources) == 0 => {
+        Page::Ready { buttons, .. } if waiting(buttons) == 0 => {
             text("Así están tus conexiones", &["En cada una se dice qué se puede hacer."])
         }
-        Page::Ready { sources, .. } if renews(sources) => text(
+        Page::Ready { buttons, .. } if renews(buttons) => text(
             "Vamos a reconectarte",
             &["El botón renueva lo que aparece aquí. No hace falta iniciar sesión."],
         ),
-        Page::Ready { sources, .. } if offered(sources) > 1 => text(
+        Page::Ready { buttons, .. } if offered(buttons) > 1 => text(
             "Vamos a reconectarte",
             &[
                 "Estas conexiones te necesitan. Hazlo de una en una; donde haya que iniciar sesión, se abre su propia página.",
@@ -53,19 +53,19 @@ pub(super) fn text_of(page: &Page) -> Text {
                correspondiente. Suele tardar uno o dos minutos.",
             ],
         ),
-        Page::Used { mail, .. } => {
+        Page::Used { resend, .. } => {
             let done = "¿Ya terminaste de iniciar sesión? Entonces no tienes que hacer nada. Puede tardar unos minutos \
                         hasta que todo funcione de nuevo.";
             let ask =
                 "Si no terminaste, pide un enlace nuevo. Llegará a la dirección que tenemos registrada.";
-            let lines: &[&str] = if *mail == NewMail::Offered { &[done, ask] } else { &[done] };
+            let lines: &[&str] = if *resend == ResendOption::Offered { &[done, ask] } else { &[done] };
             text("Este enlace ya se usó", lines)
         }
-        Page::Expired { mail } => {
+        Page::Expired { resend } => {
             let why = "Por tu seguridad, los enlaces funcionan durante un tiempo limitado, y solo hasta que la conexión \
                        vuelve a funcionar.";
             let ask = "Pide uno nuevo; llegará a la dirección que tenemos registrada.";
-            let lines: &[&str] = if *mail == NewMail::Offered { &[why, ask] } else { &[why] };
+            let lines: &[&str] = if *resend == ResendOption::Offered { &[why, ask] } else { &[why] };
             text("Este enlace ha caducado", lines)
         }
         Page::Missing => text(
@@ -83,7 +83,7 @@ pub(super) fn text_of(page: &Page) -> Text {
         Page::Recovered => {
             text("Listo, la conexión funciona", &["Todo funciona de nuevo. Puedes cerrar esta página."])
         }
-        Page::Dismissed { sources } if can_reconnect(sources) => text(
+        Page::Dismissed { buttons } if can_reconnect(buttons) => text(
             "Gracias por decírnoslo",
             &[
                 "Lo dejamos como está y no te escribiremos más sobre ello.",
@@ -94,7 +94,7 @@ pub(super) fn text_of(page: &Page) -> Text {
             "Gracias por decírnoslo",
             &["Lo dejamos como está y no te escribiremos más sobre ello. Puedes cerrar esta página."],
         ),
-        Page::Unknown => text(
+        Page::LinkNotFound => text(
             "No conocemos este enlace",
             &[
                 "Puede que se haya cortado por el camino o que sea de un correo anterior.",
@@ -115,32 +115,32 @@ pub(super) fn text_of(page: &Page) -> Text {
                  Inténtalo de nuevo en unos {retry_minutes} minutos."
             )],
         ),
-        Page::NoWay { .. } => text(
+        Page::RepairUnavailable => text(
             "Ahora mismo no se puede reparar",
             &[
                 "Primero tenemos que resolver algo de nuestra parte. Por ahora no tienes que hacer nada y tu enlace sigue \
                  siendo válido.",
             ],
         ),
-        Page::Unreadable => text(
+        Page::BadRequest => text(
             "No llegó completo",
             &["No se cambió nada. Abre otra vez el enlace de tu correo y pulsa el botón de nuevo."],
         ),
-        Page::TooMany => text(
+        Page::TooManyRequests => text(
             "Un momento, por favor",
             &[
                 "Hubo muchas solicitudes en poco tiempo. Espera un minuto e inténtalo de nuevo; tu enlace sigue siendo \
                válido.",
             ],
         ),
-        Page::NeedsApp { .. } => text(
+        Page::NeedsApp => text(
             "Continúa en la aplicación",
             &[
                 "Esta conexión usa un nombre de usuario y una contraseña, que solo puedes introducir de forma segura \
                en la aplicación.",
             ],
         ),
-        Page::ResendDone => text(
+        Page::ResendRequested => text(
             "Revisa tu correo",
             &[
                 "Si algo todavía te necesita, un enlace nuevo va en camino a la dirección que tenemos registrada.",
@@ -148,11 +148,11 @@ pub(super) fn text_of(page: &Page) -> Text {
                  abre el enlace otra vez y vuelve a pedirlo.",
             ],
         ),
-        Page::Done { success: true } => text(
+        Page::OauthReturn { success: true } => text(
             "Gracias, eso es todo",
             &["Puedes cerrar esta página. Puede tardar unos minutos hasta que todo funcione de nuevo."],
         ),
-        Page::Done { success: false } => text(
+        Page::OauthReturn { success: false } => text(
             "El inicio de sesión no se completó",
             &["No se cambió nada. Para intentarlo de nuevo, abre otra vez el enlace de tu correo."],
         ),

@@ -1,6 +1,6 @@
 //! The stream beneath an SMTP conversation.
 
-use super::replies::Replies;
+use super::reply_normalizer::ReplyNormalizer;
 use lettre::transport::smtp::client::AsyncTokioStream;
 use std::{
     fmt, io,
@@ -11,37 +11,37 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Any stream, as lettre wants it.
-pub(super) struct Wire<S> {
+pub(super) struct NormalizedStream<S> {
     stream: S,
     peer: SocketAddr,
-    replies: Replies,
+    replies: ReplyNormalizer,
 }
 
-impl<S> Wire<S> {
+impl<S> NormalizedStream<S> {
     pub(super) fn new(stream: S, peer: SocketAddr) -> Self {
-        Self { stream, peer, replies: Replies::default() }
+        Self { stream, peer, replies: ReplyNormalizer::default() }
     }
 
     /// After STARTTLS a server greets no second time (RFC 3207, section 4.2), but a client that begins afresh, and so
     /// forgets all it read in the clear, waits for a greeting.
-    pub(super) fn greeted(stream: S, peer: SocketAddr) -> Self {
-        Self { stream, peer, replies: Replies::beginning_with("220 protected\r\n") }
+    pub(super) fn after_starttls(stream: S, peer: SocketAddr) -> Self {
+        Self { stream, peer, replies: ReplyNormalizer::with_prelude("220 protected\r\n") }
     }
 }
 
-impl<S> fmt::Debug for Wire<S> {
+impl<S> fmt::Debug for NormalizedStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wire")
+        f.write_str("NormalizedStream")
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> AsyncTokioStream for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> AsyncTokioStream for NormalizedStream<S> {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.peer)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for NormalizedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -64,7 +64,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for NormalizedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

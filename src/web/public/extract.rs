@@ -1,7 +1,7 @@
-//! What a request says, read so that nothing a client can write is answered otherwise than by a page of ours.
+//! Extractors. Whatever a client sends, the response is a page.
 
-use super::PublicState;
-use super::answer::Reader;
+use super::response::PageContext;
+use super::state::PublicState;
 use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
 use crate::traffic::RequestSignals;
 use crate::web::pages::Page;
@@ -14,59 +14,58 @@ use axum::response::Response;
 use serde::Deserialize;
 use std::convert::Infallible;
 
-/// The token of a path, whatever stands there.
-pub(super) struct Token(pub(super) LinkToken);
+/// The token of the path; never rejects.
+pub(super) struct PathToken(pub(super) LinkToken);
 
-impl FromRequestParts<PublicState> for Token {
+impl FromRequestParts<PublicState> for PathToken {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &PublicState) -> Result<Self, Infallible> {
-        // What is no text is no token of ours, and is looked for like any other.
+        // A path that is not UTF-8 becomes an unknown token.
         let mut token =
             Path::<String>::from_request_parts(parts, state).await.map_or(String::new(), |Path(token)| token);
-        // Mail programs take the full stop or bracket after an address for a part of it.
-        let in_a_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        token.truncate(token.find(|c| !in_a_token(c)).unwrap_or(token.len()));
+        // Email programs include the full stop or bracket that follows an address.
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        token.truncate(token.find(|c| !is_of_token(c)).unwrap_or(token.len()));
         Ok(Self(LinkToken::new(token)))
     }
 }
 
-/// Which button was pressed. Without a form it is not said: the page has one button, or says what else to do.
+/// The form of a button. All fields are `None` when the request has no form.
 #[derive(Default)]
-pub(super) struct Pressed {
-    /// Whose button it is.
+pub(super) struct RedeemForm {
     pub(super) connection: Option<ConnectionId>,
-    /// Of the page that it was pressed on, together with the button.
-    pub(super) visit: Option<PassHash>,
+    /// Identifies the page on which the button was pressed, together with the button.
+    pub(super) form_key: Option<PassHash>,
 }
 
 #[derive(Deserialize)]
 struct Fields {
     connection: Option<String>,
-    visit: Option<String>,
+    form_key: Option<String>,
 }
 
-impl From<Fields> for Pressed {
-    fn from(Fields { connection, visit }: Fields) -> Self {
+impl From<Fields> for RedeemForm {
+    fn from(Fields { connection, form_key }: Fields) -> Self {
         let button = connection.as_deref().unwrap_or_default();
-        let visit = visit.filter(|visit| !visit.is_empty());
+        let key = form_key.filter(|key| !key.is_empty());
         Self {
-            visit: visit.map(|visit| PassToken::new(format!("{visit} {button}")).hash()),
+            form_key: key.map(|key| PassToken::new(format!("{key} {button}")).hash()),
             connection: connection.map(ConnectionId::new),
         }
     }
 }
 
-impl FromRequest<PublicState> for Pressed {
+impl FromRequest<PublicState> for RedeemForm {
     type Rejection = Response;
 
-    /// A form that is cut off, too large or not readable is no press: it may have been meant for another button.
+    /// Rejects a form that is cut off, too large, or unreadable: the member may have pressed another button.
     async fn from_request(request: Request, state: &PublicState) -> Result<Self, Response> {
-        let reader = Reader::visitor(request.headers());
+        let context = PageContext::of_browser(request.headers());
         match request.extract::<Form<Fields>, _>().await {
             Ok(Form(fields)) => Ok(fields.into()),
             Err(FormRejection::InvalidFormContentType(_)) => Ok(Self::default()),
-            Err(_) => Err(state.page(&reader, &Page::Unreadable)),
+            Err(_) => Err(state.page(&context, &Page::BadRequest)),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The cookie with which the browser that redeemed a link may press its button again.
+//! The cookie with which the browser that redeemed a link can press its button again.
 //!
-//! It is `SameSite=Strict`, so that no other site's form can use it; the price is that a browser does not send it with a
-//! navigation that began elsewhere, in a mail or at the source, but only with a form of ours.
+//! It is `SameSite=Strict`, so that no other site's form can use it. A browser therefore sends it only with the page's own
+//! forms, and not with a navigation that began in an email or at the source.
 
 use crate::domain::{ConnectionId, PassHash, PassToken};
 use crate::reconnect::redeem::{PASS_TTL, Pass};

@@ -1,13 +1,13 @@
 //! The mails that there can be, as far as a template can tell one from another without being told of any source.
 
-use super::{notice::Kind, render::Values};
+use super::{notice::Template, render::Values};
 use minijinja::Value;
 use std::time::Duration;
 
 /// A mail to try.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
-    pub(super) kind: Kind,
+    pub(super) kind: Template,
     pub(super) count: usize,
     pub(super) unsubscribe: bool,
     pub(super) ttl: Duration,
@@ -22,11 +22,11 @@ const COUNTS: [usize; 4] = [1, 2, 3, 4];
 
 impl Case {
     /// The mails of a kind.
-    pub(super) fn all(kind: Kind, configured: Duration) -> Vec<Self> {
+    pub(super) fn matrix(kind: Template, configured: Duration) -> Vec<Self> {
         let mut ttls = TTLS.map(Duration::from_secs).to_vec();
         ttls.retain(|ttl| *ttl != configured);
         let mut cases = Vec::new();
-        for count in COUNTS.into_iter().filter(|count| kind.is_about(*count)) {
+        for count in COUNTS.into_iter().filter(|count| kind.accepts_count(*count)) {
             let one = Self { kind, count, unsubscribe: true, ttl: configured };
             cases.extend([one, Self { unsubscribe: false, ..one }]);
             cases.extend(ttls.iter().map(|&ttl| Self { ttl, ..one }));
@@ -38,7 +38,7 @@ impl Case {
     pub(super) fn values(&self, sources: Value) -> Values<'static> {
         Values {
             operator: "Sample",
-            link: if self.kind == Kind::Recovered { "" } else { LINK },
+            link: if self.kind == Template::Recovered { "" } else { LINK },
             unsubscribe: if self.unsubscribe { UNSUBSCRIBE } else { "" },
             sources,
             count: self.count,

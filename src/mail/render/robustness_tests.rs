@@ -1,7 +1,7 @@
 //! Mails that stay whole whatever is put into them: names in any script, hostile or long, and what readers make of them.
 
 use super::*;
-use crate::mail::samples::{config, notice, renderer, with_templates};
+use crate::mail::fixtures::{config, notice, renderer, with_templates};
 use mail_parser::{Address, Message, MessageParser};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -10,10 +10,10 @@ fn from(from: &str, reply_to: &str) -> Renderer {
     let mut config = config();
     config.email.from = from.to_owned();
     config.email.reply_to = reply_to.to_owned();
-    Renderer::unproven(&config.notices, &config.email, &config.links).unwrap()
+    Renderer::new_unchecked(&config.notices, &config.email, &config.links).unwrap()
 }
 
-fn parse(mail: &Mail) -> Message<'_> {
+fn parse(mail: &Email) -> Message<'_> {
     MessageParser::default().parse(&mail.bytes).unwrap()
 }
 
@@ -22,7 +22,7 @@ fn name(address: Option<&Address<'_>>) -> String {
 }
 
 /// What holds for the bytes of every mail to an ASCII address.
-fn assert_sound(mail: &Mail) {
+fn assert_sound(mail: &Email) {
     let raw = std::str::from_utf8(&mail.bytes).unwrap();
     assert!(raw.is_ascii(), "nothing asks for SMTPUTF8: {raw}");
     assert!(!raw.replace("\r\n", "").contains(['\r', '\n']), "lines end with CRLF: {raw:?}");
@@ -61,7 +61,7 @@ fn an_operators_name_in_any_spelling_is_read_as_it_was_meant() {
         let meant = if meant.is_empty() { written.trim_end_matches(" <a@acme.test>") } else { meant };
         let renderer = from(written, written);
         assert_eq!(renderer.operator(), meant, "{written:?}");
-        let mail = renderer.render(&notice(Kind::Expired, &["A"])).unwrap();
+        let mail = renderer.render(&notice(Template::Expired, &["A"])).unwrap();
         assert_sound(&mail);
         let parsed = parse(&mail);
         assert_eq!(name(parsed.from()), meant, "{}", mail.eml());
@@ -73,7 +73,7 @@ fn an_operators_name_in_any_spelling_is_read_as_it_was_meant() {
 
 #[test]
 fn a_senders_address_may_have_a_domain_in_another_script() {
-    let mail = from("Büro <post@büro.example>", "").render(&notice(Kind::Expired, &["A"])).unwrap();
+    let mail = from("Büro <post@büro.example>", "").render(&notice(Template::Expired, &["A"])).unwrap();
     assert_sound(&mail);
     assert!(mail.eml().contains("<post@xn--bro-hoa.example>"), "{}", mail.eml());
     assert!(mail.message_id().ends_with("@xn--bro-hoa.example"));
@@ -85,9 +85,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_a_source_is_called_the_mail_is_sound(name in "\\PC{0,80}|.{0,80}", kind in 0..Kind::ALL.len()) {
-        let kind = Kind::ALL[kind];
-        let names = if kind == Kind::Several { vec![name.as_str(), "Other"] } else { vec![name.as_str()] };
+    fn whatever_a_source_is_called_the_mail_is_sound(name in "\\PC{0,80}|.{0,80}", kind in 0..Template::ALL.len()) {
+        let kind = Template::ALL[kind];
+        let names = if kind == Template::Several { vec![name.as_str(), "Other"] } else { vec![name.as_str()] };
         let mail = RENDERER.render(&notice(kind, &names)).unwrap();
         assert_sound(&mail);
         let parsed = parse(&mail);
@@ -105,7 +105,7 @@ fn a_line_of_the_template_that_is_a_dot_alone_or_very_long_does_no_harm() {
     let html = format!("<html lang=\"en\">\n.\n<p>{long}</p>{{{{ link }}}}</html>");
     let files = [("en/expired.txt", text.as_str()), ("en/expired.html", html.as_str())];
     let (_directory, renderer) = with_templates(Disclosure::Name, &files);
-    let mail = renderer.unwrap().render(&notice(Kind::Expired, &["A"])).unwrap();
+    let mail = renderer.unwrap().render(&notice(Template::Expired, &["A"])).unwrap();
     assert_sound(&mail);
     let parsed = parse(&mail);
     let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
@@ -118,9 +118,9 @@ fn readers_old_and_new_can_show_every_html_part() {
     for level in [Disclosure::Generic, Disclosure::Name] {
         let renderer = renderer(level);
         for language in ["en", "es"] {
-            for &kind in Kind::ALL {
-                let names: &[&str] = if kind == Kind::Several { &["A", "B"] } else { &["A"] };
-                let notice = NoticeMail { locale: Some(language.to_owned()), ..notice(kind, names) };
+            for &kind in Template::ALL {
+                let names: &[&str] = if kind == Template::Several { &["A", "B"] } else { &["A"] };
+                let notice = NoticeEmail { locale: Some(language.to_owned()), ..notice(kind, names) };
                 let mail = renderer.render(&notice).unwrap();
                 let html = mail.html();
                 assert!(html.contains(&format!("<html lang=\"{language}\">")));

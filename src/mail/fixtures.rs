@@ -1,6 +1,6 @@
 //! What the tests of this room write mails with.
 
-use super::{Kind, Named, NoticeMail, Renderer, SetupError};
+use super::{ConnectionLabel, NoticeEmail, Renderer, SetupError, Template};
 use crate::{
     base::config::{Config, DEFAULTS, Disclosure},
     domain::{LinkToken, NoticeId, SourceType},
@@ -21,17 +21,18 @@ pub(super) fn renderer(disclosure: Disclosure) -> Renderer {
     let mut config = config();
     config.notices.disclosure = disclosure;
     config.links.public_url = "https://acme.test/some/where/".parse().unwrap();
-    Renderer::unproven(&config.notices, &config.email, &config.links).unwrap()
+    Renderer::new_unchecked(&config.notices, &config.email, &config.links).unwrap()
 }
 
-pub(super) fn notice(kind: Kind, names: &[&str]) -> NoticeMail {
-    let named = |name: &&str| Named { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
-    NoticeMail {
+pub(super) fn notice(kind: Template, names: &[&str]) -> NoticeEmail {
+    let named =
+        |name: &&str| ConnectionLabel { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
+    NoticeEmail {
         id: NoticeId::new("0190c1f2-7d7b"),
         to: "alice@example.org".parse().unwrap(),
         locale: None,
         kind,
-        link: (kind != Kind::Recovered).then(|| LinkToken::new(TOKEN)),
+        link: (kind != Template::Recovered).then(|| LinkToken::new(TOKEN)),
         unsubscribe: Some(LinkToken::new("stop-1")),
         connections: names.iter().map(named).collect(),
         ttl: Duration::from_secs(7 * 86_400),

@@ -4,24 +4,24 @@
 use std::{collections::VecDeque, str};
 
 /// RFC 5321, section 4.5.3.1.5: a reply's line has 512 octets at most. What is longer is cut.
-const LONGEST_LINE: usize = 4096;
+const MAX_LINE_BYTES: usize = 4096;
 /// Further lines of one reply are left out, but for its last.
-const MOST_LINES: u32 = 128;
+const MAX_CONTINUATION_LINES: u32 = 128;
 /// Keywords that are looked for as they are written here (section 2.4: their case does not matter).
 const KEYWORDS: [&str; 4] = ["STARTTLS", "SMTPUTF8", "8BITMIME", "AUTH"];
 
 /// Takes bytes as they come and gives whole lines.
 #[derive(Default)]
-pub(super) struct Replies {
+pub(super) struct ReplyNormalizer {
     line: Vec<u8>,
     /// Lines before the last of the present reply.
     continued: u32,
     ready: VecDeque<u8>,
 }
 
-impl Replies {
+impl ReplyNormalizer {
     /// Gives this before anything that is taken.
-    pub(super) fn beginning_with(reply: &str) -> Self {
+    pub(super) fn with_prelude(reply: &str) -> Self {
         Self { ready: reply.bytes().collect(), ..Self::default() }
     }
 
@@ -29,7 +29,7 @@ impl Replies {
         for &byte in bytes {
             if byte == b'\n' {
                 self.end_line();
-            } else if self.line.len() < LONGEST_LINE {
+            } else if self.line.len() < MAX_LINE_BYTES {
                 self.line.push(byte);
             }
         }
@@ -49,7 +49,7 @@ impl Replies {
         let line = std::mem::take(&mut self.line);
         let goes_on = line.get(3) == Some(&b'-');
         self.continued = if goes_on { self.continued.saturating_add(1) } else { 0 };
-        if self.continued <= MOST_LINES {
+        if self.continued <= MAX_CONTINUATION_LINES {
             self.ready.extend(written(line.trim_ascii_end()).into_bytes());
             self.ready.extend(b"\r\n");
         }
@@ -92,7 +92,7 @@ mod tests {
     /// What comes of these bytes, taken in pieces of each size.
     fn read(bytes: &[u8]) -> String {
         let in_pieces = |size: usize| {
-            let mut replies = Replies::default();
+            let mut replies = ReplyNormalizer::default();
             let mut text = Vec::new();
             for piece in bytes.chunks(size) {
                 replies.take(piece);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_endless_reply_takes_bounded_memory_and_its_end_is_seen() {
-        let mut replies = Replies::default();
+        let mut replies = ReplyNormalizer::default();
         for _ in 0..10_000 {
             replies.take(b"250-and more\r\n");
         }

@@ -10,11 +10,11 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 /// Instead of a reply: hang up.
-pub(super) const HANG_UP: &str = "hang up";
+pub(super) const DISCONNECT: &str = "hang up";
 
 /// What the server offers and how it answers.
 #[derive(Clone, Default)]
-pub(super) struct Script {
+pub(super) struct FakeServer {
     /// The lines of its answer to EHLO, after the first.
     pub(super) offers: Vec<&'static str>,
     /// Verb and reply, each used once, in order. Beside SMTP's verbs there are `GREETING`, `BODY` (after the first line
@@ -27,23 +27,23 @@ pub(super) struct Script {
 
 /// What the server heard.
 #[derive(Default)]
-pub(super) struct Heard {
+pub(super) struct Recorded {
     pub(super) connections: usize,
     /// Commands, with `TLS: ` before those that came protected.
     pub(super) commands: Vec<String>,
     pub(super) mails: Vec<String>,
 }
 
-impl Script {
+impl FakeServer {
     pub(super) fn replying(self, replies: &[(&'static str, &'static str)]) -> Self {
         self.replies.lock().unwrap().extend_from_slice(replies);
         self
     }
 
     /// Starts the server; it ends with the test's runtime.
-    pub(super) async fn start(self) -> (u16, Arc<Mutex<Heard>>) {
+    pub(super) async fn start(self) -> (u16, Arc<Mutex<Recorded>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, heard) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Heard>>::default());
+        let (port, heard) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Recorded>>::default());
         let all = heard.clone();
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
@@ -54,7 +54,7 @@ impl Script {
         (port, heard)
     }
 
-    async fn serve(self, tcp: TcpStream, heard: Arc<Mutex<Heard>>) {
+    async fn serve(self, tcp: TcpStream, heard: Arc<Mutex<Recorded>>) {
         if self.implicit {
             let Ok(tls) = self.tls.as_ref().unwrap().accept(tcp).await else { return };
             self.converse(tls, &heard, "TLS: ", true).await;
@@ -76,7 +76,7 @@ impl Script {
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        heard: &Mutex<Heard>,
+        heard: &Mutex<Recorded>,
         how: &str,
         greet: bool,
     ) -> Option<S> {
@@ -123,7 +123,7 @@ impl Script {
         let mut mail = String::new();
         loop {
             let line = hear(stream).await?;
-            if self.reply("BODY", "") == HANG_UP {
+            if self.reply("BODY", "") == DISCONNECT {
                 return None;
             }
             if line == "." {
@@ -142,7 +142,7 @@ async fn hear<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) -> Option<String>
 }
 
 async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, reply: &str) -> Option<()> {
-    if reply == HANG_UP {
+    if reply == DISCONNECT {
         return None;
     }
     stream.write_all(format!("{reply}\r\n").as_bytes()).await.ok()?;

@@ -1,0 +1,265 @@
+//! Service: redeems a link.
+//!
+//! The order is: read the link, fetch the URL, consume the redemption, redirect. If the gateway fails, the link stays
+//! valid. If several requests race, as many as the link allows succeed.
+//!
+//! For ten minutes, the browser that redeemed can press the button again, for members who return from the source without
+//! finishing the sign-in. That consumes no redemption.
+
+use super::links::{BrowserProof, LinkService};
+use super::state::{ButtonView, LinkState, Resume};
+use crate::base::random;
+use crate::base::telemetry::metrics;
+use crate::credentials::token_provider::CallError;
+use crate::domain::{
+    Button, ConnectionId, LinkRecord, OauthUrl, PassHash, PassToken, Repair, Status, TokenHash,
+};
+use crate::gateway::{Establish, Verdict};
+use crate::store::{Redemption, StoreError};
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// How long the browser that redeemed can press the button again.
+pub(crate) const PASS_TTL: TimeDelta = TimeDelta::minutes(10);
+
+#[derive(Debug)]
+pub(crate) struct RedemptionRequest<'a> {
+    pub(crate) link: TokenHash,
+    /// `None`: the only button of the link.
+    pub(crate) connection: Option<&'a ConnectionId>,
+    pub(crate) proof: &'a BrowserProof,
+}
+
+#[derive(Debug)]
+pub(crate) struct RedemptionResult {
+    pub(crate) outcome: RedemptionOutcome,
+    pub(crate) locale: Option<String>,
+    /// The member unsubscribed and can resubscribe.
+    pub(crate) unsubscribed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum RedemptionOutcome {
+    /// The member signs in at this URL.
+    Redirect {
+        url: OauthUrl,
+        /// `None` when the browser resumed: that does not extend the ten minutes.
+        pass: Option<Pass>,
+    },
+    /// The gateway reconnected the connection without a sign-in.
+    Reconnected {
+        /// Another button of the link can be pressed.
+        has_more: bool,
+    },
+    /// The member has to use the operator's app.
+    NeedsApp,
+    /// The state says why.
+    Refused(LinkState),
+    /// This button is used; others of the link are not. Contains all buttons.
+    AlreadyUsed(Vec<ButtonView>),
+    /// The gateway is down; the link stays valid. The duration is the gateway's `Retry-After`.
+    RetryLater(Option<Duration>),
+    /// The gateway rejects the request until the operator acts; the link stays valid.
+    Unavailable,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) connection: ConnectionId,
+    pub(crate) token: PassToken,
+}
+
+impl LinkService {
+    /// Presses a button. A failing gateway is an outcome, not an error.
+    pub(crate) async fn redeem(
+        &self,
+        request: &RedemptionRequest<'_>,
+    ) -> Result<RedemptionResult, StoreError> {
+        let Some(record) = self.store.link(request.link).await? else {
+            let outcome = RedemptionOutcome::Refused(LinkState::NotFound);
+            return Ok(RedemptionResult { outcome, locale: None, unsubscribed: false });
+        };
+        let (locale, unsubscribed) = (record.locale.clone(), record.unsubscribed);
+        let outcome = self.redeem_button(request, record).await?;
+        Ok(RedemptionResult { outcome, locale, unsubscribed })
+    }
+
+    async fn redeem_button(
+        &self,
+        request: &RedemptionRequest<'_>,
+        record: LinkRecord,
+    ) -> Result<RedemptionOutcome, StoreError> {
+        let &RedemptionRequest { link, connection, proof } = request;
+        let member = record.member_id.clone();
+        let chosen = match (connection, &record.buttons[..]) {
+            (Some(id), buttons) => buttons.iter().find(|button| button.is_for(id)),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let Some(button) = chosen.cloned() else {
+            let state = self.state(link, record, proof).await?;
+            return Ok(RedemptionOutcome::Refused(state.without_resume()));
+        };
+        let id = &button.connection.id;
+        let resumes = self.resume(link, &button, proof).await? == Resume::Here;
+        let is_used = button.redemptions >= self.max_redemptions;
+        let has_more = match self.state(link, record, proof).await? {
+            LinkState::Ready(views) | LinkState::Dismissed(views) if is_pressable(&views, id) => {
+                views.iter().any(|view| view.connection_id != *id && view.state.is_pressable())
+            }
+            LinkState::Ready(views) if is_used => return Ok(RedemptionOutcome::AlreadyUsed(views)),
+            _ if is_used => {
+                return Ok(RedemptionOutcome::Refused(LinkState::Used { resumable: Vec::new() }));
+            }
+            state => return Ok(RedemptionOutcome::Refused(state.without_resume())),
+        };
+        let now = self.clock.now();
+        let redemption = Redemption {
+            link,
+            member: &member,
+            connection: id,
+            at: now,
+            recheck_at: self.first_recheck.map(|delay| now + delay),
+        };
+        let result = match button.connection.repair() {
+            Repair::Oauth => self.redirect_to_source(&redemption, &button, proof, resumes).await,
+            Repair::Direct if resumes => Ok(RedemptionOutcome::Reconnected { has_more }),
+            Repair::Direct => self.reconnect_directly(&redemption, &button, proof, has_more).await,
+            Repair::App => Ok(RedemptionOutcome::NeedsApp),
+        };
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(CallError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%member, connection = %id, %error, "redemption failed");
+                classify(&error)
+            }
+        };
+        metrics::count_redemption(outcome.code());
+        Ok(outcome)
+    }
+
+    async fn redirect_to_source(
+        &self,
+        redemption: &Redemption<'_>,
+        button: &Button,
+        proof: &BrowserProof,
+        resumes: bool,
+    ) -> Result<RedemptionOutcome, CallError> {
+        let credentials = self.access.credentials(redemption.member).await?;
+        let id = &button.gateway_id;
+        let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
+        let url = self.access.call_as(redemption.member, credentials, fetch).await?;
+        let redemption = &self.at_current_time(redemption);
+        if !resumes {
+            let token = random::pass_token();
+            let passes: Vec<PassHash> = [token.hash()].into_iter().chain(proof.form_key).collect();
+            if self.consume(redemption, &passes).await? {
+                let pass = Some(Pass { connection: redemption.connection.clone(), token });
+                return Ok(RedemptionOutcome::Redirect { url, pass });
+            }
+        }
+        // Used, but perhaps by this browser: the same form may have been sent twice at once.
+        if !self.can_resume(redemption, proof).await? {
+            return self.refuse(redemption.link).await;
+        }
+        self.store.reschedule_recheck(redemption).await?;
+        tracing::info!(member = %redemption.member, connection = %redemption.connection, "redemption resumed");
+        Ok(RedemptionOutcome::Redirect { url, pass: None })
+    }
+
+    /// Consumes the redemption before the gateway's call: unlike fetching a URL, this call takes effect at the gateway.
+    async fn reconnect_directly(
+        &self,
+        redemption: &Redemption<'_>,
+        button: &Button,
+        proof: &BrowserProof,
+        has_more: bool,
+    ) -> Result<RedemptionOutcome, CallError> {
+        if !self.consume(redemption, proof.form_key.as_slice()).await? {
+            if self.can_resume(redemption, proof).await? {
+                return Ok(RedemptionOutcome::Reconnected { has_more });
+            }
+            return self.refuse(redemption.link).await;
+        }
+        let id = &button.gateway_id;
+        let credentials = self.access.credentials(redemption.member).await?;
+        let call = self.access.call_as(redemption.member, credentials, |token| async move {
+            if button.connection.status == Some(Status::Disconnected) {
+                self.gateway.activate_direct(&token, id).await.map(drop)
+            } else {
+                self.gateway.establish(&token, id, Establish::Direct).await.map(drop)
+            }
+        });
+        match call.await {
+            Ok(()) => Ok(RedemptionOutcome::Reconnected { has_more }),
+            Err(error) => {
+                self.store.undo_redemption(redemption.link, redemption.connection).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The gateway's response can take seconds, in which the link may expire.
+    fn at_current_time<'a>(&self, redemption: &Redemption<'a>) -> Redemption<'a> {
+        let at = self.clock.now();
+        Redemption { at, recheck_at: self.first_recheck.map(|delay| at + delay), ..*redemption }
+    }
+
+    async fn consume(&self, redemption: &Redemption<'_>, passes: &[PassHash]) -> Result<bool, StoreError> {
+        let until = redemption.at + PASS_TTL;
+        let is_consumed = self.store.redeem(redemption, self.max_redemptions, passes, until).await?;
+        if is_consumed {
+            tracing::info!(member = %redemption.member, connection = %redemption.connection, "link redeemed");
+        }
+        Ok(is_consumed)
+    }
+
+    async fn can_resume(
+        &self,
+        redemption: &Redemption<'_>,
+        proof: &BrowserProof,
+    ) -> Result<bool, StoreError> {
+        Ok(match self.view(redemption.link, proof).await?.state {
+            LinkState::Ready(views) | LinkState::Dismissed(views) => {
+                is_pressable(&views, redemption.connection)
+            }
+            _ => false,
+        })
+    }
+
+    async fn refuse(&self, link: TokenHash) -> Result<RedemptionOutcome, CallError> {
+        let state = self.view(link, &BrowserProof::default()).await?.state;
+        Ok(RedemptionOutcome::Refused(state.without_resume()))
+    }
+}
+
+fn is_pressable(views: &[ButtonView], connection: &ConnectionId) -> bool {
+    views.iter().any(|view| view.connection_id == *connection && view.state.is_pressable())
+}
+
+impl RedemptionOutcome {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Redirect { pass: Some(_), .. } => "redirected",
+            Self::Redirect { pass: None, .. } => "resumed",
+            Self::Reconnected { .. } => "reconnected",
+            Self::NeedsApp => "needs_app",
+            Self::Refused(_) | Self::AlreadyUsed(_) => "refused",
+            Self::RetryLater(_) => "retry_later",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+fn classify(error: &CallError) -> RedemptionOutcome {
+    match error {
+        CallError::NoToken { .. } => RedemptionOutcome::Unavailable,
+        CallError::Gateway(error) => match error.verdict() {
+            Verdict::Retry { after } => RedemptionOutcome::RetryLater(after),
+            Verdict::Unauthorized => RedemptionOutcome::RetryLater(None),
+            Verdict::Rejected | Verdict::Forbidden | Verdict::Permanent => RedemptionOutcome::Unavailable,
+        },
+        _ => RedemptionOutcome::RetryLater(None),
+    }
+}

@@ -1,0 +1,201 @@
+//! What a member can be shown. Wording is in [`super::words`].
+
+use crate::reconnect::state::LinkState;
+use crate::reconnect::state::{ButtonState, ButtonView};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// The link works: a button for each broken connection.
+    Ready {
+        buttons: Vec<ButtonView>,
+        /// For buttons that need a newer link.
+        resend: ResendOption,
+    },
+    /// Every button was used.
+    Used {
+        /// Buttons that the browser that used them can press again, for ten minutes.
+        resumable: Vec<ButtonView>,
+        resend: ResendOption,
+    },
+    Expired {
+        resend: ResendOption,
+    },
+    /// The gateway's last response left the connections out; the link stays valid.
+    Missing,
+    Removed,
+    Recovered,
+    Dismissed {
+        buttons: Vec<ButtonView>,
+    },
+    LinkNotFound,
+    /// The gateway cannot be reached; the link stays valid.
+    GatewayDown {
+        retry_minutes: u32,
+    },
+    /// The gateway refuses until the operator acts; the link stays valid.
+    RepairUnavailable,
+    /// The form was incomplete; nothing changed.
+    BadRequest,
+    TooManyRequests,
+    /// The connection can only be repaired in the operator's app.
+    NeedsApp,
+    /// Shown for every resend request, whether or not there was anything to send.
+    ResendRequested,
+    /// The page after a sign-in at the source.
+    OauthReturn {
+        /// As the query says; no proof of recovery.
+        success: bool,
+    },
+    /// Asks before it unsubscribes: a GET must change nothing (RFC 8058).
+    Unsubscribe,
+    Unsubscribed {
+        /// `false` when the operator suppressed the address, too.
+        can_resubscribe: bool,
+    },
+    Resubscribed,
+    /// An error of the daemon.
+    Failed,
+}
+
+/// Whether a page offers to email another link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResendOption {
+    NotNeeded,
+    Offered,
+    /// The member unsubscribed and has to resubscribe first.
+    Resubscribe,
+}
+
+/// The one action of a page, apart from its buttons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PrimaryAction {
+    None,
+    Resend,
+    ResubscribeAndResend,
+    Retry,
+    OpenApp,
+    Unsubscribe,
+    Resubscribe,
+}
+
+impl PrimaryAction {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Resend => "resend",
+            Self::ResubscribeAndResend => "resubscribe_and_resend",
+            Self::Retry => "retry",
+            Self::OpenApp => "open_app",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Resubscribe => "resubscribe",
+        }
+    }
+}
+
+impl Page {
+    /// The page of a link in this state. `unsubscribed`: the member can resubscribe.
+    pub(crate) fn of_link(state: LinkState, unsubscribed: bool) -> Self {
+        let resend = if unsubscribed { ResendOption::Resubscribe } else { ResendOption::Offered };
+        match state {
+            LinkState::Ready(buttons) => {
+                let needs_new_link =
+                    |view: &ButtonView| matches!(view.state, ButtonState::Used | ButtonState::Superseded);
+                let is_needed = buttons.iter().any(needs_new_link);
+                Self::Ready { buttons, resend: if is_needed { resend } else { ResendOption::NotNeeded } }
+            }
+            LinkState::Used { resumable } => Self::Used { resumable, resend },
+            LinkState::Expired => Self::Expired { resend },
+            LinkState::Recovered => Self::Recovered,
+            LinkState::Missing => Self::Missing,
+            LinkState::Removed => Self::Removed,
+            LinkState::NotFound => Self::LinkNotFound,
+            LinkState::Dismissed(buttons) => Self::Dismissed { buttons },
+        }
+    }
+
+    /// A stable code, which the page carries as `data-state`.
+    pub(crate) fn state(&self) -> &'static str {
+        match self {
+            Self::Ready { .. } => "ready",
+            Self::Used { .. } => "used",
+            Self::Expired { .. } => "expired",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+            Self::Recovered => "recovered",
+            Self::Dismissed { .. } => "dismissed",
+            Self::LinkNotFound => "link_not_found",
+            Self::GatewayDown { .. } => "gateway_down",
+            Self::RepairUnavailable => "repair_unavailable",
+            Self::BadRequest => "bad_request",
+            Self::TooManyRequests => "too_many_requests",
+            Self::NeedsApp => "needs_app",
+            Self::ResendRequested => "resend_requested",
+            Self::OauthReturn { success: true } => "signed_in",
+            Self::OauthReturn { success: false } => "sign_in_failed",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Unsubscribed { .. } => "unsubscribed",
+            Self::Resubscribed => "resubscribed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::LinkNotFound => 404,
+            Self::Used { .. } | Self::Expired { .. } => 410,
+            Self::TooManyRequests => 429,
+            Self::Failed => 500,
+            Self::GatewayDown { .. } | Self::RepairUnavailable | Self::Missing => 503,
+            Self::Ready { .. }
+            | Self::Recovered
+            | Self::Removed
+            | Self::Dismissed { .. }
+            | Self::NeedsApp
+            | Self::ResendRequested
+            | Self::OauthReturn { .. }
+            | Self::Unsubscribe
+            | Self::Unsubscribed { .. }
+            | Self::Resubscribed => 200,
+        }
+    }
+
+    pub(super) fn icon(&self) -> &'static str {
+        match self {
+            Self::Recovered
+            | Self::Removed
+            | Self::Dismissed { .. }
+            | Self::OauthReturn { success: true }
+            | Self::Unsubscribed { .. } => "check",
+            Self::Expired { .. }
+            | Self::GatewayDown { .. }
+            | Self::RepairUnavailable
+            | Self::Missing
+            | Self::TooManyRequests => "clock",
+            Self::ResendRequested | Self::Unsubscribe | Self::Resubscribed => "mail",
+            Self::LinkNotFound | Self::BadRequest | Self::Failed | Self::OauthReturn { success: false } => {
+                "ask"
+            }
+            Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp => "link",
+        }
+    }
+
+    pub(super) fn primary_action(&self) -> PrimaryAction {
+        match self {
+            Self::Ready { resend, .. } | Self::Used { resend, .. } | Self::Expired { resend } => match resend
+            {
+                ResendOption::NotNeeded => PrimaryAction::None,
+                ResendOption::Offered => PrimaryAction::Resend,
+                ResendOption::Resubscribe => PrimaryAction::ResubscribeAndResend,
+            },
+            Self::GatewayDown { .. } | Self::Missing | Self::TooManyRequests | Self::Failed => {
+                PrimaryAction::Retry
+            }
+            Self::NeedsApp | Self::RepairUnavailable => PrimaryAction::OpenApp,
+            Self::Unsubscribe => PrimaryAction::Unsubscribe,
+            Self::Unsubscribed { can_resubscribe: true } => PrimaryAction::Resubscribe,
+            _ => PrimaryAction::None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Responses: a page with its headers, or a redirect.
+
+use super::resume_cookie;
+use super::state::PublicState;
+use crate::base::random;
+use crate::domain::{LinkToken, OauthUrl};
+use crate::reconnect::links::LinkPage;
+use crate::reconnect::redeem::Pass;
+use crate::reconnect::state::LinkState;
+use crate::store::StoreError;
+use crate::web::pages::{Page, negotiate_language};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use std::time::Duration;
+
+/// For a gateway that sends no `Retry-After`.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// What a page needs in addition to its content.
+pub(super) struct PageContext {
+    pub(super) locale: Option<String>,
+    /// The link's own path.
+    pub(super) base: String,
+}
+
+impl PageContext {
+    /// In the operator's language, without a link.
+    pub(super) fn anonymous() -> Self {
+        Self { locale: None, base: String::new() }
+    }
+
+    /// In the browser's language, without a link.
+    pub(super) fn of_browser(headers: &HeaderMap) -> Self {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self { locale: accepted.and_then(negotiate_language).map(str::to_owned), base: String::new() }
+    }
+}
+
+impl PublicState {
+    pub(super) fn base(&self, token: &LinkToken) -> String {
+        format!("{}/r/{}", self.prefix, token.expose())
+    }
+
+    pub(super) fn failed(&self, error: &StoreError) -> Response {
+        tracing::error!(%error, "cannot serve a page");
+        self.failed_page()
+    }
+
+    pub(super) fn failed_page(&self) -> Response {
+        self.page(&PageContext::anonymous(), &Page::Failed)
+    }
+
+    pub(super) fn link_page(&self, page: LinkPage, base: String, headers: &HeaderMap) -> Response {
+        let context = match page.state {
+            LinkState::NotFound => PageContext::of_browser(headers),
+            _ => PageContext { locale: page.locale, base },
+        };
+        self.page(&context, &Page::of_link(page.state, page.unsubscribed))
+    }
+
+    pub(super) fn redirect_back(&self, base: &str) -> Response {
+        let mut response = Redirect::to(base).into_response();
+        self.set_security_headers(response.headers_mut());
+        response
+    }
+
+    pub(super) fn retry_later(&self, context: &PageContext, wait: Option<Duration>) -> Response {
+        let wait = wait.unwrap_or(DEFAULT_RETRY_AFTER);
+        let retry_minutes = u32::try_from(wait.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
+        let mut response = self.page(context, &Page::GatewayDown { retry_minutes });
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        response
+    }
+
+    pub(super) fn page(&self, context: &PageContext, page: &Page) -> Response {
+        let form_key = random::pass_token();
+        let html = self.pages.render(context.locale.as_deref(), page, &context.base, form_key.expose());
+        let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::OK);
+        let mut response = (status, Html(html)).into_response();
+        self.set_security_headers(response.headers_mut());
+        response
+    }
+
+    /// The one place where an OAuth URL leaves the process: the `Location` header of this response.
+    pub(super) fn redirect_to_source(
+        &self,
+        context: &PageContext,
+        url: &OauthUrl,
+        pass: Option<&Pass>,
+    ) -> Response {
+        let Ok(mut location) = HeaderValue::from_str(url.expose()) else {
+            tracing::error!("the gateway's OAuth URL is not a valid header value");
+            return self.retry_later(context, None);
+        };
+        location.set_sensitive(true);
+        let mut response = StatusCode::SEE_OTHER.into_response();
+        self.set_security_headers(response.headers_mut());
+        response.headers_mut().insert(header::LOCATION, location);
+        if let Some(cookie) = pass.and_then(|pass| resume_cookie::set(pass, &context.base, self.secure)) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    fn set_security_headers(&self, headers: &mut HeaderMap) {
+        // No `form-action`: browsers apply it to every redirect that follows a form, and a source may redirect to any
+        // address, an app's own scheme included.
+        let policy = format!(
+            "default-src 'none'; style-src '{}'; base-uri 'none'; frame-ancestors 'none'",
+            self.pages.style_hash()
+        );
+        let fixed = [
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        headers.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
+    }
+}

@@ -1,0 +1,25 @@
+//! What the public pages need.
+
+use crate::base::clock::Clock;
+use crate::reconnect::links::LinkService;
+use crate::store::Store;
+use crate::traffic::RequestRecorder;
+use crate::web::pages::Pages;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub struct PublicState {
+    pub(crate) links: LinkService,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) request_recorder: RequestRecorder,
+    pub(crate) pages: Arc<Pages>,
+    /// The public URL's own path, without a slash at the end.
+    pub(crate) prefix: String,
+    /// The public URL is https.
+    pub(crate) secure: bool,
+    /// The operator's own proxies in front of the listener.
+    pub(crate) trusted_proxies: usize,
+    /// Per client address; 0: no limit.
+    pub(crate) requests_per_minute: u32,
+}
