@@ -15,7 +15,6 @@ mod inspect;
 mod kinds;
 mod link_requests;
 mod links;
-mod logs;
 mod mail;
 mod members;
 mod mismatch;

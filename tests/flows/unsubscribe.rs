@@ -309,7 +309,7 @@ async fn unsubscribing_logs_the_member_and_neither_token_nor_address() {
     h.pass_after(TimeDelta::days(3)).await;
     let token = stop.rsplit('/').next().unwrap();
     assert_eq!(token.len(), 43);
-    let logged = crate::logs::so_far();
+    let logged = h.log.text();
     assert!(logged.contains("member unsubscribed") && logged.contains("member resubscribed"));
     assert!(!logged.contains(token) && !logged.contains("@example.org"));
     for file in ["flows.db", "flows.db-wal"] {
