@@ -3,7 +3,7 @@
 use super::completion::UsageError;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::store::Store;
 use std::path::PathBuf;
 

@@ -28,12 +28,12 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
     let app = context.app().await?;
-    let _lock = app.take_over().await?;
+    let _lock = app.acquire_instance_lock().await?;
     let spinner = ProgressBar::new_spinner().with_style(
         ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     let updates = show_progress(spinner.clone(), app.sweeper.progress());
-    let result = app.once(&stop).await;
+    let result = app.run_once(&stop).await;
     updates.abort();
     spinner.finish_and_clear();
     let result = result?;
@@ -46,11 +46,12 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
             "skipped": progress.skipped,
             "transitions": progress.transitions,
             "complete": report.complete(),
-            "stopped": report.stopped,
+            "ended_early_because": report.ended_early_because,
             "mail_pending": result.mail_pending,
         }))?;
     } else {
-        let stopped = report.stopped.map(|reason| format!("; stopped early: {reason}")).unwrap_or_default();
+        let stopped =
+            report.ended_early_because.map(|reason| format!("; stopped early: {reason}")).unwrap_or_default();
         let pending = if result.mail_pending { "; email is waiting for the mail server" } else { "" };
         outln!("{}{stopped}{pending}", counts(progress));
     }

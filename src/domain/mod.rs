@@ -18,13 +18,14 @@ mod suppression;
 mod transition;
 
 pub use change::{
-    Change, ChangeReason, Decision, Known, LapseChange, Missing, Standing, stored_ids, turned_empty,
+    Change, ChangeReason, ConnectionState, Decision, LapseChange, LapseFields, Missing, stored_ids,
+    turned_empty,
 };
 pub use connection::{
     Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus, sync_error_code,
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
-pub use lapse::{Lapse, LapseState, Outcome, Parting};
+pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub use locale::{InvalidLocale, Locale};

@@ -111,7 +111,7 @@ async fn a_notice_that_was_put_off_to_next_year_is_delivered_after_a_start() {
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     h.app.planner.plan_one().await.unwrap();
     in_a_year(&h, "UPDATE notices SET not_before = $1").await;
-    drop(h.app.take_over().await.unwrap());
+    drop(h.app.acquire_instance_lock().await.unwrap());
     h.pass().await;
     assert_eq!(h.mails().len(), 1);
 }

@@ -6,10 +6,10 @@ use reconnectd::{
     base::config::Config,
     base::telemetry::LogCapture,
     credentials::keyring::Keyring,
-    detect::sweep::Report,
+    detect::sweep::SweepReport,
     domain::{Member, MemberId, NewCredential, RefreshToken},
     server,
-    server::app::App,
+    server::components::App,
     sim::{
         Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
     },
@@ -202,30 +202,30 @@ impl Harness {
     }
 
     /// One pass: sweep, early polls, plan, deliver.
-    pub(crate) async fn pass(&self) -> Report {
-        self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
+    pub(crate) async fn pass(&self) -> SweepReport {
+        self.app.run_once(&CancellationToken::new()).await.expect("a pass").sweep
     }
 
     /// One sweep, and nothing else.
-    pub(crate) async fn sweep(&self) -> Report {
+    pub(crate) async fn sweep(&self) -> SweepReport {
         self.app.sweeper.sweep(&CancellationToken::new()).await.expect("a sweep")
     }
 
     /// Lets time pass, then sweeps.
-    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> Report {
+    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.sweep().await
     }
 
     /// Polls members now, whatever they wait for.
-    pub(crate) async fn retry(&self, members: &[&str]) -> Report {
+    pub(crate) async fn retry(&self, members: &[&str]) -> SweepReport {
         let members: Vec<_> = members.iter().map(|id| Ok(MemberId::from(*id))).collect();
         let members = futures_util::stream::iter(members);
         self.app.sweeper.poll_now(members, &CancellationToken::new()).await.expect("polls")
     }
 
     /// Lets time pass, then makes a pass.
-    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> Report {
+    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.pass().await
     }

@@ -227,7 +227,7 @@ async fn while_the_mail_server_is_down_the_queue_waits() {
     let h = two_expired().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cut_off = h.another_app(&[("EMAIL__SMTP__PORT", &nobody.port().to_string())]).await;
-    cut_off.once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    cut_off.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
     let states = [h.notice_states("alice").await, h.notice_states("bob").await];
     assert_eq!(states, [["queued"], ["queued"]]);
     for _ in 0..20 {

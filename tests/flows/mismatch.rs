@@ -18,7 +18,7 @@ fn warnings(h: &Harness, member: &str) -> usize {
 }
 
 async fn mismatches(h: &Harness) -> u64 {
-    h.app.store.fleet(true, h.clock.now()).await.unwrap().person_mismatches
+    h.app.store.stats(true, h.clock.now()).await.unwrap().person_mismatches
 }
 
 #[tokio::test]

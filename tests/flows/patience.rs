@@ -95,7 +95,7 @@ async fn a_start_plans_again_what_was_given_up_for_a_reason_that_may_have_been_o
         assert_eq!(h.notice_states(member).await, ["abandoned"], "{member}");
     }
     h.end_faults();
-    drop(h.app.take_over().await.unwrap());
+    drop(h.app.acquire_instance_lock().await.unwrap());
     while h.app.planner.plan_one().await.unwrap() {}
     deliver_all(&h).await;
     assert_eq!(h.notice_states("alice").await, ["abandoned", "sent"]);

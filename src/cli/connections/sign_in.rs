@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::output::{outln, time};
 use crate::cli::prompt::usage;
 use crate::domain::{Connection, MemberId, Status};
-use crate::server::app::App;
+use crate::server::components::App;
 use anyhow::bail;
 
 /// Emails the link to the member, or prints it for the operator to pass on.

@@ -9,7 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::telemetry;
 use crate::credentials::keyring::Keyring;
 use crate::server::Daemon;
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::sim::{Options, Simulator};
 use anyhow::{Context, bail};
 use clap::Args;

@@ -2,7 +2,7 @@
 
 use crate::base::config::Config;
 use crate::domain::{Member, RefreshToken};
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::sim::Simulator;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;

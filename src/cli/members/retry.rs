@@ -33,13 +33,14 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
             let (polled, unclear) = (report.progress.members, report.progress.unclear);
             if !context.json {
                 outln!("{} of {} members gave a usable response", polled - unclear, members.len());
-                if let Some(reason) = report.stopped {
+                if let Some(reason) = report.ended_early_because {
                     outln!(
                         "stopped early ({reason}): the gateway or the network is failing, not the members"
                     );
                 }
             }
-            let is_complete = report.stopped.is_none() && unclear == 0 && polled == members.len() as u64;
+            let is_complete =
+                report.ended_early_because.is_none() && unclear == 0 && polled == members.len() as u64;
             Ok(if is_complete { Completion::Complete } else { Completion::Incomplete })
         })
         .await

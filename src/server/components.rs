@@ -7,7 +7,7 @@ use crate::credentials::keyring::Keyring;
 use crate::credentials::token_provider::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
-use crate::detect::sweep::{Limits, Report, Sweeper};
+use crate::detect::sweep::{Limits, SweepReport, Sweeper};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Delivered, Deliverer, Reminders};
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub struct App {
     /// The database.
     pub store: Store,
-    /// One pass.
+    /// One report.
     pub sweeper: Sweeper,
     /// Early polls.
     pub rechecker: Rechecker,
@@ -58,16 +58,16 @@ pub struct App {
     pub config: Arc<Config>,
 }
 
-/// What one pass came to.
+/// The result of one cycle.
 #[derive(Clone, Debug)]
-pub struct Pass {
+pub struct CycleReport {
     /// Of its sweep.
-    pub sweep: Report,
+    pub sweep: SweepReport,
     /// Whether mails are left because the mail server could not be used.
     pub(crate) mail_pending: bool,
 }
 
-impl Pass {
+impl CycleReport {
     /// Whether every member gave a clear answer, and no mail is left for want of a mail server.
     pub fn complete(&self) -> bool {
         self.sweep.complete() && !self.mail_pending
@@ -111,7 +111,7 @@ impl App {
         );
         let sweep = &config.sweep;
         let recheck = deltas(sweep.recheck.as_slice());
-        let look_again = delta(sweep.confirm_after.max(sweep.recheck.last()));
+        let recheck_after = delta(sweep.confirm_after.max(sweep.recheck.last()));
         let poller = Poller::new(
             store.clone(),
             access.clone(),
@@ -121,7 +121,7 @@ impl App {
                 confirm_sweeps: sweep.confirm_sweeps,
                 confirm_after: delta(sweep.confirm_after),
                 flap_window: delta(sweep.flap_window),
-                look_again,
+                recheck_after,
             },
         );
         let notices = &config.notices;
@@ -166,7 +166,7 @@ impl App {
                 config.notices.locale.as_str(),
                 config.notices.app_url.as_ref(),
             )?),
-            rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, look_again),
+            rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, recheck_after),
             planner: Planner::new(store.clone(), clock.clone(), policy),
             deliverer: Deliverer {
                 store: store.clone(),
@@ -204,7 +204,7 @@ impl App {
     ///
     /// # Errors
     /// When another one works on it.
-    pub async fn take_over(&self) -> anyhow::Result<InstanceLock> {
+    pub async fn acquire_instance_lock(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
         let cut_off = self.store.release_orphaned_leases(&lock).await?;
         if cut_off > 0 {
@@ -220,7 +220,7 @@ impl App {
         if lapses > 0 {
             tracing::info!(lapses, "planning notices again that a misconfiguration abandoned");
         }
-        self.store.replan_all(now).await?;
+        self.store.mark_all_for_planning(now).await?;
         self.pull_back_from_future().await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;
         metrics::set_last_sweeps(ended, complete);
@@ -241,20 +241,20 @@ impl App {
         Ok(())
     }
 
-    /// One pass: sweep, early polls, plan, and deliver what is due. Early polls are made when
+    /// One report: sweep, early polls, plan, and deliver what is due. Early polls are made when
     /// they are due already.
     ///
     /// # Errors
     /// The store's.
-    pub async fn once(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
-        let pass = self.pass(stop).await;
+    pub async fn run_once(&self, stop: &CancellationToken) -> anyhow::Result<CycleReport> {
+        let report = self.cycle(stop).await;
         self.deliverer.transport.close().await;
         self.access.drain().await;
-        pass
+        report
     }
 
-    async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
-        let mut pass = Pass { sweep: self.sweeper.sweep(stop).await?, mail_pending: false };
+    async fn cycle(&self, stop: &CancellationToken) -> anyhow::Result<CycleReport> {
+        let mut report = CycleReport { sweep: self.sweeper.sweep(stop).await?, mail_pending: false };
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
         while !stop.is_cancelled() {
@@ -263,11 +263,11 @@ impl App {
                 Delivered::Nothing => break,
                 Delivered::QueuePaused(_) => {
                     tracing::error!("cannot use the mail server; email waits for the next pass");
-                    pass.mail_pending = true;
+                    report.mail_pending = true;
                     break;
                 }
             }
         }
-        Ok(pass)
+        Ok(report)
     }
 }

@@ -1,12 +1,12 @@
 //! An operator's disconnecting or deleting of a connection: it is on purpose, so the member gets no email about it.
 
 use super::{Result, Store, invitations, lapses, observations};
-use crate::domain::{ConnectionId, Lapse, LapseChange, LapseId, MemberId, Parting, Standing, Time};
+use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseChange, LapseFields, LapseId, MemberId, Time};
 use sqlx::{Sqlite, Transaction};
 
 /// What a connection's lapse was before an act was announced.
 #[derive(Clone, Debug)]
-pub struct Announced {
+pub struct DisconnectIntent {
     lapse: LapseId,
     before: Option<Lapse>,
 }
@@ -18,20 +18,20 @@ impl Store {
     ///
     /// Recorded before the gateway is asked, so that it holds whatever the gateway answers. While the effect is not
     /// shown, each of the member's responses is evaluated, even one that has not changed.
-    pub async fn announce_parting(
+    pub async fn record_disconnect_intent(
         &self,
         member: &MemberId,
         connection: &ConnectionId,
-        parting: Parting,
+        disconnect_intent: DisconnectKind,
         now: Time,
-    ) -> Result<Announced> {
+    ) -> Result<DisconnectIntent> {
         let mut tx = self.begin().await?;
         let connection = &stored_id(&mut tx, member, connection).await?;
         let before = newest(&mut tx, member, connection).await?;
-        let standing = Standing::dismissed(before.as_ref(), parting, now);
+        let standing = LapseFields::dismissed(before.as_ref(), disconnect_intent, now);
         let change = match &before {
             Some(lapse) => LapseChange::Update(lapse.id.clone(), standing),
-            None => LapseChange::Begin(standing),
+            None => LapseChange::Insert(standing),
         };
         observations::apply_to_lapse(&mut tx, member, connection, &change, now).await?;
         let lapse = match &before {
@@ -40,16 +40,20 @@ impl Store {
         };
         invitations::withdraw(&mut tx, member, connection.as_str()).await?;
         tx.commit().await?;
-        Ok(Announced { lapse, before })
+        Ok(DisconnectIntent { lapse, before })
     }
 
     /// Ends the wait for an act's effect: the operator has connected the source again. The next CONNECTED ends the
     /// dismissal.
-    pub(crate) async fn parting_undone(&self, member: &MemberId, connection: &ConnectionId) -> Result<()> {
+    pub(crate) async fn clear_disconnect_intent(
+        &self,
+        member: &MemberId,
+        connection: &ConnectionId,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
         let undone = sqlx::query(
-            "UPDATE lapses SET parting = NULL
-             WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND parting IS NOT NULL",
+            "UPDATE lapses SET disconnect_intent = NULL
+             WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND disconnect_intent IS NOT NULL",
         )
         .bind(member.as_str())
         .bind(connection.as_str())
@@ -57,17 +61,22 @@ impl Store {
         .await?
         .rows_affected();
         if undone > 0 {
-            forget_digest(&mut tx, member).await?;
+            clear_response_digest(&mut tx, member).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
     /// Takes an announcement back: the act was refused. A lapse that was open is planned anew.
-    pub async fn parting_refused(&self, member: &MemberId, announced: &Announced, now: Time) -> Result<()> {
+    pub async fn revert_disconnect_intent(
+        &self,
+        member: &MemberId,
+        announced: &DisconnectIntent,
+        now: Time,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
         let (lapse, change) = match &announced.before {
-            Some(lapse) => (lapse, LapseChange::Update(lapse.id.clone(), Standing::of(lapse))),
+            Some(lapse) => (lapse, LapseChange::Update(lapse.id.clone(), LapseFields::from(lapse))),
             None => {
                 sqlx::query("DELETE FROM lapses WHERE lapse_id = $1")
                     .bind(announced.lapse.as_str())
@@ -77,7 +86,7 @@ impl Store {
             }
         };
         observations::apply_to_lapse(&mut tx, member, &lapse.connection_id, &change, now).await?;
-        forget_digest(&mut tx, member).await?;
+        clear_response_digest(&mut tx, member).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -118,8 +127,8 @@ async fn newest(
     row.as_ref().map(lapses::read).transpose()
 }
 
-async fn forget_digest(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<()> {
-    sqlx::query("UPDATE members SET answer_digest = NULL WHERE member_id = $1")
+async fn clear_response_digest(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<()> {
+    sqlx::query("UPDATE members SET response_digest = NULL WHERE member_id = $1")
         .bind(member.as_str())
         .execute(&mut **tx)
         .await?;

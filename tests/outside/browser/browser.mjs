@@ -1,4 +1,4 @@
-// A browser, and what is held of every page that it shows.
+// The browser, and the checks that every page and email must pass.
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,14 +12,14 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
 const SCHEMES = ["light", "dark"];
-/** The checker's rules for a scheme: what it draws differs in colours alone. */
+/** The schemes differ only in color, so dark needs only the contrast rule. */
 const RULES = {
   light: { type: "tag", values: [...WCAG, "best-practice"] },
   dark: { type: "rule", values: ["color-contrast"] },
 };
 
 let browser;
-let clients = 0;
+let people = 0;
 
 export async function openBrowser() {
   rmSync(PICTURES, { recursive: true, force: true });
@@ -36,62 +36,61 @@ export async function openBrowser() {
 export const closeBrowser = () => browser?.close();
 
 /**
- * A browser of one more person, at an address of their own. It runs no script, and what it loads from elsewhere or
- * complains of fails the test at `close`. Colours that are on their way would be drawn and judged as they stand, so
- * nothing moves.
+ * Opens a browser context for another person, with their own IP address and without JavaScript. `close` fails if a page
+ * loaded a foreign resource or logged an error. Motion is off, because a picture must not catch a color transition.
  */
 export async function person({ address, ...options } = {}) {
-  clients += 1;
+  people += 1;
   const context = await browser.newContext({
     javaScriptEnabled: false,
     viewport: SIZES.phone,
     reducedMotion: "reduce",
-    extraHTTPHeaders: { "X-Forwarded-For": address ?? `198.51.100.${clients}` },
+    extraHTTPHeaders: { "X-Forwarded-For": address ?? `198.51.100.${people}` },
     ...options,
   });
-  const trouble = [];
+  const problems = [];
   const requests = [];
   context.on("request", (request) => {
     requests.push(request);
     const { hostname } = new URL(request.url());
-    if (!["127.0.0.1", "localhost"].includes(hostname)) trouble.push(`loads ${request.url()}`);
-    if (!["document", "other"].includes(request.resourceType())) trouble.push(`loads a ${request.resourceType()}`);
+    if (!["127.0.0.1", "localhost"].includes(hostname)) problems.push(`loads ${request.url()}`);
+    if (!["document", "other"].includes(request.resourceType())) problems.push(`loads a ${request.resourceType()}`);
   });
   context.on("console", (message) => {
-    // Browsers remark that a page came with an error's status.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) trouble.push(message.text());
+    // Chromium logs every error status of a page.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) problems.push(message.text());
   });
   const page = await context.newPage();
   const close = async () => {
     await context.close();
-    assert.deepEqual(trouble, []);
+    assert.deepEqual(problems, []);
   };
   return { context, page, requests, close };
 }
 
-/** Holds what is to be so on every page of ours, at every size and in every scheme, and keeps pictures of it. */
-export async function inspect(page, name, lang) {
+/** Checks what must hold for every member page, and takes its pictures. */
+export async function inspectPage(page, name, lang) {
   const html = await page.content();
   assert.match(html, new RegExp(`<html lang="${lang}">`), name);
   assert.match(await page.title(), / · Example Health$/, name);
-  assert.equal(await page.locator("h1").count(), 1, `${name} has one heading of the first level`);
-  assert.ok(!html.includes("/oauth/authorize") && !/[?&;]state=/.test(html), `${name} holds no reconnect URL`);
-  await pictures(page, `${name}.${lang}`, lang);
+  assert.equal(await page.locator("h1").count(), 1, `${name} has one level-1 heading`);
+  assert.ok(!html.includes("/oauth/authorize") && !/[?&;]state=/.test(html), `${name} contains no reconnect URL`);
+  await takePictures(page, `${name}.${lang}`, lang);
   await audit(html, `${name}.${lang}`, true);
 }
 
-/** The HTML of a mail, drawn by itself. */
-export async function inspectMail(html, name, lang) {
+/** Checks an email's HTML, and takes its pictures. */
+export async function inspectEmail(html, name, lang) {
   const { page, close } = await person();
   await page.setContent(html);
-  await pictures(page, `${name}.${lang}`, lang);
+  await takePictures(page, `${name}.${lang}`, lang);
   await close();
   await audit(html, `${name}.${lang}`, false);
-  assert.ok(Buffer.byteLength(html) < 102_000, "a mail service shows it as a whole");
+  assert.ok(Buffer.byteLength(html) < 102_000, "Gmail clips larger emails");
 }
 
-/** Other languages differ in their words alone: one picture of each shows whether these fit. */
-async function pictures(page, name, lang) {
+/** Other languages differ only in text, so one picture of each is enough. */
+async function takePictures(page, name, lang) {
   const [sizes, schemes] = lang === "en" ? [Object.keys(SIZES), SCHEMES] : [["phone"], ["light"]];
   for (const size of sizes) {
     await page.setViewportSize(SIZES[size]);
@@ -104,7 +103,7 @@ async function pictures(page, name, lang) {
   await page.setViewportSize(SIZES.phone);
 }
 
-/** The same bytes in a page where a checker can run. */
+/** Runs the accessibility checker on the same HTML in a page with JavaScript. */
 async function audit(html, name, isPage) {
   const context = await browser.newContext({ viewport: SIZES.phone, reducedMotion: "reduce" });
   const page = await context.newPage();
@@ -121,44 +120,74 @@ async function audit(html, name, isPage) {
       console.log(`note: ${said}`);
     }
   }
-  // Text twice as large, and the narrowest screen that WCAG asks for: nothing is cut off, nothing scrolls sideways.
+  // WCAG: no horizontal scrolling at 320 px, or with text at 200 %.
   for (const [width, size] of [[320, "100%"], [390, "200%"]]) {
     await page.setViewportSize({ width, height: 600 });
-    const over = await page.evaluate((size) => {
+    const overflow = await page.evaluate((size) => {
       document.documentElement.style.fontSize = size;
       return document.documentElement.scrollWidth - document.documentElement.clientWidth;
     }, size);
-    assert.ok(over <= 0, `${name} scrolls sideways by ${over} px at ${width} px and ${size}`);
+    assert.ok(overflow <= 0, `${name} scrolls sideways by ${overflow} px at ${width} px and ${size}`);
   }
-  if (isPage) await targetSizes(page, name);
+  if (isPage) await checkTargetSizes(page, name);
   await context.close();
 }
 
-/** A thumb finds each button: more than the 24 CSS pixels of WCAG 2.2, and the 44 of the phones' own rules. */
-async function targetSizes(page, name) {
+/** Apple recommends 44 px for touch targets; WCAG 2.2 requires 24. */
+async function checkTargetSizes(page, name) {
   for (const button of await page.locator("button, .button").all()) {
     const { height, width } = await button.boundingBox();
-    assert.ok(height >= 44 && width >= 44, `${name}: a button of ${width} by ${height}`);
+    assert.ok(height >= 44 && width >= 44, `${name}: a button is ${width} by ${height}`);
   }
 }
 
-/** Everything on one page, to look through. */
-export function contactSheet() {
+/** Writes an index page of all pictures. */
+export function writeContactSheet() {
   const files = readdirSync(PICTURES).filter((file) => file.endsWith(".png")).sort();
   const figures = files.map((file) => `<figure><img loading="lazy" src="${file}"><figcaption>${file}</figcaption></figure>`);
   const style = "body{font:14px sans-serif;display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0}img{width:18rem;border:1px solid #999}";
   writeFileSync(join(PICTURES, "index.html"), `<!doctype html><style>${style}</style>${figures.join("\n")}`);
 }
 
-/** The page that a click leads to. */
-export async function press(page, name) {
+/** The controls of a member page, by what their forms do. */
+export const CONTROLS = {
+  /** Reconnects, or resumes. */
+  reconnect: 'form:has(input[name="connection"]):not([action$="/dismiss"]) button',
+  dismiss: 'form[action$="/dismiss"] button',
+  resend: 'form[action$="/resend"] button',
+  resubscribe: 'form[action$="/resubscribe"] button',
+  unsubscribe: 'main[data-state="unsubscribe"] form button',
+  /** Tries again, or opens the app. */
+  link: "a.button",
+};
+
+/** Clicks the only such control and returns the response of the page that it leads to. */
+export async function press(page, control) {
   const [response] = await Promise.all([
     page.waitForResponse((response) => response.request().isNavigationRequest() && response.status() !== 303),
-    page.getByRole("button", { name }).click(),
+    page.locator(CONTROLS[control]).click(),
   ]);
   await page.waitForLoadState();
   return response;
 }
 
-/** Where the source asks for consent. */
+/** Waits for a member page in this state. */
+export const atPage = (page, state) => page.locator(`main[data-state="${state}"]`).waitFor();
+
+/** Waits for the source's sign-in page. */
 export const atSource = (page) => page.waitForURL((url) => url.href.startsWith(`${world.gateway}/oauth/authorize`));
+
+/** Answers on the source's sign-in page. */
+export async function answer(page, choice) {
+  await page.locator(`button[value="${choice}"]`).click();
+  const code = choice === "allow" ? "success" : "failure";
+  await page.waitForURL((url) => url.searchParams.get("status_code") === code);
+}
+
+/** Opens the link, presses the only reconnect button, and signs in at the source. */
+export async function signIn(page, link) {
+  await page.goto(link);
+  await page.locator(CONTROLS.reconnect).click();
+  await atSource(page);
+  await answer(page, "allow");
+}

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Counts over everything.
 #[derive(Clone, Debug)]
-pub struct Fleet {
+pub struct Stats {
     /// Enrolled members.
     pub(crate) members: u64,
     /// Of these, paused.
@@ -33,7 +33,7 @@ pub struct Fleet {
     /// Notices by state.
     pub(crate) notices: BTreeMap<String, u64>,
     /// The pass that was begun last.
-    pub last_sweep: Option<SweepReport>,
+    pub last_sweep: Option<SweepRecord>,
 }
 
 /// What became of the lapses that opened in some time. Each number is of all of them: a connection may recover by itself,
@@ -54,7 +54,7 @@ pub struct Funnel {
 
 /// One scheduled pass, as operators see it.
 #[derive(Clone, Debug)]
-pub struct SweepReport {
+pub struct SweepRecord {
     /// When it was begun.
     pub started_at: Time,
     /// When it ended.
@@ -70,13 +70,13 @@ pub struct SweepReport {
     /// Whether it ran to its end, every member polled gave a usable response, and few were skipped.
     pub complete: bool,
     /// Why it ended early, if it did.
-    pub stopped: Option<String>,
+    pub ended_early_because: Option<String>,
 }
 
 impl Store {
     /// Counts everything. With `needs_token`, a member without a stored credential is `missing`. Members without a usable
     /// response since `answered_since` are unreachable.
-    pub async fn fleet(&self, needs_token: bool, answered_since: Time) -> Result<Fleet> {
+    pub async fn stats(&self, needs_token: bool, answered_since: Time) -> Result<Stats> {
         let members = sqlx::query(
             "SELECT count(*) AS members, count(paused_at) AS paused,
                 count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without
@@ -102,7 +102,7 @@ impl Store {
         if let Some(locked) = unclear.get(CREDENTIAL_LOCKED) {
             credentials.insert("locked".into(), *locked);
         }
-        Ok(Fleet {
+        Ok(Stats {
             unclear,
             unreachable: self.unreachable_members(answered_since).await?,
             last_answer_at: self.last_answer_at().await?,
@@ -182,16 +182,16 @@ impl Store {
     }
 
     /// The pass that was begun last.
-    pub async fn last_sweep(&self) -> Result<Option<SweepReport>> {
+    pub async fn last_sweep(&self) -> Result<Option<SweepRecord>> {
         let row = sqlx::query(
-            "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, stopped FROM sweeps
+            "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, ended_early_because FROM sweeps
              ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
             let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
-            Ok(SweepReport {
+            Ok(SweepRecord {
                 started_at: time(row.try_get("started_at")?),
                 finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
                 members: number("members")?,
@@ -199,7 +199,7 @@ impl Store {
                 skipped: number("skipped")?,
                 transitions: number("transitions")?,
                 complete: row.try_get("complete")?,
-                stopped: row.try_get("stopped")?,
+                ended_early_because: row.try_get("ended_early_because")?,
             })
         })
         .transpose()

@@ -3,7 +3,7 @@
 use crate::harness::Harness;
 use chrono::TimeDelta;
 use reconnectd::{
-    domain::{MemberId, Parting},
+    domain::{DisconnectKind, MemberId},
     reconnect::operator_actions::OperateError,
     sim::{FaultKind, Operation},
 };
@@ -13,18 +13,18 @@ const QUARTER: TimeDelta = TimeDelta::minutes(15);
 /// The operator has disconnected alice's epic, and the list still says CONNECTED.
 async fn lagging() -> Harness {
     let h = Harness::watching(&["alice"]).await;
-    announce(&h, Parting::Disconnect).await;
+    announce(&h, DisconnectKind::Disconnect).await;
     h
 }
 
-async fn announce(h: &Harness, parting: Parting) {
+async fn announce(h: &Harness, parting: DisconnectKind) {
     let (alice, epic) = ("alice".into(), "epic".into());
-    h.app.store.announce_parting(&alice, &epic, parting, h.clock.now()).await.unwrap();
+    h.app.store.record_disconnect_intent(&alice, &epic, parting, h.clock.now()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_list_that_lags_for_several_sweeps_starts_no_notice() {
-    for parting in [Parting::Disconnect, Parting::Delete] {
+    for parting in [DisconnectKind::Disconnect, DisconnectKind::Delete] {
         let h = Harness::watching(&["alice"]).await;
         announce(&h, parting).await;
         for _ in 0..4 {
@@ -87,7 +87,7 @@ async fn connecting_again_ends_the_wait_for_the_acts_effect() {
     let alice = MemberId::from("alice");
     h.app
         .store
-        .announce_parting(&alice, &"labcorp".into(), Parting::Disconnect, h.clock.now())
+        .record_disconnect_intent(&alice, &"labcorp".into(), DisconnectKind::Disconnect, h.clock.now())
         .await
         .unwrap();
     h.app
@@ -108,16 +108,21 @@ async fn an_act_that_was_refused_leaves_no_trace() {
     let announced = h
         .app
         .store
-        .announce_parting(&alice, &"labcorp".into(), Parting::Delete, h.clock.now())
+        .record_disconnect_intent(&alice, &"labcorp".into(), DisconnectKind::Delete, h.clock.now())
         .await
         .unwrap();
-    h.app.store.parting_refused(&alice, &announced, h.clock.now()).await.unwrap();
+    h.app.store.revert_disconnect_intent(&alice, &announced, h.clock.now()).await.unwrap();
     assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
-    let again = h.app.store.announce_parting(&alice, &epic, Parting::Delete, h.clock.now()).await.unwrap();
-    h.app.store.parting_refused(&alice, &again, h.clock.now()).await.unwrap();
+    let again = h
+        .app
+        .store
+        .record_disconnect_intent(&alice, &epic, DisconnectKind::Delete, h.clock.now())
+        .await
+        .unwrap();
+    h.app.store.revert_disconnect_intent(&alice, &again, h.clock.now()).await.unwrap();
     assert_eq!(
-        h.lapses("alice").await[0].parting,
-        Some(Parting::Disconnect),
+        h.lapses("alice").await[0].disconnect_intent,
+        Some(DisconnectKind::Disconnect),
         "the act before it still counts"
     );
 }
