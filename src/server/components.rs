@@ -100,6 +100,9 @@ impl App {
         let keyring = Arc::new(keyring);
         let gateway = Gateway::new(&config.gateway, clock.clone())?;
         let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links)?);
+        for warning in renderer.warnings() {
+            tracing::warn!(%warning, "check this template");
+        }
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
         let access = TokenProvider::new(

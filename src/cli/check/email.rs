@@ -4,8 +4,8 @@ use super::report::Report;
 use crate::base::config::{Email, TransportKind};
 use crate::base::random;
 use crate::cli::context::Context;
-use crate::domain::{EmailAddress, NoticeId, SourceType};
-use crate::mail::{ConnectionLabel, NoticeEmail, Renderer, Template, Transport};
+use crate::domain::{EmailAddress, NoticeId};
+use crate::mail::{NoticeEmail, Renderer, Template, Transport};
 use anyhow::{Context as _, anyhow};
 use std::io;
 
@@ -49,15 +49,9 @@ fn sample(context: &Context, to: &EmailAddress) -> NoticeEmail {
     NoticeEmail {
         id: NoticeId::new(random::id(now)),
         to: to.clone(),
-        locale: None,
-        kind: Template::Expired,
-        link: Some(random::link_token()),
         unsubscribe: None,
-        connections: vec![ConnectionLabel {
-            name: "Example Clinic".into(),
-            source_type: Some(SourceType::Clinical),
-        }],
         ttl: context.config.links.ttl,
         date: now,
+        ..NoticeEmail::sample(Template::Expired, None)
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     };
     report.result("credentials", credentials, credentials::Outcome::message)?;
 
-    let renderer = templates::check(context, &mut report)?;
+    let renderer = templates::check(config, &mut report)?;
     let transport = email::check_transport(&config.email, &mut report).await?;
     check_public_url(&config.links, &report)?;
     if let Some(to) = &arguments.send_test {

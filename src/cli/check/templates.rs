@@ -1,38 +1,27 @@
-//! Whether every kind of email can be rendered, and discloses nothing beyond `notices.disclosure`.
+//! Whether every email renders, and discloses nothing beyond `notices.disclosure`.
 
 use super::report::Report;
-use crate::cli::context::Context;
+use crate::base::config::Config;
 use crate::mail::Renderer;
-use anyhow::anyhow;
 use std::io;
 
-/// Prints one line, or one for each violation.
-pub(super) fn check(context: &Context, report: &mut Report) -> io::Result<Option<Renderer>> {
-    let config = &context.config;
-    let tried = Renderer::new_unchecked(&config.notices, &config.email, &config.links)
-        .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
-    match tried {
-        Ok((_, leaks)) if !leaks.is_empty() => {
-            for leak in leaks {
-                report.result("templates", Err::<(), _>(anyhow!("{leak}")), |()| String::new())?;
-            }
-            Ok(None)
-        }
-        other => {
-            let checked = report
-                .result("templates", other.map_err(Into::into), |(renderer, _)| message(context, renderer))?;
-            Ok(checked.map(|(renderer, _)| renderer))
-        }
+pub(super) fn check(config: &Config, report: &mut Report) -> io::Result<Option<Renderer>> {
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links).map_err(Into::into);
+    let renderer = report.result("templates", renderer, |renderer| {
+        let (languages, level) = (renderer.languages().join(", "), config.notices.disclosure.as_str());
+        format!("every email renders ({languages}) and discloses nothing beyond {level:?}")
+    })?;
+    let Some(renderer) = renderer else { return Ok(None) };
+    for warning in renderer.warnings() {
+        report.warning("templates", &warning.to_string())?;
     }
-}
-
-fn message(context: &Context, renderer: &Renderer) -> String {
-    let notices = &context.config.notices;
-    let (languages, level) = (renderer.languages().join(", "), notices.disclosure.as_str());
-    let (locale, fallback) = (&notices.locale, renderer.language(None));
-    let message = format!("every kind of email renders ({languages}) and discloses nothing beyond {level:?}");
-    if renderer.has(locale.as_str()) {
-        return message;
+    let locale = config.notices.locale.as_str();
+    if !renderer.has(locale) {
+        let fallback = renderer.language(None);
+        let message = format!(
+            "no templates for notices.locale = {locale:?}; members without a locale get emails in {fallback:?}"
+        );
+        report.warning("templates", &message)?;
     }
-    format!("{message}; none for notices.locale = \"{locale}\", so members without a locale get {fallback:?}")
+    Ok(Some(renderer))
 }
