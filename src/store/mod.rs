@@ -29,6 +29,8 @@ mod sqlite;
 mod stats;
 mod suppressions;
 mod sweeps;
+#[cfg(feature = "sim")]
+pub mod testing;
 mod transitions;
 mod unclear;
 mod verified;
@@ -49,7 +51,8 @@ pub use notices::{Attempt, ListedNotice};
 pub use observations::{ApplyReport, PollResult};
 pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
-pub(crate) use sqlite::{InstanceLock, Store};
+pub(crate) use sqlite::InstanceLock;
+pub use sqlite::Store;
 pub(crate) use stats::{Funnel, Stats, SweepRecord};
 pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};

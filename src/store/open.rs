@@ -18,7 +18,7 @@ impl Store {
     ///
     /// # Errors
     /// The folder is missing or not writable, the file is not a database, or a newer version created it.
-    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self> {
+    pub async fn open(url: &DatabaseUrl) -> Result<Self> {
         let path = url.path().to_owned();
         let base = SqliteConnectOptions::new()
             .filename(&path)

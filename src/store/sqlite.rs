@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process holds the lock.
-    pub(crate) fn lock(&self) -> Result<InstanceLock> {
+    pub fn lock(&self) -> Result<InstanceLock> {
         // Several paths can lead to the same file.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut name = path.into_os_string();

@@ -67,11 +67,7 @@ async fn a_response_of_the_same_moment_is_not_late() {
 async fn a_response_that_was_stamped_in_the_future_makes_no_other_one_late() {
     let h = Harness::watching(&["alice"]).await;
     let year = h.clock.now() + TimeDelta::days(365);
-    sqlx::query("UPDATE members SET answered_at = $1")
-        .bind(year.timestamp_millis())
-        .execute(&mut h.sql().await)
-        .await
-        .unwrap();
+    h.rows().await.set("members", "answered_at", year.timestamp_millis()).await.unwrap();
     h.set("alice", "epic", "EXPIRED");
     h.pass_after(QUARTER).await;
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
@@ -160,15 +156,12 @@ async fn a_recheck_that_was_due_before_a_new_press_does_not_put_off_the_new_ones
     h.press(&link).await;
     h.clock.advance(TimeDelta::minutes(1));
     let due = h.app.store.due_recheck(h.clock.now()).await.unwrap().expect("a recheck is due");
-    for changed in ["due_at = due_at + 1", "since = since + 1"] {
-        let sql = format!("UPDATE rechecks SET {changed}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
+    for changed in ["due_at", "since"] {
+        h.rows().await.add("rechecks", changed, 1).await.unwrap();
         for next in [Some(h.clock.now() + QUARTER), None] {
             assert!(!h.app.store.claim_recheck(&due, next).await.unwrap(), "{changed}");
         }
-        let undone = changed.replace('+', "-");
-        let sql = format!("UPDATE rechecks SET {undone}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
+        h.rows().await.add("rechecks", changed, -1).await.unwrap();
         assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap().as_ref(), Some(&due));
     }
     assert!(h.app.store.claim_recheck(&due, None).await.unwrap());

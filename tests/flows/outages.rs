@@ -211,11 +211,7 @@ async fn a_member_with_another_subject_starts_anew_with_tokens() {
 #[tokio::test]
 async fn a_credential_under_a_lost_key_is_locked_and_skipped() {
     let h = Harness::watching(&["alice", "bob"]).await;
-    let mut sql = h.sql().await;
-    sqlx::query("UPDATE credentials SET key_id = 'lost' WHERE member_id = 'bob'")
-        .execute(&mut sql)
-        .await
-        .unwrap();
+    h.rows().await.set_where("credentials", ("member_id", "bob"), "key_id", "lost").await.unwrap();
     let report = h.pass_after(TimeDelta::hours(2)).await;
     assert_eq!((report.progress.members, report.progress.unclear, report.progress.skipped), (1, 0, 1));
     assert_eq!(h.credential("bob").await, "locked");

@@ -88,10 +88,7 @@ async fn members_without_a_credential_and_members_who_are_paused_are_not_asked_a
     let h = Harness::watching(&["alice"]).await;
     h.enrol_without_credential("bob").await;
     h.enrol(&["carol"]).await;
-    sqlx::query("UPDATE members SET paused_at = 1 WHERE member_id = 'carol'")
-        .execute(&mut h.sql().await)
-        .await
-        .unwrap();
+    h.rows().await.set_where("members", ("member_id", "carol"), "paused_at", 1).await.unwrap();
     let report = h.pass().await;
     assert_eq!((report.progress.members, report.progress.skipped), (1, 1), "who is paused is not missed");
     for member in ["bob", "carol"] {
