@@ -1,4 +1,4 @@
-//! The vocabulary: what the stages say to each other. No I/O, and nothing of ours is used here.
+//! The vocabulary that the stages share. No I/O, and no use of other modules.
 
 mod change;
 mod connection;
@@ -15,6 +15,7 @@ mod planning;
 mod printable;
 mod secret;
 mod suppression;
+mod time;
 mod transition;
 
 pub use change::{
@@ -27,7 +28,7 @@ pub use connection::{
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
-pub(crate) use link_request::{Client, EmailStatus, LinkAction};
+pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, RequestSignals};
 pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
@@ -42,7 +43,5 @@ pub use secret::{
     TokenHash, UsedCredential,
 };
 pub use suppression::{AddressHash, Suppression};
+pub use time::Time;
 pub use transition::{Cause, Transition};
-
-/// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
-pub type Time = chrono::DateTime<chrono::Utc>;

@@ -3,7 +3,7 @@
 use super::state::{LinkState, Resume};
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::TokenProvider;
+use crate::credentials::TokenProvider;
 use crate::domain::{Button, ConnectionId, LinkRecord, PassHash, TokenHash};
 use crate::gateway::Gateway;
 use crate::store::{ResendPolicy, Store, StoreError};

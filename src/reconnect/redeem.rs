@@ -10,7 +10,7 @@ use super::links::{BrowserProof, LinkService};
 use super::state::{ButtonView, LinkState, Resume};
 use crate::base::random;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::CallError;
+use crate::credentials::CallError;
 use crate::domain::{
     Button, ConnectionId, LinkRecord, OauthUrl, PassHash, PassToken, Repair, Status, TokenHash,
 };

@@ -2,8 +2,7 @@
 
 use super::response::PageContext;
 use super::state::PublicState;
-use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken};
-use crate::traffic::RequestSignals;
+use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken, RequestSignals};
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;
