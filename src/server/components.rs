@@ -1,4 +1,4 @@
-//! The components that a configuration makes, put together. Nothing runs here.
+//! Composition: a configuration becomes components. Nothing runs here.
 
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, PerStatus};
@@ -23,52 +23,37 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// All that the daemon is made of. Cheap to clone.
+/// The components of the daemon. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
-    /// The database.
     pub store: Store,
-    /// One report.
     pub sweeper: Sweeper,
-    /// Early polls.
     pub rechecker: Rechecker,
-    /// Plans.
     pub planner: Planner,
-    /// Delivers.
     pub deliverer: Deliverer,
     pub(crate) links: LinkService,
     pub(crate) request_recorder: RequestRecorder,
-    /// Counts them.
     pub request_counter: RequestCounter,
-    /// Draws the member's pages.
     pub(crate) pages: Arc<Pages>,
-    /// Acts for one member.
     pub operator: OperatorActions,
-    /// Takes in answers.
     pub poller: Poller,
-    /// Asks as a member.
     pub access: TokenProvider,
-    /// The gateway.
     pub gateway: Gateway,
-    /// The key ring.
     pub keyring: Arc<Keyring>,
-    /// The time.
     pub clock: Clock,
-    /// The configuration it was made of.
     pub config: Arc<Config>,
 }
 
-/// The result of one cycle.
+/// The result of `once`.
 #[derive(Clone, Debug)]
 pub struct CycleReport {
-    /// Of its sweep.
     pub sweep: SweepReport,
-    /// Whether mails are left because the mail server could not be used.
+    /// Whether email waits because the mail server cannot be used.
     pub(crate) mail_pending: bool,
 }
 
 impl CycleReport {
-    /// Whether every member gave a clear answer, and no mail is left for want of a mail server.
+    /// Whether the sweep was complete and no email waits for the mail server.
     pub fn complete(&self) -> bool {
         self.sweep.complete() && !self.mail_pending
     }
@@ -83,19 +68,19 @@ fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
 }
 
 impl App {
-    /// Opens what the configuration names and puts the components together. Nothing runs yet.
+    /// Opens the key ring and the database, and builds the components.
     ///
     /// # Errors
-    /// What cannot be opened, in words that name the setting.
+    /// The error names the setting.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let keyring = Keyring::open(&config.keys.file)?;
         Self::with_keyring(config, clock, keyring).await
     }
 
-    /// Like [`App::open`], with a key ring of the caller's.
+    /// Like [`App::open`], with a given key ring.
     ///
     /// # Errors
-    /// Likewise.
+    /// The error names the setting.
     pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
         let keyring = Arc::new(keyring);
         let gateway = Gateway::new(&config.gateway, clock.clone())?;
@@ -203,15 +188,15 @@ impl App {
         })
     }
 
-    /// Makes this process the one that works on the database, and takes up what a former one left unfinished.
+    /// Makes this process the only daemon on the database, and continues the work that an earlier one left unfinished.
     ///
     /// # Errors
-    /// When another one works on it.
+    /// Another process holds the lock.
     pub async fn acquire_instance_lock(&self) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
-        let cut_off = self.store.release_orphaned_leases(&lock).await?;
-        if cut_off > 0 {
-            tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
+        let released = self.store.release_orphaned_leases(&lock).await?;
+        if released > 0 {
+            tracing::warn!(members = released, "released token refreshes that the last run left unfinished");
         }
         let now = self.clock.now();
         let rescued = self.store.rescue_expired_leases(now, true).await?;
@@ -230,25 +215,24 @@ impl App {
         Ok(lock)
     }
 
-    /// Brings back what waits for a time that a wrong clock has written.
+    /// Reschedules the rows that a wrong clock scheduled too far in the future.
     ///
     /// # Errors
-    /// The store's.
+    /// Only errors of the store.
     pub async fn pull_back_from_future(&self) -> anyhow::Result<()> {
         let sweep = &self.config.sweep;
         let longest = delta(sweep.confirm_after.max(sweep.recheck.last())).max(TimeDelta::hours(1));
         let changed = self.store.pull_back_from_future(self.clock.now(), longest).await?;
         if changed > 0 {
-            tracing::info!(rows = changed, "planned anew what waited for the future");
+            tracing::info!(rows = changed, "rescheduled rows that a wrong clock had put into the future");
         }
         Ok(())
     }
 
-    /// One report: sweep, early polls, plan, and deliver what is due. Early polls are made when
-    /// they are due already.
+    /// Runs one cycle: a sweep, the rechecks that are due, planning, and delivery.
     ///
     /// # Errors
-    /// The store's.
+    /// Only errors of the store.
     pub async fn run_once(&self, stop: &CancellationToken) -> anyhow::Result<CycleReport> {
         let report = self.cycle(stop).await;
         self.deliverer.transport.close().await;

@@ -1,22 +1,19 @@
-//! The daemon as a process: spawns the loops, owns the listeners, the schedule and the shutdown.
-//!
-//! The loops speak to each other through rows only. A wake-up between them saves waiting and nothing else, so a lost
-//! one costs latency, never work.
+//! The process: composition, loops, listeners, schedule, and shutdown.
 
-mod clock_steps;
 pub mod components;
 mod loops;
 mod readiness;
-mod sweeps;
+mod runner;
+mod wake_signals;
 
-use crate::base::telemetry;
-use crate::server::components::App;
+use crate::base::telemetry::{self, LoopStates};
 use crate::store::InstanceLock;
 use crate::web;
 use anyhow::Context;
-use loops::{Loops, WakeSignals};
+use components::App;
 use metrics_exporter_prometheus::PrometheusHandle;
 use readiness::Readiness;
+use runner::{Runner, Tasks};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,32 +21,30 @@ use tokio::net::TcpListener;
 use tokio::task::JoinError;
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
+use wake_signals::WakeSignals;
 
-/// How long what is in hand may take when the daemon is asked to end; what takes longer is released, to be taken up at
-/// the next start. With the wait for renewals it stays within the minute that the deployments in `deploy/` give.
+/// How long running work may take at a shutdown. The rest is released and continues at the next start. With the wait
+/// for token refreshes, it stays within the minute that the deployments in `deploy/` allow.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(20);
-/// For keeping what a renewal brought, after the gateway's answer.
+/// For storing the refreshed token after the gateway's response.
 const STORE_MARGIN: Duration = Duration::from_secs(5);
 
-/// A daemon that runs, with the addresses that it listens on.
+/// A running daemon.
 pub struct Daemon {
-    /// Its components.
     pub(crate) app: App,
-    /// Where the public pages are.
     pub links_addr: SocketAddr,
-    /// Where health and metrics are.
     pub admin_addr: SocketAddr,
     shutdown: CancellationToken,
-    loops: Loops,
+    tasks: Tasks,
     scheduler: JobScheduler,
     _lock: InstanceLock,
 }
 
 impl Daemon {
-    /// Takes over the database, opens the listeners and starts the loops. `metrics` are shown at `/metrics`.
+    /// Acquires the instance lock, opens the listeners, and starts the loops. `/metrics` serves `metrics`.
     ///
     /// # Errors
-    /// When another daemon works on the database, or an address is taken.
+    /// Another daemon uses the database, or an address is in use.
     pub async fn start(app: App, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
         let lock = app.acquire_instance_lock().await?;
         let links = listen("links.listen", app.config.links.listen).await?;
@@ -57,32 +52,35 @@ impl Daemon {
         let (links_addr, admin_addr) = (links.local_addr()?, admin.local_addr()?);
         let wakes = WakeSignals::default();
         let shutdown = CancellationToken::new();
-        let mut loops = Loops::new();
+        let (mut tasks, states) = (Tasks::new(), LoopStates::default());
         let readiness = Readiness::new(&app, &wakes);
-        loops::start(&mut loops, &app, &wakes, readiness.clone(), &shutdown);
-        serve(&mut loops, "links", links, web::public(public_state(&app)), &shutdown);
+        let mut runner =
+            Runner { tasks: &mut tasks, states: &states, clock: &app.clock, shutdown: &shutdown };
+        loops::start(&mut runner, &app, &wakes, readiness.clone());
+        serve(&mut tasks, "links", links, web::public(public_state(&app)), &shutdown);
         let health = web::AdminState {
             store: app.store.clone(),
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
+            loops: states,
             metrics,
         };
-        serve(&mut loops, "admin", admin, web::admin_router(health), &shutdown);
+        serve(&mut tasks, "admin", admin, web::admin_router(health), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(schedule_text, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
-        Ok(Self { app, links_addr, admin_addr, shutdown, loops, scheduler, _lock: lock })
+        Ok(Self { app, links_addr, admin_addr, shutdown, tasks, scheduler, _lock: lock })
     }
 
-    /// Runs until `stop` is called or a loop ends by itself. Then no new work is begun, and what is in hand is finished
-    /// or, at the deadline, released.
+    /// Runs until `stop` or until a loop ends unexpectedly. Then it starts no new work, and finishes the running work
+    /// or, at the deadline, releases it.
     ///
     /// # Errors
-    /// When a loop ended by itself.
+    /// A loop ended unexpectedly.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut failed = None;
         tokio::select! {
-            () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
-            ended = self.loops.join_next() => failed = Some(unexpected_exit(ended)),
+            () = stop.cancelled() => tracing::info!("shutting down: draining"),
+            ended = self.tasks.join_next() => failed = Some(unexpected_exit(ended)),
         }
         telemetry::notify_stopping();
         self.shutdown.cancel();
@@ -90,23 +88,23 @@ impl Daemon {
             tracing::warn!(%error, "the scheduler did not shut down");
         }
         let drained = tokio::time::timeout(SHUTDOWN_DEADLINE, async {
-            while let Some(ended) = self.loops.join_next().await {
+            while let Some(ended) = self.tasks.join_next().await {
                 if !matches!(ended, Ok((_, Ok(())))) {
                     failed.get_or_insert(unexpected_exit(Some(ended)));
                 }
             }
         });
         if drained.await.is_err() {
-            tracing::warn!("not everything in hand was finished in time; the rest is released");
-            self.loops.shutdown().await;
+            tracing::warn!(event = "work_released", "shutdown deadline passed: released the running work");
+            self.tasks.shutdown().await;
             self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
-        // What the gateway has rotated must be kept, however long its answer takes to come.
+        // A rotated refresh token must be stored, however long the gateway's response takes.
         if tokio::time::timeout(self.app.config.gateway.timeout + STORE_MARGIN, self.app.access.drain())
             .await
             .is_err()
         {
-            tracing::error!("a renewal did not come to its end");
+            tracing::error!("a token refresh did not finish before the shutdown");
         }
         self.app.deliverer.transport.close().await;
         if let Err(error) = self.app.request_counter.drain_queue().await {
@@ -120,7 +118,7 @@ impl Daemon {
 fn unexpected_exit(ended: Option<Result<(&'static str, anyhow::Result<()>), JoinError>>) -> anyhow::Error {
     match ended {
         Some(Ok((name, Err(error)))) => error.context(format!("the {name} loop failed")),
-        Some(Ok((name, Ok(())))) => anyhow::anyhow!("the {name} loop ended by itself"),
+        Some(Ok((name, Ok(())))) => anyhow::anyhow!("the {name} loop ended unexpectedly"),
         Some(Err(error)) => anyhow::anyhow!("a loop panicked: {error}"),
         None => anyhow::anyhow!("no loop is running"),
     }
@@ -131,19 +129,18 @@ async fn listen(key: &'static str, addr: SocketAddr) -> anyhow::Result<TcpListen
 }
 
 fn serve(
-    loops: &mut Loops,
+    tasks: &mut Tasks,
     name: &'static str,
     listener: TcpListener,
     router: web::Router,
     shutdown: &CancellationToken,
 ) {
     let shutdown = shutdown.clone();
-    loops.spawn(async move {
+    tasks.spawn(async move {
         (name, web::serve(listener, router, web::ServerLimits::default(), shutdown).await.map_err(Into::into))
     });
 }
 
-/// What the public pages are served from.
 pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
@@ -159,13 +156,13 @@ pub fn public_state(app: &App) -> web::PublicState {
     }
 }
 
-/// The schedule only ticks: when a sweep runs, and whether, is the sweep loop's to say.
+/// The scheduler only wakes the sweep loop, which decides whether a sweep is due.
 async fn schedule(expression: &str, wakes: &WakeSignals) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await.context("the scheduler did not start")?;
     let wakes = wakes.clone();
-    let job = Job::new(expression, move |_, _| sweeps::tick(&wakes))
+    let job = Job::new(expression, move |_, _| wakes.tick())
         .with_context(|| format!("sweep.schedule: `{expression}` is not a valid cron expression"))?;
-    scheduler.add(job).await.context("the scheduler did not take the schedule")?;
+    scheduler.add(job).await.context("the scheduler rejected the schedule")?;
     scheduler.start().await.context("the scheduler did not start")?;
     Ok(scheduler)
 }

@@ -1,6 +1,6 @@
-//! Whether the daemon does its job: what `/readyz` and the metrics report.
+//! Whether sweeps are overdue, for `/readyz` and the metrics.
 
-use super::loops::WakeSignals;
+use super::wake_signals::WakeSignals;
 use crate::base::clock::Clock;
 use crate::base::config::Schedule;
 use crate::base::telemetry::Activity;
@@ -10,18 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Sweeps are overdue after so many periods without any sign of life.
+/// Sweeps are overdue after this many periods of the schedule without activity.
 const PERIODS: u32 = 3;
-/// And not before this, however short the period is.
+/// The minimum, for a schedule with a short period.
 const GRACE: Duration = Duration::from_secs(120);
 
-/// Tells whether sweeps go on. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
     clock: Clock,
     schedule: Arc<Schedule>,
     activity: Activity,
-    /// Progress within a sweep is a sign of life.
+    /// Progress within a sweep counts as activity.
     progress: Arc<Mutex<watch::Receiver<SweepProgress>>>,
 }
 
@@ -30,12 +30,12 @@ impl Readiness {
         Self {
             clock: app.clock.clone(),
             schedule: Arc::new(app.config.sweep.schedule.clone()),
-            activity: wakes.activity.clone(),
+            activity: wakes.sweep_activity.clone(),
             progress: Arc::new(Mutex::new(app.sweeper.progress())),
         }
     }
 
-    /// Whether no sweep has begun, or made progress, for several periods of the schedule.
+    /// Whether no sweep has started or made progress for several periods of the schedule.
     pub(super) fn sweeps_overdue(&self) -> bool {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if progress.has_changed().unwrap_or(false) {

@@ -1,10 +1,13 @@
 //! Health and metrics for the operator's monitoring.
 
+use crate::base::telemetry::{LoopState, LoopStates};
+use crate::domain::Time;
 use crate::store::Store;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
+use chrono::SecondsFormat;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 
@@ -13,6 +16,7 @@ pub(crate) struct AdminState {
     pub(crate) store: Store,
     /// Returns whether no sweep has started, or made progress, for several periods of the schedule.
     pub(crate) sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) loops: LoopStates,
     /// `None` leaves `/metrics` empty.
     pub(crate) metrics: Option<PrometheusHandle>,
 }
@@ -34,11 +38,30 @@ async fn check_readiness(State(state): State<AdminState>) -> Response {
     if (state.sweeps_overdue)() {
         return not_ready("sweeps_overdue: no sweep has started for several periods of sweep.schedule\n");
     }
-    "ready\n".into_response()
+    format!("ready\n{}", loop_lines(&state.loops)).into_response()
 }
 
 fn not_ready(reason: &'static str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// One line per loop: its name, its start, and the end and result of its last step.
+fn loop_lines(loops: &LoopStates) -> String {
+    let line = |state: LoopState| {
+        let (at, result) =
+            state.last_step.map_or((None, "running"), |(at, result)| (Some(at), result.as_str()));
+        let at = at.map_or_else(|| "-".to_owned(), rfc3339);
+        format!(
+            "loop={} started_at={} last_step_at={at} last_result={result}\n",
+            state.name,
+            rfc3339(state.started_at)
+        )
+    };
+    loops.all().into_iter().map(line).collect()
+}
+
+fn rfc3339(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 async fn render_metrics(State(state): State<AdminState>) -> Response {

@@ -22,6 +22,10 @@ async fn health_and_metrics_are_answered_on_the_admin_listener_alone() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(get(&http, &daemon, path).await.0, 200, "{path}");
     }
+    let (_, ready) = get(&http, &daemon, "/readyz").await;
+    for name in ["sweep", "recheck", "plan", "deliver", "leases", "clock", "link_requests"] {
+        assert!(ready.contains(&format!("\nloop={name} started_at=")), "{name} is not in\n{ready}");
+    }
     let metrics = until("a sweep to be counted", async || {
         let (status, text) = get(&http, &daemon, "/metrics").await;
         assert_eq!(status, 200);

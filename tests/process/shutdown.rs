@@ -28,7 +28,7 @@ async fn a_sweep_that_was_cut_off_by_sigterm_is_finished_by_the_next_run() {
     let ended = daemon.running;
     ended.terminate();
     let ended = ended.ended_within(DEADLINE).await.well();
-    assert!(ended.stderr.contains("sweep interrupted; it will be resumed"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("event=\"sweep_interrupted\""), "{}", ended.stderr);
     let asked = world.request_count(Operation::GetMemberConnections);
     assert!(asked < 20, "it went on asking, {asked} times");
     let status = home.json(&["status"]).await;
@@ -122,7 +122,7 @@ async fn what_cannot_be_finished_by_the_deadline_is_released_for_the_next_run() 
     until_true("a mail under way", async || database.count("links").await.unwrap() == 1).await;
     daemon.running.terminate();
     let ended = daemon.running.ended_within(Duration::from_secs(30)).await.well();
-    assert!(ended.stderr.contains("the rest is released"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("event=\"work_released\""), "{}", ended.stderr);
     let notices = home.json(&["notices", "list"]).await;
     assert_eq!((&notices[0]["state"], &notices[0]["attempts"]), (&json!("queued"), &json!(1)));
 

@@ -4,6 +4,7 @@ mod activity;
 #[cfg(any(test, feature = "sim"))]
 mod capture;
 mod heartbeat;
+mod loop_states;
 pub(crate) mod metrics;
 mod service_manager;
 
@@ -11,6 +12,7 @@ pub(crate) use activity::Activity;
 #[cfg(any(test, feature = "sim"))]
 pub use capture::LogCapture;
 pub(crate) use heartbeat::send_heartbeat;
+pub(crate) use loop_states::{LoopState, LoopStates, StepResult};
 pub(crate) use service_manager::{notify_ready, notify_stopping};
 
 use crate::{

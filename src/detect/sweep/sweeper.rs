@@ -80,7 +80,7 @@ impl Sweeper {
         let run = Run { position, progress, ..Run::new(Some(id.clone())) };
         let report = self.run(run, members, stop).await?;
         if report.cancelled {
-            tracing::info!(sweep = %id, "sweep interrupted; it will be resumed");
+            tracing::info!(event = "sweep_interrupted", sweep = %id, "sweep interrupted; it will be resumed");
             return Ok(report);
         }
         self.log_end(&id, &report).await?;

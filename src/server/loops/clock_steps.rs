@@ -1,13 +1,13 @@
-//! Steps of the wall clock: a machine without a battery that gets the time from the network, or an operator who sets it.
+//! Detects steps of the wall clock, for example when a machine gets its time from the network, or when an operator sets it.
 
 use crate::domain::Time;
 use chrono::TimeDelta;
 use std::time::Duration;
 
-/// Clocks that are slewed drift less than this between two looks.
+/// A slewed clock drifts less than this between two steps of the loop.
 const STEP: TimeDelta = TimeDelta::minutes(1);
 
-/// Compares the wall clock with the monotonic one.
+/// Compares the wall clock with the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClockWatch {
     wall: Time,
@@ -15,12 +15,11 @@ pub(super) struct ClockWatch {
 }
 
 impl ClockWatch {
-    /// Both clocks at one moment; the monotonic one counts from any beginning.
     pub(super) fn new(wall: Time, monotonic: Duration) -> Self {
         Self { wall, monotonic }
     }
 
-    /// By how much the wall clock was set forward (or back: negative) since the last look, if it was.
+    /// How far the wall clock was set forward since the last call; negative if it was set back.
     pub(super) fn step(&mut self, wall: Time, monotonic: Duration) -> Option<TimeDelta> {
         let passed = TimeDelta::from_std(monotonic.saturating_sub(self.monotonic)).unwrap_or(TimeDelta::MAX);
         let step = (wall - self.wall) - passed;
@@ -34,11 +33,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wall_clock_that_leaves_the_monotonic_one_has_been_set() {
+    fn a_wall_clock_that_departs_from_the_monotonic_clock_was_set() {
         let start: Time = "2026-03-02T09:00:00Z".parse().unwrap();
         let cases = [
-            ("both go on", 5_000, None),
-            ("slewed a little", 5_900, None),
+            ("both clocks advance", 5_000, None),
+            ("slewed slightly", 5_900, None),
             ("set forward by an hour", 3_605_000, Some(TimeDelta::hours(1))),
             ("set back by a day", 5_000 - 86_400_000, Some(TimeDelta::days(-1))),
         ];

@@ -1,0 +1,37 @@
+//! Notices when the wall clock is set, and publishes whether sweeps are overdue.
+
+use super::clock_steps::ClockWatch;
+use crate::base::telemetry::metrics;
+use crate::server::components::App;
+use crate::server::readiness::Readiness;
+use crate::server::runner::{Loop, Progress};
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+
+pub(super) struct ClockLoop {
+    app: App,
+    readiness: Readiness,
+    watch: ClockWatch,
+}
+
+impl ClockLoop {
+    pub(super) fn new(app: &App, readiness: Readiness) -> Self {
+        let watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
+        Self { app: app.clone(), readiness, watch }
+    }
+}
+
+impl Loop for ClockLoop {
+    const NAME: &'static str = "clock";
+
+    async fn step(&mut self) -> anyhow::Result<Progress> {
+        metrics::set_sweeps_overdue(self.readiness.sweeps_overdue());
+        let clock = &self.app.clock;
+        if let Some(step) = self.watch.step(clock.now(), clock.monotonic()) {
+            tracing::warn!(seconds = step.num_seconds(), "the wall clock was set");
+            self.app.pull_back_from_future().await?;
+        }
+        Ok(Progress::Pause(INTERVAL))
+    }
+}

@@ -1,0 +1,32 @@
+//! Rescues deliveries whose lease expired.
+
+use crate::base::clock::Clock;
+use crate::server::components::App;
+use crate::server::runner::{Loop, Progress};
+use crate::store::Store;
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_secs(30);
+
+pub(super) struct LeaseLoop {
+    store: Store,
+    clock: Clock,
+}
+
+impl LeaseLoop {
+    pub(super) fn new(app: &App) -> Self {
+        Self { store: app.store.clone(), clock: app.clock.clone() }
+    }
+}
+
+impl Loop for LeaseLoop {
+    const NAME: &'static str = "leases";
+
+    async fn step(&mut self) -> anyhow::Result<Progress> {
+        let rescued = self.store.rescue_expired_leases(self.clock.now(), false).await?;
+        if rescued > 0 {
+            tracing::warn!(notices = rescued, "rescued interrupted deliveries");
+        }
+        Ok(Progress::Pause(INTERVAL))
+    }
+}

@@ -1,0 +1,30 @@
+//! The daemon's loops. Each step does one unit of work.
+
+mod clock;
+mod clock_steps;
+mod deliver;
+mod leases;
+mod link_requests;
+mod plan;
+mod recheck;
+mod sweep;
+
+use super::components::App;
+use super::readiness::Readiness;
+use super::runner::Runner;
+use super::wake_signals::WakeSignals;
+
+/// Concurrent deliveries.
+const DELIVERY_WORKERS: usize = 8;
+
+pub(super) fn start(runner: &mut Runner<'_>, app: &App, wakes: &WakeSignals, readiness: Readiness) {
+    runner.spawn(sweep::SweepLoop::new(app, wakes, runner.shutdown));
+    runner.spawn(recheck::RecheckLoop::new(app, wakes));
+    runner.spawn(plan::PlanLoop::new(app, wakes));
+    for _ in 0..DELIVERY_WORKERS {
+        runner.spawn(deliver::DeliverLoop::new(app, wakes));
+    }
+    runner.spawn(leases::LeaseLoop::new(app));
+    runner.spawn(clock::ClockLoop::new(app, readiness));
+    runner.spawn(link_requests::LinkRequestLoop::new(app));
+}

@@ -1,0 +1,36 @@
+//! Plans the notices of the members whose lapses are due.
+
+use crate::notify::planner::Planner;
+use crate::server::components::App;
+use crate::server::runner::{Loop, Progress};
+use crate::server::wake_signals::WakeSignals;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+pub(super) struct PlanLoop {
+    planner: Planner,
+    wake: Arc<Notify>,
+    deliver: Arc<Notify>,
+}
+
+impl PlanLoop {
+    pub(super) fn new(app: &App, wakes: &WakeSignals) -> Self {
+        Self { planner: app.planner.clone(), wake: wakes.plan.clone(), deliver: wakes.deliver.clone() }
+    }
+}
+
+impl Loop for PlanLoop {
+    const NAME: &'static str = "plan";
+
+    fn wake(&self) -> Option<Arc<Notify>> {
+        Some(self.wake.clone())
+    }
+
+    async fn step(&mut self) -> anyhow::Result<Progress> {
+        let has_worked = self.planner.plan_one().await?;
+        if has_worked {
+            self.deliver.notify_one();
+        }
+        Ok(has_worked.into())
+    }
+}

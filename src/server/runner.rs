@@ -1,0 +1,132 @@
+//! Runs a loop: one step after another, until the shutdown.
+
+use crate::base::clock::Clock;
+use crate::base::telemetry::{LoopStates, StepResult};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long an idle loop waits for a wake-up before it looks for work itself.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a loop waits after a failed step.
+const ERROR_BACKOFF: Duration = Duration::from_secs(5);
+
+/// A loop of the daemon.
+pub(super) trait Loop: Send + 'static {
+    const NAME: &'static str;
+
+    /// Ends the wait of an idle loop. A pause or a failure is waited out.
+    fn wake(&self) -> Option<Arc<Notify>> {
+        None
+    }
+
+    /// Does one unit of work. An error is logged and retried; a panic ends the daemon.
+    fn step(&mut self) -> impl Future<Output = anyhow::Result<Progress>> + Send;
+}
+
+/// The progress of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Idle,
+    Worked,
+    Pause(Duration),
+}
+
+impl From<bool> for Progress {
+    fn from(has_worked: bool) -> Self {
+        if has_worked { Self::Worked } else { Self::Idle }
+    }
+}
+
+/// The running loops and listeners, by name.
+pub(super) type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+/// Starts loops.
+pub(super) struct Runner<'a> {
+    pub(super) tasks: &'a mut Tasks,
+    pub(super) states: &'a LoopStates,
+    pub(super) clock: &'a Clock,
+    pub(super) shutdown: &'a CancellationToken,
+}
+
+impl Runner<'_> {
+    pub(super) fn spawn<L: Loop>(&mut self, mut body: L) {
+        let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
+        let state = self.states.register(L::NAME, clock.now());
+        self.tasks.spawn(async move {
+            while !shutdown.is_cancelled() {
+                let (result, wait) = match body.step().await {
+                    Ok(Progress::Worked) => (StepResult::Worked, None),
+                    Ok(Progress::Idle) => (StepResult::Idle, Some(POLL_INTERVAL)),
+                    Ok(Progress::Pause(pause)) => (StepResult::Paused, Some(pause)),
+                    Err(error) => {
+                        tracing::error!(
+                            loop_name = L::NAME,
+                            error = format!("{error:#}"),
+                            "iteration failed"
+                        );
+                        (StepResult::Failed, Some(ERROR_BACKOFF))
+                    }
+                };
+                state.publish(clock.now(), result);
+                let Some(wait) = wait else {
+                    // A loop that always finds work must not keep the others from running.
+                    tokio::task::yield_now().await;
+                    continue;
+                };
+                let wake = body.wake().filter(|_| result == StepResult::Idle);
+                let woken = async {
+                    match wake {
+                        Some(wake) => wake.notified().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = woken => {}
+                    () = shutdown.cancelled() => {}
+                }
+            }
+            (L::NAME, Ok(()))
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Works twice, then fails while the daemon shuts down.
+    struct Scripted {
+        steps: u32,
+        shutdown: CancellationToken,
+    }
+
+    impl Loop for Scripted {
+        const NAME: &'static str = "scripted";
+
+        async fn step(&mut self) -> anyhow::Result<Progress> {
+            self.steps += 1;
+            if self.steps < 3 {
+                return Ok(Progress::Worked);
+            }
+            self.shutdown.cancel();
+            anyhow::bail!("a failure")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_loop_steps_while_there_is_work_and_publishes_the_last_result() {
+        let (states, clock) = (LoopStates::default(), Clock::System);
+        let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+        let mut runner = Runner { tasks: &mut tasks, states: &states, clock: &clock, shutdown: &shutdown };
+        runner.spawn(Scripted { steps: 0, shutdown: shutdown.clone() });
+        assert_eq!(states.all()[0].last_step, None);
+        let (name, ended) = tasks.join_next().await.unwrap().unwrap();
+        assert_eq!((name, ended.is_ok()), ("scripted", true));
+        let last = states.all()[0].last_step.map(|(_, result)| result);
+        assert_eq!(last, Some(StepResult::Failed));
+    }
+}
