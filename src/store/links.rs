@@ -115,12 +115,15 @@ impl Store {
                     connection,
                     gateway_id,
                     is_missing,
-                    state: LapseState::parse(&state).ok_or_else(|| StoreError::Row {
+                    state: state.parse::<LapseState>().map_err(|_| StoreError::Row {
                         table: "lapses",
                         row: lapse_id,
                         what: "its state",
                     })?,
-                    outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
+                    outcome: row
+                        .try_get::<Option<String>, _>("outcome")?
+                        .as_deref()
+                        .and_then(|text| text.parse().ok()),
                     redemptions: count(row.try_get("redemptions")?),
                     superseded: row.try_get("outlived")?,
                 })

@@ -25,6 +25,7 @@ mod queue;
 mod rechecks;
 mod recoveries;
 mod retries;
+mod row;
 mod sqlite;
 mod stats;
 mod suppressions;
