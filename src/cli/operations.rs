@@ -136,7 +136,7 @@ async fn sign_in(
         bail!("{id} of {member} is CONNECTED already; disconnect it first to have it made anew");
     }
     if means.show {
-        let (token, expires_at) = app.operator.invite_by_hand(member, source).await?;
+        let (token, expires_at) = app.operator.create_invitation_link(member, source).await?;
         let link = app.deliverer.renderer.link(&token);
         if !context.json {
             eprintln!("hand this link to {member} and to nobody else; it works until {}", time(expires_at));
@@ -146,7 +146,7 @@ async fn sign_in(
         return print(member, source, Some(&link), None);
     }
     if means.send {
-        let notice = app.operator.invite_by_mail(member, source).await?;
+        let notice = app.operator.send_invitation(member, source).await?;
         if !context.json {
             outln!("{id} of {member}: a mail with a link is queued (notice {notice})");
             return Ok(Completion::Complete);

@@ -31,8 +31,8 @@ pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use printable::printable;
 pub use secret::{
-    AccessToken, Fingerprint, LinkToken, NewCredential, OauthUrl, PassHash, PassToken, RefreshToken, Sealed,
-    TokenHash, UsedCredential,
+    AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
+    ResumeToken, Sealed, TokenHash, UsedCredential,
 };
 pub use suppression::{AddressHash, Suppression};
 pub use transition::{Cause, Transition};

@@ -26,7 +26,7 @@ mod outages;
 mod overlap;
 mod pages;
 mod partings;
-mod passes;
+mod resume;
 mod patience;
 mod rate_limits;
 mod resumed;

@@ -157,7 +157,7 @@ async fn a_link_that_an_operator_hands_on_gives_a_pass_too() {
     let h = Harness::watching(&["alice"]).await;
     let member = "alice".into();
     let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
-    let (token, _) = h.app.operator.invite_by_hand(&member, &source).await.unwrap();
+    let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
     let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
     let (mine, other) = (Browser::new(), Browser::new());
     assert_eq!(mine.press(&link, &[]).await.status, 303);
