@@ -19,12 +19,12 @@ pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> any
     let store = context.store().await?;
     let now = context.clock.now();
     let retried: Vec<(NoticeId, bool)> = if all {
-        store.retry_all(now).await?.into_iter().map(|id| (id, true)).collect()
+        store.retry_all_notices(now).await?.into_iter().map(|id| (id, true)).collect()
     } else {
         must_exist(&store, ids).await?;
         let mut retried = Vec::new();
         for id in ids {
-            retried.push((id.clone(), store.retry(id, now).await?));
+            retried.push((id.clone(), store.retry_notice(id, now).await?));
         }
         retried
     };

@@ -58,7 +58,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
                 "transitions": report.progress.transitions,
                 "complete": report.complete(),
                 "stopped": report.stopped,
-                "mail_waits": pass.mail_waits,
+                "mail_pending": pass.mail_pending,
             })
         );
     } else {
@@ -69,7 +69,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
             report.progress.skipped,
             report.progress.transitions,
             report.stopped.map(|why| format!("; stopped early: {why}")).unwrap_or_default(),
-            if pass.mail_waits { "; mails wait for the mail server" } else { "" }
+            if pass.mail_pending { "; mails wait for the mail server" } else { "" }
         );
     }
     Ok(if pass.complete() { Completion::Complete } else { Completion::Incomplete })

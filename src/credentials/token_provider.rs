@@ -368,7 +368,7 @@ impl TokenProvider {
     ) -> Result<Token, CallError> {
         // A refresh token that comes along in another mode must not replace one that was imported.
         let rotated = match used {
-            UsedCredential::RefreshToken(_) => response.refresh,
+            UsedCredential::RefreshToken(_) => response.refresh_token,
             UsedCredential::Subject(_) => None,
         };
         let rotated = rotated
@@ -376,7 +376,7 @@ impl TokenProvider {
             .transpose()?;
         let life = response.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
         let access = StoredToken {
-            sealed: self.keyring.seal(member, SealedField::AccessToken, response.access.expose())?,
+            sealed: self.keyring.seal(member, SealedField::AccessToken, response.access_token.expose())?,
             refresh_at: requested_at + life - MARGIN.min(life / 10),
         };
         let first_subject = self.first_subject(member, &lease.credentials, response.subject.as_deref());
@@ -396,7 +396,7 @@ impl TokenProvider {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         first_subject?;
-        Ok(Token { token: response.access, sealed: access.sealed, refreshed: true })
+        Ok(Token { token: response.access_token, sealed: access.sealed, refreshed: true })
     }
 
     /// What to remember of a token's subject, if anything. Tokens that name no subject, and fingerprints under a key that

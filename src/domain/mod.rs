@@ -10,6 +10,8 @@ mod locale;
 mod mask;
 mod member;
 mod notice;
+mod notice_reason;
+mod planning;
 mod printable;
 mod secret;
 mod suppression;
@@ -29,6 +31,10 @@ pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
+pub use notice_reason::NoticeReason;
+pub(crate) use planning::{
+    LapseInput, LastNotice, PlannedNotice, PlanningInput, PlanningOutput, Recipient, RecoveredInput,
+};
 pub use printable::printable;
 pub use secret::{
     AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,

@@ -1,21 +1,17 @@
-//! One mail to one member about one or more lapses.
+//! One email to one member about one or more lapses.
 
 use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::spelled};
 
-/// Where a notice stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoticeState {
-    /// Planned; waits for its time or for the next attempt.
+    /// Waits for its time or its next attempt.
     Queued,
-    /// Claimed by a delivery that runs now.
     Sending,
     /// Accepted by the mail server.
     Sent,
-    /// Waits for a human or for a hold to end.
+    /// Waits for a hold to end.
     Held,
-    /// Given up.
     Abandoned,
-    /// No longer needed.
     Cancelled,
 }
 
@@ -28,47 +24,39 @@ spelled!(NoticeState {
     Cancelled = "cancelled",
 });
 
-/// What a notice is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoticeKind {
-    /// To have connections repaired.
+    /// Asks the member to reconnect.
     Reconnect,
-    /// To have a source connected that an operator asked for.
+    /// Invites the member to connect a source, for an operator.
     Invited,
-    /// To say that connections work again.
+    /// Announces a recovery.
     Recovered,
 }
 
 spelled!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
 
-/// What a notice says of one lapse. The pair (lapse, step) is planned once.
+/// One lapse in a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeItem {
-    /// The lapse it is about.
     pub(crate) lapse_id: LapseId,
-    /// The connection that lapsed.
     pub(crate) connection_id: ConnectionId,
-    /// 0 for the first mail, then the number of the reminder.
+    /// 0 for the first notice, then the number of the reminder.
     pub(crate) step: u32,
 }
 
-/// One notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its id; the Message-ID is made of it and stays the same for each attempt.
+    /// The Message-ID is derived from it and stays the same for each attempt.
     pub id: NoticeId,
-    /// To whom.
     pub member_id: MemberId,
-    /// What it is for.
     pub kind: NoticeKind,
-    /// The lowest step among its items: a mail that tells of anything new is a first mail.
+    /// The lowest step among the items.
     pub step: u32,
-    /// Where it stands.
     pub state: NoticeState,
-    /// How many attempts were begun.
+    /// The number of attempts started.
     pub attempts: u32,
-    /// What it is about.
     pub items: Vec<NoticeItem>,
-    /// When the mail server accepted it.
+    /// When the mail server accepted the email.
     pub(crate) sent_at: Option<Time>,
 }

@@ -1,26 +1,27 @@
-//! What an answer to a GraphQL request means. Errors may come with any HTTP status, 200 included, and with
-//! data beside them, which is then evidence of nothing.
+//! The meaning of a response to a GraphQL request. Errors may come with any HTTP status, including 200, and next to
+//! data, which then proves nothing.
 
 use super::{
-    documents::Operation,
-    error::{Fault, masked},
-    http::Reply,
+    fault::{Fault, masked},
+    json::from_json,
+    operations::Operation,
+    response::HttpResponse,
 };
 use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
 
-/// What a request was authorised with, and so what a refusal is about.
+/// The phase of authorization that a request belongs to, which decides what a rejection is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asking {
-    /// With an access token, for a member.
-    WithToken,
-    /// With a refresh token, for an access token.
-    ForToken,
+pub(super) enum AuthPhase {
+    /// The request carries a member's access token.
+    Authenticated,
+    /// The request exchanges a refresh token for an access token.
+    Refresh,
 }
 
 /// The body of a request (GraphQL over HTTP).
-pub(super) fn request(operation: &Operation, variables: &Value) -> Value {
+pub(super) fn request_body(operation: &Operation, variables: &Value) -> Value {
     json!({ "query": operation.document, "operationName": operation.name, "variables": variables })
 }
 
@@ -31,12 +32,16 @@ struct Envelope<'a> {
     errors: Option<Value>,
 }
 
-/// The answer's data, or what is wrong with it. `secrets` are what we sent and must not quote.
-pub(super) fn read<T: DeserializeOwned>(reply: &Reply, asking: Asking, secrets: &[&str]) -> Result<T, Fault> {
-    let envelope: Result<Envelope, Fault> = from_json(&reply.body);
-    let reported =
-        envelope.as_ref().ok().and_then(|envelope| Reported::find(envelope.errors.as_ref()?, asking));
-    if let Some(fault) = refusal(reply, asking, reported.as_ref(), secrets) {
+/// Reads the response's data. `secrets` are those of the request, which a fault must not quote.
+pub(super) fn read<T: DeserializeOwned>(
+    response: &HttpResponse,
+    phase: AuthPhase,
+    secrets: &[&str],
+) -> Result<T, Fault> {
+    let envelope: Result<Envelope, Fault> = from_json(&response.body);
+    let errors =
+        envelope.as_ref().ok().and_then(|envelope| GraphqlErrors::parse(envelope.errors.as_ref()?, phase));
+    if let Some(fault) = find_fault(response, phase, errors.as_ref(), secrets) {
         return Err(fault);
     }
     match envelope? {
@@ -45,134 +50,125 @@ pub(super) fn read<T: DeserializeOwned>(reply: &Reply, asking: Asking, secrets: 
     }
 }
 
-/// Reads JSON. The fault names the place but not what stands there: that may be a secret.
-pub(super) fn from_json<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Fault> {
-    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-    let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        match error.inner().classify() {
-            serde_json::error::Category::Data => {
-                Fault::Unreadable(format!("something is missing, doubled or of another type at {path:?}"))
-            }
-            serde_json::error::Category::Eof => Fault::Unreadable("it is cut off".to_owned()),
-            _ => Fault::Unreadable("it is not JSON".to_owned()),
-        }
-    })?;
-    deserializer.end().map_err(|_| Fault::Unreadable("something follows the JSON".to_owned()))?;
-    Ok(value)
-}
-
-/// What is wrong with an answer, if its status or its errors say so.
-fn refusal(reply: &Reply, asking: Asking, reported: Option<&Reported>, secrets: &[&str]) -> Option<Fault> {
-    let status = reply.status;
-    if status.is_success() && reported.is_none() {
+/// The fault that the response's status or errors report.
+fn find_fault(
+    response: &HttpResponse,
+    phase: AuthPhase,
+    errors: Option<&GraphqlErrors>,
+    secrets: &[&str],
+) -> Option<Fault> {
+    let status = response.status;
+    if status.is_success() && errors.is_none() {
         return None;
     }
-    let ruling = reported.map(|reported| reported.ruling(asking));
-    let said = reported.map(|reported| reported.words(secrets)).unwrap_or_default();
-    // Whatever the body of such a status says, it may pass.
-    let passes =
+    let class = errors.map(|errors| errors.class(phase));
+    let message = errors.map(|errors| errors.message(secrets)).unwrap_or_default();
+    // With such a status the failure is transient, whatever the body says.
+    let is_transient =
         status == StatusCode::TOO_MANY_REQUESTS || !(status.is_success() || status.is_client_error());
-    Some(match (ruling, asking) {
-        _ if passes => of_status(reply, said, ruling == Some(Ruling::Throttled), None),
-        (Some(Ruling::Member), _) => Fault::Forbidden(said),
-        (Some(Ruling::Login), Asking::ForToken) => Fault::Rejected(said),
-        (Some(Ruling::Login), Asking::WithToken) => Fault::Unauthorized(said),
-        (_, Asking::WithToken) if status == StatusCode::UNAUTHORIZED => Fault::Unauthorized(said),
-        (Some(Ruling::Request), Asking::WithToken) => {
-            Fault::Permanent(format!("the gateway refuses: {said}"))
+    Some(match (class, phase) {
+        _ if is_transient => status_fault(response, message, class == Some(ErrorClass::Throttled), None),
+        (Some(ErrorClass::Member), _) => Fault::Forbidden(message),
+        (Some(ErrorClass::Login), AuthPhase::Refresh) => Fault::Rejected(message),
+        (Some(ErrorClass::Login), AuthPhase::Authenticated) => Fault::Unauthorized(message),
+        (_, AuthPhase::Authenticated) if status == StatusCode::UNAUTHORIZED => Fault::Unauthorized(message),
+        (Some(ErrorClass::Request), AuthPhase::Authenticated) => {
+            Fault::Permanent(format!("the gateway rejects the request: {message}"))
         }
-        // Every renewal is the same request: when it is wrong, it is wrong for everyone.
-        (Some(ruling), _) => Fault::Passing {
-            said,
-            after: reply.after,
-            throttled: ruling == Ruling::Throttled,
-            check: ruling.check(asking),
+        // Every refresh sends the same request. If the gateway rejects it for one member, it does for everyone.
+        (Some(class), _) => Fault::Transient {
+            message,
+            retry_after: response.retry_after,
+            throttled: class == ErrorClass::Throttled,
+            check: class.check(phase),
         },
-        // Without the gateway's word such a status is about the endpoint, about us, or from something in between.
-        (None, _) => of_status(reply, said, false, Some(CHECK_US)),
+        // Without a GraphQL error such a status is about the endpoint, about us, or from a proxy in between.
+        (None, _) => status_fault(response, message, false, Some(CHECK_US)),
     })
 }
 
-/// What can make a gateway, or something before it, refuse everyone.
-const CHECK_US: &str = "if this befalls every member, check gateway.client_key, gateway.url, and the firewall or proxy \
-                        on the way to the gateway";
-const CHECK_DOCUMENTS: &str = "if this befalls every member, check gateway.client_key, and ask the gateway's operator \
+/// Hints for when the gateway, or a proxy in front of it, rejects everyone.
+const CHECK_US: &str = "if this happens to every member, check gateway.client_key, gateway.url, and the firewall or \
+                        proxy on the way to the gateway";
+const CHECK_DOCUMENTS: &str = "if this happens to every member, check gateway.client_key, and ask the gateway's operator \
                                whether it accepts this version's operations";
 
-/// A status that is not the gateway's own word on the request.
-pub(super) fn of_status(reply: &Reply, said: String, throttled: bool, check: Option<&'static str>) -> Fault {
-    let (status, after) = (reply.status, reply.after);
+/// The fault for a status that is not the gateway's own judgment of the request.
+pub(super) fn status_fault(
+    response: &HttpResponse,
+    message: String,
+    throttled: bool,
+    check: Option<&'static str>,
+) -> Fault {
+    let (status, retry_after) = (response.status, response.retry_after);
     let throttled = throttled
         || status == StatusCode::TOO_MANY_REQUESTS
-        || (status == StatusCode::SERVICE_UNAVAILABLE && after.is_some());
-    Fault::Status { status, said, after, throttled, check }
+        || (status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some());
+    Fault::Status { status, message, retry_after, throttled, check }
 }
 
-/// What an answer's `errors` say.
-struct Reported(Vec<(Ruling, String)>);
+/// The `errors` of a response, each with its message.
+struct GraphqlErrors(Vec<(ErrorClass, String)>);
 
-/// What an issue code tells; the later decides between several.
+/// What an error is about. Of several errors, the class that is declared last decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ruling {
-    /// The token is not, or no longer, accepted.
+enum ErrorClass {
+    /// The gateway does not accept the token.
     Login,
-    /// What was asked for is refused, and will be again.
+    /// The gateway rejects the request, and will reject it again.
     Request,
-    /// The member is refused, whatever the token.
+    /// The gateway rejects the member, whatever the token.
     Member,
-    /// The caller is to slow down.
     Throttled,
-    /// Known to pass.
-    Passing,
-    /// Not an issue code that we know: taken to pass. A router before the gateway has codes of its own.
+    Transient,
+    /// Unknown codes, such as those of a router in front of the gateway, are taken to be transient.
     Unknown,
 }
 
-impl Ruling {
-    /// FHIR issue types (HL7 FHIR R4, value set issue-type), a tree: a child means what its parent means, but for the
-    /// two that refuse the member. `processing` alone is what servers say of any trouble of theirs.
-    fn of_issue(code: &str) -> Self {
-        match normal(code).as_str() {
+impl ErrorClass {
+    /// Classifies a FHIR issue type (HL7 FHIR R4, value set issue-type). The types form a tree. A child means the same
+    /// as its parent, except for the two that reject the member. Servers use `processing` for any trouble of their own.
+    fn from_issue(code: &str) -> Self {
+        match normalize(code).as_str() {
             "security" | "login" | "unknown" | "expired" => Self::Login,
             "forbidden" | "suppressed" => Self::Member,
             "invalid" | "structure" | "required" | "value" | "invariant" => Self::Request,
             "not-supported" | "duplicate" | "multiple-matches" | "not-found" | "deleted" | "too-long"
             | "code-invalid" | "extension" | "too-costly" | "business-rule" | "conflict" => Self::Request,
             "throttled" => Self::Throttled,
-            "transient" | "lock-error" | "no-store" | "exception" | "timeout" | "incomplete" => Self::Passing,
+            "transient" | "lock-error" | "no-store" | "exception" | "timeout" | "incomplete" => {
+                Self::Transient
+            }
             _ => Self::Unknown,
         }
     }
 
-    /// For an error without issues: the code that GraphQL servers put there by custom.
-    fn of_code(code: Option<&str>, asking: Asking) -> Self {
-        match code.map(normal).as_deref() {
+    /// Classifies the conventional `extensions.code` of an error without issues.
+    fn from_code(code: Option<&str>, phase: AuthPhase) -> Self {
+        match code.map(normalize).as_deref() {
             Some("unauthenticated") => Self::Login,
-            Some("401") if asking == Asking::WithToken => Self::Login,
+            Some("401") if phase == AuthPhase::Authenticated => Self::Login,
             _ => Self::Unknown,
         }
     }
 
-    fn check(self, asking: Asking) -> Option<&'static str> {
+    fn check(self, phase: AuthPhase) -> Option<&'static str> {
         match self {
-            Self::Throttled | Self::Passing => None,
+            Self::Throttled | Self::Transient => None,
             Self::Unknown => Some(CHECK_DOCUMENTS),
-            _ => (asking == Asking::ForToken).then_some(CHECK_US),
+            _ => (phase == AuthPhase::Refresh).then_some(CHECK_US),
         }
     }
 }
 
-/// The gateway writes codes in capitals with underscores, FHIR in small letters with hyphens.
-fn normal(code: &str) -> String {
+/// The gateway writes codes in upper case with underscores; FHIR, in lower case with hyphens.
+fn normalize(code: &str) -> String {
     code.trim().to_ascii_lowercase().replace('_', "-")
 }
 
-impl Reported {
-    /// `None` when there are no errors: an empty list and null say so too.
-    fn find(errors: &Value, asking: Asking) -> Option<Self> {
+impl GraphqlErrors {
+    /// `None` for an empty list or null, which some servers send with a success.
+    fn parse(errors: &Value, phase: AuthPhase) -> Option<Self> {
         let errors = match errors {
             Value::Null => return None,
             Value::Array(errors) if errors.is_empty() => return None,
@@ -187,29 +183,29 @@ impl Reported {
                 Some(issues) => found.extend(issues.iter().map(|issue| {
                     let code = issue["code"].as_str().unwrap_or_default();
                     let text = issue["details"]["text"].as_str().unwrap_or(message);
-                    (Ruling::of_issue(code), format!("{code}: {text}"))
+                    (ErrorClass::from_issue(code), format!("{code}: {text}"))
                 })),
                 None => {
                     let code = extensions["code"].as_str();
-                    let words = code.map_or_else(|| message.to_owned(), |code| format!("{code}: {message}"));
-                    found.push((Ruling::of_code(code, asking), words));
+                    let text = code.map_or_else(|| message.to_owned(), |code| format!("{code}: {message}"));
+                    found.push((ErrorClass::from_code(code, phase), text));
                 }
             }
         }
         Some(Self(found))
     }
 
-    /// A token is renewed when any error asks for it. A credential is given up only when no error might pass.
-    fn ruling(&self, asking: Asking) -> Ruling {
-        let rulings = self.0.iter().map(|(ruling, _)| *ruling);
-        if asking == Asking::WithToken && rulings.clone().any(|ruling| ruling == Ruling::Login) {
-            return Ruling::Login;
+    /// One login error is enough to get a new access token. But a credential is rejected only if no error is transient.
+    fn class(&self, phase: AuthPhase) -> ErrorClass {
+        let classes = self.0.iter().map(|(class, _)| *class);
+        if phase == AuthPhase::Authenticated && classes.clone().any(|class| class == ErrorClass::Login) {
+            return ErrorClass::Login;
         }
-        rulings.max().unwrap_or(Ruling::Unknown)
+        classes.max().unwrap_or(ErrorClass::Unknown)
     }
 
-    fn words(&self, secrets: &[&str]) -> String {
-        let words: Vec<&str> = self.0.iter().map(|(_, words)| words.as_str()).collect();
-        masked(&words.join("; "), secrets)
+    fn message(&self, secrets: &[&str]) -> String {
+        let texts: Vec<&str> = self.0.iter().map(|(_, text)| text.as_str()).collect();
+        masked(&texts.join("; "), secrets)
     }
 }

@@ -1,9 +1,11 @@
-//! The HTTP below the operations: one pooled client, its limits, and the retries within one call.
+//! HTTP below the operations: one pooled client, its limits, and the retries within one call.
 
 use super::{
-    error::{Failure, Fault, GatewayError, SetupError, chain},
-    request_id::request_id,
-    retry::{Retry, retry_after},
+    error::{GatewayError, SetupError},
+    fault::{Failure, Fault, masked_chain},
+    headers::request_id,
+    response::HttpResponse,
+    retry::{Retries, RetryPolicy, retry_after},
     skew::Skew,
     throttle::{Caller, SharedWait},
 };
@@ -11,30 +13,30 @@ use crate::{base::clock::Clock, base::config};
 use backon::Retryable;
 use chrono::TimeDelta;
 use governor::{DefaultDirectRateLimiter, Quota};
-use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
 use std::{num::NonZeroU32, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 
-/// The largest answer that is read, decompressed, in bytes.
-pub(super) const LARGEST_ANSWER: usize = 16 << 20;
+/// The largest response that is read, in bytes after decompression.
+pub(super) const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
-/// For the connection alone, within the time for the whole request.
+/// For the connection alone; the request's timeout includes it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Shorter than the idle time-out of common load balancers (60 s), which would cut a connection just as it is
-/// used again: a refresh cut off like that may have spent its token.
+/// Shorter than the idle timeout of common load balancers (60 s), which would close a connection just as it is reused. A
+/// refresh interrupted like that may have consumed its token.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most that `Retry-After` keeps a person waiting.
-const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(5 * 60);
+/// The longest `Retry-After` that is reported to a person who waits.
+const MAX_INTERACTIVE_WAIT: Duration = Duration::from_secs(5 * 60);
 
-/// When an HTTP/2 connection that has gone silent is given up: a network can swallow one without a word, and every
-/// request on it would time out from then on.
+/// When a silent HTTP/2 connection is abandoned. A network can drop one without notice, and then every request on it
+/// would time out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepAlive {
-    /// How often the server is pinged while requests are under way.
+    /// The time between pings while requests are in flight.
     pub(super) interval: Duration,
-    /// How long it may take to answer a ping.
+    /// The longest wait for the response to a ping.
     pub(super) timeout: Duration,
 }
 
@@ -44,65 +46,36 @@ impl Default for KeepAlive {
     }
 }
 
-/// Whether a request may be sent again within one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// It changes nothing, so that a second one is safe.
-    Freely,
-    /// Only when nothing of the first one left this machine: what was sent may have been carried out.
-    IfUnsent,
-}
-
-impl Repeat {
-    fn allows(self, fault: &Fault) -> bool {
-        match fault {
-            Fault::Unreachable(_) => true,
-            Fault::Interrupted(_) => self == Self::Freely,
-            Fault::Status { status, .. } => {
-                self == Self::Freely && (status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// A whole answer.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    /// What `Retry-After` asks for.
-    pub(super) after: Option<Duration>,
-    pub(super) request_id: Option<String>,
-    pub(super) body: Vec<u8>,
-}
-
-/// What one call is.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
-    pub(super) repeat: Repeat,
-    /// Tells callers apart: a token, a subject or a member's id.
+    pub(super) retry: RetryPolicy,
+    /// Identifies the caller: a token, a subject, or a member's id.
     pub(super) caller: &'a str,
-    /// Whether a person waits for it.
+    /// Whether a person waits for the response.
     pub(super) interactive: bool,
 }
 
-/// The client.
 pub(super) struct Http {
     client: Client,
     timeout: Duration,
     max_in_flight: usize,
     slots: Semaphore,
     rate: Option<DefaultDirectRateLimiter>,
-    retry: Retry,
+    retries: Retries,
     clock: Clock,
     shared_wait: SharedWait,
     skew: Skew,
 }
 
 impl Http {
-    pub(super) fn new(settings: &config::Gateway, retry: Retry, clock: Clock) -> Result<Self, SetupError> {
+    pub(super) fn new(
+        settings: &config::Gateway,
+        retries: Retries,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
         let builder = Self::builder(settings, KeepAlive::default());
-        Self::with_client(builder, settings, retry, clock)
+        Self::with_client(builder, settings, retries, clock)
     }
 
     pub(super) fn builder(settings: &config::Gateway, keep_alive: KeepAlive) -> ClientBuilder {
@@ -124,13 +97,13 @@ impl Http {
     pub(super) fn with_client(
         builder: ClientBuilder,
         settings: &config::Gateway,
-        retry: Retry,
+        retries: Retries,
         clock: Clock,
     ) -> Result<Self, SetupError> {
         let client = builder.build().map_err(|error| {
-            SetupError::new("gateway", format!("no HTTP client can be made: {}", chain(&error)))
+            SetupError::new("gateway", format!("cannot create an HTTP client: {}", masked_chain(&error)))
         })?;
-        // Without bursts: the rate holds in every second, not in the long run only.
+        // No bursts, so that the rate holds in every second and not just on average.
         let rate = NonZeroU32::new(settings.requests_per_second)
             .map(|n| DefaultDirectRateLimiter::direct(Quota::per_second(n).allow_burst(NonZeroU32::MIN)));
         let max_in_flight = settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
@@ -141,7 +114,7 @@ impl Http {
             max_in_flight,
             slots,
             rate,
-            retry,
+            retries,
             clock,
             shared_wait: SharedWait::default(),
             skew: Skew::default(),
@@ -164,118 +137,119 @@ impl Http {
         self.skew.latest()
     }
 
-    /// Sends what `build` makes and has `read` make sense of the answer; does both again where the call allows it.
+    /// Sends the request that `build` creates and reads the response with `read`. Repeats both where the call's policy
+    /// allows a retry.
     pub(super) async fn call<T>(
         &self,
         call: Call<'_>,
         build: impl Fn() -> Result<RequestBuilder, Fault> + Send + Sync,
-        read: impl Fn(&Reply) -> Result<T, Fault> + Send + Sync,
+        read: impl Fn(&HttpResponse) -> Result<T, Fault> + Send + Sync,
     ) -> Result<T, GatewayError> {
-        let Call { operation, repeat, .. } = call;
-        let once = || async { self.once(call, build()?, &read).await };
+        let Call { operation, retry, .. } = call;
+        let attempt = || async { self.attempt(call, build()?, &read).await };
         let clock = self.clock.clone();
-        once.retry(self.retry.pauses())
+        attempt
+            .retry(self.retries.pauses())
             .sleep(move |pause| {
                 let clock = clock.clone();
                 async move { clock.sleep(pause).await }
             })
-            .when(|failure: &Failure| !failure.shared_wait && repeat.allows(&failure.fault))
-            .adjust(|failure: &Failure, pause| self.retry.pause(failure.fault.retry_after(), pause))
+            .when(|failure: &Failure| !failure.shared_wait && retry.allows_retry_after(&failure.fault))
+            .adjust(|failure: &Failure, pause| self.retries.pause(failure.fault.retry_after(), pause))
             .notify(|failure: &Failure, pause| {
-                tracing::debug!(operation, fault = %failure.fault, ?pause, "asking again");
+                tracing::debug!(operation, fault = %failure.fault, ?pause, "retrying a gateway request");
             })
             .await
             .map_err(|failure| GatewayError::new(operation, failure))
     }
 
-    /// One try.
-    async fn once<T>(
+    async fn attempt<T>(
         &self,
         call: Call<'_>,
         request: RequestBuilder,
-        read: impl Fn(&Reply) -> Result<T, Fault>,
+        read: impl Fn(&HttpResponse) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
-        let reply = self.send(call, request).await?;
-        let fault = match read(&reply) {
-            Ok(answer) => {
-                self.shared_wait.answered(call.operation);
-                return Ok(answer);
+        let response = self.send(call, request).await?;
+        let fault = match read(&response) {
+            Ok(value) => {
+                self.shared_wait.record_response(call.operation);
+                return Ok(value);
             }
             Err(fault) => fault,
         };
-        let mut failure = Failure { fault, request_id: reply.request_id, shared_wait: false };
+        let mut failure = Failure { fault, request_id: response.request_id, shared_wait: false };
         if failure.fault.is_judgment() {
-            self.shared_wait.answered(call.operation);
+            self.shared_wait.record_response(call.operation);
         }
         if call.interactive {
-            failure.fault = failure.fault.with_patience(PATIENCE_OF_PEOPLE);
+            failure.fault = failure.fault.with_retry_after_at_most(MAX_INTERACTIVE_WAIT);
         } else if failure.fault.is_throttled() {
-            let after = failure.fault.retry_after();
-            let under_way = self.max_in_flight - self.slots.available_permits();
-            failure.shared_wait = self.shared_wait.throttled(
+            let retry_after = failure.fault.retry_after();
+            let in_flight = self.max_in_flight - self.slots.available_permits();
+            failure.shared_wait = self.shared_wait.record_throttled(
                 call.operation,
                 Caller::new(call.caller),
-                after,
-                under_way,
+                retry_after,
+                in_flight,
                 self.clock.now(),
             );
         }
         let (operation, request_id) = (call.operation, failure.request_id.as_deref());
-        tracing::debug!(operation, request_id, fault = %failure.fault, "failed");
+        tracing::debug!(operation, request_id, fault = %failure.fault, "gateway request failed");
         Err(failure)
     }
 
-    async fn send(&self, call: Call<'_>, request: RequestBuilder) -> Result<Reply, Failure> {
+    async fn send(&self, call: Call<'_>, request: RequestBuilder) -> Result<HttpResponse, Failure> {
         let operation = call.operation;
-        self.hold_back(call)?;
-        // The semaphore is never closed; were it, the limit alone would be lost.
+        self.check_shared_wait(call)?;
+        // The semaphore is never closed. If it were, only the limit would be lost.
         let _slot = self.slots.acquire().await;
         if let Some(rate) = &self.rate {
             rate.until_ready().await;
         }
-        // The wait may have begun meanwhile.
-        self.hold_back(call)?;
-        let begun = Instant::now();
-        let reply = self.exchange(request).await;
-        let elapsed = begun.elapsed();
-        match &reply {
-            Ok(reply) => {
+        // The shared wait may have started in the meantime.
+        self.check_shared_wait(call)?;
+        let started = Instant::now();
+        let response = self.exchange(request).await;
+        let elapsed = started.elapsed();
+        match &response {
+            Ok(response) => {
                 tracing::debug!(
                     operation,
-                    status = reply.status.as_u16(),
-                    bytes = reply.body.len(),
+                    status = response.status.as_u16(),
+                    bytes = response.body.len(),
                     ?elapsed,
-                    "answered"
+                    "gateway response"
                 );
             }
             Err(Failure { fault, request_id, .. }) => {
-                tracing::debug!(operation, request_id, %fault, ?elapsed, "not answered");
+                tracing::debug!(operation, request_id, %fault, ?elapsed, "no gateway response");
             }
         }
-        reply
+        response
     }
 
-    fn hold_back(&self, call: Call<'_>) -> Result<(), Fault> {
+    fn check_shared_wait(&self, call: Call<'_>) -> Result<(), Fault> {
         let left = if call.interactive { None } else { self.shared_wait() };
         left.map_or(Ok(()), |left| Err(Fault::HeldBack(left)))
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, Failure> {
-        let begun = Instant::now();
-        let failed = |error| Fault::of_transport(error, begun.elapsed(), self.timeout);
+    async fn exchange(&self, request: RequestBuilder) -> Result<HttpResponse, Failure> {
+        let started = Instant::now();
+        let failed = |error| Fault::from_transport(error, started.elapsed(), self.timeout);
         let mut response = request.send().await.map_err(failed)?;
         let now = self.clock.now();
         self.skew.measure(response.headers(), now);
         let request_id = request_id(response.headers());
-        let cut = |fault| Failure { request_id: request_id.clone(), ..Failure::from(fault) };
+        let incomplete = |fault| Failure { request_id: request_id.clone(), ..Failure::from(fault) };
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| cut(failed(error)))? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(cut(Fault::TooLarge));
+        while let Some(chunk) = response.chunk().await.map_err(|error| incomplete(failed(error)))? {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(incomplete(Fault::TooLarge { limit: MAX_RESPONSE_BYTES }));
             }
             body.extend_from_slice(&chunk);
         }
-        let after = retry_after(response.headers(), now);
-        Ok(Reply { status: response.status(), after, request_id, body })
+        let retry_after = retry_after(response.headers(), now);
+        Ok(HttpResponse { status: response.status(), retry_after, request_id, body })
     }
 }

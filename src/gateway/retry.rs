@@ -1,60 +1,91 @@
-//! When a request is sent again within one call, and what `Retry-After` asks for.
+//! The retries within one call, and the header `Retry-After`.
 
+use super::fault::Fault;
 use crate::domain::Time;
 use backon::ExponentialBuilder;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use std::time::Duration;
 
-/// The longest patience that is passed on, whatever a server asks for: one odd answer must not end the watch for a day.
-pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// Longer waits are capped: one odd response must not stop the watch for a day.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// The retries within one call.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    /// The first pause; each further one is twice as long, and a random part of up to the same length is
-    /// added.
-    pub(super) pause: Duration,
-    /// Tries after the first.
-    pub(super) times: usize,
-    /// What `Retry-After` may ask for and still be waited for here. What asks for more ends the call, and its
-    /// wish is handed on.
-    pub(super) patience: Duration,
+/// Whether a request may be sent again within one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RetryPolicy {
+    /// A second request changes nothing more than the first.
+    Idempotent,
+    /// Only if nothing of the first request left this machine. Otherwise the gateway may have carried it out.
+    OnlyIfUnsent,
 }
 
-impl Default for Retry {
-    fn default() -> Self {
-        Self { pause: Duration::from_millis(250), times: 2, patience: Duration::from_secs(10) }
-    }
-}
-
-impl Retry {
-    /// The pauses of one call.
-    pub(super) fn pauses(&self) -> ExponentialBuilder {
-        ExponentialBuilder::default().with_min_delay(self.pause).with_max_times(self.times).with_jitter()
-    }
-
-    /// The next pause, given what the server asked for; `None` ends the call.
-    pub(super) fn pause(&self, asked: Option<Duration>, ours: Option<Duration>) -> Option<Duration> {
-        let ours = ours?;
-        match asked {
-            Some(asked) if asked > self.patience => None,
-            Some(asked) => Some(asked.max(ours)),
-            None => Some(ours),
+impl RetryPolicy {
+    pub(super) fn allows_retry_after(self, fault: &Fault) -> bool {
+        match fault {
+            Fault::Unreachable(_) => true,
+            Fault::Interrupted(_) => self == Self::Idempotent,
+            Fault::Status { status, .. } => {
+                self == Self::Idempotent
+                    && (status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS)
+            }
+            _ => false,
         }
     }
 }
 
-/// What the header `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3). At most an
-/// hour; one that cannot be read asks for nothing.
+/// The number of retries within one call, and the pauses between them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retries {
+    /// Each further pause is twice as long. Jitter adds up to the same length again.
+    pub(super) first_pause: Duration,
+    pub(super) max_retries: usize,
+    /// The longest `Retry-After` that is waited for within the call. A longer one ends the call and is reported to the
+    /// caller.
+    pub(super) max_retry_after: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            first_pause: Duration::from_millis(250),
+            max_retries: 2,
+            max_retry_after: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Retries {
+    pub(super) fn pauses(&self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.first_pause)
+            .with_max_times(self.max_retries)
+            .with_jitter()
+    }
+
+    /// The next pause, given the server's `Retry-After` and the backoff's own pause; `None` ends the call.
+    pub(super) fn pause(&self, retry_after: Option<Duration>, backoff: Option<Duration>) -> Option<Duration> {
+        let backoff = backoff?;
+        match retry_after {
+            Some(asked) if asked > self.max_retry_after => None,
+            Some(asked) => Some(asked.max(backoff)),
+            None => Some(backoff),
+        }
+    }
+}
+
+/// The header `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3), capped at an hour. `None` when it
+/// cannot be read.
 pub(super) fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().map_or(LONGEST, Duration::from_secs)
+        text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
         let date = Time::from(httpdate::parse_http_date(text).ok()?);
         (date - now).to_std().unwrap_or_default()
     };
-    Some(asked.min(LONGEST))
+    Some(asked.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -63,7 +94,7 @@ mod tests {
     use reqwest::header::HeaderValue;
 
     #[test]
-    fn retry_after_is_read_as_seconds_or_as_a_date_and_is_bounded() {
+    fn retry_after_is_seconds_or_a_date_and_is_capped() {
         let now = "2026-03-01T12:00:00Z".parse().unwrap();
         let seconds = Duration::from_secs;
         let cases = [
@@ -72,9 +103,9 @@ mod tests {
             ("Sun, 01 Mar 2026 12:00:05 GMT", Some(seconds(5))),
             ("Sunday, 01-Mar-26 12:00:05 GMT", Some(seconds(5))),
             ("Sun, 01 Mar 2026 11:00:00 GMT", Some(seconds(0))),
-            ("99999999", Some(LONGEST)),
-            ("99999999999999999999999999", Some(LONGEST)),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(LONGEST)),
+            ("99999999", Some(MAX_RETRY_AFTER)),
+            ("99999999999999999999999999", Some(MAX_RETRY_AFTER)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(MAX_RETRY_AFTER)),
             ("-1", None),
             ("1.5", None),
             ("soon", None),
@@ -88,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_as_long_as_the_server_asks_unless_that_is_more_than_we_wait() {
-        let retry = Retry::default();
+    fn a_pause_is_as_long_as_the_server_asks_up_to_a_limit() {
+        let retries = Retries::default();
         let seconds = |n| Some(Duration::from_secs(n));
-        assert_eq!(retry.pause(None, seconds(1)), seconds(1));
-        assert_eq!(retry.pause(seconds(4), seconds(1)), seconds(4));
-        assert_eq!(retry.pause(seconds(0), seconds(1)), seconds(1));
-        assert_eq!(retry.pause(seconds(11), seconds(1)), None);
-        assert_eq!(retry.pause(seconds(4), None), None, "the tries are used up");
+        assert_eq!(retries.pause(None, seconds(1)), seconds(1));
+        assert_eq!(retries.pause(seconds(4), seconds(1)), seconds(4));
+        assert_eq!(retries.pause(seconds(0), seconds(1)), seconds(1));
+        assert_eq!(retries.pause(seconds(11), seconds(1)), None);
+        assert_eq!(retries.pause(seconds(4), None), None, "no retry is left");
     }
 }

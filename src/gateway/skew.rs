@@ -1,24 +1,23 @@
-//! How far our clock is off, by the gateway's own.
+//! The difference between our clock and the gateway's.
 
 use crate::domain::Time;
 use chrono::TimeDelta;
 use reqwest::header::{DATE, HeaderMap};
 use std::sync::{Mutex, PoisonError};
 
-/// From here on tokens and signatures can be refused because of it.
-const PROBLEM: TimeDelta = TimeDelta::minutes(2);
+/// With a larger difference, the gateway may reject tokens and signatures.
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(2);
 
-/// The last measurement.
 #[derive(Default)]
 pub(super) struct Skew(Mutex<Option<TimeDelta>>);
 
 impl Skew {
-    /// How far our clock was ahead of the gateway's at the last response that told; negative: behind.
+    /// How far our clock was ahead of the gateway's (negative: behind) at the last response with a `Date`.
     pub(super) fn latest(&self) -> Option<TimeDelta> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Compares the response's `Date` with our time. Warns when the clock goes off, not at each response.
+    /// Compares the response's `Date` with our time. Warns once when the difference becomes too large.
     pub(super) fn measure(&self, headers: &HeaderMap, now: Time) {
         let Some(skew) = skew(headers, now) else { return };
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,14 +27,14 @@ impl Skew {
             let seconds = skew.num_seconds();
             tracing::warn!(
                 seconds,
-                "this machine's clock is ahead of the gateway's by so many seconds (negative: behind); check its time service"
+                "this machine's clock differs from the gateway's (negative: it is behind); check the time service"
             );
         }
     }
 }
 
 fn is_off(skew: TimeDelta) -> bool {
-    skew.abs() >= PROBLEM
+    skew.abs() >= MAX_SKEW
 }
 
 fn skew(headers: &HeaderMap, now: Time) -> Option<TimeDelta> {

@@ -1,8 +1,8 @@
-//! The wait that all clones of the client share. One throttled caller is that caller's own business; several in a row,
-//! with no answer to anyone in between, mean that the gateway throttles everyone. So many calls as are still under way
-//! must be outnumbered, for a refusal arrives sooner than an answer.
+//! The wait that all clones of the client share. One throttled caller waits alone. Several in a row, with no response to
+//! anyone in between, mean that the gateway throttles everyone. They must outnumber the calls in flight, because a
+//! rejection arrives sooner than a response.
 
-use super::retry::LONGEST;
+use super::{jwt, retry::MAX_RETRY_AFTER};
 use crate::domain::Time;
 use chrono::TimeDelta;
 use std::{
@@ -11,22 +11,23 @@ use std::{
     time::Duration,
 };
 
-/// So many callers in a row are everyone, where hardly anyone was ever answered.
-const SEVERAL: usize = 3;
-/// So many are, where others were answered: of a fleet of which a third is throttled, three in a row soon are by chance.
-const MANY: usize = 8;
-/// The wait when the gateway does not say how long.
-const UNTOLD: Duration = Duration::from_secs(30);
+/// The number of throttled callers in a row that starts the wait, while there were hardly any responses.
+const MIN_THROTTLED_CALLERS: usize = 3;
+/// The number after other callers got responses. If a third of the fleet is throttled, three in a row soon happen by
+/// chance.
+const MAX_THROTTLED_CALLERS: usize = 8;
+/// The wait when the gateway does not send `Retry-After`.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 
-/// A digest that identifies the caller. Two tokens of one member are one caller when they are JWTs.
+/// A hash that identifies the caller. Two JWTs of one member are the same caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Caller(u64);
 
 impl Caller {
-    /// The caller with this token, subject or member id.
+    /// Takes a token, a subject, or a member's id.
     pub(super) fn new(text: &str) -> Self {
         let mut hasher = DefaultHasher::new();
-        match super::tokens::subject(text) {
+        match jwt::subject(text) {
             Some(subject) => subject.hash(&mut hasher),
             None => text.hash(&mut hasher),
         }
@@ -34,17 +35,17 @@ impl Caller {
     }
 }
 
-/// The shared wait.
 #[derive(Default)]
 pub(super) struct SharedWait(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Those throttled, by operation, since the operation was last answered for anyone: a quota may be one operation's.
+    /// The callers throttled since the operation's last response to anyone. By operation, because each may have its own
+    /// quota.
     callers: Vec<(&'static str, Caller)>,
-    /// Answers so far, at most [`MANY`].
-    answers: usize,
-    /// The most that any of them was asked to wait.
+    /// Responses so far, at most [`MAX_THROTTLED_CALLERS`].
+    responses: usize,
+    /// The longest `Retry-After` of these callers.
     asked: Option<Duration>,
     wait: Option<Wait>,
 }
@@ -52,32 +53,31 @@ struct State {
 #[derive(Clone, Copy)]
 struct Wait {
     until: Time,
-    /// How much could be left at most. A clock that is set back does not make the wait longer.
+    /// The most that can be left. A clock that is set back does not make the wait longer.
     left: Duration,
 }
 
 impl SharedWait {
-    /// How long everyone has to wait still.
     pub(super) fn remaining(&self, now: Time) -> Option<Duration> {
         self.state().remaining(now)
     }
 
-    /// Notes a caller who is throttled at an operation, while so many other calls are under way. Whether everyone waits now.
-    pub(super) fn throttled(
+    /// Records a throttled caller, with the number of calls in flight. Returns whether everyone waits now.
+    pub(super) fn record_throttled(
         &self,
         operation: &'static str,
         caller: Caller,
-        after: Option<Duration>,
-        under_way: usize,
+        retry_after: Option<Duration>,
+        in_flight: usize,
         now: Time,
     ) -> bool {
         let mut state = self.state();
         let left = state.remaining(now);
         if let Some(left) = left {
-            // Sent before the wait began.
-            let asked = after.unwrap_or_default().min(LONGEST);
+            // The request was sent before the wait started.
+            let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
             if asked > left {
-                state.begin(asked, now);
+                state.start(asked, now);
             }
             return true;
         }
@@ -85,21 +85,21 @@ impl SharedWait {
             state.callers.push((operation, caller));
         }
         let in_a_row = state.callers.iter().filter(|(at, _)| *at == operation).count();
-        state.asked = state.asked.max(after);
-        if in_a_row < SEVERAL.max(state.answers).max(under_way) {
+        state.asked = state.asked.max(retry_after);
+        if in_a_row < MIN_THROTTLED_CALLERS.max(state.responses).max(in_flight) {
             return false;
         }
-        let asked = state.asked.unwrap_or(UNTOLD).min(LONGEST);
-        state.forget();
-        state.begin(asked, now);
-        tracing::warn!(wait = ?asked, "the gateway throttles everyone; all calls wait");
+        let asked = state.asked.unwrap_or(DEFAULT_WAIT).min(MAX_RETRY_AFTER);
+        state.reset();
+        state.start(asked, now);
+        tracing::warn!(wait = ?asked, "gateway throttles everyone; pausing all calls");
         true
     }
 
-    /// Notes that the gateway has answered somebody.
-    pub(super) fn answered(&self, operation: &'static str) {
+    /// Records a response to any caller.
+    pub(super) fn record_response(&self, operation: &'static str) {
         let mut state = self.state();
-        state.answers = (state.answers + 1).min(MANY);
+        state.responses = (state.responses + 1).min(MAX_THROTTLED_CALLERS);
         state.callers.retain(|(at, _)| *at != operation);
         if state.callers.is_empty() {
             state.asked = None;
@@ -112,12 +112,12 @@ impl SharedWait {
 }
 
 impl State {
-    fn begin(&mut self, left: Duration, now: Time) {
+    fn start(&mut self, left: Duration, now: Time) {
         let until = now + TimeDelta::from_std(left).unwrap_or_default();
         self.wait = Some(Wait { until, left });
     }
 
-    fn forget(&mut self) {
+    fn reset(&mut self) {
         self.callers.clear();
         self.asked = None;
     }
@@ -130,7 +130,7 @@ impl State {
             return None;
         }
         if by_clock > left {
-            self.begin(left, now);
+            self.start(left, now);
         } else {
             self.wait = Some(Wait { until, left: by_clock });
         }
@@ -149,13 +149,13 @@ mod tests {
         START.parse::<Time>().unwrap() + TimeDelta::minutes(minutes)
     }
 
-    /// Throttles these callers in turn; `-` is an answer to somebody. Whether everyone waits in the end.
-    fn after(callers: &str) -> bool {
+    /// Throttles these callers in turn; `-` is a response to another caller. Returns whether everyone waits at the end.
+    fn everyone_waits_after(callers: &str) -> bool {
         let wait = SharedWait::default();
         for caller in callers.split(' ') {
             match caller {
-                "-" => wait.answered("list"),
-                caller => drop(wait.throttled("list", Caller::new(caller), Some(MINUTE), 0, at(0))),
+                "-" => wait.record_response("list"),
+                caller => drop(wait.record_throttled("list", Caller::new(caller), Some(MINUTE), 0, at(0))),
             }
         }
         wait.remaining(at(0)).is_some()
@@ -176,25 +176,25 @@ mod tests {
             ("- - - - - - - - - - a b c d e f g", false),
             ("- - - - - - - - - - a b c d e f g h", true),
         ] {
-            assert_eq!(after(callers), everyone, "{callers}");
+            assert_eq!(everyone_waits_after(callers), everyone, "{callers}");
         }
     }
 
     #[test]
-    fn calls_that_are_still_under_way_may_be_answered() {
+    fn throttled_callers_must_outnumber_the_calls_in_flight() {
         let wait = SharedWait::default();
         for caller in ["a", "b", "c", "d", "e"] {
-            assert!(!wait.throttled("list", Caller::new(caller), Some(MINUTE), 6, at(0)), "{caller}");
+            assert!(!wait.record_throttled("list", Caller::new(caller), Some(MINUTE), 6, at(0)), "{caller}");
         }
-        assert!(wait.throttled("list", Caller::new("f"), Some(MINUTE), 6, at(0)));
+        assert!(wait.record_throttled("list", Caller::new("f"), Some(MINUTE), 6, at(0)));
     }
 
     #[test]
-    fn an_answer_to_another_operation_does_not_show_that_this_one_is_not_throttled() {
+    fn a_response_to_another_operation_proves_nothing_about_this_one() {
         let wait = SharedWait::default();
         for caller in ["a", "b", "c"] {
-            wait.throttled("list", Caller::new(caller), Some(MINUTE), 0, at(0));
-            wait.answered("refresh");
+            wait.record_throttled("list", Caller::new(caller), Some(MINUTE), 0, at(0));
+            wait.record_response("refresh");
         }
         assert!(wait.remaining(at(0)).is_some());
     }
@@ -210,15 +210,15 @@ mod tests {
     fn waiting(asked: Option<Duration>) -> SharedWait {
         let wait = SharedWait::default();
         for caller in ["a", "b", "c"] {
-            wait.throttled("list", Caller::new(caller), asked, 0, at(0));
+            wait.record_throttled("list", Caller::new(caller), asked, 0, at(0));
         }
         wait
     }
 
     #[test]
-    fn the_wait_is_what_the_gateway_asks_for_and_at_most_an_hour() {
+    fn the_wait_is_as_long_as_the_gateway_asks_and_at_most_an_hour() {
         for (asked, expected) in
-            [(None, UNTOLD), (Some(5 * MINUTE), 5 * MINUTE), (Some(24 * 60 * MINUTE), 60 * MINUTE)]
+            [(None, DEFAULT_WAIT), (Some(5 * MINUTE), 5 * MINUTE), (Some(24 * 60 * MINUTE), 60 * MINUTE)]
         {
             assert_eq!(waiting(asked).remaining(at(0)), Some(expected), "{asked:?}");
         }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_ends_by_the_clock_and_no_jump_makes_it_longer() {
+    fn the_wait_ends_by_the_clock_and_a_clock_jump_does_not_lengthen_it() {
         let wait = waiting(Some(5 * MINUTE));
         assert_eq!(wait.remaining(at(2)), Some(3 * MINUTE));
         assert_eq!(wait.remaining(at(-600)), Some(3 * MINUTE), "set back by ten hours");
@@ -236,11 +236,11 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_under_way_lengthens_the_wait_but_does_not_begin_another() {
+    fn a_call_in_flight_can_lengthen_the_wait_but_not_start_another() {
         let wait = waiting(Some(5 * MINUTE));
-        assert!(wait.throttled("list", Caller::new("d"), Some(10 * MINUTE), 0, at(1)));
-        assert!(wait.throttled("list", Caller::new("e"), None, 0, at(1)));
+        assert!(wait.record_throttled("list", Caller::new("d"), Some(10 * MINUTE), 0, at(1)));
+        assert!(wait.record_throttled("list", Caller::new("e"), None, 0, at(1)));
         assert_eq!(wait.remaining(at(1)), Some(10 * MINUTE));
-        assert!(!wait.throttled("list", Caller::new("f"), None, 0, at(11)), "the count begins anew");
+        assert!(!wait.record_throttled("list", Caller::new("f"), None, 0, at(11)), "counting starts over");
     }
 }

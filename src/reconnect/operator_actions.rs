@@ -141,13 +141,13 @@ impl OperatorActions {
     /// What the gateway says against it.
     pub(crate) async fn activate(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
         let id = &connection.id;
-        let changed = self
+        let status = self
             .ask(member, |token| async move { self.gateway.activate_direct(&token, id).await })
             .await
             .map_err(|error| unclear(member, error))?;
         self.store.parting_undone(member, id).await?;
         let row = self.look(member, id).await?;
-        Ok(row.unwrap_or(Connection { status: changed.status, ..connection }))
+        Ok(row.unwrap_or(Connection { status, ..connection }))
     }
 
     async fn look(&self, member: &MemberId, id: &ConnectionId) -> Result<Option<Connection>> {
@@ -163,7 +163,7 @@ impl OperatorActions {
         let id = connection.id.clone();
         let cut = |token| {
             let id = &id;
-            async move { self.gateway.disconnect(&token, id).await.map(drop) }
+            async move { self.gateway.disconnect(&token, id).await }
         };
         self.part(member, connection, Parting::Disconnect, cut).await
     }
@@ -176,7 +176,7 @@ impl OperatorActions {
         let id = connection.id.clone();
         let remove = |token| {
             let id = &id;
-            async move { self.gateway.delete(&token, id).await.map(drop) }
+            async move { self.gateway.delete(&token, id).await }
         };
         self.part(member, connection, Parting::Delete, remove).await
     }

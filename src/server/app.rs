@@ -65,13 +65,13 @@ pub struct Pass {
     /// Of its sweep.
     pub sweep: Report,
     /// Whether mails are left because the mail server could not be used.
-    pub(crate) mail_waits: bool,
+    pub(crate) mail_pending: bool,
 }
 
 impl Pass {
     /// Whether every member gave a clear answer, and no mail is left for want of a mail server.
     pub fn complete(&self) -> bool {
-        self.sweep.complete() && !self.mail_waits
+        self.sweep.complete() && !self.mail_pending
     }
 }
 
@@ -126,7 +126,7 @@ impl App {
             },
         );
         let notices = &config.notices;
-        let per_status = |status: &PerStatus| plan::PerStatus {
+        let per_status = |status: &PerStatus| plan::StatusPolicy {
             enabled: status.enabled,
             reminders: deltas(&status.reminders),
         };
@@ -135,8 +135,8 @@ impl App {
             disconnected: per_status(&notices.disconnected),
             min_gap: delta(notices.min_gap),
             digest_window: delta(notices.digest_window),
-            recovered: notices.recovered.enabled,
-            app_url: notices.app_url.is_some(),
+            announces_recoveries: notices.recovered.enabled,
+            has_app_url: notices.app_url.is_some(),
         };
         let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {
@@ -173,7 +173,7 @@ impl App {
             deliverer: Deliverer {
                 store: store.clone(),
                 poller: poller.clone(),
-                access: access.clone(),
+                tokens: access.clone(),
                 gateway: gateway.clone(),
                 clock: clock.clone(),
                 renderer,
@@ -213,17 +213,14 @@ impl App {
             tracing::warn!(members = cut_off, "tokens were being renewed when the last run was cut off");
         }
         let now = self.clock.now();
-        let freed = self.store.free_interrupted(now, true).await?;
-        if freed > 0 {
-            tracing::warn!(notices = freed, "taking up deliveries that were cut off");
+        let rescued = self.store.rescue_expired_leases(now, true).await?;
+        if rescued > 0 {
+            tracing::warn!(notices = rescued, "rescued interrupted deliveries");
         }
         // The configuration may have changed.
-        let forgiven = self.store.forgive_own_faults(now).await?;
-        if forgiven > 0 {
-            tracing::info!(
-                lapses = forgiven,
-                "planning again what was given up for a reason that may have been ours"
-            );
+        let lapses = self.store.replan_misconfigured(now).await?;
+        if lapses > 0 {
+            tracing::info!(lapses, "planning notices again that a misconfiguration abandoned");
         }
         self.store.replan_all(now).await?;
         self.pull_back_from_future().await?;
@@ -259,16 +256,16 @@ impl App {
     }
 
     async fn pass(&self, stop: &CancellationToken) -> anyhow::Result<Pass> {
-        let mut pass = Pass { sweep: self.sweeper.sweep(stop).await?, mail_waits: false };
+        let mut pass = Pass { sweep: self.sweeper.sweep(stop).await?, mail_pending: false };
         while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
         while !stop.is_cancelled() {
             match self.deliverer.deliver_one().await? {
                 Delivered::One(_) => {}
                 Delivered::Nothing => break,
-                Delivered::QueueWaits(_) => {
-                    tracing::error!("the mail server cannot be used; the queue is kept for the next pass");
-                    pass.mail_waits = true;
+                Delivered::QueuePaused(_) => {
+                    tracing::error!("cannot use the mail server; email waits for the next pass");
+                    pass.mail_pending = true;
                     break;
                 }
             }

@@ -138,7 +138,7 @@ pub(super) fn start(
                         wake.notify_one();
                         Work::Some
                     }
-                    Delivered::QueueWaits(wait) => Work::Rest(wait),
+                    Delivered::QueuePaused(wait) => Work::Rest(wait),
                 })
             }
         });
@@ -148,7 +148,7 @@ pub(super) fn start(
     spawn_loop(loops, "leases", stop, None, move || {
         let (store, now) = (store.clone(), clock.now());
         async move {
-            let freed = store.free_interrupted(now, false).await?;
+            let freed = store.rescue_expired_leases(now, false).await?;
             if freed > 0 {
                 tracing::warn!(notices = freed, "deliveries outlived their leases");
             }

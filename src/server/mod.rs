@@ -99,7 +99,7 @@ impl Daemon {
         if drained.await.is_err() {
             tracing::warn!("not everything in hand was finished in time; the rest is released");
             self.loops.shutdown().await;
-            self.app.store.free_interrupted(self.app.clock.now(), true).await?;
+            self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
         // What the gateway has rotated must be kept, however long its answer takes to come.
         if tokio::time::timeout(self.app.config.gateway.timeout + MARGIN, self.app.access.drain())

@@ -144,7 +144,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT count(*) AS lapsed,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
-                    WHERE i.lapse_id = l.lapse_id AND i.live = 1 AND n.state = 'sent')) AS noticed,
+                    WHERE i.lapse_id = l.lapse_id AND i.counts_as_step = 1 AND n.state = 'sent')) AS noticed,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
                     WHERE b.lapse_id = l.lapse_id AND k.first_opened_at IS NOT NULL)) AS opened,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b

@@ -175,7 +175,7 @@ impl Import {
             "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
             WHERE m.email <> j.value ->> 'email'";
         let sql = format!(
-            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+            "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
         );
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;

@@ -93,7 +93,7 @@ impl Store {
         expires_at: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+        if !queue::is_claimed(&mut tx, notice, attempt).await? {
             return Ok(false);
         }
         let invitation: Option<(String, String)> =

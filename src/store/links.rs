@@ -71,7 +71,7 @@ impl Store {
         expires_at: Time,
     ) -> Result<Vec<NoticeItem>> {
         let mut tx = self.begin().await?;
-        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+        if !queue::is_claimed(&mut tx, notice, attempt).await? {
             return Ok(Vec::new());
         }
         let notice = Some((notice, attempt));

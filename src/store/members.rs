@@ -278,7 +278,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         sqlx::query(
-            "UPDATE notice_items SET live = 0 WHERE notice_id IN
+            "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id IN
                 (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
         )
         .bind(id.as_str())

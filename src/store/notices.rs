@@ -1,4 +1,4 @@
-//! `notices`, `notice_items`, `attempts`, as operators see them.
+//! Notices and their attempts, as reports show them.
 
 use super::{Result, Store, StoreError, count, time};
 use crate::domain::{
@@ -6,37 +6,31 @@ use crate::domain::{
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
-/// One attempt, as operators see it, or several in a row that waited for something which is not the notice's fault.
+/// One attempt, or several consecutive deferred attempts.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// The number of the first one, from 1. The next row's number is this one plus `count`.
     pub attempt: u32,
-    /// How many attempts the row stands for.
+    /// The number of attempts in this row.
     pub count: u32,
-    /// When the first one was begun.
+    /// The start of the first one.
     pub started_at: Time,
-    /// When the last one was begun.
+    /// The start of the last one.
     pub last_at: Time,
-    /// When it ended, if it did.
+    /// The end of the last one; `None` while it runs.
     pub(crate) finished_at: Option<Time>,
-    /// How it ended.
     pub outcome: Option<String>,
-    /// Why, as a reason code; an earlier version stored none.
+    /// A reason code; `None` in rows of earlier versions.
     pub reason: Option<String>,
-    /// What was said.
+    /// The redacted text of the error or of the server's reply.
     pub detail: Option<String>,
 }
 
-/// A notice, as operators see it.
 #[derive(Clone, Debug)]
 pub struct ListedNotice {
-    /// The notice.
     pub notice: Notice,
-    /// Why it stands where it stands.
     pub reason: String,
-    /// When it was planned.
     pub(crate) planned_at: Time,
-    /// When it is due.
     pub not_before: Time,
 }
 
@@ -74,7 +68,7 @@ pub(super) fn item(row: &SqliteRow) -> Result<NoticeItem> {
 }
 
 impl Store {
-    /// The next `limit` notices after `after`, oldest first: of one member, or one by its id, or all.
+    /// At most `limit` notices after `after`, oldest first, optionally of one member or with one id.
     pub async fn notices(
         &self,
         member: Option<&MemberId>,
@@ -106,13 +100,13 @@ impl Store {
         Ok(listed)
     }
 
-    /// Whether the mail server has accepted another notice since it refused this one first, which may be in the present
+    /// Whether the mail server accepted another notice since the first failure of this one, which can be the current
     /// attempt.
-    pub(crate) async fn others_were_accepted(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
+    pub(crate) async fn server_accepted_others_since(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
                 (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2)
-                 AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1)))",
+                 AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1)))",
         )
         .bind(notice.as_str())
         .bind(attempt)
@@ -120,7 +114,7 @@ impl Store {
         .await?)
     }
 
-    /// The attempts of one notice, oldest first.
+    /// The attempts of a notice, oldest first.
     pub async fn attempts(&self, notice: &NoticeId) -> Result<Vec<Attempt>> {
         let rows = sqlx::query(
             "SELECT attempt, count, started_at, coalesce(last_at, started_at) AS last_at, finished_at, outcome, reason,

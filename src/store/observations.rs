@@ -339,9 +339,9 @@ async fn stand(
             .await?;
         // A connection that works again was reachable after all. What an address has caused stays given up.
         sqlx::query(
-            "UPDATE notice_items SET live = 0 WHERE lapse_id = $1 AND live = 1 AND notice_id IN
+            "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned'
-                 AND reason IN ('no_way_to_reconnect', 'cannot_be_written', 'never_confirmed'))",
+                 AND reason IN ('oauth_url_refused', 'render_failed', 'never_confirmed'))",
         )
         .bind(id.as_str())
         .execute(&mut **tx)

@@ -1,82 +1,77 @@
-//! The queue of mails: `notices`, `notice_items` and `attempts`, as a delivery works on them.
+//! The delivery queue: claims, attempts, and their results.
 
 use super::notices::{COLUMNS, item, read};
 use super::{Result, Store, count, millis};
-use crate::domain::{LapseId, Notice, NoticeId, NoticeItem, NoticeState, Status, Time};
+use crate::domain::{LapseId, Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Status, Time};
 use sqlx::{Sqlite, Transaction};
 
-/// A notice in the hands of one delivery, until its lease runs out.
+/// A claimed notice, until its lease expires.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The notice, as it was when it was claimed.
+    /// The notice as it was claimed.
     pub notice: Notice,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// How many earlier attempts were refused for now.
+    /// Earlier attempts with a transient failure.
     pub(crate) failures: u32,
-    /// How many earlier attempts may have been accepted without our learning it: the connection broke, or the process
-    /// ended after the attempt's unsubscribe token was kept, which is the last thing before the mail is handed over.
-    pub(crate) unconfirmed: u32,
-    /// How many attempts in a row, up to now, waited for something that is not the notice's fault.
-    pub(crate) waits: u32,
+    /// Earlier attempts that the mail server may have accepted: the connection broke, or the process ended after the
+    /// attempt stored its unsubscribe token, which is the last step before the message is handed over.
+    pub(crate) unknown_outcomes: u32,
+    /// Consecutive deferred attempts, up to now.
+    pub(crate) deferrals: u32,
 }
 
-/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// The mail server accepted it.
     Sent,
-    /// Refused for now.
+    /// A transient failure; the notice is retried.
     Retry,
-    /// Something else is in the way: the gateway, a log-in, a credential.
-    Waiting,
-    /// Refused for good.
+    /// The attempt waits for the gateway, the mail server, or a credential. That does not count against the notice.
+    Deferred,
     Abandoned,
-    /// The connection broke before the server's answer to the whole mail.
-    Unconfirmed,
-    /// No longer needed.
+    /// The connection broke before the server's final reply.
+    Unknown,
     Cancelled,
-    /// The process ended, or the lease ran out.
+    /// The process ended, or the lease expired.
     Interrupted,
 }
 
 impl AttemptOutcome {
-    /// The spelling in the database and in reports.
+    /// The code in the database, in reports, and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Retry => "retry",
-            Self::Waiting => "waiting",
+            Self::Deferred => "deferred",
             Self::Abandoned => "abandoned",
-            Self::Unconfirmed => "unconfirmed",
+            Self::Unknown => "unknown",
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
         }
     }
 }
 
-/// What becomes of a claimed notice.
+/// The result of an attempt.
 #[derive(Clone, Debug)]
-pub struct Ending {
-    /// How the attempt ended.
+pub struct AttemptResult {
     pub outcome: AttemptOutcome,
-    /// Why, as a reason code.
-    pub reason: &'static str,
-    /// What was said, masked.
+    pub reason: NoticeReason,
+    /// The redacted text of the error or of the server's reply.
     pub detail: Option<String>,
-    /// When to try again; for the outcomes that try again.
-    pub again_at: Option<Time>,
+    /// The next attempt; `None` when there is none.
+    pub retry_at: Option<Time>,
+    /// The items in the email that was sent. The planner can plan the other items again.
+    pub included: Vec<NoticeItem>,
 }
 
-/// Takes the lapses of `connection` out of notices that have not begun to be sent; a notice with nothing left to say
-/// is cancelled.
+/// Removes a lapse from its unsent notices and cancels those that become empty.
 pub(super) async fn cancel_for_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     lapse: &LapseId,
     reason: &str,
 ) -> Result<()> {
     let waiting: Vec<String> = sqlx::query_scalar(
-        "UPDATE notice_items SET live = 0 WHERE lapse_id = $1 AND live = 1 AND EXISTS
+        "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND EXISTS
             (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
          RETURNING notice_id",
     )
@@ -86,7 +81,7 @@ pub(super) async fn cancel_for_lapse(
     for notice in waiting {
         sqlx::query(
             "UPDATE notices SET state = 'cancelled', reason = $2 WHERE notice_id = $1 AND NOT EXISTS
-                (SELECT 1 FROM notice_items i WHERE i.notice_id = $1 AND i.live = 1)",
+                (SELECT 1 FROM notice_items i WHERE i.notice_id = $1 AND i.counts_as_step = 1)",
         )
         .bind(notice)
         .bind(reason)
@@ -96,9 +91,8 @@ pub(super) async fn cancel_for_lapse(
     Ok(())
 }
 
-/// Whether a notice is still in the hands of this attempt. One whose lease ran out may be in another's: two must not
-/// send it.
-pub(super) async fn still_claimed(
+/// Whether this attempt still holds the notice. After the lease expires, another attempt may hold it.
+pub(super) async fn is_claimed(
     tx: &mut Transaction<'_, Sqlite>,
     notice: &NoticeId,
     attempt: u32,
@@ -112,29 +106,29 @@ pub(super) async fn still_claimed(
     .await?)
 }
 
-/// Adds an attempt that waits to the row of those that waited just before it. `false` when there is none.
-async fn join_wait(
+/// Counts a deferred attempt in the row of the deferred attempts just before it. Returns `false` when there is none.
+async fn merge_deferral(
     tx: &mut Transaction<'_, Sqlite>,
     claim: &Claim,
-    ending: &Ending,
+    result: &AttemptResult,
     now: Time,
 ) -> Result<bool> {
-    let joined = sqlx::query(
+    let merged = sqlx::query(
         "UPDATE attempts SET count = count + 1, finished_at = $3, detail = $4, reason = $5,
             last_at = (SELECT a.started_at FROM attempts a WHERE a.notice_id = $1 AND a.attempt = $2)
-         WHERE notice_id = $1 AND outcome = 'waiting'
+         WHERE notice_id = $1 AND outcome = 'deferred'
            AND attempt = (SELECT max(a.attempt) FROM attempts a WHERE a.notice_id = $1 AND a.attempt < $2)
-           AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1)",
+           AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1)",
     )
     .bind(claim.notice.id.as_str())
     .bind(claim.attempt)
     .bind(millis(now))
-    .bind(&ending.detail)
-    .bind(ending.reason)
+    .bind(&result.detail)
+    .bind(result.reason.as_str())
     .execute(&mut **tx)
     .await?
     .rows_affected();
-    if joined == 0 {
+    if merged == 0 {
         return Ok(false);
     }
     sqlx::query("DELETE FROM attempts WHERE notice_id = $1 AND attempt = $2")
@@ -146,8 +140,7 @@ async fn join_wait(
 }
 
 impl Store {
-    /// Takes the notice that is due first into this delivery's hands until `leased_until`, and records that an attempt
-    /// began.
+    /// Claims the notice that is due first, until `leased_until`, and records the start of an attempt.
     pub async fn claim_notice(&self, now: Time, leased_until: Time) -> Result<Option<Claim>> {
         let due: Option<String> = sqlx::query_scalar(
             "SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1 ORDER BY not_before LIMIT 1",
@@ -177,19 +170,19 @@ impl Store {
             "SELECT coalesce(outcome, 'interrupted'), count, EXISTS (SELECT 1 FROM unsubscribe_tokens u
                 WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
              FROM attempts WHERE notice_id = $1
-               AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $1) ORDER BY attempt DESC",
+               AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1) ORDER BY attempt DESC",
         )
         .bind(notice.id.as_str())
         .fetch_all(&mut *tx)
         .await?;
-        let is = |outcome: &str, one: AttemptOutcome| outcome == one.as_str();
+        let is = |outcome: &str, expected: AttemptOutcome| outcome == expected.as_str();
         let failures = earlier.iter().filter(|(outcome, ..)| is(outcome, AttemptOutcome::Retry)).count();
-        let waiting = earlier.iter().take_while(|(outcome, ..)| is(outcome, AttemptOutcome::Waiting));
-        let waits = count(waiting.map(|(_, attempts, _)| attempts).sum());
-        let unconfirmed = earlier
+        let deferred = earlier.iter().take_while(|(outcome, ..)| is(outcome, AttemptOutcome::Deferred));
+        let deferrals = count(deferred.map(|(_, attempts, _)| attempts).sum());
+        let unknown_outcomes = earlier
             .iter()
             .filter(|(outcome, _, handed_over)| {
-                is(outcome, AttemptOutcome::Unconfirmed)
+                is(outcome, AttemptOutcome::Unknown)
                     || (is(outcome, AttemptOutcome::Interrupted) && *handed_over)
             })
             .count();
@@ -201,7 +194,7 @@ impl Store {
             .await?;
         let items = sqlx::query(
             "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
-                   AND (live = 1 OR EXISTS (SELECT 1 FROM notices n
+                   AND (counts_as_step = 1 OR EXISTS (SELECT 1 FROM notices n
                         WHERE n.notice_id = $1 AND (n.resend_of IS NOT NULL OR n.kind = 'recovered')))
                  ORDER BY connection_id",
         )
@@ -213,14 +206,14 @@ impl Store {
         Ok(Some(Claim {
             attempt: notice.attempts,
             failures: failures as u32,
-            waits,
-            unconfirmed: unconfirmed as u32,
+            deferrals,
+            unknown_outcomes: unknown_outcomes as u32,
             notice,
         }))
     }
 
-    /// What of a claimed notice is still to be said: its items whose lapse is open, with the connection's status now.
-    pub async fn still_needed(
+    /// The items of a claimed notice whose lapse is still open and whose connection is still broken.
+    pub async fn items_still_open(
         &self,
         notice: &NoticeId,
     ) -> Result<Vec<(NoticeItem, super::StoredConnection)>> {
@@ -229,39 +222,33 @@ impl Store {
              JOIN lapses l ON l.lapse_id = i.lapse_id
              JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
              WHERE i.notice_id = $1 AND l.state = 'open'
-               AND (i.live = 1 OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
+               AND (i.counts_as_step = 1 OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
              ORDER BY i.connection_id",
             super::connections::COLUMNS
         );
         let rows =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_all(&self.reader).await?;
-        let mut needed = Vec::new();
+        let mut open = Vec::new();
         for row in &rows {
             let connection = super::connections::read(row)?;
             if connection.connection.status.as_ref().is_some_and(Status::is_broken) {
-                needed.push((item(row)?, connection));
+                open.push((item(row)?, connection));
             }
         }
-        Ok(needed)
+        Ok(open)
     }
 
-    /// Ends an attempt. `told` are the items that the mail spoke of, where it was sent; the others are free to be
-    /// planned anew. Gives `false` when the lease had run out and the notice is no longer this attempt's.
-    pub async fn end_attempt(
-        &self,
-        claim: &Claim,
-        ending: &Ending,
-        told: &[NoticeItem],
-        now: Time,
-    ) -> Result<bool> {
-        let state = match ending.outcome {
+    /// Stores the result of an attempt. Returns `false` and changes nothing when the lease expired and the notice is no
+    /// longer this attempt's.
+    pub async fn end_attempt(&self, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
+        let state = match result.outcome {
             AttemptOutcome::Sent => NoticeState::Sent,
             AttemptOutcome::Abandoned => NoticeState::Abandoned,
             AttemptOutcome::Cancelled => NoticeState::Cancelled,
             _ => NoticeState::Queued,
         };
         let mut tx = self.begin().await?;
-        let mine = sqlx::query(
+        let updated = sqlx::query(
             "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, not_before = coalesce($5, not_before),
                 sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
              WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",
@@ -269,16 +256,16 @@ impl Store {
         .bind(claim.notice.id.as_str())
         .bind(claim.attempt)
         .bind(state.as_str())
-        .bind(ending.reason)
-        .bind(ending.again_at.map(millis))
+        .bind(result.reason.as_str())
+        .bind(result.retry_at.map(millis))
         .bind(millis(now))
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        if mine == 0 {
+        if updated == 0 {
             return Ok(false);
         }
-        if ending.outcome != AttemptOutcome::Waiting || !join_wait(&mut tx, claim, ending, now).await? {
+        if result.outcome != AttemptOutcome::Deferred || !merge_deferral(&mut tx, claim, result, now).await? {
             sqlx::query(
                 "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5, reason = $6
                  WHERE notice_id = $1 AND attempt = $2",
@@ -286,20 +273,20 @@ impl Store {
             .bind(claim.notice.id.as_str())
             .bind(claim.attempt)
             .bind(millis(now))
-            .bind(ending.outcome.as_str())
-            .bind(&ending.detail)
-            .bind(ending.reason)
+            .bind(result.outcome.as_str())
+            .bind(&result.detail)
+            .bind(result.reason.as_str())
             .execute(&mut *tx)
             .await?;
         }
-        if matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
-            let told: Vec<&str> = told.iter().map(|item| item.lapse_id.as_str()).collect();
+        if matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
+            let included: Vec<&str> = result.included.iter().map(|item| item.lapse_id.as_str()).collect();
             sqlx::query(
-                "UPDATE notice_items SET live = 0 WHERE notice_id = $1
+                "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id = $1
                  AND lapse_id NOT IN (SELECT value FROM json_each($2))",
             )
             .bind(claim.notice.id.as_str())
-            .bind(super::json_list(&told)?)
+            .bind(super::json_list(&included)?)
             .execute(&mut *tx)
             .await?;
         }
@@ -313,7 +300,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        let may_have_arrived = matches!(ending.outcome, AttemptOutcome::Sent | AttemptOutcome::Unconfirmed);
+        let may_have_arrived = matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Unknown);
         if !may_have_arrived {
             for sql in [
                 "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
@@ -326,15 +313,15 @@ impl Store {
         Ok(true)
     }
 
-    /// Frees the notices whose delivery did not come to an end: those whose lease ran out, or all (`everything`) when
-    /// this process is the only one and delivers none just now. Gives how many.
-    pub async fn free_interrupted(&self, now: Time, everything: bool) -> Result<u64> {
-        // An idle daemon takes no write lock for this.
+    /// Queues the notices whose lease expired again, or with `all`, every notice that is being sent. Use `all` only in a
+    /// process that holds the instance lock and delivers nothing yet. Returns the number of notices.
+    pub async fn rescue_expired_leases(&self, now: Time, all: bool) -> Result<u64> {
+        // Usually there are none. A read is enough to know that.
         let any: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'sending' AND ($2 OR leased_until <= $1))",
         )
         .bind(millis(now))
-        .bind(everything)
+        .bind(all)
         .fetch_one(&self.reader)
         .await?;
         if !any {
@@ -347,19 +334,19 @@ impl Store {
                                             WHERE state = 'sending' AND ($2 OR leased_until <= $1))",
         )
         .bind(millis(now))
-        .bind(everything)
+        .bind(all)
         .execute(&mut *tx)
         .await?;
-        let freed = sqlx::query(
+        let rescued = sqlx::query(
             "UPDATE notices SET state = 'queued', reason = 'interrupted', leased_until = NULL
              WHERE state = 'sending' AND ($2 OR leased_until <= $1)",
         )
         .bind(millis(now))
-        .bind(everything)
+        .bind(all)
         .execute(&mut *tx)
         .await?
         .rows_affected();
         tx.commit().await?;
-        Ok(freed)
+        Ok(rescued)
     }
 }

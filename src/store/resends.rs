@@ -83,7 +83,7 @@ async fn resend_notice(
     .await?
     .rows_affected();
     let items = sqlx::query(
-        "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, live)
+        "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step)
          SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
          JOIN links k ON k.token_hash = b.token_hash
          JOIN notice_items i ON i.notice_id = k.notice_id AND i.lapse_id = b.lapse_id

@@ -1,28 +1,29 @@
-//! `notices`: trying again what was put off or given up.
+//! Retries of deferred and abandoned notices.
 
 use super::{Result, Store, millis};
 use crate::domain::{NoticeId, Time};
 
 impl Store {
-    /// Queues a notice that was given up, or was put off, to be delivered now, as if for the first time. Gives `false`
-    /// when it is neither.
-    pub async fn retry(&self, notice: &NoticeId, now: Time) -> Result<bool> {
+    /// Queues a deferred or abandoned notice for delivery now and resets its attempt count. Returns `false` when it is
+    /// neither.
+    pub async fn retry_notice(&self, notice: &NoticeId, now: Time) -> Result<bool> {
         Ok(!self.retry_where(Some(notice), now).await?.is_empty())
     }
 
-    /// Likewise all notices of which an attempt has failed. Gives which.
-    pub async fn retry_all(&self, now: Time) -> Result<Vec<NoticeId>> {
+    /// Retries all notices with a failed attempt, as [`Store::retry_notice`] does.
+    pub async fn retry_all_notices(&self, now: Time) -> Result<Vec<NoticeId>> {
         self.retry_where(None, now).await
     }
 
-    /// Lets the planner plan anew what was given up for a reason that may have been ours, as when the configuration may
-    /// have changed. Notices that an address has caused to be given up stay so. Gives how many were.
-    pub(crate) async fn forgive_own_faults(&self, now: Time) -> Result<u64> {
+    /// Frees the steps of notices that were abandoned for a cause that the configuration may have fixed since, so that
+    /// the planner plans them again. Notices abandoned because of their address stay abandoned. Returns the number of
+    /// lapses.
+    pub(crate) async fn replan_misconfigured(&self, now: Time) -> Result<u64> {
         let mut tx = self.begin().await?;
         let lapses: Vec<String> = sqlx::query_scalar(
-            "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+            "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned'
-                 AND reason IN ('no_way_to_reconnect', 'cannot_be_written'))
+                 AND reason IN ('oauth_url_refused', 'render_failed'))
                AND lapse_id IN (SELECT lapse_id FROM lapses WHERE state = 'open')
              RETURNING lapse_id",
         )
@@ -41,7 +42,7 @@ impl Store {
 
     async fn retry_where(&self, notice: Option<&NoticeId>, now: Time) -> Result<Vec<NoticeId>> {
         let ids: Vec<String> = sqlx::query_scalar(
-            "UPDATE notices SET state = 'queued', reason = 'retried', not_before = $2, fresh_after = attempts
+            "UPDATE notices SET state = 'queued', reason = 'retried', not_before = $2, attempts_before_retry = attempts
              WHERE attempts > 0 AND state IN ('queued', 'abandoned') AND ($1 IS NULL OR notice_id = $1)
              RETURNING notice_id",
         )

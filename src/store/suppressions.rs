@@ -116,7 +116,7 @@ impl Store {
         now: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        if !queue::still_claimed(&mut tx, notice, attempt).await? {
+        if !queue::is_claimed(&mut tx, notice, attempt).await? {
             return Ok(false);
         }
         let sql = format!(
@@ -217,7 +217,7 @@ async fn suppress(
     .await?
     .rows_affected();
     for sql in [
-        "UPDATE notice_items SET live = 0 WHERE live = 1 AND notice_id IN
+        "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
             (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
              WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
         "UPDATE notices SET state = 'cancelled', reason = 'suppressed' WHERE state IN ('queued', 'held')

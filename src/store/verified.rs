@@ -33,8 +33,8 @@ impl Store {
     ) -> Result<bool> {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM verified_sources WHERE source = $1 AND member_id <> $2 AND verified_at >=
-                (SELECT min(started_at) FROM attempts WHERE notice_id = $3 AND reason = 'no_way_to_reconnect'
-                 AND attempt > (SELECT fresh_after FROM notices n WHERE n.notice_id = $3)))",
+                (SELECT min(started_at) FROM attempts WHERE notice_id = $3 AND reason = 'oauth_url_refused'
+                 AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $3)))",
         )
         .bind(source.folded())
         .bind(member.as_str())

@@ -163,7 +163,7 @@ async fn while_nobody_knows_whether_it_is_true_it_waits() {
     h.app.planner.plan_one().await.unwrap();
     h.fault(Operation::GetMemberConnections, FaultKind::NotJson);
     h.app.deliverer.deliver_one().await.unwrap();
-    assert_eq!(h.attempts("alice").await, ["waiting"]);
+    assert_eq!(h.attempts("alice").await, ["deferred"]);
     h.end_faults();
     h.pass_after(TimeDelta::hours(1)).await;
     assert_eq!(subjects(&h), [BROKEN, WORKS]);

@@ -63,13 +63,13 @@ async fn while_the_gateway_is_down_the_notice_waits_and_is_sent_afterwards() {
     for operation in [Operation::GetMemberConnections, Operation::GetOauthUrl] {
         let h = queued().await;
         h.fault(operation, FaultKind::Http { status: 502, retry_after: None });
-        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
         assert_eq!(h.notice_states("alice").await, ["queued"]);
         assert_eq!(deliver(&h).await, Delivered::Nothing, "not at once again");
         h.end_faults();
         h.clock.advance(TimeDelta::minutes(2));
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
-        assert_eq!(h.attempts("alice").await, ["waiting", "sent"]);
+        assert_eq!(h.attempts("alice").await, ["deferred", "sent"]);
         assert_eq!(h.mails().len(), 1);
     }
 }
@@ -79,7 +79,7 @@ async fn what_the_gateway_cannot_say_for_days_is_waited_for() {
     let h = queued().await;
     h.fault(Operation::GetOauthUrl, FaultKind::GraphqlError { code: "transient".into() });
     for _ in 0..20 {
-        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
         h.clock.advance(TimeDelta::hours(6));
     }
     h.end_faults();
@@ -103,7 +103,7 @@ async fn a_delivery_that_was_cut_off_is_taken_up_again() {
     h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
     assert_eq!(deliver(&h).await, Delivered::Nothing, "it is in another's hands");
     h.clock.advance(TimeDelta::minutes(15));
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
     assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
 }

@@ -7,7 +7,7 @@ use reconnectd::{
     domain::{Cause, Known, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
-    store::{Answer, Applied, AttemptOutcome, Claim, Ending},
+    store::{Answer, Applied, AttemptOutcome, AttemptResult, Claim},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -86,12 +86,13 @@ async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
 async fn overtaken(h: &Harness) -> (Claim, Claim) {
     let first = claim(h, QUARTER).await;
     h.clock.advance(QUARTER);
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     (first, claim(h, QUARTER).await)
 }
 
-fn ending(outcome: AttemptOutcome) -> Ending {
-    Ending { outcome, reason: "any", detail: None, again_at: None }
+fn result(outcome: AttemptOutcome) -> AttemptResult {
+    let reason = reconnectd::domain::NoticeReason::Accepted;
+    AttemptResult { outcome, reason, detail: None, retry_at: None, included: Vec::new() }
 }
 
 #[tokio::test]
@@ -99,9 +100,9 @@ async fn an_attempt_that_has_lost_its_lease_does_not_end_its_successors() {
     let h = Harness::queued(&["alice"]).await;
     let (first, second) = overtaken(&h).await;
     let now = h.clock.now();
-    assert!(!h.app.store.end_attempt(&first, &ending(AttemptOutcome::Sent), &[], now).await.unwrap());
+    assert!(!h.app.store.end_attempt(&first, &result(AttemptOutcome::Sent), now).await.unwrap());
     assert_eq!(h.notice_states("alice").await, ["sending"]);
-    assert!(h.app.store.end_attempt(&second, &ending(AttemptOutcome::Abandoned), &[], now).await.unwrap());
+    assert!(h.app.store.end_attempt(&second, &result(AttemptOutcome::Abandoned), now).await.unwrap());
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
     assert_eq!(h.attempts("alice").await, ["interrupted", "abandoned"]);
 }
@@ -121,7 +122,7 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
         kept.push((link.len(), stop));
     }
     assert_eq!(kept, [(0, false), (1, true)]);
-    h.app.store.end_attempt(&second, &ending(AttemptOutcome::Cancelled), &[], now).await.unwrap();
+    h.app.store.end_attempt(&second, &result(AttemptOutcome::Cancelled), now).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,12 +131,12 @@ async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
     let short = claim(&h, QUARTER).await;
     let long = claim(&h, QUARTER * 2).await;
     h.clock.advance(QUARTER);
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     assert_eq!(h.notice_states(short.notice.member_id.as_str()).await, ["queued"]);
     assert_eq!(h.notice_states(long.notice.member_id.as_str()).await, ["sending"]);
     assert_eq!(h.attempts(long.notice.member_id.as_str()).await, [""], "it is under way");
     let now = h.clock.now();
-    assert!(h.app.store.end_attempt(&long, &ending(AttemptOutcome::Cancelled), &[], now).await.unwrap());
+    assert!(h.app.store.end_attempt(&long, &result(AttemptOutcome::Cancelled), now).await.unwrap());
 }
 
 #[tokio::test]
@@ -215,7 +216,7 @@ async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
         tokio::task::yield_now().await;
     }
     h.clock.advance(TimeDelta::hours(2));
-    assert_eq!(h.app.store.free_interrupted(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
     let quick = h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(quick, Delivered::One(AttemptOutcome::Sent));
     slow.await.unwrap();

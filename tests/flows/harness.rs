@@ -1,10 +1,10 @@
 //! A daemon, taken apart, between a simulated gateway and a simulated mail server.
 
-use crate::logs;
 use chrono::TimeDelta;
 use reconnectd::{
     base::clock::{Clock, ManualClock},
     base::config::Config,
+    base::telemetry::LogCapture,
     credentials::keyring::Keyring,
     detect::sweep::Report,
     domain::{Member, MemberId, NewCredential, RefreshToken},
@@ -57,6 +57,7 @@ impl Setup {
         })
         .await
         .expect("the simulator starts");
+        let log = LogCapture::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
         // The mails name the pages' port, so it has to be known before anything is configured.
         let pages = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -92,19 +93,20 @@ impl Setup {
         let router = web::public(server::public_state(&app));
         tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
         let person = TestBrowser::new().expect("a browser");
-        Harness { sim, app, clock, person, folder, settings, _pages: ending.drop_guard() }
+        Harness { sim, app, clock, person, folder, settings, log, _pages: ending.drop_guard() }
     }
 }
 
 async fn open(settings: &[(String, String)], clock: &ManualClock) -> App {
     let variables = settings.iter().map(|(key, value)| (format!("RECONNECTD__{key}"), value));
     let config = Config::load(None, variables).expect("a valid configuration").config;
-    logs::capture(&config.telemetry);
     App::open(config, Clock::Manual(clock.clone())).await.expect("the app opens")
 }
 
 /// Dropped, it fails the test when a scripted fault never happened, or a notice is left in nobody's hands.
 pub(crate) struct Harness {
+    /// The log of this test.
+    pub(crate) log: LogCapture,
     pub(crate) sim: Simulator,
     pub(crate) app: App,
     pub(crate) clock: ManualClock,

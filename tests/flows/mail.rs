@@ -107,14 +107,14 @@ async fn what_was_given_up_is_tried_again_when_the_operator_says_so() {
     }
     h.end_faults();
     let before = h.mails().len();
-    assert_eq!(h.app.store.retry_all(h.clock.now()).await.unwrap().len(), 2);
+    assert_eq!(h.app.store.retry_all_notices(h.clock.now()).await.unwrap().len(), 2);
     h.pass().await;
     assert_eq!(h.mails().len(), before + 2);
     for member in ["alice", "bob"] {
         assert_eq!(h.notice_states(member).await[0], "sent", "{member}");
     }
     assert!(
-        h.app.store.retry_all(h.clock.now()).await.unwrap().is_empty(),
+        h.app.store.retry_all_notices(h.clock.now()).await.unwrap().is_empty(),
         "what was sent is not sent again"
     );
 }
@@ -137,9 +137,9 @@ async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop).times(1)));
     h.pass().await;
-    assert_eq!(h.attempts("alice").await, ["unconfirmed"]);
+    assert_eq!(h.attempts("alice").await, ["unknown"]);
     h.pass_after(TimeDelta::minutes(2)).await;
-    assert_eq!(h.attempts("alice").await, ["unconfirmed", "sent"]);
+    assert_eq!(h.attempts("alice").await, ["unknown", "sent"]);
     let mails = h.mails();
     let copies: Vec<_> = mails.iter().filter(|mail| mail.to == ["alice@example.org"]).collect();
     assert_eq!(copies.len(), 2);
@@ -170,9 +170,9 @@ async fn a_connection_that_breaks_before_the_mail_was_handed_over_is_tried_again
         let first = h.attempts("alice").await.remove(0);
         // Once the mail is on its way, only the network decides whether its last dot was still written.
         let expected = match stage {
-            SmtpStage::Mail => &["waiting"][..],
+            SmtpStage::Mail => &["deferred"][..],
             SmtpStage::Rcpt => &["retry"],
-            _ => &["retry", "unconfirmed"],
+            _ => &["retry", "unknown"],
         };
         assert!(expected.contains(&first.as_str()), "{stage:?}: {first}");
         assert!(h.mails().is_empty());
@@ -198,7 +198,7 @@ async fn a_log_in_that_is_refused_waits_for_the_operator_and_gives_nothing_up() 
     assert!(h.mails().is_empty());
     for member in ["alice", "bob"] {
         assert_eq!(h.notice_states(member).await, ["queued"], "{member}");
-        assert!(h.attempts(member).await.iter().all(|outcome| outcome == "waiting"), "{member}");
+        assert!(h.attempts(member).await.iter().all(|outcome| outcome == "deferred"), "{member}");
     }
     let mended = h.another_app(&login).await;
     h.clock.advance(TimeDelta::hours(1));
@@ -215,7 +215,7 @@ async fn while_the_mail_server_is_full_the_queue_waits_and_nothing_is_given_up()
     }
     for member in ["alice", "bob"] {
         assert_eq!(h.notice_states(member).await, ["queued"], "{member}");
-        assert!(h.attempts(member).await.iter().all(|outcome| outcome == "waiting"), "{member}");
+        assert!(h.attempts(member).await.iter().all(|outcome| outcome == "deferred"), "{member}");
     }
     h.end_faults();
     h.pass_after(TimeDelta::hours(1)).await;
@@ -233,7 +233,7 @@ async fn while_the_mail_server_is_down_the_queue_waits() {
     for _ in 0..20 {
         h.clock.advance(TimeDelta::hours(2));
         let delivered = cut_off.deliverer.deliver_one().await.unwrap();
-        assert!(matches!(delivered, Delivered::QueueWaits(_)), "{delivered:?}");
+        assert!(matches!(delivered, Delivered::QueuePaused(_)), "{delivered:?}");
     }
     h.pass_after(TimeDelta::hours(1)).await;
     assert_eq!(h.mails().len(), 2);

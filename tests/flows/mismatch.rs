@@ -1,6 +1,6 @@
 //! Connections whose records are somebody else's: the operator is to know.
 
-use crate::{harness::Harness, logs};
+use crate::harness::Harness;
 use chrono::TimeDelta;
 use reconnectd::sim::Change;
 
@@ -10,11 +10,11 @@ fn errors(h: &Harness, member: &str, connection: &str, status: &str, codes: &[&s
     h.sim.world().change(member, connection, change).unwrap();
 }
 
-/// Warnings about the member. Others' tests log to the same place: the member has to be this test's own.
-fn warnings(member: &str) -> usize {
-    let logged = logs::so_far();
-    let about = |line: &&str| line.contains("WARN") && line.contains("PERSON_MATCHING_ERROR");
-    logged.lines().filter(about).filter(|line| line.contains(&format!("member={member} "))).count()
+/// The number of logged warnings about the member.
+fn warnings(h: &Harness, member: &str) -> usize {
+    let log = h.log.text();
+    let lines = log.lines().filter(|line| line.contains("WARN") && line.contains("PERSON_MATCHING_ERROR"));
+    lines.filter(|line| line.contains(&format!("member={member} "))).count()
 }
 
 async fn mismatches(h: &Harness) -> u64 {
@@ -28,11 +28,11 @@ async fn a_recovery_with_another_persons_records_is_flagged_once_until_it_is_men
     h.pass().await;
     errors(&h, "m31", "epic", "EXPIRED", &["PERSON_MATCHING_ERROR"]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m31"), mismatches(&h).await), (0, 0), "what does not work is nobody's");
+    assert_eq!((warnings(&h, "m31"), mismatches(&h).await), (0, 0), "what does not work is nobody's");
     errors(&h, "m31", "epic", "CONNECTED", &["PATIENT_RETRIEVAL_ERROR", "PERSON_MATCHING_ERROR"]);
     for _ in 0..3 {
         h.pass_after(TimeDelta::minutes(15)).await;
-        assert_eq!((warnings("m31"), mismatches(&h).await), (1, 1));
+        assert_eq!((warnings(&h, "m31"), mismatches(&h).await), (1, 1));
     }
     let listed = h.app.store.connections(Some(&"m31".into()), None, 10).await.unwrap();
     let marked: Vec<_> = listed.iter().filter(|row| row.connection.is_person_mismatch()).collect();
@@ -41,14 +41,14 @@ async fn a_recovery_with_another_persons_records_is_flagged_once_until_it_is_men
     // A change that has nothing to do with it says nothing anew.
     h.set("m31", "kaiser-north", "ERROR");
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m31"), mismatches(&h).await), (1, 1));
+    assert_eq!((warnings(&h, "m31"), mismatches(&h).await), (1, 1));
     errors(&h, "m31", "epic", "CONNECTED", &[]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m31"), mismatches(&h).await), (1, 0));
+    assert_eq!((warnings(&h, "m31"), mismatches(&h).await), (1, 0));
     errors(&h, "m31", "epic", "CONNECTED", &["PERSON_MATCHING_ERROR"]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m31"), mismatches(&h).await), (2, 1), "it has happened again");
-    assert_eq!(warnings("m32"), 0);
+    assert_eq!((warnings(&h, "m31"), mismatches(&h).await), (2, 1), "it has happened again");
+    assert_eq!(warnings(&h, "m32"), 0);
     h.app.store.remove_member(&"m31".into(), h.clock.now()).await.unwrap();
     assert_eq!(mismatches(&h).await, 0, "members who are gone are nobody's worry");
 }
@@ -60,13 +60,13 @@ async fn one_that_comes_with_a_later_sync_is_flagged_too_and_one_that_vanishes_i
     h.pass().await;
     h.set("m33", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m33"), mismatches(&h).await), (0, 0));
+    assert_eq!((warnings(&h, "m33"), mismatches(&h).await), (0, 0));
     errors(&h, "m33", "epic", "CONNECTED", &["PERSON_MATCHING_ERROR"]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m33"), mismatches(&h).await), (1, 1));
+    assert_eq!((warnings(&h, "m33"), mismatches(&h).await), (1, 1));
     h.sim.world().change("m33", "epic", Change { absent: true, ..Change::default() }).unwrap();
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m33"), mismatches(&h).await), (1, 0));
+    assert_eq!((warnings(&h, "m33"), mismatches(&h).await), (1, 0));
 }
 
 #[tokio::test]
@@ -74,13 +74,13 @@ async fn one_that_the_gateway_shows_as_an_error_is_flagged_too() {
     let h = Harness::watching_with(crate::harness::Setup::default().members(40), &["m35"]).await;
     errors(&h, "m35", "epic", "ERROR", &["PATIENT_RETRIEVAL_ERROR"]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m35"), mismatches(&h).await), (0, 0));
+    assert_eq!((warnings(&h, "m35"), mismatches(&h).await), (0, 0));
     errors(&h, "m35", "epic", "ERROR", &["PERSON_MATCHING_ERROR"]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m35"), mismatches(&h).await), (1, 1));
+    assert_eq!((warnings(&h, "m35"), mismatches(&h).await), (1, 1));
     errors(&h, "m35", "epic", "CONNECTED", &["PERSON_MATCHING_ERROR"]);
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!((warnings("m35"), mismatches(&h).await), (1, 1), "it is the same mismatch still");
+    assert_eq!((warnings(&h, "m35"), mismatches(&h).await), (1, 1), "it is the same mismatch still");
 }
 
 #[tokio::test]

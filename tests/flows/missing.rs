@@ -122,7 +122,7 @@ async fn the_page_of_a_missing_connection_says_to_try_again_later_and_its_link_s
 async fn a_second_look_that_finds_the_row_missing_defers_the_notice() {
     let h = queued(&["epic"]).await;
     leave_out(&h, "epic");
-    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
     let notice = h.notices("alice").await.remove(0);
     assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("queued", "connection_missing"));
     assert!(h.mails().is_empty());
@@ -183,7 +183,7 @@ async fn a_list_that_turned_empty_for_one_member_is_believed_by_an_operator_alon
         assert!(applied.turned_empty && applied.transitions.is_empty());
     }
     assert_eq!(h.contents().await, before, "nothing is applied, not even a digest");
-    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
     let notice = h.notices("alice").await.remove(0);
     assert_eq!(notice.reason, "second_look_unclear");
     for _ in 0..2 {

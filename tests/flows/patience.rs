@@ -44,7 +44,7 @@ async fn without_a_way_for_anybody_a_notice_is_never_given_up_and_is_sent_once_t
     assert!(h.mails().is_empty(), "nobody is led into a wall");
     for member in ["alice", "bob"] {
         let notice = h.notices(member).await.remove(0);
-        assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("queued", "no_way_to_reconnect"));
+        assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("queued", "oauth_url_refused"));
     }
     h.end_faults();
     deliver_all(&h).await;
@@ -128,7 +128,7 @@ async fn attempts_that_wait_are_one_row_with_a_count() {
     let mut last = Time::UNIX_EPOCH;
     for _ in 0..5 {
         last = h.clock.now();
-        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
         h.clock.advance(TimeDelta::hours(1));
     }
     h.end_faults();
@@ -137,7 +137,10 @@ async fn attempts_that_wait_are_one_row_with_a_count() {
     let [row] = &attempts(&h, "alice").await[..] else { panic!("more than one row") };
     assert_eq!((row.attempt, row.count, row.started_at), (1, 6, begun));
     assert_eq!(row.last_at, last + TimeDelta::hours(1));
-    assert_eq!((row.outcome.as_deref(), row.reason.as_deref()), (Some("waiting"), Some("way_unclear")));
+    assert_eq!(
+        (row.outcome.as_deref(), row.reason.as_deref()),
+        (Some("deferred"), Some("oauth_url_unavailable"))
+    );
     let wait = waits(&h, "alice").await;
     assert!(wait >= TimeDelta::minutes(30), "the count lengthens the wait: {wait}");
     h.end_faults();
@@ -154,9 +157,9 @@ async fn attempts_that_an_operator_asked_for_begin_a_new_row() {
     h.fault(Operation::GetMemberConnections, FaultKind::NullData);
     deliver(&h).await;
     let notice = h.notices("alice").await.remove(0).notice.id;
-    assert!(h.app.store.retry(&notice, h.clock.now()).await.unwrap());
+    assert!(h.app.store.retry_notice(&notice, h.clock.now()).await.unwrap());
     deliver(&h).await;
-    assert_eq!(h.attempts("alice").await, ["waiting", "waiting"]);
+    assert_eq!(h.attempts("alice").await, ["deferred", "deferred"]);
     h.end_faults();
 }
 
@@ -178,7 +181,7 @@ async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_
     }
     assert_eq!(h.asked("alice", Operation::Refresh), asked, "neither at a second look");
     let notice = h.notices("alice").await.remove(0);
-    assert_eq!(notice.reason, "no_token");
+    assert_eq!(notice.reason, "token_unavailable");
     assert_eq!(notice.not_before.timestamp_millis(), retry_at);
     sqlx::query("UPDATE credential_failures SET retry_at = retry_at + 86400000")
         .execute(&mut h.sql().await)
@@ -216,7 +219,7 @@ async fn a_delivery_obeys_retry_after_for_an_hour_at_most() {
         let h = Harness::queued(&["alice"]).await;
         let trouble = FaultKind::Http { status: 503, retry_after: Some(asked.into()) };
         h.fault(Operation::GetOauthUrl, trouble);
-        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Waiting));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
         let wait = waits(&h, "alice").await;
         let bounds = TimeDelta::minutes(least)..=TimeDelta::minutes(most);
         assert!(bounds.contains(&wait), "{asked}: {wait}");
@@ -248,7 +251,7 @@ async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
     let h = Harness::queued(&["alice"]).await;
     h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop));
     for least in [1, 5, 15] {
-        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Unconfirmed));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Unknown));
         let wait = waits(&h, "alice").await;
         assert!(wait >= TimeDelta::minutes(least), "{least}: {wait}");
         h.clock.advance(wait);
@@ -267,8 +270,8 @@ async fn a_notice_to_a_member_whom_the_gateway_refuses_waits_even_when_others_ar
         h.clock.advance(TimeDelta::hours(14));
     }
     let notice = h.notices("alice").await.remove(0);
-    assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("queued", "way_unclear"));
-    assert_eq!(h.attempts("alice").await, ["waiting"], "in one row");
+    assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("queued", "oauth_url_unavailable"));
+    assert_eq!(h.attempts("alice").await, ["deferred"], "in one row");
     h.end_faults();
     deliver_all(&h).await;
     assert_eq!(h.mails().len(), 2);

@@ -169,7 +169,7 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
     let token = reconnectd::base::random::link_token();
     let from = (&claim.notice.id, claim.attempt);
     assert!(!h.app.store.add_unsubscribe(token.hash(), from, now).await.unwrap(), "the last step refuses");
-    h.app.store.free_interrupted(now, true).await.unwrap();
+    h.app.store.rescue_expired_leases(now, true).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),
         Delivered::One(AttemptOutcome::Cancelled),
@@ -309,7 +309,7 @@ async fn unsubscribing_logs_the_member_and_neither_token_nor_address() {
     h.pass_after(TimeDelta::days(3)).await;
     let token = stop.rsplit('/').next().unwrap();
     assert_eq!(token.len(), 43);
-    let logged = crate::logs::so_far();
+    let logged = h.log.text();
     assert!(logged.contains("member unsubscribed") && logged.contains("member resubscribed"));
     assert!(!logged.contains(token) && !logged.contains("@example.org"));
     for file in ["flows.db", "flows.db-wal"] {

@@ -9,7 +9,7 @@ async fn what_was_given_up_is_tried_again_by_its_id_and_arrives() {
     bench.sim.mailbox().script(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 unknown"));
     bench.done("once").await;
     let notice = bench.json("notices list").await.remove(0);
-    assert_eq!((&notice["state"], &notice["reason"]), (&json!("abandoned"), &json!("refused")));
+    assert_eq!((&notice["state"], &notice["reason"]), (&json!("abandoned"), &json!("permanent_failure")));
     let id = notice["notice_id"].as_str().unwrap();
 
     bench.sim.mailbox().clear_faults();

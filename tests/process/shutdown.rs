@@ -165,7 +165,7 @@ async fn a_pass_whose_mails_find_no_mail_server_is_incomplete_and_keeps_them() {
 
     let pass = home.run(&["once", "--json"]).await.badly(3, &["the mail server cannot be used"]);
     let pass = &pass.json()[0];
-    assert_eq!((&pass["complete"], &pass["mail_waits"]), (&json!(true), &json!(true)));
+    assert_eq!((&pass["complete"], &pass["mail_pending"]), (&json!(true), &json!(true)));
     let notices = home.json(&["notices", "list"]).await;
     assert_eq!(
         (&notices[0]["state"], &notices[0]["reason"]),

@@ -66,7 +66,7 @@ async fn a_mail_server_that_nobody_vouches_for_gets_no_mail_and_the_notice_is_ke
     let notice = until("the notice", async || home.json(&["notices", "list"]).await.pop()).await;
     assert_eq!(
         (notice["state"].as_str(), notice["reason"].as_str()),
-        (Some("queued"), Some("mail_setup_refused"))
+        (Some("queued"), Some("smtp_misconfigured"))
     );
     assert_eq!(simulator.mailbox().received(), 0);
 }

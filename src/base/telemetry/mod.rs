@@ -1,11 +1,15 @@
 //! Log lines on standard error, metrics, the heartbeat, and the service manager.
 
 mod activity;
+#[cfg(any(test, feature = "sim"))]
+mod capture;
 mod heartbeat;
 pub(crate) mod metrics;
 mod service_manager;
 
 pub(crate) use activity::Activity;
+#[cfg(any(test, feature = "sim"))]
+pub use capture::LogCapture;
 pub(crate) use heartbeat::send_heartbeat;
 pub(crate) use service_manager::{notify_ready, notify_stopping};
 

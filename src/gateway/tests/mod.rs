@@ -1,21 +1,21 @@
 //! The gateway against a scripted server.
 
-mod answers;
 mod calls;
-mod credentials;
 mod log;
+mod responses;
 mod stub;
-mod throttles;
+mod throttling;
+mod tokens;
 mod transport;
 
-use super::{Gateway, GatewayError, Verdict, retry::Retry};
+use super::{Gateway, GatewayError, Verdict, retry::Retries};
 use crate::{
     base::clock::{Clock, ManualClock},
     base::config::{Config, DEFAULTS},
     domain::AccessToken,
 };
 use std::{error::Error, time::Duration};
-use stub::Stub;
+use stub::StubServer;
 
 /// Sent with each request, and to be found in no error.
 const TOKEN: &str = "at-alice";
@@ -40,11 +40,15 @@ fn gateway_with(settings: &crate::base::config::Gateway) -> Gateway {
 }
 
 fn gateway_at(settings: &crate::base::config::Gateway, clock: Clock) -> Gateway {
-    let retry = Retry { pause: Duration::from_millis(1), times: 2, patience: Duration::from_millis(1500) };
-    Gateway::with_retry(settings, clock, retry).unwrap()
+    let retries = Retries {
+        first_pause: Duration::from_millis(1),
+        max_retries: 2,
+        max_retry_after: Duration::from_millis(1500),
+    };
+    Gateway::with_retries(settings, clock, retries).unwrap()
 }
 
-fn gateway(stub: &Stub) -> Gateway {
+fn gateway(stub: &StubServer) -> Gateway {
     gateway_with(&settings(&stub.url()))
 }
 

@@ -1,4 +1,4 @@
-//! A server that answers what it is told to, in order, and the last answer from then on.
+//! A server that sends scripted responses in order, and repeats the last one.
 
 use axum::{
     Router,
@@ -16,15 +16,14 @@ use std::sync::{
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(super) enum StubResponse {
     Whole(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// The headers, a part of the body, and then the end of the connection.
+    /// The headers and this part of the body; then the connection closes.
     Cut(&'static str),
-    /// Nothing, ever.
     Never,
 }
 
-impl Answer {
+impl StubResponse {
     pub(super) fn new(status: u16, body: impl Into<String>) -> Self {
         Self::Whole(status, Vec::new(), body.into().into_bytes())
     }
@@ -44,15 +43,14 @@ impl Answer {
     }
 }
 
-/// What was asked.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct StubRequest {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-impl Asked {
+impl StubRequest {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -63,23 +61,23 @@ impl Asked {
 }
 
 #[derive(Clone)]
-pub(super) struct Stub {
+pub(super) struct StubServer {
     address: std::net::SocketAddr,
-    answers: Arc<Mutex<Vec<Answer>>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    responses: Arc<Mutex<Vec<StubResponse>>>,
+    requests: Arc<Mutex<Vec<StubRequest>>>,
 }
 
-impl Stub {
-    pub(super) async fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let mut answers: Vec<_> = answers.into_iter().collect();
-        answers.reverse();
+impl StubServer {
+    pub(super) async fn responding(responses: impl IntoIterator<Item = StubResponse>) -> Self {
+        let mut responses: Vec<_> = responses.into_iter().collect();
+        responses.reverse();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stub = Self {
             address: listener.local_addr().unwrap(),
-            answers: Arc::new(Mutex::new(answers)),
-            asked: Arc::default(),
+            responses: Arc::new(Mutex::new(responses)),
+            requests: Arc::default(),
         };
-        let router = Router::new().fallback(answer).with_state(stub.clone());
+        let router = Router::new().fallback(respond).with_state(stub.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         stub
     }
@@ -88,21 +86,21 @@ impl Stub {
         format!("http://{}/v1/graphql?hidden=query", self.address)
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(super) fn requests(&self) -> Vec<StubRequest> {
+        self.requests.lock().unwrap().clone()
     }
 
-    fn next(&self) -> Answer {
-        let mut answers = self.answers.lock().unwrap();
-        if answers.len() > 1 { answers.pop().unwrap() } else { answers[0].clone() }
+    fn next_response(&self) -> StubResponse {
+        let mut responses = self.responses.lock().unwrap();
+        if responses.len() > 1 { responses.pop().unwrap() } else { responses[0].clone() }
     }
 }
 
-async fn answer(State(stub): State<Stub>, parts: Parts, body: Bytes) -> Response {
-    let asked = Asked { path: parts.uri.path().to_owned(), headers: parts.headers, body };
-    stub.asked.lock().unwrap().push(asked);
-    match stub.next() {
-        Answer::Whole(status, headers, body) => {
+async fn respond(State(stub): State<StubServer>, parts: Parts, body: Bytes) -> Response {
+    let request = StubRequest { path: parts.uri.path().to_owned(), headers: parts.headers, body };
+    stub.requests.lock().unwrap().push(request);
+    match stub.next_response() {
+        StubResponse::Whole(status, headers, body) => {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
             for (name, value) in headers {
@@ -110,16 +108,16 @@ async fn answer(State(stub): State<Stub>, parts: Parts, body: Bytes) -> Response
             }
             response
         }
-        Answer::Cut(part) => {
+        StubResponse::Cut(part) => {
             let parts = [Ok(part), Err(std::io::Error::other("cut"))];
             Response::new(Body::from_stream(stream::iter(parts)))
         }
-        Answer::Never => std::future::pending().await,
+        StubResponse::Never => std::future::pending().await,
     }
 }
 
-/// A server that takes a request and hangs up; how often is counted.
-pub(super) async fn hanging_up() -> (String, Arc<AtomicUsize>) {
+/// A server that reads a request and closes the connection. Counts the connections.
+pub(super) async fn disconnecting() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/graphql?hidden=query", listener.local_addr().unwrap());
     let times = Arc::new(AtomicUsize::new(0));

@@ -2,13 +2,14 @@
 
 use super::{
     RETRY, gateway, settings, shown,
-    stub::{Answer, Stub},
+    stub::{StubResponse, StubServer},
     token,
 };
 use crate::gateway::{
-    Gateway, Inner,
+    Gateway,
+    client::Inner,
     http::{Http, KeepAlive},
-    retry::Retry,
+    retry::Retries,
 };
 use std::{
     sync::{
@@ -25,16 +26,16 @@ use tokio::{
 #[tokio::test]
 async fn an_error_quotes_the_request_id_of_its_answer() {
     for answer in [
-        Answer::new(500, "").with("x-request-id", "req-1"),
-        Answer::new(401, "").with("x-request-id", "req-1"),
-        Answer::ok("<html>").with("x-request-id", "req-1"),
+        StubResponse::new(500, "").with("x-request-id", "req-1"),
+        StubResponse::new(401, "").with("x-request-id", "req-1"),
+        StubResponse::ok("<html>").with("x-request-id", "req-1"),
     ] {
-        let error = gateway(&Stub::answering([answer]).await).connections(&token()).await.unwrap_err();
+        let error = gateway(&StubServer::responding([answer]).await).connections(&token()).await.unwrap_err();
         assert_eq!(error.request_id(), Some("req-1"), "{error}");
         assert!(error.to_string().contains("req-1"), "{error}");
     }
-    let odd = Answer::new(500, "").with("x-request-id", "alice@example.org");
-    let error = gateway(&Stub::answering([odd]).await).connections(&token()).await.unwrap_err();
+    let odd = StubResponse::new(500, "").with("x-request-id", "alice@example.org");
+    let error = gateway(&StubServer::responding([odd]).await).connections(&token()).await.unwrap_err();
     assert_eq!(error.request_id(), None);
     assert!(!shown(&error).contains("alice"), "{error}");
 }
@@ -65,10 +66,11 @@ async fn an_http2_connection_that_has_gone_silent_is_given_up_and_a_new_one_is_m
     let ping = Duration::from_millis(50);
     let builder =
         Http::builder(&settings, KeepAlive { interval: ping, timeout: ping }).http2_prior_knowledge();
-    let retry = Retry { pause: Duration::from_millis(1), times: 2, patience: Duration::ZERO };
-    let base = gateway(&Stub::answering([Answer::ok("")]).await);
+    let retries =
+        Retries { first_pause: Duration::from_millis(1), max_retries: 2, max_retry_after: Duration::ZERO };
+    let base = gateway(&StubServer::responding([StubResponse::ok("")]).await);
     let inner = Arc::into_inner(base.inner).unwrap();
-    let http = Http::with_client(builder, &settings, retry, super::clock()).unwrap();
+    let http = Http::with_client(builder, &settings, retries, super::clock()).unwrap();
     let gateway =
         Gateway { inner: Arc::new(Inner { http, url: settings.url.clone(), ..inner }), interactive: false };
     let begun = Instant::now();

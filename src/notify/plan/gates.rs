@@ -1,121 +1,130 @@
-//! The gates through which a lapse passes on its way to a notice. Their order decides which reason is given
-//! when several would do, and a gate that puts a notice off sees how far the gates before it have put it off.
+//! The gates that a notice must pass. Their order decides which reason is reported when several apply. A gate that
+//! defers a notice sees how long the earlier gates have deferred it.
 
-use super::{Open, PerStatus, Policy, Reason, Recipient, Said, Verdict, later};
-use crate::domain::{Repair, Status, Time};
+use super::decision::Action;
+use super::policy::{Policy, StatusPolicy};
+use crate::domain::{LapseInput, LastNotice, NoticeReason, Recipient, Repair, Status, Time};
+use chrono::TimeDelta;
 
-/// What a gate looks at.
-struct Case<'a> {
-    lapse: &'a Open,
+struct RuleInput<'a> {
+    lapse: &'a LapseInput,
     recipient: &'a Recipient,
     policy: &'a Policy,
     now: Time,
 }
 
-/// The notice that the gates have agreed on so far.
-struct Due {
-    at: Time,
+/// The notice that the earlier gates agreed on.
+struct Candidate {
+    due_at: Time,
     step: u32,
-    reason: Reason,
+    reason: NoticeReason,
 }
 
-/// Passes the notice on, perhaps put off, or says why there is none.
-type Gate = fn(&Case<'_>, Due) -> Result<Due, Reason>;
+/// Passes the candidate on, possibly deferred, or rejects it with a reason.
+type Gate = fn(&RuleInput<'_>, Candidate) -> Result<Candidate, NoticeReason>;
 
 const GATES: [Gate; 10] = [
-    member_paused,
+    paused,
     suppressed,
     connection_missing,
     status_not_actionable,
     status_disabled,
-    no_way_to_repair,
+    not_repairable,
     already_queued,
-    given_up,
+    delivery_abandoned,
     cadence,
     min_gap,
 ];
 
-pub(super) fn pass(lapse: &Open, recipient: &Recipient, policy: &Policy, now: Time) -> Verdict {
-    let case = Case { lapse, recipient, policy, now };
-    let first = Due { at: lapse.opened_at, step: 0, reason: Reason::FirstNotice };
-    match GATES.iter().try_fold(first, |due, gate| gate(&case, due)) {
-        Ok(Due { at, step, reason }) if at <= now => Verdict::Now { step, reason },
-        Ok(Due { at, step, reason }) => Verdict::NotBefore { at, step, reason },
-        Err(reason) => Verdict::Never { reason },
+pub(super) fn evaluate(lapse: &LapseInput, recipient: &Recipient, policy: &Policy, now: Time) -> Action {
+    let input = RuleInput { lapse, recipient, policy, now };
+    let first = Candidate { due_at: lapse.opened_at, step: 0, reason: NoticeReason::FirstNotice };
+    match GATES.iter().try_fold(first, |candidate, gate| gate(&input, candidate)) {
+        Ok(Candidate { due_at, step, reason }) if due_at <= now => Action::Send { step, reason },
+        Ok(Candidate { due_at, step, reason }) => Action::Defer { until: due_at, step, reason },
+        Err(reason) => Action::Skip { reason },
     }
 }
 
-impl Case<'_> {
-    /// The rules for the connection's present status; a status without rules is not written about.
-    fn per_status(&self) -> Result<&PerStatus, Reason> {
+impl RuleInput<'_> {
+    fn status_policy(&self) -> Result<&StatusPolicy, NoticeReason> {
         match self.lapse.status {
             Some(Status::Expired) => Ok(&self.policy.expired),
             Some(Status::Disconnected) => Ok(&self.policy.disconnected),
-            _ => Err(Reason::StatusNotActionable),
+            _ => Err(NoticeReason::StatusNotActionable),
         }
     }
 }
 
-fn turn_away_if(condition: bool, reason: Reason, due: Due) -> Result<Due, Reason> {
-    if condition { Err(reason) } else { Ok(due) }
+fn skip_if(condition: bool, reason: NoticeReason, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    if condition { Err(reason) } else { Ok(candidate) }
 }
 
-fn member_paused(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    turn_away_if(case.recipient.paused, Reason::MemberPaused, due)
+/// The sum, or the end of time.
+fn later(time: Time, wait: TimeDelta) -> Time {
+    time.checked_add_signed(wait).unwrap_or(Time::MAX_UTC)
 }
 
-fn suppressed(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    turn_away_if(case.recipient.suppressed, Reason::Suppressed, due)
+fn paused(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    skip_if(input.recipient.is_paused, NoticeReason::Paused, candidate)
 }
 
-/// The planner looks again when the row is back, or the lapse ends because it is gone.
-fn connection_missing(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    turn_away_if(case.lapse.is_missing, Reason::ConnectionMissing, due)
+fn suppressed(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    skip_if(input.recipient.is_suppressed, NoticeReason::Suppressed, candidate)
 }
 
-fn status_not_actionable(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    case.per_status().map(|_| due)
+/// The planner evaluates the lapse again when the row returns or the lapse ends.
+fn connection_missing(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    skip_if(input.lapse.is_missing, NoticeReason::ConnectionMissing, candidate)
 }
 
-fn status_disabled(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    turn_away_if(!case.per_status()?.enabled, Reason::StatusDisabled, due)
+fn status_not_actionable(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    input.status_policy().map(|_| candidate)
 }
 
-fn no_way_to_repair(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    let stuck = case.lapse.repair == Repair::App && !case.policy.app_url;
-    turn_away_if(stuck, Reason::NoWayToRepair, due)
+fn status_disabled(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    skip_if(!input.status_policy()?.enabled, NoticeReason::StatusDisabled, candidate)
 }
 
-fn already_queued(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    turn_away_if(case.lapse.said == Said::Pending, Reason::AlreadyQueued, due)
+fn not_repairable(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    let needs_app = input.lapse.repair == Repair::App;
+    skip_if(needs_app && !input.policy.has_app_url, NoticeReason::NotRepairable, candidate)
 }
 
-fn given_up(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    turn_away_if(case.lapse.said == Said::GaveUp, Reason::GivenUp, due)
+fn already_queued(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    skip_if(input.lapse.last_notice == LastNotice::Pending, NoticeReason::AlreadyQueued, candidate)
 }
 
-/// After the first notice come the reminders of the present status, one step at a time, until there are none
-/// left. A break that began after the last of them gets one more notice, once per lapse: the links before it are dead.
-fn cadence(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    let Said::Sent { step, last_sent_at, first_sent_at, extra } = case.lapse.said else { return Ok(due) };
+fn delivery_abandoned(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    skip_if(input.lapse.last_notice == LastNotice::Abandoned, NoticeReason::DeliveryAbandoned, candidate)
+}
+
+/// The reminders of the current status follow the first notice, one step at a time. A lapse that resumes after its
+/// last notice gets one more, once, because its earlier links no longer work.
+fn cadence(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    let LastNotice::Sent { step, last_sent_at, first_sent_at, is_extra } = input.lapse.last_notice else {
+        return Ok(candidate);
+    };
     let next = step.saturating_add(1);
-    let reminders = &case.per_status()?.reminders;
+    let reminders = &input.status_policy()?.reminders;
     let wait = usize::try_from(step).ok().and_then(|sent| reminders.get(sent));
     if let Some(wait) = wait {
-        return Ok(Due { at: later(first_sent_at, *wait), step: next, reason: Reason::Reminder });
+        let due_at = later(first_sent_at, *wait);
+        return Ok(Candidate { due_at, step: next, reason: NoticeReason::Reminder });
     }
-    if !extra && case.lapse.broken_since > last_sent_at {
-        return Ok(Due { at: case.lapse.broken_since, step: next, reason: Reason::Resumed });
+    let broken_since = input.lapse.broken_since;
+    if !is_extra && broken_since > last_sent_at {
+        return Ok(Candidate { due_at: broken_since, step: next, reason: NoticeReason::Resumed });
     }
-    Err(Reason::CadenceEnded)
+    Err(NoticeReason::CadenceEnded)
 }
 
-fn min_gap(case: &Case<'_>, due: Due) -> Result<Due, Reason> {
-    let Some(last) = case.recipient.last_notice_at else { return Ok(due) };
-    let open_at = later(last, case.policy.min_gap);
-    if open_at > due.at.max(case.now) {
-        Ok(Due { at: open_at, reason: Reason::MinGap, ..due })
+fn min_gap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    let Some(last) = input.recipient.last_notice_at else { return Ok(candidate) };
+    let gap_ends_at = later(last, input.policy.min_gap);
+    if gap_ends_at > candidate.due_at.max(input.now) {
+        Ok(Candidate { due_at: gap_ends_at, reason: NoticeReason::MinGap, ..candidate })
     } else {
-        Ok(due)
+        Ok(candidate)
     }
 }

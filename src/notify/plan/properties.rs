@@ -1,51 +1,53 @@
-//! What holds for every plan.
+//! Properties of every plan.
 
-use super::tests::{day, expired, nobody_special};
+use super::tests::{day, expired, next_evaluation, ordinary};
 use super::*;
+use crate::domain::{LastNotice, Repair, Status};
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 fn hours(upper: i64) -> impl Strategy<Value = TimeDelta> {
     (0..upper).prop_map(TimeDelta::hours)
 }
 
-fn per_status() -> impl Strategy<Value = PerStatus> {
+fn per_status() -> impl Strategy<Value = StatusPolicy> {
     (any::<bool>(), prop::collection::vec(hours(300), 0..4))
-        .prop_map(|(enabled, reminders)| PerStatus { enabled, reminders })
+        .prop_map(|(enabled, reminders)| StatusPolicy { enabled, reminders })
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
     (per_status(), per_status(), hours(48), hours(24), any::<bool>()).prop_map(
-        |(expired, disconnected, min_gap, digest_window, app_url)| Policy {
+        |(expired, disconnected, min_gap, digest_window, has_app_url)| Policy {
             expired,
             disconnected,
             min_gap,
             digest_window,
-            recovered: false,
-            app_url,
+            announces_recoveries: false,
+            has_app_url,
         },
     )
 }
 
-fn lapses() -> impl Strategy<Value = Vec<Open>> {
+fn lapses() -> impl Strategy<Value = Vec<LapseInput>> {
     let status = prop::option::of(prop::sample::select(vec!["EXPIRED", "EXPIRED", "DISCONNECTED", "ERROR"]));
     let repair = prop::sample::select(vec![Repair::Oauth, Repair::Direct, Repair::App]);
-    let said = prop_oneof![
-        3 => Just(Said::Nothing),
-        1 => Just(Said::Pending),
-        1 => Just(Said::GaveUp),
-        4 => (0_u32..4, hours(300), hours(300), any::<bool>()).prop_map(|(step, first, more, extra)| {
+    let last_notice = prop_oneof![
+        3 => Just(LastNotice::None),
+        1 => Just(LastNotice::Pending),
+        1 => Just(LastNotice::Abandoned),
+        4 => (0_u32..4, hours(300), hours(300), any::<bool>()).prop_map(|(step, first, more, is_extra)| {
             let first_sent_at = day(0) + first;
-            Said::Sent { step, last_sent_at: first_sent_at + more, first_sent_at, extra }
+            LastNotice::Sent { step, last_sent_at: first_sent_at + more, first_sent_at, is_extra }
         }),
     ];
-    let lapse = (status, repair, hours(300), hours(600), prop::bool::weighted(0.1), said).prop_map(
-        |(status, repair, opened, broken, is_missing, said)| Open {
+    let lapse = (status, repair, hours(300), hours(600), prop::bool::weighted(0.1), last_notice).prop_map(
+        |(status, repair, opened, broken, is_missing, last_notice)| LapseInput {
             status: status.map(Status::from),
             repair,
             opened_at: day(0) + opened,
             broken_since: day(0) + broken,
             is_missing,
-            said,
+            last_notice,
             ..expired()
         },
     );
@@ -54,14 +56,12 @@ fn lapses() -> impl Strategy<Value = Vec<Open>> {
 
 fn recipients() -> impl Strategy<Value = Recipient> {
     let rarely = || prop::bool::weighted(0.1);
-    (rarely(), rarely(), prop::option::of(hours(300))).prop_map(|(paused, suppressed, last)| Recipient {
-        paused,
-        suppressed,
-        last_notice_at: last.map(|last| day(0) + last),
+    (rarely(), rarely(), prop::option::of(hours(300))).prop_map(|(is_paused, is_suppressed, last)| {
+        Recipient { is_paused, is_suppressed, last_notice_at: last.map(|last| day(0) + last) }
     })
 }
 
-fn rules<'a>(policy: &'a Policy, lapse: &Open) -> Option<&'a PerStatus> {
+fn rules<'a>(policy: &'a Policy, lapse: &LapseInput) -> Option<&'a StatusPolicy> {
     match lapse.status.as_ref()?.as_str() {
         "EXPIRED" => Some(&policy.expired),
         "DISCONNECTED" => Some(&policy.disconnected),
@@ -69,35 +69,36 @@ fn rules<'a>(policy: &'a Policy, lapse: &Open) -> Option<&'a PerStatus> {
     }
 }
 
-/// When the cadence alone has the next notice, told in another way than the gates do.
-fn cadence(policy: &Policy, lapse: &Open) -> Option<(u32, Time)> {
+/// The next notice by the cadence alone, computed in another way than in the gates.
+fn cadence(policy: &Policy, lapse: &LapseInput) -> Option<(u32, Time)> {
     let reminders = &rules(policy, lapse)?.reminders;
-    match lapse.said {
-        Said::Nothing => Some((0, lapse.opened_at)),
-        Said::Sent { step, last_sent_at, first_sent_at, extra } => {
+    match lapse.last_notice {
+        LastNotice::None => Some((0, lapse.opened_at)),
+        LastNotice::Sent { step, last_sent_at, first_sent_at, is_extra } => {
             let next = step + 1;
-            let resumed = (!extra && lapse.broken_since > last_sent_at).then_some((next, lapse.broken_since));
+            let resumed =
+                (!is_extra && lapse.broken_since > last_sent_at).then_some((next, lapse.broken_since));
             let reminder = reminders.get(step as usize).map(|wait| (next, first_sent_at + *wait));
             reminder.or(resumed)
         }
-        Said::Pending | Said::GaveUp => None,
+        LastNotice::Pending | LastNotice::Abandoned => None,
     }
 }
 
 proptest! {
     #[test]
-    fn what_is_said_now_is_the_next_step_of_a_cadence_that_allows_it(
+    fn each_sent_step_is_the_next_step_of_its_cadence(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
         let plan = plan(&open, &recipient, &policy, now);
         let mut first_due = Time::MAX_UTC;
-        for (lapse, judged) in open.iter().zip(&plan.verdicts) {
-            if let Verdict::Now { step, .. } = judged.verdict {
+        for (lapse, decision) in open.iter().zip(&plan.decisions) {
+            if let Action::Send { step, .. } = decision.action {
                 let (next, due) = cadence(&policy, lapse).expect("it has a next step");
                 prop_assert_eq!(step, next);
                 prop_assert!(due <= now + policy.digest_window);
-                prop_assert!(rules(&policy, lapse).is_some_and(|rules| rules.enabled) && !recipient.paused);
+                prop_assert!(rules(&policy, lapse).is_some_and(|rules| rules.enabled) && !recipient.is_paused);
                 first_due = first_due.min(due);
             }
         }
@@ -105,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn a_notice_keeps_the_gap_to_the_one_before(
+    fn a_notice_keeps_the_minimum_gap(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
@@ -113,29 +114,29 @@ proptest! {
         let end = recipient.last_notice_at.map(|last| last + policy.min_gap);
         if let Some(end) = end.filter(|end| *end > now) {
             prop_assert!(plan.items().is_empty());
-            prop_assert!(plan.look_again_at().is_none_or(|again| again >= end));
+            prop_assert!(next_evaluation(&plan).is_none_or(|again| again >= end));
         }
     }
 
     #[test]
-    fn a_notice_takes_along_everything_that_is_due_within_the_window(
+    fn a_notice_includes_every_lapse_due_within_the_digest_window(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
         let plan = plan(&open, &recipient, &policy, now);
-        prop_assert_eq!(plan.verdicts.len(), open.len());
+        prop_assert_eq!(plan.decisions.len(), open.len());
         if !plan.items().is_empty() {
-            prop_assert!(plan.look_again_at().is_none_or(|again| again > now + policy.digest_window));
+            prop_assert!(next_evaluation(&plan).is_none_or(|again| again > now + policy.digest_window));
         }
         prop_assert_eq!(plan.step(), plan.items().iter().map(|item| item.step).min());
     }
 
     #[test]
-    fn what_waits_is_due_when_its_time_comes_and_not_a_moment_before(
+    fn a_deferred_lapse_is_due_exactly_at_its_time(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let waiting = plan(&open, &recipient, &policy, day(0) + now);
-        if let Some(again) = waiting.look_again_at().filter(|_| waiting.items().is_empty()) {
+        if let Some(again) = next_evaluation(&waiting).filter(|_| waiting.items().is_empty()) {
             prop_assert!(again > day(0) + now);
             prop_assert!(!plan(&open, &recipient, &policy, again).items().is_empty());
             let before = again - TimeDelta::milliseconds(1);
@@ -144,22 +145,22 @@ proptest! {
     }
 
     #[test]
-    fn a_lapse_gets_its_first_notice_and_each_reminder_once_however_often_it_is_planned(
+    fn each_step_is_sent_once_however_often_the_lapse_is_planned(
         opened in hours(48), policy in policies(), ticks in prop::collection::vec(hours(48), 0..80)
     ) {
-        let mut lapse = Open { opened_at: day(0) + opened, broken_since: day(0) + opened, ..expired() };
-        let mut recipient = nobody_special();
+        let mut lapse = LapseInput { opened_at: day(0) + opened, broken_since: day(0) + opened, ..expired() };
+        let mut recipient = ordinary();
         let (mut now, mut steps) = (lapse.opened_at, Vec::new());
         for tick in ticks {
             now += tick;
             let planned = plan(std::slice::from_ref(&lapse), &recipient, &policy, now);
             let Some(step) = planned.step() else { continue };
             prop_assert!(recipient.last_notice_at.is_none_or(|last| now - last >= policy.min_gap));
-            let first_sent_at = match lapse.said {
-                Said::Sent { first_sent_at, .. } => first_sent_at,
+            let first_sent_at = match lapse.last_notice {
+                LastNotice::Sent { first_sent_at, .. } => first_sent_at,
                 _ => now,
             };
-            lapse.said = Said::Sent { step, last_sent_at: now, first_sent_at, extra: false };
+            lapse.last_notice = LastNotice::Sent { step, last_sent_at: now, first_sent_at, is_extra: false };
             recipient.last_notice_at = Some(now);
             steps.push(step);
         }

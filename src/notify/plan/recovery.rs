@@ -1,113 +1,97 @@
-//! Whether to tell a member that connections which they were written about work again.
-//!
-//! Told at once or never: such news does not keep. So there is no gap to wait for, and what stands in its way today is
-//! not made up for later.
+//! Decides which recoveries to announce. A recovery email is sent immediately or not at all: `min_gap` does not apply, and
+//! a blocked one is not sent later.
 
-use super::{Judged, Plan, Policy, Reason, Recipient, Verdict};
-use crate::domain::{ConnectionId, LapseId, Status, Time};
+use super::decision::{Action, LapseDecision, Plan};
+use super::policy::Policy;
+use crate::domain::{NoticeReason, Recipient, RecoveredInput, Status};
 
-/// A lapse that has just ended in recovery, and what was said of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Recovered {
-    /// Which lapse.
-    pub(crate) lapse_id: LapseId,
-    /// Of which connection.
-    pub(crate) connection_id: ConnectionId,
-    /// The connection's present status.
-    pub(crate) status: Option<Status>,
-    /// Whether it works for somebody else, as the gateway has it.
-    pub(crate) person_mismatch: bool,
-    /// When a notice about it was last sent.
-    pub(crate) noticed_at: Option<Time>,
-    /// When its recovery was last told of, or is going to be.
-    pub(crate) told_at: Option<Time>,
-}
-
-/// Plans one notice about the lapses of one member that have just ended in recovery.
-pub(crate) fn plan_recovered(recovered: &[Recovered], recipient: &Recipient, policy: &Policy) -> Plan {
-    let judged = |lapse: &Recovered| Judged {
+/// Plans one notice about the lapses of one member that just recovered.
+pub(crate) fn plan_recovered(recovered: &[RecoveredInput], recipient: &Recipient, policy: &Policy) -> Plan {
+    let decide = |lapse: &RecoveredInput| LapseDecision {
         lapse_id: lapse.lapse_id.clone(),
         connection_id: lapse.connection_id.clone(),
-        verdict: match against(lapse, recipient, policy) {
-            Some(reason) => Verdict::Never { reason },
-            None => Verdict::Now { step: 0, reason: Reason::Recovered },
+        action: match rejection(lapse, recipient, policy) {
+            Some(reason) => Action::Skip { reason },
+            None => Action::Send { step: 0, reason: NoticeReason::Recovered },
         },
     };
-    Plan { verdicts: recovered.iter().map(judged).collect() }
+    Plan { decisions: recovered.iter().map(decide).collect() }
 }
 
-/// What speaks against telling, if anything does.
-fn against(lapse: &Recovered, recipient: &Recipient, policy: &Policy) -> Option<Reason> {
-    let told_since = lapse.told_at.is_some() && lapse.told_at >= lapse.noticed_at;
+fn rejection(lapse: &RecoveredInput, recipient: &Recipient, policy: &Policy) -> Option<NoticeReason> {
+    let is_announced =
+        lapse.recovery_notified_at.is_some() && lapse.recovery_notified_at >= lapse.notified_at;
     let gates = [
-        (!policy.recovered, Reason::RecoveriesDisabled),
-        (recipient.paused, Reason::MemberPaused),
-        (recipient.suppressed, Reason::Suppressed),
-        (lapse.status != Some(Status::Connected), Reason::NotConnected),
-        (lapse.person_mismatch, Reason::PersonMismatch),
-        (lapse.noticed_at.is_none(), Reason::NothingWasSaid),
-        (told_since, Reason::ToldAlready),
+        (!policy.announces_recoveries, NoticeReason::RecoveriesDisabled),
+        (recipient.is_paused, NoticeReason::Paused),
+        (recipient.is_suppressed, NoticeReason::Suppressed),
+        (lapse.status != Some(Status::Connected), NoticeReason::NotConnected),
+        (lapse.is_person_mismatch, NoticeReason::PersonMismatch),
+        (lapse.notified_at.is_none(), NoticeReason::NeverNotified),
+        (is_announced, NoticeReason::AlreadyNotified),
     ];
-    gates.into_iter().find_map(|(closed, reason)| closed.then_some(reason))
+    gates.into_iter().find_map(|(rejects, reason)| rejects.then_some(reason))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{day, nobody_special, policy};
+    use super::super::tests::{day, ordinary, policy};
     use super::*;
+    use crate::domain::Status;
 
-    fn noticed() -> Recovered {
-        Recovered {
+    fn noticed() -> RecoveredInput {
+        RecoveredInput {
             lapse_id: "lapse".into(),
             connection_id: "epic".into(),
             status: Some(Status::Connected),
-            person_mismatch: false,
-            noticed_at: Some(day(1)),
-            told_at: None,
+            is_person_mismatch: false,
+            notified_at: Some(day(1)),
+            recovery_notified_at: None,
         }
     }
 
     #[test]
-    fn a_recovery_is_told_to_those_who_were_written_about_the_lapse_and_once() {
-        let on = || Policy { recovered: true, ..policy() };
-        let paused = Recipient { paused: true, ..nobody_special() };
-        let suppressed = Recipient { suppressed: true, ..nobody_special() };
-        let just_mailed = Recipient { last_notice_at: Some(day(1)), ..nobody_special() };
-        let with_status = |status| Recovered { status, ..noticed() };
-        let told = |on| Recovered { told_at: Some(day(on)), ..noticed() };
-        let unsaid = || Recovered { noticed_at: None, ..noticed() };
+    fn a_recovery_is_announced_once_to_members_who_received_a_notice_about_the_lapse() {
+        let on = || Policy { announces_recoveries: true, ..policy() };
+        let paused = Recipient { is_paused: true, ..ordinary() };
+        let suppressed = Recipient { is_suppressed: true, ..ordinary() };
+        let just_notified = Recipient { last_notice_at: Some(day(1)), ..ordinary() };
+        let with_status = |status| RecoveredInput { status, ..noticed() };
+        let announced = |on| RecoveredInput { recovery_notified_at: Some(day(on)), ..noticed() };
+        let unnotified = || RecoveredInput { notified_at: None, ..noticed() };
         #[rustfmt::skip]
         let cases = [
-            ("one who was written to is told", noticed(), nobody_special(), on(), "now recovered"),
-            ("without regard to the gap", noticed(), just_mailed, on(), "now recovered"),
-            ("not unless the operator wants it",
-                noticed(), nobody_special(), policy(), "never recoveries_disabled"),
-            ("nor when paused", noticed(), paused, on(), "never member_paused"),
-            ("nor when they want no mail", noticed(), suppressed, on(), "never suppressed"),
-            ("nor when nothing was said of the lapse", unsaid(), nobody_special(), on(), "never nothing_was_said"),
-            ("nor of one that recovered before anything was said, however often",
-                Recovered { told_at: Some(day(1)), ..unsaid() }, nobody_special(), on(), "never nothing_was_said"),
-            ("nor when it is broken again",
-                with_status(Some(Status::Expired)), nobody_special(), on(), "never not_connected"),
-            ("nor when nobody knows how it stands", with_status(None), nobody_special(), on(), "never not_connected"),
-            ("nor when it works for somebody else",
-                Recovered { person_mismatch: true, ..noticed() }, nobody_special(), on(), "never person_mismatch"),
-            ("nor when it was told since the last notice", told(2), nobody_special(), on(), "never told_already"),
-            ("a notice since then makes it worth telling again", told(0), nobody_special(), on(), "now recovered"),
+            ("a notified member learns of the recovery", noticed(), ordinary(), on(), "send recovered"),
+            ("the minimum gap does not apply", noticed(), just_notified, on(), "send recovered"),
+            ("announcements are off by default",
+                noticed(), ordinary(), policy(), "skip recoveries_disabled"),
+            ("a paused member gets none", noticed(), paused, on(), "skip paused"),
+            ("a suppressed address gets none", noticed(), suppressed, on(), "skip suppressed"),
+            ("without a notice there is no announcement", unnotified(), ordinary(), on(), "skip never_notified"),
+            ("also when an earlier recovery was announced",
+                RecoveredInput { recovery_notified_at: Some(day(1)), ..unnotified() }, ordinary(), on(), "skip never_notified"),
+            ("a connection that broke again is not announced",
+                with_status(Some(Status::Expired)), ordinary(), on(), "skip not_connected"),
+            ("nor one with an unknown status", with_status(None), ordinary(), on(), "skip not_connected"),
+            ("nor one that works for another person",
+                RecoveredInput { is_person_mismatch: true, ..noticed() }, ordinary(), on(), "skip person_mismatch"),
+            ("nor one announced since the last notice", announced(2), ordinary(), on(), "skip already_notified"),
+            ("a later notice allows another announcement", announced(0), ordinary(), on(), "send recovered"),
         ];
         for (sentence, lapse, recipient, policy, expected) in cases {
-            let verdict = plan_recovered(&[lapse], &recipient, &policy).verdicts[0].verdict;
-            let when = if matches!(verdict, Verdict::Now { step: 0, .. }) { "now" } else { "never" };
-            assert_eq!(format!("{when} {}", verdict.reason().as_str()), expected, "{sentence}");
+            let action = plan_recovered(&[lapse], &recipient, &policy).decisions[0].action;
+            let when = if matches!(action, Action::Send { step: 0, .. }) { "send" } else { "skip" };
+            assert_eq!(format!("{when} {}", action.reason().as_str()), expected, "{sentence}");
         }
     }
 
     #[test]
-    fn recoveries_at_once_are_told_together() {
-        let named = |name: &str, said| Recovered { lapse_id: name.into(), noticed_at: said, ..noticed() };
+    fn simultaneous_recoveries_share_one_notice() {
+        let named =
+            |name: &str, notified_at| RecoveredInput { lapse_id: name.into(), notified_at, ..noticed() };
         let recovered = [named("a", Some(day(1))), named("b", None), named("c", Some(day(1)))];
-        let policy = Policy { recovered: true, ..policy() };
-        let items = plan_recovered(&recovered, &nobody_special(), &policy).items();
+        let policy = Policy { announces_recoveries: true, ..policy() };
+        let items = plan_recovered(&recovered, &ordinary(), &policy).items();
         let lapses: Vec<_> = items.iter().map(|item| item.lapse_id.as_str()).collect();
         assert_eq!(lapses, ["a", "c"]);
     }

@@ -1,31 +1,33 @@
-//! Verdicts one by one.
+//! One row per decision.
 
 use super::*;
+use crate::domain::{LastNotice, NoticeReason, Repair, Status};
+use chrono::TimeDelta;
 
 pub(super) fn day(days: i64) -> Time {
     Time::UNIX_EPOCH + TimeDelta::days(days)
 }
 
-/// The rules that the default configuration has.
+/// The policy of the default configuration.
 pub(super) fn policy() -> Policy {
     let reminders = vec![TimeDelta::days(3), TimeDelta::days(10)];
     Policy {
-        expired: PerStatus { enabled: true, reminders },
-        disconnected: PerStatus { enabled: true, reminders: Vec::new() },
+        expired: StatusPolicy { enabled: true, reminders },
+        disconnected: StatusPolicy { enabled: true, reminders: Vec::new() },
         min_gap: TimeDelta::days(1),
         digest_window: TimeDelta::minutes(10),
-        recovered: false,
-        app_url: false,
+        announces_recoveries: false,
+        has_app_url: false,
     }
 }
 
-pub(super) fn nobody_special() -> Recipient {
-    Recipient { paused: false, suppressed: false, last_notice_at: None }
+pub(super) fn ordinary() -> Recipient {
+    Recipient { is_paused: false, is_suppressed: false, last_notice_at: None }
 }
 
-/// An expired connection, opened on day 0, of which nothing was said.
-pub(super) fn expired() -> Open {
-    Open {
+/// An EXPIRED connection whose lapse opened on day 0, without a notice.
+pub(super) fn expired() -> LapseInput {
+    LapseInput {
         lapse_id: "lapse".into(),
         connection_id: "epic".into(),
         status: Some(Status::Expired),
@@ -33,185 +35,190 @@ pub(super) fn expired() -> Open {
         opened_at: day(0),
         broken_since: day(0),
         is_missing: false,
-        said: Said::Nothing,
+        last_notice: LastNotice::None,
     }
 }
 
 /// The first notice was sent on day 0.
-fn sent(step: u32) -> Said {
-    Said::Sent { step, last_sent_at: day(0), first_sent_at: day(0), extra: false }
+fn sent(step: u32) -> LastNotice {
+    LastNotice::Sent { step, last_sent_at: day(0), first_sent_at: day(0), is_extra: false }
 }
 
-fn verdict(open: Open, recipient: Recipient, policy: &Policy, now: Time) -> Verdict {
-    plan(&[open], &recipient, policy, now).verdicts[0].verdict
+fn action(lapse: LapseInput, recipient: Recipient, policy: &Policy, now: Time) -> Action {
+    plan(&[lapse], &recipient, policy, now).decisions[0].action
 }
 
-fn show(verdict: Verdict) -> String {
-    let reason = verdict.reason().as_str();
-    match verdict {
-        Verdict::Now { step, .. } => format!("now step {step} {reason}"),
-        Verdict::NotBefore { at, step, .. } => {
-            format!("day {} step {step} {reason}", (at - day(0)).num_days())
+/// When time alone changes the plan.
+pub(super) fn next_evaluation(plan: &Plan) -> Option<Time> {
+    plan.decisions.iter().filter_map(|decision| decision.action.next_evaluation()).min()
+}
+
+fn show(action: Action) -> String {
+    let reason = action.reason().as_str();
+    match action {
+        Action::Send { step, .. } => format!("send step {step} {reason}"),
+        Action::Defer { until, step, .. } => {
+            format!("day {} step {step} {reason}", (until - day(0)).num_days())
         }
-        Verdict::Never { .. } => format!("never {reason}"),
+        Action::Skip { .. } => format!("skip {reason}"),
     }
 }
 
 #[test]
-fn each_verdict_on_a_single_lapse_has_its_reason() {
-    let disconnected = || Open { status: Some(Status::Disconnected), ..expired() };
-    let with_status = |status| Open { status, ..expired() };
-    let with_repair = |repair| Open { repair, ..expired() };
-    let having_said = |said| Open { said, ..expired() };
-    let quiet = |lapse: Open| Open { said: sent(0), ..lapse };
+fn each_decision_about_a_single_lapse_has_its_reason() {
+    let disconnected = || LapseInput { status: Some(Status::Disconnected), ..expired() };
+    let with_status = |status| LapseInput { status, ..expired() };
+    let with_repair = |repair| LapseInput { repair, ..expired() };
+    let after = |last_notice| LapseInput { last_notice, ..expired() };
+    let notified = |lapse: LapseInput| LapseInput { last_notice: sent(0), ..lapse };
     #[rustfmt::skip]
     let cases = [
-        ("a lapse of which nothing was said is due at once", expired(), 0, "now step 0 first_notice"),
-        ("and stays due", expired(), 50, "now step 0 first_notice"),
-        ("a disconnected one gets its one notice too", disconnected(), 0, "now step 0 first_notice"),
-        ("and no reminder", quiet(disconnected()), 50, "never cadence_ended"),
-        ("the first reminder waits for its day", having_said(sent(0)), 1, "day 3 step 1 reminder"),
-        ("and comes on it", having_said(sent(0)), 3, "now step 1 reminder"),
-        ("a late one is still the first one", having_said(sent(0)), 50, "now step 1 reminder"),
-        ("the second is counted from the first notice, too",
-            having_said(sent(1)), 4, "day 10 step 2 reminder"),
-        ("and comes on its day", having_said(sent(1)), 10, "now step 2 reminder"),
-        ("then the reminders end", having_said(sent(2)), 50, "never cadence_ended"),
-        ("a step beyond a list that was shortened ends them as well",
-            having_said(sent(7)), 50, "never cadence_ended"),
-        ("a notice under way is not planned twice", having_said(Said::Pending), 50, "never already_queued"),
-        ("one that could not be delivered is not followed by another",
-            having_said(Said::GaveUp), 50, "never given_up"),
-        ("an error needs no member", with_status(Some(Status::Error)), 0, "never status_not_actionable"),
-        ("nor does an end of access",
-            with_status(Some(Status::AccessEnded)), 0, "never status_not_actionable"),
-        ("nor a status that we do not know",
-            with_status(Some("PAUSED".into())), 0, "never status_not_actionable"),
-        ("nor one that the gateway does not give", with_status(None), 0, "never status_not_actionable"),
-        ("a direct connection is repaired from the page",
-            with_repair(Repair::Direct), 0, "now step 0 first_notice"),
-        ("what needs an app is not written about without one",
-            with_repair(Repair::App), 0, "never no_way_to_repair"),
+        ("a lapse without a notice is due immediately", expired(), 0, "send step 0 first_notice"),
+        ("and stays due", expired(), 50, "send step 0 first_notice"),
+        ("a DISCONNECTED connection gets one notice", disconnected(), 0, "send step 0 first_notice"),
+        ("and no reminder", notified(disconnected()), 50, "skip cadence_ended"),
+        ("the first reminder waits for its day", after(sent(0)), 1, "day 3 step 1 reminder"),
+        ("and is sent on that day", after(sent(0)), 3, "send step 1 reminder"),
+        ("a late first reminder is still the first", after(sent(0)), 50, "send step 1 reminder"),
+        ("the second reminder counts from the first notice",
+            after(sent(1)), 4, "day 10 step 2 reminder"),
+        ("and is sent on that days day", after(sent(1)), 10, "send step 2 reminder"),
+        ("then the reminders end", after(sent(2)), 50, "skip cadence_ended"),
+        ("they also end if the list was shortened below the last step",
+            after(sent(7)), 50, "skip cadence_ended"),
+        ("an unsent notice is not planned twice", after(LastNotice::Pending), 50, "skip already_queued"),
+        ("an abandoned notice is not followed by another",
+            after(LastNotice::Abandoned), 50, "skip delivery_abandoned"),
+        ("ERROR does not need the member", with_status(Some(Status::Error)), 0, "skip status_not_actionable"),
+        ("nor does ACCESS_ENDED",
+            with_status(Some(Status::AccessEnded)), 0, "skip status_not_actionable"),
+        ("nor an unknown status",
+            with_status(Some("PAUSED".into())), 0, "skip status_not_actionable"),
+        ("nor a missing status", with_status(None), 0, "skip status_not_actionable"),
+        ("the page repairs a direct connection",
+            with_repair(Repair::Direct), 0, "send step 0 first_notice"),
+        ("a connection that needs an app is skipped without one",
+            with_repair(Repair::App), 0, "skip not_repairable"),
     ];
     for (sentence, lapse, today, expected) in cases {
-        assert_eq!(show(verdict(lapse, nobody_special(), &policy(), day(today))), expected, "{sentence}");
+        assert_eq!(show(action(lapse, ordinary(), &policy(), day(today))), expected, "{sentence}");
     }
 }
 
 #[test]
-fn the_operator_can_switch_members_and_statuses_off_and_name_an_app() {
-    let off = |status: &PerStatus| PerStatus { enabled: false, ..status.clone() };
+fn the_operator_can_pause_members_disable_statuses_and_configure_an_app() {
+    let off = |status: &StatusPolicy| StatusPolicy { enabled: false, ..status.clone() };
     let no_expired = Policy { expired: off(&policy().expired), ..policy() };
     let no_disconnected = Policy { disconnected: off(&policy().disconnected), ..policy() };
-    let app = Policy { app_url: true, ..policy() };
-    let paused = Recipient { paused: true, ..nobody_special() };
-    let suppressed = Recipient { suppressed: true, ..nobody_special() };
-    let in_app = Open { repair: Repair::App, ..expired() };
-    let queued = Open { said: Said::Pending, ..expired() };
+    let app = Policy { has_app_url: true, ..policy() };
+    let paused = Recipient { is_paused: true, ..ordinary() };
+    let suppressed = Recipient { is_suppressed: true, ..ordinary() };
+    let in_app = LapseInput { repair: Repair::App, ..expired() };
+    let queued = LapseInput { last_notice: LastNotice::Pending, ..expired() };
     #[rustfmt::skip]
     let cases = [
-        ("a paused member is left alone", expired(), paused, policy(), "never member_paused"),
-        ("whatever else would be said", queued, paused, no_expired.clone(), "never member_paused"),
-        ("one whose address is suppressed too", expired(), suppressed, policy(), "never suppressed"),
-        ("and when both, the pause is what is said of it",
-            expired(), Recipient { paused: true, ..suppressed }, policy(), "never member_paused"),
-        ("a status that is off", expired(), nobody_special(), no_expired, "never status_disabled"),
-        ("another status that is off",
-            expired(), nobody_special(), no_disconnected, "now step 0 first_notice"),
-        ("an app to send people to", in_app, nobody_special(), app, "now step 0 first_notice"),
+        ("a paused member gets no notice", expired(), paused, policy(), "skip paused"),
+        ("and the pause is the first reason", queued, paused, no_expired.clone(), "skip paused"),
+        ("a suppressed address gets no notice", expired(), suppressed, policy(), "skip suppressed"),
+        ("the pause is reported before the suppression",
+            expired(), Recipient { is_paused: true, ..suppressed }, policy(), "skip paused"),
+        ("a disabled status gets no notice", expired(), ordinary(), no_expired, "skip status_disabled"),
+        ("another disabled status has no effect",
+            expired(), ordinary(), no_disconnected, "send step 0 first_notice"),
+        ("an app repairs it", in_app, ordinary(), app, "send step 0 first_notice"),
     ];
     for (sentence, lapse, recipient, policy, expected) in cases {
-        assert_eq!(show(verdict(lapse, recipient, &policy, day(0))), expected, "{sentence}");
+        assert_eq!(show(action(lapse, recipient, &policy, day(0))), expected, "{sentence}");
     }
 }
 
 #[test]
-fn two_notices_to_a_member_keep_their_distance() {
-    let reminded = |step| Open { said: sent(step), ..expired() };
+fn two_notices_to_a_member_keep_the_minimum_gap() {
+    let reminded = |step| LapseInput { last_notice: sent(step), ..expired() };
     #[rustfmt::skip]
     let cases = [
-        ("a new lapse waits until the gap is over", expired(), 5, 5, "day 6 step 0 min_gap"),
-        ("and no longer", expired(), 5, 6, "now step 0 first_notice"),
-        ("so does a reminder whose day has come", reminded(0), 3, 3, "day 4 step 1 min_gap"),
-        ("one whose day is in the gap waits for the end of the gap",
+        ("a new lapse waits for the end of the gap", expired(), 5, 5, "day 6 step 0 min_gap"),
+        ("and not longer", expired(), 5, 6, "send step 0 first_notice"),
+        ("so does a reminder that is due", reminded(0), 3, 3, "day 4 step 1 min_gap"),
+        ("a reminder due within the gap waits for its end",
             reminded(1), 10, 9, "day 11 step 2 min_gap"),
-        ("one whose day is later waits for its day", reminded(1), 5, 5, "day 10 step 2 reminder"),
+        ("a reminder due after the gap waits for its day", reminded(1), 5, 5, "day 10 step 2 reminder"),
     ];
     for (sentence, lapse, last, today, expected) in cases {
-        let recipient = Recipient { last_notice_at: Some(day(last)), ..nobody_special() };
-        assert_eq!(show(verdict(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
+        let recipient = Recipient { last_notice_at: Some(day(last)), ..ordinary() };
+        assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
 }
 
 #[test]
-fn one_notice_takes_along_what_falls_due_soon_and_leaves_the_rest() {
-    let named = |name: &str, said| Open { lapse_id: name.into(), said, ..expired() };
+fn one_notice_includes_all_lapses_due_within_the_digest_window() {
+    let named = |name: &str, last_notice| LapseInput { lapse_id: name.into(), last_notice, ..expired() };
     let first_sent = |ago: TimeDelta| {
         let first_sent_at = day(5) - ago;
-        Said::Sent { step: 0, last_sent_at: first_sent_at, first_sent_at, extra: false }
+        LastNotice::Sent { step: 0, last_sent_at: first_sent_at, first_sent_at, is_extra: false }
     };
     let minutes = TimeDelta::minutes;
     let open = [
         named("soon", first_sent(TimeDelta::days(3) - minutes(10))),
         named("later", first_sent(TimeDelta::days(3) - minutes(11))),
-        named("queued", Said::Pending),
-        named("new", Said::Nothing),
+        named("queued", LastNotice::Pending),
+        named("new", LastNotice::None),
     ];
-    let plan = |open: &[Open]| plan(open, &nobody_special(), &policy(), day(5));
+    let plan = |open: &[LapseInput]| plan(open, &ordinary(), &policy(), day(5));
 
     let both = plan(&open);
     let items = both.items().into_iter().map(|item| (item.lapse_id.to_string(), item.step));
     assert_eq!(items.collect::<Vec<_>>(), [("soon".to_owned(), 1), ("new".to_owned(), 0)]);
-    assert_eq!(both.step(), Some(0), "a mail that tells of anything new is a first mail");
-    assert_eq!(both.look_again_at(), Some(day(5) + minutes(11)));
-    assert_eq!(both.verdicts[0].verdict, Verdict::Now { step: 1, reason: Reason::Digest });
+    assert_eq!(both.step(), Some(0), "the lowest step counts");
+    assert_eq!(next_evaluation(&both), Some(day(5) + minutes(11)));
+    assert_eq!(both.decisions[0].action, Action::Send { step: 1, reason: NoticeReason::Digest });
 
     let none = plan(&open[..3]);
-    assert_eq!((none.items(), none.step()), (Vec::new(), None), "what is due soon makes no notice by itself");
-    assert_eq!(none.look_again_at(), Some(day(5) + minutes(10)));
+    assert_eq!((none.items(), none.step()), (Vec::new(), None), "a lapse that is due soon starts no notice");
+    assert_eq!(next_evaluation(&none), Some(day(5) + minutes(10)));
 }
 
 #[test]
 fn a_member_without_open_lapses_has_an_empty_plan() {
-    let plan = plan(&[], &nobody_special(), &policy(), day(0));
-    assert_eq!((plan.items(), plan.step(), plan.look_again_at()), (Vec::new(), None, None));
+    let plan = plan(&[], &ordinary(), &policy(), day(0));
+    assert_eq!((plan.items(), plan.step(), next_evaluation(&plan)), (Vec::new(), None, None));
 }
 
 #[test]
-fn a_reminder_beyond_the_end_of_time_is_only_very_late() {
-    let expired_rules = PerStatus { enabled: true, reminders: vec![TimeDelta::MAX] };
-    let policy = Policy { expired: expired_rules, ..policy() };
-    let verdict = verdict(Open { said: sent(0), ..expired() }, nobody_special(), &policy, day(1));
-    assert_eq!(verdict, Verdict::NotBefore { at: Time::MAX_UTC, step: 1, reason: Reason::Reminder });
+fn a_reminder_beyond_the_end_of_time_is_deferred_to_it() {
+    let endless = StatusPolicy { enabled: true, reminders: vec![TimeDelta::MAX] };
+    let policy = Policy { expired: endless, ..policy() };
+    let action = action(LapseInput { last_notice: sent(0), ..expired() }, ordinary(), &policy, day(1));
+    assert_eq!(action, Action::Defer { until: Time::MAX_UTC, step: 1, reason: NoticeReason::Reminder });
 }
 
 #[test]
 fn a_lapse_that_resumes_after_its_cadence_has_ended_gets_one_more_notice() {
-    let on = |broken_day, step, sent_day, extra| Open {
+    let on = |broken_day, step, sent_day, is_extra| LapseInput {
         broken_since: day(broken_day),
-        said: Said::Sent { step, last_sent_at: day(sent_day), first_sent_at: day(0), extra },
+        last_notice: LastNotice::Sent { step, last_sent_at: day(sent_day), first_sent_at: day(0), is_extra },
         ..expired()
     };
-    let disconnected = |lapse| Open { status: Some(Status::Disconnected), ..lapse };
+    let disconnected = |lapse| LapseInput { status: Some(Status::Disconnected), ..lapse };
     #[rustfmt::skip]
     let cases = [
-        ("it broke again after the last reminder", on(12, 2, 10, false), None, 12, "now step 3 resumed"),
-        ("a single notice without reminders is a cadence, too",
-            disconnected(on(3, 0, 0, false)), None, 3, "now step 1 resumed"),
-        ("it gets no second one", on(20, 3, 13, true), None, 20, "never cadence_ended"),
-        ("nor any when it has not broken again", on(0, 2, 10, false), None, 12, "never cadence_ended"),
-        ("a cadence that goes on has its next reminder at its time",
+        ("the connection broke again after the last reminder", on(12, 2, 10, false), None, 12, "send step 3 resumed"),
+        ("a cadence without reminders also ends",
+            disconnected(on(3, 0, 0, false)), None, 3, "send step 1 resumed"),
+        ("a second extra notice is not sent", on(20, 3, 13, true), None, 20, "skip cadence_ended"),
+        ("no extra notice without a new break", on(0, 2, 10, false), None, 12, "skip cadence_ended"),
+        ("an unfinished cadence continues",
             on(5, 1, 3, false), None, 5, "day 10 step 2 reminder"),
-        ("even when reminders were added later", on(5, 0, 0, true), None, 5, "now step 1 reminder"),
-        ("the gap to the last email is kept", on(12, 2, 10, false), Some(12), 12, "day 13 step 3 min_gap"),
-        ("nothing is said of a connection that is missing",
-            Open { is_missing: true, ..on(12, 2, 10, false) }, None, 12, "never connection_missing"),
+        ("also when reminders were added later", on(5, 0, 0, true), None, 5, "send step 1 reminder"),
+        ("the extra notice keeps the gap", on(12, 2, 10, false), Some(12), 12, "day 13 step 3 min_gap"),
+        ("a missing connection gets no notice",
+            LapseInput { is_missing: true, ..on(12, 2, 10, false) }, None, 12, "skip connection_missing"),
     ];
     for (sentence, lapse, last, today, expected) in cases {
-        let recipient = Recipient { last_notice_at: last.map(day), ..nobody_special() };
-        assert_eq!(show(verdict(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
+        let recipient = Recipient { last_notice_at: last.map(day), ..ordinary() };
+        assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
-    let resumed = plan(&[on(12, 2, 10, false), expired()], &nobody_special(), &policy(), day(12));
-    assert_eq!(resumed.extra(), ["lapse".into()], "only the one that resumed is beyond its cadence");
+    let resumed = plan(&[on(12, 2, 10, false), expired()], &ordinary(), &policy(), day(12));
+    assert_eq!(resumed.extra(), ["lapse".into()], "only the resumed lapse is beyond its cadence");
     assert_eq!(resumed.items().len(), 2);
 }

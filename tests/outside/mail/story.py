@@ -79,9 +79,9 @@ def wrong_password(product, postfix):
     waiting = states(product)
     assert set(waiting) == set(MEMBERS), waiting
     assert all(state == "queued" for state, _ in waiting.values()), waiting
-    assert ("queued", "mail_setup_refused") in waiting.values(), waiting
+    assert ("queued", "smtp_misconfigured") in waiting.values(), waiting
     assert postfix.deliveries() == 0
-    step(f"wrong password: {len(waiting)} mails wait, none abandoned, `notices list` says mail_setup_refused")
+    step(f"wrong password: {len(waiting)} mails wait, none abandoned, `notices list` says smtp_misconfigured")
     product.configure()
     product("check", "--send-test", "ops@example.org")
     step("right password: `check --send-test` is content, over STARTTLS with a private CA and a log-in")
@@ -91,8 +91,8 @@ def everything_but_two(product, postfix):
     product.time_passes()
     product("once")
     after = states(product)
-    assert after[REFUSED] == ("abandoned", "refused"), after
-    assert after[GREYLISTED] == ("queued", "refused_for_now"), after
+    assert after[REFUSED] == ("abandoned", "permanent_failure"), after
+    assert after[GREYLISTED] == ("queued", "transient_failure"), after
     others = {member: how for member, how in after.items() if member not in (REFUSED, GREYLISTED)}
     assert all(state == "sent" for state, _ in others.values()), others
     shown = product("notices", "show", product.notices()[REFUSED]["notice_id"])

@@ -76,7 +76,7 @@ fn the_environment_can_set_every_type_of_value() {
     ])
     .unwrap()
     .config;
-    assert_eq!(config.gateway.oauth_hosts, ["a.example", "b.example"]);
+    assert_eq!(config.gateway.oauth_hosts, OauthHosts::of(&["a.example", "b.example"]));
     assert_eq!(config.sweep.recheck.as_slice(), [Duration::from_secs(60), Duration::from_secs(120)]);
     assert!(!config.notices.expired.enabled);
     assert!(config.notices.expired.reminders.is_empty());

@@ -1,26 +1,23 @@
-//! The rows of a list, one by one: a row that cannot be read hides itself and no other.
+//! The rows of a list, read one by one: an unreadable row hides only itself.
 
-use super::{
-    graphql::from_json,
-    wire::{self, Connection},
-};
+use super::{super::json::from_json, connection::Connection, values};
 use crate::domain::{ConnectionId, Listing};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 
-/// What is left of a row that cannot be read.
+/// The part of an unreadable row that identifies it.
 #[derive(Deserialize)]
-struct Hidden {
-    #[serde(deserialize_with = "wire::id")]
+struct RowId {
+    #[serde(deserialize_with = "values::id")]
     id: ConnectionId,
 }
 
-/// Reads a list. Two rows with one id say nothing reliable about it: both are hidden.
+/// Reads a list. When two rows have the same id, neither is reliable, so both are hidden.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing, D::Error> {
     let rows = Vec::<&RawValue>::deserialize(deserializer)?;
     let mut listing = Listing::default();
-    let mut times: HashMap<ConnectionId, u32> = HashMap::new();
+    let mut occurrences: HashMap<ConnectionId, u32> = HashMap::new();
     let (mut unreadable, mut first_fault) = (0, None);
     for row in &rows {
         let json = row.get().as_bytes();
@@ -34,7 +31,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing
             Err(fault) => {
                 unreadable += 1;
                 first_fault.get_or_insert(fault);
-                let Ok(Hidden { id }) = from_json(json) else {
+                let Ok(RowId { id }) = from_json(json) else {
                     listing.hides_unknown = true;
                     continue;
                 };
@@ -42,24 +39,19 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing
                 id
             }
         };
-        *times.entry(id).or_default() += 1;
+        *occurrences.entry(id).or_default() += 1;
     }
-    let doubled = times.into_iter().filter(|(_, times)| *times > 1).map(|(id, _)| id).collect::<Vec<_>>();
-    if !doubled.is_empty() {
-        listing.rows.retain(|row| !doubled.contains(&row.id));
-        listing.hidden.retain(|id| !doubled.contains(id));
+    let duplicates =
+        occurrences.into_iter().filter(|(_, count)| *count > 1).map(|(id, _)| id).collect::<Vec<_>>();
+    if !duplicates.is_empty() {
+        listing.rows.retain(|row| !duplicates.contains(&row.id));
+        listing.hidden.retain(|id| !duplicates.contains(id));
     }
-    if unreadable > 0 || !doubled.is_empty() {
+    if unreadable > 0 || !duplicates.is_empty() {
         let fault = first_fault.map(tracing::field::display);
-        let (rows, doubled) = (rows.len(), doubled.len());
-        tracing::warn!(
-            rows,
-            unreadable,
-            doubled,
-            fault,
-            "a list of connections has rows that cannot be used"
-        );
+        let (rows, duplicates) = (rows.len(), duplicates.len());
+        tracing::warn!(rows, unreadable, duplicates, fault, "skipped unusable rows in a list of connections");
     }
-    listing.hidden.extend(doubled);
+    listing.hidden.extend(duplicates);
     Ok(listing)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     RETRY, TOKEN, Verdict, gateway, gateway_with, settings, shown,
-    stub::{Answer, Stub, hanging_up},
+    stub::{StubResponse, StubServer, disconnecting},
     token,
 };
 use crate::domain::{Category, Connection, IntegrationType, Listing, SourceType, Status, SyncStatus};
@@ -24,7 +24,7 @@ fn list(rows: Value) -> String {
 }
 
 async fn listing(body: &str) -> Result<Listing, super::GatewayError> {
-    gateway(&Stub::answering([Answer::ok(body)]).await).connections(&token()).await
+    gateway(&StubServer::responding([StubResponse::ok(body)]).await).connections(&token()).await
 }
 
 async fn read(body: &str) -> Result<Vec<Connection>, super::GatewayError> {
@@ -234,11 +234,11 @@ async fn errors_are_errors_even_beside_data_and_their_codes_give_the_verdict() {
         (&["not-found", "exception"], RETRY),
     ] {
         for status in [200, 400] {
-            let stub = Stub::answering([Answer::new(status, error(codes))]).await;
+            let stub = StubServer::responding([StubResponse::new(status, error(codes))]).await;
             let error = gateway(&stub).connections(&token()).await.unwrap_err();
             assert_eq!(error.verdict(), expected, "{status} {codes:?}: {error}");
             assert!(error.to_string().contains(&format!("{}: about [secret]", codes[0])), "{error}");
-            assert_eq!(stub.asked().len(), 1, "an answer that was understood is not asked for again");
+            assert_eq!(stub.requests().len(), 1, "an answer that was understood is not asked for again");
         }
     }
     for (body, expected) in [
@@ -282,7 +282,7 @@ async fn a_status_that_is_not_ok_gives_its_verdict() {
         (302, "", RETRY),
         (500, &error(&["not-found"]), RETRY),
     ] {
-        let stub = Stub::answering([Answer::new(status, body)]).await;
+        let stub = StubServer::responding([StubResponse::new(status, body)]).await;
         let error = gateway(&stub).connections(&token()).await.unwrap_err();
         assert_eq!(error.verdict(), expected, "{status} {body}: {error}");
     }
@@ -290,17 +290,20 @@ async fn a_status_that_is_not_ok_gives_its_verdict() {
 
 #[tokio::test]
 async fn a_failure_of_the_network_may_pass_and_shows_neither_url_nor_token() {
-    let slow = Stub::answering([Answer::Never]).await;
-    let cut = Stub::answering([Answer::Cut("{\"data\": s3cret")]).await;
-    let large = Stub::answering([Answer::ok(" ".repeat(super::super::http::LARGEST_ANSWER + 1))]).await;
-    let broken_gzip = Stub::answering([Answer::ok("s3cret").with("content-encoding", "gzip")]).await;
-    let (hanging_up, _) = hanging_up().await;
+    let slow = StubServer::responding([StubResponse::Never]).await;
+    let cut = StubServer::responding([StubResponse::Cut("{\"data\": s3cret")]).await;
+    let large =
+        StubServer::responding([StubResponse::ok(" ".repeat(super::super::http::MAX_RESPONSE_BYTES + 1))])
+            .await;
+    let broken_gzip =
+        StubServer::responding([StubResponse::ok("s3cret").with("content-encoding", "gzip")]).await;
+    let (disconnecting, _) = disconnecting().await;
     for (url, words) in [
-        (slow.url().as_str(), "no complete answer within 300ms"),
-        (&cut.url(), "broke before the answer was complete"),
+        (slow.url().as_str(), "no complete response within 300ms"),
+        (&cut.url(), "broke before the response was complete"),
         (&large.url(), "larger than 16 MiB"),
-        (&broken_gzip.url(), "broke before the answer was complete"),
-        (&hanging_up, "broke before the answer was complete"),
+        (&broken_gzip.url(), "broke before the response was complete"),
+        (&disconnecting, "broke before the response was complete"),
         ("http://127.0.0.1:1/v1/graphql?hidden=query", "cannot connect"),
     ] {
         let mut settings = settings(url);
@@ -319,7 +322,7 @@ async fn a_failure_of_the_network_may_pass_and_shows_neither_url_nor_token() {
 #[tokio::test]
 async fn an_answer_up_to_the_limit_is_read() {
     let body = list(json!([row(|_| ())]));
-    let padded = body.clone() + &" ".repeat(super::super::http::LARGEST_ANSWER - body.len());
+    let padded = body.clone() + &" ".repeat(super::super::http::MAX_RESPONSE_BYTES - body.len());
     assert_eq!(read(&padded).await.unwrap().len(), 1);
 }
 

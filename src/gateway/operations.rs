@@ -1,19 +1,16 @@
-//! The GraphQL documents. Each declares only the variables that are sent with it, because older gateways know
-//! fewer arguments and refuse a document that names an unknown one.
+//! The GraphQL operations. Each document declares only the variables that are sent with it, because older gateways have
+//! fewer arguments and reject a document that names an unknown one.
 
-use super::http::Repeat;
+use super::retry::RetryPolicy;
 
-/// One operation: what is sent, and when it may be sent again within one call.
 pub(super) struct Operation {
-    /// The operation's name, on the wire and in errors and logs.
+    /// The name on the wire, in errors, and in logs.
     pub(super) name: &'static str,
-    /// The document.
     pub(super) document: &'static str,
-    /// Whether a second try is safe.
-    pub(super) repeat: Repeat,
+    pub(super) retry: RetryPolicy,
 }
 
-/// What is asked of a connection, wherever one is answered.
+/// The fields of every connection in a response.
 macro_rules! connection_fields {
     () => {
         "{ id name category type integrationType isDirect status syncStatus syncErrors { coding { code } } \
@@ -21,31 +18,29 @@ macro_rules! connection_fields {
     };
 }
 
-/// All connections of a member. Without a filter: a filtered list makes recovery and deletion look the same.
+/// Without a filter, because in a filtered list a recovered connection and a deleted one look the same.
 pub(super) const CONNECTIONS: Operation = Operation {
     name: "getMemberConnections",
     document: concat!("query getMemberConnections { getMemberConnections ", connection_fields!(), " }"),
-    repeat: Repeat::Freely,
+    retry: RetryPolicy::Idempotent,
 };
 
-/// Where a member signs in again. Asking twice makes a second URL and harms nothing.
+/// A second request only creates a second URL.
 pub(super) const OAUTH_URL: Operation = Operation {
     name: "getOauthUrl",
     document: "query getOauthUrl($connectionId: String!) \
                { getOauthUrl(connectionId: $connectionId) { redirectUrl } }",
-    repeat: Repeat::Freely,
+    retry: RetryPolicy::Idempotent,
 };
 
-/// What is known of a data source.
 pub(super) const DATA_SOURCE: Operation = Operation {
     name: "getDataSource",
     document: "query getDataSource($connectionId: String!) \
                { getDataSource(connectionId: $connectionId) \
                { id name category type isDirect integrationType } }",
-    repeat: Repeat::Freely,
+    retry: RetryPolicy::Idempotent,
 };
 
-/// A new connection without credentials.
 pub(super) const CREATE_DIRECT: Operation = Operation {
     name: "createConnection",
     document: concat!(
@@ -54,10 +49,9 @@ pub(super) const CREATE_DIRECT: Operation = Operation {
         connection_fields!(),
         " }"
     ),
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
-/// A new connection with credentials.
 pub(super) const CREATE_WITH_PASSWORD: Operation = Operation {
     name: "createConnection",
     document: concat!(
@@ -66,10 +60,9 @@ pub(super) const CREATE_WITH_PASSWORD: Operation = Operation {
         connection_fields!(),
         " }"
     ),
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
-/// A new connection with credentials, of a given integration type.
 pub(super) const CREATE_WITH_PASSWORD_AND_TYPE: Operation = Operation {
     name: "createConnection",
     document: concat!(
@@ -79,38 +72,35 @@ pub(super) const CREATE_WITH_PASSWORD_AND_TYPE: Operation = Operation {
         connection_fields!(),
         " }"
     ),
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
-/// Cuts a connection.
 pub(super) const DISCONNECT: Operation = Operation {
     name: "disconnectConnection",
     document: "mutation disconnectConnection($connectionId: String!) \
                { disconnectConnection(connectionId: $connectionId) { status } }",
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
-/// Removes a connection and its data.
 pub(super) const DELETE: Operation = Operation {
     name: "deleteConnection",
     document: "mutation deleteConnection($connectionId: String!) \
                { deleteConnection(connectionId: $connectionId) { status } }",
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
-/// Brings a disconnected direct connection back.
 pub(super) const ACTIVATE_DIRECT: Operation = Operation {
     name: "activateDirectConnection",
     document: "mutation activateDirectConnection($connectionId: String!) \
                { activateDirectConnection(connectionId: $connectionId) { status } }",
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
-/// New tokens for a refresh token, which is spent by it.
+/// The gateway may consume the refresh token, so a second request could lock the member out.
 pub(super) const REFRESH: Operation = Operation {
     name: "refreshTokens",
     document: "query refreshTokens { refresh { accessToken refreshToken } }",
-    repeat: Repeat::IfUnsent,
+    retry: RetryPolicy::OnlyIfUnsent,
 };
 
 #[cfg(test)]
@@ -146,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_gateway_takes_the_document_that_sends_credentials_alone() {
+    fn an_older_gateway_accepts_the_document_without_an_integration_type() {
         let older = SCHEMA.replace("    integrationType: String\n", "").replace(
             "    username: String\n    password: String\n",
             "    username: String!\n    password: String!\n",

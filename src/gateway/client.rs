@@ -1,0 +1,134 @@
+//! The client that all calls share.
+
+use super::{
+    error::{GatewayError, SetupError},
+    fault::Fault,
+    graphql::{self, AuthPhase},
+    headers::secret_header,
+    http,
+    operations::Operation,
+    response::HttpResponse,
+    retry,
+    token_endpoint::{Broker, TokenEndpoint},
+};
+use crate::{base::clock::Clock, base::config, domain::AccessToken};
+use chrono::TimeDelta;
+use reqwest::{
+    RequestBuilder,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+/// The gateway. Cheap to clone; all clones share connections, limits, and the shared wait.
+#[derive(Clone)]
+pub struct Gateway {
+    pub(super) inner: Arc<Inner>,
+    /// Whether a person waits for the responses.
+    pub(super) interactive: bool,
+}
+
+pub(super) struct Inner {
+    pub(super) http: http::Http,
+    pub(super) url: url::Url,
+    pub(super) client_key: HeaderValue,
+    pub(super) oauth_hosts: config::OauthHosts,
+    /// Set in mode `token_exchange`.
+    pub(super) token_endpoint: Option<TokenEndpoint>,
+    /// Set in mode `broker`.
+    pub(super) broker: Option<Broker>,
+}
+
+impl Gateway {
+    /// Creates a client for the configured gateway. Sends nothing yet.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, or this machine has no certificates to trust.
+    pub fn new(settings: &config::Gateway, clock: Clock) -> Result<Self, SetupError> {
+        Self::with_retries(settings, clock, retry::Retries::default())
+    }
+
+    pub(super) fn with_retries(
+        settings: &config::Gateway,
+        clock: Clock,
+        retries: retry::Retries,
+    ) -> Result<Self, SetupError> {
+        let client_key = secret_header(settings.client_key.expose_secret()).ok_or_else(|| {
+            SetupError::new("gateway.client_key", "has characters that a header cannot contain")
+        })?;
+        let (token_endpoint, broker) = match settings.auth.mode {
+            config::AuthMode::RefreshToken => (None, None),
+            config::AuthMode::TokenExchange => (Some(TokenEndpoint::new(&settings.auth)?), None),
+            config::AuthMode::Broker => (None, Some(Broker::new(&settings.auth)?)),
+        };
+        let inner = Inner {
+            http: http::Http::new(settings, retries, clock)?,
+            url: settings.url.clone(),
+            client_key,
+            oauth_hosts: settings.oauth_hosts.clone(),
+            token_endpoint,
+            broker,
+        };
+        Ok(Self { inner: Arc::new(inner), interactive: false })
+    }
+
+    /// A handle for calls that a person waits for, such as a member who presses a button. It neither obeys nor starts
+    /// the shared wait, and it reports at most five minutes of `Retry-After`.
+    #[must_use]
+    pub(crate) fn interactive(&self) -> Self {
+        Self { interactive: true, ..self.clone() }
+    }
+
+    /// The time left of the wait that the gateway imposed on everyone. Until then calls fail at once, without being sent.
+    pub fn shared_wait(&self) -> Option<Duration> {
+        self.inner.http.shared_wait()
+    }
+
+    /// How far our clock is ahead of the gateway's (negative: behind), by the `Date` of its last response. Two minutes
+    /// or more are a problem.
+    pub(crate) fn clock_skew(&self) -> Option<TimeDelta> {
+        self.inner.http.clock_skew()
+    }
+
+    /// Calls as a member. `credentials` are secrets in the variables, which an error must not quote.
+    pub(super) async fn call_as_member<T: DeserializeOwned>(
+        &self,
+        operation: &Operation,
+        token: &AccessToken,
+        variables: Value,
+        credentials: &[&str],
+    ) -> Result<T, GatewayError> {
+        let build = || {
+            let bearer = secret_header(&format!("Bearer {}", token.expose()))
+                .ok_or_else(|| Fault::Unauthorized("it does not fit into a header".to_owned()))?;
+            Ok(self.post_graphql(operation, &variables).header(AUTHORIZATION, bearer))
+        };
+        let secrets = [&[token.expose(), self.client_key()], credentials].concat();
+        let read = |response: &_| graphql::read(response, AuthPhase::Authenticated, &secrets);
+        self.call(operation.name, operation.retry, token.expose(), build, read).await
+    }
+
+    pub(super) fn post_graphql(&self, operation: &Operation, variables: &Value) -> RequestBuilder {
+        let request = self.inner.http.client().post(self.inner.url.clone());
+        request.json(&graphql::request_body(operation, variables))
+    }
+
+    /// Makes a call in this handle's mode. `caller` identifies the caller: a token, or the member's id.
+    pub(super) async fn call<T>(
+        &self,
+        operation: &'static str,
+        retry: retry::RetryPolicy,
+        caller: &str,
+        build: impl Fn() -> Result<RequestBuilder, Fault> + Send + Sync,
+        read: impl Fn(&HttpResponse) -> Result<T, Fault> + Send + Sync,
+    ) -> Result<T, GatewayError> {
+        let call = http::Call { operation, retry, caller, interactive: self.interactive };
+        self.inner.http.call(call, build, read).await
+    }
+
+    pub(super) fn client_key(&self) -> &str {
+        self.inner.client_key.to_str().unwrap_or_default()
+    }
+}

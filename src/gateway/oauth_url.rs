@@ -1,0 +1,102 @@
+//! The check of a reconnect URL before a member is sent there.
+
+use super::fault::Fault;
+use crate::{
+    base::config::{OauthHosts, is_loopback_host},
+    domain::OauthUrl,
+};
+use url::Url;
+
+/// A longer URL does not fit into a header that common proxies let through.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// Accepts an absolute URL that is https, or http on this machine, and whose host is allowed. The fault may name the
+/// host but not the URL, which may contain secrets.
+pub(super) fn validate(text: &str, hosts: &OauthHosts) -> Result<OauthUrl, Fault> {
+    let reject = |why: &str| Err(Fault::Permanent(format!("the reconnect URL {why}")));
+    if text.len() > MAX_BYTES {
+        return reject("is longer than 8 KiB");
+    }
+    let Ok(url) = Url::parse(text) else {
+        return reject("is not an absolute URL");
+    };
+    let host = url.host_str().unwrap_or_default();
+    if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback_host(host)) {
+        return reject("is neither https nor http on this machine");
+    }
+    if !hosts.allows(host) {
+        return reject(&format!("leads to the host {host}, which gateway.oauth_hosts does not list"));
+    }
+    // The parsed form is plain ASCII, so that it fits into a header.
+    Ok(OauthUrl::new(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reconnect_url_is_absolute_and_https_or_on_this_machine() {
+        let any = OauthHosts::default();
+        for good in [
+            "https://idp.example/authorize?state=s3cret",
+            "https://203.0.113.7/x",
+            "HTTPS://IDP.example/",
+            "http://localhost:8081/x",
+            "http://LOCALHOST/x",
+            "http://127.9.8.7/x",
+            "http://[::1]:8081/x",
+        ] {
+            assert!(validate(good, &any).is_ok(), "{good}");
+        }
+        let long = format!("https://idp.example/?{}", "x".repeat(MAX_BYTES));
+        for bad in [
+            "",
+            "/authorize?state=s3cret",
+            "//idp.example/authorize?state=s3cret",
+            "idp.example/authorize?state=s3cret",
+            "http://idp.example/authorize?state=s3cret",
+            "http://localhost.evil.example/?state=s3cret",
+            "http://127.0.0.1.evil.example/?state=s3cret",
+            "http://[::2]/?state=s3cret",
+            "javascript:alert('s3cret')",
+            "data:text/html,s3cret",
+            "file:///s3cret",
+            "https://?state=s3cret",
+            &long,
+        ] {
+            let fault = validate(bad, &any).unwrap_err();
+            assert!(matches!(fault, Fault::Permanent(_)), "{bad}");
+            assert!(!fault.to_string().contains("s3cret"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn the_host_must_be_allowed_as_the_url_parser_reads_it() {
+        let hosts = OauthHosts::of(&["IdP.example", "*.portal.example", "exámple.org", "[::1]"]);
+        for good in [
+            "https://idp.example/",
+            "https://IDP.EXAMPLE:8443/",
+            "https://idp.example./",
+            "https://a.portal.example/",
+            "https://a.b.PORTAL.example/",
+            "https://ex%C3%A1mple.org/",
+            "http://[::1]/",
+        ] {
+            assert!(validate(good, &hosts).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://evil.example/?s3cret",
+            "https://idp.example.evil.example/?s3cret",
+            "https://evil-idp.example/?s3cret",
+            "https://idp.example@evil.example/?s3cret",
+            "https://portal.example/?s3cret",
+            "https://evilportal.example/?s3cret",
+            "http://localhost/?s3cret",
+        ] {
+            let fault = validate(bad, &hosts).unwrap_err();
+            assert!(fault.to_string().contains("gateway.oauth_hosts"), "{bad}: {fault}");
+            assert!(!fault.to_string().contains("s3cret"), "{fault}");
+        }
+    }
+}

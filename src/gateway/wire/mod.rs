@@ -1,0 +1,15 @@
+//! The shapes on the wire. A field that the schema requires must be present and have its type. A nullable field may be
+//! absent. An open enumeration keeps unknown values as text. Unknown fields are ignored.
+
+mod connection;
+mod data_source;
+mod listing;
+mod responses;
+mod token_endpoint;
+mod values;
+
+pub use data_source::DataSource;
+pub(super) use responses::{
+    ChangeConnection, CreateConnection, GetDataSource, GetOauthUrl, MemberConnections, RefreshTokens,
+};
+pub(super) use token_endpoint::{TokenDetails, TokenEndpointResponse};

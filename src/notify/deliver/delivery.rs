@@ -1,0 +1,100 @@
+//! One delivery, step by step.
+
+use super::deliverer::{Delivered, Deliverer};
+use super::outcome::{Abort, Step, abort_with, final_result};
+use crate::base::telemetry::metrics;
+use crate::credentials::token_provider::CallError;
+use crate::domain::{Cause, Member, NoticeKind, NoticeReason};
+use crate::store::{AttemptOutcome, AttemptResult, Claim, StoreError};
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// How long a claim is valid. An attempt that takes longer stores no link and therefore sends nothing. The slowest
+/// permitted mail server needs half of it.
+const LEASE: TimeDelta = TimeDelta::hours(1);
+/// Each attempt with an unknown outcome may have delivered the email, so there are at most this many.
+const MAX_UNKNOWN_OUTCOMES: u32 = 4;
+
+impl Deliverer {
+    /// Delivers the notice that is due first.
+    ///
+    /// # Errors
+    /// Only errors of the store. Every other failure is a result of the attempt, and a row.
+    pub async fn deliver_one(&self) -> Result<Delivered, StoreError> {
+        let now = self.clock.now();
+        let Some(claim) = self.store.claim_notice(now, now + LEASE).await? else {
+            return Ok(Delivered::Nothing);
+        };
+        let (result, pause) = match self.attempt(&claim).await {
+            Ok(finished) => finished,
+            Err(Abort::With(result)) => (*result, None),
+            Err(Abort::Store(error)) => return Err(error),
+        };
+        if !self.store.end_attempt(&claim, &result, self.clock.now()).await? {
+            tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
+        }
+        metrics::count_notice(result.outcome.as_str());
+        let (member, notice, attempt) = (&claim.notice.member_id, &claim.notice.id, claim.attempt);
+        let (outcome, reason, detail) = (result.outcome.as_str(), result.reason.as_str(), result.detail);
+        if result.outcome == AttemptOutcome::Abandoned || pause.is_some() {
+            tracing::warn!(%member, %notice, attempt, outcome, reason, detail, "delivery attempt failed");
+        } else {
+            tracing::info!(%member, %notice, attempt, outcome, reason, detail, "delivery attempt finished");
+        }
+        Ok(pause.map_or(Delivered::One(result.outcome), Delivered::QueuePaused))
+    }
+
+    /// The result, and how long to pause the queue when the cause affects every notice.
+    async fn attempt(&self, claim: &Claim) -> Step<(AttemptResult, Option<Duration>)> {
+        if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
+            return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
+        }
+        let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));
+        let Some(member) = self.store.member(&claim.notice.member_id).await? else {
+            return cancel(NoticeReason::MemberRemoved);
+        };
+        if member.paused {
+            return cancel(NoticeReason::Paused);
+        }
+        if self.store.is_suppressed(&member.id).await? {
+            return cancel(NoticeReason::Suppressed);
+        }
+        let credentials = match self.tokens.credentials(&member.id).await {
+            Ok(credentials) => credentials,
+            Err(error) => return Err(self.defer_for(claim, NoticeReason::TokenUnavailable, &error)),
+        };
+        if let Some(failure) = credentials.failure.filter(|failure| failure.retry_at > self.clock.now()) {
+            return Err(self.defer_for_credential(&failure));
+        }
+        self.second_look(claim, &member).await?;
+        // Wait before the link is stored: an attempt that is interrupted while it waits has handed nothing over.
+        self.transport.wait_for_rate_limit().await;
+        let (email, included) = match claim.notice.kind {
+            NoticeKind::Reconnect => self.reconnect(claim, &member).await?,
+            NoticeKind::Invited => (self.invitation(claim, &member).await?, Vec::new()),
+            NoticeKind::Recovered => self.recovery(claim, &member).await?,
+        };
+        match self.transport.send(&email).await {
+            Ok(accepted) => {
+                let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
+                let result = final_result(AttemptOutcome::Sent, NoticeReason::Accepted, detail);
+                Ok((AttemptResult { included, ..result }, None))
+            }
+            Err(error) => self.send_failure(claim, &error).await,
+        }
+    }
+
+    /// Polls the gateway again just before sending, so that a recovered connection's lapse closes first.
+    async fn second_look(&self, claim: &Claim, member: &Member) -> Step<()> {
+        let unclear = NoticeReason::SecondLookUnclear;
+        match self.poller.poll(&member.id, Cause::SecondLook).await {
+            Ok((_, applied)) if applied.turned_empty => {
+                let detail = "the member's connection list became empty".to_owned();
+                Err(self.defer(claim, unclear, Some(detail)))
+            }
+            Ok(_) => Ok(()),
+            Err(CallError::Store(error)) => Err(Abort::Store(error)),
+            Err(error) => Err(self.defer_for(claim, unclear, &error)),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Verifies that the member can reconnect, before the email promises it.
+
+use super::deliverer::Deliverer;
+use super::outcome::Step;
+use crate::credentials::token_provider::CallError;
+use crate::domain::{Member, NoticeReason, Repair};
+use crate::gateway::Verdict;
+use crate::store::{Claim, StoredConnection};
+
+impl Deliverer {
+    /// Gets the OAuth URL of each OAuth connection and discards it. Drops the connections for which the gateway
+    /// permanently refuses a URL; defers the notice when that leaves none.
+    pub(super) async fn verify_oauth_urls<T>(
+        &self,
+        claim: &Claim,
+        member: &Member,
+        connections: Vec<(T, StoredConnection)>,
+    ) -> Step<Vec<(T, StoredConnection)>> {
+        let mut verified = Vec::new();
+        let mut refused = Vec::new();
+        let mut detail = String::new();
+        for (item, connection) in connections {
+            if connection.repair() != Repair::Oauth {
+                verified.push((item, connection));
+                continue;
+            }
+            let credentials = match self.tokens.credentials(&member.id).await {
+                Ok(credentials) => credentials,
+                Err(error) => return Err(self.defer_for(claim, NoticeReason::TokenUnavailable, &error)),
+            };
+            let (source, id) = (&connection.connection.id, &connection.gateway_id);
+            let oauth_url =
+                self.tokens
+                    .call_as(&member.id, credentials, |token| async move {
+                        self.gateway.oauth_url(&token, id).await
+                    })
+                    .await;
+            match oauth_url {
+                Ok(_url) => {
+                    self.store.source_verified(source, &member.id, self.clock.now()).await?;
+                    verified.push((item, connection));
+                }
+                Err(CallError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
+                    tracing::warn!(member = %member.id, connection = %source, %error, "oauth url refused");
+                    detail = error.to_string();
+                    refused.push(source.clone());
+                }
+                Err(error) => return Err(self.defer_for(claim, NoticeReason::OauthUrlUnavailable, &error)),
+            }
+        }
+        if verified.is_empty() && !refused.is_empty() {
+            return Err(self.oauth_url_refused(claim, &refused, detail).await?);
+        }
+        Ok(verified)
+    }
+}
