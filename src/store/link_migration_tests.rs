@@ -21,16 +21,16 @@ const OLD_ROWS: &str = "
         ('n', 'm', 'reconnect', 0, 'sent', 'due', 0, 0, 1), ('i', 'm', 'invited', 0, 'sent', 'operator', 0, 0, 1),
         ('w', 'm', 'invited', 0, 'sent', 'operator', 0, 0, 1);
     INSERT INTO links (token_hash, notice_id, member_id, attempt, created_at, expires_at, looked_at) VALUES
-        (zeroblob(31) || x'01', 'n', 'm', 1, 0, 1000, 7), (zeroblob(31) || x'02', 'i', 'm', 1, 0, 1000, NULL),
-        (zeroblob(31) || x'04', 'w', 'm', 1, 0, 1000, NULL);
+        (x'0000000000000000000000000000000000000000000000000000000000000001', 'n', 'm', 1, 0, 1000, 7), (x'0000000000000000000000000000000000000000000000000000000000000002', 'i', 'm', 1, 0, 1000, NULL),
+        (x'0000000000000000000000000000000000000000000000000000000000000004', 'w', 'm', 1, 0, 1000, NULL);
     INSERT INTO link_buttons (token_hash, connection_id, lapse_id, redemptions, redeemed_at)
-        VALUES (zeroblob(31) || x'01', 'epic', 'l', 1, 5);
+        VALUES (x'0000000000000000000000000000000000000000000000000000000000000001', 'epic', 'l', 1, 5);
     INSERT INTO invitations (invitation_id, member_id, connection_id, name, notice_id, token_hash, expires_at, created_at,
         redemptions, redeemed_at) VALUES
         ('a', 'm', 'cerner', 'Cerner', 'i', NULL, NULL, 0, 0, NULL),
-        ('b', 'm', 'kaiser', 'Kaiser', NULL, zeroblob(31) || x'03', 1000, 0, 1, 6);
+        ('b', 'm', 'kaiser', 'Kaiser', NULL, x'0000000000000000000000000000000000000000000000000000000000000003', 1000, 0, 1, 6);
     INSERT INTO passes (pass_hash, token_hash, connection_id, member_id, until)
-        VALUES (zeroblob(32), zeroblob(31) || x'01', 'epic', 'm', 900);";
+        VALUES (x'0000000000000000000000000000000000000000000000000000000000000000', x'0000000000000000000000000000000000000000000000000000000000000001', 'epic', 'm', 900);";
 
 fn hash(last: u8) -> TokenHash {
     let mut bytes = [0; 32];
