@@ -5,9 +5,9 @@ use super::context::Context;
 use crate::base::config::TransportKind;
 use crate::base::random;
 use crate::credentials::keyring::Keyring;
-use crate::domain::{EmailAddress, MemberId, NoticeId, SourceType};
+use crate::domain::{EmailAddress, MemberId, NoticeId};
 use crate::gateway::Gateway;
-use crate::mail::{ConnectionLabel, NoticeEmail, Renderer, Template, Transport};
+use crate::mail::{NoticeEmail, Renderer, Template, Transport};
 use crate::store::Store;
 use anyhow::{Context as _, anyhow};
 use chrono::TimeDelta;
@@ -184,36 +184,25 @@ async fn prove_credentials(context: &Context, member: Option<&MemberId>) -> anyh
     refused.map_or(Ok(Proof::NotTried("no member has a credential that can be tried")), Err)
 }
 
-/// A line for the templates, or one for each thing that they tell and must not.
 fn templates(context: &Context, lines: &mut Lines) -> Option<Renderer> {
     let config = &context.config;
-    let tried = Renderer::new_unchecked(&config.notices, &config.email, &config.links)
-        .and_then(|renderer| renderer.leaks().map(|leaks| (renderer, leaks)));
-    match tried {
-        Ok((_, leaks)) if !leaks.is_empty() => {
-            for leak in leaks {
-                lines.say("templates", Err::<(), _>(anyhow!("{leak}")), |()| String::new());
-            }
-            None
-        }
-        other => {
-            let tried = lines.say("templates", other.map_err(Into::into), |(renderer, _)| {
-                let (languages, level) =
-                    (renderer.languages().join(", "), config.notices.disclosure.as_str());
-                let ok = format!(
-                    "every kind of mail can be written ({languages}) and tells no more than {level:?} may"
-                );
-                let (wanted, found) = (&config.notices.locale, renderer.language(None));
-                if renderer.has(wanted.as_str()) {
-                    return ok;
-                }
-                format!(
-                    "{ok}; there are none for notices.locale = \"{wanted}\", so that members without a locale get {found:?}"
-                )
-            });
-            tried.map(|(renderer, _)| renderer)
-        }
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links);
+    let renderer = lines.say("templates", renderer.map_err(Into::into), |renderer| {
+        let (languages, level) = (renderer.languages().join(", "), config.notices.disclosure.as_str());
+        format!("every email renders ({languages}) and discloses nothing beyond {level:?}")
+    })?;
+    for warning in renderer.warnings() {
+        lines.warn("templates", &warning.to_string());
     }
+    let wanted = config.notices.locale.as_str();
+    if !renderer.has(wanted) {
+        let used = renderer.language(None);
+        let warning = format!(
+            "no templates for notices.locale = {wanted:?}; members without a locale get emails in {used:?}"
+        );
+        lines.warn("templates", &warning);
+    }
+    Some(renderer)
 }
 
 fn test_notice(context: &Context, to: &EmailAddress) -> NoticeEmail {
@@ -221,15 +210,9 @@ fn test_notice(context: &Context, to: &EmailAddress) -> NoticeEmail {
     NoticeEmail {
         id: NoticeId::new(random::id(now)),
         to: to.clone(),
-        locale: None,
-        kind: Template::Expired,
-        link: Some(random::link_token()),
         unsubscribe: None,
-        connections: vec![ConnectionLabel {
-            name: "Example Clinic".into(),
-            source_type: Some(SourceType::Clinical),
-        }],
         ttl: context.config.links.ttl,
         date: now,
+        ..NoticeEmail::sample(Template::Expired, None)
     }
 }

@@ -4,7 +4,7 @@ use super::args::Cli;
 use super::completion::UsageError;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::store::Store;
 
 pub(super) struct Context {

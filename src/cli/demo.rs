@@ -8,7 +8,7 @@ use crate::base::telemetry;
 use crate::credentials::keyring::Keyring;
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, RefreshToken, Status};
 use crate::server::Daemon;
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::sim::{Options, Simulator, TestBrowser};
 use crate::store::Store;
 use anyhow::{Context, bail, ensure};

@@ -227,11 +227,11 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
     if !context.json {
         let progress = report.progress;
         outln!("{} of {} members gave a usable response", progress.members - progress.unclear, waiting.len());
-        if let Some(reason) = report.stopped {
+        if let Some(reason) = report.ended_early_because {
             outln!("stopped early ({reason}): the gateway, or the way to it, is at fault");
         }
     }
-    let all_clear = report.stopped.is_none()
+    let all_clear = report.ended_early_because.is_none()
         && report.progress.unclear == 0
         && report.progress.members == waiting.len() as u64;
     Ok(if all_clear { Completion::Complete } else { Completion::Incomplete })

@@ -8,7 +8,7 @@ use super::output::{Rows, outln, time};
 use super::prompt::{self, usage};
 use crate::domain::{Connection, IntegrationType, MemberId, NoticeId, Repair, Status};
 use crate::gateway::Establish;
-use crate::server::app::App;
+use crate::server::components::App;
 use anyhow::bail;
 use serde::Serialize;
 use url::Url;

@@ -25,7 +25,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
     let app = context.app().await?;
-    let _lock = app.take_over().await?;
+    let _lock = app.acquire_instance_lock().await?;
     let progress = ProgressBar::new_spinner().with_style(
         ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
@@ -43,7 +43,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
             }
         })
     };
-    let pass = app.once(&stop).await;
+    let pass = app.run_once(&stop).await;
     showing.abort();
     progress.finish_and_clear();
     let pass = pass?;
@@ -57,7 +57,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
                 "skipped": report.progress.skipped,
                 "transitions": report.progress.transitions,
                 "complete": report.complete(),
-                "stopped": report.stopped,
+                "ended_early_because": report.ended_early_because,
                 "mail_pending": pass.mail_pending,
             })
         );
@@ -68,7 +68,7 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
             report.progress.unclear,
             report.progress.skipped,
             report.progress.transitions,
-            report.stopped.map(|why| format!("; stopped early: {why}")).unwrap_or_default(),
+            report.ended_early_because.map(|why| format!("; stopped early: {why}")).unwrap_or_default(),
             if pass.mail_pending { "; mails wait for the mail server" } else { "" }
         );
     }

@@ -4,7 +4,7 @@ use super::completion::Completion;
 use super::context::Context;
 use super::output::{Rows, maybe_time, outln, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
-use crate::store::{Fleet, Funnel, SweepReport};
+use crate::store::{Funnel, Stats, SweepRecord};
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,15 +50,15 @@ struct LastSweep {
     skipped: u64,
     transitions: u64,
     complete: bool,
-    stopped: Option<String>,
+    ended_early_because: Option<String>,
 }
 
 impl Status {
-    fn new(fleet: Fleet, funnel: Funnel) -> Self {
+    fn new(fleet: Stats, funnel: Funnel) -> Self {
         let mut credentials = fleet.credentials;
         let troubled: u64 = credentials.values().sum();
         credentials.insert("ok".into(), fleet.members.saturating_sub(troubled));
-        let last_sweep = fleet.last_sweep.map(|sweep: SweepReport| LastSweep {
+        let last_sweep = fleet.last_sweep.map(|sweep: SweepRecord| LastSweep {
             started_at: time(sweep.started_at),
             finished_at: maybe_time(sweep.finished_at),
             members: sweep.members,
@@ -66,7 +66,7 @@ impl Status {
             skipped: sweep.skipped,
             transitions: sweep.transitions,
             complete: sweep.complete,
-            stopped: sweep.stopped,
+            ended_early_because: sweep.ended_early_because,
         });
         let Funnel { lapsed, noticed, opened, redeemed, recovered } = funnel;
         Self {
@@ -92,7 +92,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let now = context.clock.now();
     let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
-    let fleet = store.fleet(context.needs_token(), now - UNREACHABLE_AFTER).await?;
+    let fleet = store.stats(context.needs_token(), now - UNREACHABLE_AFTER).await?;
     let status = Status::new(fleet, funnel);
     if context.json {
         Rows::new(true, &[]).row(&status, &[])?;
@@ -130,9 +130,9 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     match &status.last_sweep {
         None => outln!("last sweep   none yet"),
         Some(sweep) => {
-            let end = match (&sweep.finished_at, &sweep.stopped) {
+            let end = match (&sweep.finished_at, &sweep.ended_early_because) {
                 (None, _) => "under way, or interrupted".to_owned(),
-                (Some(_), Some(stopped)) => format!("ended early: {stopped}"),
+                (Some(_), Some(ended_early_because)) => format!("ended early: {ended_early_because}"),
                 (Some(at), None) => format!("finished {at}"),
             };
             outln!(

@@ -4,9 +4,9 @@ use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::token_provider::{CallError, Refresh, TokenProvider};
 use crate::detect::decide::{self, Policy};
-use crate::domain::{Cause, Connection, ConnectionId, Known, Listing, MemberId, Time};
+use crate::domain::{Cause, Connection, ConnectionId, ConnectionState, Listing, MemberId, Time};
 use crate::gateway::Gateway;
-use crate::store::{Answer, Applied, DueMember, Store, StoreError, StoredCredentials};
+use crate::store::{ApplyReport, DueMember, PollResult, Store, StoreError, StoredCredentials};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// Asks about members and takes in what the gateway answers. Cheap to clone.
@@ -23,16 +23,16 @@ pub struct Poller {
 #[derive(Debug)]
 pub(crate) struct DuePoll {
     /// What was learned.
-    pub(crate) result: Result<DueAnswer, CallError>,
+    pub(crate) result: Result<DueResponse, CallError>,
     /// What became of the member's access token.
     pub(crate) refresh: Refresh,
 }
 
 /// A usable response.
 #[derive(Debug)]
-pub(crate) enum DueAnswer {
+pub(crate) enum DueResponse {
     /// It was applied, or it has not changed.
-    Applied(Applied),
+    Applied(ApplyReport),
     /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
     /// [`Poller::accept_empty`] applies it.
     TurnedEmpty {
@@ -55,17 +55,18 @@ impl Poller {
         &self,
         member: &MemberId,
         cause: Cause,
-    ) -> Result<(Vec<Connection>, Applied), CallError> {
+    ) -> Result<(Vec<Connection>, ApplyReport), CallError> {
         let credentials = self.access.credentials(member).await?;
         let (seen, asked_at) = self.list(member, credentials).await?;
         // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
         let accept_empty = cause == Cause::Operator;
-        let applied = self.take_in(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
+        let applied =
+            self.apply_response(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
         Ok((seen.rows, applied))
     }
 
     /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
-    /// is open. A list that turned empty is held back: see [`DueAnswer::TurnedEmpty`].
+    /// is open. A list that turned empty is held back: see [`DueResponse::TurnedEmpty`].
     pub(crate) async fn poll_due(&self, due: DueMember) -> DuePoll {
         let asked_at = self.clock.now();
         let call = |token| async move { self.gateway.connections(&token).await };
@@ -82,16 +83,16 @@ impl Poller {
         due: &DueMember,
         listing: &Listing,
         asked_at: Time,
-    ) -> Result<DueAnswer, StoreError> {
+    ) -> Result<DueResponse, StoreError> {
         let digest = digest(listing);
         if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
-            return Ok(DueAnswer::Applied(Applied::default()));
+            return Ok(DueResponse::Applied(ApplyReport::default()));
         }
-        let applied = self.take_in(&due.id, listing, &digest, asked_at, Cause::Sweep, false).await?;
+        let applied = self.apply_response(&due.id, listing, &digest, asked_at, Cause::Sweep, false).await?;
         Ok(if applied.turned_empty {
-            DueAnswer::TurnedEmpty { asked_at }
+            DueResponse::TurnedEmpty { asked_at }
         } else {
-            DueAnswer::Applied(applied)
+            DueResponse::Applied(applied)
         })
     }
 
@@ -103,9 +104,9 @@ impl Poller {
         &self,
         member: &MemberId,
         asked_at: Time,
-    ) -> Result<Applied, StoreError> {
+    ) -> Result<ApplyReport, StoreError> {
         let listing = Listing::default();
-        self.take_in(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
+        self.apply_response(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
     }
 
     async fn list(
@@ -121,7 +122,7 @@ impl Poller {
         Ok((seen, asked_at))
     }
 
-    async fn take_in(
+    async fn apply_response(
         &self,
         member_id: &MemberId,
         listing: &Listing,
@@ -129,11 +130,11 @@ impl Poller {
         asked_at: Time,
         cause: Cause,
         accept_empty: bool,
-    ) -> Result<Applied, StoreError> {
+    ) -> Result<ApplyReport, StoreError> {
         let now = self.clock.now();
-        let answer = Answer { member_id, asked_at, cause, seen: listing, digest, accept_empty };
-        let decide = |known: &[Known]| decide::decide(known, listing, &self.policy, now);
-        let applied = self.store.take_in(&answer, now, decide).await?;
+        let answer = PollResult { member_id, asked_at, cause, seen: listing, digest, accept_empty };
+        let decide = |known: &[ConnectionState]| decide::decide(known, listing, &self.policy, now);
+        let applied = self.store.apply_response(&answer, now, decide).await?;
         for (from, to) in &applied.transitions {
             metrics::count_transition(to);
             let cause = cause.as_str();

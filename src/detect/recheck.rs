@@ -49,7 +49,7 @@ impl Rechecker {
             return Ok(true);
         }
         // Put off before it is made: should the process end within, the next of its times stands.
-        if !self.store.recheck_made(&due, self.next(&due)).await? {
+        if !self.store.claim_recheck(&due, self.next(&due)).await? {
             return Ok(true);
         }
         match self.poller.poll(&due.member_id, Cause::Recheck).await {

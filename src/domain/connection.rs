@@ -6,7 +6,7 @@ use std::fmt;
 
 /// An enum of the gateway's that may grow: a value we do not know is kept as text, never an error. Letter case and
 /// surrounding whitespace do not matter.
-macro_rules! open_enum {
+macro_rules! open_string_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ macro_rules! open_enum {
     };
 }
 
-open_enum! {
+open_string_enum! {
     /// How a connection stands.
     Status {
         /// Records flow.
@@ -81,7 +81,7 @@ impl Status {
     }
 }
 
-open_enum! {
+open_string_enum! {
     /// How a member proves who they are to the source.
     Category {
         /// A user name and a password.
@@ -93,7 +93,7 @@ open_enum! {
     }
 }
 
-open_enum! {
+open_string_enum! {
     /// What kind of source it is.
     SourceType {
         /// A provider of care.
@@ -109,7 +109,7 @@ open_enum! {
     }
 }
 
-open_enum! {
+open_string_enum! {
     /// How the gateway reaches the source.
     IntegrationType {
         /// Without the member's credentials.
@@ -125,7 +125,7 @@ open_enum! {
     }
 }
 
-open_enum! {
+open_string_enum! {
     /// How far the gateway has come with fetching the records.
     SyncStatus {
         /// Not begun.
@@ -214,7 +214,7 @@ impl Connection {
     }
 
     /// Whether its records are being deleted: the row lingers until that is done.
-    pub fn is_leaving(&self) -> bool {
+    pub fn is_being_deleted(&self) -> bool {
         matches!(self.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
     }
 

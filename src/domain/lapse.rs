@@ -24,7 +24,7 @@ pub enum Outcome {
     Dismissed,
 }
 
-macro_rules! spelled {
+macro_rules! string_enum {
     ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl $name {
             /// The contract's spelling.
@@ -41,20 +41,20 @@ macro_rules! spelled {
         }
     };
 }
-pub(super) use spelled;
+pub(super) use string_enum;
 
 /// An operator's act that ends a connection on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Parting {
+pub enum DisconnectKind {
     /// The gateway keeps the row as DISCONNECTED.
     Disconnect,
     /// The gateway deletes the row and its data, which takes a while.
     Delete,
 }
 
-spelled!(Parting { Disconnect = "disconnect", Delete = "delete" });
-spelled!(LapseState { Suspected = "suspected", Open = "open", Closed = "closed" });
-spelled!(Outcome { Recovered = "recovered", Removed = "removed", Dismissed = "dismissed" });
+string_enum!(DisconnectKind { Disconnect = "disconnect", Delete = "delete" });
+string_enum!(LapseState { Suspected = "suspected", Open = "open", Closed = "closed" });
+string_enum!(Outcome { Recovered = "recovered", Removed = "removed", Dismissed = "dismissed" });
 
 /// One lapse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +72,11 @@ pub struct Lapse {
     /// When the connection was first seen broken (of the present break, when it was resumed).
     pub suspected_at: Time,
     /// How many answers in a row have shown it broken.
-    pub sightings: u32,
+    pub consecutive_observations: u32,
     /// When it was confirmed; kept when it closes or is resumed.
     pub opened_at: Option<Time>,
     /// When it ended, if it has.
     pub closed_at: Option<Time>,
     /// The operator's act that dismissed it, until the gateway's list has shown its effect once.
-    pub parting: Option<Parting>,
+    pub disconnect_intent: Option<DisconnectKind>,
 }

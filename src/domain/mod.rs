@@ -1,4 +1,4 @@
-//! The vocabulary: what the stages say to each other. No I/O, and nothing of ours is used here.
+//! The vocabulary that the stages share. No I/O, and no use of other modules.
 
 mod change;
 mod connection;
@@ -15,16 +15,18 @@ mod planning;
 mod printable;
 mod secret;
 mod suppression;
+mod time;
 mod transition;
 
 pub use change::{
-    Change, ChangeReason, Decision, Known, LapseChange, Missing, Standing, stored_ids, turned_empty,
+    Change, ChangeReason, ConnectionState, Decision, LapseChange, LapseFields, Missing, stored_ids,
+    turned_empty,
 };
 pub use connection::{
     Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus, sync_error_code,
 };
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
-pub use lapse::{Lapse, LapseState, Outcome, Parting};
+pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction};
 pub use locale::{InvalidLocale, Locale};
@@ -41,7 +43,5 @@ pub use secret::{
     ResumeToken, Sealed, TokenHash, UsedCredential,
 };
 pub use suppression::{AddressHash, Suppression};
+pub use time::Time;
 pub use transition::{Cause, Transition};
-
-/// An instant, in UTC. Stored as integer milliseconds since the Unix epoch.
-pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,6 +1,6 @@
 //! One email to one member about one or more lapses.
 
-use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::spelled};
+use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::string_enum};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoticeState {
@@ -15,7 +15,7 @@ pub enum NoticeState {
     Cancelled,
 }
 
-spelled!(NoticeState {
+string_enum!(NoticeState {
     Queued = "queued",
     Sending = "sending",
     Sent = "sent",
@@ -34,7 +34,7 @@ pub enum NoticeKind {
     Recovered,
 }
 
-spelled!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
+string_enum!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
 
 /// One lapse in a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The reason codes of notices: in `notices.reason`, in `attempts.reason`, and in reports.
 
-use super::lapse::spelled;
+use super::lapse::string_enum;
 
 /// Why a notice is sent, deferred, cancelled, or abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub enum NoticeReason {
     NeverConfirmed,
 }
 
-spelled!(NoticeReason {
+string_enum!(NoticeReason {
     FirstNotice = "first_notice",
     Reminder = "reminder",
     Digest = "digest",

@@ -38,7 +38,7 @@ pub struct Transition {
     pub connection_id: ConnectionId,
     /// What it was; `None` at first sight.
     pub from: Option<Status>,
-    /// What it became; DELETED when the row vanished from the list.
+    /// What it became; DELETED when the row missing_from_list from the list.
     pub to: Status,
     /// When we saw it, by our clock.
     pub(crate) observed_at: Time,

@@ -1,11 +1,11 @@
-//! What the tests of this room write mails with.
+//! Shared test data of the mail room.
 
 use super::{ConnectionLabel, NoticeEmail, Renderer, SetupError, Template};
 use crate::{
     base::config::{Config, DEFAULTS, Disclosure},
     domain::{LinkToken, NoticeId, SourceType},
 };
-use std::{fs, time::Duration};
+use std::fs;
 use tempfile::TempDir;
 
 pub(super) const TOKEN: &str = "tok-9f8e7d6c5b4a";
@@ -21,26 +21,24 @@ pub(super) fn renderer(disclosure: Disclosure) -> Renderer {
     let mut config = config();
     config.notices.disclosure = disclosure;
     config.links.public_url = "https://acme.test/some/where/".parse().unwrap();
-    Renderer::new_unchecked(&config.notices, &config.email, &config.links).unwrap()
+    Renderer::new(&config.notices, &config.email, &config.links).unwrap()
 }
 
-pub(super) fn notice(kind: Template, names: &[&str]) -> NoticeEmail {
-    let named =
+pub(super) fn notice(template: Template, names: &[&str]) -> NoticeEmail {
+    let label =
         |name: &&str| ConnectionLabel { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
     NoticeEmail {
         id: NoticeId::new("0190c1f2-7d7b"),
         to: "alice@example.org".parse().unwrap(),
-        locale: None,
-        kind,
-        link: (kind != Template::Recovered).then(|| LinkToken::new(TOKEN)),
+        link: template.has_link().then(|| LinkToken::new(TOKEN)),
         unsubscribe: Some(LinkToken::new("stop-1")),
-        connections: names.iter().map(named).collect(),
-        ttl: Duration::from_secs(7 * 86_400),
+        connections: names.iter().map(label).collect(),
         date: "2026-11-23T12:00:00Z".parse().unwrap(),
+        ..NoticeEmail::sample(template, None)
     }
 }
 
-/// A renderer over an operator's directory of these files.
+/// A renderer with an operator's directory of these files.
 pub(super) fn with_templates(
     disclosure: Disclosure,
     files: &[(&str, &str)],

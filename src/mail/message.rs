@@ -1,6 +1,6 @@
 //! A mail as it goes over the wire.
 
-use super::notice::RenderError;
+use super::error::RenderError;
 use crate::domain::{EmailAddress, NoticeId, Time};
 use lettre::{
     Address, Message,

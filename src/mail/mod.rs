@@ -1,20 +1,21 @@
-//! Mails: [`Renderer`] makes them (pure: equal input gives equal bytes), [`Transport`] hands them over.
+//! Emails: [`Renderer`] writes them (pure: equal input gives equal bytes), [`Transport`] sends them.
 
+mod error;
 #[cfg(test)]
 mod fixtures;
 mod html;
-mod leaks;
 mod message;
 mod notice;
 mod render;
+mod sample;
 mod sample_matrix;
 mod templates;
 mod text;
 mod transport;
-mod words;
+mod validate;
 
-pub(crate) use leaks::Leak;
+pub use error::{RenderError, SetupError};
 pub(crate) use message::Email;
-pub use notice::{ConnectionLabel, NoticeEmail, RenderError, SetupError, Template};
+pub use notice::{ConnectionLabel, NoticeEmail, Template};
 pub use render::Renderer;
 pub use transport::{Accepted, Disposition, SendError, Stage, Transport, TransportError};

@@ -1,30 +1,27 @@
-//! A notice to write, and why it may not be possible.
+//! A notice to render.
 
-use super::{leaks::Leak, templates::TemplateError};
-use crate::domain::{EmailAddress, LinkToken, NoticeId, SourceType, Time};
+use crate::{
+    base::config::Disclosure,
+    domain::{EmailAddress, LinkToken, NoticeId, SourceType, Time},
+};
 use std::time::Duration;
 
-/// What a notice is about.
+/// The purpose of an email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Template {
-    /// One connection expired.
     Expired,
-    /// One connection was disconnected, perhaps on purpose.
+    /// The member may have disconnected on purpose.
     Disconnected,
-    /// Several connections lapsed.
     Several,
-    /// A reminder, with more to come.
     Reminder,
-    /// The last reminder.
     LastReminder,
-    /// An operator asks for one connection, which may never have been.
+    /// An operator invites the member to connect a source, which may be new.
     Invited,
-    /// What was written about works again. Has no link: there is nothing to do.
+    /// Has no link: the member has nothing to do.
     Recovered,
 }
 
 impl Template {
-    /// Every kind there is.
     pub const ALL: &[Self] = &[
         Self::Expired,
         Self::Disconnected,
@@ -35,7 +32,6 @@ impl Template {
         Self::Recovered,
     ];
 
-    /// Its name: what its templates are called.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
@@ -48,7 +44,7 @@ impl Template {
         }
     }
 
-    /// Whether a mail of this kind can be about so many connections.
+    /// Whether an email of this kind can be about `count` connections.
     pub(crate) fn accepts_count(self, count: usize) -> bool {
         match self {
             Self::Several => count > 1,
@@ -57,13 +53,29 @@ impl Template {
         }
     }
 
-    pub(super) fn files(self) -> [String; 3] {
-        ["subject", "txt", "html"].map(|end| format!("{}.{end}", self.as_str()))
+    pub(crate) fn has_link(self) -> bool {
+        self != Self::Recovered
     }
 
-    /// The files that its subject, text and HTML are made of, as the built-in templates are.
-    pub(super) fn source_files(self) -> [Vec<String>; 3] {
-        let [subject, text, html] = self.files();
+    /// The name of its files without the extension. Under `generic`, emails that must not reveal the status share one
+    /// template, so that they cannot differ.
+    pub(super) fn file_stem(self, disclosure: Disclosure) -> &'static str {
+        match self {
+            Self::Expired | Self::Disconnected | Self::Several if disclosure == Disclosure::Generic => {
+                "first"
+            }
+            Self::LastReminder => "reminder",
+            other => other.as_str(),
+        }
+    }
+
+    pub(super) fn files(self, disclosure: Disclosure) -> [String; 3] {
+        ["subject", "txt", "html"].map(|extension| format!("{}.{extension}", self.file_stem(disclosure)))
+    }
+
+    /// The built-in files behind its subject, text and HTML.
+    pub(super) fn source_files(self, disclosure: Disclosure) -> [Vec<String>; 3] {
+        let [subject, text, html] = self.files(disclosure);
         [
             vec![subject, "base.subject".to_owned()],
             vec![text, "base.txt".to_owned()],
@@ -72,69 +84,30 @@ impl Template {
     }
 }
 
-/// A connection as a mail may name it.
+/// A connection, as far as an email may name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionLabel {
-    /// The source's name; any text.
+    /// Any text: the gateway supplies it.
     pub name: String,
-    /// What kind of source it is.
     pub source_type: Option<SourceType>,
 }
 
-/// One notice to write.
+/// One notice to render.
 #[derive(Clone, Debug)]
 pub struct NoticeEmail {
-    /// The Message-ID is made of it.
+    /// The source of the Message-ID.
     pub id: NoticeId,
-    /// Whom it goes to.
     pub to: EmailAddress,
-    /// A BCP 47 tag; `notices.locale` when `None` or when there are no templates for it.
+    /// A BCP 47 tag. `notices.locale` applies when it is `None` or has no templates.
     pub locale: Option<String>,
-    /// What it is about.
-    pub kind: Template,
-    /// What the button opens, under `/r/`; without one there is no button.
+    pub template: Template,
+    /// The token of the button's link, under `/r/`; `None`: no button.
     pub link: Option<LinkToken>,
-    /// What stops these mails, under `/u/`.
+    /// The token of the unsubscribe link, under `/u/`.
     pub unsubscribe: Option<LinkToken>,
-    /// What lapsed.
     pub connections: Vec<ConnectionLabel>,
-    /// How long the link works.
+    /// The lifetime of the link.
     pub ttl: Duration,
-    /// The `Date` of the mail.
+    /// The `Date` header.
     pub date: Time,
-}
-
-/// Why no renderer can be made: the operator has something to put right.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A template is faulty or missing.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// `email.from` or `email.reply_to` is no mailbox.
-    #[error("email.from and email.reply_to take \"Name <address>\" or an address: {0}")]
-    Sender(#[from] lettre::address::AddressError),
-    /// `links.public_url` can take no path.
-    #[error("links.public_url must be an http or https URL")]
-    PublicUrl,
-    /// The mails would tell more than `notices.disclosure` lets them.
-    #[error("{}", one_after_another(.0))]
-    Leaks(Vec<Leak>),
-    /// A mail with sample values cannot be written.
-    #[error("a sample mail cannot be written: {0}")]
-    Sample(#[source] RenderError),
-}
-
-/// Why one mail could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// A template failed, which the check at start did not foresee: the operator's to repair.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// The member's address cannot be written into a mail. No later attempt can do better.
-    #[error("the address on file cannot be used in a mail")]
-    Address,
-}
-
-fn one_after_another(leaks: &[Leak]) -> String {
-    leaks.iter().map(Leak::to_string).collect::<Vec<_>>().join("; ")
 }

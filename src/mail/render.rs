@@ -1,11 +1,11 @@
-//! What a notice says. Pure: the templates are read once, at start.
+//! Renders notices. Pure: the templates are read once, at startup.
 
 use super::{
-    Leak, leaks,
+    error::{RenderError, SetupError},
     message::{self, Email, Parts, Sender},
-    notice::{ConnectionLabel, NoticeEmail, RenderError, SetupError, Template},
-    templates::{TemplateError, Templates},
-    text::{fill, one_line},
+    notice::{ConnectionLabel, NoticeEmail, Template},
+    templates::{TemplateError, TemplateWarning, Templates},
+    text::{one_line, wrap},
 };
 use crate::{
     base::config::{self, Disclosure},
@@ -15,45 +15,22 @@ use minijinja::{Value, context};
 use std::time::Duration;
 use url::Url;
 
-/// What a template may name; HTML has `subject` besides. `sources` is a phrase, empty when nothing may be told; `link` and
-/// `unsubscribe` may be empty; `days`, `hours` and `minutes` each say how long the link works.
-pub(super) const VARIABLES: &[&str] =
-    &["operator", "link", "unsubscribe", "sources", "count", "days", "hours", "minutes", "lang"];
-/// More sources than this are counted, not named.
-const NAMED: usize = 3;
+/// An email counts the sources beyond this number instead of naming them.
+const MAX_NAMED_SOURCES: usize = 3;
 const MAX_SUBJECT_CHARS: usize = 150;
 
-/// Writes notices.
 pub struct Renderer {
     pub(super) templates: Templates,
     sender: Sender,
     pub(super) disclosure: Disclosure,
     public_url: Url,
-    /// How long links work: what the trial mails say.
+    /// The configured lifetime of links, for the samples at startup.
     pub(super) ttl: Duration,
 }
 
 impl Renderer {
-    /// Reads the templates, tries each in every language, and sees that none tells more than `notices.disclosure` lets
-    /// it: what is wrong shows at start, not in a member's mail.
-    ///
-    /// # Errors
-    /// When a template, `email.from`, `email.reply_to` or the public URL is unusable, or a mail would tell too much.
-    pub fn new(
-        notices: &config::Notices,
-        email: &config::Email,
-        links: &config::Links,
-    ) -> Result<Self, SetupError> {
-        let renderer = Self::new_unchecked(notices, email, links)?;
-        let leaks = renderer.leaks()?;
-        if leaks.is_empty() { Ok(renderer) } else { Err(SetupError::Leaks(leaks)) }
-    }
-
-    /// As [`Renderer::new`], but takes templates that tell too much: to show them, or to name each of their leaks.
-    ///
-    /// # Errors
-    /// When a template, `email.from`, `email.reply_to` or the public URL is unusable.
-    pub(crate) fn new_unchecked(
+    /// Parses the templates but renders none; see [`Renderer::new`].
+    pub(super) fn new_unchecked(
         notices: &config::Notices,
         email: &config::Email,
         links: &config::Links,
@@ -62,63 +39,56 @@ impl Renderer {
             return Err(SetupError::PublicUrl);
         }
         let directory = notices.templates.as_deref();
-        let renderer = Self {
-            templates: Templates::load(directory, notices.locale.as_str())?,
+        Ok(Self {
+            templates: Templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
             sender: Sender::new(&email.from, &email.reply_to)?,
             disclosure: notices.disclosure,
             public_url: links.public_url.clone(),
             ttl: links.ttl,
-        };
-        renderer.try_all()?;
-        Ok(renderer)
+        })
     }
 
-    /// What the mails tell beyond `notices.disclosure`, in every language and of every kind.
-    ///
-    /// # Errors
-    /// When a mail with sample values cannot be written.
-    pub(crate) fn leaks(&self) -> Result<Vec<Leak>, SetupError> {
-        leaks::find(self).map_err(SetupError::Sample)
+    /// What the operator should look at in their own templates.
+    pub(crate) fn warnings(&self) -> Vec<TemplateWarning> {
+        self.templates.warnings()
     }
 
-    /// The languages that there are templates for, as BCP 47 tags in lower case.
+    /// The languages with templates, as BCP 47 tags in lower case.
     pub fn languages(&self) -> &[String] {
         self.templates.languages()
     }
 
-    /// The language that a member of this locale is written to in.
+    /// The language of emails to a member of this locale.
     pub(crate) fn language(&self, locale: Option<&str>) -> &str {
         self.templates.language(locale)
     }
 
-    /// Whether there are templates for this locale, or for its language.
+    /// Whether there are templates for this locale or its language.
     pub(crate) fn has(&self, locale: &str) -> bool {
         self.templates.has(locale)
     }
 
-    /// The operator's name, as mails show it: the display name of `email.from`, else its domain.
+    /// The organization's name in emails: the display name of `email.from`, else its domain.
     pub(crate) fn operator(&self) -> &str {
         self.sender.name()
     }
 
-    /// Writes a notice.
-    ///
     /// # Errors
-    /// When the address does not fit into a mail, or a template fails.
+    /// When an email cannot carry the address, or a template fails.
     pub fn render(&self, notice: &NoticeEmail) -> Result<Email, RenderError> {
         let language = self.templates.language(notice.locale.as_deref());
         let link = notice.link.as_ref().map(|token| self.link(token)).unwrap_or_default();
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
-        let sources = self.sources(language, self.disclosure, &notice.connections)?;
         let values = Values {
             operator: self.operator(),
             link: &link,
             unsubscribe: unsubscribe.as_deref().unwrap_or_default(),
-            sources: sources.into(),
+            sources: self.sources(language, &notice.connections)?,
             count: notice.connections.len(),
+            last: notice.template == Template::LastReminder,
             ttl: notice.ttl,
         };
-        let Written { subject, text, html } = self.write(language, notice.kind, &values)?;
+        let Rendered { subject, text, html } = self.render_parts(language, notice.template, &values)?;
         let parts = Parts {
             id: &notice.id,
             to: &notice.to,
@@ -132,87 +102,88 @@ impl Renderer {
         message::build(&self.sender, parts)
     }
 
-    /// Where a link's token leads. For the mail, or the operator who asked for it; never for a log.
+    /// The URL of a link. For the email, or the operator who asked for it; never for a log.
     pub(crate) fn link(&self, token: &LinkToken) -> String {
         self.url("r", token)
     }
 
-    fn url(&self, place: &str, token: &LinkToken) -> String {
+    fn url(&self, prefix: &str, token: &LinkToken) -> String {
         let mut url = self.public_url.clone();
         url.set_query(None);
         url.set_fragment(None);
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend([place, token.expose()]);
+            path.pop_if_empty().extend([prefix, token.expose()]);
         }
         url.into()
     }
 
-    /// The connections as a phrase, as far as they may be named.
+    /// The connections as a phrase; `None` under `generic`.
     pub(super) fn sources(
         &self,
         language: &str,
-        told: Disclosure,
         all: &[ConnectionLabel],
-    ) -> Result<String, TemplateError> {
-        if told == Disclosure::Generic {
-            return Ok(String::new());
+    ) -> Result<Option<String>, TemplateError> {
+        if self.disclosure == Disclosure::Generic {
+            return Ok(None);
         }
-        // Each way of naming is said once, of one connection or of several.
+        // Equal names or kinds appear once, with their count.
         let mut items: Vec<(String, String, usize)> = Vec::new();
-        for named in all {
-            let name = if told == Disclosure::Name { printable(&named.name) } else { String::new() };
-            let kind = named.source_type.as_ref().map_or("", SourceType::as_str).to_ascii_lowercase();
+        for label in all {
+            let name =
+                if self.disclosure == Disclosure::Name { printable(&label.name) } else { String::new() };
+            let kind = label.source_type.as_ref().map_or("", SourceType::as_str).to_ascii_lowercase();
             match items.iter_mut().find(|item| (&item.0, &item.1) == (&name, &kind)) {
                 Some(item) => item.2 += 1,
                 None => items.push((name, kind, 1)),
             }
         }
-        let more = items.len().saturating_sub(NAMED);
+        let more = items.len().saturating_sub(MAX_NAMED_SOURCES);
         let item = |(name, kind, count)| context! { name, kind, count };
-        let items: Vec<Value> = items.into_iter().take(NAMED).map(item).collect();
-        Ok(one_line(&self.templates.render(language, "sources.txt", context! { items, more })?))
+        let items: Vec<Value> = items.into_iter().take(MAX_NAMED_SOURCES).map(item).collect();
+        Ok(Some(one_line(&self.templates.render(language, "sources.txt", context! { items, more })?)))
     }
 
-    /// Subject, text and HTML.
-    pub(super) fn write(
+    pub(super) fn render_parts(
         &self,
         language: &str,
-        kind: Template,
+        template: Template,
         values: &Values<'_>,
-    ) -> Result<Written, TemplateError> {
-        let [subject, text, html] = kind.files();
+    ) -> Result<Rendered, TemplateError> {
+        let [subject, text, html] = template.files(self.disclosure);
         let subject = self.templates.render(language, &subject, values.plain(language))?;
         let subject: String = one_line(&subject).chars().take(MAX_SUBJECT_CHARS).collect();
         let text = self.templates.render(language, &text, values.plain(language))?;
         let html = self.templates.render(language, &html, values.html(language, &subject))?;
-        Ok(Written { subject, text: fill(&text), html })
+        Ok(Rendered { subject, text: wrap(&text), html })
     }
 }
 
-/// What a mail says.
-#[derive(PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct Rendered {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
 }
 
-/// What the templates are filled with.
+/// The variables of the templates.
 pub(super) struct Values<'a> {
     pub(super) operator: &'a str,
     pub(super) link: &'a str,
     pub(super) unsubscribe: &'a str,
-    pub(super) sources: Value,
+    /// `None`: the variable is undefined, and a template that prints it fails.
+    pub(super) sources: Option<String>,
     pub(super) count: usize,
+    /// Whether no reminder will follow.
+    pub(super) last: bool,
     pub(super) ttl: Duration,
 }
 
 impl Values<'_> {
     fn plain(&self, lang: &str) -> Value {
-        let Self { operator, link, unsubscribe, ref sources, count, .. } = *self;
+        let Self { operator, link, unsubscribe, count, last, .. } = *self;
         let minutes = self.ttl.as_secs() / 60;
         let (hours, days) = (minutes / 60, minutes / (24 * 60));
-        context! { operator, lang, link, unsubscribe, sources, count, minutes, hours, days }
+        let sources = self.sources.as_ref().map_or(Value::UNDEFINED, |sources| Value::from(sources.as_str()));
+        context! { operator, lang, link, unsubscribe, sources, count, last, minutes, hours, days }
     }
 
     fn html(&self, lang: &str, subject: &str) -> Value {
@@ -221,8 +192,8 @@ impl Values<'_> {
     }
 }
 
-/// Escaping would write each `/` of a URL as an entity, which link checkers stumble over. A URL of ours has nothing else
-/// to escape, unless the operator's path does.
+/// Escaping would turn each `/` of a URL into an entity, which some link checkers cannot read. Nothing else in the URL
+/// needs escaping unless the operator's path does.
 fn url_value(url: &str) -> Value {
     if url.contains(['&', '\'', '"', '<', '>']) {
         Value::from(url)
@@ -230,8 +201,6 @@ fn url_value(url: &str) -> Value {
         Value::from_safe_string(url.to_owned())
     }
 }
-
-mod trial;
 
 #[cfg(test)]
 mod robustness_tests;

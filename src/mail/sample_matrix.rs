@@ -1,47 +1,63 @@
-//! The mails that there can be, as far as a template can tell one from another without being told of any source.
+//! Sample emails: the combinations of values that a template can distinguish.
 
-use super::{notice::Template, render::Values};
-use minijinja::Value;
+use super::{
+    notice::{ConnectionLabel, Template},
+    render::Values,
+};
+use crate::domain::SourceType;
 use std::time::Duration;
 
-/// A mail to try.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
-    pub(super) kind: Template,
-    pub(super) count: usize,
-    pub(super) unsubscribe: bool,
-    pub(super) ttl: Duration,
+    pub(super) template: Template,
+    count: usize,
+    unsubscribe: bool,
+    ttl: Duration,
 }
 
 pub(super) const LINK: &str = "https://sample.test/r/x";
 const UNSUBSCRIBE: &str = "https://sample.test/u/x";
-/// Said in minutes, as one hour, in hours and in days; the configured one besides.
+/// Shown in minutes, as one hour, in hours and in days; the configured lifetime is added.
 const TTLS: [u64; 4] = [60, 3600, 36 * 3600, 7 * 86_400];
-/// Up to more than are named.
+/// Up to one more than an email names.
 const COUNTS: [usize; 4] = [1, 2, 3, 4];
+pub(super) const SOURCE_TYPES: [SourceType; 5] = [
+    SourceType::Pharmacy,
+    SourceType::Lab,
+    SourceType::Clinical,
+    SourceType::Insurance,
+    SourceType::Practitioner,
+];
 
 impl Case {
-    /// The mails of a kind.
-    pub(super) fn matrix(kind: Template, configured: Duration) -> Vec<Self> {
+    pub(super) fn matrix(template: Template, configured: Duration) -> Vec<Self> {
         let mut ttls = TTLS.map(Duration::from_secs).to_vec();
         ttls.retain(|ttl| *ttl != configured);
         let mut cases = Vec::new();
-        for count in COUNTS.into_iter().filter(|count| kind.accepts_count(*count)) {
-            let one = Self { kind, count, unsubscribe: true, ttl: configured };
+        for count in COUNTS.into_iter().filter(|count| template.accepts_count(*count)) {
+            let one = Self { template, count, unsubscribe: true, ttl: configured };
             cases.extend([one, Self { unsubscribe: false, ..one }]);
             cases.extend(ttls.iter().map(|&ttl| Self { ttl, ..one }));
         }
         cases
     }
 
-    /// With an operator and addresses that give nothing away.
-    pub(super) fn values(&self, sources: Value) -> Values<'static> {
+    pub(super) fn connections(&self) -> Vec<ConnectionLabel> {
+        let label = |index: usize| ConnectionLabel {
+            name: format!("Source {index}"),
+            source_type: Some(SOURCE_TYPES[index % SOURCE_TYPES.len()].clone()),
+        };
+        (0..self.count).map(label).collect()
+    }
+
+    pub(super) fn values(&self, sources: Option<String>) -> Values<'static> {
         Values {
             operator: "Sample",
-            link: if self.kind == Template::Recovered { "" } else { LINK },
+            link: if self.template.has_link() { LINK } else { "" },
             unsubscribe: if self.unsubscribe { UNSUBSCRIBE } else { "" },
             sources,
             count: self.count,
+            last: self.template == Template::LastReminder,
             ttl: self.ttl,
         }
     }

@@ -1,16 +1,16 @@
-//! Small repairs to text on its way into a mail.
+//! Text layout for emails.
 
 /// RFC 5322, section 2.1.1: lines should not be longer than 78 characters.
 const WIDTH: usize = 76;
 
-/// Everything on one line, with single spaces.
+/// One line with single spaces.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Paragraphs, as blank lines part them, filled to lines that mail programs leave alone. A word, and so a link, is never
-/// broken.
-pub(super) fn fill(text: &str) -> String {
+/// Wraps paragraphs, which blank lines separate, to lines that email programs leave alone. Never breaks a word, and so
+/// never a link.
+pub(super) fn wrap(text: &str) -> String {
     let options = textwrap::Options::new(WIDTH)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
@@ -31,11 +31,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paragraphs_are_filled_and_links_stay_whole() {
+    fn paragraphs_are_wrapped_and_links_stay_whole() {
         let link = format!("https://example.org/{}", "x".repeat(120));
-        let filled = fill(&format!("\n{}\nmore\n\n\n{link}\n", "word ".repeat(40)));
-        assert!(filled.lines().filter(|line| !line.contains("https")).all(|line| line.len() <= WIDTH));
-        assert!(filled.contains("more\n\n"));
-        assert!(filled.ends_with(&format!("\n{link}\n")));
+        let wrapped = wrap(&format!("\n{}\nmore\n\n\n{link}\n", "word ".repeat(40)));
+        assert!(wrapped.lines().filter(|line| !line.contains("https")).all(|line| line.len() <= WIDTH));
+        assert!(wrapped.contains("more\n\n"));
+        assert!(wrapped.ends_with(&format!("\n{link}\n")));
     }
 }

@@ -9,7 +9,7 @@ use crate::base::random;
 use crate::credentials::token_provider::{CallError, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{
-    AccessToken, Cause, Connection, ConnectionId, LinkToken, MemberId, NoticeId, Parting, Status, Time,
+    AccessToken, Cause, Connection, ConnectionId, DisconnectKind, LinkToken, MemberId, NoticeId, Status, Time,
 };
 use crate::gateway::{DataSource, Establish, Gateway, GatewayError, Verdict};
 use crate::store::{Store, StoreError};
@@ -131,7 +131,7 @@ impl OperatorActions {
             .ask(member, |token| async move { self.gateway.establish(&token, id, how.clone()).await })
             .await
             .map_err(|error| unclear(member, error))?;
-        self.store.parting_undone(member, id).await?;
+        self.store.clear_disconnect_intent(member, id).await?;
         Ok(self.look(member, id).await?.unwrap_or(made))
     }
 
@@ -145,7 +145,7 @@ impl OperatorActions {
             .ask(member, |token| async move { self.gateway.activate_direct(&token, id).await })
             .await
             .map_err(|error| unclear(member, error))?;
-        self.store.parting_undone(member, id).await?;
+        self.store.clear_disconnect_intent(member, id).await?;
         let row = self.look(member, id).await?;
         Ok(row.unwrap_or(Connection { status, ..connection }))
     }
@@ -165,7 +165,7 @@ impl OperatorActions {
             let id = &id;
             async move { self.gateway.disconnect(&token, id).await }
         };
-        self.part(member, connection, Parting::Disconnect, cut).await
+        self.part(member, connection, DisconnectKind::Disconnect, cut).await
     }
 
     /// Removes a connection that is listed, and its data. Its row may linger in the gateway's list.
@@ -178,14 +178,14 @@ impl OperatorActions {
             let id = &id;
             async move { self.gateway.delete(&token, id).await }
         };
-        self.part(member, connection, Parting::Delete, remove).await
+        self.part(member, connection, DisconnectKind::Delete, remove).await
     }
 
     async fn part<F, Fut>(
         &self,
         member: &MemberId,
         connection: Connection,
-        parting: Parting,
+        parting: DisconnectKind,
         act: F,
     ) -> Result<Connection>
     where
@@ -193,11 +193,11 @@ impl OperatorActions {
         Fut: Future<Output = std::result::Result<(), GatewayError>>,
     {
         let id = &connection.id;
-        let announced = self.store.announce_parting(member, id, parting, self.clock.now()).await?;
+        let announced = self.store.record_disconnect_intent(member, id, parting, self.clock.now()).await?;
         if let Err(error) = self.ask(member, act).await {
             let error = unclear(member, error);
             if matches!(error, OperateError::Refused(_)) {
-                self.store.parting_refused(member, &announced, self.clock.now()).await?;
+                self.store.revert_disconnect_intent(member, &announced, self.clock.now()).await?;
             } else if let Err(error) = self.poller.poll(member, Cause::Operator).await {
                 tracing::warn!(%member, connection = %id, %error, "cannot see whether it was done");
             }

@@ -5,7 +5,7 @@ use super::readiness::Readiness;
 use super::sweeps::sweep_loop;
 use crate::base::telemetry::{Activity, metrics};
 use crate::notify::deliver::Delivered;
-use crate::server::app::App;
+use crate::server::components::App;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long an idle loop rests before it looks for work by itself.
-const REST: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a loop rests after the database has failed it.
-pub(super) const AFTER_ERROR: Duration = Duration::from_secs(5);
+pub(super) const ERROR_BACKOFF: Duration = Duration::from_secs(5);
 /// How often leases that ran out are looked for.
 const LEASES_EVERY: Duration = Duration::from_secs(30);
 /// How often the clocks are compared.
@@ -24,11 +24,11 @@ const CLOCK_EVERY: Duration = Duration::from_secs(5);
 /// Counting waits this long, so that requests are counted in batches.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// Notices under way at once.
-const DELIVERIES: usize = 8;
+const DELIVERY_WORKERS: usize = 8;
 
 /// Wake-ups between loops.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wakes {
+pub(super) struct WakeSignals {
     pub(super) tick: Arc<Notify>,
     pub(super) sweeping: Arc<AtomicBool>,
     /// The last sign of life of the loop that sweeps.
@@ -39,13 +39,13 @@ pub(super) struct Wakes {
 }
 
 /// Whether a loop's body found work.
-pub(super) enum Work {
+pub(super) enum Progress {
     None,
     Some,
     Rest(Duration),
 }
 
-impl From<bool> for Work {
+impl From<bool> for Progress {
     fn from(worked: bool) -> Self {
         if worked { Self::Some } else { Self::None }
     }
@@ -62,23 +62,23 @@ pub(super) fn spawn_loop<F, Fut>(
     mut body: F,
 ) where
     F: FnMut() -> Fut + Send + 'static,
-    Fut: Future<Output = anyhow::Result<Work>> + Send + 'static,
+    Fut: Future<Output = anyhow::Result<Progress>> + Send + 'static,
 {
     let stop = stop.clone();
     loops.spawn(async move {
         while !stop.is_cancelled() {
             let rest = match body().await {
-                Ok(Work::Some) => continue,
-                Ok(Work::None) => REST,
-                Ok(Work::Rest(rest)) => rest,
+                Ok(Progress::Some) => continue,
+                Ok(Progress::None) => POLL_INTERVAL,
+                Ok(Progress::Rest(rest)) => rest,
                 Err(error) => {
                     tracing::error!(loop_name = name, error = format!("{error:#}"), "a unit of work failed");
-                    AFTER_ERROR
+                    ERROR_BACKOFF
                 }
             };
             let woken = async {
                 match &wake {
-                    Some(wake) if rest == REST => wake.notified().await,
+                    Some(wake) if rest == POLL_INTERVAL => wake.notified().await,
                     _ => std::future::pending().await,
                 }
             };
@@ -96,7 +96,7 @@ pub(super) fn spawn_loop<F, Fut>(
 pub(super) fn start(
     loops: &mut Loops,
     app: &App,
-    wakes: &Wakes,
+    wakes: &WakeSignals,
     readiness: Readiness,
     stop: &CancellationToken,
 ) {
@@ -111,7 +111,7 @@ pub(super) fn start(
             if worked {
                 wake.notify_one();
             }
-            Ok(Work::from(worked))
+            Ok(Progress::from(worked))
         }
     });
 
@@ -123,22 +123,22 @@ pub(super) fn start(
             if worked {
                 wake.notify_one();
             }
-            Ok(Work::from(worked))
+            Ok(Progress::from(worked))
         }
     });
 
-    for _ in 0..DELIVERIES {
+    for _ in 0..DELIVERY_WORKERS {
         let (deliverer, wake) = (app.deliverer.clone(), wakes.plan.clone());
         spawn_loop(loops, "deliver", stop, Some(wakes.deliver.clone()), move || {
             let (deliverer, wake) = (deliverer.clone(), wake.clone());
             async move {
                 Ok(match deliverer.deliver_one().await? {
-                    Delivered::Nothing => Work::None,
+                    Delivered::Nothing => Progress::None,
                     Delivered::One(_) => {
                         wake.notify_one();
-                        Work::Some
+                        Progress::Some
                     }
-                    Delivered::QueuePaused(wait) => Work::Rest(wait),
+                    Delivered::QueuePaused(wait) => Progress::Rest(wait),
                 })
             }
         });
@@ -152,7 +152,7 @@ pub(super) fn start(
             if freed > 0 {
                 tracing::warn!(notices = freed, "deliveries outlived their leases");
             }
-            Ok(Work::Rest(LEASES_EVERY))
+            Ok(Progress::Rest(LEASES_EVERY))
         }
     });
     watch_clock(loops, app, readiness, stop);
@@ -172,7 +172,7 @@ fn watch_clock(loops: &mut Loops, app: &App, readiness: Readiness, stop: &Cancel
                 tracing::warn!(seconds = step.num_seconds(), "the wall clock was set");
                 app.pull_back_from_future().await?;
             }
-            Ok(Work::Rest(CLOCK_EVERY))
+            Ok(Progress::Rest(CLOCK_EVERY))
         }
     });
 }
@@ -184,7 +184,7 @@ fn count_link_requests(loops: &mut Loops, app: &App, stop: &CancellationToken) {
         let counter = counter.clone();
         async move {
             counter.drain_queue().await?;
-            Ok(Work::Rest(COUNT_INTERVAL))
+            Ok(Progress::Rest(COUNT_INTERVAL))
         }
     });
 }

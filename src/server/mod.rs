@@ -3,18 +3,18 @@
 //! The loops speak to each other through rows only. A wake-up between them saves waiting and nothing else, so a lost
 //! one costs latency, never work.
 
-pub mod app;
 mod clock_steps;
+pub mod components;
 mod loops;
 mod readiness;
 mod sweeps;
 
 use crate::base::telemetry;
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::store::InstanceLock;
 use crate::web;
 use anyhow::Context;
-use loops::{Loops, Wakes};
+use loops::{Loops, WakeSignals};
 use metrics_exporter_prometheus::PrometheusHandle;
 use readiness::Readiness;
 use std::net::SocketAddr;
@@ -27,9 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long what is in hand may take when the daemon is asked to end; what takes longer is released, to be taken up at
 /// the next start. With the wait for renewals it stays within the minute that the deployments in `deploy/` give.
-const DEADLINE: Duration = Duration::from_secs(20);
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(20);
 /// For keeping what a renewal brought, after the gateway's answer.
-const MARGIN: Duration = Duration::from_secs(5);
+const STORE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A daemon that runs, with the addresses that it listens on.
 pub struct Daemon {
@@ -39,7 +39,7 @@ pub struct Daemon {
     pub links_addr: SocketAddr,
     /// Where health and metrics are.
     pub admin_addr: SocketAddr,
-    ending: CancellationToken,
+    shutdown: CancellationToken,
     loops: Loops,
     scheduler: JobScheduler,
     _lock: InstanceLock,
@@ -51,26 +51,26 @@ impl Daemon {
     /// # Errors
     /// When another daemon works on the database, or an address is taken.
     pub async fn start(app: App, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
-        let lock = app.take_over().await?;
+        let lock = app.acquire_instance_lock().await?;
         let links = listen("links.listen", app.config.links.listen).await?;
         let admin = listen("admin.listen", app.config.admin.listen).await?;
         let (links_addr, admin_addr) = (links.local_addr()?, admin.local_addr()?);
-        let wakes = Wakes::default();
-        let ending = CancellationToken::new();
+        let wakes = WakeSignals::default();
+        let shutdown = CancellationToken::new();
         let mut loops = Loops::new();
         let readiness = Readiness::new(&app, &wakes);
-        loops::start(&mut loops, &app, &wakes, readiness.clone(), &ending);
-        serve(&mut loops, "links", links, web::public(public_state(&app)), &ending);
+        loops::start(&mut loops, &app, &wakes, readiness.clone(), &shutdown);
+        serve(&mut loops, "links", links, web::public(public_state(&app)), &shutdown);
         let health = web::AdminState {
             store: app.store.clone(),
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             metrics,
         };
-        serve(&mut loops, "admin", admin, web::admin_router(health), &ending);
+        serve(&mut loops, "admin", admin, web::admin_router(health), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(schedule_text, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
-        Ok(Self { app, links_addr, admin_addr, ending, loops, scheduler, _lock: lock })
+        Ok(Self { app, links_addr, admin_addr, shutdown, loops, scheduler, _lock: lock })
     }
 
     /// Runs until `stop` is called or a loop ends by itself. Then no new work is begun, and what is in hand is finished
@@ -82,17 +82,17 @@ impl Daemon {
         let mut failed = None;
         tokio::select! {
             () = stop.cancelled() => tracing::info!("asked to end; finishing what is in hand"),
-            ended = self.loops.join_next() => failed = Some(ended_by_itself(ended)),
+            ended = self.loops.join_next() => failed = Some(unexpected_exit(ended)),
         }
         telemetry::notify_stopping();
-        self.ending.cancel();
+        self.shutdown.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");
         }
-        let drained = tokio::time::timeout(DEADLINE, async {
+        let drained = tokio::time::timeout(SHUTDOWN_DEADLINE, async {
             while let Some(ended) = self.loops.join_next().await {
                 if !matches!(ended, Ok((_, Ok(())))) {
-                    failed.get_or_insert(ended_by_itself(Some(ended)));
+                    failed.get_or_insert(unexpected_exit(Some(ended)));
                 }
             }
         });
@@ -102,7 +102,7 @@ impl Daemon {
             self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
         // What the gateway has rotated must be kept, however long its answer takes to come.
-        if tokio::time::timeout(self.app.config.gateway.timeout + MARGIN, self.app.access.drain())
+        if tokio::time::timeout(self.app.config.gateway.timeout + STORE_MARGIN, self.app.access.drain())
             .await
             .is_err()
         {
@@ -117,7 +117,7 @@ impl Daemon {
     }
 }
 
-fn ended_by_itself(ended: Option<Result<(&'static str, anyhow::Result<()>), JoinError>>) -> anyhow::Error {
+fn unexpected_exit(ended: Option<Result<(&'static str, anyhow::Result<()>), JoinError>>) -> anyhow::Error {
     match ended {
         Some(Ok((name, Err(error)))) => error.context(format!("the {name} loop failed")),
         Some(Ok((name, Ok(())))) => anyhow::anyhow!("the {name} loop ended by itself"),
@@ -135,11 +135,11 @@ fn serve(
     name: &'static str,
     listener: TcpListener,
     router: web::Router,
-    ending: &CancellationToken,
+    shutdown: &CancellationToken,
 ) {
-    let ending = ending.clone();
+    let shutdown = shutdown.clone();
     loops.spawn(async move {
-        (name, web::serve(listener, router, web::ServerLimits::default(), ending).await.map_err(Into::into))
+        (name, web::serve(listener, router, web::ServerLimits::default(), shutdown).await.map_err(Into::into))
     });
 }
 
@@ -160,7 +160,7 @@ pub fn public_state(app: &App) -> web::PublicState {
 }
 
 /// The schedule only ticks: when a sweep runs, and whether, is the sweep loop's to say.
-async fn schedule(expression: &str, wakes: &Wakes) -> anyhow::Result<JobScheduler> {
+async fn schedule(expression: &str, wakes: &WakeSignals) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await.context("the scheduler did not start")?;
     let wakes = wakes.clone();
     let job = Job::new(expression, move |_, _| sweeps::tick(&wakes))

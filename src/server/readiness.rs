@@ -1,10 +1,10 @@
 //! Whether the daemon does its job: what `/readyz` and the metrics report.
 
-use super::loops::Wakes;
+use super::loops::WakeSignals;
 use crate::base::clock::Clock;
 use crate::base::config::Schedule;
 use crate::base::telemetry::Activity;
-use crate::server::app::App;
+use crate::server::components::App;
 use crate::store::SweepProgress;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new(app: &App, wakes: &Wakes) -> Self {
+    pub(super) fn new(app: &App, wakes: &WakeSignals) -> Self {
         Self {
             clock: app.clock.clone(),
             schedule: Arc::new(app.config.sweep.schedule.clone()),

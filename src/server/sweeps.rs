@@ -3,11 +3,11 @@
 //! The scheduler only wakes it. Whether a sweep is due follows from the present time and the last sweep: the scheduler
 //! remembers one instant, and after a clock that was wrong that instant may be a year away.
 
-use super::loops::{AFTER_ERROR, Wakes};
+use super::loops::{ERROR_BACKOFF, WakeSignals};
 use crate::base::config::Schedule;
 use crate::base::telemetry::{self, metrics};
 use crate::domain::Time;
-use crate::server::app::App;
+use crate::server::components::App;
 use chrono::TimeDelta;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Followed {
 }
 
 /// A tick of the schedule. One that comes while a sweep runs is skipped and counted.
-pub(super) fn tick(wakes: &Wakes) {
+pub(super) fn tick(wakes: &WakeSignals) {
     if wakes.sweeping.load(Ordering::SeqCst) {
         metrics::count_skipped_tick();
         tracing::warn!("a sweep is still running: this tick is skipped");
@@ -43,7 +43,11 @@ pub(super) fn tick(wakes: &Wakes) {
     }
 }
 
-pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToken) -> anyhow::Result<()> {
+pub(super) async fn sweep_loop(
+    app: &App,
+    wakes: &WakeSignals,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let schedule = &app.config.sweep.schedule;
     let last = app.store.last_sweep().await?;
     let mut followed = Followed(last.map(|sweep| sweep.finished_at.unwrap_or(sweep.started_at)));
@@ -58,7 +62,7 @@ pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToke
                 }
                 continue;
             }
-            if app.sweeper.must_wait() {
+            if app.sweeper.is_throttled() {
                 metrics::count_skipped_tick();
                 tracing::warn!("the gateway has asked everyone to wait: this tick is skipped");
                 wakes.activity.note();
@@ -82,7 +86,7 @@ pub(super) async fn sweep_loop(app: &App, wakes: &Wakes, stop: &CancellationToke
             }
             Err(error) => {
                 tracing::error!(%error, "a sweep failed; it will be resumed");
-                tokio::select! { () = tokio::time::sleep(AFTER_ERROR) => {}, () = stop.cancelled() => {} }
+                tokio::select! { () = tokio::time::sleep(ERROR_BACKOFF) => {}, () = stop.cancelled() => {} }
                 true
             }
         };

@@ -84,7 +84,7 @@ impl Import {
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 added_at = CASE WHEN removed_at IS NULL THEN added_at ELSE excluded.added_at END,
                 answered_at = CASE WHEN removed_at IS NULL THEN answered_at END,
-                answer_digest = CASE WHEN removed_at IS NULL THEN answer_digest END, removed_at = NULL",
+                response_digest = CASE WHEN removed_at IS NULL THEN response_digest END, removed_at = NULL",
         )
         .bind(&rows)
         .bind(self.now)
@@ -164,7 +164,7 @@ impl Import {
             let sql = format!("DELETE FROM {table} WHERE member_id IN ({OTHERS})");
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
         }
-        let sql = format!("UPDATE members SET answer_digest = NULL WHERE member_id IN ({OTHERS})");
+        let sql = format!("UPDATE members SET response_digest = NULL WHERE member_id IN ({OTHERS})");
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! `lapses`.
 
 use super::{Result, Store, StoreError, count, millis, time};
-use crate::domain::{ConnectionId, Lapse, LapseId, LapseState, MemberId, Outcome, Parting, Time};
+use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, MemberId, Outcome, Time};
 use sqlx::{Row, sqlite::SqliteRow};
 
 pub(super) const COLUMNS: &str =
     "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
-    l.sightings, l.opened_at, l.closed_at, l.parting";
+    l.consecutive_observations, l.opened_at, l.closed_at, l.disconnect_intent";
 
 pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
     let id: String = row.try_get("lapse_id")?;
@@ -23,10 +23,13 @@ pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
         state,
         outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
         suspected_at: time(row.try_get("suspected_at")?),
-        sightings: count(row.try_get("sightings")?),
+        consecutive_observations: count(row.try_get("consecutive_observations")?),
         opened_at: row.try_get::<Option<i64>, _>("opened_at")?.map(time),
         closed_at: row.try_get::<Option<i64>, _>("closed_at")?.map(time),
-        parting: row.try_get::<Option<String>, _>("parting")?.as_deref().and_then(Parting::parse),
+        disconnect_intent: row
+            .try_get::<Option<String>, _>("disconnect_intent")?
+            .as_deref()
+            .and_then(DisconnectKind::parse),
     })
 }
 
@@ -52,7 +55,7 @@ impl Store {
     }
 
     /// Makes the planner look at each open lapse again, as when the policy may have changed.
-    pub(crate) async fn replan_all(&self, now: Time) -> Result<()> {
+    pub(crate) async fn mark_all_for_planning(&self, now: Time) -> Result<()> {
         sqlx::query(
             "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)",
         )

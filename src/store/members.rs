@@ -67,10 +67,10 @@ pub(super) const CREDENTIAL_LOCKED: &str = "credential_locked";
 
 fn due_members(condition: &str) -> String {
     format!(
-        "SELECT m.member_id, m.poll_key, m.answer_digest, u.reason AS unclear, u.retry_at AS unclear_retry_at,
+        "SELECT m.member_id, m.poll_key, m.response_digest, u.reason AS unclear, u.retry_at AS unclear_retry_at,
             {CREDENTIAL_COLUMNS},
             (EXISTS (SELECT 1 FROM lapses l
-                WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.parting IS NOT NULL))
+                WHERE l.member_id = m.member_id AND (l.state = 'suspected' OR l.disconnect_intent IS NOT NULL))
              OR EXISTS (SELECT 1 FROM connections k
                 WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
          FROM members m {CREDENTIAL_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
@@ -82,7 +82,7 @@ fn due_member(row: &SqliteRow) -> Result<DueMember> {
     Ok(DueMember {
         id: MemberId::new(row.try_get::<String, _>("member_id")?),
         poll_key: row.try_get("poll_key")?,
-        digest: row.try_get("answer_digest")?,
+        digest: row.try_get("response_digest")?,
         unclear: row.try_get("unclear")?,
         retry_at: row.try_get::<Option<i64>, _>("unclear_retry_at")?.map(super::time),
         suspicion: row.try_get("suspicion")?,
@@ -237,7 +237,7 @@ impl Store {
         link_requests::delete_orphan_domain(&mut tx, id).await?;
         let removed = sqlx::query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', address_hash = NULL,
-                answer_digest = NULL
+                response_digest = NULL
              WHERE member_id = $1 AND removed_at IS NULL",
         )
         .bind(id.as_str())

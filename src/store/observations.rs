@@ -3,15 +3,16 @@
 use super::{Result, Store, clamp, connections, count, json_list, lapses, millis, queue, time};
 use crate::base::random;
 use crate::domain::{
-    Cause, Change, Connection, ConnectionId, Decision, Known, LapseChange, LapseId, LapseState, Listing,
-    MemberId, Missing, Outcome, Parting, Standing, Status, Time, stored_ids, turned_empty,
+    Cause, Change, Connection, ConnectionId, ConnectionState, Decision, DisconnectKind, LapseChange,
+    LapseFields, LapseId, LapseState, Listing, MemberId, Missing, Outcome, Status, Time, stored_ids,
+    turned_empty,
 };
 use sqlx::{Row, Sqlite, Transaction};
 use std::collections::BTreeMap;
 
 /// A usable answer of the gateway's about one member.
 #[derive(Clone, Debug)]
-pub struct Answer<'a> {
+pub struct PollResult<'a> {
     /// About whom.
     pub member_id: &'a MemberId,
     /// When it was asked for: an answer asked for before one that has changed something comes too late.
@@ -28,27 +29,25 @@ pub struct Answer<'a> {
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default)]
-pub struct Applied {
+pub struct ApplyReport {
     /// The changes of status.
     pub transitions: Vec<(Option<Status>, Status)>,
-    /// Whether a lapse was opened: there is something to plan.
-    pub(crate) opened: bool,
     /// The connections that are found to work for somebody else, and were not before.
     pub(crate) mismatched: Vec<ConnectionId>,
     /// Whether the answer came too late, or the member is gone: nothing was concluded.
     pub stale: bool,
-    /// Whether the list has turned empty although connections were known; see [`Answer::accept_empty`].
+    /// Whether the list has turned empty although connections were known; see [`PollResult::accept_empty`].
     pub turned_empty: bool,
 }
 
 impl Store {
     /// Takes in an answer. `decide` is given what is known, and what it decides is written together with it.
-    pub async fn take_in(
+    pub async fn apply_response(
         &self,
-        answer: &Answer<'_>,
+        answer: &PollResult<'_>,
         now: Time,
-        decide: impl FnOnce(&[Known]) -> Decision,
-    ) -> Result<Applied> {
+        decide: impl FnOnce(&[ConnectionState]) -> Decision,
+    ) -> Result<ApplyReport> {
         let mut tx = self.begin().await?;
         let member: Option<Option<i64>> =
             sqlx::query_scalar("SELECT answered_at FROM members WHERE member_id = $1 AND removed_at IS NULL")
@@ -60,30 +59,29 @@ impl Store {
             answered_at.is_some_and(|at| millis(answer.asked_at) < at && at <= millis(now))
         };
         if member.is_none_or(late) {
-            return Ok(Applied { stale: true, ..Applied::default() });
+            return Ok(ApplyReport { stale: true, ..ApplyReport::default() });
         }
         clamp::clamp(&mut tx, answer.member_id, now).await?;
         let known = known(&mut tx, answer.member_id).await?;
         let turned_empty = turned_empty(&known, answer.seen);
         if turned_empty && !answer.accept_empty {
-            return Ok(Applied { turned_empty, ..Applied::default() });
+            return Ok(ApplyReport { turned_empty, ..ApplyReport::default() });
         }
         let decision = decide(&known);
         let mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
         keep_connections(&mut tx, answer, &known, now).await?;
-        let mut applied = Applied { turned_empty, ..Applied::default() };
+        let mut applied = ApplyReport { turned_empty, ..ApplyReport::default() };
         for change in decision.changes {
             if let Some((from, to)) = &change.transition {
                 record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
                 applied.transitions.push((from.clone(), to.clone()));
             }
-            applied.opened |=
-                apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
+            apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
         }
         for (connection, missing) in &decision.missing {
             keep_missing(&mut tx, answer.member_id, connection, *missing, now).await?;
         }
-        sqlx::query("UPDATE members SET answer_digest = $2, answered_at = $3 WHERE member_id = $1")
+        sqlx::query("UPDATE members SET response_digest = $2, answered_at = $3 WHERE member_id = $1")
             .bind(answer.member_id.as_str())
             .bind(answer.digest)
             .bind(millis(answer.asked_at))
@@ -91,15 +89,15 @@ impl Store {
             .await?;
         applied.mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
         applied.mismatched.retain(|connection| !mismatched.contains(connection));
-        settle_rechecks(&mut tx, answer.member_id, now, decision.look_again_at).await?;
+        settle_rechecks(&mut tx, answer.member_id, now, decision.recheck_at).await?;
         tx.commit().await?;
         Ok(applied)
     }
 }
 
-async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<Known>> {
+async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<ConnectionState>> {
     let rows = sqlx::query(
-        "SELECT connection_id, status, coalesce(sync_status, '') IN ('DELETING', 'DATA_DELETED') AS is_leaving,
+        "SELECT connection_id, status, coalesce(sync_status, '') IN ('DELETING', 'DATA_DELETED') AS is_being_deleted,
             missing_since, missing_observations FROM connections WHERE member_id = $1
          ORDER BY connection_id",
     )
@@ -120,9 +118,9 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
     rows.iter()
         .map(|row| {
             let id: String = row.try_get("connection_id")?;
-            Ok(Known {
+            Ok(ConnectionState {
                 status: row.try_get::<Option<String>, _>("status")?.as_deref().map(Status::from),
-                is_leaving: row.try_get("is_leaving")?,
+                is_being_deleted: row.try_get("is_being_deleted")?,
                 lapse: newest.remove(&id),
                 missing: match row.try_get::<Option<i64>, _>("missing_since")? {
                     None => None,
@@ -141,8 +139,8 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
 /// another one contradicts.
 async fn keep_connections(
     tx: &mut Transaction<'_, Sqlite>,
-    answer: &Answer<'_>,
-    known: &[Known],
+    answer: &PollResult<'_>,
+    known: &[ConnectionState],
     now: Time,
 ) -> Result<()> {
     let rows = &answer.seen.rows;
@@ -226,7 +224,7 @@ async fn keep_connection(
 
 async fn record_transition(
     tx: &mut Transaction<'_, Sqlite>,
-    answer: &Answer<'_>,
+    answer: &PollResult<'_>,
     change: &Change,
     from: Option<&Status>,
     to: &Status,
@@ -267,72 +265,70 @@ async fn record_transition(
     Ok(())
 }
 
-/// Gives whether a lapse was opened.
 pub(super) async fn apply_to_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
     connection: &ConnectionId,
     change: &LapseChange,
     now: Time,
-) -> Result<bool> {
+) -> Result<()> {
     match change {
-        LapseChange::Keep => Ok(false),
-        LapseChange::Begin(standing) => {
+        LapseChange::Unchanged => Ok(()),
+        LapseChange::Insert(fields) => {
             let id = LapseId::new(random::id(now));
             sqlx::query(
-                "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, sightings)
+                "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, consecutive_observations)
                  VALUES ($1, $2, $3, 'suspected', $4, 0)",
             )
             .bind(id.as_str())
             .bind(member.as_str())
             .bind(connection.as_str())
-            .bind(millis(standing.suspected_at))
+            .bind(millis(fields.suspected_at))
             .execute(&mut **tx)
             .await?;
-            stand(tx, &id, standing, now).await
+            write_lapse(tx, &id, fields, now).await
         }
-        LapseChange::Update(id, standing) => stand(tx, id, standing, now).await,
-        LapseChange::Forget(id) => {
+        LapseChange::Update(id, fields) => write_lapse(tx, id, fields, now).await,
+        LapseChange::Delete(id) => {
             sqlx::query("DELETE FROM lapses WHERE lapse_id = $1")
                 .bind(id.as_str())
                 .execute(&mut **tx)
                 .await?;
-            Ok(false)
+            Ok(())
         }
     }
 }
 
 /// Writes how a lapse stands. One that opens is the planner's next work; one that closes ends all that was queued
 /// about it, and one that ends in recovery is the planner's once more: its member may be told.
-async fn stand(
+async fn write_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     id: &LapseId,
-    standing: &Standing,
+    fields: &LapseFields,
     now: Time,
-) -> Result<bool> {
-    let opens = standing.state == LapseState::Open;
+) -> Result<()> {
     sqlx::query(
-        "UPDATE lapses SET state = $2, outcome = $3, suspected_at = $4, sightings = $5, opened_at = $6,
-            closed_at = $7, parting = $9,
+        "UPDATE lapses SET state = $2, outcome = $3, suspected_at = $4, consecutive_observations = $5, opened_at = $6,
+            closed_at = $7, disconnect_intent = $9,
             plan_at = CASE WHEN $2 = 'open' OR (state = 'open' AND $3 = 'recovered') THEN $8 END
          WHERE lapse_id = $1",
     )
     .bind(id.as_str())
-    .bind(standing.state.as_str())
-    .bind(standing.outcome.map(Outcome::as_str))
-    .bind(millis(standing.suspected_at))
-    .bind(standing.sightings)
-    .bind(standing.opened_at.map(millis))
-    .bind(standing.closed_at.map(millis))
+    .bind(fields.state.as_str())
+    .bind(fields.outcome.map(Outcome::as_str))
+    .bind(millis(fields.suspected_at))
+    .bind(fields.consecutive_observations)
+    .bind(fields.opened_at.map(millis))
+    .bind(fields.closed_at.map(millis))
     .bind(millis(now))
-    .bind(standing.parting.map(Parting::as_str))
+    .bind(fields.disconnect_intent.map(DisconnectKind::as_str))
     .execute(&mut **tx)
     .await?;
-    if standing.state == LapseState::Closed {
-        let reason = standing.outcome.map_or("closed", Outcome::as_str);
+    if fields.state == LapseState::Closed {
+        let reason = fields.outcome.map_or("closed", Outcome::as_str);
         queue::cancel_for_lapse(tx, id, reason).await?;
     }
-    if standing.outcome == Some(Outcome::Recovered) {
+    if fields.outcome == Some(Outcome::Recovered) {
         sqlx::query("UPDATE link_buttons SET superseded = 1 WHERE lapse_id = $1 AND superseded = 0")
             .bind(id.as_str())
             .execute(&mut **tx)
@@ -347,7 +343,7 @@ async fn stand(
         .execute(&mut **tx)
         .await?;
     }
-    Ok(opens)
+    Ok(())
 }
 
 /// Early polls are for members who have something open, or have followed an invitation that is not fulfilled yet.
@@ -355,7 +351,7 @@ async fn settle_rechecks(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
     now: Time,
-    look_again_at: Option<Time>,
+    recheck_at: Option<Time>,
 ) -> Result<()> {
     sqlx::query(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
@@ -370,14 +366,14 @@ async fn settle_rechecks(
     .bind(member.as_str())
     .execute(&mut **tx)
     .await?;
-    let Some(look_again_at) = look_again_at else { return Ok(()) };
+    let Some(recheck_at) = recheck_at else { return Ok(()) };
     sqlx::query(
-        "INSERT INTO rechecks (member_id, purpose, due_at, since, done) VALUES ($1, 'suspicion', $3, $2, 0)
+        "INSERT INTO rechecks (member_id, purpose, due_at, since) VALUES ($1, 'suspicion', $3, $2)
          ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at",
     )
     .bind(member.as_str())
     .bind(millis(now))
-    .bind(millis(look_again_at))
+    .bind(millis(recheck_at))
     .execute(&mut **tx)
     .await?;
     Ok(())

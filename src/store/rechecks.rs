@@ -1,6 +1,6 @@
 //! `rechecks`: early polls of single members.
 
-use super::{Result, Store, count, millis, time};
+use super::{Result, Store, millis, time};
 use crate::domain::{MemberId, Time};
 use sqlx::{Row, Sqlite, Transaction};
 
@@ -33,8 +33,6 @@ pub struct DueRecheck {
     pub(crate) due_at: Time,
     /// What the times are counted from.
     pub(crate) since: Time,
-    /// How many polls were made since then.
-    pub(crate) done: u32,
 }
 
 /// Sets the member's early polls anew, counted from the redemption.
@@ -46,8 +44,8 @@ pub(super) async fn set(
 ) -> Result<()> {
     let Some(due) = due_at else { return Ok(()) };
     sqlx::query(
-        "INSERT INTO rechecks (member_id, purpose, due_at, since, done) VALUES ($1, 'redemption', $2, $3, 0)
-         ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since, done = 0",
+        "INSERT INTO rechecks (member_id, purpose, due_at, since) VALUES ($1, 'redemption', $2, $3)
+         ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since",
     )
     .bind(member.as_str())
     .bind(millis(due))
@@ -61,7 +59,7 @@ impl Store {
     /// The early poll that is due first at `now`, if any; members who have pressed a button come before suspicions.
     pub async fn due_recheck(&self, now: Time) -> Result<Option<DueRecheck>> {
         let row = sqlx::query(
-            "SELECT member_id, purpose, due_at, since, done FROM rechecks WHERE due_at <= $1
+            "SELECT member_id, purpose, due_at, since FROM rechecks WHERE due_at <= $1
              ORDER BY purpose, due_at LIMIT 1",
         )
         .bind(millis(now))
@@ -74,7 +72,6 @@ impl Store {
                 purpose: if purpose == "redemption" { Purpose::Redemption } else { Purpose::Suspicion },
                 due_at: time(row.try_get("due_at")?),
                 since: time(row.try_get("since")?),
-                done: count(row.try_get("done")?),
             })
         })
         .transpose()
@@ -92,10 +89,10 @@ impl Store {
 
     /// Puts an early poll off until `next`, or strikes it out. `false` when another poll, or a new
     /// redemption, was faster.
-    pub async fn recheck_made(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<bool> {
+    pub async fn claim_recheck(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<bool> {
         let query = match next {
             Some(next) => sqlx::query(
-                "UPDATE rechecks SET done = done + 1, due_at = $5
+                "UPDATE rechecks SET due_at = $5
                  WHERE member_id = $1 AND purpose = $2 AND due_at = $3 AND since = $4",
             )
             .bind(recheck.member_id.as_str())

@@ -47,7 +47,7 @@ impl Store {
             return Ok(false);
         }
         sqlx::query(
-            "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, parting = NULL, plan_at = $3
+            "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, disconnect_intent = NULL, plan_at = $3
              WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
                 (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
         )

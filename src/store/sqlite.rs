@@ -1,106 +1,53 @@
-//! What is peculiar to SQLite: opening, settings, the lock that keeps a second daemon out.
+//! The SQLite database, and the lock that keeps a second daemon out.
 
 use super::{Result, StoreError};
-use crate::base::config::DatabaseUrl;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::SqlitePool;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-/// How long a writer waits for another process: an import of a million members is one transaction.
-const BUSY: Duration = Duration::from_secs(60);
-/// Connections that only read.
-const READERS: u32 = 4;
-
-/// The domain of `members.email`, in lower case (of its ASCII letters).
+/// SQL for the domain of `members.email`, with ASCII letters in lower case.
 pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
 
-/// The database. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// Whether this process holds the [`InstanceLock`].
-    instance: Arc<AtomicBool>,
+    pub(super) instance: Arc<AtomicBool>,
 }
 
 impl Store {
-    /// Opens the database that `url` (`sqlite://PATH`) names, making it and bringing its tables up to date.
-    ///
-    /// # Errors
-    /// When the folder is missing or not writable, the file is not a database, or a newer version made it.
-    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self> {
-        let path = url.path().to_owned();
-        let base = SqliteConnectOptions::new()
-            .filename(&path)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .disable_statement_logging();
-        let writing = base
-            .clone()
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("secure_delete", "FAST");
-        let cannot_open = |error: sqlx::Error| StoreError::Open {
-            path: path.display().to_string(),
-            reason: reason(&path, &error),
-        };
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(BUSY * 2)
-            .test_before_acquire(false)
-            .connect_with(writing)
-            .await
-            .map_err(cannot_open)?;
-        sqlx::migrate!().run(&writer).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(error) => cannot_open(error),
-            other => StoreError::Migration(other),
-        })?;
-        super::suppressions::hash_addresses(&writer).await?;
-        super::sweeps::fill_poll_keys(&writer).await?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .connect_with(base.read_only(true))
-            .await
-            .map_err(cannot_open)?;
-        Ok(Self { writer, reader, path, instance: Arc::default() })
-    }
-
-    /// Begins a transaction that may write, and waits its turn now rather than failing later.
+    /// Begins a write transaction. It waits for the write lock now, because SQLite cannot wait for it later.
     pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// Where the database is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the database answers.
     pub(crate) async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.reader).await?;
         Ok(())
     }
 
-    /// Closes all connections, after what is under way.
+    /// Waits for running statements, then closes all connections.
     pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }
 
-    /// Makes this process the only one that sweeps and delivers on this database.
+    /// Makes this process the only one that sweeps and delivers with this database.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when another one does.
-    pub(crate) fn lock(&self) -> Result<InstanceLock> {
-        // By the file, not by one of the names that may lead to it.
+    /// [`StoreError::Locked`] if another process holds the lock.
+    pub fn lock(&self) -> Result<InstanceLock> {
+        // Several paths can lead to the same file.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut name = path.into_os_string();
         name.push(".lock");
@@ -120,7 +67,7 @@ impl Store {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // The holder's id is a courtesy: without it the refusal stands all the same.
+                // The id only improves the error message.
                 let _ = file.read_to_string(&mut holder);
                 return Err(StoreError::Locked {
                     path: self.path.display().to_string(),
@@ -137,13 +84,12 @@ impl Store {
         Ok(InstanceLock { _file: file, instance: Arc::clone(&self.instance) })
     }
 
-    /// Whether this process is the only one that sweeps and delivers on this database.
     pub(super) fn holds_instance_lock(&self) -> bool {
         self.instance.load(Ordering::SeqCst)
     }
 }
 
-/// Held for as long as this process works on the database. The system frees it however the process ends.
+/// The operating system releases the lock when the process ends, even by a crash.
 #[derive(Debug)]
 pub struct InstanceLock {
     _file: File,
@@ -153,16 +99,5 @@ pub struct InstanceLock {
 impl Drop for InstanceLock {
     fn drop(&mut self) {
         self.instance.store(false, Ordering::SeqCst);
-    }
-}
-
-fn reason(path: &Path, error: &sqlx::Error) -> String {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        format!("the folder {} does not exist; create it", folder.display())
-    } else if path.is_dir() {
-        "it is a folder; name a file in it".into()
-    } else {
-        format!("{error}; this user must be able to write the file and its folder")
     }
 }

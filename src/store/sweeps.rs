@@ -9,7 +9,7 @@ use crate::domain::{SweepId, Time};
 use sqlx::{Row, SqlitePool};
 
 /// SQL for "sweep `s` has polled, or deliberately skipped, the member with the poll key `m.poll_key`".
-pub(super) const COVERS_MEMBER: &str = "(s.stopped IS NULL OR CASE WHEN s.wrapped
+pub(super) const COVERS_MEMBER: &str = "(s.ended_early_because IS NULL OR CASE WHEN s.wrapped
     THEN m.poll_key > s.starts_after OR m.poll_key <= s.position
     ELSE m.poll_key > coalesce(s.starts_after, -1) AND m.poll_key <= s.position END)";
 
@@ -57,7 +57,7 @@ pub struct SweepProgress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SweepEnd {
     /// The reason code of an early stop.
-    pub(crate) stopped: Option<&'static str>,
+    pub(crate) ended_early_because: Option<&'static str>,
     /// Whether it covered the fleet well enough to be called complete.
     pub(crate) complete: bool,
 }
@@ -94,14 +94,14 @@ pub(super) async fn fill_poll_keys(writer: &SqlitePool) -> Result<()> {
 }
 
 impl Store {
-    /// The unfinished sweep, or a new one. That starts where the last one stopped early, or before the first member whom
+    /// The unfinished sweep, or a new one. That starts where the last one ended_early_because early, or before the first member whom
     /// the gateway throttled.
     pub(crate) async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
         if let Some(sweep) = self.unfinished_sweep().await? {
             return Ok(sweep);
         }
         let stopped_at: Option<Option<i64>> = sqlx::query_scalar(
-            "SELECT coalesce(position, CASE WHEN stopped IS NOT NULL THEN starts_after END) FROM sweeps
+            "SELECT coalesce(position, CASE WHEN ended_early_because IS NOT NULL THEN starts_after END) FROM sweeps
              WHERE finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
@@ -156,7 +156,7 @@ impl Store {
     ) -> Result<()> {
         sqlx::query(
             "UPDATE sweeps SET position = $2, wrapped = $3, members = $4, unclear = $5, skipped = $6, transitions = $7,
-                finished_at = $8, stopped = $9, complete = $10 WHERE sweep_id = $1",
+                finished_at = $8, ended_early_because = $9, complete = $10 WHERE sweep_id = $1",
         )
         .bind(sweep.as_str())
         .bind(position.last)
@@ -166,7 +166,7 @@ impl Store {
         .bind(progress.skipped as i64)
         .bind(progress.transitions as i64)
         .bind(end.map(|(_, at)| millis(at)))
-        .bind(end.and_then(|(end, _)| end.stopped))
+        .bind(end.and_then(|(end, _)| end.ended_early_because))
         .bind(end.is_some_and(|(end, _)| end.complete))
         .execute(&self.writer)
         .await?;
@@ -187,15 +187,15 @@ impl Store {
         Ok((last("true").await?, last("complete = 1").await?))
     }
 
-    /// Why the sweep before this one stopped early, if it did.
+    /// Why the sweep before this one ended_early_because early, if it did.
     pub(crate) async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
-        let stopped: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT stopped FROM sweeps WHERE finished_at IS NOT NULL
+        let ended_early_because: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT ended_early_because FROM sweeps WHERE finished_at IS NOT NULL
                AND rowid < (SELECT rowid FROM sweeps WHERE sweep_id = $1) ORDER BY rowid DESC LIMIT 1",
         )
         .bind(sweep.as_str())
         .fetch_optional(&self.reader)
         .await?;
-        Ok(stopped.flatten())
+        Ok(ended_early_because.flatten())
     }
 }

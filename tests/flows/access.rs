@@ -34,7 +34,7 @@ async fn a_token_is_kept_for_as_long_as_it_lives_and_renewed_before_it_expires()
     h.pass_after(TimeDelta::minutes(57)).await;
     assert_eq!(h.asked("alice", REFRESH), 1);
     let restarted = h.another_app(&[]).await;
-    restarted.once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    restarted.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
     assert_eq!(h.asked("alice", REFRESH), 1, "a restart needs no new one");
     let lists = h.asked("alice", LIST);
     assert!(h.pass_after(TimeDelta::minutes(2)).await.complete());
@@ -170,7 +170,7 @@ async fn tokens_come_from_a_broker_of_the_operators_just_as_well() {
     let url = h.sim.broker_url();
     let app = h.another_app(&[("GATEWAY__AUTH__BROKER_URL", &url)]).await;
     h.enrol_without_credential("alice").await;
-    let report = app.once(&tokio_util::sync::CancellationToken::new()).await.unwrap().sweep;
+    let report = app.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap().sweep;
     assert_eq!((report.progress.members, report.progress.unclear), (1, 0));
     assert_eq!((h.asked("alice", Operation::Broker), h.asked("alice", REFRESH)), (1, 0));
 }

@@ -4,26 +4,26 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
-    domain::{Cause, Known, Listing, MemberId, NoticeItem, Time, TokenHash},
+    domain::{Cause, ConnectionState, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
-    store::{Answer, Applied, AttemptOutcome, AttemptResult, Claim},
+    store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult},
 };
 use tokio_util::sync::CancellationToken;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
 /// Takes in what alice's list says now, as the response to a request of `asked_at`.
-async fn take_in(h: &Harness, listing: &Listing, asked_at: Time) -> Applied {
+async fn apply_response(h: &Harness, listing: &Listing, asked_at: Time) -> ApplyReport {
     let now = h.clock.now();
     let policy = decide::Policy {
         confirm_sweeps: 1,
         confirm_after: TimeDelta::zero(),
         flap_window: TimeDelta::days(7),
-        look_again: TimeDelta::minutes(30),
+        recheck_after: TimeDelta::minutes(30),
     };
     let alice = MemberId::from("alice");
-    let answer = Answer {
+    let answer = PollResult {
         member_id: &alice,
         asked_at,
         cause: Cause::Sweep,
@@ -31,8 +31,8 @@ async fn take_in(h: &Harness, listing: &Listing, asked_at: Time) -> Applied {
         digest: b"any",
         accept_empty: true,
     };
-    let decide = |known: &[Known]| decide::decide(known, listing, &policy, now);
-    h.app.store.take_in(&answer, now, decide).await.unwrap()
+    let decide = |known: &[ConnectionState]| decide::decide(known, listing, &policy, now);
+    h.app.store.apply_response(&answer, now, decide).await.unwrap()
 }
 
 async fn listing(h: &Harness) -> Listing {
@@ -49,7 +49,7 @@ async fn a_response_that_comes_after_a_later_one_changes_nothing() {
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(QUARTER).await;
     let before = h.contents().await;
-    let applied = take_in(&h, &delayed, asked_at).await;
+    let applied = apply_response(&h, &delayed, asked_at).await;
     assert!(applied.stale && applied.transitions.is_empty());
     assert_eq!(h.contents().await, before);
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "CONNECTED"]);
@@ -60,18 +60,14 @@ async fn a_response_of_the_same_moment_is_not_late() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     let seen = listing(&h).await;
-    assert!(!take_in(&h, &seen, h.clock.now()).await.stale);
+    assert!(!apply_response(&h, &seen, h.clock.now()).await.stale);
 }
 
 #[tokio::test]
 async fn a_response_that_was_stamped_in_the_future_makes_no_other_one_late() {
     let h = Harness::watching(&["alice"]).await;
     let year = h.clock.now() + TimeDelta::days(365);
-    sqlx::query("UPDATE members SET answered_at = $1")
-        .bind(year.timestamp_millis())
-        .execute(&mut h.sql().await)
-        .await
-        .unwrap();
+    h.rows().await.set("members", "answered_at", year.timestamp_millis()).await.unwrap();
     h.set("alice", "epic", "EXPIRED");
     h.pass_after(QUARTER).await;
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
@@ -160,18 +156,15 @@ async fn a_recheck_that_was_due_before_a_new_press_does_not_put_off_the_new_ones
     h.press(&link).await;
     h.clock.advance(TimeDelta::minutes(1));
     let due = h.app.store.due_recheck(h.clock.now()).await.unwrap().expect("a recheck is due");
-    for changed in ["due_at = due_at + 1", "since = since + 1"] {
-        let sql = format!("UPDATE rechecks SET {changed}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
+    for changed in ["due_at", "since"] {
+        h.rows().await.add("rechecks", changed, 1).await.unwrap();
         for next in [Some(h.clock.now() + QUARTER), None] {
-            assert!(!h.app.store.recheck_made(&due, next).await.unwrap(), "{changed}");
+            assert!(!h.app.store.claim_recheck(&due, next).await.unwrap(), "{changed}");
         }
-        let undone = changed.replace('+', "-");
-        let sql = format!("UPDATE rechecks SET {undone}");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut h.sql().await).await.unwrap();
+        h.rows().await.add("rechecks", changed, -1).await.unwrap();
         assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap().as_ref(), Some(&due));
     }
-    assert!(h.app.store.recheck_made(&due, None).await.unwrap());
+    assert!(h.app.store.claim_recheck(&due, None).await.unwrap());
     assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap(), None);
 }
 
@@ -183,8 +176,8 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
     h.pass_after(TimeDelta::days(4)).await;
     assert_eq!(h.mails().len(), 1);
     let restarted = h.another_app(&[("NOTICES__EXPIRED__REMINDERS", "3d")]).await;
-    drop(restarted.take_over().await.unwrap());
-    restarted.once(&CancellationToken::new()).await.unwrap();
+    drop(restarted.acquire_instance_lock().await.unwrap());
+    restarted.run_once(&CancellationToken::new()).await.unwrap();
     assert_eq!(h.mails().len(), 2);
 }
 

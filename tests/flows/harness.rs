@@ -6,17 +6,16 @@ use reconnectd::{
     base::config::Config,
     base::telemetry::LogCapture,
     credentials::keyring::Keyring,
-    detect::sweep::Report,
+    detect::sweep::SweepReport,
     domain::{Member, MemberId, NewCredential, RefreshToken},
     server,
-    server::app::App,
+    server::components::App,
     sim::{
         Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
     },
-    store::ImportCounts,
+    store::{ImportCounts, testing::TestDatabase},
     web,
 };
-use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{net::TcpListener, sync::Arc, thread};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -202,30 +201,30 @@ impl Harness {
     }
 
     /// One pass: sweep, early polls, plan, deliver.
-    pub(crate) async fn pass(&self) -> Report {
-        self.app.once(&CancellationToken::new()).await.expect("a pass").sweep
+    pub(crate) async fn pass(&self) -> SweepReport {
+        self.app.run_once(&CancellationToken::new()).await.expect("a pass").sweep
     }
 
     /// One sweep, and nothing else.
-    pub(crate) async fn sweep(&self) -> Report {
+    pub(crate) async fn sweep(&self) -> SweepReport {
         self.app.sweeper.sweep(&CancellationToken::new()).await.expect("a sweep")
     }
 
     /// Lets time pass, then sweeps.
-    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> Report {
+    pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.sweep().await
     }
 
     /// Polls members now, whatever they wait for.
-    pub(crate) async fn retry(&self, members: &[&str]) -> Report {
+    pub(crate) async fn retry(&self, members: &[&str]) -> SweepReport {
         let members: Vec<_> = members.iter().map(|id| Ok(MemberId::from(*id))).collect();
         let members = futures_util::stream::iter(members);
         self.app.sweeper.poll_now(members, &CancellationToken::new()).await.expect("polls")
     }
 
     /// Lets time pass, then makes a pass.
-    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> Report {
+    pub(crate) async fn pass_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.pass().await
     }
@@ -303,20 +302,15 @@ impl Drop for Harness {
         }
         self.check_faults();
         let database = self.database();
-        let sending = thread::spawn(move || {
+        let states = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let options = SqliteConnectOptions::new().filename(database);
-                let mut connection = options.connect().await.expect("the database opens");
-                let sending: i64 = sqlx::query_scalar("SELECT count(*) FROM notices WHERE state = 'sending'")
-                    .fetch_one(&mut connection)
-                    .await
-                    .expect("a count");
-                connection.close().await.expect("the database closes");
-                sending
+                let mut rows = TestDatabase::open(&database).await.expect("the database opens");
+                rows.texts("notices", "state").await.expect("the states")
             })
         });
-        assert_eq!(sending.join().expect("the count is made"), 0, "notices left in nobody's hands");
+        let states = states.join().expect("the states are read");
+        assert!(!states.iter().any(|state| state == "sending"), "an interrupted delivery was not rescued");
     }
 }
 

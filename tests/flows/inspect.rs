@@ -3,9 +3,9 @@
 use crate::harness::Harness;
 use reconnectd::{
     domain::{Lapse, MemberId},
-    store::ListedNotice,
+    store::{ListedNotice, testing::TestDatabase},
 };
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::PathBuf;
 
 impl Harness {
@@ -72,32 +72,13 @@ impl Harness {
         options.connect().await.expect("the database opens")
     }
 
-    /// The tables of the database.
-    pub(crate) async fn tables(&self) -> Vec<String> {
-        sqlx::query_scalar(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'",
-        )
-        .fetch_all(&mut self.sql().await)
-        .await
-        .expect("the tables")
+    /// The rows of the database.
+    pub(crate) async fn rows(&self) -> TestDatabase {
+        TestDatabase::open(&self.database()).await.expect("the database opens")
     }
 
     /// Every row of every table.
     pub(crate) async fn contents(&self) -> Vec<String> {
-        let mut sql = self.sql().await;
-        let mut contents = Vec::new();
-        for table in self.tables().await {
-            let columns: Vec<String> =
-                sqlx::query_scalar("SELECT 'quote(' || name || ')' FROM pragma_table_info($1)")
-                    .bind(&table)
-                    .fetch_all(&mut sql)
-                    .await
-                    .expect("the columns");
-            let rows =
-                format!("SELECT '{table}: ' || {} FROM {table} ORDER BY 1", columns.join(" || ', ' || "));
-            let rows = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&mut sql).await;
-            contents.extend(rows.expect("the rows"));
-        }
-        contents
+        self.rows().await.contents().await.expect("the rows")
     }
 }

@@ -116,21 +116,3 @@ async fn an_answer_about_a_member_who_has_gone_is_dropped() {
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED"]);
     assert_eq!(h.lapse_states("alice").await, [] as [&str; 0]);
 }
-
-#[tokio::test]
-async fn the_database_itself_refuses_to_change_what_was_observed() {
-    let h = Harness::watching(&["alice"]).await;
-    let mut sql = h.sql().await;
-    for statement in [
-        "UPDATE transitions SET to_status = 'EXPIRED'",
-        "UPDATE transitions SET observed_at = observed_at",
-        "DELETE FROM transitions",
-        "DELETE FROM transitions WHERE member_id = 'alice'",
-        "INSERT OR REPLACE INTO transitions SELECT transition_id, member_id, connection_id, from_status, 'EXPIRED', \
-         observed_at, cause, reason FROM transitions",
-        "DELETE FROM members WHERE member_id = 'alice'",
-    ] {
-        sqlx::raw_sql(statement).execute(&mut sql).await.expect_err(statement);
-    }
-    assert_eq!(h.path("alice", "epic").await, ["CONNECTED"]);
-}

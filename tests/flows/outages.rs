@@ -37,14 +37,14 @@ async fn when_every_credential_is_refused_nobody_is_rejected_and_nothing_looks_h
     h.fault(REFRESH, refused());
     for _ in 0..4 {
         let report = h.pass_after(TimeDelta::hours(2)).await;
-        assert_eq!(report.stopped, Some("most_refreshes_refused"));
+        assert_eq!(report.ended_early_because, Some("most_refreshes_refused"));
         assert!(!report.complete() && !report.is_healthy());
         assert!(report.progress.unclear >= 10, "{:?}", report.progress);
     }
     for member in &members {
         assert_eq!(h.credential(member).await, "ok", "{member}");
     }
-    let fleet = h.app.store.fleet(true, h.clock.now() - TimeDelta::hours(24)).await.unwrap();
+    let fleet = h.app.store.stats(true, h.clock.now() - TimeDelta::hours(24)).await.unwrap();
     assert!(!fleet.last_sweep.unwrap().complete);
     assert!(fleet.unclear["credential_refused"] >= 10, "{:?}", fleet.unclear);
 
@@ -53,7 +53,7 @@ async fn when_every_credential_is_refused_nobody_is_rejected_and_nothing_looks_h
     assert!(report.complete(), "everyone is polled at once: nobody had to wait");
     assert_eq!(report.progress.members, 40);
     assert_eq!(h.mails().len(), 1);
-    assert!(h.app.store.fleet(true, h.clock.now()).await.unwrap().unclear.is_empty());
+    assert!(h.app.store.stats(true, h.clock.now()).await.unwrap().unclear.is_empty());
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_few_refused_credentials_are_the_members_own_and_a_recovery_has_the_ot
         h.sim.world().revoke(member).unwrap();
     }
     let report = h.pass_after(TimeDelta::hours(2)).await;
-    assert_eq!((report.stopped, report.progress.unclear), (None, 9));
+    assert_eq!((report.ended_early_because, report.progress.unclear), (None, 9));
     for _ in 0..6 {
         h.pass_after(TimeDelta::hours(6)).await;
     }
@@ -90,7 +90,7 @@ async fn a_member_who_is_refused_although_the_token_is_good_is_unclear_and_keeps
     h.set("bob", "epic", "EXPIRED");
     let refreshes = h.asked("alice", REFRESH);
     let report = h.pass_after(QUARTER).await;
-    assert_eq!((report.stopped, report.progress.members, report.progress.unclear), (None, 2, 1));
+    assert_eq!((report.ended_early_because, report.progress.members, report.progress.unclear), (None, 2, 1));
     assert_eq!(h.asked("alice", REFRESH), refreshes, "another token would not help");
     let alice = listed(&h, "alice").await;
     assert_eq!((alice.credential.as_str(), alice.unclear_reason.as_deref()), ("ok", Some("forbidden")));
@@ -194,32 +194,28 @@ async fn a_member_with_another_subject_starts_anew_with_tokens() {
     let app = h.another_app(&[("GATEWAY__AUTH__BROKER_URL", &url)]).await;
     let stop = tokio_util::sync::CancellationToken::new();
     h.enrol_without_credential("alice").await;
-    assert!(app.once(&stop).await.unwrap().sweep.complete());
+    assert!(app.run_once(&stop).await.unwrap().sweep.complete());
     assert_eq!(h.asked("alice", Operation::Broker), 1);
     h.enrol_without_credential("alice").await;
-    app.once(&stop).await.unwrap();
+    app.run_once(&stop).await.unwrap();
     assert_eq!(h.asked("alice", Operation::Broker), 1, "the same member again changes nothing");
     h.enrol_as("alice", "someone-else").await;
     let credentials = app.store.credentials(&"alice".into()).await.unwrap().unwrap();
     assert!(
         credentials.access.is_none() && credentials.failure.is_none() && credentials.token_subject.is_none()
     );
-    app.once(&stop).await.unwrap();
+    app.run_once(&stop).await.unwrap();
     assert_eq!(h.asked("alice", Operation::Broker), 2, "the old subject's token is not used");
 }
 
 #[tokio::test]
 async fn a_credential_under_a_lost_key_is_locked_and_skipped() {
     let h = Harness::watching(&["alice", "bob"]).await;
-    let mut sql = h.sql().await;
-    sqlx::query("UPDATE credentials SET key_id = 'lost' WHERE member_id = 'bob'")
-        .execute(&mut sql)
-        .await
-        .unwrap();
+    h.rows().await.set_where("credentials", ("member_id", "bob"), "key_id", "lost").await.unwrap();
     let report = h.pass_after(TimeDelta::hours(2)).await;
     assert_eq!((report.progress.members, report.progress.unclear, report.progress.skipped), (1, 0, 1));
     assert_eq!(h.credential("bob").await, "locked");
-    assert_eq!(h.app.store.fleet(true, h.clock.now()).await.unwrap().credentials["locked"], 1);
+    assert_eq!(h.app.store.stats(true, h.clock.now()).await.unwrap().credentials["locked"], 1);
     let token = RefreshToken::new("rt-bob");
     assert!(h.app.keyring.new_credential(&"bob".into(), &token).unwrap().sealed.key_id != "lost");
     h.import_token("bob", "rt-bob~").await;

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use futures_util::future::join_all;
-use reconnectd::{notify::deliver::Delivered, server::app::App};
+use reconnectd::{notify::deliver::Delivered, server::components::App};
 use tokio_util::sync::CancellationToken;
 
 const MEMBERS: u32 = 12;
@@ -67,7 +67,7 @@ async fn whole_passes_side_by_side_see_each_change_once_and_mail_each_member_onc
         h.set(member, "epic", "DISCONNECTED");
     }
     let stop = CancellationToken::new();
-    let (one, two) = tokio::join!(h.app.once(&stop), other.once(&stop));
+    let (one, two) = tokio::join!(h.app.run_once(&stop), other.run_once(&stop));
     assert!(one.unwrap().complete() && two.unwrap().complete());
     h.pass().await;
     assert_eq!(h.mails().len(), members.len());
@@ -80,12 +80,12 @@ async fn whole_passes_side_by_side_see_each_change_once_and_mail_each_member_onc
 #[tokio::test]
 async fn a_second_daemon_on_the_same_database_is_turned_away() {
     let h = Harness::watching(&["alice"]).await;
-    let lock = h.app.take_over().await.unwrap();
+    let lock = h.app.acquire_instance_lock().await.unwrap();
     let other = h.another_app(&[]).await;
-    let refusal = other.take_over().await.unwrap_err().to_string();
+    let refusal = other.acquire_instance_lock().await.unwrap_err().to_string();
     assert!(refusal.contains(&std::process::id().to_string()), "{refusal}");
     drop(lock);
-    other.take_over().await.unwrap();
+    other.acquire_instance_lock().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,7 +95,7 @@ async fn a_start_plans_again_what_was_given_up_for_a_reason_that_may_have_been_o
         assert_eq!(h.notice_states(member).await, ["abandoned"], "{member}");
     }
     h.end_faults();
-    drop(h.app.take_over().await.unwrap());
+    drop(h.app.acquire_instance_lock().await.unwrap());
     while h.app.planner.plan_one().await.unwrap() {}
     deliver_all(&h).await;
     assert_eq!(h.notice_states("alice").await, ["abandoned", "sent"]);
@@ -170,10 +170,7 @@ async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_
     h.sim.world().revoke("alice").unwrap();
     assert_eq!(h.sweep().await.progress.unclear, 1);
     let asked = h.asked("alice", Operation::Refresh);
-    let retry_at: i64 = sqlx::query_scalar("SELECT retry_at FROM credential_failures")
-        .fetch_one(&mut h.sql().await)
-        .await
-        .unwrap();
+    let retry_at = h.rows().await.numbers("credential_failures", "retry_at").await.unwrap();
     for _ in 0..4 {
         h.clock.advance(TimeDelta::minutes(3));
         deliver(&h).await;
@@ -182,9 +179,10 @@ async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_
     assert_eq!(h.asked("alice", Operation::Refresh), asked, "neither at a second look");
     let notice = h.notices("alice").await.remove(0);
     assert_eq!(notice.reason, "token_unavailable");
-    assert_eq!(notice.not_before.timestamp_millis(), retry_at);
-    sqlx::query("UPDATE credential_failures SET retry_at = retry_at + 86400000")
-        .execute(&mut h.sql().await)
+    assert_eq!([notice.not_before.timestamp_millis()], *retry_at);
+    h.rows()
+        .await
+        .add("credential_failures", "retry_at", TimeDelta::days(1).num_milliseconds())
         .await
         .unwrap();
     h.clock.advance(TimeDelta::minutes(30));
@@ -202,8 +200,9 @@ async fn a_recheck_of_a_member_whose_credential_was_refused_waits_for_its_next_t
     h.sim.world().revoke("alice").unwrap();
     assert_eq!(h.sweep().await.progress.unclear, 1);
     let asked = h.asked("alice", Operation::Refresh);
-    sqlx::query("UPDATE credential_failures SET retry_at = retry_at + 86400000")
-        .execute(&mut h.sql().await)
+    h.rows()
+        .await
+        .add("credential_failures", "retry_at", TimeDelta::days(1).num_milliseconds())
         .await
         .unwrap();
     for _ in 0..4 {

@@ -59,7 +59,7 @@ async fn an_expired_connection_is_mailed_about_reconnected_by_its_member_and_see
     }
     assert_eq!(h.mails().len(), 1, "no reminder of what has recovered");
     assert_eq!(h.path("bob", "epic").await, ["CONNECTED"], "bob had no part in it");
-    let fleet = h.app.store.fleet(true, h.clock.now()).await.unwrap();
+    let fleet = h.app.store.stats(true, h.clock.now()).await.unwrap();
     assert_eq!((fleet.lapses_open, fleet.connections["CONNECTED"]), (0, 6));
 }
 

@@ -54,15 +54,15 @@ async fn when_most_polls_fail_the_sweep_stops_early_and_nothing_is_concluded() {
     }
     h.fault(LIST, FaultKind::GraphqlError { code: "exception".into() });
     let report = h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!(report.stopped, Some("most_polls_failed"));
+    assert_eq!(report.ended_early_because, Some("most_polls_failed"));
     assert!(!report.complete() && !report.is_healthy());
     // Those under way are heard out.
     assert!((50..=50 + 64).contains(&report.progress.members), "{:?}", report.progress);
     assert_eq!(report.progress.unclear, report.progress.members);
     let last = h.app.store.last_sweep().await.unwrap().unwrap();
-    assert_eq!(last.stopped.as_deref(), Some("most_polls_failed"));
+    assert_eq!(last.ended_early_because.as_deref(), Some("most_polls_failed"));
     assert!(last.finished_at.is_some() && !last.complete);
-    assert_eq!(h.app.store.fleet(true, h.clock.now()).await.unwrap().connections["CONNECTED"], 200);
+    assert_eq!(h.app.store.stats(true, h.clock.now()).await.unwrap().connections["CONNECTED"], 200);
     assert!(h.mails().is_empty());
     h.end_faults();
     let report = h.pass_after(TimeDelta::minutes(15)).await;
@@ -75,8 +75,8 @@ async fn a_gateway_that_asks_everyone_to_wait_stops_the_sweep_and_blames_nobody(
     let (h, _) = with_numbered(5).await;
     h.fault(LIST, FaultKind::Http { status: 429, retry_after: Some("3600".into()) });
     let report = h.pass().await;
-    assert_eq!(report.stopped, Some("gateway_throttled"));
-    assert!(h.app.sweeper.must_wait());
+    assert_eq!(report.ended_early_because, Some("gateway_throttled"));
+    assert!(h.app.sweeper.is_throttled());
     h.end_faults();
     let report = h.pass_after(TimeDelta::minutes(61)).await;
     assert!(report.complete());
@@ -88,10 +88,7 @@ async fn members_without_a_credential_and_members_who_are_paused_are_not_asked_a
     let h = Harness::watching(&["alice"]).await;
     h.enrol_without_credential("bob").await;
     h.enrol(&["carol"]).await;
-    sqlx::query("UPDATE members SET paused_at = 1 WHERE member_id = 'carol'")
-        .execute(&mut h.sql().await)
-        .await
-        .unwrap();
+    h.rows().await.set_where("members", ("member_id", "carol"), "paused_at", 1).await.unwrap();
     let report = h.pass().await;
     assert_eq!((report.progress.members, report.progress.skipped), (1, 1), "who is paused is not missed");
     for member in ["bob", "carol"] {

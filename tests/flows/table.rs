@@ -119,9 +119,7 @@ async fn try_faults(h: &Harness, (operation, kind): (Operation, Kind), members: 
     for ((what, trouble, told, reads), id) in rows().iter().zip(members) {
         let member = MemberId::from(id.as_str());
         if kind == Kind::Renewal {
-            let mut sql = h.sql().await;
-            let delete = sqlx::query("DELETE FROM access_tokens WHERE member_id = $1").bind(id);
-            delete.execute(&mut sql).await.unwrap();
+            h.rows().await.delete_where("access_tokens", ("member_id", id)).await.unwrap();
         }
         h.sim.world().add_fault(Fault::new(trouble.clone()).on(operation).member(id));
         let before = h.asked(id, operation);

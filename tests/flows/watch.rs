@@ -74,7 +74,7 @@ async fn one_member_who_is_throttled_waits_alone() {
     let trouble = FaultKind::Http { status: 429, retry_after: Some("1800".into()) };
     h.sim.world().add_fault(Fault::new(trouble).on(LIST).member(&members[0]));
     let report = h.sweep_after(QUARTER).await;
-    assert_eq!((report.stopped, report.progress.members, report.progress.unclear), (None, 30, 1));
+    assert_eq!((report.ended_early_because, report.progress.members, report.progress.unclear), (None, 30, 1));
     let asked = h.asked(&members[0], LIST);
     let report = h.sweep_after(QUARTER).await;
     assert_eq!((report.progress.members, report.progress.skipped), (29, 1), "the wait is that member's own");
@@ -94,9 +94,9 @@ async fn a_quota_serves_everyone_in_turn() {
     }
     for _ in 0..2 {
         let report = h.sweep_after(TimeDelta::minutes(61)).await;
-        assert_eq!(report.stopped, Some("gateway_throttled"));
+        assert_eq!(report.ended_early_because, Some("gateway_throttled"));
         assert!((50..=64).contains(&report.progress.members), "{:?}", report.progress);
-        assert!(h.app.sweeper.must_wait());
+        assert!(h.app.sweeper.is_throttled());
     }
     for (n, member) in members.iter().enumerate() {
         assert_eq!(h.path(member, "epic").await, ["CONNECTED", "EXPIRED"], "{member}, number {n}");
@@ -113,7 +113,7 @@ async fn many_lists_that_turn_empty_at_once_are_an_outage_and_a_few_are_believed
     }
     for _ in 0..3 {
         let report = h.sweep_after(QUARTER).await;
-        assert_eq!((report.stopped, report.progress.unclear), (Some("many_lists_empty"), 12));
+        assert_eq!((report.ended_early_because, report.progress.unclear), (Some("many_lists_empty"), 12));
     }
     for member in &members {
         assert_eq!(h.path(member, "epic").await, ["CONNECTED"], "{member}");
@@ -141,7 +141,7 @@ async fn a_token_for_another_subject_is_never_used() {
     h.sim.world().add_fault(Fault::new(other).on(REFRESH).member("bob"));
     for _ in 0..2 {
         let report = h.pass_after(TimeDelta::hours(2)).await;
-        assert_eq!((report.stopped, report.progress.unclear), (None, 1));
+        assert_eq!((report.ended_early_because, report.progress.unclear), (None, 1));
     }
     assert_eq!(h.path("bob", "oncology").await, [] as [&str; 0]);
     let id = "bob".into();
@@ -160,7 +160,7 @@ async fn an_outage_costs_one_cycle_and_no_region_of_the_fleet() {
     }
     h.fault(LIST, FaultKind::Http { status: 502, retry_after: None });
     let report = h.sweep_after(QUARTER).await;
-    assert_eq!(report.stopped, Some("most_polls_failed"));
+    assert_eq!(report.ended_early_because, Some("most_polls_failed"));
     assert!(report.progress.members < 60, "{:?}", report.progress);
     h.end_faults();
     let report = h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_quota_that_nearly_suffices_does_not_always_end_before_the_same_member
     }
     for _ in 0..2 {
         let report = h.sweep_after(TimeDelta::minutes(61)).await;
-        assert_eq!((report.stopped, report.progress.unclear), (None, 3));
+        assert_eq!((report.ended_early_because, report.progress.unclear), (None, 3));
     }
     for member in &members {
         assert_eq!(h.path(member, "epic").await, ["CONNECTED", "EXPIRED"], "{member}");

@@ -2,7 +2,7 @@
 
 use reconnectd::base::clock::Clock;
 use reconnectd::base::config::Config;
-use reconnectd::server::app::App;
+use reconnectd::server::components::App;
 use reconnectd::sim::{Options, Simulator};
 use serde_json::Value;
 use std::io::Write;

@@ -53,7 +53,7 @@ async fn an_outage_of_all_credentials_is_loud_once_and_never_looks_healthy() {
     world.add_fault(Fault::new(FaultKind::GraphqlError { code: "login".into() }).on(Operation::Refresh));
     let stopped = async || {
         let sweep = last_sweep(&home).await;
-        (sweep["stopped"] == "most_refreshes_refused").then_some(sweep)
+        (sweep["ended_early_because"] == "most_refreshes_refused").then_some(sweep)
     };
     let first = until("a sweep to stop early", stopped).await;
     assert_eq!(first["complete"], false);

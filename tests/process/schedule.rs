@@ -57,14 +57,18 @@ async fn a_daemon_that_starts_after_a_missed_tick_sweeps_at_once_and_after_a_swe
     assert!(metric(&metrics, "reconnectd_last_sweep_timestamp_seconds").await.unwrap() > 1_700_000_000.0);
     daemon.running.stopped().await.well();
 
-    home.database().await.execute("UPDATE sweeps SET started_at = 0, finished_at = 1").await;
+    let set = async |started_at: i64, finished_at: i64| {
+        let mut database = home.database().await;
+        database.set("sweeps", "started_at", started_at).await.unwrap();
+        database.set("sweeps", "finished_at", finished_at).await.unwrap();
+    };
+    set(0, 1).await;
     let daemon = home.daemon().await;
     swept(2).await;
     daemon.running.stopped().await.well();
 
     // A clock that was ahead.
-    let ahead = "UPDATE sweeps SET started_at = 9000000000000, finished_at = 9000000000000";
-    home.database().await.execute(ahead).await;
+    set(9_000_000_000_000, 9_000_000_000_000).await;
     let daemon = home.daemon().await;
     swept(3).await;
     daemon.running.stopped().await.well();

@@ -61,7 +61,7 @@ async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
 
     let daemon = home.daemon().await;
     let mut database = home.database().await;
-    until_true("a mail under way", async || database.number("SELECT count(*) FROM links").await == 1).await;
+    until_true("a mail under way", async || database.count("links").await.unwrap() == 1).await;
     assert_eq!(simulator.mailbox().received(), 0, "the server has not accepted it yet");
     daemon.running.terminate();
     daemon.running.ended_within(DEADLINE).await.well();
@@ -119,7 +119,7 @@ async fn what_cannot_be_finished_by_the_deadline_is_released_for_the_next_run() 
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let daemon = home.daemon().await;
     let mut database = home.database().await;
-    until_true("a mail under way", async || database.number("SELECT count(*) FROM links").await == 1).await;
+    until_true("a mail under way", async || database.count("links").await.unwrap() == 1).await;
     daemon.running.terminate();
     let ended = daemon.running.ended_within(Duration::from_secs(30)).await.well();
     assert!(ended.stderr.contains("the rest is released"), "{}", ended.stderr);

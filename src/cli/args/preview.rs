@@ -3,40 +3,38 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// `notices preview`
 #[derive(Debug, Args)]
 pub(crate) struct Preview {
-    /// Which kind, such as expired [default: all]
+    /// Kind of email, such as "expired" [default: all]
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<String>,
-    /// In which language [default: notices.locale for one kind, every language for all]
+    /// Language [default: notices.locale for one kind, every language for all]
     #[arg(long, value_name = "LOCALE")]
     pub(crate) locale: Option<String>,
-    /// Which part [default: text on a terminal, all into a folder]
+    /// Part of the email [default: the text on a terminal, every part in a folder]
     #[arg(long, value_enum)]
     pub(crate) part: Option<Part>,
-    /// Write into this file, or for several mails into this folder
+    /// Write to this file, or several emails to this folder
     #[arg(long, value_name = "FILE_OR_DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// How many connections a mail is about that can be about several
+    /// Number of connections in the sample email
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) count: Option<usize>,
 }
 
-/// A part of a mail.
+/// A part of an email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// Subject and plain text
     Text,
-    /// The HTML
+    /// HTML
     Html,
-    /// The whole mail as it goes over the wire
+    /// The whole email as it is sent
     Eml,
 }
 
 impl Part {
-    /// What its file's name ends with.
-    pub(in crate::cli) fn end(self) -> &'static str {
+    pub(in crate::cli) fn extension(self) -> &'static str {
         match self {
             Self::Text => "txt",
             Self::Html => "html",
@@ -49,5 +47,5 @@ fn count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|count| (1..=100).contains(count))
-        .ok_or_else(|| "is not from 1 to 100".to_owned())
+        .ok_or_else(|| "must be from 1 to 100".to_owned())
 }

@@ -1,6 +1,6 @@
 //! The table at the head of [`super`].
 
-use super::{LapseChange, Policy, Reason, Standing};
+use super::{ChangeReason, LapseChange, LapseFields, Policy};
 use crate::domain::{Lapse, LapseState, Outcome, Status, Time};
 use chrono::TimeDelta;
 
@@ -14,9 +14,9 @@ pub(super) fn change(
     status: &Status,
     policy: &Policy,
     now: Time,
-) -> (LapseChange, Option<Reason>) {
-    let keep = (LapseChange::Keep, None);
-    if let Some(lapse) = lapse.filter(|lapse| lapse.parting.is_some() && is_dismissed(lapse)) {
+) -> (LapseChange, Option<ChangeReason>) {
+    let keep = (LapseChange::Unchanged, None);
+    if let Some(lapse) = lapse.filter(|lapse| lapse.disconnect_intent.is_some() && is_dismissed(lapse)) {
         return parted(lapse, status, now);
     }
     if status.is_broken() {
@@ -25,79 +25,88 @@ pub(super) fn change(
     let Some(lapse) = lapse else { return keep };
     match (status, lapse.state) {
         (Status::Connected, LapseState::Open) => {
-            (close(lapse, Outcome::Recovered, now), Some(Reason::Recovered))
+            (close(lapse, Outcome::Recovered, now), Some(ChangeReason::Recovered))
         }
         (Status::Connected, LapseState::Closed) if is_dismissed(lapse) => {
-            (close(lapse, Outcome::Recovered, now), Some(Reason::DismissalEnded))
+            (close(lapse, Outcome::Recovered, now), Some(ChangeReason::DismissalEnded))
         }
         (Status::Connected | Status::Error | Status::AccessEnded, LapseState::Suspected) => {
-            (forget(lapse), Some(Reason::SuspicionCleared))
+            (forget(lapse), Some(ChangeReason::SuspicionCleared))
         }
         (Status::Deleted, LapseState::Suspected) if lapse.opened_at.is_none() => {
-            (forget(lapse), Some(Reason::Deleted))
+            (forget(lapse), Some(ChangeReason::Deleted))
         }
         (Status::Deleted, LapseState::Suspected | LapseState::Open) => {
-            (close(lapse, Outcome::Removed, now), Some(Reason::Deleted))
+            (close(lapse, Outcome::Removed, now), Some(ChangeReason::Deleted))
         }
         _ => keep,
     }
 }
 
 /// After an operator's act, CONNECTED ends the dismissal only when the list has shown the act's effect before.
-fn parted(lapse: &Lapse, status: &Status, now: Time) -> (LapseChange, Option<Reason>) {
+fn parted(lapse: &Lapse, status: &Status, now: Time) -> (LapseChange, Option<ChangeReason>) {
     if *status != Status::Connected {
-        let shown = Standing { parting: None, ..Standing::of(lapse) };
-        return (LapseChange::Update(lapse.id.clone(), shown), Some(Reason::PartingShown));
+        let shown = LapseFields { disconnect_intent: None, ..LapseFields::from(lapse) };
+        return (LapseChange::Update(lapse.id.clone(), shown), Some(ChangeReason::DisconnectObserved));
     }
     let is_late = lapse.closed_at.is_some_and(|closed| now - closed < LIST_LAGS_AT_MOST);
     if is_late {
-        (LapseChange::Keep, None)
+        (LapseChange::Unchanged, None)
     } else {
-        (close(lapse, Outcome::Recovered, now), Some(Reason::DismissalEnded))
+        (close(lapse, Outcome::Recovered, now), Some(ChangeReason::DismissalEnded))
     }
 }
 
-fn broken(lapse: Option<&Lapse>, policy: &Policy, now: Time) -> (LapseChange, Option<Reason>) {
+fn broken(lapse: Option<&Lapse>, policy: &Policy, now: Time) -> (LapseChange, Option<ChangeReason>) {
     let (id, suspicion, reason) = match lapse {
-        Some(lapse) if lapse.state == LapseState::Open => return (LapseChange::Keep, None),
+        Some(lapse) if lapse.state == LapseState::Open => return (LapseChange::Unchanged, None),
         Some(lapse) if lapse.state == LapseState::Suspected => {
-            let sightings = lapse.sightings.saturating_add(1);
-            (Some(&lapse.id), Standing { sightings, ..Standing::of(lapse) }, Reason::StillSuspected)
+            let consecutive_observations = lapse.consecutive_observations.saturating_add(1);
+            (
+                Some(&lapse.id),
+                LapseFields { consecutive_observations, ..LapseFields::from(lapse) },
+                ChangeReason::Unconfirmed,
+            )
         }
-        Some(lapse) if is_dismissed(lapse) => return (LapseChange::Keep, Some(Reason::DismissedBefore)),
+        Some(lapse) if is_dismissed(lapse) => {
+            return (LapseChange::Unchanged, Some(ChangeReason::PreviouslyDismissed));
+        }
         Some(lapse) if lapse.closed_at.is_some_and(|closed| now - closed < policy.flap_window) => {
-            let first = Standing::suspicion(now);
-            let Standing { outcome, opened_at, closed_at, .. } = Standing::of(lapse);
-            (Some(&lapse.id), Standing { outcome, opened_at, closed_at, ..first }, Reason::Resumed)
+            let first = LapseFields::suspicion(now);
+            let LapseFields { outcome, opened_at, closed_at, .. } = LapseFields::from(lapse);
+            (Some(&lapse.id), LapseFields { outcome, opened_at, closed_at, ..first }, ChangeReason::Resumed)
         }
-        _ => (None, Standing::suspicion(now), Reason::Suspected),
+        _ => (None, LapseFields::suspicion(now), ChangeReason::Suspected),
     };
-    let confirmed = policy.confirms(suspicion.sightings, suspicion.suspected_at, now);
+    let confirmed = policy.confirms(suspicion.consecutive_observations, suspicion.suspected_at, now);
     let (standing, reason) =
-        if confirmed { (suspicion.confirmed(now), Reason::Confirmed) } else { (suspicion, reason) };
+        if confirmed { (suspicion.confirmed(now), ChangeReason::Confirmed) } else { (suspicion, reason) };
     let change = match id {
         Some(id) => LapseChange::Update(id.clone(), standing),
-        None => LapseChange::Begin(standing),
+        None => LapseChange::Insert(standing),
     };
     (change, Some(reason))
 }
 
 fn close(lapse: &Lapse, outcome: Outcome, now: Time) -> LapseChange {
-    let closed = Standing {
+    let closed = LapseFields {
         state: LapseState::Closed,
         outcome: Some(outcome),
         closed_at: Some(now),
-        parting: None,
-        ..Standing::of(lapse)
+        disconnect_intent: None,
+        ..LapseFields::from(lapse)
     };
     LapseChange::Update(lapse.id.clone(), closed)
 }
 
 fn forget(lapse: &Lapse) -> LapseChange {
     if lapse.opened_at.is_none() {
-        LapseChange::Forget(lapse.id.clone())
+        LapseChange::Delete(lapse.id.clone())
     } else {
-        LapseChange::Update(lapse.id.clone(), Standing { state: LapseState::Closed, ..Standing::of(lapse) })
+        LapseChange::Update(
+            lapse.id.clone(),
+            LapseFields { state: LapseState::Closed, ..LapseFields::from(lapse) },
+        )
     }
 }
 
@@ -105,16 +114,16 @@ fn is_dismissed(lapse: &Lapse) -> bool {
     lapse.state == LapseState::Closed && lapse.outcome == Some(Outcome::Dismissed)
 }
 
-impl Standing {
+impl LapseFields {
     fn suspicion(now: Time) -> Self {
         Self {
             state: LapseState::Suspected,
             outcome: None,
             suspected_at: now,
-            sightings: 1,
+            consecutive_observations: 1,
             opened_at: None,
             closed_at: None,
-            parting: None,
+            disconnect_intent: None,
         }
     }
 

@@ -24,8 +24,8 @@
 //! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
 //! it once ended. A member who reconnects after all opens it again, which no answer decides.
 
-pub(crate) use crate::domain::{Change, ChangeReason as Reason, Decision, Known, LapseChange, Standing};
-use crate::domain::{ConnectionId, LapseState, Listing, Missing, Parting, Status, Time, stored_ids};
+pub(crate) use crate::domain::{Change, ChangeReason, ConnectionState, Decision, LapseChange, LapseFields};
+use crate::domain::{ConnectionId, DisconnectKind, LapseState, Listing, Missing, Status, Time, stored_ids};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
@@ -41,7 +41,7 @@ pub struct Policy {
     /// How soon after its end a lapse is resumed rather than a new one begun.
     pub flap_window: TimeDelta,
     /// How long after an answer that leaves a suspicion open the member is asked again.
-    pub look_again: TimeDelta,
+    pub recheck_after: TimeDelta,
 }
 
 impl Policy {
@@ -56,11 +56,11 @@ struct Sight<'a> {
     /// `None` when the gateway gives none, or two rows contradict each other.
     status: Option<&'a Status>,
     /// Whether its records are being deleted.
-    is_leaving: bool,
+    is_being_deleted: bool,
 }
 
 /// Decides what one clear answer about one member means. `listing` is the whole list, in any order.
-pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) -> Decision {
+pub fn decide(known: &[ConnectionState], listing: &Listing, policy: &Policy, now: Time) -> Decision {
     let sights = sights(known, listing);
     let known: BTreeMap<_, _> = known.iter().map(|known| (&known.connection_id, known)).collect();
     let ids: BTreeSet<_> = known.keys().chain(sights.keys()).copied().collect();
@@ -72,7 +72,7 @@ pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) ->
         let before = known.and_then(|known| known.missing);
         let (change, missing) = match (sights.get(id), known) {
             (Some(sight), _) => {
-                let change = |status| change(id, known, Some(status), sight.is_leaving, policy, now);
+                let change = |status| change(id, known, Some(status), sight.is_being_deleted, policy, now);
                 (sight.status.and_then(change), None)
             }
             (None, Some(known)) if is_hidden(id) => (None, known.missing),
@@ -82,8 +82,8 @@ pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) ->
             },
             (None, None) => (None, None),
         };
-        if missing.is_some() || leaves_suspicion(known, change.as_ref()) {
-            decision.look_again_at = now.checked_add_signed(policy.look_again);
+        if missing.is_some() || is_suspected_after(known, change.as_ref()) {
+            decision.recheck_at = now.checked_add_signed(policy.recheck_after);
         }
         if missing != before {
             decision.missing.push((id.clone(), missing));
@@ -94,9 +94,10 @@ pub fn decide(known: &[Known], listing: &Listing, policy: &Policy, now: Time) ->
 }
 
 /// That a row is missing once more; `None` when it is certain that it is gone.
-fn still_missing(known: &Known, policy: &Policy, now: Time) -> Option<Missing> {
-    let deleted_by_us = known.lapse.as_ref().is_some_and(|lapse| lapse.parting == Some(Parting::Delete));
-    if deleted_by_us || known.is_leaving || known.status == Some(Status::Deleted) {
+fn still_missing(known: &ConnectionState, policy: &Policy, now: Time) -> Option<Missing> {
+    let deleted_by_us =
+        known.lapse.as_ref().is_some_and(|lapse| lapse.disconnect_intent == Some(DisconnectKind::Delete));
+    if deleted_by_us || known.is_being_deleted || known.status == Some(Status::Deleted) {
         return None;
     }
     let missing = match known.missing {
@@ -107,16 +108,16 @@ fn still_missing(known: &Known, policy: &Policy, now: Time) -> Option<Missing> {
 }
 
 /// What the listing says of each connection, by its stored id.
-fn sights<'a>(known: &'a [Known], listing: &'a Listing) -> BTreeMap<&'a ConnectionId, Sight<'a>> {
+fn sights<'a>(known: &'a [ConnectionState], listing: &'a Listing) -> BTreeMap<&'a ConnectionId, Sight<'a>> {
     let mut sights = BTreeMap::new();
     for (id, row) in stored_ids(known, &listing.rows).into_iter().zip(&listing.rows) {
         match sights.entry(id) {
             Entry::Vacant(entry) => {
-                entry.insert(Sight { status: row.status.as_ref(), is_leaving: row.is_leaving() });
+                entry.insert(Sight { status: row.status.as_ref(), is_being_deleted: row.is_being_deleted() });
             }
             Entry::Occupied(mut entry) => {
                 let sight = entry.get_mut();
-                sight.is_leaving |= row.is_leaving();
+                sight.is_being_deleted |= row.is_being_deleted();
                 if sight.status != row.status.as_ref() {
                     sight.status = None;
                 }
@@ -129,7 +130,7 @@ fn sights<'a>(known: &'a [Known], listing: &'a Listing) -> BTreeMap<&'a Connecti
 /// `seen` is `None` for a row that is missing. One that is `leaving` needs nobody, whatever its status.
 fn change(
     id: &ConnectionId,
-    known: Option<&Known>,
+    known: Option<&ConnectionState>,
     seen: Option<&Status>,
     leaving: bool,
     policy: &Policy,
@@ -141,27 +142,27 @@ fn change(
     let lapse = known.and_then(|known| known.lapse.as_ref());
     let (lapse, lapse_reason) =
         lapses::change(lapse, if leaving { &Status::Deleted } else { status }, policy, now);
-    if transition.is_none() && lapse == LapseChange::Keep {
+    if transition.is_none() && lapse == LapseChange::Unchanged {
         return None;
     }
     let reason = match (lapse_reason, status) {
-        _ if seen.is_none() => Reason::Vanished,
+        _ if seen.is_none() => ChangeReason::MissingFromList,
         (Some(reason), _) => reason,
-        (None, _) if last.is_none() => Reason::FirstSight,
-        (None, Status::Deleted) => Reason::Deleted,
-        (None, Status::Unknown(_)) => Reason::UnknownStatus,
-        (None, _) => Reason::StatusChanged,
+        (None, _) if last.is_none() => ChangeReason::FirstSeen,
+        (None, Status::Deleted) => ChangeReason::Deleted,
+        (None, Status::Unknown(_)) => ChangeReason::UnknownStatus,
+        (None, _) => ChangeReason::StatusChanged,
     };
     Some(Change { connection_id: id.clone(), transition, lapse, reason })
 }
 
-fn leaves_suspicion(known: Option<&Known>, change: Option<&Change>) -> bool {
+fn is_suspected_after(known: Option<&ConnectionState>, change: Option<&Change>) -> bool {
     let state = match change.map(|change| &change.lapse) {
-        None | Some(LapseChange::Keep) => {
+        None | Some(LapseChange::Unchanged) => {
             known.and_then(|known| known.lapse.as_ref()).map(|lapse| lapse.state)
         }
-        Some(LapseChange::Begin(standing) | LapseChange::Update(_, standing)) => Some(standing.state),
-        Some(LapseChange::Forget(_)) => None,
+        Some(LapseChange::Insert(standing) | LapseChange::Update(_, standing)) => Some(standing.state),
+        Some(LapseChange::Delete(_)) => None,
     };
     state == Some(LapseState::Suspected)
 }

@@ -1,7 +1,7 @@
 //! What holds for every run of answers.
 
 use super::world::{World, connection};
-use super::{Change, Decision, Known, LapseChange, Policy, Reason};
+use super::{Change, ChangeReason, ConnectionState, Decision, LapseChange, Policy};
 use crate::domain::{Connection, LapseState, Outcome, Status};
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -49,7 +49,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         confirm_sweeps,
         confirm_after: TimeDelta::hours(hours),
         flap_window: TimeDelta::days(days),
-        look_again: TimeDelta::minutes(30),
+        recheck_after: TimeDelta::minutes(30),
     })
 }
 
@@ -102,7 +102,7 @@ proptest! {
             for ((id, streak), said) in IDS.iter().zip(&mut streaks).zip(answer) {
                 *streak = if is_broken(*said) { *streak + 1 } else if is_mute(*said) { *streak } else { 0 };
                 let opened = decision.changes.iter().any(|change| {
-                    change.connection_id.as_str() == *id && change.reason == Reason::Confirmed
+                    change.connection_id.as_str() == *id && change.reason == ChangeReason::Confirmed
                 });
                 prop_assert!(!opened || (is_broken(*said) && *streak >= world.policy.confirm_sweeps));
             }
@@ -173,9 +173,9 @@ proptest! {
     ) {
         play(policy, &events, |world, answer, decision| {
             let again = world.decide(&rows(answer));
-            let vanished = |change: &&Change| change.reason == Reason::Vanished;
-            prop_assert!(again.changes.iter().filter(|c| !vanished(c)).all(|c| c.transition.is_none()));
-            prop_assert!(decision.look_again_at.is_some() || again.changes.is_empty());
+            let missing_from_list = |change: &&Change| change.reason == ChangeReason::MissingFromList;
+            prop_assert!(again.changes.iter().filter(|c| !missing_from_list(c)).all(|c| c.transition.is_none()));
+            prop_assert!(decision.recheck_at.is_some() || again.changes.is_empty());
             Ok(())
         })?;
     }
@@ -184,7 +184,7 @@ proptest! {
     fn a_look_is_asked_for_exactly_while_a_suspicion_is_open_or_a_row_is_missing(policy in policies(), events in events()) {
         play(policy, &events, |world, _, decision| {
             let suspected = world.lapses.iter().any(|lapse| lapse.state == LapseState::Suspected);
-            prop_assert_eq!(decision.look_again_at.is_some(), suspected || !world.missing.is_empty());
+            prop_assert_eq!(decision.recheck_at.is_some(), suspected || !world.missing.is_empty());
             Ok(())
         })?;
     }
@@ -197,10 +197,10 @@ proptest! {
         play(policy, &events, |world, _, decision| {
             for change in &decision.changes {
                 let connected = matches!(change.transition, Some((_, Status::Connected)));
-                let kept = change.lapse == LapseChange::Keep;
+                let kept = change.lapse == LapseChange::Unchanged;
                 prop_assert!(kept || connected || !quiet.contains(&change.connection_id));
             }
-            let dismissed = |known: &Known| {
+            let dismissed = |known: &ConnectionState| {
                 known.lapse.as_ref().is_some_and(|lapse| lapse.outcome == Some(Outcome::Dismissed))
             };
             quiet = world.known().into_iter().filter(dismissed).map(|known| known.connection_id).collect();

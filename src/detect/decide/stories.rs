@@ -1,9 +1,11 @@
 //! Stories of one connection, told an hour an answer.
 
 use super::world::{World, connection, policy};
-use super::{Decision, LapseChange, Policy, Reason};
+use super::{ChangeReason, Decision, LapseChange, Policy};
 use crate::domain::turned_empty;
-use crate::domain::{Connection, Known, Lapse, Listing, Missing, Parting, Status, SyncStatus, Time};
+use crate::domain::{
+    Connection, ConnectionState, DisconnectKind, Lapse, Listing, Missing, Status, SyncStatus, Time,
+};
 use chrono::TimeDelta;
 
 /// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the
@@ -27,7 +29,7 @@ fn tell(story: &str, policy: Policy) -> (String, String) {
                 continue;
             }
             "disconnect" | "delete" => {
-                world.part("epic", Parting::parse(word).unwrap());
+                world.part("epic", DisconnectKind::parse(word).unwrap());
                 continue;
             }
             "missing" => Listing::default(),
@@ -58,9 +60,9 @@ fn describe(lapse: &Lapse) -> String {
 fn what_a_run_of_answers_means() {
     #[rustfmt::skip]
     let stories = [
-        ("a healthy connection is noted once", "CONNECTED CONNECTED", "first_sight -", ""),
-        ("one bad answer is a suspicion", "CONNECTED EXPIRED", "first_sight suspected", "suspected"),
-        ("a second one confirms it", "CONNECTED EXPIRED EXPIRED", "first_sight suspected confirmed", "open"),
+        ("a healthy connection is noted once", "CONNECTED CONNECTED", "first_seen -", ""),
+        ("one bad answer is a suspicion", "CONNECTED EXPIRED", "first_seen suspected", "suspected"),
+        ("a second one confirms it", "CONNECTED EXPIRED EXPIRED", "first_seen suspected confirmed", "open"),
         ("a connection that is broken at first sight is suspected like any other",
             "DISCONNECTED DISCONNECTED", "suspected confirmed", "open"),
         ("expired or disconnected makes no difference to the streak",
@@ -80,15 +82,15 @@ fn what_a_run_of_answers_means() {
             "EXPIRED EXPIRED ERROR", "suspected confirmed status_changed", "open"),
         ("nor does an end of access",
             "EXPIRED EXPIRED ACCESS_ENDED", "suspected confirmed status_changed", "open"),
-        ("an error alone opens nothing", "ERROR ERROR ACCESS_ENDED", "first_sight - status_changed", ""),
+        ("an error alone opens nothing", "ERROR ERROR ACCESS_ENDED", "first_seen - status_changed", ""),
         ("a row whose records are being deleted opens nothing",
-            "CONNECTED EXPIRED,deleting EXPIRED,deleting", "first_sight status_changed -", ""),
+            "CONNECTED EXPIRED,deleting EXPIRED,deleting", "first_seen status_changed -", ""),
         ("it ends what was open", "EXPIRED EXPIRED EXPIRED,deleting", "suspected confirmed deleted", "closed removed"),
         ("and undoes no dismissal, even when it calls itself connected",
             "EXPIRED EXPIRED dismiss CONNECTED,deleting EXPIRED EXPIRED",
-            "suspected confirmed status_changed dismissed_before -", "closed dismissed"),
+            "suspected confirmed status_changed previously_dismissed -", "closed dismissed"),
         ("a status we do not know opens nothing",
-            "CONNECTED PAUSED PAUSED", "first_sight unknown_status -", ""),
+            "CONNECTED PAUSED PAUSED", "first_seen unknown_status -", ""),
         ("nor does it break a streak",
             "EXPIRED PAUSED EXPIRED", "suspected unknown_status confirmed", "open"),
         ("nor close a lapse", "EXPIRED EXPIRED PAUSED", "suspected confirmed unknown_status", "open"),
@@ -96,16 +98,16 @@ fn what_a_run_of_answers_means() {
             "EXPIRED silent EXPIRED silent", "suspected - confirmed -", "open"),
         ("a row that never had a status is not noted", "silent silent", "- -", ""),
         ("a row that is missing twice in a row was deleted, once",
-            "CONNECTED missing missing missing", "first_sight - vanished -", ""),
+            "CONNECTED missing missing missing", "first_seen - missing_from_list -", ""),
         ("one that comes back in between was never gone",
-            "CONNECTED missing CONNECTED missing", "first_sight - - -", ""),
-        ("even without a status", "CONNECTED missing silent missing", "first_sight - - -", ""),
-        ("one that cannot be read is not missing", "CONNECTED hidden hidden", "first_sight - -", ""),
-        ("nor, perhaps, one that has no readable id", "CONNECTED unnamed unnamed", "first_sight - -", ""),
+            "CONNECTED missing CONNECTED missing", "first_seen - - -", ""),
+        ("even without a status", "CONNECTED missing silent missing", "first_seen - - -", ""),
+        ("one that cannot be read is not missing", "CONNECTED hidden hidden", "first_seen - -", ""),
+        ("nor, perhaps, one that has no readable id", "CONNECTED unnamed unnamed", "first_seen - -", ""),
         ("neither confirms that it is missing, nor clears it",
-            "CONNECTED missing hidden unnamed missing", "first_sight - - - vanished", ""),
+            "CONNECTED missing hidden unnamed missing", "first_seen - - - missing_from_list", ""),
         ("one whose records were being deleted is gone at once",
-            "CONNECTED CONNECTED,deleting missing", "first_sight - vanished", ""),
+            "CONNECTED CONNECTED,deleting missing", "first_seen - missing_from_list", ""),
         ("a missing row leaves a suspicion as it is",
             "EXPIRED missing EXPIRED", "suspected - confirmed", "open"),
         ("and an open lapse", "EXPIRED EXPIRED missing", "suspected confirmed -", "open"),
@@ -113,15 +115,15 @@ fn what_a_run_of_answers_means() {
             "EXPIRED EXPIRED dismiss missing CONNECTED", "suspected confirmed - dismissal_ended",
             "closed recovered"),
         ("one that never was is not missed", "missing missing", "- -", ""),
-        ("a row that says so was deleted too", "CONNECTED DELETED missing", "first_sight deleted -", ""),
+        ("a row that says so was deleted too", "CONNECTED DELETED missing", "first_seen deleted -", ""),
         ("deletion closes an open lapse",
             "EXPIRED EXPIRED DELETED", "suspected confirmed deleted", "closed removed"),
         ("vanishing closes an open lapse",
-            "EXPIRED EXPIRED missing missing", "suspected confirmed - vanished", "closed removed"),
+            "EXPIRED EXPIRED missing missing", "suspected confirmed - missing_from_list", "closed removed"),
         ("deletion leaves nothing of a suspicion", "EXPIRED DELETED", "suspected deleted", ""),
-        ("vanishing leaves nothing of a suspicion", "EXPIRED missing missing", "suspected - vanished", ""),
+        ("vanishing leaves nothing of a suspicion", "EXPIRED missing missing", "suspected - missing_from_list", ""),
         ("a deleted connection may come back",
-            "CONNECTED missing missing CONNECTED", "first_sight - vanished status_changed", ""),
+            "CONNECTED missing missing CONNECTED", "first_seen - missing_from_list status_changed", ""),
         ("breaking again soon resumes the lapse",
             "EXPIRED EXPIRED CONNECTED 6 EXPIRED EXPIRED",
             "suspected confirmed recovered resumed confirmed", "open"),
@@ -130,7 +132,7 @@ fn what_a_run_of_answers_means() {
             "suspected confirmed recovered suspected confirmed", "closed recovered, open"),
         ("coming back broken soon after removal resumes the lapse",
             "EXPIRED EXPIRED missing missing EXPIRED EXPIRED",
-            "suspected confirmed - vanished resumed confirmed", "open"),
+            "suspected confirmed - missing_from_list resumed confirmed", "open"),
         ("a resumption that is not confirmed leaves the lapse as it was",
             "EXPIRED EXPIRED DELETED EXPIRED CONNECTED",
             "suspected confirmed deleted resumed suspicion_cleared", "closed removed"),
@@ -144,10 +146,10 @@ fn what_a_run_of_answers_means() {
             "EXPIRED EXPIRED dismiss EXPIRED 30 EXPIRED", "suspected confirmed - -", "closed dismissed"),
         ("even when it breaks in another way",
             "EXPIRED EXPIRED dismiss DISCONNECTED",
-            "suspected confirmed dismissed_before", "closed dismissed"),
+            "suspected confirmed previously_dismissed", "closed dismissed"),
         ("an error in between is no reconnection",
             "EXPIRED EXPIRED dismiss ERROR EXPIRED",
-            "suspected confirmed status_changed dismissed_before", "closed dismissed"),
+            "suspected confirmed status_changed previously_dismissed", "closed dismissed"),
         ("reconnecting ends a dismissal, once",
             "EXPIRED EXPIRED dismiss CONNECTED CONNECTED",
             "suspected confirmed dismissal_ended -", "closed recovered"),
@@ -157,26 +159,26 @@ fn what_a_run_of_answers_means() {
             "closed recovered, open"),
         ("an operator's disconnecting outlives a list that lags",
             "CONNECTED disconnect CONNECTED CONNECTED CONNECTED DISCONNECTED DISCONNECTED",
-            "first_sight - - - parting_shown -", "closed dismissed"),
+            "first_seen - - - disconnect_observed -", "closed dismissed"),
         ("once the list has shown it, CONNECTED is news",
             "CONNECTED disconnect CONNECTED DISCONNECTED CONNECTED EXPIRED EXPIRED",
-            "first_sight - parting_shown dismissal_ended resumed confirmed", "open"),
+            "first_seen - disconnect_observed dismissal_ended resumed confirmed", "open"),
         ("any other status shows it, too",
-            "CONNECTED disconnect ERROR CONNECTED", "first_sight parting_shown dismissal_ended",
+            "CONNECTED disconnect ERROR CONNECTED", "first_seen disconnect_observed dismissal_ended",
             "closed recovered"),
         ("what was broken before stays dismissed",
             "EXPIRED EXPIRED disconnect EXPIRED DISCONNECTED",
-            "suspected confirmed parting_shown dismissed_before", "closed dismissed"),
+            "suspected confirmed disconnect_observed previously_dismissed", "closed dismissed"),
         ("an act that has no effect within a day is over",
             "CONNECTED disconnect CONNECTED 1 CONNECTED 8 EXPIRED EXPIRED",
-            "first_sight - dismissal_ended suspected confirmed", "closed recovered, open"),
+            "first_seen - dismissal_ended suspected confirmed", "closed recovered, open"),
         ("a row that an operator has just deleted is gone at once",
-            "CONNECTED delete missing", "first_sight vanished", "closed dismissed"),
+            "CONNECTED delete missing", "first_seen missing_from_list", "closed dismissed"),
         ("one that was disconnected is missing like any other",
-            "CONNECTED disconnect missing missing", "first_sight - vanished", "closed dismissed"),
+            "CONNECTED disconnect missing missing", "first_seen - missing_from_list", "closed dismissed"),
         ("and its dismissal stands until the list has shown it",
             "CONNECTED delete CONNECTED CONNECTED,deleting EXPIRED,deleting missing missing",
-            "first_sight - parting_shown status_changed vanished -", "closed dismissed"),
+            "first_seen - disconnect_observed status_changed missing_from_list -", "closed dismissed"),
     ];
     for (sentence, story, reasons, lapses) in stories {
         let told = tell(story, policy());
@@ -191,19 +193,19 @@ fn confirmation_needs_as_many_answers_and_as_long_as_the_policy_says() {
         ("one answer is enough when one is asked for", 1, 0, "EXPIRED", "confirmed"),
         ("none asked for means one", 0, 0, "EXPIRED", "confirmed"),
         ("one answer is not enough while time is asked for", 1, 1, "EXPIRED EXPIRED", "suspected confirmed"),
-        ("three answers are three", 3, 0, "EXPIRED EXPIRED EXPIRED", "suspected still_suspected confirmed"),
+        ("three answers are three", 3, 0, "EXPIRED EXPIRED EXPIRED", "suspected unconfirmed confirmed"),
         ("answers do not replace time",
-            2, 3, "EXPIRED EXPIRED EXPIRED EXPIRED", "suspected still_suspected still_suspected confirmed"),
+            2, 3, "EXPIRED EXPIRED EXPIRED EXPIRED", "suspected unconfirmed unconfirmed confirmed"),
         ("time does not replace answers",
-            3, 1, "EXPIRED 9 EXPIRED EXPIRED", "suspected still_suspected confirmed"),
+            3, 1, "EXPIRED 9 EXPIRED EXPIRED", "suspected unconfirmed confirmed"),
         ("the clock starts anew with the streak", 2, 2, "EXPIRED EXPIRED ERROR EXPIRED EXPIRED",
-            "suspected still_suspected suspicion_cleared suspected still_suspected"),
+            "suspected unconfirmed suspicion_cleared suspected unconfirmed"),
         ("a resumption may be confirmed at once",
             1, 0, "EXPIRED CONNECTED EXPIRED", "confirmed recovered confirmed"),
-        ("a missing row is believed at once, too", 1, 0, "EXPIRED missing", "confirmed vanished"),
-        ("after as many answers as a break", 3, 0, "CONNECTED missing missing missing", "first_sight - - vanished"),
+        ("a missing row is believed at once, too", 1, 0, "EXPIRED missing", "confirmed missing_from_list"),
+        ("after as many answers as a break", 3, 0, "CONNECTED missing missing missing", "first_seen - - missing_from_list"),
         ("and as long",
-            1, 3, "CONNECTED missing missing missing missing", "first_sight - - - vanished"),
+            1, 3, "CONNECTED missing missing missing missing", "first_seen - - - missing_from_list"),
     ];
     for (sentence, confirm_sweeps, hours, story, reasons) in cases {
         let policy = Policy { confirm_sweeps, confirm_after: TimeDelta::hours(hours), ..policy() };
@@ -221,7 +223,7 @@ fn without_a_flap_window_every_break_begins_its_own_lapse() {
 fn the_flap_window_ends_on_the_moment() {
     let window = TimeDelta::days(7);
     for (wait, reason) in
-        [(window - TimeDelta::milliseconds(1), Reason::Resumed), (window, Reason::Suspected)]
+        [(window - TimeDelta::milliseconds(1), ChangeReason::Resumed), (window, ChangeReason::Suspected)]
     {
         let mut world = hourly(&["EXPIRED", "EXPIRED", "CONNECTED"]);
         world.now = hour(2) + wait;
@@ -247,7 +249,7 @@ fn hourly(statuses: &[&str]) -> World {
 fn a_resumed_lapse_keeps_when_it_was_opened_and_counts_the_new_break_from_its_start() {
     let lapse = &hourly(&["EXPIRED", "EXPIRED", "CONNECTED", "EXPIRED", "EXPIRED"]).lapses[0];
     assert_eq!((lapse.opened_at, lapse.closed_at), (Some(hour(1)), None));
-    assert_eq!((lapse.suspected_at, lapse.sightings), (hour(3), 2));
+    assert_eq!((lapse.suspected_at, lapse.consecutive_observations), (hour(3), 2));
 }
 
 #[test]
@@ -268,10 +270,10 @@ fn a_member_is_looked_at_again_while_a_suspicion_is_open() {
     for (sentence, [first, second], again) in cases {
         let world = hourly(&[first]);
         let decision = world.decide(&[connection("epic", Some(second))]);
-        assert_eq!(decision.look_again_at, again.then(|| hour(1) + policy().look_again), "{sentence}");
+        assert_eq!(decision.recheck_at, again.then(|| hour(1) + policy().recheck_after), "{sentence}");
     }
     let silent = hourly(&["EXPIRED"]).decide(&[connection("epic", None)]);
-    assert_eq!(silent.look_again_at, Some(hour(1) + policy().look_again), "a silent answer");
+    assert_eq!(silent.recheck_at, Some(hour(1) + policy().recheck_after), "a silent answer");
 }
 
 #[test]
@@ -281,7 +283,7 @@ fn rows_that_contradict_each_other_say_nothing_in_whatever_order_they_come() {
     for rows in [[&good, &bad, &bad], [&bad, &good, &bad], [&bad, &bad, &good]] {
         assert_eq!(world.decide(&rows.map(Clone::clone)), Decision::default());
     }
-    assert_eq!(world.decide(&[bad.clone(), bad]).changes[0].reason, Reason::Suspected);
+    assert_eq!(world.decide(&[bad.clone(), bad]).changes[0].reason, ChangeReason::Suspected);
 }
 
 #[test]
@@ -297,23 +299,23 @@ fn changes_come_in_the_order_of_connection_ids_and_leave_out_what_did_not_change
     let ids: Vec<_> = changes.iter().map(|change| change.connection_id.as_str()).collect();
     assert_eq!(ids, ["a", "c"]);
     assert_eq!(changes[0].transition, Some((Some(Status::Connected), Status::Deleted)));
-    assert_eq!(changes[0].lapse, LapseChange::Keep);
+    assert_eq!(changes[0].lapse, LapseChange::Unchanged);
 }
 
 #[test]
 fn a_member_is_looked_at_again_while_a_row_is_missing_or_still_hidden() {
     let mut world = hourly(&["CONNECTED"]);
-    let again = Some(world.now + policy().look_again);
+    let again = Some(world.now + policy().recheck_after);
     let missing = world.answer(&[]);
     let suspicion = Missing { since: hour(1), observations: 1 };
     assert_eq!(missing.missing, [("epic".into(), Some(suspicion))]);
-    assert_eq!((missing.changes, missing.look_again_at), (Vec::new(), again));
+    assert_eq!((missing.changes, missing.recheck_at), (Vec::new(), again));
     let hidden = world.decide_on(&Listing { hides_unknown: true, ..Listing::default() });
-    assert_eq!((hidden.missing, hidden.look_again_at), (Vec::new(), again));
+    assert_eq!((hidden.missing, hidden.recheck_at), (Vec::new(), again));
     let back = world.decide(&[connection("epic", Some("CONNECTED"))]);
-    assert_eq!((back.missing, back.look_again_at), (vec![("epic".into(), None)], None));
+    assert_eq!((back.missing, back.recheck_at), (vec![("epic".into(), None)], None));
     let gone = world.decide(&[]);
-    assert_eq!((gone.missing, gone.look_again_at), (vec![("epic".into(), None)], None));
+    assert_eq!((gone.missing, gone.recheck_at), (vec![("epic".into(), None)], None));
 }
 
 #[test]
@@ -322,7 +324,7 @@ fn a_list_turns_empty_when_it_has_no_row_and_one_was_known() {
     let rows = || Listing::from(vec![connection("kaiser", None)]);
     let hidden = || Listing { hidden: vec!["epic".into()], ..Listing::default() };
     let unnamed = || Listing { hides_unknown: true, ..Listing::default() };
-    let none: Vec<Known> = Vec::new();
+    let none: Vec<ConnectionState> = Vec::new();
     #[rustfmt::skip]
     let cases = [
         ("every row is missing", known("CONNECTED"), Listing::default(), true),
@@ -344,10 +346,10 @@ fn an_id_that_changes_only_its_case_is_the_same_connection() {
     let confirmed = world.answer(&[connection("EPIC", Some("EXPIRED"))]);
     assert_eq!(confirmed.changes.len(), 1);
     assert_eq!(confirmed.changes[0].connection_id, "epic".into(), "the stored id is the first one");
-    assert_eq!((confirmed.changes[0].reason, confirmed.missing), (Reason::Confirmed, Vec::new()));
+    assert_eq!((confirmed.changes[0].reason, confirmed.missing), (ChangeReason::Confirmed, Vec::new()));
     let [good, bad] = [("Epic", "CONNECTED"), ("EPIC", "EXPIRED")].map(|(id, s)| connection(id, Some(s)));
     assert_eq!(world.decide(&[good.clone(), bad]), Decision::default(), "two spellings that contradict");
-    assert_eq!(world.decide(&[good.clone(), good]).changes[0].reason, Reason::Recovered);
+    assert_eq!(world.decide(&[good.clone(), good]).changes[0].reason, ChangeReason::Recovered);
     let rows = ["Kaiser", "KAISER", "epic"].map(|id| connection(id, Some("EXPIRED")));
     let ids: Vec<_> = world.decide(&rows).changes.into_iter().map(|change| change.connection_id).collect();
     assert_eq!(ids, ["Kaiser".into()], "a new one has the first spelling");

@@ -1,9 +1,9 @@
 //! What the tests apply decisions to: one member's connections, lapses and transitions, as the store would
 //! keep them.
 
-use super::{Change, Decision, Known, LapseChange, Missing, Policy, Standing, decide};
+use super::{Change, ConnectionState, Decision, LapseChange, LapseFields, Missing, Policy, decide};
 use crate::domain::{
-    Connection, ConnectionId, Lapse, LapseId, LapseState, Listing, Outcome, Parting, Status, Time,
+    Connection, ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, Listing, Outcome, Status, Time,
 };
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +26,12 @@ impl World {
         Self { now: Time::UNIX_EPOCH, policy, statuses, lapses, missing, leaving, transitions, ids: 0 }
     }
 
-    pub(super) fn known(&self) -> Vec<Known> {
-        let known = |(id, status): (&ConnectionId, &Status)| Known {
+    pub(super) fn known(&self) -> Vec<ConnectionState> {
+        let known = |(id, status): (&ConnectionId, &Status)| ConnectionState {
             connection_id: id.clone(),
             status: Some(status.clone()),
             lapse: self.lapses.iter().rfind(|lapse| lapse.connection_id == *id).cloned(),
-            is_leaving: self.leaving.contains(id),
+            is_being_deleted: self.leaving.contains(id),
             missing: self.missing.get(id).copied(),
         };
         self.statuses.iter().map(known).collect()
@@ -53,7 +53,7 @@ impl World {
     pub(super) fn answer_with(&mut self, listing: &Listing) -> Decision {
         let decision = self.decide_on(listing);
         for row in &listing.rows {
-            match row.is_leaving() {
+            match row.is_being_deleted() {
                 true => self.leaving.insert(row.id.clone()),
                 false => self.leaving.remove(&row.id),
             };
@@ -77,8 +77,8 @@ impl World {
             self.statuses.insert(id.clone(), to.clone());
         }
         match &change.lapse {
-            LapseChange::Keep => {}
-            LapseChange::Begin(standing) => {
+            LapseChange::Unchanged => {}
+            LapseChange::Insert(standing) => {
                 self.ids += 1;
                 let lapse_id = LapseId::new(self.ids.to_string());
                 self.lapses.push(row(lapse_id, id.clone(), *standing));
@@ -87,14 +87,14 @@ impl World {
                 let lapse = self.lapses.iter_mut().find(|lapse| lapse.id == *lapse_id).unwrap();
                 *lapse = row(lapse_id.clone(), id.clone(), *standing);
             }
-            LapseChange::Forget(lapse_id) => self.lapses.retain(|lapse| lapse.id != *lapse_id),
+            LapseChange::Delete(lapse_id) => self.lapses.retain(|lapse| lapse.id != *lapse_id),
         }
     }
 
     /// An operator disconnects or deletes the connection.
-    pub(super) fn part(&mut self, id: &str, parting: Parting) {
+    pub(super) fn part(&mut self, id: &str, disconnect_intent: DisconnectKind) {
         let newest = self.lapses.iter().rposition(|lapse| lapse.connection_id.as_str() == id);
-        let standing = Standing::dismissed(newest.map(|at| &self.lapses[at]), parting, self.now);
+        let standing = LapseFields::dismissed(newest.map(|at| &self.lapses[at]), disconnect_intent, self.now);
         self.ids += 1;
         let lapse_id = newest.map_or(LapseId::new(self.ids.to_string()), |at| self.lapses[at].id.clone());
         let lapse = row(lapse_id, id.into(), standing);
@@ -114,8 +114,16 @@ impl World {
     }
 }
 
-fn row(id: LapseId, connection_id: ConnectionId, standing: Standing) -> Lapse {
-    let Standing { state, outcome, suspected_at, sightings, opened_at, closed_at, parting } = standing;
+fn row(id: LapseId, connection_id: ConnectionId, standing: LapseFields) -> Lapse {
+    let LapseFields {
+        state,
+        outcome,
+        suspected_at,
+        consecutive_observations,
+        opened_at,
+        closed_at,
+        disconnect_intent,
+    } = standing;
     let member_id = "alice".into();
     Lapse {
         id,
@@ -124,10 +132,10 @@ fn row(id: LapseId, connection_id: ConnectionId, standing: Standing) -> Lapse {
         state,
         outcome,
         suspected_at,
-        sightings,
+        consecutive_observations,
         opened_at,
         closed_at,
-        parting,
+        disconnect_intent,
     }
 }
 
@@ -136,7 +144,7 @@ pub(super) fn policy() -> Policy {
         confirm_sweeps: 2,
         confirm_after: TimeDelta::zero(),
         flap_window: TimeDelta::days(7),
-        look_again: TimeDelta::minutes(30),
+        recheck_after: TimeDelta::minutes(30),
     }
 }
 

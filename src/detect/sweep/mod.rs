@@ -12,7 +12,7 @@ mod pending;
 mod report;
 mod run;
 
-pub use report::{Limits, Report};
+pub use report::{Limits, SweepReport};
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
@@ -24,7 +24,7 @@ use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepPosition, Sweep
 use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
 use order::InOrder;
-use outcome::Outcome;
+use outcome::PollOutcome;
 use run::Run;
 use std::pin::pin;
 use std::time::Duration;
@@ -73,7 +73,7 @@ struct Polled {
     wrapped: bool,
     /// The reason code that the member's row has.
     was_unclear: Option<String>,
-    outcome: Outcome,
+    outcome: PollOutcome,
 }
 
 impl Sweeper {
@@ -97,7 +97,7 @@ impl Sweeper {
     }
 
     /// Whether the gateway has asked everyone to wait.
-    pub fn must_wait(&self) -> bool {
+    pub fn is_throttled(&self) -> bool {
         self.gateway.shared_wait().is_some()
     }
 
@@ -106,7 +106,7 @@ impl Sweeper {
     ///
     /// # Errors
     /// The store's. What goes wrong with members is counted.
-    pub async fn sweep(&self, stop: &CancellationToken) -> Result<Report, StoreError> {
+    pub async fn sweep(&self, stop: &CancellationToken) -> Result<SweepReport, StoreError> {
         let began = self.clock.now();
         let OpenSweep { id, position, progress, resumed } = self.store.resume_or_start_sweep(began).await?;
         tracing::info!(sweep = %id, resumed, "sweep starts");
@@ -136,7 +136,7 @@ impl Sweeper {
         &self,
         members: impl Stream<Item = Result<MemberId, StoreError>> + Send,
         stop: &CancellationToken,
-    ) -> Result<Report, StoreError> {
+    ) -> Result<SweepReport, StoreError> {
         let due = members.filter_map(async |id| match id {
             Err(error) => Some(Err(error)),
             Ok(id) => match self.store.member_to_poll(&id).await {
@@ -185,7 +185,7 @@ impl Sweeper {
         mut run: Run,
         members: impl Stream<Item = Result<(DueMember, bool), StoreError>> + Send,
         stop: &CancellationToken,
-    ) -> Result<Report, StoreError> {
+    ) -> Result<SweepReport, StoreError> {
         let feed = stop.child_token();
         let polls = members.take_until(feed.cancelled()).enumerate().map(|(number, due)| {
             let feed = &feed;
@@ -202,7 +202,7 @@ impl Sweeper {
             while let Some(polled) = in_order.take() {
                 self.note(&mut run, polled).await?;
                 self.progress.send_replace(run.progress);
-                if run.stopped.is_some() {
+                if run.ended_early_because.is_some() {
                     feed.cancel();
                 }
             }
@@ -218,40 +218,42 @@ impl Sweeper {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(%member, %error, "polling a member panicked");
-                Outcome::Unclear { reason: "internal_error", wait: None, failed: true, refusal: None }
+                PollOutcome::Unclear { reason: "internal_error", wait: None, failed: true, refusal: None }
             }
         };
         Polled { member, poll_key, wrapped, was_unclear, outcome }
     }
 
-    async fn poll(&self, due: DueMember, feed: &CancellationToken) -> Outcome {
+    async fn poll(&self, due: DueMember, feed: &CancellationToken) -> PollOutcome {
         if let Some(reason) = self.skip_reason(&due) {
-            return Outcome::Skipped(reason);
+            return PollOutcome::Skipped(reason);
         }
         for _ in 0..MAX_WAITS {
             let member = due.id.clone();
             let poll = self.poller.poll_due(due.clone()).await;
             let error = poll.result.as_ref().err().map(ToString::to_string);
-            let outcome = Outcome::of(poll);
+            let outcome = PollOutcome::of(poll);
             let throttled = matches!(
                 outcome,
-                Outcome::HeldBack { .. } | Outcome::Unclear { reason: THROTTLED_MEMBER, .. }
+                PollOutcome::HeldBack { .. } | PollOutcome::Unclear { reason: THROTTLED_MEMBER, .. }
             );
             if let (true, Some(wait)) = (throttled, self.gateway.shared_wait()) {
                 if wait > MAX_IN_SWEEP_WAIT {
-                    return Outcome::HeldBack { sent: !matches!(outcome, Outcome::HeldBack { sent: false }) };
+                    return PollOutcome::HeldBack {
+                        sent: !matches!(outcome, PollOutcome::HeldBack { sent: false }),
+                    };
                 }
                 tokio::select! {
                     () = tokio::time::sleep(wait) => continue,
                     () = feed.cancelled() => return outcome,
                 }
             }
-            if let (Outcome::Unclear { reason, .. }, Some(error)) = (&outcome, error) {
+            if let (PollOutcome::Unclear { reason, .. }, Some(error)) = (&outcome, error) {
                 tracing::warn!(%member, reason, error, "no usable response about member");
             }
             return outcome;
         }
-        Outcome::HeldBack { sent: false }
+        PollOutcome::HeldBack { sent: false }
     }
 
     fn skip_reason(&self, due: &DueMember) -> Option<&'static str> {
@@ -276,10 +278,10 @@ impl Sweeper {
     }
 
     /// An outage is reported once, at its beginning.
-    async fn log_end(&self, sweep: &SweepId, report: &Report) -> Result<(), StoreError> {
+    async fn log_end(&self, sweep: &SweepId, report: &SweepReport) -> Result<(), StoreError> {
         let SweepProgress { members, unclear, skipped, transitions } = report.progress;
         let before = self.store.previous_stop(sweep).await?;
-        match report.stopped {
+        match report.ended_early_because {
             Some(reason) if before.as_deref() == Some(reason) => {
                 tracing::info!(%sweep, members, unclear, skipped, reason, "sweep stopped early again");
             }

@@ -2,19 +2,19 @@
 
 use super::health::Sample;
 use crate::credentials::token_provider::{CallError, Refresh, Refusal};
-use crate::detect::poll::{DueAnswer, DuePoll};
+use crate::detect::poll::{DuePoll, DueResponse};
 use crate::domain::{CredentialState, Time};
 use crate::gateway::{GatewayError, Verdict};
-use crate::store::Applied;
+use crate::store::ApplyReport;
 use chrono::TimeDelta;
 
 /// One member's part of a sweep.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum PollOutcome {
     /// Left out. The reason code is recorded, unless it is already.
     Skipped(&'static str),
     /// A usable response.
-    Clear { applied: Applied, refresh: Refresh },
+    Clear { applied: ApplyReport, refresh: Refresh },
     /// A usable response, in which all of the member's connections are gone.
     TurnedEmpty { asked_at: Time, refresh: Refresh },
     /// No usable response.
@@ -26,12 +26,12 @@ pub(super) enum Outcome {
     },
 }
 
-impl Outcome {
+impl PollOutcome {
     pub(super) fn of(poll: DuePoll) -> Self {
         let refresh = poll.refresh;
         match poll.result {
-            Ok(DueAnswer::Applied(applied)) => Self::Clear { applied, refresh },
-            Ok(DueAnswer::TurnedEmpty { asked_at }) => Self::TurnedEmpty { asked_at, refresh },
+            Ok(DueResponse::Applied(applied)) => Self::Clear { applied, refresh },
+            Ok(DueResponse::TurnedEmpty { asked_at }) => Self::TurnedEmpty { asked_at, refresh },
             Err(error) => unclear(error),
         }
     }
@@ -52,19 +52,19 @@ impl Outcome {
     }
 }
 
-fn unclear(error: CallError) -> Outcome {
-    let own = |reason| Outcome::Unclear { reason, wait: None, failed: false, refusal: None };
-    let failure = |reason| Outcome::Unclear { reason, wait: None, failed: true, refusal: None };
+fn unclear(error: CallError) -> PollOutcome {
+    let own = |reason| PollOutcome::Unclear { reason, wait: None, failed: false, refusal: None };
+    let failure = |reason| PollOutcome::Unclear { reason, wait: None, failed: true, refusal: None };
     match error {
         CallError::NoToken { refusal: Some(refusal), .. } => {
             let refusal = Some(refusal);
-            Outcome::Unclear { reason: "credential_refused", wait: None, failed: false, refusal }
+            PollOutcome::Unclear { reason: "credential_refused", wait: None, failed: false, refusal }
         }
         CallError::NoToken { state: CredentialState::Locked, .. } => own("credential_locked"),
         CallError::NoToken { .. } => own("credential_missing"),
         CallError::OtherSubject => own("other_subject"),
         CallError::Gateway(error) if error.is_shared_wait() => {
-            Outcome::HeldBack { sent: error.is_throttled() }
+            PollOutcome::HeldBack { sent: error.is_throttled() }
         }
         CallError::Gateway(error) => by_gateway(&error),
         CallError::LeaseHeld => failure("refresh_busy"),
@@ -72,7 +72,7 @@ fn unclear(error: CallError) -> Outcome {
     }
 }
 
-fn by_gateway(error: &GatewayError) -> Outcome {
+fn by_gateway(error: &GatewayError) -> PollOutcome {
     let (reason, failed, after) = match error.verdict() {
         // The gateway's own word about this member.
         Verdict::Forbidden => ("forbidden", false, None),
@@ -80,5 +80,5 @@ fn by_gateway(error: &GatewayError) -> Outcome {
         _ => ("gateway_error", true, None),
     };
     let wait = after.and_then(|after| TimeDelta::from_std(after).ok());
-    Outcome::Unclear { reason, wait, failed, refusal: None }
+    PollOutcome::Unclear { reason, wait, failed, refusal: None }
 }

@@ -1,6 +1,6 @@
 //! What a sweep has learned about members and not recorded yet, because an outage may explain it.
 
-use super::{Polled, outcome::Outcome};
+use super::{Polled, outcome::PollOutcome};
 use crate::credentials::token_provider::{Refusal, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, Time};
@@ -28,25 +28,25 @@ impl Pending {
     pub(super) fn note(&mut self, polled: Polled, now: Time, progress: &mut SweepProgress) {
         let Polled { member, was_unclear, outcome, .. } = polled;
         match outcome {
-            Outcome::HeldBack { .. } => {}
-            Outcome::Skipped(reason) => {
+            PollOutcome::HeldBack { .. } => {}
+            PollOutcome::Skipped(reason) => {
                 progress.skipped += 1;
                 if was_unclear.as_deref() != Some(reason) {
                     self.unclear.push(UnclearMember { member_id: member, reason, retry_at: None });
                 }
             }
-            Outcome::Clear { applied, .. } => {
+            PollOutcome::Clear { applied, .. } => {
                 progress.members += 1;
                 progress.transitions += applied.transitions.len() as u64;
                 if was_unclear.is_some() {
                     self.recovered.push(member);
                 }
             }
-            Outcome::TurnedEmpty { asked_at, .. } => {
+            PollOutcome::TurnedEmpty { asked_at, .. } => {
                 progress.members += 1;
                 self.emptied.push(Emptied { member, asked_at, was_unclear: was_unclear.is_some() });
             }
-            Outcome::Unclear { reason, wait, refusal, .. } => {
+            PollOutcome::Unclear { reason, wait, refusal, .. } => {
                 progress.members += 1;
                 progress.unclear += 1;
                 let retry_at = wait.map(|wait| now + wait);

@@ -15,17 +15,17 @@ pub struct Limits {
 
 /// How a sweep ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct SweepReport {
     /// Its counts, from its very beginning.
     pub progress: SweepProgress,
     /// The reason code of an early stop.
-    pub stopped: Option<&'static str>,
+    pub ended_early_because: Option<&'static str>,
     /// Whether a shutdown interrupted it; it will be resumed.
     pub cancelled: bool,
     pub(super) max_unclear: f64,
 }
 
-impl Report {
+impl SweepReport {
     /// Whether the sweep ran to its end, every member polled gave a usable response, and few were skipped.
     pub fn complete(&self) -> bool {
         self.ran_to_its_end() && self.progress.unclear == 0 && self.is_tolerable(self.progress.skipped)
@@ -37,7 +37,7 @@ impl Report {
     }
 
     fn ran_to_its_end(&self) -> bool {
-        !self.cancelled && self.stopped.is_none()
+        !self.cancelled && self.ended_early_because.is_none()
     }
 
     fn is_tolerable(&self, count: u64) -> bool {

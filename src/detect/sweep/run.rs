@@ -1,9 +1,9 @@
 //! A sweep under way: takes the outcomes in order, judges, records and checkpoints.
 
 use super::health::{Cleared, Health, Outage};
-use super::outcome::Outcome;
+use super::outcome::PollOutcome;
 use super::pending::Pending;
-use super::{CHECKPOINT, Polled, Report, Sweeper, THROTTLED, THROTTLED_MEMBER};
+use super::{CHECKPOINT, Polled, SweepReport, Sweeper, THROTTLED, THROTTLED_MEMBER};
 use crate::base::telemetry::metrics;
 use crate::domain::SweepId;
 use crate::store::{StoreError, SweepEnd, SweepPosition, SweepProgress};
@@ -16,7 +16,7 @@ pub(super) struct Run {
     pub(super) progress: SweepProgress,
     pub(super) health: Health,
     pub(super) pending: Pending,
-    pub(super) stopped: Option<&'static str>,
+    pub(super) ended_early_because: Option<&'static str>,
     /// The last member, in order, who was answered at all, and the last one whose request was sent.
     pub(super) answered: Option<(i64, bool)>,
     pub(super) sent: Option<(i64, bool)>,
@@ -30,40 +30,44 @@ impl Sweeper {
     pub(super) async fn note(&self, run: &mut Run, mut polled: Polled) -> Result<(), StoreError> {
         let place = (polled.poll_key, polled.wrapped);
         match polled.outcome {
-            Outcome::HeldBack { sent } => {
-                run.stopped.get_or_insert(THROTTLED);
+            PollOutcome::HeldBack { sent } => {
+                run.ended_early_because.get_or_insert(THROTTLED);
                 if !sent {
                     return Ok(());
                 }
                 run.sent = Some(place);
-                polled.outcome =
-                    Outcome::Unclear { reason: THROTTLED_MEMBER, wait: None, failed: true, refusal: None };
+                polled.outcome = PollOutcome::Unclear {
+                    reason: THROTTLED_MEMBER,
+                    wait: None,
+                    failed: true,
+                    refusal: None,
+                };
             }
-            Outcome::Skipped(_) => {}
-            Outcome::Unclear { reason: THROTTLED_MEMBER, .. } => {
+            PollOutcome::Skipped(_) => {}
+            PollOutcome::Unclear { reason: THROTTLED_MEMBER, .. } => {
                 run.sent = Some(place);
                 run.before_throttled.get_or_insert(run.position.last.or(run.position.starts_after));
             }
             _ => run.answered = Some(place),
         }
-        if run.stopped != Some(THROTTLED) {
+        if run.ended_early_because != Some(THROTTLED) {
             (run.position.last, run.position.wrapped) = (Some(place.0), place.1);
         }
         let sample = polled.outcome.sample();
         if sample.is_some() {
-            let unclear = matches!(polled.outcome, Outcome::Unclear { .. });
+            let unclear = matches!(polled.outcome, PollOutcome::Unclear { .. });
             metrics::count_polled_member(if unclear { "unclear" } else { "clear" });
         }
         run.pending.note(polled, self.clock.now(), &mut run.progress);
         run.since_checkpoint += 1;
-        if run.stopped.is_some() {
+        if run.ended_early_because.is_some() {
             return Ok(());
         }
         if let Some(sample) = sample {
             run.health.note(sample);
             match run.health.judge() {
                 Ok(cleared) => self.record_cleared(run, cleared).await?,
-                Err(outage) => run.stopped = Some(outage.code()),
+                Err(outage) => run.ended_early_because = Some(outage.code()),
             }
         }
         if run.since_checkpoint >= CHECKPOINT {
@@ -92,25 +96,26 @@ impl Sweeper {
         self.store.checkpoint_sweep(sweep, run.position, run.progress, end).await
     }
 
-    pub(super) async fn finish(&self, mut run: Run, cancelled: bool) -> Result<Report, StoreError> {
-        if !cancelled && run.stopped.is_none() {
-            run.stopped = run.health.judge_end().err().map(Outage::code);
+    pub(super) async fn finish(&self, mut run: Run, cancelled: bool) -> Result<SweepReport, StoreError> {
+        if !cancelled && run.ended_early_because.is_none() {
+            run.ended_early_because = run.health.judge_end().err().map(Outage::code);
         }
-        if run.stopped == Some(THROTTLED) {
+        if run.ended_early_because == Some(THROTTLED) {
             run.continue_behind_the_answered();
         }
-        if cancelled || run.stopped.is_some() {
-            run.pending.drop_accusations(&mut run.progress, run.stopped == Some(THROTTLED));
+        if cancelled || run.ended_early_because.is_some() {
+            run.pending.drop_accusations(&mut run.progress, run.ended_early_because == Some(THROTTLED));
         } else {
             self.record_cleared(&mut run, Cleared { emptied: true, refused: true }).await?;
         }
         run.pending.record(&self.store, self.clock.now()).await?;
-        // A sweep that was stopped while it was being interrupted has ended.
-        let cancelled = cancelled && run.stopped.is_none();
-        let (progress, stopped, max_unclear) = (run.progress, run.stopped, self.max_unclear);
-        let report = Report { progress, stopped, cancelled, max_unclear };
-        let end = SweepEnd { stopped, complete: report.complete() };
-        if !cancelled && stopped.is_none() {
+        // A sweep that stopped early while it was being interrupted has ended.
+        let cancelled = cancelled && run.ended_early_because.is_none();
+        let (progress, ended_early_because, max_unclear) =
+            (run.progress, run.ended_early_because, self.max_unclear);
+        let report = SweepReport { progress, ended_early_because, cancelled, max_unclear };
+        let end = SweepEnd { ended_early_because, complete: report.complete() };
+        if !cancelled && ended_early_because.is_none() {
             run.position.last = run.before_throttled.flatten();
         }
         self.checkpoint(&mut run, (!cancelled).then_some(end)).await?;
@@ -127,7 +132,7 @@ impl Run {
             progress: SweepProgress::default(),
             health: Health::default(),
             pending: Pending::default(),
-            stopped: None,
+            ended_early_because: None,
             answered: None,
             sent: None,
             before_throttled: None,

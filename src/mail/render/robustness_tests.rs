@@ -1,4 +1,4 @@
-//! Mails that stay whole whatever is put into them: names in any script, hostile or long, and what readers make of them.
+//! Emails stay intact whatever they contain: names in any script, hostile or long.
 
 use super::*;
 use crate::mail::fixtures::{config, notice, renderer, with_templates};
@@ -10,7 +10,7 @@ fn from(from: &str, reply_to: &str) -> Renderer {
     let mut config = config();
     config.email.from = from.to_owned();
     config.email.reply_to = reply_to.to_owned();
-    Renderer::new_unchecked(&config.notices, &config.email, &config.links).unwrap()
+    Renderer::new(&config.notices, &config.email, &config.links).unwrap()
 }
 
 fn parse(mail: &Email) -> Message<'_> {

@@ -1,50 +1,32 @@
-//! What is wrong with templates, in words for the operator.
+//! Faults in templates, for the operator.
 
+use super::locate::place;
 use std::path::PathBuf;
 
-/// What is wrong with the templates. Holds no value of any mail.
+/// A fault in the templates. Contains no value of an email.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The directory or a file in it cannot be read.
     #[error("cannot read {}: {problem}", path.display())]
-    Read {
-        /// What was to be read.
-        path: PathBuf,
-        /// Why it could not be, and what to do.
-        problem: String,
-    },
-    /// A language of the operator's that lacks files, which would mix languages within a mail.
-    #[error("{}: lacks {}; a language of your own needs every file of the built-in \"en\"", folder.display(), files.join(", "))]
-    Missing {
-        /// The language's folder.
-        folder: PathBuf,
-        /// The files to write.
-        files: Vec<String>,
-    },
-    /// Two folders for one language.
-    #[error("{} and {} are the same language; put the files of both into one of them", one.display(), other.display())]
-    SameLanguage {
-        /// One of them.
-        one: PathBuf,
-        /// The other.
-        other: PathBuf,
-    },
-    /// Files that no mail is made of, as their names are not quite right: each with what is wrong with it.
+    Read { path: PathBuf, problem: String },
+    /// A language of the operator's own without some files: emails would mix languages.
+    #[error(
+        "{}: {} missing; a language of your own needs every file that emails are made of",
+        folder.display(),
+        files.join(", ")
+    )]
+    Missing { folder: PathBuf, files: Vec<String> },
+    #[error("{} and {} are the same language; put the files of both into one folder", one.display(), other.display())]
+    SameLanguage { one: PathBuf, other: PathBuf },
+    /// Files that no email uses, each with its problem: their names are probably misspelled.
     #[error("{}", .0.join("; "))]
     Unused(Vec<String>),
-    /// A template that does not parse, names what does not exist, fails, or writes no usable mail.
+    /// A template that does not parse, uses an undefined variable, fails, or produces an unusable email.
     #[error("{}: {problem}", place(file, *line))]
     Faulty {
         /// The operator's file, or the built-in one.
         file: String,
         /// Counted from 1; 0 when unknown.
         line: usize,
-        /// What is wrong.
         problem: String,
     },
-}
-
-/// `file:line`, or `file` when the line is not known.
-pub(in crate::mail) fn place(file: &str, line: usize) -> String {
-    if line > 0 { format!("{file}:{line}") } else { file.to_owned() }
 }

@@ -4,8 +4,8 @@ use super::{
 };
 use crate::{
     base::config::{Config, DEFAULTS, Tls},
-    domain::{LinkToken, NoticeId},
-    mail::{ConnectionLabel, NoticeEmail, Renderer, Template},
+    domain::NoticeId,
+    mail::{NoticeEmail, Renderer, Template},
 };
 use std::time::Duration;
 use tempfile::TempDir;
@@ -35,13 +35,7 @@ fn mail_from(from: &str, to: &str) -> Email {
     let notice = NoticeEmail {
         id: NoticeId::new("n-1"),
         to: to.parse().unwrap(),
-        locale: None,
-        kind: Template::Expired,
-        link: Some(LinkToken::new("t0ken")),
-        unsubscribe: None,
-        connections: vec![ConnectionLabel { name: "Epic".to_owned(), source_type: None }],
-        ttl: Duration::from_secs(86_400),
-        date: "2026-11-23T12:00:00Z".parse().unwrap(),
+        ..NoticeEmail::sample(Template::Expired, None)
     };
     let email = config::Email { from: from.to_owned(), ..email(25, Tls::None) };
     Renderer::new(&config.notices, &email, &links).unwrap().render(&notice).unwrap()
@@ -321,7 +315,7 @@ async fn an_address_in_another_script_needs_a_server_that_knows_smtputf8_unless_
         plain(FakeServer { offers: vec!["SMTPUTF8", "8BITMIME"], ..FakeServer::default() }).await;
     transport.send(&mail_to("josé@example.org")).await.unwrap();
     let commands = &heard.lock().unwrap().commands;
-    assert_eq!(commands[1], "MAIL FROM:<no-reply@acme.test> SMTPUTF8 BODY_TIMEOUT=8BITMIME");
+    assert_eq!(commands[1], "MAIL FROM:<no-reply@acme.test> SMTPUTF8 BODY=8BITMIME");
     assert_eq!(commands[2], "RCPT TO:<josé@example.org>");
 }
 

@@ -110,7 +110,7 @@ impl Deliverer {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
             locale: member.locale.clone(),
-            kind: template,
+            template,
             link,
             unsubscribe: Some(unsubscribe),
             connections: connections

@@ -4,13 +4,13 @@
 //! `default-src 'none'; style-src '<style_hash>'; base-uri 'none'; frame-ancestors 'none'` fits it. Pages and buttons
 //! carry their state in `data-state`.
 
+mod i18n;
 mod page;
 mod render;
-mod words;
 
+pub(crate) use i18n::negotiate_language;
 pub(crate) use page::Page;
 pub(crate) use render::Pages;
-pub(crate) use words::negotiate_language;
 
 #[cfg(test)]
 mod snapshots;

@@ -1,4 +1,4 @@
-//! What a member can be shown. Wording is in [`super::words`].
+//! What a member can be shown. Wording is in [`super::i18n`].
 
 use crate::reconnect::state::LinkState;
 use crate::reconnect::state::{ButtonState, ButtonView};

@@ -1,8 +1,8 @@
 //! Renders the pages.
 
+use super::i18n::{Language, Notes, PageText, needs_app};
 use super::page::{Page, PrimaryAction};
-use super::words::{self, Say, Words};
-use crate::domain::{Outcome, Repair, printable};
+use crate::domain::{Outcome, printable};
 use crate::reconnect::state::{ButtonState, ButtonView};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
@@ -46,8 +46,8 @@ impl Pages {
     /// to it and to the paths below it; unsubscribing posts to the page's own address. `form_key` is different on each
     /// page.
     pub(crate) fn render(&self, locale: Option<&str>, page: &Page, base: &str, form_key: &str) -> String {
-        let words = Words::of(page, words::language(locale.unwrap_or(&self.locale), &self.locale));
-        self.fill(&words, page, base, form_key).unwrap_or_else(|error| {
+        let language = Language::select(locale.unwrap_or(&self.locale), &self.locale);
+        self.fill(&PageText::new(page, language), page, base, form_key).unwrap_or_else(|error| {
             tracing::error!(%error, "cannot render a page");
             "<!doctype html><title>Error</title><h1>Please try again later.</h1>".to_owned()
         })
@@ -55,14 +55,14 @@ impl Pages {
 
     fn fill(
         &self,
-        words: &Words,
+        page_text: &PageText,
         page: &Page,
         base: &str,
         form_key: &str,
     ) -> Result<String, minijinja::Error> {
-        let say = &words.say;
+        let PageText { lang, strings, text } = page_text;
         let values = |views: &[ButtonView]| -> Vec<Value> {
-            views.iter().map(|view| self.button_value(view, say)).collect()
+            views.iter().map(|view| button_value(view, &strings.notes, views.len() == 1)).collect()
         };
         let (buttons, resumable) = match page {
             Page::Ready { buttons, .. } | Page::Dismissed { buttons } => (values(buttons), Vec::new()),
@@ -74,42 +74,49 @@ impl Pages {
             action => action,
         };
         self.environment.get_template("layout.html")?.render(context! {
-            lang => words.lang,
+            lang => *lang,
             operator => self.operator.as_str(),
             style => STYLE,
             state => page.state(),
             icon => page.icon(),
             action => action.as_str(),
-            words => context! { title => words.title, lines => words.lines.clone() },
-            say => context! {
-                reconnect => say.reconnect, dismiss => say.dismiss, resend => say.resend, retry => say.retry,
-                open_app => say.open_app, unsubscribe => say.unsubscribe, resume => say.resume,
-                came_back => say.came_back, go_on => say.go_on, stopped => say.stopped, resume_mail => say.resume_mail,
+            title => text.title,
+            heading => text.heading.as_deref().unwrap_or(text.title),
+            names_source => text.heading.is_some(),
+            lines => &text.lines,
+            strings => context! {
+                reconnect => strings.reconnect, resume => strings.resume, dismiss => strings.dismiss,
+                resend => strings.resend, retry => strings.retry, open_app => strings.open_app,
+                unsubscribe => strings.unsubscribe, resubscribe => strings.resubscribe,
+                resubscribe_and_resend => strings.resubscribe_and_resend,
+                resume_note => strings.notes.resume, unsubscribed_note => strings.notes.unsubscribed,
             },
             buttons, resumable, base, form_key,
             app_url => self.app_url.as_deref(),
         })
     }
+}
 
-    fn button_value(&self, view: &ButtonView, say: &Say) -> Value {
-        let needs_app = view.repair == Repair::App && view.state.is_pressable();
-        let note = match view.state {
-            _ if needs_app => say.in_app,
-            ButtonState::Available => "",
-            ButtonState::Superseded => say.ask_anew,
-            ButtonState::ResumeElsewhere => say.came_back,
-            ButtonState::Used => say.wait,
-            ButtonState::Missing => say.try_later,
-            ButtonState::Closed(Outcome::Recovered) => say.works,
-            ButtonState::Closed(Outcome::Removed) => say.gone,
-            ButtonState::Dismissed | ButtonState::Closed(Outcome::Dismissed) => say.on_purpose,
-        };
-        context! {
-            id => view.connection_id.as_str(),
-            name => printable(&view.name),
-            state => view.state.as_str(),
-            can_dismiss => view.can_dismiss,
-            needs_app, note,
-        }
+fn button_value(view: &ButtonView, notes: &Notes, is_alone: bool) -> Value {
+    let needs_app = needs_app(view);
+    let note = match view.state {
+        // The page's own text says it.
+        _ if needs_app && is_alone => "",
+        _ if needs_app => notes.needs_app,
+        ButtonState::Available => "",
+        ButtonState::Superseded => notes.superseded,
+        ButtonState::ResumeElsewhere => notes.resume,
+        ButtonState::Used => notes.used,
+        ButtonState::Missing => notes.missing,
+        ButtonState::Closed(Outcome::Recovered) => notes.recovered,
+        ButtonState::Closed(Outcome::Removed) => notes.removed,
+        ButtonState::Dismissed | ButtonState::Closed(Outcome::Dismissed) => notes.dismissed,
+    };
+    context! {
+        id => view.connection_id.as_str(),
+        name => printable(&view.name),
+        state => view.state.as_str(),
+        can_dismiss => view.can_dismiss,
+        needs_app, note,
     }
 }

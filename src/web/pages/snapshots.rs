@@ -1,10 +1,10 @@
-//! What every page says, on record, in each language.
+//! Snapshots of every page in each language.
 //!
-//! Changed words on purpose? `INSTA_UPDATE=always cargo test snapshots` records them anew; read the difference.
+//! After a deliberate change, `INSTA_UPDATE=always cargo test snapshots` records them again. Review the difference.
 
 use super::tests::{BASE, FORM_KEY, every, pages};
 
-/// The page without what every page has: the head, which holds the style sheet.
+/// Without the head, which is the same on every page and contains the style sheet.
 fn content(html: &str) -> String {
     let (_, body) = html.split_once("<body>").unwrap();
     let lines = body.lines().map(str::trim_end).filter(|line| !line.is_empty());

@@ -254,22 +254,3 @@ fn each_page_has_its_http_status() {
         ]
     );
 }
-
-#[test]
-fn the_browser_s_preferred_supported_language_wins() {
-    let rows = [
-        ("es", Some("es")),
-        ("es-MX,es;q=0.9,en;q=0.8", Some("es-MX")),
-        ("de, en;q=0.5, es;q=0.9", Some("es")),
-        ("en;q=0.5,es;q=0.5", Some("en")),
-        ("es;q=0, en;q=0.1", Some("en")),
-        ("de,fr", None),
-        ("*", None),
-        ("", None),
-        ("es;q=x", None),
-        (";;,=q,es ; q=1.0", Some("es")),
-    ];
-    for (header, expected) in rows {
-        assert_eq!(negotiate_language(header), expected, "{header:?}");
-    }
-}

@@ -1,7 +1,7 @@
-// One process, one browser, one simulated world, and the suites that share them.
+// All suites share one process, one browser, and one simulated world.
 
 import { after, before } from "node:test";
-import { closeBrowser, contactSheet, openBrowser } from "./look.mjs";
+import { closeBrowser, writeContactSheet, openBrowser } from "./browser.mjs";
 import { startWorld, stopWorld } from "./world.mjs";
 
 before(async () => {
@@ -10,7 +10,7 @@ before(async () => {
 });
 
 after(async () => {
-  contactSheet();
+  writeContactSheet();
   await closeBrowser();
   await stopWorld();
 });

@@ -1,84 +1,78 @@
-// What stands between our mail and a person's thumb: it opens every link, and some of it presses.
+// Email scanners open every link, and some of them press buttons.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { atSource, person } from "./look.mjs";
-import { mailed, member, recovered } from "./world.mjs";
+import { CONTROLS, atSource, person, signIn } from "./browser.mjs";
+import { emailedLink, member, untilRecovered } from "./world.mjs";
 
-const RECONNECT = /^Reconnect/;
-
-async function ask(link, method, agent) {
+async function request(link, method, agent) {
   const headers = { "user-agent": agent, "x-forwarded-for": "203.0.113.50" };
-  const answer = await fetch(link, { method, headers, redirect: "manual" });
-  await answer.text();
-  return answer.status;
+  const response = await fetch(link, { method, headers, redirect: "manual" });
+  await response.text();
+  return response.status;
 }
 
-/** Looks at everything, in every way, without pressing. */
+/** Requests the page in every way that scanners do, without pressing. */
 async function scan(link) {
-  assert.equal(await ask(link, "HEAD", "LinkCheck/1.0"), 200);
-  assert.equal(await ask(link, "GET", "LinkCheck/1.0"), 200);
-  assert.equal(await ask(link, "GET", "Mozilla/5.0 (Windows NT 10.0) SafeLinks"), 200);
-  assert.equal(await ask(link, "OPTIONS", "LinkCheck/1.0"), 405);
+  assert.equal(await request(link, "HEAD", "LinkCheck/1.0"), 200);
+  assert.equal(await request(link, "GET", "LinkCheck/1.0"), 200);
+  assert.equal(await request(link, "GET", "Mozilla/5.0 (Windows NT 10.0) SafeLinks"), 200);
+  assert.equal(await request(link, "OPTIONS", "LinkCheck/1.0"), 405);
   const { page, close } = await person({ javaScriptEnabled: true, address: "203.0.113.51" });
   await page.goto(link, { waitUntil: "networkidle" });
   await close();
 }
 
-async function signIn(link) {
+async function reconnect(link) {
   const { page, close } = await person();
-  await page.goto(link);
-  await page.getByRole("button", { name: RECONNECT }).click();
-  await atSource(page);
-  await page.getByRole("button", { name: "Allow" }).click();
-  await page.getByRole("heading", { name: "You are connected" }).waitFor();
+  await signIn(page, link);
   await close();
 }
 
 describe("a scanner", { concurrency: 2 }, () => {
-  test("that looks in every way takes nothing from the member", async () => {
+  test("that views the page does not use up the link", async () => {
     const id = member();
-    const link = await mailed(id);
+    const link = await emailedLink(id);
     await scan(link);
-    await signIn(link);
-    await recovered(id);
+    await reconnect(link);
+    await untilRecovered(id);
   });
 
-  test("that presses the button leaves the member enough where the operator allows for it", async () => {
+  test("that presses the button leaves a redemption where the operator allows several", async () => {
     const id = member("en", "patient");
-    const link = await mailed(id);
+    const link = await emailedLink(id);
     await scan(link);
     for (const address of ["203.0.113.52", "203.0.113.53"]) {
       const { page, close } = await person({ address });
       await page.goto(link);
-      await page.getByRole("button", { name: RECONNECT }).click();
+      await page.locator(CONTROLS.reconnect).click();
       await atSource(page);
       await close();
     }
-    await signIn(link);
-    await recovered(id, "patient");
+    await reconnect(link);
+    await untilRecovered(id, "patient");
   });
 
-  test("that presses whatever it finds leaves the member a way to reconnect", async () => {
+  test("that presses every button leaves a way to reconnect", async () => {
     const id = member("en", "patient");
-    const link = await mailed(id, { epic: "DISCONNECTED" });
+    const link = await emailedLink(id, { epic: "DISCONNECTED" });
     const { page, close } = await person({ address: "203.0.113.54" });
-    for (const name of [RECONNECT, /on purpose/]) {
+    for (const control of ["reconnect", "dismiss"]) {
       await page.goto(link);
-      await page.getByRole("button", { name }).click();
+      await page.locator(CONTROLS[control]).click();
       await page.waitForLoadState();
     }
     await close();
-    await signIn(link);
-    await recovered(id, "patient");
+    await reconnect(link);
+    await untilRecovered(id, "patient");
   });
 
-  test("that presses the only redemption leaves the member a way to a new mail", async () => {
-    const link = await mailed(member());
-    assert.equal(await ask(link, "POST", "FormPresser/1.0"), 303);
+  test("that uses up the only redemption leaves a way to a new link", async () => {
+    const link = await emailedLink(member());
+    assert.equal(await request(link, "POST", "FormPresser/1.0"), 303);
     const { page, close } = await person();
     assert.equal((await page.goto(link)).status(), 410);
-    await page.getByRole("button", { name: "Mail me a new link" }).waitFor();
+    await page.locator(CONTROLS.resend).waitFor();
     await close();
   });
 });

@@ -1,183 +1,154 @@
-// Every state of the pages, reached the way a member would, in each language.
+// Every state of the member pages, reached as a member would, in each language.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { atSource, inspect, person, press } from "./look.mjs";
+import { CONTROLS, atPage, atSource, inspectPage, person, press } from "./browser.mjs";
 import {
-  gatewayDown, linkIn, listed, mailTo, mailed, member, recovered, set, sourceGone, until, world,
+  emailTo, emailedLink, gatewayDown, linkIn, list, member, set, sourceGone, until, untilRecovered, world,
 } from "./world.mjs";
 
-const RECONNECT = /^(Reconnect|Volver a conectar)/;
-const ON_PURPOSE = /on purpose|a propósito/;
-const NEW_LINK = /^(Mail me a new link|Enviarme un enlace nuevo)$/;
-
-const STOP = /^(Stop these mails|No recibir más estos correos)$/;
-const RESUME = /^(Write to me again|Volver a escribirme)$/;
-
-/** Presses the only button and comes back without having signed in. */
-async function start(page, link) {
+/** Presses the first reconnect button and leaves the source without signing in. */
+async function startSignIn(page, link) {
   await page.goto(link);
-  await page.getByRole("button", { name: RECONNECT }).click();
+  await page.locator(CONTROLS.reconnect).first().click();
   await atSource(page);
 }
 
-/** Each leaves the page in its state, and gives the status that it came with. */
-const states = {
-  "ready-one": async (page, locale) => (await page.goto(await mailed(member(locale)))).status(),
-  "ready-several": async (page, locale) => {
+/** Each entry: the page's `data-state`, its status, and how a member reaches it. The key names the pictures. */
+const pages = {
+  "ready-one": ["ready", 200, async (page, locale) => page.goto(await emailedLink(member(locale)))],
+  "ready-several": ["ready", 200, async (page, locale) => {
     const statuses = { epic: "EXPIRED", "kaiser-north": "DISCONNECTED", basicins: "EXPIRED" };
-    return (await page.goto(await mailed(member(locale), statuses))).status();
-  },
-  "ready-one-left": async (page, locale) => {
-    const link = await mailed(member(locale), { epic: "EXPIRED", "kaiser-north": "EXPIRED" });
+    return page.goto(await emailedLink(member(locale), statuses));
+  }],
+  "ready-one-left": ["ready", 200, async (page, locale) => {
+    const link = await emailedLink(member(locale), { epic: "EXPIRED", "kaiser-north": "EXPIRED" });
+    await startSignIn(page, link);
+    return page.goto(link);
+  }],
+  "ready-mixed": ["ready", 200, async (page, locale) => {
+    const id = member(locale);
+    const link = await emailedLink(id, { epic: "EXPIRED", "kaiser-north": "DISCONNECTED", cerner: "EXPIRED" });
     await page.goto(link);
-    await page.getByRole("button", { name: RECONNECT }).first().click();
-    await atSource(page);
-    return (await page.goto(link)).status();
-  },
-  "needs-app": async (page, locale) => {
-    const answer = await page.goto(await mailed(member(locale), { basicins: "EXPIRED" }));
-    const link = page.getByRole("link", { name: /^(Open the app|Abrir la aplicación)$/ });
-    assert.equal(await link.getAttribute("href"), `${world.gateway}/?app`);
-    return answer.status();
-  },
-  used: async (page, locale) => {
-    const link = await mailed(member(locale));
+    await press(page, "dismiss");
+    await set(id, { cerner: "CONNECTED" });
+    await until("the recovery", async () => (await list("lapses list", id)).some((lapse) => lapse.outcome === "recovered"));
+    return page.goto(link);
+  }],
+  "needs-app": ["ready", 200, async (page, locale) => {
+    const response = await page.goto(await emailedLink(member(locale), { basicins: "EXPIRED" }));
+    assert.equal(await page.locator(CONTROLS.link).getAttribute("href"), `${world.gateway}/?app`);
+    return response;
+  }],
+  used: ["used", 410, async (page, locale) => {
+    const link = await emailedLink(member(locale));
     const first = await person();
-    await start(first.page, link);
+    await startSignIn(first.page, link);
     await first.close();
-    return (await page.goto(link)).status();
-  },
-  resent: async (page, locale) => {
+    return page.goto(link);
+  }],
+  "resend-requested": ["resend_requested", 200, async (page, locale) => {
+    await page.goto(await expiredLink(member(locale, "shortLived")));
+    return press(page, "resend");
+  }],
+  expired: ["expired", 410, async (page, locale) => page.goto(await expiredLink(member(locale, "shortLived")))],
+  "expired-unsubscribed": ["expired", 410, async (page, locale) => {
     const id = member(locale, "shortLived");
-    await page.goto(await spoiled(id));
-    const answer = await press(page, NEW_LINK);
-    return answer.status();
-  },
-  expired: async (page, locale) => {
-    const link = await spoiled(member(locale, "shortLived"));
-    return (await page.goto(link)).status();
-  },
-  recovered: async (page, locale) => {
+    const link = await emailedLink(id);
+    await page.goto(linkIn(await emailTo(id), "/u/"));
+    await press(page, "unsubscribe");
+    await untilExpired(link);
+    return page.goto(link);
+  }],
+  recovered: ["recovered", 200, async (page, locale) => {
     const id = member(locale);
-    const link = await mailed(id);
+    const link = await emailedLink(id);
     await set(id, { epic: "CONNECTED" });
-    await recovered(id);
-    return (await page.goto(link)).status();
-  },
-  removed: async (page, locale) => {
+    await untilRecovered(id);
+    return page.goto(link);
+  }],
+  removed: ["removed", 200, async (page, locale) => {
     const id = member(locale);
-    const link = await mailed(id);
+    const link = await emailedLink(id);
     await set(id, { epic: "DELETED" });
-    await until("the removal", async () => (await listed("lapses list", id))[0].outcome === "removed");
-    return (await page.goto(link)).status();
-  },
-  dismissed: async (page, locale) => {
-    await page.goto(await mailed(member(locale), { epic: "DISCONNECTED" }));
-    const answer = await press(page, ON_PURPOSE);
-    return answer.status();
-  },
-  unknown: async (page, locale) => {
-    const link = await mailed(member(locale));
-    return (await page.goto(link.slice(0, -5))).status();
-  },
-  "gateway-down": async (page, locale) => {
+    await until("the removal", async () => (await list("lapses list", id))[0].outcome === "removed");
+    return page.goto(link);
+  }],
+  dismissed: ["dismissed", 200, async (page, locale) => {
+    await page.goto(await emailedLink(member(locale), { epic: "DISCONNECTED" }));
+    return press(page, "dismiss");
+  }],
+  "link-not-found": ["link_not_found", 404, async (page, locale) => {
+    const link = await emailedLink(member(locale));
+    return page.goto(link.slice(0, -5));
+  }],
+  "no-such-path": ["link_not_found", 404, async (page) => page.goto(`${world.pages}/wp-login.php`)],
+  "gateway-down": ["gateway_down", 503, async (page, locale) => {
     const id = member(locale);
-    const link = await mailed(id);
+    const link = await emailedLink(id);
     await gatewayDown(id);
     await page.goto(link);
-    const answer = await press(page, RECONNECT);
-    assert.equal(answer.headers()["retry-after"], "180");
-    return answer.status();
-  },
-  "no-way": async (page, locale) => {
+    const response = await press(page, "reconnect");
+    assert.equal(response.headers()["retry-after"], "180");
+    return response;
+  }],
+  "repair-unavailable": ["repair_unavailable", 503, async (page, locale) => {
     const id = member(locale);
-    const link = await mailed(id);
+    const link = await emailedLink(id);
     await sourceGone(id);
     await page.goto(link);
-    return (await press(page, RECONNECT)).status();
-  },
-  "too-many": async (page, locale) => {
-    const link = await mailed(member(locale));
+    return press(page, "reconnect");
+  }],
+  "too-many-requests": ["too_many_requests", 429, async (page, locale) => {
+    const link = await emailedLink(member(locale));
     const headers = { "X-Forwarded-For": locale === "es" ? "203.0.113.60" : "203.0.113.61" };
-    const again = async () => (await fetch(link, { headers })).status;
+    const isServed = async () => (await fetch(link, { headers })).status === 200;
     await page.setExtraHTTPHeaders(headers);
     for (;;) {
-      while ((await again()) === 200);
-      const answer = await page.goto(link);
-      if (answer.status() !== 200) return answer.status();
+      while (await isServed());
+      const response = await page.goto(link);
+      if (response.status() !== 200) return response;
     }
-  },
-  unsubscribe: async (page, locale) => (await page.goto(await stopping(member(locale)))).status(),
-  unsubscribed: async (page, locale) => {
-    await page.goto(await stopping(member(locale)));
-    return (await press(page, STOP)).status();
-  },
-  resubscribed: async (page, locale) => {
-    await page.goto(await stopping(member(locale)));
-    await press(page, STOP);
-    return (await press(page, RESUME)).status();
-  },
-  stopped: async (page, locale) => {
-    const id = member(locale, "shortLived");
-    const link = await mailed(id);
-    await page.goto(linkIn(await mailTo(id), "/u/"));
-    await press(page, STOP);
-    await until("the link to run out", async () => (await fetch(link)).status === 410);
-    return (await page.goto(link)).status();
-  },
-  "ready-told-apart": async (page, locale) => {
-    const id = member(locale);
-    const link = await mailed(id, { epic: "EXPIRED", "kaiser-north": "DISCONNECTED", cerner: "EXPIRED" });
-    await page.goto(link);
-    await press(page, ON_PURPOSE);
-    await set(id, { cerner: "CONNECTED" });
-    await until("the recovery", async () => (await listed("lapses list", id)).some((lapse) => lapse.outcome === "recovered"));
-    return (await page.goto(link)).status();
-  },
-  "done-well": async (page) => (await page.goto(`${world.pages}/oauth/return?status_code=success`)).status(),
-  "done-badly": async (page) => (await page.goto(`${world.pages}/oauth/return?status_code=failure&state=x`)).status(),
-  "no-such-place": async (page) => (await page.goto(`${world.pages}/wp-login.php`)).status(),
+  }],
+  unsubscribe: ["unsubscribe", 200, async (page, locale) => page.goto(await unsubscribeLink(member(locale)))],
+  unsubscribed: ["unsubscribed", 200, async (page, locale) => {
+    await page.goto(await unsubscribeLink(member(locale)));
+    return press(page, "unsubscribe");
+  }],
+  resubscribed: ["resubscribed", 200, async (page, locale) => {
+    await page.goto(await unsubscribeLink(member(locale)));
+    await press(page, "unsubscribe");
+    return press(page, "resubscribe");
+  }],
+  "signed-in": ["signed_in", 200, async (page) => page.goto(`${world.pages}/oauth/return?status_code=success`)],
+  "sign-in-failed": ["sign_in_failed", 200, async (page) =>
+    page.goto(`${world.pages}/oauth/return?status_code=failure&state=x`)],
 };
 
-/** Where a member's first mail lets them stop the mails. */
-async function stopping(id) {
-  await mailed(id);
-  return linkIn(await mailTo(id), "/u/");
+async function unsubscribeLink(id) {
+  await emailedLink(id);
+  return linkIn(await emailTo(id), "/u/");
 }
 
-/** The address of a link that has run out. */
-async function spoiled(id) {
-  const link = await mailed(id);
-  await until("the link to run out", async () => (await fetch(link)).status === 410);
+const untilExpired = (link) => until("the link to expire", async () => (await fetch(link)).status === 410);
+
+async function expiredLink(id) {
+  const link = await emailedLink(id);
+  await untilExpired(link);
   return link;
 }
 
-const STATUS = {
-  used: 410, expired: 410, stopped: 410, "no-way": 503, unknown: 404, "no-such-place": 404, "gateway-down": 503, "too-many": 429,
-};
-
 describe("the page", { concurrency: 6 }, () => {
   for (const locale of ["en", "es"]) {
-    for (const [name, reach] of Object.entries(states)) {
-      test(`${name} (${locale}) says what happened, to everyone and at every size`, async () => {
+    for (const [name, [state, status, reach]] of Object.entries(pages)) {
+      test(`${name} (${locale}) has its state, and is accessible at every size`, async () => {
         const { page, close } = await person({ locale: locale === "es" ? "es-MX" : "en-GB" });
-        assert.equal(await reach(page, locale), STATUS[name] ?? 200);
-        await inspect(page, name, locale);
+        const response = await reach(page, locale);
+        assert.equal(response.status(), status);
+        await atPage(page, state);
+        await inspectPage(page, name, locale);
         await close();
       });
     }
   }
-
-  test("of a link that has run out mails one that works", async () => {
-    const id = member("en", "shortLived");
-    const old = await spoiled(id);
-    const { page, close } = await person();
-    await page.goto(old);
-    await press(page, NEW_LINK);
-    await page.getByRole("heading", { name: "Please look at your mail" }).waitFor();
-    await close();
-    const mail = await mailTo(id);
-    assert.ok(mail.text.includes("/r/"));
-  });
 });

@@ -1,4 +1,4 @@
-// A simulated gateway and mailbox, and daemons that watch its members: real processes, on loopback ports.
+// The simulator and the daemons that watch its members, as real processes on loopback ports.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -9,22 +9,22 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const PROGRAM = process.env.RECONNECTD;
-const PATIENCE = 30_000;
+const TIMEOUT = 30_000;
 const MEMBERS = 130;
 
 const running = [];
 let home;
 
-/** Where things are, once `startWorld` has returned. */
+/** Base URLs of the simulator and the main daemon, and each daemon's configuration file. Set by `startWorld`. */
 export const world = { gateway: "", pages: "", shortLived: "", patient: "" };
 
-/** Looks again and again until there is something to see. */
-export async function until(what, look) {
-  const end = Date.now() + PATIENCE;
+/** Polls until `probe` returns something truthy. */
+export async function until(what, probe) {
+  const end = Date.now() + TIMEOUT;
   for (;;) {
-    const found = await look();
+    const found = await probe();
     if (found) return found;
-    assert.ok(Date.now() < end, `waited in vain for ${what}`);
+    assert.ok(Date.now() < end, `timed out waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -48,13 +48,13 @@ function start(name, args) {
 
 const command = (config, ...args) => promisify(execFile)(PROGRAM, ["--config", config, ...args], { cwd: home });
 
-/** Each test has members of its own, in the language that it asks for. */
+/** Members that no test has taken yet, by daemon and language. */
 const unused = { main: { en: [], es: [] }, shortLived: { en: [], es: [] }, patient: { en: [], es: [] } };
 
-/** A member whom no other test touches, known to a daemon to be connected. */
+/** Takes a member for one test. The daemon knows that their connections work. */
 export function member(locale = "en", daemon = "main") {
   const id = unused[daemon][locale].pop();
-  assert.ok(id, "there are members enough");
+  assert.ok(id, "there are enough members");
   return id;
 }
 
@@ -113,76 +113,76 @@ export async function startWorld() {
   await startDaemon("patient", "max_redemptions = 3", ids.slice(116));
 }
 
-/** Ends what was started, and shows what it said when something went wrong. */
+/** Stops all processes, and prints the output of those that failed. */
 export async function stopWorld() {
   for (const { child } of running.reverse()) child.kill("SIGTERM");
   for (const { name, ended, output } of running) {
     const code = await ended;
-    if (code !== 0) console.error(`-- ${name} ended with ${code}\n${output}`);
-    assert.equal(code, 0, `${name} ends well`);
+    if (code !== 0) console.error(`-- ${name} exited with ${code}\n${output}`);
+    assert.equal(code, 0, `${name} exits with 0`);
   }
   rmSync(home, { recursive: true, force: true });
 }
 
 async function control(method, path, body) {
-  const answer = await fetch(`${world.gateway}/control/${path}`, {
+  const response = await fetch(`${world.gateway}/control/${path}`, {
     method,
     headers: { "content-type": "application/json" },
     body: body && JSON.stringify(body),
   });
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-  return answer.status === 204 ? null : answer.json();
+  assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+  return response.status === 204 ? null : response.json();
 }
 
-/** What an operator's command says of a member: one object a line. */
-export async function listed(what, id, daemon = "main") {
+/** Runs a list command for one member and returns its rows. */
+export async function list(what, id, daemon = "main") {
   const { stdout } = await command(world[daemon], ...what.split(" "), "--member", id, "--json");
   return stdout.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
 }
 
-/** Gives connections a status at the gateway, all in one moment. */
+/** Changes the statuses of connections at the gateway, all at once. */
 export async function set(id, statuses) {
   const changes = Object.entries(statuses).map(([connection, status]) => [connection, { status }]);
   await control("POST", `members/${id}/connections`, Object.fromEntries(changes));
 }
 
-/** Lets a member's next reconnect URLs fail. */
+/** Reconnect URLs of this member fail. */
 export const gatewayDown = (id) =>
   control("POST", "faults", { operation: "getOauthUrl", member: id, fault: { http: { status: 503, retry_after: "180" } } });
 
-/** Lets a member's reconnect URLs take their time. */
+/** Reconnect URLs of this member take 300 ms. */
 export const gatewaySlow = (id) =>
   control("POST", "faults", { operation: "getOauthUrl", member: id, fault: { delay: { ms: 300 } } });
 
-/** The gateway no longer knows the way to a member's source. */
+/** The gateway no longer knows the member's source. */
 export const sourceGone = (id) =>
   control("POST", "faults", { operation: "getOauthUrl", member: id, fault: { graphql_error: { code: "not-found" } } });
 
 export const gatewayUp = () => control("DELETE", "faults");
 
-export const mailsTo = async (id) =>
-  (await control("GET", "mails")).filter((mail) => mail.to.includes(`${id}@example.org`));
+export const emailsTo = async (id) =>
+  (await control("GET", "mails")).filter((email) => email.to.includes(`${id}@example.org`));
 
-/** The newest of a member's mails, once there are so many. */
-export async function mailTo(id, count = 1) {
-  const mails = await until(`mail ${count} to ${id}`, async () => {
-    const mails = await mailsTo(id);
-    return mails.length >= count && mails;
+/** The member's newest email, once there are `count`. */
+export async function emailTo(id, count = 1) {
+  const emails = await until(`email ${count} to ${id}`, async () => {
+    const emails = await emailsTo(id);
+    return emails.length >= count && emails;
   });
-  return mails.at(-1);
+  return emails.at(-1);
 }
 
-/** The first URL of a mail's text with this path. */
-export const linkIn = (mail, place = "/r/") =>
-  mail.text.split(/\s+/).find((word) => word.startsWith("http") && word.includes(place));
+/** The first URL in the email's text whose path contains `path`. */
+export const linkIn = (email, path = "/r/") =>
+  email.text.split(/\s+/).find((word) => word.startsWith("http") && word.includes(path));
 
-/** Breaks a member's connections and gives the link that they are mailed. */
-export async function mailed(id, statuses = { epic: "EXPIRED" }) {
+/** Breaks a member's connections and returns the link from the email. */
+export async function emailedLink(id, statuses = { epic: "EXPIRED" }) {
   await set(id, statuses);
-  return linkIn(await mailTo(id));
+  return linkIn(await emailTo(id));
 }
 
-export const recovered = (id, daemon) =>
-  until(`${id} to have recovered`, async () =>
-    (await listed("lapses list", id, daemon)).every((lapse) => lapse.outcome === "recovered"),
+export const untilRecovered = (id, daemon) =>
+  until(`the recovery of ${id}`, async () =>
+    (await list("lapses list", id, daemon)).every((lapse) => lapse.outcome === "recovered"),
   );

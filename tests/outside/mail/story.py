@@ -1,4 +1,4 @@
-"""The story: a password that is wrong, then every kind of mail in two languages, one address refused, one put off."""
+"""The story: a password that is wrong, then every kind of email in two languages, one address refused, one put off."""
 
 import pathlib
 import signal
@@ -11,23 +11,23 @@ import spam
 from postfix import Postfix, until
 from product import Gateway, Product
 
-NEEDS_YOU = "Clínica Example, S.L.: one of your connections needs your attention"
-ES_NEEDS_YOU = "Clínica Example, S.L.: una de tus conexiones necesita tu atención"
+NEEDS_YOU = "One of your Clínica Example, S.L. connections stopped updating"
+ES_NEEDS_YOU = "Una de tus conexiones con Clínica Example, S.L. dejó de actualizarse"
 
 # member: (address, box, locale, what happens to the connections, subject)
 MEMBERS = {
     "alice": ("alice@example.org", "alice", "en", {"epic": "EXPIRED"}, NEEDS_YOU),
     "bob": ("bob@example.org", "bob", "es", {"epic": "DISCONNECTED"}, ES_NEEDS_YOU),
     "carol": ("carol@example.org", "carol", "en", {"epic": "EXPIRED", "cerner": "DISCONNECTED"},
-              "Clínica Example, S.L.: some of your connections need your attention"),
+              "Some of your Clínica Example, S.L. connections stopped updating"),
     "m1": ("m1@example.org", "m1", "es", {"epic": "EXPIRED", "cerner": "EXPIRED"},
-           "Clínica Example, S.L.: algunas de tus conexiones necesitan tu atención"),
+           "Algunas de tus conexiones con Clínica Example, S.L. dejaron de actualizarse"),
     "m2": ("josé@example.org", "jose", "es", {"epic": "EXPIRED"}, ES_NEEDS_YOU),
     "m3": ("ana@exámple.net", "ana", "en", {"epic": "DISCONNECTED"}, NEEDS_YOU),
     "m4": ("nobody@example.org", None, "en", {"epic": "EXPIRED"}, None),
     "m5": ("grey@example.org", "grey", "es", {"epic": "EXPIRED"}, ES_NEEDS_YOU),
-    "m6": ("m6@example.org", "m6", "en", {}, "Clínica Example, S.L.: your link to connect a source"),
-    "m7": ("m7@example.org", "m7", "es", {}, "Clínica Example, S.L.: tu enlace para conectar una fuente"),
+    "m6": ("m6@example.org", "m6", "en", {}, "Connect an account to Clínica Example, S.L."),
+    "m7": ("m7@example.org", "m7", "es", {}, "Conecta una cuenta a Clínica Example, S.L."),
 }
 REFUSED, GREYLISTED, INVITED = "m4", "m5", ("m6", "m7")
 
@@ -134,11 +134,11 @@ def recovered(product, gateway, postfix):
     product("once")
     until("the mails of recovery", lambda: postfix.deliveries() == before + 2)
     mails = []
-    for member, words in (("alice", "one of your connections works again"),
-                          ("bob", "una de tus conexiones vuelve a funcionar")):
+    for member, words in (("alice", "Your Clínica Example, S.L. connection is working again"),
+                          ("bob", "Tu conexión con Clínica Example, S.L. vuelve a funcionar")):
         address, box, locale, _, _ = MEMBERS[member]
-        mail = next(raw for raw in postfix.mails(box) if words in reader.read(raw)["Subject"])
-        reader.check(mail, to=address, language=locale, subject=f"Clínica Example, S.L.: {words}", link=False)
+        mail = next(raw for raw in postfix.mails(box) if words == reader.read(raw)["Subject"])
+        reader.check(mail, to=address, language=locale, subject=words, link=False)
         mails.append((f"recovered-{member}", mail))
     step("2 mails of recovery, without a link to press")
     return mails
@@ -183,7 +183,7 @@ def judged(product, mails, folder):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("timed out"))
     since = time.monotonic()
-    print("Mails through Postfix, Python's mail parser and SpamAssassin:")
+    print("Emails through Postfix, Python's mail parser and SpamAssassin:")
     with tempfile.TemporaryDirectory(prefix="reconnectd-mail-") as name:
         folder = pathlib.Path(name)
         # Postfix's parts, which are not root, must get through.

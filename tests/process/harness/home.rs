@@ -1,7 +1,10 @@
 //! A folder with a configuration, a key ring and a database, and the commands that are run in it.
 
-use super::{Database, Ended, Running, until};
-use reconnectd::sim::{ReceivedEmail, Simulator};
+use super::{Ended, Running, until};
+use reconnectd::{
+    sim::{ReceivedEmail, Simulator},
+    store::testing::TestDatabase,
+};
 use serde_json::Value;
 use std::{
     fs,
@@ -93,8 +96,8 @@ impl Home {
     }
 
     /// Looks into the database beside whoever works on it.
-    pub(crate) async fn database(&self) -> Database {
-        Database::open(&self.path("reconnectd.db")).await
+    pub(crate) async fn database(&self) -> TestDatabase {
+        TestDatabase::open(&self.path("reconnectd.db")).await.unwrap()
     }
 
     /// Starts the program with this home's configuration.

@@ -1,11 +1,9 @@
 //! A home for a reconnectd, the processes that run in it, and patience with a limit.
 
 mod child;
-mod database;
 mod home;
 
 pub(crate) use child::{Ended, Running};
-pub(crate) use database::Database;
 pub(crate) use home::{CLIENT_KEY, Daemon, Home};
 
 use reconnectd::sim::{Options, ReceivedEmail, Simulator};

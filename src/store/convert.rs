@@ -1,0 +1,24 @@
+//! Conversions between domain values and columns.
+
+use super::error::{Result, StoreError};
+use crate::domain::Time;
+
+/// The stored form of an instant: milliseconds since the Unix epoch.
+pub(super) fn millis(time: Time) -> i64 {
+    time.timestamp_millis()
+}
+
+/// Reads the stored form of an instant. A value outside of the calendar becomes the Unix epoch.
+pub(super) fn time(millis: i64) -> Time {
+    Time::from_timestamp_millis(millis).unwrap_or(Time::UNIX_EPOCH)
+}
+
+/// Reads a count. SQLite's integers are signed.
+pub(super) fn count(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
+}
+
+/// A JSON array, for statements that take a list as one parameter.
+pub(super) fn json_list<T: serde::Serialize>(items: &[T]) -> Result<String> {
+    serde_json::to_string(items).map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))
+}

@@ -1,0 +1,207 @@
+//! The fleet at a glance: what `status` reports.
+
+use super::connections::MISMATCHED;
+use super::members::CREDENTIAL_LOCKED;
+use super::{Result, Store, millis, time};
+use crate::domain::Time;
+use sqlx::Row;
+use std::collections::BTreeMap;
+
+/// Counts over everything.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// Enrolled members.
+    pub(crate) members: u64,
+    /// Of these, paused.
+    pub(crate) paused: u64,
+    /// Of these, with an address to which mails are suppressed.
+    pub(crate) suppressed: u64,
+    /// Of these, without a token to be had: count by `rejected`, `missing` and `locked`.
+    pub credentials: BTreeMap<String, u64>,
+    /// Members without a usable response, by reason code.
+    pub unclear: BTreeMap<String, u64>,
+    /// Enrolled, unpaused members without a usable response since the instant that was asked about.
+    pub(crate) unreachable: u64,
+    /// When any member's last usable response came, as far as sweeps tell.
+    pub(crate) last_answer_at: Option<Time>,
+    /// Connections by status.
+    pub connections: BTreeMap<String, u64>,
+    /// Connections that work, but for somebody else.
+    pub person_mismatches: u64,
+    /// Open lapses.
+    pub lapses_open: u64,
+    /// Notices by state.
+    pub(crate) notices: BTreeMap<String, u64>,
+    /// The pass that was begun last.
+    pub last_sweep: Option<SweepRecord>,
+}
+
+/// What became of the lapses that opened in some time. Each number is of all of them: a connection may recover by itself,
+/// and a scanner may press a button on a page that no person opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funnel {
+    /// Lapses that opened.
+    pub lapsed: u64,
+    /// Of these, those that a notice was sent about.
+    pub noticed: u64,
+    /// Those with a link that a person opened.
+    pub opened: u64,
+    /// Those whose button was pressed with success.
+    pub redeemed: u64,
+    /// Those that the gateway called CONNECTED again.
+    pub recovered: u64,
+}
+
+/// One scheduled pass, as operators see it.
+#[derive(Clone, Debug)]
+pub struct SweepRecord {
+    /// When it was begun.
+    pub started_at: Time,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// Members asked about.
+    pub(crate) members: u64,
+    /// Of these, without a usable answer.
+    pub(crate) unclear: u64,
+    /// Members left out.
+    pub(crate) skipped: u64,
+    /// Transitions seen.
+    pub(crate) transitions: u64,
+    /// Whether it ran to its end, every member polled gave a usable response, and few were skipped.
+    pub complete: bool,
+    /// Why it ended early, if it did.
+    pub ended_early_because: Option<String>,
+}
+
+impl Store {
+    /// Counts everything. With `needs_token`, a member without a stored credential is `missing`. Members without a usable
+    /// response since `answered_since` are unreachable.
+    pub async fn stats(&self, needs_token: bool, answered_since: Time) -> Result<Stats> {
+        let members = sqlx::query(
+            "SELECT count(*) AS members, count(paused_at) AS paused,
+                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without
+             FROM members m LEFT JOIN credentials c ON c.member_id = m.member_id
+             LEFT JOIN credential_failures f ON f.member_id = m.member_id WHERE m.removed_at IS NULL",
+        )
+        .fetch_one(&self.reader)
+        .await?;
+        let mut credentials =
+            self.counts("SELECT state, count(*) FROM credential_failures GROUP BY state").await?;
+        if needs_token {
+            let without: i64 = members.try_get("without")?;
+            if without > 0 {
+                *credentials.entry("missing".into()).or_default() += without.unsigned_abs();
+            }
+        }
+        let unclear = self
+            .counts(
+                "SELECT u.reason, count(*) FROM unclear_members u JOIN members m ON m.member_id = u.member_id
+                 WHERE m.paused_at IS NULL GROUP BY 1",
+            )
+            .await?;
+        if let Some(locked) = unclear.get(CREDENTIAL_LOCKED) {
+            credentials.insert("locked".into(), *locked);
+        }
+        Ok(Stats {
+            unclear,
+            unreachable: self.unreachable_members(answered_since).await?,
+            last_answer_at: self.last_answer_at().await?,
+            suppressed: self
+                .count(
+                    "SELECT count(*) FROM members WHERE removed_at IS NULL AND address_hash IN
+                        (SELECT address_hash FROM suppressions)",
+                )
+                .await?,
+            person_mismatches: self
+                .count(&format!(
+                    "SELECT count(*) FROM connections k JOIN members m ON m.member_id = k.member_id
+                     WHERE m.removed_at IS NULL AND {MISMATCHED}"
+                ))
+                .await?,
+            members: members.try_get::<i64, _>("members")?.unsigned_abs(),
+            paused: members.try_get::<i64, _>("paused")?.unsigned_abs(),
+            credentials,
+            connections: self
+                .counts(
+                    "SELECT coalesce(status, 'UNKNOWN'), count(*) FROM connections k
+                     JOIN members m ON m.member_id = k.member_id WHERE m.removed_at IS NULL GROUP BY 1",
+                )
+                .await?,
+            lapses_open: self.count("SELECT count(*) FROM lapses WHERE state = 'open'").await?,
+            notices: self.counts("SELECT state, count(*) FROM notices GROUP BY state").await?,
+            last_sweep: self.last_sweep().await?,
+        })
+    }
+
+    async fn count(&self, sql: &str) -> Result<u64> {
+        let count: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&self.reader).await?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// What became of the lapses that opened since then.
+    pub async fn funnel(&self, since: Time) -> Result<Funnel> {
+        let row = sqlx::query(
+            "SELECT count(*) AS lapsed,
+                count(*) FILTER (WHERE EXISTS (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
+                    WHERE i.lapse_id = l.lapse_id AND i.counts_as_step = 1 AND n.state = 'sent')) AS noticed,
+                count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                    WHERE b.lapse_id = l.lapse_id AND k.first_opened_at IS NOT NULL)) AS opened,
+                count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b
+                    WHERE b.lapse_id = l.lapse_id AND b.redemptions > 0)) AS redeemed,
+                count(*) FILTER (WHERE l.state = 'closed' AND l.outcome = 'recovered') AS recovered
+             FROM lapses l WHERE l.opened_at >= $1",
+        )
+        .bind(millis(since))
+        .fetch_one(&self.reader)
+        .await?;
+        let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+        Ok(Funnel {
+            lapsed: number("lapsed")?,
+            noticed: number("noticed")?,
+            opened: number("opened")?,
+            redeemed: number("redeemed")?,
+            recovered: number("recovered")?,
+        })
+    }
+
+    /// The end of the last sweep in which some member gave a usable response.
+    async fn last_answer_at(&self) -> Result<Option<Time>> {
+        let at: Option<i64> = sqlx::query_scalar(
+            "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear
+             ORDER BY rowid DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(at.map(time))
+    }
+
+    async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
+        Ok(rows.into_iter().map(|(key, count)| (key, count.unsigned_abs())).collect())
+    }
+
+    /// The pass that was begun last.
+    pub async fn last_sweep(&self) -> Result<Option<SweepRecord>> {
+        let row = sqlx::query(
+            "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, ended_early_because FROM sweeps
+             ORDER BY rowid DESC LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|row| {
+            let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+            Ok(SweepRecord {
+                started_at: time(row.try_get("started_at")?),
+                finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+                members: number("members")?,
+                unclear: number("unclear")?,
+                skipped: number("skipped")?,
+                transitions: number("transitions")?,
+                complete: row.try_get("complete")?,
+                ended_early_because: row.try_get("ended_early_because")?,
+            })
+        })
+        .transpose()
+    }
+}

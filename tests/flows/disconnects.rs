@@ -1,0 +1,128 @@
+//! What an operator's own act means while the gateway's list lags.
+
+use crate::harness::Harness;
+use chrono::TimeDelta;
+use reconnectd::{
+    domain::{DisconnectKind, MemberId},
+    reconnect::operator_actions::OperateError,
+    sim::{FaultKind, Operation},
+};
+
+const QUARTER: TimeDelta = TimeDelta::minutes(15);
+
+/// The operator has disconnected alice's epic, and the list still says CONNECTED.
+async fn lagging() -> Harness {
+    let h = Harness::watching(&["alice"]).await;
+    announce(&h, DisconnectKind::Disconnect).await;
+    h
+}
+
+async fn announce(h: &Harness, parting: DisconnectKind) {
+    let (alice, epic) = ("alice".into(), "epic".into());
+    h.app.store.record_disconnect_intent(&alice, &epic, parting, h.clock.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_list_that_lags_for_several_sweeps_starts_no_notice() {
+    for parting in [DisconnectKind::Disconnect, DisconnectKind::Delete] {
+        let h = Harness::watching(&["alice"]).await;
+        announce(&h, parting).await;
+        for _ in 0..4 {
+            h.pass_after(QUARTER).await;
+            assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+        }
+        h.set("alice", "epic", "DISCONNECTED");
+        for _ in 0..3 {
+            h.pass_after(QUARTER).await;
+        }
+        assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "DISCONNECTED"]);
+        assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+        assert!(h.notices("alice").await.is_empty() && h.mails().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn once_the_list_has_shown_the_act_connected_ends_the_dismissal_and_the_next_break_is_news() {
+    let h = lagging().await;
+    for (status, lapse) in [
+        ("CONNECTED", "epic closed dismissed"),
+        ("DISCONNECTED", "epic closed dismissed"),
+        ("CONNECTED", "epic closed recovered"),
+        ("EXPIRED", "epic open"),
+    ] {
+        h.set("alice", "epic", status);
+        h.pass_after(QUARTER).await;
+        assert_eq!(h.lapse_states("alice").await, [lapse], "{status}");
+    }
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn an_act_of_which_nobody_knows_whether_it_was_done_silences_nothing_for_longer_than_a_day() {
+    let h = Harness::watching(&["alice"]).await;
+    h.fault(Operation::DisconnectConnection, FaultKind::Http { status: 502, retry_after: None });
+    let alice = MemberId::from("alice");
+    let listed = h.app.operator.connection(&alice, &"epic".into()).await.unwrap();
+    // Nor can it be seen right after.
+    h.fault(Operation::GetMemberConnections, FaultKind::NullData);
+    let ended = h.app.operator.disconnect(&alice, listed).await;
+    assert!(matches!(ended, Err(OperateError::Unclear { .. })), "{ended:?}");
+    h.end_faults();
+    h.pass_after(TimeDelta::hours(23)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(
+        h.lapse_states("alice").await,
+        ["epic closed recovered"],
+        "the same response, evaluated again"
+    );
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn connecting_again_ends_the_wait_for_the_acts_effect() {
+    let h = Harness::watching(&["alice"]).await;
+    let alice = MemberId::from("alice");
+    h.app
+        .store
+        .record_disconnect_intent(&alice, &"labcorp".into(), DisconnectKind::Disconnect, h.clock.now())
+        .await
+        .unwrap();
+    h.app
+        .operator
+        .establish(&alice, &"labcorp".into(), &reconnectd::gateway::Establish::Direct)
+        .await
+        .unwrap();
+    assert_eq!(h.lapse_states("alice").await, ["labcorp closed recovered"]);
+    h.set("alice", "labcorp", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn an_act_that_was_refused_leaves_no_trace() {
+    let h = lagging().await;
+    let (alice, epic) = (MemberId::from("alice"), "epic".into());
+    let announced = h
+        .app
+        .store
+        .record_disconnect_intent(&alice, &"labcorp".into(), DisconnectKind::Delete, h.clock.now())
+        .await
+        .unwrap();
+    h.app.store.revert_disconnect_intent(&alice, &announced, h.clock.now()).await.unwrap();
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    let again = h
+        .app
+        .store
+        .record_disconnect_intent(&alice, &epic, DisconnectKind::Delete, h.clock.now())
+        .await
+        .unwrap();
+    h.app.store.revert_disconnect_intent(&alice, &again, h.clock.now()).await.unwrap();
+    assert_eq!(
+        h.lapses("alice").await[0].disconnect_intent,
+        Some(DisconnectKind::Disconnect),
+        "the act before it still counts"
+    );
+}

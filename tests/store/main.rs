@@ -1,0 +1,112 @@
+//! The store's own suite. Each test is a function that takes an empty store, so that every engine runs the same tests.
+#![cfg(feature = "sim")]
+
+mod appends;
+mod leases;
+mod members;
+mod migrations;
+mod plans;
+mod suppressions;
+
+use reconnectd::{
+    domain::{Member, Time},
+    store::{Store, testing::TestDatabase},
+};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// A store, and a way to its rows.
+struct Fixture {
+    store: Store,
+    folder: TempDir,
+}
+
+impl Fixture {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder).await;
+        Self { store, folder }
+    }
+
+    /// A second process on the same database.
+    async fn reopen(&self) -> Store {
+        open(&self.folder).await
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    async fn rows(&self) -> TestDatabase {
+        TestDatabase::open(&self.path()).await.unwrap()
+    }
+
+    /// A connection for statements that a test lets fail.
+    async fn sql(&self) -> sqlx::SqliteConnection {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).foreign_keys(true);
+        sqlx::ConnectOptions::connect(&options).await.unwrap()
+    }
+
+    async fn import(&self, members: &[&str]) {
+        let mut import = self.store.import(now()).await.unwrap();
+        let rows: Vec<_> = members.iter().map(|id| (member(id), None)).collect();
+        import.add(&rows).await.unwrap();
+        import.commit().await.unwrap();
+    }
+}
+
+async fn open(folder: &TempDir) -> Store {
+    let url = format!("sqlite://{}", folder.path().join("store.db").display());
+    Store::open(&url.parse().unwrap()).await.unwrap()
+}
+
+fn now() -> Time {
+    "2026-03-02T09:00:00Z".parse().unwrap()
+}
+
+fn member(id: &str) -> Member {
+    Member {
+        id: id.into(),
+        email: format!("{id}@example.org").parse().unwrap(),
+        locale: None,
+        time_zone: None,
+        subject: id.into(),
+        paused: false,
+    }
+}
+
+/// Runs tests of the suite on each engine.
+macro_rules! suite {
+    ($($module:ident: $($test:ident),+ $(,)?;)+) => {
+        mod sqlite {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(&crate::Fixture::sqlite().await).await;
+                })+
+            })+
+        }
+    };
+}
+
+suite! {
+    appends:
+        transitions_are_never_changed_or_deleted;
+    leases:
+        one_of_sixteen_racing_refreshes_gets_the_lease,
+        a_refresh_lease_can_be_taken_over_once_it_has_expired,
+        a_released_lease_can_be_taken_at_once,
+        a_notice_is_claimed_once_by_sixteen_racing_workers,
+        an_expired_claim_is_rescued_and_the_late_result_is_dropped,
+        a_second_daemon_is_kept_out_until_the_first_ends;
+    members:
+        an_import_that_is_not_committed_leaves_nothing,
+        a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing;
+    migrations:
+        a_database_of_an_earlier_version_keeps_its_rows;
+    plans:
+        counting_mismatches_reads_their_index;
+    suppressions:
+        a_suppression_outlives_the_member_and_follows_the_address,
+        an_address_of_an_earlier_version_is_hashed_at_the_start;
+}
