@@ -32,3 +32,19 @@ pub(crate) enum EmailStatus {
     InTransit,
     AcceptedAt(Time),
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkRequest {
+    pub(crate) action: LinkAction,
+    pub(crate) received_at: Time,
+    pub(crate) signals: RequestSignals,
+}
+
+/// What a request shows about its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestSignals {
+    /// The method is `HEAD`.
+    pub(crate) is_head: bool,
+    /// A header such as `Sec-Purpose: prefetch` marks the request as speculative.
+    pub(crate) is_prefetch: bool,
+}

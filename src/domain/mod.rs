@@ -28,7 +28,7 @@ pub use connection::{
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
-pub(crate) use link_request::{Client, EmailStatus, LinkAction};
+pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, RequestSignals};
 pub use locale::{InvalidLocale, Locale};
 pub(crate) use mask::mask;
 pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};

@@ -2,8 +2,7 @@
 //!
 //! The result is for statistics only, and it defaults to human.
 
-use super::request::LinkRequest;
-use crate::domain::{Client, EmailStatus, LinkAction, Time};
+use crate::domain::{Client, EmailStatus, LinkAction, LinkRequest, Time};
 use chrono::TimeDelta;
 
 /// A person needs longer than this to open an email after the email server accepted it.

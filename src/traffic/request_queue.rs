@@ -1,10 +1,9 @@
 //! The bounded queue between the pages and the counter. Recording never waits: a full queue drops the request, and no
 //! response depends on it.
 
-use super::request::{LinkRequest, RequestSignals};
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::domain::{LinkAction, TokenHash};
+use crate::domain::{LinkAction, LinkRequest, RequestSignals, TokenHash};
 use tokio::sync::mpsc;
 
 const CAPACITY: usize = 4096;

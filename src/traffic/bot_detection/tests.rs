@@ -1,5 +1,5 @@
-use super::super::request::RequestSignals;
 use super::*;
+use crate::domain::RequestSignals;
 use Client::{Bot, Human};
 use EmailStatus::{AcceptedAt, InTransit, NotEmailed};
 

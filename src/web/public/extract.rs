@@ -2,8 +2,7 @@
 
 use super::response::PageContext;
 use super::state::PublicState;
-use crate::domain::{ConnectionId, FormKey, FormKeyHash, LinkToken};
-use crate::traffic::RequestSignals;
+use crate::domain::{ConnectionId, FormKey, FormKeyHash, LinkToken, RequestSignals};
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;
