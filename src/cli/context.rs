@@ -1,11 +1,11 @@
-//! The configuration that a command works with, and what it opens on demand.
+//! The configuration of a command, and the components that it opens on demand.
 
-use super::args::Cli;
 use super::completion::UsageError;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
 use crate::server::components::App;
 use crate::store::Store;
+use std::path::PathBuf;
 
 pub(super) struct Context {
     pub(super) json: bool,
@@ -15,10 +15,10 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn load(cli: &Cli) -> anyhow::Result<Self> {
-        let file = Config::find(cli.config.clone());
+    pub(super) fn load(file: Option<PathBuf>, json: bool) -> anyhow::Result<Self> {
+        let file = Config::find(file);
         let loaded = Config::load(file.as_deref(), std::env::vars_os())?;
-        Ok(Self { json: cli.json, config: loaded.config.clone(), loaded, clock: Clock::System })
+        Ok(Self { json, config: loaded.config.clone(), loaded, clock: Clock::System })
     }
 
     /// The file that the configuration came from, for a report.
@@ -35,6 +35,17 @@ impl Context {
 
     pub(super) async fn app(&self) -> anyhow::Result<App> {
         App::open(self.config.clone(), self.clock.clone()).await.map_err(|error| UsageError(error).into())
+    }
+
+    /// Runs `action`, then waits for token refreshes that are still running. An interrupted one could lose a token.
+    pub(super) async fn with_app<T>(
+        &self,
+        action: impl AsyncFnOnce(&App) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let app = self.app().await?;
+        let result = action(&app).await;
+        app.access.drain().await;
+        result
     }
 
     /// Whether the daemon stores a credential for each member.

@@ -1,15 +1,35 @@
 //! `links activity`: link views and button presses by email domain.
 
-use super::args::LinksCommand;
 use super::completion::Completion;
 use super::context::Context;
 use super::output::{Rows, outln};
 use crate::store::DomainStats;
 use chrono::TimeDelta;
+use clap::Subcommand;
 use serde::Serialize;
 
 /// Domains with fewer enrolled members are shown as `other`.
 const MIN_MEMBERS: u32 = 5;
+
+const MAX_SINCE: TimeDelta = TimeDelta::days(3650);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LinksCommand {
+    /// Count link views and button presses by email domain, bots and people separately
+    Activity {
+        /// Start this long ago, at the beginning of that day (UTC)
+        #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
+        since: TimeDelta,
+    },
+}
+
+fn since(text: &str) -> Result<TimeDelta, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    TimeDelta::from_std(duration)
+        .ok()
+        .filter(|duration| *duration <= MAX_SINCE)
+        .ok_or("must be at most ten years".into())
+}
 
 #[derive(Serialize)]
 struct Row<'a> {

@@ -1,11 +1,14 @@
-//! What commands print: one JSON object a line, or a table for people.
+//! Output: one JSON object per line, or a table for people.
 
 use crate::domain::Time;
 use chrono::SecondsFormat;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// Prints a line, and fails where `println!` would panic: when whoever reads our output has gone.
+/// Rows that a command reads from the store at a time.
+pub(super) const PAGE: u32 = 500;
+
+/// Prints a line. Unlike `println!`, returns an error if the reader has closed the pipe.
 macro_rules! outln {
     ($($words:tt)*) => {{
         use std::io::Write as _;
@@ -14,28 +17,33 @@ macro_rules! outln {
 }
 pub(super) use outln;
 
-/// Prints rows as they come.
+pub(super) fn print_json(row: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, row)?;
+    writeln!(out)
+}
+
+/// A table, or JSON lines.
 pub(super) struct Rows {
     json: bool,
     columns: &'static [(&'static str, usize)],
-    headed: bool,
+    has_header: bool,
 }
 
 impl Rows {
-    /// `columns` are the titles and widths of the table for people; the last one may be of any width.
+    /// `columns` are titles and minimum widths. The width of the last one is ignored.
     pub(super) fn new(json: bool, columns: &'static [(&'static str, usize)]) -> Self {
-        Self { json, columns, headed: false }
+        Self { json, columns, has_header: false }
     }
 
-    /// Prints one row: `row` as JSON, or `cells` under the titles.
+    /// Prints `row` as JSON, or `cells` under the titles.
     pub(super) fn row(&mut self, row: &impl Serialize, cells: &[&str]) -> io::Result<()> {
-        let mut out = io::stdout().lock();
         if self.json {
-            serde_json::to_writer(&mut out, row)?;
-            return writeln!(out);
+            return print_json(row);
         }
-        if !self.headed {
-            self.headed = true;
+        let mut out = io::stdout().lock();
+        if !self.has_header {
+            self.has_header = true;
             let titles: Vec<&str> = self.columns.iter().map(|(title, _)| *title).collect();
             self.line(&mut out, &titles)?;
         }
@@ -45,7 +53,7 @@ impl Rows {
     fn line(&self, out: &mut impl Write, cells: &[&str]) -> io::Result<()> {
         let last = self.columns.len().saturating_sub(1);
         for (index, (cell, (_, width))) in cells.iter().zip(self.columns).enumerate() {
-            let cell = printable(cell);
+            let cell = table_cell(cell);
             if index == last {
                 write!(out, "{cell}")?;
             } else {
@@ -56,20 +64,19 @@ impl Rows {
     }
 }
 
-/// Names come from outside: control characters must not reach a terminal.
-fn printable(text: &str) -> String {
+/// Replaces control characters, which could change the terminal: names come from the gateway.
+fn table_cell(text: &str) -> String {
     if text.is_empty() {
         return "-".to_owned();
     }
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// An instant as reports have it: RFC 3339, UTC, milliseconds.
+/// RFC 3339 in UTC, with milliseconds.
 pub(super) fn time(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Likewise, where there may be none.
-pub(super) fn maybe_time(at: Option<Time>) -> Option<String> {
+pub(super) fn optional_time(at: Option<Time>) -> Option<String> {
     at.map(time)
 }

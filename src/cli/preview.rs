@@ -3,7 +3,7 @@
 use super::completion::{Completion, UsageError};
 use super::context::Context;
 use super::output::outln;
-use crate::cli::args::{Part, Preview};
+use crate::cli::args::preview::{Part, Preview};
 use crate::mail::{Email, NoticeEmail, Renderer, Template};
 use anyhow::{Context as _, anyhow};
 use serde_json::json;

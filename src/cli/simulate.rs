@@ -1,17 +1,31 @@
-//! `simulate`: the simulated gateway and mailbox alone, to try a real configuration against.
+//! `simulate`: the simulated gateway and mailbox, for trying a configuration.
 
-use super::args::Simulate;
 use super::completion::Completion;
-use super::run;
+use super::signals::stop_signal;
 use crate::base::clock::Clock;
 use crate::sim::{Options, Simulator};
+use clap::Args;
+use std::net::SocketAddr;
 
-/// Import lines printed at the most; there are as many more as were asked for.
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Address of the simulated gateway
+    #[arg(long, value_name = "ADDR")]
+    listen: SocketAddr,
+    /// Address of the simulated mail server
+    #[arg(long, value_name = "ADDR")]
+    smtp: SocketAddr,
+    /// Number of members besides alice, bob, and carol: m1, m2, …
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    members: u32,
+}
+
+/// The first members are printed as import lines; the rest can be downloaded.
 const PRINTED: usize = 10;
 
-/// `simulate --listen ADDR --smtp ADDR [--members N]`, until it is asked to end.
-pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Completion> {
-    let stop = run::stop_signal()?;
+/// Runs until a signal stops it.
+pub(super) async fn simulate(arguments: &SimulateArgs) -> anyhow::Result<Completion> {
+    let stop = stop_signal()?;
     let options = Options {
         listen: arguments.listen,
         smtp: arguments.smtp,
@@ -21,10 +35,10 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Completion>
     };
     let mut simulator = Simulator::start(options).await?;
     let (base, smtp) = (simulator.base_url().to_owned(), simulator.smtp_addr());
-    println!("# The simulated gateway and mailbox run.");
+    println!("# The simulated gateway and mailbox are running.");
     println!("#   control page  {base}/");
     println!("#   mailbox       {base}/mail");
-    println!("#\n# Configuration to use against them:\n");
+    println!("#\n# Configuration:\n");
     println!("[gateway]\nurl = \"{}\"\nclient_key = \"any\"\n", simulator.gateway_url());
     println!("[email.smtp]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n", smtp.ip(), smtp.port());
     println!("# Members to import (`reconnectd members import members.jsonl`):\n");
@@ -35,7 +49,7 @@ pub(super) async fn simulate(arguments: &Simulate) -> anyhow::Result<Completion>
         println!("{}", world.import_line(&id));
     }
     if population as usize > PRINTED {
-        println!("# … {population} in all: curl {base}/control/members.jsonl");
+        println!("# … {population} in total: curl {base}/control/members.jsonl");
     }
     tokio::select! {
         () = stop.cancelled() => {}

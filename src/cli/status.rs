@@ -1,15 +1,15 @@
-//! `status`: the fleet at a glance.
+//! `status`.
 
 use super::completion::Completion;
 use super::context::Context;
-use super::output::{Rows, maybe_time, outln, time};
+use super::output::{optional_time, outln, print_json, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::store::{Funnel, Stats, SweepRecord};
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The lapses that the funnel counts.
+/// The funnel counts lapses of this many days.
 const FUNNEL_DAYS: i64 = 30;
 
 #[derive(Serialize)]
@@ -17,11 +17,10 @@ struct Status {
     members: u64,
     paused: u64,
     suppressed: u64,
-    /// Members without a usable response for 24 hours.
     unreachable: u64,
-    /// Members without a usable response, by reason code.
+    /// By reason code.
     unclear: BTreeMap<String, u64>,
-    /// When any member's last usable response came, as far as sweeps tell.
+    /// The latest usable response of any member.
     last_answer_at: Option<String>,
     credentials: BTreeMap<String, u64>,
     connections: BTreeMap<String, u64>,
@@ -56,11 +55,11 @@ struct LastSweep {
 impl Status {
     fn new(fleet: Stats, funnel: Funnel) -> Self {
         let mut credentials = fleet.credentials;
-        let troubled: u64 = credentials.values().sum();
-        credentials.insert("ok".into(), fleet.members.saturating_sub(troubled));
+        let unusable: u64 = credentials.values().sum();
+        credentials.insert("ok".into(), fleet.members.saturating_sub(unusable));
         let last_sweep = fleet.last_sweep.map(|sweep: SweepRecord| LastSweep {
             started_at: time(sweep.started_at),
-            finished_at: maybe_time(sweep.finished_at),
+            finished_at: optional_time(sweep.finished_at),
             members: sweep.members,
             unclear: sweep.unclear,
             skipped: sweep.skipped,
@@ -75,7 +74,7 @@ impl Status {
             suppressed: fleet.suppressed,
             unreachable: fleet.unreachable,
             unclear: fleet.unclear,
-            last_answer_at: maybe_time(fleet.last_answer_at),
+            last_answer_at: optional_time(fleet.last_answer_at),
             credentials,
             connections: fleet.connections,
             person_mismatches: fleet.person_mismatches,
@@ -87,7 +86,6 @@ impl Status {
     }
 }
 
-/// `status`.
 pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let now = context.clock.now();
@@ -95,7 +93,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let fleet = store.stats(context.needs_token(), now - UNREACHABLE_AFTER).await?;
     let status = Status::new(fleet, funnel);
     if context.json {
-        Rows::new(true, &[]).row(&status, &[])?;
+        print_json(&status)?;
         return Ok(Completion::Complete);
     }
     let counts = |counts: &BTreeMap<String, u64>| {
@@ -103,7 +101,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
     outln!(
-        "members      {} ({} paused, {} with mail suppressed)",
+        "members      {} ({} paused, {} with a suppressed address)",
         status.members,
         status.paused,
         status.suppressed
@@ -117,7 +115,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     outln!("connections  {}", counts(&status.connections));
     if status.person_mismatches > 0 {
         outln!(
-            "mismatched   {} (CONNECTED, but probably for another person: `connections list`)",
+            "mismatched   {} (CONNECTED, but probably to another person's records: `connections list`)",
             status.person_mismatches
         );
     }
@@ -131,8 +129,8 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
         None => outln!("last sweep   none yet"),
         Some(sweep) => {
             let end = match (&sweep.finished_at, &sweep.ended_early_because) {
-                (None, _) => "under way, or interrupted".to_owned(),
-                (Some(_), Some(ended_early_because)) => format!("ended early: {ended_early_because}"),
+                (None, _) => "running or interrupted".to_owned(),
+                (Some(_), Some(reason)) => format!("stopped early: {reason}"),
                 (Some(at), None) => format!("finished {at}"),
             };
             outln!(

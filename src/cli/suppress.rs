@@ -1,39 +1,33 @@
-//! `suppress …`: addresses that get no mail. They are not named here again: a hash is all that is kept of them.
+//! `suppress …`. The store has only hashes of addresses, so reports name members instead.
 
-use super::args::SuppressCommand;
 use super::completion::Completion;
 use super::context::Context;
-use super::output::{Rows, outln, time};
+use super::output::{PAGE, Rows, outln, print_json, time};
 use crate::domain::{AddressHash, EmailAddress, MemberId, Suppression};
 use crate::store::{ListedSuppression, Store};
+use anyhow::Context as _;
+use clap::Subcommand;
 use serde::Serialize;
 
-/// Rows read at a time.
-const PAGE: u32 = 500;
-
-#[derive(Serialize)]
-struct SuppressionRow<'a> {
-    member_ids: Vec<&'a str>,
-    reason: &'static str,
-    created_at: String,
+#[derive(Debug, Subcommand)]
+pub(super) enum SuppressCommand {
+    /// Suppress an address and cancel its queued notices
+    Add {
+        /// Email address of a member, or any other
+        #[arg(value_name = "ADDR")]
+        address: EmailAddress,
+    },
+    /// List suppressed addresses by their members; only hashes of the addresses are stored
+    List,
+    /// Allow email to an address again, even if its member unsubscribed
+    Remove {
+        /// Email address
+        #[arg(value_name = "ADDR")]
+        address: EmailAddress,
+    },
 }
 
-fn row(listed: &ListedSuppression) -> SuppressionRow<'_> {
-    SuppressionRow {
-        member_ids: listed.members.iter().map(MemberId::as_str).collect(),
-        reason: listed.reason.as_str(),
-        created_at: time(listed.created_at),
-    }
-}
-
-#[derive(Serialize)]
-struct Removed<'a> {
-    member_ids: Vec<&'a str>,
-    removed: bool,
-}
-
-/// `suppress add|list|remove`.
-pub(super) async fn suppress(context: &Context, command: &SuppressCommand) -> anyhow::Result<Completion> {
+pub(super) async fn run(context: &Context, command: &SuppressCommand) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     match command {
         SuppressCommand::Add { address } => add(context, &store, address).await,
@@ -42,49 +36,71 @@ pub(super) async fn suppress(context: &Context, command: &SuppressCommand) -> an
     }
 }
 
-async fn of(store: &Store, address: AddressHash) -> anyhow::Result<Vec<ListedSuppression>> {
+#[derive(Serialize)]
+struct SuppressionRow<'a> {
+    member_ids: Vec<&'a str>,
+    reason: &'static str,
+    created_at: String,
+}
+
+impl<'a> From<&'a ListedSuppression> for SuppressionRow<'a> {
+    fn from(listed: &'a ListedSuppression) -> Self {
+        Self {
+            member_ids: listed.members.iter().map(MemberId::as_str).collect(),
+            reason: listed.reason.as_str(),
+            created_at: time(listed.created_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RemovedRow<'a> {
+    member_ids: Vec<&'a str>,
+    removed: bool,
+}
+
+async fn suppressions_of(store: &Store, address: AddressHash) -> anyhow::Result<Vec<ListedSuppression>> {
     Ok(store.suppressions(Some(address), None, PAGE).await?)
 }
 
 async fn add(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Completion> {
     let address = address.address_hash();
     let added = store.suppress(address, Suppression::Operator, context.clock.now()).await?;
-    let listed = of(store, address).await?;
-    // Its owner may have unsubscribed besides; this is about what the operator asked for.
-    let Some(listed) = listed.iter().find(|listed| listed.reason == Suppression::Operator) else {
-        anyhow::bail!("the suppression was lifted at the same time");
-    };
+    let listed = suppressions_of(store, address).await?;
+    // The member can have unsubscribed, too. That is another suppression.
+    let by_operator = listed.iter().find(|listed| listed.reason == Suppression::Operator);
+    let listed = by_operator.context("another process removed the suppression at the same time")?;
     if context.json {
-        Rows::new(true, &[]).row(&row(listed), &[])?;
+        print_json(&SuppressionRow::from(listed))?;
     } else {
-        let what = if added { "is suppressed: it gets no mail" } else { "was suppressed already" };
-        outln!("the address {what}; {}", whose(&listed.members));
+        let state = if added { "now" } else { "already" };
+        outln!("the address is {state} suppressed; {}", owners(&listed.members));
     }
     Ok(Completion::Complete)
 }
 
 async fn remove(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Completion> {
     let address = address.address_hash();
-    let listed = of(store, address).await?;
+    let listed = suppressions_of(store, address).await?;
     let removed = store.lift(address, context.clock.now()).await?;
     let members = listed.first().map(|listed| &listed.members[..]).unwrap_or_default();
     if context.json {
         let member_ids = members.iter().map(MemberId::as_str).collect();
-        Rows::new(true, &[]).row(&Removed { member_ids, removed }, &[])?;
+        print_json(&RemovedRow { member_ids, removed })?;
     } else if removed {
-        outln!("the address gets mail again; {}", whose(members));
+        outln!("the address is no longer suppressed; {}", owners(members));
     } else {
         outln!("the address was not suppressed");
     }
     Ok(Completion::Complete)
 }
 
-fn whose(members: &[MemberId]) -> String {
+fn owners(members: &[MemberId]) -> String {
     match members {
-        [] => "no enrolled member has it now".to_owned(),
+        [] => "no enrolled member has it".to_owned(),
         members => {
             let ids: Vec<_> = members.iter().map(MemberId::as_str).collect();
-            format!("it is that of {}", ids.join(", "))
+            format!("it belongs to {}", ids.join(", "))
         }
     }
 }
@@ -94,8 +110,7 @@ async fn list(context: &Context, store: &Store) -> anyhow::Result<Completion> {
     let mut after: Option<ListedSuppression> = None;
     loop {
         let page = store.suppressions(None, after.as_ref(), PAGE).await?;
-        for listed in &page {
-            let row = row(listed);
+        for row in page.iter().map(SuppressionRow::from) {
             rows.row(&row, &[&row.created_at, row.reason, &row.member_ids.join(", ")])?;
         }
         match page.into_iter().next_back() {

@@ -1,4 +1,10 @@
 //! Members' credentials: the key ring that seals them, and the access tokens that they yield.
 
+mod error;
 pub mod keyring;
-pub mod token_provider;
+mod refresh;
+mod token_provider;
+
+pub use error::{CallError, Refusal};
+pub(crate) use token_provider::Refresh;
+pub use token_provider::TokenProvider;

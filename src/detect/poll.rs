@@ -2,7 +2,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::{CallError, Refresh, TokenProvider};
+use crate::credentials::{CallError, Refresh, TokenProvider};
 use crate::detect::decide::{self, Policy};
 use crate::domain::{Cause, Connection, ConnectionId, ConnectionState, Listing, MemberId, Time};
 use crate::gateway::Gateway;

@@ -1,7 +1,7 @@
 //! Actor: early polls of single members, after a redemption or to confirm a suspicion.
 
 use crate::base::clock::Clock;
-use crate::credentials::token_provider::CallError;
+use crate::credentials::CallError;
 use crate::detect::poll::Poller;
 use crate::domain::Cause;
 use crate::gateway::Verdict;

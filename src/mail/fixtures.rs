@@ -12,8 +12,8 @@ pub(super) const TOKEN: &str = "tok-9f8e7d6c5b4a";
 
 pub(super) fn config() -> Config {
     let mut config: Config = toml::from_str(DEFAULTS).unwrap();
-    config.email.from = "Acme, Ünlimited <no-reply@acme.test>".to_owned();
-    config.email.reply_to = "help@acme.test".to_owned();
+    config.email.from = "Acme, Ünlimited <no-reply@acme.test>".parse().unwrap();
+    config.email.reply_to = Some("help@acme.test".parse().unwrap());
     config
 }
 

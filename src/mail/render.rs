@@ -41,7 +41,7 @@ impl Renderer {
         let directory = notices.templates.as_deref();
         Ok(Self {
             templates: Templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
-            sender: Sender::new(&email.from, &email.reply_to)?,
+            sender: Sender::new(&email.from, email.reply_to.as_ref())?,
             disclosure: notices.disclosure,
             public_url: links.public_url.clone(),
             ttl: links.ttl,

@@ -4,7 +4,7 @@ use super::resume::{BrowserProof, ResumeTokens};
 use super::state::LinkState;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::TokenProvider;
+use crate::credentials::TokenProvider;
 use crate::domain::{Button, ConnectionId, LinkRecord, TokenHash};
 use crate::gateway::Gateway;
 use crate::store::{ResendPolicy, Store, StoreError};

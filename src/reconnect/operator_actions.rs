@@ -6,7 +6,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::random;
-use crate::credentials::token_provider::{CallError, TokenProvider};
+use crate::credentials::{CallError, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{
     AccessToken, Cause, Connection, ConnectionId, DisconnectKind, LinkToken, MemberId, NoticeId, Status, Time,

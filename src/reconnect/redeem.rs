@@ -10,7 +10,7 @@ use super::links::LinkService;
 use super::resume::{BrowserProof, RESUME_TTL};
 use super::state::{ButtonView, LinkState, Resume};
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::CallError;
+use crate::credentials::CallError;
 use crate::domain::{Button, ConnectionId, LinkRecord, OauthUrl, Repair, ResumeToken, Status, TokenHash};
 use crate::gateway::{Establish, Verdict};
 use crate::store::{Redemption, StoreError};

@@ -3,8 +3,8 @@
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, PerStatus};
 use crate::base::telemetry::metrics;
+use crate::credentials::TokenProvider;
 use crate::credentials::keyring::Keyring;
-use crate::credentials::token_provider::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};

@@ -2,12 +2,14 @@
 //! page.
 
 use super::{
-    App,
+    app::App,
     faults::Fault,
+    ids::NoSuchMember,
     mailbox::SmtpFault,
-    requests::Operation,
-    rows::Change,
-    world::{NoSuchMember, Settings, World, entry},
+    operations::Operation,
+    rows::{Change, find_or_create},
+    settings::Settings,
+    world::World,
 };
 use axum::{
     Form, Json, Router,
@@ -210,7 +212,7 @@ impl World {
     fn happen(&self, member: &str, connection: &str, status: &str) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.change_rows(no, |rows, now| {
-            let row = entry(rows, connection, now);
+            let row = find_or_create(rows, connection, now);
             match status {
                 "CONNECTED" => row.connect(now),
                 "DELETED" => row.delete(now),

@@ -1,8 +1,10 @@
 //! Who may ask: refresh tokens, access tokens, and the ways from one to the other.
 
 use super::{
-    outcome::Refusal,
-    world::{MemberNo, NoSuchMember, Settings, World},
+    graphql_error::Refusal,
+    ids::{MemberNo, NoSuchMember},
+    settings::Settings,
+    world::World,
 };
 use crate::base::random;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,29 +1,27 @@
-//! What can go wrong between a client and the gateway, on demand.
+//! The faults that a test can inject between a client and the gateway.
 
-use super::requests::Operation;
+use super::operations::Operation;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Something that goes wrong, and when. In JSON: `{"operation": "getMemberConnections", "member": "alice",
+/// A fault, and when it occurs. In JSON: `{"operation": "getMemberConnections", "member": "alice",
 /// "times": 2, "fault": {"http": {"status": 503}}}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The operation that it befalls; any when left out.
+    /// The affected operation; any when omitted.
     pub operation: Option<Operation>,
-    /// The member whose calls it befalls; anyone's when left out.
+    /// The affected member; any when omitted.
     pub member: Option<String>,
-    /// How often it happens before it is over; for ever when left out.
+    /// How often it occurs; forever when omitted.
     pub times: Option<u32>,
-    /// The share of matching calls that it befalls, from 0 to 1, evenly spread and the same in each run; all
-    /// when left out.
+    /// The share of matching calls that it affects, from 0 to 1, evenly spread and deterministic; all when omitted.
     pub share: Option<f64>,
-    /// What happens.
     pub fault: FaultKind,
 }
 
-/// What goes wrong. `http`, `raw`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token` and
-/// `huge_body` strike before the operation is carried out; the others carry it out and spoil the answer.
+/// The kinds of faults. `http`, `raw`, `graphql_error`, `null_data`, `not_json`, `reset`, `rejected_token`, and
+/// `huge_body` prevent the operation; the others carry it out and alter the response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
@@ -35,7 +33,7 @@ pub enum FaultKind {
         #[serde(default)]
         retry_after: Option<String>,
     },
-    /// An HTTP answer, word for word, as firewalls and API gateways give one. In JSON: `{"raw": {"status": 401,
+    /// A verbatim HTTP response, as a firewall or an API gateway sends it. In JSON: `{"raw": {"status": 401,
     /// "content_type": "application/json", "body": "{\"message\":\"Unauthorized\"}"}}`.
     Raw {
         /// The status code.
@@ -67,36 +65,33 @@ pub enum FaultKind {
     NullData,
     /// Half of the body that `Content-Length` promises.
     CutBody,
-    /// A number where each operation's answer belongs.
+    /// A number in place of each operation's data.
     WrongType,
     /// A page of HTML under HTTP 200.
     NotJson,
-    /// The connection is reset without an answer.
+    /// The connection is reset without a response.
     Reset,
-    /// The answer comes late. Delays add up, and do not keep other faults away.
+    /// The response is delayed. Delays add up, and other faults occur as well.
     Delay {
         /// Milliseconds.
         ms: u64,
     },
-    /// The access token is refused, as if it had expired.
+    /// The access token is rejected, as if it had expired.
     RejectedToken,
-    /// Each list of the answer is empty.
+    /// Each list in the response is empty.
     EmptyList,
-    /// The row of this connection has no name: it cannot be read.
+    /// The row of this connection lacks its name, which makes it unreadable.
     UnreadableRow {
         /// The connection.
         connection: String,
     },
-    /// No row says whether it is direct.
+    /// The rows lack `isDirect`.
     NoIsDirect,
     /// A UTF-8 byte order mark before the body.
     ByteOrderMark,
-    /// The access token that a refresh, a token exchange or the broker grants is another member's.
-    OtherSubject {
-        /// Whose it is.
-        member: String,
-    },
-    /// A body without end, or nearly.
+    /// A refresh, a token exchange, or the broker issues another member's access token.
+    OtherSubject { member: String },
+    /// An oversized body.
     HugeBody {
         /// Its length in bytes.
         bytes: u64,
@@ -104,97 +99,96 @@ pub enum FaultKind {
 }
 
 impl Fault {
-    /// Befalls every call, for ever.
+    /// Affects every call, forever.
     pub fn new(fault: FaultKind) -> Self {
         Self { operation: None, member: None, times: None, share: None, fault }
     }
 
-    /// Befalls this operation alone.
+    /// Affects only this operation.
     #[must_use]
     pub fn on(self, operation: Operation) -> Self {
         Self { operation: Some(operation), ..self }
     }
 
-    /// Befalls this member's calls alone.
+    /// Affects only this member.
     #[must_use]
     pub fn member(self, member: &str) -> Self {
         Self { member: Some(member.to_owned()), ..self }
     }
 
-    /// Happens so often, then is over.
+    /// Occurs this many times.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
 
-    /// Befalls this share of the matching calls, from 0 to 1.
+    /// Affects this share of the matching calls, from 0 to 1.
     #[must_use]
     pub fn share(self, share: f64) -> Self {
         Self { share: Some(share), ..self }
     }
 }
 
-/// The faults in force.
+/// The active faults.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Armed>);
+pub(super) struct Faults(Vec<ActiveFault>);
 
 #[derive(Debug)]
-struct Armed {
+struct ActiveFault {
     fault: Fault,
     matched: u64,
-    struck: u32,
+    applied: u32,
 }
 
 impl Faults {
     pub(super) fn add(&mut self, fault: Fault) {
-        self.0.push(Armed { fault, matched: 0, struck: 0 });
+        self.0.push(ActiveFault { fault, matched: 0, applied: 0 });
     }
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Those that have not happened yet, or not as often as they were to.
     pub(super) fn pending(&self) -> Vec<Fault> {
-        let pending = self.0.iter().filter(|armed| armed.struck < armed.fault.times.unwrap_or(1));
-        pending.map(|armed| armed.fault.clone()).collect()
+        let pending = self.0.iter().filter(|active| active.applied < active.fault.times.unwrap_or(1));
+        pending.map(|active| active.fault.clone()).collect()
     }
 
-    /// What befalls this call: how long its answer is kept back, and the first trouble that strikes.
-    pub(super) fn strike(
+    /// Selects the delay and the first other fault for this call.
+    pub(super) fn apply(
         &mut self,
         operations: &[Operation],
         member: Option<&str>,
     ) -> (Duration, Option<FaultKind>) {
-        let (mut delay, mut trouble) = (Duration::ZERO, None);
-        for armed in &mut self.0 {
-            let is_delay = matches!(armed.fault.fault, FaultKind::Delay { .. });
-            if (trouble.is_some() && !is_delay) || !armed.strikes(operations, member) {
+        let (mut delay, mut fault_kind) = (Duration::ZERO, None);
+        for active in &mut self.0 {
+            let is_delay = matches!(active.fault.fault, FaultKind::Delay { .. });
+            if (fault_kind.is_some() && !is_delay) || !active.matches(operations, member) {
                 continue;
             }
-            match armed.fault.fault.clone() {
+            match active.fault.fault.clone() {
                 FaultKind::Delay { ms } => delay += Duration::from_millis(ms),
-                other => trouble = Some(other),
+                other => fault_kind = Some(other),
             }
         }
-        (delay, trouble)
+        (delay, fault_kind)
     }
 }
 
-impl Armed {
-    fn strikes(&mut self, operations: &[Operation], member: Option<&str>) -> bool {
+impl ActiveFault {
+    fn matches(&mut self, operations: &[Operation], member: Option<&str>) -> bool {
         let fault = &self.fault;
-        let meant = fault.operation.is_none_or(|operation| operations.contains(&operation))
+        let is_meant = fault.operation.is_none_or(|operation| operations.contains(&operation))
             && (fault.member.is_none() || fault.member.as_deref() == member)
-            && fault.times.is_none_or(|times| self.struck < times);
-        if !meant {
+            && fault.times.is_none_or(|times| self.applied < times);
+        if !is_meant {
             return false;
         }
         let share = fault.share.unwrap_or(1.0).clamp(0.0, 1.0);
         let due = |calls: u64| (calls as f64 * share).floor();
-        let strikes = due(self.matched + 1) > due(self.matched);
+        let applies = due(self.matched + 1) > due(self.matched);
         self.matched += 1;
-        self.struck += u32::from(strikes);
-        strikes
+        self.applied += u32::from(applies);
+        applies
     }
 }

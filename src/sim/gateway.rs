@@ -1,11 +1,11 @@
 //! `POST /v1/graphql`: the gateway's one endpoint.
 
 use super::{
-    App,
-    answer::{Answer, respond},
-    outcome::{self, Refusal},
-    requests::Operation,
-    schema::Asker,
+    app::App,
+    graphql_error::{self, Refusal},
+    operations::Operation,
+    response::{JsonResponse, respond},
+    schema::Caller,
     wire::Cut,
     world::World,
 };
@@ -20,9 +20,6 @@ use axum::{
     response::Response,
 };
 
-/// Where the endpoint is.
-pub(super) const PATH: &str = "/v1/graphql";
-
 /// Answers one GraphQL request, unless a fault gets in between.
 pub(super) async fn graphql(
     State(app): State<App>,
@@ -32,27 +29,27 @@ pub(super) async fn graphql(
 ) -> Response {
     const NOT_GRAPHQL: Refusal = Refusal::new("invalid", "The body is not a GraphQL request");
     let Ok(mut request) = serde_json::from_slice::<Request>(&body) else {
-        return Answer::new(StatusCode::BAD_REQUEST, &NOT_GRAPHQL.answer()).into();
+        return JsonResponse::new(StatusCode::BAD_REQUEST, &NOT_GRAPHQL.response()).into();
     };
     let operations = operations(&mut request);
-    let (asker, bad_token) = read_headers(&app.world, &headers);
-    let member = asker
+    let (caller, bad_token) = read_headers(&app.world, &headers);
+    let member = caller
         .member
         .as_deref()
-        .or_else(|| asker.refresh_token.as_deref().and_then(World::owner_of_refresh_token))
-        .or(asker.app_token.as_deref())
+        .or_else(|| caller.refresh_token.as_deref().and_then(World::owner_of_refresh_token))
+        .or(caller.app_token.as_deref())
         .map(str::to_owned);
     let rejected = || match app.world.settings().login_issue {
-        true => Answer::new(StatusCode::OK, &Refusal::LOGIN.answer()),
-        false => Answer::new(StatusCode::UNAUTHORIZED, &Refusal::LOGIN.answer()),
+        true => JsonResponse::new(StatusCode::OK, &Refusal::LOGIN.response()),
+        false => JsonResponse::new(StatusCode::UNAUTHORIZED, &Refusal::LOGIN.response()),
     };
     respond(&app, &cut, &operations, member.as_deref(), &rejected, async {
         if bad_token && operations.iter().any(|operation| operation.needs_token()) {
             return rejected();
         }
-        let mut response = app.schema.execute(request.data(asker)).await;
-        outcome::complete(&mut response.errors);
-        Answer::new(StatusCode::OK, &response)
+        let mut response = app.schema.execute(request.data(caller)).await;
+        graphql_error::complete(&mut response.errors);
+        JsonResponse::new(StatusCode::OK, &response)
     })
     .await
 }
@@ -78,17 +75,17 @@ fn operations(request: &mut Request) -> Vec<Operation> {
 }
 
 /// Who is asking, and whether they brought a bearer token that is not good.
-fn read_headers(world: &World, headers: &HeaderMap) -> (Asker, bool) {
+fn read_headers(world: &World, headers: &HeaderMap) -> (Caller, bool) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let authorization = text(AUTHORIZATION.as_str());
     let bearer = authorization.and_then(|value| value.strip_prefix("Bearer "));
     let member = bearer.and_then(|token| world.verify(token.trim()));
     let bad_token = bearer.is_some() && member.is_none();
-    let asker = Asker {
+    let caller = Caller {
         member,
         app_token: authorization.filter(|_| bearer.is_none()).map(str::to_owned),
         refresh_token: text("refresh_token").map(str::to_owned),
         has_client_key: text("clientkey").is_some_and(|key| !key.is_empty()),
     };
-    (asker, bad_token)
+    (caller, bad_token)
 }

@@ -1,6 +1,6 @@
 //! The HTTP side: which path is answered by whom, and the server.
 
-use super::{App, control, gateway, identity, inbox, oauth, pages, wire};
+use super::{app::App, control, gateway, identity, inbox, oauth, pages, paths, wire};
 use axum::{
     Router,
     extract::State,
@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// Every path.
 pub(super) fn routes(app: App) -> Router {
     Router::new()
-        .route(gateway::PATH, post(gateway::graphql))
+        .route(paths::GRAPHQL, post(gateway::graphql))
         .route("/identity/oauth/token", post(identity::exchange))
         .route("/broker/token", post(identity::broker))
         .route("/oauth/authorize", get(oauth::show).post(oauth::answer))

@@ -2,10 +2,10 @@
 //! broker.
 
 use super::{
-    App,
-    answer::{Answer, respond},
+    app::App,
     credentials::Denied,
-    requests::Operation,
+    operations::Operation,
+    response::{JsonResponse, respond},
     tokens,
     wire::Cut,
 };
@@ -59,7 +59,7 @@ pub(super) async fn exchange(
         }
         match app.world.grant(&subject.sub) {
             Err(_) => rejected(),
-            Ok(grant) => Answer::new(
+            Ok(grant) => JsonResponse::new(
                 StatusCode::OK,
                 &json!({ "access_token": grant.access_token, "issued_token_type": ACCESS_TOKEN,
                     "token_type": "Bearer", "expires_in": app.world.told_lifetime(&grant) }),
@@ -70,8 +70,8 @@ pub(super) async fn exchange(
 }
 
 /// RFC 6749, section 5.2.
-fn oauth_error(error: &str, description: &str) -> Answer {
-    Answer::new(StatusCode::BAD_REQUEST, &json!({ "error": error, "error_description": description }))
+fn oauth_error(error: &str, description: &str) -> JsonResponse {
+    JsonResponse::new(StatusCode::BAD_REQUEST, &json!({ "error": error, "error_description": description }))
 }
 
 #[derive(Deserialize)]
@@ -85,14 +85,14 @@ pub(super) async fn broker(
     ConnectInfo(cut): ConnectInfo<Cut>,
     body: Bytes,
 ) -> Response {
-    let refuse = |status, error| Answer::new(status, &json!({ "error": error }));
+    let refuse = |status, error| JsonResponse::new(status, &json!({ "error": error }));
     let Ok(Wanted { member_id }) = serde_json::from_slice(&body) else {
         return refuse(StatusCode::BAD_REQUEST, "expected {\"member_id\": …}").into();
     };
     let rejected = || refuse(StatusCode::UNAUTHORIZED, "not authorised");
     respond(&app, &cut, &[Operation::Broker], Some(&member_id), &rejected, async {
         match app.world.grant(&member_id) {
-            Ok(grant) => Answer::new(
+            Ok(grant) => JsonResponse::new(
                 StatusCode::OK,
                 &json!({ "access_token": grant.access_token, "expires_in": app.world.told_lifetime(&grant) }),
             ),

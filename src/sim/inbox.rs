@@ -1,7 +1,7 @@
 //! The mailbox as people see it.
 
 use super::{
-    App,
+    app::App,
     mailbox::{ReceivedEmail, unfold},
     pages::page,
 };

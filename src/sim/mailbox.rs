@@ -1,4 +1,4 @@
-//! Where the simulated mail server puts what it accepts, and what it is told to do wrong.
+//! The emails that the simulated mail server accepted, and its scripted faults.
 
 use crate::domain::Time;
 use mail_parser::{Message, MessageParser};
@@ -10,28 +10,26 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// Mails that are kept; older ones are forgotten.
+/// The number of emails that are kept.
 const KEPT: usize = 10_000;
 
-/// A mail that was accepted.
 #[derive(Debug)]
 pub struct ReceivedEmail {
-    /// Its number, counted from 1 in the order of arrival.
+    /// Counts from 1, in the order of arrival.
     pub n: u64,
-    /// When it came.
     pub at: Time,
-    /// The envelope's sender; empty for a bounce.
+    /// The envelope sender; empty for a bounce.
     pub from: String,
-    /// The envelope's recipients.
+    /// The envelope recipients.
     pub to: Vec<String>,
-    /// The mail as it came, its dots unstuffed.
+    /// The email as received, with its dots unstuffed.
     pub raw: Vec<u8>,
-    /// Whether it came over TLS.
+    /// Whether it was received over TLS.
     pub tls: bool,
 }
 
 impl ReceivedEmail {
-    /// The mail, parsed.
+    /// Parses the email.
     pub fn parse(&self) -> Option<Message<'_>> {
         MessageParser::default().parse(&self.raw)
     }
@@ -77,19 +75,18 @@ pub(super) fn unfold(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Something that the mail server does wrong. In JSON: `{"stage": "rcpt", "recipient": "a@b.example",
+/// A fault of the mail server. In JSON: `{"stage": "rcpt", "recipient": "a@b.example",
 /// "times": 2, "action": {"reply": {"code": 451, "text": "4.7.1 Greylisted"}}}`, or `{"stage": "end",
 /// "action": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpFault {
-    /// At what point of the conversation.
+    /// The point of the conversation.
     pub stage: SmtpStage,
-    /// Only for mail to this address; for any when left out.
+    /// Only for email to this address; any when omitted.
     pub recipient: Option<String>,
-    /// How often it happens before it is over; for ever when left out.
+    /// How often it occurs; forever when omitted.
     pub times: Option<u32>,
-    /// What happens.
     pub action: SmtpAction,
 }
 
@@ -99,32 +96,32 @@ pub struct SmtpFault {
 pub enum SmtpStage {
     /// In place of the greeting.
     Connect,
-    /// In place of the answer to MAIL.
+    /// In place of the reply to MAIL.
     Mail,
-    /// In place of the answer to RCPT.
+    /// In place of the reply to RCPT.
     Rcpt,
-    /// In place of the answer to DATA; with `drop`, after the invitation to send and before the final dot.
+    /// In place of the reply to DATA; with `drop`, after the invitation to send and before the final dot.
     Data,
-    /// In place of the answer to the final dot.
+    /// In place of the reply to the final dot.
     End,
 }
 
-/// What the mail server does.
+/// The action of a fault.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SmtpAction {
-    /// Refuses. A code of 421 also ends the conversation, and so does any at `connect`.
+    /// Rejects. A code of 421 also ends the conversation, as does any code at `connect`.
     Reply {
         /// The code of three digits.
         code: u16,
-        /// The text after it; a line feed makes it a reply of several lines.
+        /// A line feed in it makes the reply a multiline reply.
         text: String,
     },
-    /// Closes the connection without a word.
+    /// Closes the connection without a reply.
     Drop,
-    /// At `end`: keeps the mail, then closes the connection without a word. Elsewhere the same as `drop`.
+    /// At `end`: stores the email, then closes the connection without a reply. Elsewhere the same as `drop`.
     StoreAndDrop,
-    /// Waits, then goes on. Delays add up, and do not keep other faults away.
+    /// Waits, then continues. Delays add up, and other faults occur as well.
     Delay {
         /// Milliseconds.
         ms: u64,
@@ -132,23 +129,23 @@ pub enum SmtpAction {
 }
 
 impl SmtpFault {
-    /// For any recipient, for ever.
+    /// For any recipient, forever.
     pub fn new(stage: SmtpStage, action: SmtpAction) -> Self {
         Self { stage, recipient: None, times: None, action }
     }
 
-    /// A refusal with this code and text.
+    /// A rejection with this code and text.
     pub fn reply(stage: SmtpStage, code: u16, text: &str) -> Self {
         Self::new(stage, SmtpAction::Reply { code, text: text.to_owned() })
     }
 
-    /// Only for mail to this address.
+    /// Only for email to this address.
     #[must_use]
     pub fn to(self, recipient: &str) -> Self {
         Self { recipient: Some(recipient.to_owned()), ..self }
     }
 
-    /// Happens so often, then is over.
+    /// Occurs this many times.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
@@ -167,12 +164,12 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     mails: VecDeque<Arc<ReceivedEmail>>,
-    faults: Vec<Armed>,
+    faults: Vec<ActiveFault>,
 }
 
-struct Armed {
+struct ActiveFault {
     fault: SmtpFault,
-    struck: u32,
+    applied: u32,
 }
 
 impl Mailbox {
@@ -184,47 +181,44 @@ impl Mailbox {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The mails that are kept, oldest first.
+    /// The emails that are kept, oldest first.
     pub fn mails(&self) -> Vec<Arc<ReceivedEmail>> {
         self.state().mails.iter().cloned().collect()
     }
 
-    /// One mail by its number.
+    /// One email by its number.
     pub fn mail(&self, n: u64) -> Option<Arc<ReceivedEmail>> {
         self.state().mails.iter().find(|mail| mail.n == n).cloned()
     }
 
-    /// How many mails have come, forgotten ones included.
+    /// The number of emails received, including those that are no longer kept.
     pub fn received(&self) -> u64 {
         *self.0.received.borrow()
     }
 
-    /// Waits until `n` mails have come in all (forgotten ones included) and answers those that are kept,
-    /// oldest first. It waits for as long as that takes.
+    /// Waits, without a timeout, until [`Self::received`] reaches `n`, and returns the emails that are kept.
     pub async fn wait_for(&self, n: u64) -> Vec<Arc<ReceivedEmail>> {
         // The sender lives in `self`, so the wait cannot end any other way.
         let _ = self.0.received.subscribe().wait_for(|received| *received >= n).await;
         self.mails()
     }
 
-    /// Forgets all mails. Numbers go on.
+    /// Deletes all emails. Numbering continues.
     pub fn clear(&self) {
         self.state().mails.clear();
     }
 
-    /// Lets something go wrong from now on.
     pub fn script(&self, fault: SmtpFault) {
-        self.state().faults.push(Armed { fault, struck: 0 });
+        self.state().faults.push(ActiveFault { fault, applied: 0 });
     }
 
-    /// The faults that have not happened yet, or not as often as they were to.
+    /// The faults that have not occurred yet, or not as often as configured.
     pub fn pending_faults(&self) -> Vec<SmtpFault> {
         let state = self.state();
-        let pending = state.faults.iter().filter(|armed| armed.struck < armed.fault.times.unwrap_or(1));
-        pending.map(|armed| armed.fault.clone()).collect()
+        let pending = state.faults.iter().filter(|active| active.applied < active.fault.times.unwrap_or(1));
+        pending.map(|active| active.fault.clone()).collect()
     }
 
-    /// Ends all faults.
     pub fn clear_faults(&self) {
         self.state().faults.clear();
     }
@@ -239,18 +233,22 @@ impl Mailbox {
         self.0.received.send_replace(n);
     }
 
-    /// What goes wrong here: how long to wait, and the first other thing.
-    pub(super) fn strike(&self, stage: SmtpStage, recipients: &[String]) -> (Duration, Option<SmtpAction>) {
+    /// Selects the delay and the first other action at this point.
+    pub(super) fn apply_faults(
+        &self,
+        stage: SmtpStage,
+        recipients: &[String],
+    ) -> (Duration, Option<SmtpAction>) {
         let (mut delay, mut action) = (Duration::ZERO, None);
-        for Armed { fault, struck } in &mut self.state().faults {
-            let meant = fault.stage == stage
-                && fault.times.is_none_or(|times| *struck < times)
+        for ActiveFault { fault, applied } in &mut self.state().faults {
+            let matches = fault.stage == stage
+                && fault.times.is_none_or(|times| *applied < times)
                 && fault.recipient.as_ref().is_none_or(|wanted| recipients.contains(wanted));
             let is_delay = matches!(fault.action, SmtpAction::Delay { .. });
-            if !meant || (action.is_some() && !is_delay) {
+            if !matches || (action.is_some() && !is_delay) {
                 continue;
             }
-            *struck += 1;
+            *applied += 1;
             match fault.action.clone() {
                 SmtpAction::Delay { ms } => delay += Duration::from_millis(ms),
                 other => action = Some(other),

@@ -1,12 +1,14 @@
 //! The sign-in at a data source: a page with two buttons, at a URL that works once.
 
 use super::{
-    App,
+    app::App,
+    ids::MemberNo,
     pages::{page, page_with_status},
-    rows::Source,
-    world::{MemberNo, World, entry},
+    pending_sign_ins::SignIn,
+    rows::{Source, find_or_create},
+    world::World,
 };
-use crate::{base::random, domain::Time};
+use crate::base::random;
 use axum::{
     Form,
     extract::{Query, State},
@@ -17,40 +19,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use minijinja::context;
 use serde::Deserialize;
-use std::collections::HashMap;
-
-/// Reconnect URLs that wait for their member.
-#[derive(Default)]
-pub(super) struct Visits {
-    by_state: HashMap<String, Visit>,
-    /// At this size the expired ones are swept out.
-    full: usize,
-}
-
-#[derive(Clone)]
-struct Visit {
-    member: MemberNo,
-    connection: String,
-    expires: Time,
-}
-
-impl Visits {
-    fn add(&mut self, state: String, visit: Visit, now: Time) {
-        if self.by_state.len() >= self.full.max(1024) {
-            self.by_state.retain(|_, visit| now < visit.expires);
-            self.full = self.by_state.len() * 2;
-        }
-        self.by_state.insert(state, visit);
-    }
-
-    fn get(&self, state: &str, now: Time) -> Option<&Visit> {
-        self.by_state.get(state).filter(|visit| now < visit.expires)
-    }
-
-    fn take(&mut self, state: &str, now: Time) -> Option<Visit> {
-        self.by_state.remove(state).filter(|visit| now < visit.expires)
-    }
-}
 
 /// The URL was used before, has expired, or never was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +35,7 @@ impl World {
         let now = self.now();
         let mut state = self.state();
         let expires = now + TimeDelta::seconds(i64::from(state.settings.oauth_url_lifetime));
-        state.visits.add(secret, Visit { member, connection: source.id.to_string(), expires }, now);
+        state.sign_ins.add(secret, SignIn { member, connection: source.id.to_string(), expires }, now);
         format!("{}/oauth/authorize?{query}", self.0.base)
     }
 
@@ -79,19 +47,21 @@ impl World {
     }
 
     fn finish_sign_in(&self, state: &str, allow: bool) -> Result<(), InvalidSignIn> {
-        let visit = self.state().visits.take(state, self.now()).ok_or(InvalidSignIn)?;
+        let sign_in = self.state().sign_ins.take(state, self.now()).ok_or(InvalidSignIn)?;
         if allow {
-            self.change_rows(visit.member, |rows, now| entry(rows, &visit.connection, now).connect(now));
+            self.change_rows(sign_in.member, |rows, now| {
+                find_or_create(rows, &sign_in.connection, now).connect(now)
+            });
         }
         Ok(())
     }
 
     /// The name of the source where this sign-in leads.
     fn destination(&self, state: &str) -> Option<String> {
-        let visit = self.state().visits.get(state, self.now())?.clone();
-        let rows = self.listed(visit.member);
-        let row = rows.into_iter().find(|row| row.id() == visit.connection);
-        Some(row.map_or_else(|| Source::named(&visit.connection), |row| row.source).name.into_owned())
+        let sign_in = self.state().sign_ins.get(state, self.now())?.clone();
+        let rows = self.listed(sign_in.member);
+        let row = rows.into_iter().find(|row| row.id() == sign_in.connection);
+        Some(row.map_or_else(|| Source::named(&sign_in.connection), |row| row.source).name.into_owned())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The pages that people see. No scripts, nothing from elsewhere.
 
-use super::{App, rows::Row};
+use super::{app::App, rows::Row};
 use axum::{
     extract::{Query, State},
     http::{HeaderValue, StatusCode, header},

@@ -1,4 +1,4 @@
-//! What the simulated gateway knows of data sources and of a member's connections to them.
+//! Data sources, and members' connections to them.
 
 use crate::domain::Time;
 use chrono::TimeDelta;
@@ -8,9 +8,8 @@ use std::borrow::Cow;
 /// Text that is nearly always a constant.
 pub(super) type Text = Cow<'static, str>;
 
-/// How long the gateway takes to fetch the records of a connection just made, and to delete those of a
-/// deleted one.
-pub(super) const SETTLES_AFTER: TimeDelta = TimeDelta::seconds(10);
+/// How long the gateway takes to fetch the records of a new connection, and to delete those of a deleted one.
+pub(super) const SETTLE_DELAY: TimeDelta = TimeDelta::seconds(10);
 
 /// A data source.
 #[derive(Clone, Debug)]
@@ -24,8 +23,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The source with this slug. There are three of a kind of their own; every other slug is an OAuth
-    /// source.
+    /// The source with this slug. Three are built in; every other slug is an OAuth source.
     pub(super) fn named(id: &str) -> Self {
         let known =
             |id, name, category, source_type, integration_type: Option<&'static str>, is_direct| Self {
@@ -68,12 +66,12 @@ pub struct Row {
     pub(super) status_updated: Time,
     pub(super) last_synced: Option<Time>,
     pub(super) created: Time,
-    /// The sync status that it takes on by itself, and when.
+    /// A scheduled change of the sync status.
     pub(super) settles: Option<(Time, &'static str)>,
 }
 
 impl Row {
-    /// A connection that has long been there and works.
+    /// A connection that was established long ago and works.
     pub(super) fn established(source: Source, start: Time) -> Self {
         let created = start - TimeDelta::days(30);
         Self {
@@ -93,39 +91,38 @@ impl Row {
         &self.source.id
     }
 
-    /// The status, in the gateway's spelling.
+    /// The status, as the gateway spells it.
     pub fn status(&self) -> Option<&str> {
         self.status.as_deref()
     }
 
-    /// How far fetching has come, in the gateway's spelling.
+    /// The sync status, as the gateway spells it.
     pub fn sync_status(&self) -> Option<&str> {
         self.sync_status.as_deref()
     }
 
-    /// Gives it a status of the gateway's own accord.
-    pub(super) fn turn(&mut self, status: &'static str, now: Time) {
+    pub(super) fn set_status(&mut self, status: &'static str, now: Time) {
         self.status = Some(Cow::Borrowed(status));
         self.status_updated = now;
     }
 
-    /// The member's authorisation is fresh: the connection works and its records are being fetched.
+    /// The member has just signed in: the connection works, and the gateway fetches its records.
     pub(super) fn connect(&mut self, now: Time) {
-        self.turn("CONNECTED", now);
+        self.set_status("CONNECTED", now);
         self.sync_status = Some(Cow::Borrowed("PENDING"));
         self.sync_errors.clear();
         self.created = now;
-        self.settles = Some((now + SETTLES_AFTER, "RETRIEVED"));
+        self.settles = Some((now + SETTLE_DELAY, "RETRIEVED"));
     }
 
-    /// Its records are being deleted; when that is done the row leaves the list.
+    /// Starts the deletion of the records. Afterwards the row leaves the list.
     pub(super) fn delete(&mut self, now: Time) {
-        self.turn("DELETED", now);
+        self.set_status("DELETED", now);
         self.sync_status = Some(Cow::Borrowed("DELETING"));
-        self.settles = Some((now + SETTLES_AFTER, "DATA_DELETED"));
+        self.settles = Some((now + SETTLE_DELAY, "DATA_DELETED"));
     }
 
-    /// Lets happen what was to happen by `now`.
+    /// Applies the sync status that was scheduled for `now` or earlier.
     pub(super) fn settle(&mut self, now: Time) {
         if let Some((at, sync_status)) = self.settles.take_if(|(at, _)| *at <= now) {
             self.sync_status = Some(Cow::Borrowed(sync_status));
@@ -135,7 +132,6 @@ impl Row {
         }
     }
 
-    /// Applies what a test or an operator wants it to be.
     pub(super) fn apply(&mut self, change: Change, now: Time) {
         self.settles = None;
         if let Some(status) = change.status {
@@ -163,9 +159,21 @@ impl Row {
     }
 }
 
-/// What a connection shall be from now on. What is left out stays as it is; where the gateway knows a null,
-/// `Some(None)` (in JSON: `null`) makes it null. Any text goes, so that a client can be shown values nobody
-/// has heard of.
+/// The member's connection to this source. A missing one is created as if it had long been established.
+pub(super) fn find_or_create<'a>(rows: &'a mut Vec<Row>, connection: &str, now: Time) -> &'a mut Row {
+    let at = rows.iter().position(|row| row.id() == connection).unwrap_or_else(|| {
+        rows.push(Row {
+            created: now,
+            status_updated: now,
+            ..Row::established(Source::named(connection), now)
+        });
+        rows.len() - 1
+    });
+    &mut rows[at]
+}
+
+/// A change of a connection. `None` leaves a field as it is. For a nullable field, `Some(None)` (in JSON: `null`) makes it
+/// null. Any text is accepted, so that a client can be tested with unknown values.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Change {
@@ -189,7 +197,7 @@ pub struct Change {
     pub integration_type: Option<Option<String>>,
     /// Whether it needs no credentials.
     pub is_direct: Option<bool>,
-    /// The row vanishes from the list; everything else is ignored.
+    /// Removes the row from the list; the other fields are ignored.
     pub absent: bool,
 }
 

@@ -1,12 +1,13 @@
 //! The gateway's GraphQL schema: its root fields, and who may ask them.
 
 use super::{
-    outcome::Refusal,
-    rows::{Row, Source},
+    graphql_error::Refusal,
+    ids::MemberNo,
+    rows::{Row, Source, find_or_create},
     sdk::{SdkConfig, SubscriptionBundle, SubscriptionEntry},
     subscriptions::{SearchString, Subscriptions},
     types::{ConnectionStatus, OauthUrl, Refreshed, Tokens},
-    world::{MemberNo, World, entry},
+    world::World,
 };
 use crate::domain::Time;
 use async_graphql::{Context, EmptySubscription, Object, Result};
@@ -19,7 +20,7 @@ pub(super) fn new(world: World) -> Schema {
 
 /// What the headers say of who is asking.
 #[derive(Default)]
-pub(super) struct Asker {
+pub(super) struct Caller {
     /// The member whom a good bearer token names.
     pub(super) member: Option<String>,
     /// `Authorization`, when it is not a bearer token: the app's own token for the member.
@@ -34,18 +35,18 @@ fn world<'a>(ctx: &Context<'a>) -> &'a World {
     ctx.data_unchecked::<World>()
 }
 
-fn asker<'a>(ctx: &Context<'a>) -> &'a Asker {
-    ctx.data_unchecked::<Asker>()
+fn caller<'a>(ctx: &Context<'a>) -> &'a Caller {
+    ctx.data_unchecked::<Caller>()
 }
 
 fn member(ctx: &Context<'_>) -> Result<MemberNo> {
-    let member = asker(ctx).member.as_deref().ok_or(Refusal::LOGIN)?;
+    let member = caller(ctx).member.as_deref().ok_or(Refusal::LOGIN)?;
     Ok(world(ctx).find(member).map_err(|_| Refusal::LOGIN)?)
 }
 
 fn client_key(ctx: &Context<'_>) -> Result<()> {
     const MISSING: Refusal = Refusal::new("required", "The client key is missing");
-    Ok(asker(ctx).has_client_key.then_some(()).ok_or(MISSING)?)
+    Ok(caller(ctx).has_client_key.then_some(()).ok_or(MISSING)?)
 }
 
 pub(super) struct Query;
@@ -88,7 +89,7 @@ impl Query {
     async fn refresh(&self, ctx: &Context<'_>) -> Result<Refreshed> {
         const MISSING: Refusal = Refusal::new("required", "The header refresh_token is missing");
         client_key(ctx)?;
-        let token = asker(ctx).refresh_token.as_deref().ok_or(MISSING)?;
+        let token = caller(ctx).refresh_token.as_deref().ok_or(MISSING)?;
         Ok(world(ctx).refresh(token)?.into())
     }
 
@@ -102,7 +103,7 @@ impl Query {
 
     async fn get_token(&self, ctx: &Context<'_>) -> Result<Tokens> {
         client_key(ctx)?;
-        let member = asker(ctx).app_token.as_deref().ok_or(Refusal::LOGIN)?;
+        let member = caller(ctx).app_token.as_deref().ok_or(Refusal::LOGIN)?;
         sign_in(world(ctx), member)
     }
 
@@ -153,8 +154,8 @@ impl Mutation {
         if !may {
             return Err(MISSING.into());
         }
-        Ok(world(ctx).operate(no, &connection_id, |rows, now| {
-            let row = entry(rows, &connection_id, now);
+        Ok(world(ctx).change_by_operation(no, &connection_id, |rows, now| {
+            let row = find_or_create(rows, &connection_id, now);
             row.connect(now);
             row.clone()
         }))
@@ -166,7 +167,7 @@ impl Mutation {
         connection_id: String,
     ) -> Result<ConnectionStatus> {
         change(ctx, &connection_id, |row, now| {
-            row.turn("DISCONNECTED", now);
+            row.set_status("DISCONNECTED", now);
             Ok(())
         })
     }
@@ -216,7 +217,7 @@ fn change(
 ) -> Result<ConnectionStatus> {
     const NOT_FOUND: Refusal = Refusal::new("not-found", "There is no such connection");
     let no = member(ctx)?;
-    Ok(world(ctx).operate(no, connection, |rows, now| {
+    Ok(world(ctx).change_by_operation(no, connection, |rows, now| {
         let row = rows.iter_mut().find(|row| row.id() == connection).ok_or(NOT_FOUND)?;
         change(row, now)?;
         Ok::<_, Refusal>(ConnectionStatus::from(&*row))

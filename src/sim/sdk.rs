@@ -1,8 +1,12 @@
-//! What b.well's own clients ask before and besides: their configuration, and sync errors by source.
+//! Operations of b.well's own clients: their configuration, and sync errors by source.
 
-use async_graphql::{Object, SimpleObject};
+use super::{
+    fhir::{CodeableConcept, Extension},
+    paths::GRAPHQL,
+};
+use async_graphql::SimpleObject;
 
-/// How a client of b.well's shall behave. Times are in milliseconds.
+/// The configuration of b.well's own clients. Times are in milliseconds.
 #[derive(SimpleObject)]
 pub(super) struct SdkConfig {
     http_client: HttpClient,
@@ -46,9 +50,8 @@ struct Telemetry {
 }
 
 impl SdkConfig {
-    /// For a simulator whose pages are at `base`.
     pub(super) fn of(base: &str) -> Self {
-        let url = format!("{base}{}", super::gateway::PATH);
+        let url = format!("{base}{}", GRAPHQL);
         let retry = Retry { interval: 1000, attempts: 3 };
         let cache = Cache { max_size_bytes: 10 * 1024 * 1024 };
         Self {
@@ -97,68 +100,4 @@ struct Subscription {
 struct SubscriptionStatus {
     error: Vec<CodeableConcept>,
     extension: Option<Vec<Extension>>,
-}
-
-/// FHIR's CodeableConcept. Clients spread fragments on it and on Coding, so both go by FHIR's names.
-pub(super) struct CodeableConcept {
-    coding: Vec<Coding>,
-}
-
-impl CodeableConcept {
-    pub(super) fn new(codes: &[String]) -> Self {
-        Self { coding: codes.iter().map(|code| Coding { code: code.clone() }).collect() }
-    }
-}
-
-#[Object]
-impl CodeableConcept {
-    async fn id(&self) -> Option<String> {
-        None
-    }
-    async fn text(&self) -> Option<&str> {
-        self.coding.first().map(|coding| coding.code.as_str())
-    }
-    async fn coding(&self) -> &[Coding] {
-        &self.coding
-    }
-    async fn extension(&self) -> Option<Vec<Extension>> {
-        None
-    }
-}
-
-pub(super) struct Coding {
-    code: String,
-}
-
-#[Object]
-impl Coding {
-    async fn id(&self) -> Option<String> {
-        None
-    }
-    async fn system(&self) -> Option<String> {
-        None
-    }
-    async fn version(&self) -> Option<String> {
-        None
-    }
-    async fn code(&self) -> &str {
-        &self.code
-    }
-    async fn display(&self) -> Option<&str> {
-        Some(&self.code)
-    }
-    async fn user_selected(&self) -> Option<bool> {
-        None
-    }
-    async fn extension(&self) -> Option<Vec<Extension>> {
-        None
-    }
-}
-
-/// FHIR's extension.
-#[derive(SimpleObject)]
-pub(super) struct Extension {
-    pub(super) id: Option<String>,
-    pub(super) url: String,
-    pub(super) value_string: Option<String>,
 }

@@ -1,12 +1,12 @@
-//! The simulated mail server: RFC 5321 as far as a sender needs it, with the faults that libraries cannot be
-//! told to have.
+//! The simulated mail server: the part of RFC 5321 that a sender needs, with faults that libraries cannot produce.
 
 mod framing;
+mod server;
 mod session;
 
-use super::mailbox::Mailbox;
-use crate::base::clock::Clock;
-use rustls::ServerConfig;
+pub(super) use server::Server;
+pub use server::SmtpTls;
+
 use session::Session;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -18,27 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long to wait before accepting again when the machine refuses a socket.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How the simulated mail server speaks TLS.
-#[derive(Clone, Debug, Default)]
-pub enum SmtpTls {
-    /// Not at all.
-    #[default]
-    None,
-    /// When the client asks for it.
-    StartTls(Arc<ServerConfig>),
-    /// From the first byte.
-    Implicit(Arc<ServerConfig>),
-}
-
-/// What each conversation needs.
-pub(super) struct Server {
-    pub(super) mailbox: Mailbox,
-    pub(super) clock: Clock,
-    pub(super) tls: SmtpTls,
-    /// The only user name and password that are good; without it any are, and none are needed.
-    pub(super) credentials: Option<(String, String)>,
-}
 
 /// Serves until `stop`. A panic of a conversation is passed on.
 pub(super) async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
@@ -53,10 +32,10 @@ pub(super) async fn serve(listener: TcpListener, server: Arc<Server>, stop: Canc
             }
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    conversations.spawn(converse(Arc::clone(&server), stream));
+                    conversations.spawn(handle_connection(Arc::clone(&server), stream));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the simulated mail server could not accept a connection");
+                    tracing::warn!(%error, "the simulated mail server cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -65,8 +44,8 @@ pub(super) async fn serve(listener: TcpListener, server: Arc<Server>, stop: Canc
     conversations.shutdown().await;
 }
 
-/// One connection, from greeting to end. That a client goes away is no one's error.
-async fn converse(server: Arc<Server>, stream: TcpStream) {
+/// Handles one connection. A client that disconnects early is not an error.
+async fn handle_connection(server: Arc<Server>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let ended = match &server.tls {
         SmtpTls::Implicit(config) => match TlsAcceptor::from(Arc::clone(config)).accept(stream).await {
@@ -76,6 +55,6 @@ async fn converse(server: Arc<Server>, stream: TcpStream) {
         _ => Session::new(&server, Box::new(stream), false).run().await,
     };
     if let Err(error) = ended {
-        tracing::debug!(kind = %error.kind(), "a conversation with the simulated mail server broke off");
+        tracing::debug!(kind = %error.kind(), "a connection to the simulated mail server broke");
     }
 }

@@ -1,8 +1,8 @@
 //! `subscriptions`: the connections as FHIR resources, which is what version 2 of b.well's own clients lists.
 
 use super::{
+    fhir::{CodeableConcept, Extension},
     rows::Row,
-    sdk::{CodeableConcept, Extension},
     types::stamp,
 };
 use async_graphql::{InputObject, SimpleObject};

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
-    credentials::token_provider::CallError,
+    credentials::CallError,
     domain::{Cause, CredentialState},
     sim::{Fault, FaultKind, Operation},
 };

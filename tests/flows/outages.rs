@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    credentials::token_provider::CallError,
+    credentials::CallError,
     domain::{Cause, MemberId, RefreshToken},
     sim::{Fault, FaultKind, Operation},
     store::ListedMember,

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use futures_util::future::join_all;
-use reconnectd::credentials::token_provider::CallError;
+use reconnectd::credentials::CallError;
 use reconnectd::domain::{Cause, ConnectionId, MemberId};
 use reconnectd::gateway::{Establish, Verdict};
 use reconnectd::sim::{Fault, FaultKind, Operation};

@@ -55,10 +55,10 @@ async fn commands_about_addresses_name_none() {
         said.push_str(&ran.err);
     }
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines[0], "the address is suppressed: it gets no mail; it is that of alice");
-    assert_eq!(lines[1], "the address was suppressed already; it is that of alice");
-    assert_eq!(lines[2], "the address is suppressed: it gets no mail; no enrolled member has it now");
-    assert_eq!(lines[lines.len() - 2], "the address gets mail again; it is that of alice");
+    assert_eq!(lines[0], "the address is now suppressed; it belongs to alice");
+    assert_eq!(lines[1], "the address is already suppressed; it belongs to alice");
+    assert_eq!(lines[2], "the address is now suppressed; no enrolled member has it");
+    assert_eq!(lines[lines.len() - 2], "the address is no longer suppressed; it belongs to alice");
     assert_eq!(lines[lines.len() - 1], "the address was not suppressed");
     assert!(!said.contains("@example"), "{said}");
     let refused = bench.fails(2, "suppress add nobody").await;

@@ -1,12 +1,12 @@
 //! Lines of bounded length.
 
-use super::ImportError;
+use super::error::ImportError;
 use std::io::{BufRead, BufReader, Read};
 
-/// The longest line, in bytes. Refresh tokens that are JWTs take a few thousand.
-const LONGEST: usize = 64 * 1024;
+/// In bytes. A refresh token that is a JWT takes a few thousand.
+const MAX_LINE: usize = 64 * 1024;
 
-/// The lines that are not blank, numbered from 1, without their ends and without a byte order mark.
+/// The non-blank lines, numbered from 1, without line breaks and without a byte order mark.
 pub(super) struct Lines<R> {
     reader: BufReader<R>,
     number: u64,
@@ -23,21 +23,21 @@ impl<R: Read> Lines<R> {
         self.bytes
     }
 
-    /// The next line, blank or not; `None` at the end.
+    /// The next line, including blank ones.
     fn line(&mut self) -> Result<Option<String>, ImportError> {
         let mut line = Vec::new();
-        let limit = LONGEST as u64 + 1;
+        let limit = MAX_LINE as u64 + 1;
         let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut line);
         self.number += 1;
         if read.map_err(|error| self.failure(&error))? == 0 {
             return Ok(None);
         }
         self.bytes += line.len() as u64;
-        if line.len() > LONGEST && !line.ends_with(b"\n") {
+        if line.len() > MAX_LINE && !line.ends_with(b"\n") {
             self.skip_line()?;
-            return Err(ImportError::at(self.number, format!("longer than {LONGEST} bytes")));
+            return Err(ImportError::at(self.number, format!("must be at most {MAX_LINE} bytes")));
         }
-        let text = String::from_utf8(line).map_err(|_| ImportError::at(self.number, "not UTF-8"))?;
+        let text = String::from_utf8(line).map_err(|_| ImportError::at(self.number, "must be UTF-8"))?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         let text = if self.number == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
@@ -63,7 +63,7 @@ impl<R: Read> Lines<R> {
 
     fn failure(&mut self, error: &std::io::Error) -> ImportError {
         self.failed = true;
-        ImportError::at(self.number, format!("cannot be read: {error}"))
+        ImportError::at(self.number, format!("cannot read: {error}"))
     }
 }
 

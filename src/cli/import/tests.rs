@@ -1,11 +1,13 @@
+use super::error::ImportError;
 use super::*;
-use std::io::Write;
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 fn import(extension: &str, content: impl AsRef<[u8]>) -> Result<Import, ImportError> {
     Import::read(Box::new(io::Cursor::new(content.as_ref().to_vec())), Some(extension))
 }
 
-/// Each row's id, or what is wrong with it.
+/// The id or the error of each row.
 fn outcomes(extension: &str, content: impl AsRef<[u8]>) -> Vec<String> {
     match import(extension, content) {
         Ok(rows) => rows
@@ -22,7 +24,7 @@ fn only(rows: Import) -> ImportRow {
 }
 
 #[test]
-fn both_formats_give_the_same_member() {
+fn both_formats_describe_the_same_member() {
     let json = r#"{"member_id":"alice","email":"alice@example.org","locale":"es-MX","time_zone":"America/Mexico_City",
                    "subject":"s-1","refresh_token":"rt,1"}"#
         .replace('\n', "");
@@ -40,7 +42,7 @@ fn both_formats_give_the_same_member() {
 }
 
 #[test]
-fn what_is_optional_may_be_left_out_or_empty() {
+fn optional_fields_can_be_missing_or_empty() {
     for (extension, content) in [
         ("csv", "member_id,email\nalice,a@b.example"),
         ("csv", "member_id,email,locale,subject,refresh_token\nalice,a@b.example,,,"),
@@ -55,96 +57,110 @@ fn what_is_optional_may_be_left_out_or_empty() {
 }
 
 #[test]
-fn without_a_telling_extension_the_first_character_tells_the_format() {
+fn without_a_known_extension_the_first_character_selects_the_format() {
     let read = |content: &'static str| Import::read(Box::new(content.as_bytes()), None).unwrap();
     only(read("\n  {\"member_id\":\"alice\",\"email\":\"a@b.example\"}\n"));
     only(read("member_id,email\nalice,a@b.example\n"));
 }
 
 #[test]
-fn a_byte_order_mark_crlf_and_blank_lines_do_no_harm() {
+fn a_byte_order_mark_crlf_and_blank_lines_are_ignored() {
     assert_eq!(outcomes("csv", "\u{feff}member_id,email\r\n\r\na,a@b.example\r\nb,b@b.example"), ["a", "b"]);
     assert_eq!(outcomes("jsonl", "\u{feff}{\"member_id\":\"a\",\"email\":\"a@b.example\"}\r\n"), ["a"]);
     assert!(outcomes("csv", "").is_empty());
 }
 
 #[test]
-fn a_bad_row_is_named_by_its_line_and_the_next_ones_follow() {
+fn rows_after_an_invalid_one_are_read() {
     let content = "member_id,email\na,a@b.example\n\nb,nobody\nc,c@b.example\n";
     let outcomes = outcomes("csv", content);
     assert_eq!((outcomes[0].as_str(), outcomes[2].as_str(), outcomes.len()), ("a", "c", 3));
-    assert!(outcomes[1].starts_with("line 4: email: not an e-mail address"), "{outcomes:?}");
+    assert!(outcomes[1].starts_with("line 4: email: "), "{outcomes:?}");
 }
 
-#[test]
-fn each_bad_csv_file_or_row_is_told_what_is_wrong() {
-    let cases = [
-        ("member_id,emial\n", "line 1: column 2 is unknown; did you mean email?"),
-        ("member_id,email,phone\n", "line 1: column 3 is unknown; there are member_id, email, locale,"),
-        ("alice,alice@example.org\n", "line 1: column 1 is unknown; there are member_id,"),
-        ("Member ID,email\n", "line 1: column 1 is unknown; did you mean member_id?"),
-        ("member_id,locale\n", "line 1: there is no column email; the first line names the columns"),
-        ("member_id,email,email\n", "line 1: column 3 is email again; keep one of them"),
-        ("member_id;email\n", "line 1: one column only; separate the columns by commas"),
-        ("member_id,email\na\n", "line 2: 1 values for 2 columns; put a value that holds a comma in quotes"),
-        ("member_id,email\na,\"a@b.example\n", "line 2: a quote is left open; close it on the same line"),
-        ("member_id,email\n,a@b.example\n", "line 2: member_id: missing or empty"),
-        ("member_id,email\na,\n", "line 2: email: missing or empty"),
-        ("member_id,email\n a,a@b.example\n", "line 2: member_id: begins or ends with a space; take it out"),
-        (
-            "member_id,email\na\u{7},a@b.example\n",
-            "line 2: member_id: holds a control character; take it out",
-        ),
-        ("member_id,email,locale\na,a@b.example,en_GB\n", "line 2: locale: not a language tag; write one"),
-        (
-            "member_id,email,time_zone\na,a@b.example,Mars\n",
-            "line 2: time_zone: not known; write an IANA name",
-        ),
-    ];
-    for (content, message) in cases {
-        let outcomes = outcomes("csv", content);
-        assert!(outcomes[0].starts_with(message), "{content:?}\n got  {}\n want {message}", outcomes[0]);
+/// A file, and the line and field of its first error.
+type Case = (&'static str, u64, Option<&'static str>);
+
+const INVALID_CSV: &[Case] = &[
+    ("member_id,emial\n", 1, None),
+    ("member_id,email,phone\n", 1, None),
+    ("alice,alice@example.org\n", 1, None),
+    ("Member ID,email\n", 1, None),
+    ("member_id,locale\n", 1, None),
+    ("member_id,email,email\n", 1, None),
+    ("member_id;email\n", 1, None),
+    ("member_id,email\na\n", 2, None),
+    ("member_id,email\na,\"a@b.example\n", 2, None),
+    ("member_id,email\n,a@b.example\n", 2, Some("member_id")),
+    ("member_id,email\na,\n", 2, Some("email")),
+    ("member_id,email\n a,a@b.example\n", 2, Some("member_id")),
+    ("member_id,email\na\u{7},a@b.example\n", 2, Some("member_id")),
+    ("member_id,email,locale\na,a@b.example,en_GB\n", 2, Some("locale")),
+    ("member_id,email,time_zone\na,a@b.example,Mars\n", 2, Some("time_zone")),
+];
+
+const INVALID_JSON: &[Case] = &[
+    (r#"{"member_id":"a","#, 1, None),
+    (r#""a@b.example""#, 1, None),
+    (r#"{"member_id":"a","e-mail":"a@b.example"}"#, 1, None),
+    (r#"{"member_id":5,"email":"a@b.example"}"#, 1, Some("member_id")),
+    (r#"{"member_id":"a"}"#, 1, Some("email")),
+    (r#"{"member_id":"a\nb","email":"a@b.example"}"#, 1, Some("member_id")),
+    (r#"[{"member_id":"a"}]"#, 1, None),
+];
+
+fn first_error(extension: &str, content: &str) -> ImportError {
+    match import(extension, content) {
+        Err(error) => error,
+        Ok(rows) => rows.filter_map(Result::err).next().expect("the file has an error"),
     }
 }
 
 #[test]
-fn each_bad_json_row_is_told_what_is_wrong() {
-    let cases = [
-        (r#"{"member_id":"a","#, "line 1: not JSON (column 17)"),
-        (r#""a@b.example""#, "line 1: not a JSON object; write {"),
-        (r#"{"member_id":"a","e-mail":"a@b.example"}"#, "line 1: a field is unknown; did you mean email?"),
-        (r#"{"member_id":5,"email":"a@b.example"}"#, "line 1: member_id: not text; write it in quotes"),
-        (r#"{"member_id":"a"}"#, "line 1: email: missing or empty"),
-        (r#"{"member_id":"a\nb","email":"a@b.example"}"#, "line 1: member_id: holds a control character"),
-        (r#"[{"member_id":"a"}]"#, "line 1: a JSON array; write one JSON object a line"),
-    ];
-    for (content, message) in cases {
-        let outcomes = outcomes("jsonl", content);
-        assert!(outcomes[0].starts_with(message), "{content}\n got  {}\n want {message}", outcomes[0]);
+fn an_error_is_reported_with_its_line_and_field() {
+    for (extension, cases) in [("csv", INVALID_CSV), ("jsonl", INVALID_JSON)] {
+        for (content, line, field) in cases {
+            let error = first_error(extension, content);
+            assert_eq!((error.line, error.field), (*line, *field), "{content:?}: {error}");
+        }
     }
 }
 
 #[test]
-fn a_member_is_named_once() {
+fn every_message_is_as_recorded() {
+    let cases =
+        INVALID_CSV.iter().map(|case| ("csv", case)).chain(INVALID_JSON.iter().map(|case| ("jsonl", case)));
+    let messages = cases.map(|(extension, (content, ..))| {
+        format!("{}\n  {}\n", content.trim_end().escape_debug(), first_error(extension, content))
+    });
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("messages", messages.collect::<Vec<_>>().join("\n"));
+    });
+}
+
+#[test]
+fn a_second_row_of_a_member_is_an_error() {
     let content = "member_id,email\na,a@b.example\nb,b@b.example\na,c@b.example\n";
-    assert_eq!(
-        outcomes("csv", content),
-        ["a", "b", "line 4: member_id: was on line 2 already; keep one of them"]
-    );
+    let outcomes = outcomes("csv", content);
+    assert_eq!((outcomes[0].as_str(), outcomes[1].as_str(), outcomes.len()), ("a", "b", 3));
+    assert!(outcomes[2].starts_with("line 4: member_id: ") && outcomes[2].contains("line 2"), "{outcomes:?}");
 }
 
 #[test]
-fn ids_may_be_200_bytes_long_and_no_more() {
+fn an_id_has_at_most_200_bytes() {
     let row = |length: usize| format!("member_id,email\n{},a@b.example\n", "é".repeat(length / 2));
     assert_eq!(outcomes("csv", row(200))[0].len(), 200);
-    assert_eq!(outcomes("csv", row(202)), ["line 2: member_id: longer than 200 bytes"]);
+    let error = first_error("csv", &row(202));
+    assert_eq!((error.line, error.field), (2, Some("member_id")));
 }
 
 #[test]
 fn a_line_that_is_too_long_or_not_utf8_is_skipped() {
     let long = format!("member_id,email\na,{}\nb,b@b.example\n", "x".repeat(300_000));
-    assert_eq!(outcomes("csv", long), ["line 2: longer than 65536 bytes", "b"]);
-    assert_eq!(outcomes("csv", b"member_id,email\na\xff,a@b\nb,b@b.example\n"), ["line 2: not UTF-8", "b"]);
+    for content in [long.as_bytes(), b"member_id,email\na\xff,a@b\nb,b@b.example\n"] {
+        let outcomes = outcomes("csv", content);
+        assert!(outcomes[0].starts_with("line 2: ") && outcomes[1..] == ["b"], "{outcomes:?}");
+    }
 }
 
 #[test]
@@ -167,7 +183,7 @@ fn no_message_repeats_an_address_or_a_token() {
 }
 
 #[test]
-fn a_file_is_read_as_its_rows_are_asked_for() {
+fn a_file_is_streamed() {
     let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
     writeln!(file, "member_id,email").unwrap();
     for number in 0..10_000 {
@@ -182,7 +198,7 @@ fn a_file_is_read_as_its_rows_are_asked_for() {
 
 #[test]
 fn a_read_error_ends_the_rows() {
-    /// Gives a header and a row, then fails for ever.
+    /// Returns a header and a row, then only errors.
     struct Failing(bool);
     impl Read for Failing {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -195,12 +211,12 @@ fn a_read_error_ends_the_rows() {
     let mut rows = Import::read(Box::new(Failing(false)), Some("csv")).unwrap();
     assert!(rows.next().unwrap().is_ok());
     let error = rows.next().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "line 3: cannot be read: the disk is gone");
+    assert_eq!((error.line, error.field), (3, None));
     assert!(rows.next().is_none());
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let error = Import::open(Path::new("/no/such/members.csv")).err().unwrap().to_string();
-    assert!(error.starts_with("cannot read /no/such/members.csv: "), "{error}");
+    assert!(error.contains("/no/such/members.csv"), "{error}");
 }

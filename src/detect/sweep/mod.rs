@@ -16,7 +16,7 @@ pub use report::{Limits, SweepReport};
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::TokenProvider;
+use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, SweepId, Time};
 use crate::gateway::Gateway;

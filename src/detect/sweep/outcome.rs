@@ -1,7 +1,7 @@
 //! What one poll means for its member, and as evidence about the gateway.
 
 use super::health::Sample;
-use crate::credentials::token_provider::{CallError, Refresh, Refusal};
+use crate::credentials::{CallError, Refresh, Refusal};
 use crate::detect::poll::{DuePoll, DueResponse};
 use crate::domain::{CredentialState, Time};
 use crate::gateway::{GatewayError, Verdict};

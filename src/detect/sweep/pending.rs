@@ -1,7 +1,7 @@
 //! What a sweep has learned about members and not recorded yet, because an outage may explain it.
 
 use super::{Polled, outcome::PollOutcome};
-use crate::credentials::token_provider::{Refusal, TokenProvider};
+use crate::credentials::{Refusal, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, Time};
 use crate::store::{Store, StoreError, SweepProgress, UnclearMember};

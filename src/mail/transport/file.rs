@@ -1,7 +1,7 @@
-//! A file a mail.
+//! One file per email.
 
-use super::{Accepted, SendError};
-use crate::mail::Email;
+use super::error::{Accepted, SendError};
+use crate::mail::message::Email;
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -9,14 +9,14 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
-/// Writes `<notice id>.eml`, whole or not at all, readable by this user only. A second attempt replaces the first.
+/// Writes `<notice id>.eml` atomically, readable by this user only. A second attempt replaces the first.
 pub(super) async fn write(directory: &Path, mail: &Email) -> Result<Accepted, SendError> {
     let (id, _) = mail.message_id.split_once('@').unwrap_or((&mail.message_id, ""));
     put(directory, format!("{id}.eml"), mail.bytes.clone()).await?;
     Ok(Accepted { reply: format!("written to {id}.eml") })
 }
 
-/// Whether the directory takes files.
+/// Whether the directory is writable.
 pub(super) async fn probe(directory: &Path) -> Result<(), SendError> {
     let path = put(directory, ".probe".to_owned(), Vec::new()).await?;
     tokio::fs::remove_file(path).await.map_err(SendError::local)

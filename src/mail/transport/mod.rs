@@ -1,56 +1,24 @@
-//! How mails leave: to a mail server, into a directory, or to standard output.
+//! Sends emails to a mail server, a directory, or standard output.
 
 mod error;
 mod file;
 mod normalized_stream;
 mod reply_normalizer;
 mod session;
+mod setup_error;
 mod smtp;
 mod tls;
 
 pub use error::{Accepted, Disposition, SendError, Stage};
+pub use setup_error::TransportError;
 
-use super::Email;
+use super::message::Email;
 use crate::base::config::{self, TransportKind};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{io, num::NonZeroU32, path::PathBuf};
 use tokio::io::AsyncWriteExt;
 
-/// Why the transport cannot be set up: the operator has something to put right.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// Mails and passwords would cross a network in the clear.
-    #[error("email.smtp.tls = \"none\" is for loopback hosts only, and {host:?} is none")]
-    Unprotected {
-        /// The configured server.
-        host: String,
-    },
-    /// `email.smtp.host` is no host.
-    #[error("email.smtp.host: {host:?} is neither a host name nor an IP address")]
-    Host {
-        /// As configured.
-        host: String,
-    },
-    /// `email.smtp.ca_file` cannot be read.
-    #[error("email.smtp.ca_file: {}: {source}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// `email.smtp.ca_file` holds no PEM certificate.
-    #[error("email.smtp.ca_file: {}: no usable PEM certificate in it", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system's certificates cannot be used.
-    #[error("TLS for mail: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
-/// Sends mails, each when its turn has come, so that there are no more than `email.per_minute`.
+/// Sends emails, at most `email.per_minute`.
 pub struct Transport {
     backend: Backend,
     limit: Option<DefaultDirectRateLimiter>,
@@ -66,30 +34,30 @@ impl Transport {
     /// Chooses the transport. Opens no connection.
     ///
     /// # Errors
-    /// When the configuration cannot work, or would send mail in the clear.
+    /// When the configuration cannot work, or would send emails in the clear.
     pub fn new(email: &config::Email) -> Result<Self, TransportError> {
         let backend = match email.transport {
             TransportKind::Smtp => Backend::Smtp(Box::new(smtp::Smtp::new(&email.smtp)?)),
             TransportKind::File => Backend::File(email.directory.clone()),
             TransportKind::Stdout => Backend::Stdout,
         };
-        // Evenly spaced, without bursts, so that no minute holds more than it may. 0: no limit of our own.
+        // Without bursts, so that no minute exceeds the limit. 0: no limit.
         let limit = NonZeroU32::new(email.per_minute)
             .map(|rate| RateLimiter::direct(Quota::per_minute(rate).allow_burst(NonZeroU32::MIN)));
         Ok(Self { backend, limit })
     }
 
-    /// Waits until the next mail may be handed over.
+    /// Waits until `email.per_minute` allows the next email.
     pub(crate) async fn wait_for_rate_limit(&self) {
         if let Some(limit) = &self.limit {
             limit.until_ready().await;
         }
     }
 
-    /// Hands a mail over at once; see [`Transport::wait_for_rate_limit`].
+    /// Sends immediately; see [`Transport::wait_for_rate_limit`].
     ///
     /// # Errors
-    /// With a disposition: what the failure means for this mail.
+    /// With a disposition for this email.
     pub async fn send(&self, mail: &Email) -> Result<Accepted, SendError> {
         match &self.backend {
             Backend::Smtp(smtp) => smtp.send(mail).await,
@@ -98,17 +66,17 @@ impl Transport {
         }
     }
 
-    /// Takes leave of the mail server, as far as connections are kept.
+    /// Closes idle connections to the mail server.
     pub(crate) async fn close(&self) {
         if let Backend::Smtp(smtp) = &self.backend {
             smtp.close().await;
         }
     }
 
-    /// Whether a mail could be handed over now; sends none. For SMTP: connects, protects, logs in and takes leave.
+    /// Tests everything but an email itself. For SMTP: connects, starts TLS, logs in, and quits.
     ///
     /// # Errors
-    /// As for a mail.
+    /// As [`Transport::send`].
     pub(crate) async fn probe(&self) -> Result<(), SendError> {
         match &self.backend {
             Backend::Smtp(smtp) => smtp.probe().await,

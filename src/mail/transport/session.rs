@@ -1,7 +1,10 @@
-//! One connection to the mail server, from the greeting to a mail's acceptance.
+//! One connection to the mail server.
 
-use super::{Accepted, Disposition, SendError, Stage, normalized_stream::NormalizedStream};
-use crate::{base::config::Tls, domain::mask, mail::Email};
+use super::{
+    error::{Accepted, Disposition, SendError, Stage},
+    normalized_stream::NormalizedStream,
+};
+use crate::{base::config::Tls, domain::mask, mail::message::Email};
 use lettre::transport::smtp::{
     Error,
     authentication::{Credentials, Mechanism},
@@ -20,31 +23,29 @@ use std::{
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-/// For connecting, for the TLS handshake and for the server to greet.
+/// Each for connecting, the TLS handshake, and the greeting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
-/// For the answer to a command. RFC 5321, section 4.5.3.2, has 5 minutes, which a delivery's lease is too short for.
+/// RFC 5321, section 4.5.3.2, says 5 minutes, which exceeds a delivery's lease.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// For a mail's body and its acceptance, before which a server may scan it (section 4.5.3.2.6: 10 minutes). Whoever gives
-/// up before has sent the mail all the same, and sends it again.
+/// Servers may scan an email before they accept it (section 4.5.3.2.6: 10 minutes). Giving up earlier would send it twice.
 const BODY_TIMEOUT: Duration = Duration::from_secs(11 * 60);
-/// For taking leave, which nothing depends on.
+/// Nothing depends on the response.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How to reach the mail server.
 pub(super) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Tls,
     pub(super) name: ServerName<'static>,
-    /// `None` when `tls` is.
+    /// `None` when `tls` is `None`.
     pub(super) connector: Option<TlsConnector>,
     pub(super) credentials: Option<Credentials>,
-    /// What we are called; empty: as this machine is.
+    /// Empty: the machine's name or address.
     pub(super) helo_name: String,
 }
 
 impl Server {
-    /// Whoever has no full name gives an address (section 4.1.4). Some servers turn away those who give half a name.
+    /// Without a fully qualified name, RFC 5321, section 4.1.4, wants an address. Some servers reject a short name.
     fn helo_name(&self, local: SocketAddr) -> ClientId {
         if !self.helo_name.is_empty() {
             return ClientId::Domain(self.helo_name.clone());
@@ -57,11 +58,11 @@ impl Server {
     }
 }
 
-/// A connection that is ready for mails.
+/// A connection that is ready for emails.
 pub(super) struct Session(AsyncSmtpConnection);
 
 impl Session {
-    /// Connects, protects the connection, and logs in.
+    /// Connects, starts TLS, and logs in.
     pub(super) async fn open(server: &Server) -> Result<Self, SendError> {
         let (tcp, peer) = tcp(server).await?;
         let local = tcp.local_addr().map_err(|error| failed(Stage::Connect, &error))?;
@@ -87,7 +88,7 @@ impl Session {
                 return Err(SendError::new(Disposition::Misconfigured, Stage::Login, text));
             }
             let mut login = step(Stage::Login, connection.auth(&mechanisms, credentials)).await;
-            // Offered, and yet unknown or not good enough (RFC 4954, section 6): not the password is at fault.
+            // 504 and 534 reject the mechanism, not the password (RFC 4954, section 6).
             if login.as_ref().is_err_and(|error| matches!(error.code, Some(504 | 534)))
                 && connection.server_info().supports_auth_mechanism(Mechanism::Login)
             {
@@ -98,35 +99,34 @@ impl Session {
         Ok(Self(connection))
     }
 
-    /// Whether the server is still there and has forgotten the last mail.
+    /// Whether the server responds and is ready for another email.
     pub(super) async fn reset(&mut self) -> bool {
         step(Stage::Connect, self.0.command(Rset)).await.is_ok()
     }
 
-    /// Asks for nothing.
     pub(super) async fn noop(&mut self) -> Result<(), SendError> {
         step(Stage::Connect, self.0.command(Noop)).await.map(drop)
     }
 
-    /// Takes leave. The server may be gone already, which does no harm.
+    /// Ignores an error: the server may already be gone.
     pub(super) async fn quit(mut self) {
         let _ = timeout(QUIT_TIMEOUT, self.0.quit()).await;
     }
 
-    /// Hands one mail over. After a failure with a reply of the server's, the session is good for another mail.
+    /// After a failure with a reply code, the session can send another email.
     pub(super) async fn send(&mut self, mail: &Email) -> Result<Accepted, SendError> {
         let parameters = self.parameters(mail)?;
         let envelope = &mail.envelope;
         let addresses: Vec<String> =
             envelope.from().into_iter().chain(envelope.to()).map(ToString::to_string).collect();
-        let said = addresses.as_slice();
+        let addresses = addresses.as_slice();
         let from = MailFrom::new(envelope.from().cloned(), parameters);
-        within(COMMAND_TIMEOUT, Stage::Sender, said, self.0.command(from)).await?;
+        within(COMMAND_TIMEOUT, Stage::Sender, addresses, self.0.command(from)).await?;
         for recipient in envelope.to() {
             let to = Rcpt::new(recipient.clone(), Vec::new());
-            within(COMMAND_TIMEOUT, Stage::Recipient, said, self.0.command(to)).await?;
+            within(COMMAND_TIMEOUT, Stage::Recipient, addresses, self.0.command(to)).await?;
         }
-        within(COMMAND_TIMEOUT, Stage::Data, said, self.0.command(Data)).await?;
+        within(COMMAND_TIMEOUT, Stage::Data, addresses, self.0.command(Data)).await?;
 
         // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.
         let mut dot = false;
@@ -142,7 +142,7 @@ impl Session {
                 return Ok(Accepted { reply: mask(&words(&response)) });
             }
             Ok(Ok(response)) => SendError::new(Disposition::Retry, Stage::Data, &words(&response)),
-            Ok(Err(error)) => SendError::smtp(Stage::Data, &error, said),
+            Ok(Err(error)) => SendError::smtp(Stage::Data, &error, addresses),
             Err(_) => timed_out(Stage::Data),
         };
         if dot && failure.code.is_none() {
@@ -151,8 +151,7 @@ impl Session {
         Err(failure)
     }
 
-    /// What the server must know beforehand (RFC 6531, RFC 6152). Only an address can ask for either: the body is
-    /// encoded.
+    /// SMTPUTF8 and 8BITMIME (RFC 6531, RFC 6152). Only an address can require them: the body is encoded.
     fn parameters(&self, mail: &Email) -> Result<Vec<MailParameter>, SendError> {
         let foreign_recipient = mail.envelope.to().iter().any(|to| !to.to_string().is_ascii());
         if mail.bytes.is_ascii() && !foreign_recipient {
@@ -164,7 +163,7 @@ impl Session {
                 MailParameter::Body(MailBodyParameter::EightBitMime),
             ]);
         }
-        // Otherwise it is the sender's own address.
+        // Without a recipient that needs it, the sender's address does.
         let (disposition, stage) = if foreign_recipient {
             (Disposition::Abandon, Stage::Recipient)
         } else {
@@ -178,7 +177,7 @@ async fn tcp(server: &Server) -> Result<(TcpStream, SocketAddr), SendError> {
     let failed = |error: io::Error| failed(Stage::Connect, &error);
     let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((server.host.as_str(), server.port)));
     let tcp = connecting.await.map_err(|_| timed_out(Stage::Connect))?.map_err(failed)?;
-    // The final dot is a packet of its own, which Nagle's algorithm would hold back.
+    // Nagle's algorithm would delay the final dot, which is a packet of its own.
     tcp.set_nodelay(true).map_err(failed)?;
     let peer = tcp.peer_addr().map_err(failed)?;
     if server.tls == Tls::None && !peer.ip().is_loopback() {
@@ -200,8 +199,8 @@ fn failed(stage: Stage, error: &io::Error) -> SendError {
     SendError::new(Disposition::Retry, stage, &error.to_string())
 }
 
-/// Asks for TLS in the clear. The conversation so far is dropped with its connection, so that nothing put in by someone
-/// on the way (as in CVE-2011-0411) is taken for the server's word under TLS; only the socket lives on.
+/// Requests TLS in the clear. Only the socket survives: plaintext that an attacker injected (CVE-2011-0411) is discarded
+/// with the connection's buffer.
 async fn request_starttls(
     tcp: TcpStream,
     peer: SocketAddr,
@@ -232,15 +231,15 @@ async fn start_tls(
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
     let handshake = timeout(CONNECT_TIMEOUT, connector.connect(server.name.clone(), tcp));
     handshake.await.map_err(|_| timed_out(Stage::Tls))?.map_err(|error| {
-        // rustls' own complaints, such as an untrusted certificate, come as InvalidData; the rest is the network.
-        let ours = error.kind() == io::ErrorKind::InvalidData;
-        let disposition = if ours { Disposition::Misconfigured } else { Disposition::Retry };
+        // rustls reports an untrusted certificate and the like as InvalidData; other errors come from the network.
+        let is_certificate = error.kind() == io::ErrorKind::InvalidData;
+        let disposition = if is_certificate { Disposition::Misconfigured } else { Disposition::Retry };
         let error = SendError::new(disposition, Stage::Tls, &error.to_string());
         TLS_HINTS.iter().fold(error, |error, (sign, advice)| error.with_hint(sign, advice))
     })
 }
 
-/// What rustls says, and what an operator can do about it.
+/// rustls's errors, and what an operator can do about them.
 const TLS_HINTS: [(&str, &str); 4] = [
     (
         "InvalidContentType",

@@ -1,17 +1,17 @@
-//! Sending through a mail server, over a few connections that are kept.
+//! Sends through a mail server, over a small pool of connections.
 
 use super::{
-    Accepted, SendError, TransportError,
+    error::{Accepted, SendError},
     session::{Server, Session},
+    setup_error::TransportError,
     tls,
 };
 use crate::{
     base::config::{self, Tls},
-    mail::Email,
+    mail::message::Email,
 };
 use futures_util::future::join_all;
 use lettre::transport::smtp::authentication::Credentials;
-use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,9 +19,8 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// Idle connections that are kept at most: as many as the daemon's deliveries under backend.
+/// Idle connections that are idle_session at most: as many as the daemon's deliveries under backend.
 const MAX_IDLE: usize = 8;
-/// How long one is kept idle.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) struct Smtp {
@@ -38,11 +37,10 @@ struct Idle {
 impl Smtp {
     pub(super) fn new(smtp: &config::Smtp) -> Result<Self, TransportError> {
         let host = smtp.host.trim_matches(['[', ']']).to_owned();
-        if smtp.tls == Tls::None && !config::is_loopback_host(&host) {
+        if !smtp.is_protected() {
             return Err(TransportError::Unprotected { host });
         }
-        let name =
-            ServerName::try_from(host.clone()).map_err(|_| TransportError::Host { host: host.clone() })?;
+        let Some(name) = smtp.server_name() else { return Err(TransportError::Host { host }) };
         let connector = (smtp.tls != Tls::None).then(|| tls::connector(&smtp.ca_file)).transpose()?;
         let credentials = (!smtp.username.is_empty())
             .then(|| Credentials::new(smtp.username.clone(), smtp.password.expose_secret().to_owned()));
@@ -52,19 +50,19 @@ impl Smtp {
     }
 
     pub(super) async fn send(&self, mail: &Email) -> Result<Accepted, SendError> {
-        let kept = self.checkout().await;
-        let was_kept = kept.is_some();
-        let mut session = match kept {
+        let idle_session = self.checkout().await;
+        let is_reused = idle_session.is_some();
+        let mut session = match idle_session {
             Some(session) => session,
             None => self.open().await?,
         };
         let mut sent = session.send(mail).await;
-        // Many servers take only so many mails over one connection.
-        if was_kept && sent.as_ref().is_err_and(SendError::is_about_the_connection) {
+        // Many servers limit the emails per connection.
+        if is_reused && sent.as_ref().is_err_and(SendError::is_about_the_connection) {
             session = self.open().await?;
             sent = session.send(mail).await;
         }
-        // A refusal leaves the conversation in order, unless the server takes leave with it (421). Anything else does not.
+        // A connection is reusable after a rejection, except after 421, which closes it.
         if sent.as_ref().err().is_none_or(|error| error.code.is_some_and(|code| code != 421)) {
             self.checkin(session);
         }
@@ -82,13 +80,12 @@ impl Smtp {
         Session::open(&self.server).await.map_err(|error| error.redacting(self.password.expose_secret()))
     }
 
-    /// Takes leave of the server.
     pub(super) async fn close(&self) {
         let all = std::mem::take(&mut *lock(&self.idle));
-        join_all(all.into_iter().map(|kept| kept.session.quit())).await;
+        join_all(all.into_iter().map(|idle_session| idle_session.session.quit())).await;
     }
 
-    /// A kept connection that still answers.
+    /// An idle connection that still responds.
     async fn checkout(&self) -> Option<Session> {
         while let Some(mut session) = self.take() {
             if session.reset().await {
@@ -99,11 +96,11 @@ impl Smtp {
     }
 
     fn take(&self) -> Option<Session> {
-        let kept = lock(&self.idle).pop()?;
-        (kept.since.elapsed() < IDLE_TIMEOUT).then_some(kept.session)
+        let idle_session = lock(&self.idle).pop()?;
+        (idle_session.since.elapsed() < IDLE_TIMEOUT).then_some(idle_session.session)
     }
 
-    /// Keeps a connection, and takes leave of it when nobody wanted it for a while.
+    /// Returns a connection to the pool, and closes it when it stays idle.
     fn checkin(&self, session: Session) {
         let mut idle = lock(&self.idle);
         if idle.len() >= MAX_IDLE {
@@ -115,10 +112,11 @@ impl Smtp {
         tokio::spawn(async move {
             sleep(IDLE_TIMEOUT).await;
             let Some(pool) = pool.upgrade() else { return };
-            let stale: Vec<_> =
-                lock(&pool).extract_if(.., |kept| kept.since.elapsed() >= IDLE_TIMEOUT).collect();
-            for kept in stale {
-                kept.session.quit().await;
+            let stale: Vec<_> = lock(&pool)
+                .extract_if(.., |idle_session| idle_session.since.elapsed() >= IDLE_TIMEOUT)
+                .collect();
+            for idle_session in stale {
+                idle_session.session.quit().await;
             }
         });
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 fn email(port: u16, tls: Tls) -> config::Email {
     let mut email = toml::from_str::<Config>(DEFAULTS).unwrap().email;
-    email.from = "Acme <no-reply@acme.test>".to_owned();
+    email.from = "Acme <no-reply@acme.test>".parse().unwrap();
     email.per_minute = 0;
     email.smtp.port = port;
     email.smtp.tls = tls;
@@ -37,7 +37,7 @@ fn mail_from(from: &str, to: &str) -> Email {
         to: to.parse().unwrap(),
         ..NoticeEmail::sample(Template::Expired, None)
     };
-    let email = config::Email { from: from.to_owned(), ..email(25, Tls::None) };
+    let email = config::Email { from: from.parse().unwrap(), ..email(25, Tls::None) };
     Renderer::new(&config.notices, &email, &links).unwrap().render(&notice).unwrap()
 }
 

@@ -1,6 +1,6 @@
-//! Whom the mail server's certificate is checked against.
+//! The certificates that a mail server's certificate is verified against.
 
-use super::TransportError;
+use super::setup_error::TransportError;
 use rustls::{
     ClientConfig,
     crypto::aws_lc_rs,

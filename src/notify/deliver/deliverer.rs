@@ -1,7 +1,7 @@
 //! The parts of a deliverer.
 
 use crate::base::clock::Clock;
-use crate::credentials::token_provider::TokenProvider;
+use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};

@@ -3,7 +3,7 @@
 use super::deliverer::{Delivered, Deliverer};
 use super::outcome::{Abort, Step, abort_with, final_result};
 use crate::base::telemetry::metrics;
-use crate::credentials::token_provider::CallError;
+use crate::credentials::CallError;
 use crate::domain::{Cause, Member, NoticeKind, NoticeReason};
 use crate::store::{AttemptOutcome, AttemptResult, Claim, StoreError};
 use chrono::TimeDelta;

@@ -2,7 +2,7 @@
 
 use super::deliverer::Deliverer;
 use crate::base::{backoff, random};
-use crate::credentials::token_provider::CallError;
+use crate::credentials::CallError;
 use crate::domain::{ConnectionId, NoticeReason, Time};
 use crate::gateway::Verdict;
 use crate::mail::{self, SendError, Stage};

@@ -2,7 +2,7 @@
 
 use super::deliverer::Deliverer;
 use super::outcome::Step;
-use crate::credentials::token_provider::CallError;
+use crate::credentials::CallError;
 use crate::domain::{Member, NoticeReason, Repair};
 use crate::gateway::Verdict;
 use crate::store::{Claim, StoredConnection};

@@ -2,8 +2,8 @@
 
 use super::{
     super::mailbox::{SmtpAction, SmtpStage},
-    Server, SmtpTls,
     framing::{Framing, MAX_MAIL, Stream},
+    server::{Server, SmtpTls},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{io, sync::Arc};
@@ -36,7 +36,7 @@ impl<'a> Session<'a> {
 
     /// From the greeting to the end.
     pub(super) async fn run(mut self) -> io::Result<()> {
-        if let Some(action) = self.struck(SmtpStage::Connect, &[]).await {
+        if let Some(action) = self.apply_fault(SmtpStage::Connect, &[]).await {
             self.perform(action).await?;
             return self.wire.close().await;
         }
@@ -155,7 +155,7 @@ impl<'a> Session<'a> {
             return self.say(552, "5.3.4 Too large").await;
         }
         self.reset();
-        if let Some(action) = self.struck(SmtpStage::Mail, &[]).await {
+        if let Some(action) = self.apply_fault(SmtpStage::Mail, &[]).await {
             return self.perform(action).await;
         }
         self.sender = Some(sender);
@@ -172,7 +172,7 @@ impl<'a> Session<'a> {
         if self.recipients.len() == MAX_RECIPIENTS {
             return self.say(452, "4.5.3 Too many recipients").await;
         }
-        if let Some(action) = self.struck(SmtpStage::Rcpt, std::slice::from_ref(&recipient)).await {
+        if let Some(action) = self.apply_fault(SmtpStage::Rcpt, std::slice::from_ref(&recipient)).await {
             return self.perform(action).await;
         }
         self.recipients.push(recipient);
@@ -185,7 +185,7 @@ impl<'a> Session<'a> {
         }
         let recipients = std::mem::take(&mut self.recipients);
         let sender = self.sender.take().unwrap_or_default();
-        match self.struck(SmtpStage::Data, &recipients).await {
+        match self.apply_fault(SmtpStage::Data, &recipients).await {
             None => {}
             Some(SmtpAction::Drop | SmtpAction::StoreAndDrop) => {
                 self.say(354, "Go on, end with a dot").await?;
@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
         let Some(mail) = self.wire.body().await? else {
             return self.say(552, "5.3.4 Too large").await;
         };
-        let action = self.struck(SmtpStage::End, &recipients).await;
+        let action = self.apply_fault(SmtpStage::End, &recipients).await;
         if matches!(action, None | Some(SmtpAction::StoreAndDrop)) {
             self.server.mailbox.store(self.server.clock.now(), sender, recipients, mail, self.tls);
         }
@@ -213,9 +213,9 @@ impl<'a> Session<'a> {
         Ok(Next::Command)
     }
 
-    /// What goes wrong here, after the delay that was asked for.
-    async fn struck(&mut self, stage: SmtpStage, recipients: &[String]) -> Option<SmtpAction> {
-        let (delay, action) = self.server.mailbox.strike(stage, recipients);
+    /// Applies the scripted delay and returns the scripted action, if any.
+    async fn apply_fault(&mut self, stage: SmtpStage, recipients: &[String]) -> Option<SmtpAction> {
+        let (delay, action) = self.server.mailbox.apply_faults(stage, recipients);
         tokio::time::sleep(delay).await;
         action
     }

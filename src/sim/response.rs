@@ -1,6 +1,6 @@
-//! From an operation's answer to what the client gets to see of it, faults included.
+//! Responses, with injected faults.
 
-use super::{App, faults::FaultKind, outcome, requests::Operation, wire::Cut};
+use super::{app::App, faults::FaultKind, graphql_error, operations::Operation, wire::Cut};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -13,23 +13,20 @@ use std::io;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PAGE: &str = "<!doctype html><title>FaultKind</title><h1>The gateway is in trouble</h1>";
-/// As a fault's error says it.
 const TEXT: &str = "Simulated trouble";
 
-/// A JSON answer.
-pub(super) struct Answer {
+pub(super) struct JsonResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl JsonResponse {
     pub(super) fn new(status: StatusCode, body: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(body).expect("an answer of our own is JSON");
+        let body = serde_json::to_vec(body).expect("the response can be serialized");
         Self { status, headers: HeaderMap::from_iter([(header::CONTENT_TYPE, JSON)]), body }
     }
 
-    /// The same, with the body's JSON changed.
     fn map(self, change: impl FnOnce(&mut Value)) -> Self {
         let mut value = serde_json::from_slice(&self.body).unwrap_or_default();
         change(&mut value);
@@ -37,55 +34,55 @@ impl Answer {
     }
 }
 
-impl From<Answer> for Response {
-    fn from(answer: Answer) -> Self {
-        (answer.status, answer.headers, answer.body).into_response()
+impl From<JsonResponse> for Response {
+    fn from(response: JsonResponse) -> Self {
+        (response.status, response.headers, response.body).into_response()
     }
 }
 
-/// Counts the request and answers it, with the first fault that befalls it. `rejected` is the answer to a bad
-/// token.
+/// Counts the request and responds to it, with the faults that apply. `rejected` is the response to an invalid token.
 pub(super) async fn respond(
     app: &App,
     cut: &Cut,
     operations: &[Operation],
     member: Option<&str>,
-    rejected: &(dyn Fn() -> Answer + Sync),
-    execute: impl Future<Output = Answer> + Send,
+    rejected: &(dyn Fn() -> JsonResponse + Sync),
+    execute: impl Future<Output = JsonResponse> + Send,
 ) -> Response {
-    let arrival = app.world.arrive(operations, member);
-    if !arrival.delay.is_zero() {
-        // A simulator that stops does not keep its clients waiting.
-        let _ = tokio::time::timeout(arrival.delay, app.stop.cancelled()).await;
+    let request = app.world.begin_request(operations, member);
+    if !request.delay.is_zero() {
+        // When the simulator stops, delayed clients are released.
+        let _ = tokio::time::timeout(request.delay, app.stop.cancelled()).await;
     }
-    if let Some(wait) = arrival.over_quota {
-        return http_answer(429, Some("application/json"), "{}", Some(&wait.to_string()));
+    if let Some(wait) = request.over_quota {
+        return http_response(429, Some("application/json"), "{}", Some(&wait.to_string()));
     }
-    let Some(trouble) = &arrival.trouble else { return execute.await.into() };
-    let response = match trouble {
+    let Some(fault) = &request.fault else { return execute.await.into() };
+    let response = match fault {
         FaultKind::Http { status, retry_after } => {
-            return http_answer(*status, Some("text/html"), PAGE, retry_after.as_deref());
+            return http_response(*status, Some("text/html"), PAGE, retry_after.as_deref());
         }
         FaultKind::Raw { status, content_type, body, retry_after } => {
-            return http_answer(*status, content_type.as_deref(), body, retry_after.as_deref());
+            return http_response(*status, content_type.as_deref(), body, retry_after.as_deref());
         }
-        FaultKind::GraphqlError { code } => {
-            Answer::new(StatusCode::OK, &json!({ "data": null, "errors": [outcome::error(code, TEXT)] }))
-        }
-        FaultKind::NullData => Answer::new(StatusCode::OK, &json!({ "data": null })),
+        FaultKind::GraphqlError { code } => JsonResponse::new(
+            StatusCode::OK,
+            &json!({ "data": null, "errors": [graphql_error::error(code, TEXT)] }),
+        ),
+        FaultKind::NullData => JsonResponse::new(StatusCode::OK, &json!({ "data": null })),
         FaultKind::NotJson => return ([(header::CONTENT_TYPE, "text/html")], PAGE).into_response(),
         FaultKind::Reset => {
             cut.now();
             return StatusCode::OK.into_response();
         }
         FaultKind::RejectedToken => rejected(),
-        FaultKind::HugeBody { bytes } => return huge(*bytes),
-        FaultKind::CutBody => return half(execute.await),
+        FaultKind::HugeBody { bytes } => return oversized(*bytes),
+        FaultKind::CutBody => return truncated(execute.await),
         FaultKind::DataBesideErrors { code, partial } => execute.await.map(|body| {
             if *partial {
                 lists(body, |list| list.truncate(list.len() / 2));
             }
-            body["errors"] = json!([outcome::error(code, TEXT)]);
+            body["errors"] = json!([graphql_error::error(code, TEXT)]);
         }),
         FaultKind::UnreadableRow { connection } => execute.await.map(|body| {
             lists(body, |list| {
@@ -99,8 +96,8 @@ pub(super) async fn respond(
             });
         }),
         FaultKind::ByteOrderMark => {
-            let answer = execute.await;
-            Answer { body: [b"\xEF\xBB\xBF", answer.body.as_slice()].concat(), ..answer }
+            let response = execute.await;
+            JsonResponse { body: [b"\xEF\xBB\xBF", response.body.as_slice()].concat(), ..response }
         }
         FaultKind::OtherSubject { member } => {
             let other = app.world.grant(member).ok().map(|grant| grant.access_token);
@@ -117,14 +114,14 @@ pub(super) async fn respond(
     response.into()
 }
 
-/// Each list that is the answer of a root field.
+/// Applies `change` to the list of each root field.
 fn lists(body: &mut Value, change: impl Fn(&mut Vec<Value>)) {
     if let Some(Value::Object(data)) = body.get_mut("data") {
         data.values_mut().filter_map(Value::as_array_mut).for_each(change);
     }
 }
 
-/// Puts another access token in the place of the one that is granted, if one is.
+/// Replaces the access token that is issued, if one is.
 fn put_token(body: &mut Value, token: Option<String>) {
     for place in ["/access_token", "/data/refresh/accessToken", "/data/refresh/idToken"] {
         if let Some(granted) = body.pointer_mut(place).filter(|granted| granted.is_string()) {
@@ -133,7 +130,7 @@ fn put_token(body: &mut Value, token: Option<String>) {
     }
 }
 
-fn http_answer(status: u16, content_type: Option<&str>, body: &str, retry_after: Option<&str>) -> Response {
+fn http_response(status: u16, content_type: Option<&str>, body: &str, retry_after: Option<&str>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(Body::from(body.to_owned()));
     *response.status_mut() = status;
@@ -145,23 +142,23 @@ fn http_answer(status: u16, content_type: Option<&str>, body: &str, retry_after:
     response
 }
 
-/// Promises the whole body, sends half of it and closes the connection.
-fn half(answer: Answer) -> Response {
-    let length = answer.body.len();
-    let sent = Bytes::from(answer.body).slice(..length / 2);
+/// Announces the whole body, sends half of it, and closes the connection.
+fn truncated(response: JsonResponse) -> Response {
+    let length = response.body.len();
+    let sent = Bytes::from(response.body).slice(..length / 2);
     let cut = stream::once(async {
-        // While the server waits it sends what it has; without this the client would get nothing.
+        // The server sends what it has while it waits. Without this yield, the client would get nothing.
         tokio::task::yield_now().await;
         Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a fault"))
     });
     let body = Body::from_stream(stream::iter([Ok(sent)]).chain(cut));
-    let mut response = (answer.status, answer.headers, body).into_response();
+    let mut response = (response.status, response.headers, body).into_response();
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
-/// JSON that is well formed and about `bytes` long, made as it is sent.
-fn huge(bytes: u64) -> Response {
+/// Well-formed JSON of about `bytes` bytes, generated while it is sent.
+fn oversized(bytes: u64) -> Response {
     const CHUNK: usize = 64 * 1024;
     let filling = Bytes::from_static(&[b'x'; CHUNK]);
     let chunks = (0..bytes / CHUNK as u64).map(move |_| filling.clone());

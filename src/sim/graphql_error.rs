@@ -18,7 +18,7 @@ impl Refusal {
     }
 
     /// A whole answer that says no more than this.
-    pub(super) fn answer(self) -> Value {
+    pub(super) fn response(self) -> Value {
         json!({ "data": null, "errors": [error(self.code, self.text)] })
     }
 }

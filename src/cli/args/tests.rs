@@ -1,0 +1,135 @@
+use super::*;
+use clap::CommandFactory;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("reconnectd").chain(line.split_whitespace()))
+}
+
+#[test]
+fn the_definitions_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_of_the_contract_parses() {
+    let lines = [
+        "run",
+        "once",
+        "check",
+        "check --send-test ops@example.org",
+        "check --member alice",
+        "config print",
+        "keys generate",
+        "keys jwks",
+        "members import members.csv",
+        "members import -",
+        "members list",
+        "members list --unreachable",
+        "members retry alice bob",
+        "members retry --all",
+        "members show alice",
+        "members remove alice",
+        "members remove alice --erase",
+        "connections list",
+        "connections list --member alice",
+        "connections establish epic --member alice --send",
+        "connections establish labcorp --member alice --integration-type DIRECT",
+        "connections establish basicins --member alice --username a --password-stdin",
+        "connections reconnect basicins --member alice --username a --password-file p",
+        "connections reconnect epic --member alice --show",
+        "connections disconnect epic --member alice",
+        "connections delete epic --member alice --yes",
+        "transitions",
+        "transitions --member alice",
+        "lapses list",
+        "lapses list --member alice",
+        "notices list",
+        "notices list --member alice",
+        "notices show 0193",
+        "notices retry 0193 0194",
+        "notices retry --all",
+        "notices preview",
+        "notices preview --kind expired --locale es-MX --part eml --output expired.eml --count 1",
+        "suppress add ada@example.org",
+        "suppress list",
+        "suppress remove ada@example.org",
+        "status",
+        "links activity",
+        "links activity --since 7d",
+    ];
+    for line in lines {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn the_simulator_requires_its_addresses() {
+    for line in ["demo", "demo --once", "simulate --listen 127.0.0.1:0 --smtp [::1]:0 --members 5"] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+    let error = parse("simulate --listen 127.0.0.1:0").unwrap_err();
+    assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument);
+}
+
+#[test]
+fn global_options_can_precede_or_follow_the_command() {
+    for line in ["--config x.toml --json members list", "members list --config x.toml --json"] {
+        let cli = parse(line).unwrap();
+        assert_eq!((cli.config, cli.json), (Some("x.toml".into()), true), "{line}");
+    }
+}
+
+#[test]
+fn a_usage_error_exits_with_2() {
+    let partings = ["connections disconnect epic", "connections delete --member alice"];
+    let means = ["--send --show", "--password x", "--password-stdin --password-file p"]
+        .map(|means| format!("connections establish epic --member alice {means}"));
+    for line in partings.into_iter().chain(means.iter().map(String::as_str)) {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+    for line in ["notices preview --part pdf", "notices preview --count 0", "notices preview --count 101"] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+    for line in [
+        "",
+        "fly",
+        "members",
+        "members show",
+        "check --send-test nobody",
+        "suppress add nobody",
+        "notices retry",
+        "notices retry 0193 --all",
+        "run --fast",
+        "links",
+        "links activity --since ever",
+        "links activity --since 11y",
+    ] {
+        assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+    }
+}
+
+/// Every command with its options, in the order of `--help`.
+#[cfg(feature = "sim")]
+fn help_texts(command: &mut clap::Command, path: &str, texts: &mut Vec<String>) {
+    texts.push(format!("== {path}\n{}", command.render_long_help()));
+    for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
+        let path = format!("{path} {}", subcommand.get_name());
+        help_texts(subcommand, &path, texts);
+    }
+}
+
+#[cfg(feature = "sim")]
+#[test]
+fn help_is_as_recorded() {
+    let mut command = Cli::command();
+    command.build();
+    let mut texts = Vec::new();
+    help_texts(&mut command, "reconnectd", &mut texts);
+    // The version changes with each release, and the variable's value with the environment.
+    let value = std::env::var("RECONNECTD_CONFIG").unwrap_or_default();
+    let shown = texts.join("\n").replace(&format!("RECONNECTD_CONFIG={value}"), "RECONNECTD_CONFIG=");
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("help", shown);
+    });
+}

@@ -1,0 +1,89 @@
+//! `check`: one line for each thing that the daemon depends on.
+
+mod clock;
+mod credentials;
+mod email;
+mod report;
+mod templates;
+
+use super::completion::Completion;
+use super::context::Context;
+use crate::base::config::Links;
+use crate::credentials::keyring::Keyring;
+use crate::domain::{EmailAddress, MemberId};
+use crate::gateway::Gateway;
+use crate::store::Store;
+use anyhow::{Context as _, bail};
+use clap::Args;
+use report::Report;
+use std::io;
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Get an access token for this member, to check the credentials [default: a member with a stored credential]
+    #[arg(long, value_name = "ID")]
+    member: Option<MemberId>,
+    /// Send a test email to this address
+    #[arg(long, value_name = "ADDR")]
+    send_test: Option<EmailAddress>,
+}
+
+pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Completion> {
+    let config = &context.config;
+    let mut report = Report::new(context.json);
+    report.ok("configuration", &context.source())?;
+    let store = Store::open(&config.database.url).await.map_err(Into::into);
+    if let Some(store) = report.result("database", store, |store| store.path().display().to_string())? {
+        store.close().await;
+    }
+    let keyring = Keyring::open(&config.keys.file).map_err(Into::into);
+    report.result("keys", keyring, |_| config.keys.file.display().to_string())?;
+    check_gateway(context, &mut report).await?;
+
+    let credentials = if report.has_failed && arguments.member.is_none() {
+        Ok(credentials::Outcome::NotTried("correct the errors above first"))
+    } else {
+        credentials::check(context, arguments.member.as_ref()).await
+    };
+    report.result("credentials", credentials, credentials::Outcome::message)?;
+
+    let renderer = templates::check(config, &mut report)?;
+    let transport = email::check_transport(&config.email, &mut report).await?;
+    check_public_url(&config.links, &report)?;
+    if let Some(to) = &arguments.send_test {
+        email::send_test(context, to, renderer, transport, &mut report).await?;
+    }
+    if report.has_failed {
+        bail!("some checks failed");
+    }
+    Ok(Completion::Complete)
+}
+
+async fn check_gateway(context: &Context, report: &mut Report) -> io::Result<()> {
+    let url = &context.config.gateway.url;
+    let gateway = async {
+        let gateway = Gateway::new(&context.config.gateway, context.clock.clone())?;
+        gateway.probe().await.with_context(|| {
+            format!("no usable response; check gateway.url, and that this machine can connect to {url}")
+        })?;
+        Ok(gateway)
+    };
+    match report.result("gateway", gateway.await, |_| format!("{url} responds"))? {
+        Some(gateway) => clock::check(&gateway, report),
+        None => Ok(()),
+    }
+}
+
+fn check_public_url(links: &Links, report: &Report) -> io::Result<()> {
+    let url = &links.public_url;
+    let message = match url.scheme() {
+        // The daemon serves plain http, so a proxy serves https.
+        "https" if links.trusted_proxies == 0 => format!(
+            "{url}: if a proxy is in front of links.listen, set links.trusted_proxies; else all members share one \
+             links.requests_per_minute"
+        ),
+        "https" => format!("{url} (not requested: this machine may be unable to reach it)"),
+        _ => format!("{url}: links open on this machine only; set links.public_url"),
+    };
+    report.ok("public URL", &message)
+}

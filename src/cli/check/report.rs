@@ -1,0 +1,67 @@
+//! The lines that `check` prints.
+
+use crate::cli::output::outln;
+use std::io;
+
+/// Prints a line for each check, and remembers whether one failed.
+pub(super) struct Report {
+    json: bool,
+    pub(super) has_failed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Ok,
+    Warning,
+    Failed,
+}
+
+impl Report {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, has_failed: false }
+    }
+
+    /// Prints the error, or what `describe` says about the value.
+    pub(super) fn result<T>(
+        &mut self,
+        check: &str,
+        result: anyhow::Result<T>,
+        describe: impl FnOnce(&T) -> String,
+    ) -> io::Result<Option<T>> {
+        match result {
+            Ok(value) => {
+                self.ok(check, &describe(&value))?;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                self.has_failed = true;
+                self.print(check, Level::Failed, &format!("{error:#}"))?;
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn ok(&self, check: &str, message: &str) -> io::Result<()> {
+        self.print(check, Level::Ok, message)
+    }
+
+    /// For a problem that does not stop the daemon from doing its job.
+    pub(super) fn warning(&self, check: &str, message: &str) -> io::Result<()> {
+        self.print(check, Level::Warning, message)
+    }
+
+    fn print(&self, check: &str, level: Level, message: &str) -> io::Result<()> {
+        let word = match level {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Failed => "FAILED",
+        };
+        if self.json {
+            let (ok, level) = (level != Level::Failed, word.to_lowercase());
+            outln!("{}", serde_json::json!({ "check": check, "ok": ok, "level": level, "message": message }));
+        } else {
+            outln!("{word:<7} {check:<14} {message}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! Whether every email renders, and discloses nothing beyond `notices.disclosure`.
+
+use super::report::Report;
+use crate::base::config::Config;
+use crate::mail::Renderer;
+use std::io;
+
+pub(super) fn check(config: &Config, report: &mut Report) -> io::Result<Option<Renderer>> {
+    let renderer = Renderer::new(&config.notices, &config.email, &config.links).map_err(Into::into);
+    let renderer = report.result("templates", renderer, |renderer| {
+        let (languages, level) = (renderer.languages().join(", "), config.notices.disclosure.as_str());
+        format!("every email renders ({languages}) and discloses nothing beyond {level:?}")
+    })?;
+    let Some(renderer) = renderer else { return Ok(None) };
+    for warning in renderer.warnings() {
+        report.warning("templates", &warning.to_string())?;
+    }
+    let locale = config.notices.locale.as_str();
+    if !renderer.has(locale) {
+        let fallback = renderer.language(None);
+        let message = format!(
+            "no templates for notices.locale = {locale:?}; members without a locale get emails in {fallback:?}"
+        );
+        report.warning("templates", &message)?;
+    }
+    Ok(Some(renderer))
+}

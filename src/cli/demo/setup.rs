@@ -1,0 +1,64 @@
+//! The configuration and the members of the demo.
+
+use crate::base::config::Config;
+use crate::domain::{Member, RefreshToken};
+use crate::server::components::App;
+use crate::sim::Simulator;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// The built-in defaults with a quick schedule.
+pub(super) fn configuration(folder: &Path, simulator: &Simulator, once: bool) -> anyhow::Result<Config> {
+    let links = free(preferred(8080, once))?;
+    let admin = free(preferred(9090, once))?;
+    let smtp = simulator.smtp_addr();
+    let settings = [
+        ("DATABASE__URL", format!("sqlite://{}", folder.join("demo.db").display())),
+        ("GATEWAY__URL", simulator.gateway_url()),
+        ("GATEWAY__CLIENT_KEY", "demo".into()),
+        ("SWEEP__SCHEDULE", "* * * * * *".into()),
+        ("SWEEP__RECHECK", "1s,2s,5s,10s,30s".into()),
+        ("NOTICES__MIN_GAP", "0s".into()),
+        ("EMAIL__FROM", "Example Health <no-reply@example.org>".into()),
+        ("EMAIL__SMTP__HOST", smtp.ip().to_string()),
+        ("EMAIL__SMTP__PORT", smtp.port().to_string()),
+        ("EMAIL__SMTP__TLS", "none".into()),
+        ("LINKS__LISTEN", links.to_string()),
+        ("LINKS__PUBLIC_URL", format!("http://{links}")),
+        ("ADMIN__LISTEN", admin.to_string()),
+        ("TELEMETRY__LOG", "warn".into()),
+    ];
+    let variables = settings.map(|(key, value)| (format!("RECONNECTD__{key}"), value));
+    Ok(Config::load(None, variables)?.config)
+}
+
+/// The port that the documentation names, if it is free. With `once`, any free port.
+pub(super) fn preferred(port: u16, once: bool) -> SocketAddr {
+    let wanted = SocketAddr::from(([127, 0, 0, 1], if once { 0 } else { port }));
+    free(wanted).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// Resolves port 0, because links need the port before the daemon listens.
+fn free(wanted: SocketAddr) -> std::io::Result<SocketAddr> {
+    TcpListener::bind(wanted)?.local_addr()
+}
+
+pub(super) async fn enroll(app: &App) -> anyhow::Result<()> {
+    let mut import = app.store.import(app.clock.now()).await?;
+    for id in MEMBERS {
+        let member = Member {
+            id: id.into(),
+            email: format!("{id}@example.org").parse()?,
+            locale: None,
+            time_zone: None,
+            subject: id.into(),
+            paused: false,
+        };
+        let credential = app.keyring.new_credential(&member.id, &RefreshToken::new(format!("rt-{id}")))?;
+        import.add(&[(member, Some(credential))]).await?;
+    }
+    import.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Errors of an import file, each with its line.
+
+use std::fmt;
+
+/// Never contains a value of the file: it can be an address or a token.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::cli) struct ImportError {
+    /// From 1; 0 for the file as a whole.
+    pub(super) line: u64,
+    pub(super) field: Option<&'static str>,
+    pub(super) message: String,
+}
+
+impl ImportError {
+    pub(super) fn at(line: u64, message: impl Into<String>) -> Self {
+        Self { line, field: None, message: message.into() }
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line > 0 {
+            write!(f, "line {}: ", self.line)?;
+        }
+        if let Some(field) = self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// An error in a row, whose line the reader adds.
+pub(super) struct RowError {
+    pub(super) field: Option<&'static str>,
+    pub(super) message: String,
+}
+
+impl RowError {
+    pub(super) fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self { field: Some(field), message: message.into() }
+    }
+
+    pub(super) fn at(self, line: u64) -> ImportError {
+        ImportError { line, field: self.field, message: self.message }
+    }
+}
+
+impl From<String> for RowError {
+    fn from(message: String) -> Self {
+        Self { field: None, message }
+    }
+}

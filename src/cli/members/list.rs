@@ -1,0 +1,47 @@
+//! `members list`.
+
+use super::row::MemberRow;
+use crate::cli::completion::Completion;
+use crate::cli::context::Context;
+use crate::cli::output::{PAGE, Rows};
+use crate::detect::sweep::UNREACHABLE_AFTER;
+
+pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Completion> {
+    let store = context.store().await?;
+    let mut rows = Rows::new(
+        context.json,
+        &[
+            ("MEMBER", 24),
+            ("CREDENTIAL", 10),
+            ("PAUSED", 6),
+            ("EMAIL", 10),
+            ("LAST RESPONSE", 24),
+            ("UNCLEAR", 20),
+            ("REASON", 0),
+        ],
+    );
+    let since = unreachable.then(|| context.clock.now() - UNREACHABLE_AFTER);
+    let mut after = None;
+    loop {
+        let page = store.list_members(None, after.as_ref(), PAGE, context.needs_token(), since).await?;
+        for row in page.iter().map(MemberRow::from) {
+            let paused = if row.paused { "yes" } else { "no" };
+            rows.row(
+                &row,
+                &[
+                    row.member_id,
+                    row.credential,
+                    paused,
+                    row.email_state(),
+                    row.last_answer_at.as_deref().unwrap_or_default(),
+                    row.unclear_reason.unwrap_or_default(),
+                    row.credential_reason.unwrap_or_default(),
+                ],
+            )?;
+        }
+        match page.last() {
+            Some(last) => after = Some(last.member.id.clone()),
+            None => return Ok(Completion::Complete),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `members …`.
+
+mod import;
+mod list;
+mod remove;
+mod retry;
+mod row;
+mod show;
+
+use super::completion::Completion;
+use super::context::Context;
+use crate::domain::MemberId;
+use clap::Subcommand;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MembersCommand {
+    /// Enroll or update members from CSV or JSON Lines
+    Import {
+        /// A .csv, .jsonl, .ndjson, or .json file; - for standard input
+        file: PathBuf,
+    },
+    /// List members
+    List {
+        /// List only unpaused members without a usable response for 24 hours
+        #[arg(long)]
+        unreachable: bool,
+    },
+    /// Poll members now that are waiting for a retry, for example after a rejected credential
+    Retry {
+        /// Member ids
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<MemberId>,
+        /// Poll all members that are waiting for a retry
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+    /// Show one member
+    Show {
+        /// Member id
+        id: MemberId,
+    },
+    /// Stop watching a member
+    Remove {
+        /// Member id
+        id: MemberId,
+        /// Delete the member's data, too
+        #[arg(long)]
+        erase: bool,
+    },
+}
+
+pub(super) async fn run(context: &Context, command: &MembersCommand) -> anyhow::Result<Completion> {
+    match command {
+        MembersCommand::Import { file } => import::import(context, file).await,
+        MembersCommand::List { unreachable } => list::list(context, *unreachable).await,
+        MembersCommand::Retry { ids, all } => retry::retry(context, ids, *all).await,
+        MembersCommand::Show { id } => show::show(context, id).await,
+        MembersCommand::Remove { id, erase } => remove::remove(context, id, *erase).await,
+    }
+}

@@ -1,0 +1,76 @@
+//! `members retry`.
+
+use super::row::no_such_member;
+use crate::cli::completion::Completion;
+use crate::cli::context::Context;
+use crate::cli::output::{PAGE, Rows, optional_time, outln};
+use crate::cli::signals::stop_signal;
+use crate::domain::MemberId;
+use crate::store::Store;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct RetriedMember<'a> {
+    member_id: &'a str,
+    credential: &'static str,
+    last_answer_at: Option<String>,
+    unclear_reason: Option<&'a str>,
+}
+
+pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> anyhow::Result<Completion> {
+    let stop = stop_signal()?;
+    context
+        .with_app(async |app| {
+            for id in ids {
+                if app.store.member(id).await?.is_none() {
+                    return Err(no_such_member(id));
+                }
+            }
+            let members = if all { members_waiting(&app.store).await? } else { ids.to_vec() };
+            let polls = futures_util::stream::iter(members.iter().cloned().map(Ok));
+            let report = app.sweeper.poll_now(polls, &stop).await?;
+            print(context, &app.store, &members).await?;
+            let (polled, unclear) = (report.progress.members, report.progress.unclear);
+            if !context.json {
+                outln!("{} of {} members gave a usable response", polled - unclear, members.len());
+                if let Some(reason) = report.ended_early_because {
+                    outln!(
+                        "stopped early ({reason}): the gateway or the network is failing, not the members"
+                    );
+                }
+            }
+            let is_complete =
+                report.ended_early_because.is_none() && unclear == 0 && polled == members.len() as u64;
+            Ok(if is_complete { Completion::Complete } else { Completion::Incomplete })
+        })
+        .await
+}
+
+async fn print(context: &Context, store: &Store, members: &[MemberId]) -> anyhow::Result<()> {
+    let mut rows =
+        Rows::new(context.json, &[("MEMBER", 24), ("CREDENTIAL", 10), ("LAST RESPONSE", 24), ("UNCLEAR", 0)]);
+    for id in members {
+        let listed = store.list_members(Some(id), None, 1, context.needs_token(), None).await?;
+        let Some(listed) = listed.first() else { continue };
+        let row = RetriedMember {
+            member_id: id.as_str(),
+            credential: listed.credential.as_str(),
+            last_answer_at: optional_time(listed.last_answer_at),
+            unclear_reason: listed.unclear_reason.as_deref(),
+        };
+        let last = row.last_answer_at.as_deref().unwrap_or_default();
+        rows.row(&row, &[row.member_id, row.credential, last, row.unclear_reason.unwrap_or_default()])?;
+    }
+    Ok(())
+}
+
+async fn members_waiting(store: &Store) -> anyhow::Result<Vec<MemberId>> {
+    let mut waiting: Vec<MemberId> = Vec::new();
+    loop {
+        let page = store.members_waiting(waiting.last(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(waiting);
+        }
+        waiting.extend(page);
+    }
+}

@@ -1,0 +1,191 @@
+//! One refresh of a member's tokens, under a lease.
+//!
+//! The gateway consumes a refresh token when it issues the next one. So the new refresh token is sealed and committed
+//! before the access token is used: losing it would lock the member out.
+
+use super::error::{CallError, Refusal};
+use super::keyring::{Keyring, KeyringError, SealedField};
+use crate::base::clock::Clock;
+use crate::base::config::AuthMode;
+use crate::domain::{
+    AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
+};
+use crate::gateway::{Gateway, TokenResponse, Verdict};
+use crate::store::{RefreshLease, RefreshedTokens, Store, StoredCredentials, StoredToken};
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A lease expires after this time if its holder dies. A living holder extends it more often.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
+const EXTEND_EVERY: Duration = Duration::from_secs(5);
+/// A token is refreshed this long before it expires, or after nine tenths of its lifetime, whichever is later.
+const MARGIN: TimeDelta = TimeDelta::minutes(2);
+/// Assumed lifetime of a token that carries no expiry.
+const DEFAULT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+/// Many, because the predecessor of tokens that are not stored is already consumed.
+const STORE_RETRIES: u32 = 20;
+const STORE_RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// A usable access token.
+pub(super) struct Token {
+    pub(super) token: AccessToken,
+    /// The stored form.
+    pub(super) sealed: Sealed,
+    pub(super) refreshed: bool,
+}
+
+/// Refreshes tokens. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Refresher {
+    pub(super) store: Store,
+    pub(super) gateway: Gateway,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) clock: Clock,
+    pub(super) mode: AuthMode,
+}
+
+impl Refresher {
+    /// Whether the key that opens the member's refresh token is missing from the key ring.
+    pub(super) fn is_locked(&self, credentials: &StoredCredentials) -> bool {
+        self.mode == AuthMode::RefreshToken
+            && credentials.refresh.as_ref().is_some_and(|refresh| !self.keyring.can_open(refresh))
+    }
+
+    /// Refreshes the member's tokens and stores them. Run it to its end: the gateway may already have consumed the old
+    /// refresh token.
+    pub(super) async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
+        let requested_at = self.clock.now();
+        let result = tokio::select! {
+            result = self.request(member, &lease.credentials) => result,
+            never = self.keep_lease(member, &lease) => match never {},
+        };
+        let error = match result {
+            Ok((response, used)) => {
+                return self.store_tokens(member, &lease, response, &used, requested_at).await;
+            }
+            Err(error) => error,
+        };
+        self.store.release_refresh_lease(member, &lease).await?;
+        Err(error)
+    }
+
+    /// Extends the lease until this is cancelled. A database error does not end the refresh: the request in flight may
+    /// have consumed a token, and its result must still be stored.
+    async fn keep_lease(&self, member: &MemberId, lease: &RefreshLease) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(EXTEND_EVERY).await;
+            let until = self.clock.now() + LEASE;
+            if let Err(error) = self.store.extend_refresh_lease(member, lease, until).await {
+                tracing::warn!(%member, %error, "cannot extend a refresh lease");
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        member: &MemberId,
+        credentials: &StoredCredentials,
+    ) -> Result<(TokenResponse, UsedCredential), CallError> {
+        let (result, used) = match self.mode {
+            AuthMode::RefreshToken => {
+                let sealed = credentials
+                    .refresh
+                    .as_ref()
+                    .ok_or_else(|| CallError::missing("no refresh token is stored; import one"))?;
+                let token = self.keyring.open_sealed(member, SealedField::RefreshToken, sealed);
+                let token = token.map_err(|error| self.locked(credentials, error))?;
+                let response = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
+                (response, UsedCredential::RefreshToken(sealed.clone()))
+            }
+            AuthMode::TokenExchange => {
+                let response = self.gateway.exchange(&credentials.subject).await;
+                (response, UsedCredential::Subject(credentials.subject.clone()))
+            }
+            AuthMode::Broker => {
+                let response = self.gateway.broker(member).await;
+                (response, UsedCredential::Subject(credentials.subject.clone()))
+            }
+        };
+        match result {
+            Ok(response) => Ok((response, used)),
+            Err(error) if error.verdict() == Verdict::Rejected => {
+                let reason = error.to_string();
+                Err(CallError::NoToken {
+                    state: CredentialState::Rejected,
+                    reason: reason.clone(),
+                    refusal: Some(Box::new(Refusal { used, before: credentials.failure.clone(), reason })),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn locked(&self, credentials: &StoredCredentials, error: KeyringError) -> CallError {
+        if self.is_locked(credentials) {
+            let state = CredentialState::Locked;
+            CallError::NoToken { state, reason: error.to_string(), refusal: None }
+        } else {
+            error.into()
+        }
+    }
+
+    async fn store_tokens(
+        &self,
+        member: &MemberId,
+        lease: &RefreshLease,
+        response: TokenResponse,
+        used: &UsedCredential,
+        requested_at: Time,
+    ) -> Result<Token, CallError> {
+        // In another mode a refresh token may come along. It must not replace an imported one.
+        let rotated = match used {
+            UsedCredential::RefreshToken(_) => response.refresh_token,
+            UsedCredential::Subject(_) => None,
+        };
+        let rotated = rotated
+            .map(|token| self.keyring.seal(member, SealedField::RefreshToken, token.expose()))
+            .transpose()?;
+        let lifetime = response.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
+        let access = StoredToken {
+            sealed: self.keyring.seal(member, SealedField::AccessToken, response.access_token.expose())?,
+            refresh_at: requested_at + lifetime - MARGIN.min(lifetime / 10),
+        };
+        let first_subject = self.check_subject(member, &lease.credentials, response.subject.as_deref());
+        let tokens = RefreshedTokens {
+            used,
+            rotated: rotated.as_ref(),
+            access: first_subject.is_ok().then_some(&access),
+            subject: first_subject.as_ref().ok().and_then(Option::as_ref),
+        };
+        let mut tries = 0;
+        while let Err(error) = self.store.store_tokens(member, lease, &tokens, self.clock.now()).await {
+            if tries == STORE_RETRIES {
+                return Err(error.into());
+            }
+            tries += 1;
+            tracing::error!(%member, %error, tries, "cannot store refreshed tokens; retrying");
+            tokio::time::sleep(STORE_RETRY_PAUSE).await;
+        }
+        first_subject?;
+        Ok(Token { token: response.access_token, sealed: access.sealed, refreshed: true })
+    }
+
+    /// The fingerprint to store, if this is the member's first subject. A token without a subject proves nothing, nor
+    /// does a fingerprint under a key that is missing from the key ring.
+    fn check_subject(
+        &self,
+        member: &MemberId,
+        credentials: &StoredCredentials,
+        subject: Option<&str>,
+    ) -> Result<Option<Fingerprint>, CallError> {
+        let Some(subject) = subject else { return Ok(None) };
+        let known = credentials.token_subject.as_ref();
+        let fingerprint = self.keyring.subject_fingerprint(member, subject, known);
+        match (known, fingerprint) {
+            (Some(known), Some(found)) if *known != found => Err(CallError::OtherSubject),
+            (Some(_), _) => Ok(None),
+            (None, fingerprint) => Ok(fingerprint),
+        }
+    }
+}

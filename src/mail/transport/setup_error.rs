@@ -1,0 +1,18 @@
+//! Why the transport cannot be set up: the operator has to correct the configuration.
+
+use std::{io, path::PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    #[error("email.smtp.tls = \"none\" is allowed for loopback hosts only, and {host:?} is not one")]
+    Unprotected { host: String },
+    #[error("email.smtp.host: {host:?} is neither a host name nor an IP address")]
+    Host { host: String },
+    #[error("email.smtp.ca_file: {}: {source}", path.display())]
+    CaFile { path: PathBuf, source: io::Error },
+    #[error("email.smtp.ca_file: {}: contains no usable PEM certificate", path.display())]
+    NoCertificate { path: PathBuf },
+    /// The system's certificates cannot be used.
+    #[error("TLS for email: {0}")]
+    Tls(#[from] rustls::Error),
+}

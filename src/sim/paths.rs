@@ -1,0 +1,4 @@
+//! Paths that several files need.
+
+/// The GraphQL endpoint.
+pub(super) const GRAPHQL: &str = "/v1/graphql";
