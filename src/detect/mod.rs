@@ -1,6 +1,7 @@
 //! Detects lapses: polls members on a schedule and decides what each answer means.
 
 pub mod decide;
+mod digest;
 pub mod poll;
 pub(crate) mod recheck;
 pub mod sweep;

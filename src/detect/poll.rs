@@ -4,10 +4,10 @@ use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::{CallError, Refresh, TokenProvider};
 use crate::detect::decide::{self, Policy};
-use crate::domain::{Cause, Connection, ConnectionId, ConnectionState, Listing, MemberId, Time};
+use crate::detect::digest::digest;
+use crate::domain::{Cause, Connection, ConnectionState, Listing, MemberId, Time};
 use crate::gateway::Gateway;
 use crate::store::{ApplyReport, DueMember, PollResult, Store, StoreError, StoredCredentials};
-use aws_lc_rs::digest::{Context, SHA256};
 
 /// Asks about members and takes in what the gateway answers. Cheap to clone.
 #[derive(Clone)]
@@ -151,40 +151,4 @@ impl Poller {
         }
         Ok(applied)
     }
-}
-
-/// A digest of all that we keep of an answer, whatever the order of its rows. Times that move by themselves are left
-/// out: a sync that ran again is no news.
-fn digest(seen: &Listing) -> [u8; 32] {
-    let mut rows: Vec<_> = seen
-        .rows
-        .iter()
-        .map(|row| {
-            (
-                row.id.as_str(),
-                &row.name,
-                row.category.as_ref(),
-                row.source_type.as_ref(),
-                row.integration_type.as_ref(),
-                row.is_direct,
-                row.status.as_ref(),
-                row.sync_status.as_ref(),
-                &row.sync_errors,
-            )
-        })
-        .collect();
-    rows.sort_by_key(|row| row.0);
-    let mut context = Context::new(&SHA256);
-    for row in rows {
-        context.update(format!("{row:?}\n").as_bytes());
-    }
-    // A row that is no longer hidden is missing.
-    let mut hidden: Vec<_> = seen.hidden.iter().map(ConnectionId::as_str).collect();
-    hidden.sort_unstable();
-    if seen.hides_unknown || !hidden.is_empty() {
-        context.update(format!("hidden {hidden:?} {}\n", seen.hides_unknown).as_bytes());
-    }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
-    digest
 }

@@ -1,60 +1,7 @@
 //! A member's link to one data source, as the gateway lists it.
 
+use super::text_enum::open_string_enum;
 use super::{ConnectionId, Time};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
-
-/// An enum of the gateway's that may grow: a value we do not know is kept as text, never an error. Letter case and
-/// surrounding whitespace do not matter.
-macro_rules! open_string_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum $name {
-            $($(#[$vdoc])* $variant,)+
-            /// A value that this version does not know, as the gateway wrote it but for whitespace around it.
-            Unknown(String),
-        }
-
-        impl $name {
-            /// The gateway's own spelling.
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $text,)+
-                    Self::Unknown(text) => text,
-                }
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                let text = text.trim();
-                $(if text.eq_ignore_ascii_case($text) {
-                    return Self::$variant;
-                })+
-                Self::Unknown(text.to_owned())
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Ok(Self::from(String::deserialize(deserializer)?.as_str()))
-            }
-        }
-    };
-}
 
 open_string_enum! {
     /// How a connection stands.

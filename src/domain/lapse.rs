@@ -1,5 +1,6 @@
 //! The span in which a connection needs its member.
 
+use super::text_enum::string_enum;
 use super::{ConnectionId, LapseId, MemberId, Time};
 
 /// Where a lapse stands.
@@ -24,25 +25,6 @@ pub enum Outcome {
     Dismissed,
 }
 
-macro_rules! string_enum {
-    ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
-        impl $name {
-            /// The contract's spelling.
-            #[allow(unreachable_pub)] // the tests read most of them
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-
-            /// Reads the contract's spelling.
-            #[allow(dead_code)] // not every enum is read back
-            pub(crate) fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-pub(super) use string_enum;
-
 /// An operator's act that ends a connection on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisconnectKind {
@@ -52,9 +34,9 @@ pub enum DisconnectKind {
     Delete,
 }
 
-string_enum!(DisconnectKind { Disconnect = "disconnect", Delete = "delete" });
-string_enum!(LapseState { Suspected = "suspected", Open = "open", Closed = "closed" });
-string_enum!(Outcome { Recovered = "recovered", Removed = "removed", Dismissed = "dismissed" });
+string_enum!(pub DisconnectKind { Disconnect = "disconnect", Delete = "delete" });
+string_enum!(pub LapseState { Suspected = "suspected", Open = "open", Closed = "closed" });
+string_enum!(pub Outcome { Recovered = "recovered", Removed = "removed", Dismissed = "dismissed" });
 
 /// One lapse.
 #[derive(Clone, Debug, PartialEq, Eq)]

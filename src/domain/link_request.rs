@@ -1,7 +1,7 @@
 //! Requests for a link's page, and presses of its buttons.
 
 use super::Time;
-use super::lapse::string_enum;
+use super::text_enum::string_enum;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum LinkAction {
@@ -20,8 +20,8 @@ pub(crate) enum Client {
     Human,
 }
 
-string_enum!(LinkAction { View = "view", Press = "press" });
-string_enum!(Client { Bot = "bot", Human = "human" });
+string_enum!(pub(crate) LinkAction { View = "view", Press = "press" });
+string_enum!(pub(crate) Client { Bot = "bot", Human = "human" });
 
 /// The state of the email that contains the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

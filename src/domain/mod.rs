@@ -1,4 +1,4 @@
-//! The vocabulary that the stages share. No I/O, and no use of other modules.
+//! The vocabulary that the stages share. No I/O; depends on no other module.
 
 mod change;
 mod connection;
@@ -16,6 +16,7 @@ mod planning;
 mod printable;
 mod secret;
 mod suppression;
+mod text_enum;
 mod time;
 mod transition;
 

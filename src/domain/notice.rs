@@ -1,6 +1,6 @@
 //! One email to one member about one or more lapses.
 
-use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, lapse::string_enum};
+use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, text_enum::string_enum};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoticeState {
@@ -15,7 +15,7 @@ pub enum NoticeState {
     Cancelled,
 }
 
-string_enum!(NoticeState {
+string_enum!(pub NoticeState {
     Queued = "queued",
     Sending = "sending",
     Sent = "sent",
@@ -34,7 +34,7 @@ pub enum NoticeKind {
     Recovered,
 }
 
-string_enum!(NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
+string_enum!(pub NoticeKind { Reconnect = "reconnect", Invited = "invited", Recovered = "recovered" });
 
 /// One lapse in a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]

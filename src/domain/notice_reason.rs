@@ -1,6 +1,6 @@
 //! The reason codes of notices: in `notices.reason`, in `attempts.reason`, and in reports.
 
-use super::lapse::string_enum;
+use super::text_enum::string_enum;
 
 /// Why a notice is sent, deferred, cancelled, or abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub enum NoticeReason {
     NeverConfirmed,
 }
 
-string_enum!(NoticeReason {
+string_enum!(pub NoticeReason {
     FirstNotice = "first_notice",
     Reminder = "reminder",
     Digest = "digest",

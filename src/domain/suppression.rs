@@ -1,6 +1,6 @@
 //! Addresses that get no mail.
 
-use super::{EmailAddress, lapse::string_enum};
+use super::{EmailAddress, text_enum::string_enum};
 use std::fmt;
 
 /// Who asked that an address gets no mail.
@@ -12,7 +12,7 @@ pub enum Suppression {
     Operator,
 }
 
-string_enum!(Suppression { Unsubscribed = "unsubscribed", Operator = "operator" });
+string_enum!(pub Suppression { Unsubscribed = "unsubscribed", Operator = "operator" });
 
 /// The SHA-256 of an address's normal form: by it an address is found again and cannot be read. Not more than that:
 /// whoever has an address can tell whether it is this one.

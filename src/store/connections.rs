@@ -1,15 +1,14 @@
 //! `connections`.
 
+use super::row::RowExt;
 use super::{Result, Store};
-use crate::domain::{Category, Connection, ConnectionId, MemberId, Repair};
+use crate::domain::{Connection, ConnectionId, MemberId, Repair};
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
-/// A connection as it was last listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConnection {
-    /// Whose it is.
     pub(crate) member_id: MemberId,
-    /// What the gateway said when anything about it last changed.
+    /// From the response that last changed any of it.
     pub connection: Connection,
     /// The gateway's latest spelling of the id, for requests. Everything else uses the connection's own id.
     pub(crate) gateway_id: ConnectionId,
@@ -22,27 +21,25 @@ pub(super) const COLUMNS: &str =
     k.is_direct, k.status, k.sync_status, k.sync_errors, coalesce(k.gateway_id, k.connection_id) AS gateway_id,
     k.missing_since IS NOT NULL AS is_missing";
 
-/// Whether a row's records are somebody else's: as [`Connection::is_person_mismatch`] has it, and as the index over such
-/// rows is written.
+/// SQL for [`Connection::is_person_mismatch`]. Must match the predicate of the index `connections_mismatched`.
 pub(super) const MISMATCHED: &str =
     "status IN ('CONNECTED', 'ERROR') AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
 
 pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
-    let text = |column: &str| row.try_get::<Option<String>, _>(column);
     let errors: String = row.try_get("sync_errors")?;
     Ok(StoredConnection {
-        member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
-        gateway_id: ConnectionId::new(row.try_get::<String, _>("gateway_id")?),
+        member_id: row.text("member_id")?,
+        gateway_id: row.text("gateway_id")?,
         is_missing: row.try_get("is_missing")?,
         connection: Connection {
-            id: ConnectionId::new(row.try_get::<String, _>("connection_id")?),
+            id: row.text("connection_id")?,
             name: row.try_get("name")?,
-            category: text("category")?.as_deref().map(Category::from),
-            source_type: text("source_type")?.as_deref().map(Into::into),
-            integration_type: text("integration_type")?.as_deref().map(Into::into),
+            category: row.optional_text("category")?,
+            source_type: row.optional_text("source_type")?,
+            integration_type: row.optional_text("integration_type")?,
             is_direct: row.try_get("is_direct")?,
-            status: text("status")?.as_deref().map(Into::into),
-            sync_status: text("sync_status")?.as_deref().map(Into::into),
+            status: row.optional_text("status")?,
+            sync_status: row.optional_text("sync_status")?,
             sync_errors: serde_json::from_str(&errors).unwrap_or_default(),
             last_synced: None,
         },
@@ -50,7 +47,6 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
 }
 
 impl StoredConnection {
-    /// How it is repaired.
     pub(crate) fn repair(&self) -> Repair {
         self.connection.repair()
     }
@@ -81,7 +77,6 @@ impl Store {
     }
 }
 
-/// The connections of a member whose records are somebody else's.
 pub(super) async fn mismatched(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,

@@ -12,6 +12,8 @@ pub enum StoreError {
     Locked { path: String, holder: String },
     #[error("the database's tables do not fit this version: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("column {column} holds {value:?}, which this version does not know")]
+    Value { column: &'static str, value: String },
     /// A row that this version cannot read. `row` is its key.
     #[error("{table}: cannot read the row of {row}: {what}")]
     Row { table: &'static str, row: String, what: &'static str },

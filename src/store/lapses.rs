@@ -1,35 +1,26 @@
 //! `lapses`.
 
-use super::{Result, Store, StoreError, count, millis, time};
-use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, MemberId, Outcome, Time};
-use sqlx::{Row, sqlite::SqliteRow};
+use super::row::RowExt;
+use super::{Result, Store, millis};
+use crate::domain::{Lapse, LapseId, MemberId, Time};
+use sqlx::sqlite::SqliteRow;
 
 pub(super) const COLUMNS: &str =
     "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
     l.consecutive_observations, l.opened_at, l.closed_at, l.disconnect_intent";
 
 pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
-    let id: String = row.try_get("lapse_id")?;
-    let state: String = row.try_get("state")?;
-    let state = LapseState::parse(&state).ok_or_else(|| StoreError::Row {
-        table: "lapses",
-        row: id.clone(),
-        what: "its state",
-    })?;
     Ok(Lapse {
-        id: LapseId::new(id),
-        member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
-        connection_id: ConnectionId::new(row.try_get::<String, _>("connection_id")?),
-        state,
-        outcome: row.try_get::<Option<String>, _>("outcome")?.as_deref().and_then(Outcome::parse),
-        suspected_at: time(row.try_get("suspected_at")?),
-        consecutive_observations: count(row.try_get("consecutive_observations")?),
-        opened_at: row.try_get::<Option<i64>, _>("opened_at")?.map(time),
-        closed_at: row.try_get::<Option<i64>, _>("closed_at")?.map(time),
-        disconnect_intent: row
-            .try_get::<Option<String>, _>("disconnect_intent")?
-            .as_deref()
-            .and_then(DisconnectKind::parse),
+        id: row.text("lapse_id")?,
+        member_id: row.text("member_id")?,
+        connection_id: row.text("connection_id")?,
+        state: row.parsed("state")?,
+        outcome: row.optional_parsed("outcome")?,
+        suspected_at: row.time("suspected_at")?,
+        consecutive_observations: row.count("consecutive_observations")?,
+        opened_at: row.optional_time("opened_at")?,
+        closed_at: row.optional_time("closed_at")?,
+        disconnect_intent: row.optional_parsed("disconnect_intent")?,
     })
 }
 
@@ -54,7 +45,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Makes the planner look at each open lapse again, as when the policy may have changed.
+    /// Makes the planner evaluate each open lapse now, because the policy may have changed.
     pub(crate) async fn mark_all_for_planning(&self, now: Time) -> Result<()> {
         sqlx::query(
             "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)",

@@ -132,12 +132,17 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let state: String = row.try_get("state")?;
-                let Some(state) = LapseState::parse(&state) else {
+                let Ok(state) = state.parse::<LapseState>() else {
                     let lapse_id = row.try_get("lapse_id")?;
                     return Err(StoreError::Row { table: "lapses", row: lapse_id, what: "its state" });
                 };
                 let outcome: Option<String> = row.try_get("outcome")?;
-                button(row, connections::read(row)?, state, outcome.as_deref().and_then(Outcome::parse))
+                button(
+                    row,
+                    connections::read(row)?,
+                    state,
+                    outcome.and_then(|text| text.parse::<Outcome>().ok()),
+                )
             })
             .collect()
     }

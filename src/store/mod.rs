@@ -28,6 +28,7 @@ mod recoveries;
 mod redemptions;
 mod resends;
 mod retries;
+mod row;
 mod sqlite;
 mod stats;
 mod suppressions;

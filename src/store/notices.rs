@@ -40,8 +40,8 @@ pub(super) fn read(row: &SqliteRow) -> Result<ListedNotice> {
     let id: String = row.try_get("notice_id")?;
     let unreadable = |what| StoreError::Row { table: "notices", row: id.clone(), what };
     let (state, kind): (String, String) = (row.try_get("state")?, row.try_get("kind")?);
-    let state = NoticeState::parse(&state).ok_or_else(|| unreadable("its state"))?;
-    let kind = NoticeKind::parse(&kind).ok_or_else(|| unreadable("its kind"))?;
+    let state = state.parse::<NoticeState>().map_err(|_| unreadable("its state"))?;
+    let kind = kind.parse::<NoticeKind>().map_err(|_| unreadable("its kind"))?;
     Ok(ListedNotice {
         notice: Notice {
             id: NoticeId::new(id),

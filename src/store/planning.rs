@@ -112,7 +112,7 @@ fn lapse_input(row: &SqliteRow) -> Result<LapseInput> {
 fn last_notice(row: &SqliteRow) -> Result<LastNotice> {
     let state: Option<String> = row.try_get("notice_state")?;
     let sent_at = row.try_get::<Option<i64>, _>("sent_at")?.map(time);
-    Ok(match (state.as_deref().and_then(NoticeState::parse), sent_at) {
+    Ok(match (state.as_deref().and_then(|text| text.parse().ok()), sent_at) {
         (None | Some(NoticeState::Cancelled), _) => LastNotice::None,
         (Some(NoticeState::Sent), Some(last_sent_at)) => LastNotice::Sent {
             step: count(row.try_get("step")?),

@@ -1,6 +1,7 @@
 //! `rechecks`: early polls of single members.
 
-use super::{Result, Store, millis, time};
+use super::row::RowExt;
+use super::{Result, Store, millis};
 use crate::domain::{MemberId, Time};
 use sqlx::{Row, Sqlite, Transaction};
 
@@ -68,10 +69,10 @@ impl Store {
         row.map(|row| {
             let purpose: String = row.try_get("purpose")?;
             Ok(DueRecheck {
-                member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+                member_id: row.text("member_id")?,
                 purpose: if purpose == "redemption" { Purpose::Redemption } else { Purpose::Suspicion },
-                due_at: time(row.try_get("due_at")?),
-                since: time(row.try_get("since")?),
+                due_at: row.time("due_at")?,
+                since: row.time("since")?,
             })
         })
         .transpose()

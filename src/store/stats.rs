@@ -2,6 +2,7 @@
 
 use super::connections::MISMATCHED;
 use super::members::CREDENTIAL_LOCKED;
+use super::row::RowExt;
 use super::{Result, Store, millis, time};
 use crate::domain::Time;
 use sqlx::Row;
@@ -118,8 +119,8 @@ impl Store {
                      WHERE m.removed_at IS NULL AND {MISMATCHED}"
                 ))
                 .await?,
-            members: members.try_get::<i64, _>("members")?.unsigned_abs(),
-            paused: members.try_get::<i64, _>("paused")?.unsigned_abs(),
+            members: members.total("members")?,
+            paused: members.total("paused")?,
             credentials,
             connections: self
                 .counts(
@@ -155,13 +156,12 @@ impl Store {
         .bind(millis(since))
         .fetch_one(&self.reader)
         .await?;
-        let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
         Ok(Funnel {
-            lapsed: number("lapsed")?,
-            noticed: number("noticed")?,
-            opened: number("opened")?,
-            redeemed: number("redeemed")?,
-            recovered: number("recovered")?,
+            lapsed: row.total("lapsed")?,
+            noticed: row.total("noticed")?,
+            opened: row.total("opened")?,
+            redeemed: row.total("redeemed")?,
+            recovered: row.total("recovered")?,
         })
     }
 
@@ -190,14 +190,13 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
-            let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
             Ok(SweepRecord {
-                started_at: time(row.try_get("started_at")?),
-                finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
-                members: number("members")?,
-                unclear: number("unclear")?,
-                skipped: number("skipped")?,
-                transitions: number("transitions")?,
+                started_at: row.time("started_at")?,
+                finished_at: row.optional_time("finished_at")?,
+                members: row.total("members")?,
+                unclear: row.total("unclear")?,
+                skipped: row.total("skipped")?,
+                transitions: row.total("transitions")?,
                 complete: row.try_get("complete")?,
                 ended_early_because: row.try_get("ended_early_because")?,
             })

@@ -98,7 +98,7 @@ impl Store {
             .await?;
             listed.push(ListedSuppression {
                 address: AddressHash(address.try_into().map_err(|_| unreadable("its hash"))?),
-                reason: Suppression::parse(&reason).ok_or_else(|| unreadable("its reason"))?,
+                reason: reason.parse::<Suppression>().map_err(|_| unreadable("its reason"))?,
                 created_at: time(row.try_get("created_at")?),
                 members: members.into_iter().map(MemberId::new).collect(),
             });

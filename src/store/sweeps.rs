@@ -3,6 +3,7 @@
 //! The last one is the one that was inserted last: by its id or its time, one that began while the clock was ahead would
 //! stay the last for a year.
 
+use super::row::RowExt;
 use super::{Result, Store, StoreError, millis, time};
 use crate::base::random;
 use crate::domain::{SweepId, Time};
@@ -126,19 +127,18 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
-            let number = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
             Ok(OpenSweep {
-                id: SweepId::new(row.try_get::<String, _>("sweep_id")?),
+                id: row.text("sweep_id")?,
                 position: SweepPosition {
                     starts_after: row.try_get("starts_after")?,
                     last: row.try_get("position")?,
                     wrapped: row.try_get("wrapped")?,
                 },
                 progress: SweepProgress {
-                    members: number("members")?,
-                    unclear: number("unclear")?,
-                    skipped: number("skipped")?,
-                    transitions: number("transitions")?,
+                    members: row.total("members")?,
+                    unclear: row.total("unclear")?,
+                    skipped: row.total("skipped")?,
+                    transitions: row.total("transitions")?,
                 },
                 resumed: true,
             })

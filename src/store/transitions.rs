@@ -1,8 +1,8 @@
 //! `transitions`.
 
-use super::{Result, Store, time};
-use crate::domain::{ConnectionId, MemberId, Transition, TransitionId};
-use sqlx::Row;
+use super::row::RowExt;
+use super::{Result, Store};
+use crate::domain::{MemberId, Transition, TransitionId};
 
 impl Store {
     /// The next `limit` transitions after `after`, oldest first, of one member or of all.
@@ -24,12 +24,12 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Transition {
-                    id: TransitionId::new(row.try_get::<String, _>("transition_id")?),
-                    member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
-                    connection_id: ConnectionId::new(row.try_get::<String, _>("connection_id")?),
-                    from: row.try_get::<Option<String>, _>("from_status")?.as_deref().map(Into::into),
-                    to: row.try_get::<String, _>("to_status")?.as_str().into(),
-                    observed_at: time(row.try_get("observed_at")?),
+                    id: row.text("transition_id")?,
+                    member_id: row.text("member_id")?,
+                    connection_id: row.text("connection_id")?,
+                    from: row.optional_text("from_status")?,
+                    to: row.text("to_status")?,
+                    observed_at: row.time("observed_at")?,
                 })
             })
             .collect()

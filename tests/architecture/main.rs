@@ -13,7 +13,10 @@ use source::Tree;
 use std::{collections::BTreeSet, sync::LazyLock};
 
 /// Each line: a rule and a file.
-const EXCEPTIONS: &str = include_str!("exceptions.txt");
+static EXCEPTIONS: LazyLock<String> = LazyLock::new(|| {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/architecture/exceptions.txt");
+    std::fs::read_to_string(path).expect("the list of exceptions can be read")
+});
 
 static TREE: LazyLock<Tree> = LazyLock::new(|| {
     let tree = Tree::new(source::read("src", &["rs"]));
@@ -31,8 +34,13 @@ fn assert_none(rule: &str, breaches: &[(String, String)]) {
     let broken: BTreeSet<_> = breaches.iter().map(|(file, _)| file.as_str()).collect();
     let unneeded: Vec<_> = excepted.difference(&broken).map(|file| format!("{rule} {file}")).collect();
     let new: Vec<_> = new.into_iter().collect();
-    assert!(new.is_empty(), "{} breaches:\n{}", new.len(), new.join("\n"));
-    assert!(unneeded.is_empty(), "delete these lines from exceptions.txt:\n{}", unneeded.join("\n"));
+    assert!(
+        new.is_empty() && unneeded.is_empty(),
+        "{} breaches:\n{}\ndelete from exceptions.txt:\n{}",
+        new.len(),
+        new.join("\n"),
+        unneeded.join("\n")
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod fuzz;
 mod harness;
 mod instance;
 mod listeners;
+mod operations;
 mod outage;
 mod output;
 mod preview;

@@ -79,6 +79,6 @@ async fn a_schedule_that_never_fires_is_a_configuration_error() {
     let mut home = Home::bare();
     home.set("sweep.schedule", "0 0 0 31 2 *");
     for command in ["run", "once", "check"] {
-        home.run(&[command]).await.badly(2, &["sweep.schedule", "never fires"]);
+        home.run(&[command]).await.badly(2, &["sweep.schedule"]);
     }
 }

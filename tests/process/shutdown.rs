@@ -163,7 +163,7 @@ async fn a_pass_whose_mails_find_no_mail_server_is_incomplete_and_keeps_them() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     home.set("email.smtp.port", i64::from(nobody.port()));
 
-    let pass = home.run(&["once", "--json"]).await.badly(3, &["the mail server cannot be used"]);
+    let pass = home.run(&["once", "--json"]).await.badly(3, &["mail_server_unreachable"]);
     let pass = &pass.json()[0];
     assert_eq!((&pass["complete"], &pass["mail_pending"]), (&json!(true), &json!(true)));
     let notices = home.json(&["notices", "list"]).await;

@@ -1,7 +1,7 @@
 //! The table at the head of [`super`].
 
-use super::{ChangeReason, LapseChange, LapseFields, Policy};
-use crate::domain::{Lapse, LapseState, Outcome, Status, Time};
+use super::policy::Policy;
+use crate::domain::{ChangeReason, Lapse, LapseChange, LapseFields, LapseState, Outcome, Status, Time};
 use chrono::TimeDelta;
 
 /// How long a list that still says CONNECTED after an operator's act counts as late. After that the act has had no effect

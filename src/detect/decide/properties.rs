@@ -1,7 +1,8 @@
 //! What holds for every run of answers.
 
+use super::Policy;
 use super::world::{World, connection};
-use super::{Change, ChangeReason, ConnectionState, Decision, LapseChange, Policy};
+use crate::domain::{Change, ChangeReason, ConnectionState, Decision, LapseChange};
 use crate::domain::{Connection, LapseState, Outcome, Status};
 use chrono::TimeDelta;
 use proptest::prelude::*;

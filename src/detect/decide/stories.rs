@@ -1,11 +1,10 @@
 //! Stories of one connection, told an hour an answer.
 
+use super::Policy;
 use super::world::{World, connection, policy};
-use super::{ChangeReason, Decision, LapseChange, Policy};
 use crate::domain::turned_empty;
-use crate::domain::{
-    Connection, ConnectionState, DisconnectKind, Lapse, Listing, Missing, Status, SyncStatus, Time,
-};
+use crate::domain::{ChangeReason, Decision, LapseChange};
+use crate::domain::{Connection, ConnectionState, Lapse, Listing, Missing, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 
 /// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the
@@ -29,7 +28,7 @@ fn tell(story: &str, policy: Policy) -> (String, String) {
                 continue;
             }
             "disconnect" | "delete" => {
-                world.part("epic", DisconnectKind::parse(word).unwrap());
+                world.part("epic", word.parse().unwrap());
                 continue;
             }
             "missing" => Listing::default(),

@@ -1,7 +1,8 @@
 //! What the tests apply decisions to: one member's connections, lapses and transitions, as the store would
 //! keep them.
 
-use super::{Change, ConnectionState, Decision, LapseChange, LapseFields, Missing, Policy, decide};
+use super::{Policy, decide};
+use crate::domain::{Change, ConnectionState, Decision, LapseChange, LapseFields, Missing};
 use crate::domain::{
     Connection, ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, Listing, Outcome, Status, Time,
 };

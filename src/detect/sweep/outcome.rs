@@ -1,5 +1,6 @@
 //! What one poll means for its member, and as evidence about the gateway.
 
+use super::codes::THROTTLED_MEMBER;
 use super::health::Sample;
 use crate::credentials::{CallError, Refresh, Refusal};
 use crate::detect::poll::{DuePoll, DueResponse};
@@ -76,7 +77,7 @@ fn by_gateway(error: &GatewayError) -> PollOutcome {
     let (reason, failed, after) = match error.verdict() {
         // The gateway's own word about this member.
         Verdict::Forbidden => ("forbidden", false, None),
-        Verdict::Retry { after } if error.is_throttled() => (super::THROTTLED_MEMBER, true, after),
+        Verdict::Retry { after } if error.is_throttled() => (THROTTLED_MEMBER, true, after),
         _ => ("gateway_error", true, None),
     };
     let wait = after.and_then(|after| TimeDelta::from_std(after).ok());

@@ -1,6 +1,7 @@
 //! What a sweep has learned about members and not recorded yet, because an outage may explain it.
 
-use super::{Polled, outcome::PollOutcome};
+use super::outcome::PollOutcome;
+use super::polled::Polled;
 use crate::credentials::{Refusal, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, Time};

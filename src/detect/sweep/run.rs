@@ -1,14 +1,31 @@
 //! A sweep under way: takes the outcomes in order, judges, records and checkpoints.
 
+use super::codes::{THROTTLED, THROTTLED_MEMBER};
 use super::health::{Cleared, Health, Outage};
 use super::outcome::PollOutcome;
 use super::pending::Pending;
-use super::{CHECKPOINT, Polled, SweepReport, Sweeper, THROTTLED, THROTTLED_MEMBER};
+use super::polled::Polled;
+use super::report::SweepReport;
+use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
+use crate::credentials::TokenProvider;
+use crate::detect::poll::Poller;
 use crate::domain::SweepId;
-use crate::store::{StoreError, SweepEnd, SweepPosition, SweepProgress};
+use crate::store::{Store, StoreError, SweepEnd, SweepPosition, SweepProgress};
 
-/// A sweep under way.
+/// The number of members between two checkpoints: a crash repeats at most these.
+const CHECKPOINT: u32 = 1_000;
+
+/// What a sweep records through.
+#[derive(Clone)]
+pub(super) struct Services {
+    pub(super) store: Store,
+    pub(super) poller: Poller,
+    pub(super) access: TokenProvider,
+    pub(super) clock: Clock,
+    pub(super) max_unclear: f64,
+}
+
 pub(super) struct Run {
     /// The row to checkpoint; `None` for a run over chosen members.
     pub(super) sweep: Option<SweepId>,
@@ -26,16 +43,16 @@ pub(super) struct Run {
     pub(super) since_checkpoint: u32,
 }
 
-impl Sweeper {
-    pub(super) async fn note(&self, run: &mut Run, mut polled: Polled) -> Result<(), StoreError> {
+impl Run {
+    pub(super) async fn note(&mut self, services: &Services, mut polled: Polled) -> Result<(), StoreError> {
         let place = (polled.poll_key, polled.wrapped);
         match polled.outcome {
             PollOutcome::HeldBack { sent } => {
-                run.ended_early_because.get_or_insert(THROTTLED);
+                self.ended_early_because.get_or_insert(THROTTLED);
                 if !sent {
                     return Ok(());
                 }
-                run.sent = Some(place);
+                self.sent = Some(place);
                 polled.outcome = PollOutcome::Unclear {
                     reason: THROTTLED_MEMBER,
                     wait: None,
@@ -45,86 +62,87 @@ impl Sweeper {
             }
             PollOutcome::Skipped(_) => {}
             PollOutcome::Unclear { reason: THROTTLED_MEMBER, .. } => {
-                run.sent = Some(place);
-                run.before_throttled.get_or_insert(run.position.last.or(run.position.starts_after));
+                self.sent = Some(place);
+                self.before_throttled.get_or_insert(self.position.last.or(self.position.starts_after));
             }
-            _ => run.answered = Some(place),
+            _ => self.answered = Some(place),
         }
-        if run.ended_early_because != Some(THROTTLED) {
-            (run.position.last, run.position.wrapped) = (Some(place.0), place.1);
+        if self.ended_early_because != Some(THROTTLED) {
+            (self.position.last, self.position.wrapped) = (Some(place.0), place.1);
         }
         let sample = polled.outcome.sample();
         if sample.is_some() {
             let unclear = matches!(polled.outcome, PollOutcome::Unclear { .. });
             metrics::count_polled_member(if unclear { "unclear" } else { "clear" });
         }
-        run.pending.note(polled, self.clock.now(), &mut run.progress);
-        run.since_checkpoint += 1;
-        if run.ended_early_because.is_some() {
+        self.pending.note(polled, services.clock.now(), &mut self.progress);
+        self.since_checkpoint += 1;
+        if self.ended_early_because.is_some() {
             return Ok(());
         }
         if let Some(sample) = sample {
-            run.health.note(sample);
-            match run.health.judge() {
-                Ok(cleared) => self.record_cleared(run, cleared).await?,
-                Err(outage) => run.ended_early_because = Some(outage.code()),
+            self.health.note(sample);
+            match self.health.judge() {
+                Ok(cleared) => self.record_cleared(services, cleared).await?,
+                Err(outage) => self.ended_early_because = Some(outage.code()),
             }
         }
-        if run.since_checkpoint >= CHECKPOINT {
-            self.checkpoint(run, None).await?;
+        if self.since_checkpoint >= CHECKPOINT {
+            self.checkpoint(services, None).await?;
         }
         Ok(())
     }
 
-    async fn record_cleared(&self, run: &mut Run, cleared: Cleared) -> Result<(), StoreError> {
+    async fn record_cleared(&mut self, services: &Services, cleared: Cleared) -> Result<(), StoreError> {
         if cleared.emptied {
-            run.pending.accept_emptied(&self.poller, &mut run.progress).await?;
+            self.pending.accept_emptied(&services.poller, &mut self.progress).await?;
         }
         if cleared.refused {
-            run.pending.reject_refused(&self.access).await?;
+            self.pending.reject_refused(&services.access).await?;
         }
         if cleared.emptied {
-            run.pending.record(&self.store, self.clock.now()).await?;
+            self.pending.record(&services.store, services.clock.now()).await?;
         }
         Ok(())
     }
 
-    async fn checkpoint(&self, run: &mut Run, end: Option<SweepEnd>) -> Result<(), StoreError> {
-        run.since_checkpoint = 0;
-        let Some(sweep) = &run.sweep else { return Ok(()) };
-        let end = end.map(|end| (end, self.clock.now()));
-        self.store.checkpoint_sweep(sweep, run.position, run.progress, end).await
+    async fn checkpoint(&mut self, services: &Services, end: Option<SweepEnd>) -> Result<(), StoreError> {
+        self.since_checkpoint = 0;
+        let Some(sweep) = &self.sweep else { return Ok(()) };
+        let end = end.map(|end| (end, services.clock.now()));
+        services.store.checkpoint_sweep(sweep, self.position, self.progress, end).await
     }
 
-    pub(super) async fn finish(&self, mut run: Run, cancelled: bool) -> Result<SweepReport, StoreError> {
-        if !cancelled && run.ended_early_because.is_none() {
-            run.ended_early_because = run.health.judge_end().err().map(Outage::code);
+    pub(super) async fn finish(
+        mut self,
+        services: &Services,
+        cancelled: bool,
+    ) -> Result<SweepReport, StoreError> {
+        if !cancelled && self.ended_early_because.is_none() {
+            self.ended_early_because = self.health.judge_end().err().map(Outage::code);
         }
-        if run.ended_early_because == Some(THROTTLED) {
-            run.continue_behind_the_answered();
+        if self.ended_early_because == Some(THROTTLED) {
+            self.continue_behind_the_answered();
         }
-        if cancelled || run.ended_early_because.is_some() {
-            run.pending.drop_accusations(&mut run.progress, run.ended_early_because == Some(THROTTLED));
+        if cancelled || self.ended_early_because.is_some() {
+            self.pending.drop_accusations(&mut self.progress, self.ended_early_because == Some(THROTTLED));
         } else {
-            self.record_cleared(&mut run, Cleared { emptied: true, refused: true }).await?;
+            self.record_cleared(services, Cleared { emptied: true, refused: true }).await?;
         }
-        run.pending.record(&self.store, self.clock.now()).await?;
+        self.pending.record(&services.store, services.clock.now()).await?;
         // A sweep that stopped early while it was being interrupted has ended.
-        let cancelled = cancelled && run.ended_early_because.is_none();
+        let cancelled = cancelled && self.ended_early_because.is_none();
         let (progress, ended_early_because, max_unclear) =
-            (run.progress, run.ended_early_because, self.max_unclear);
+            (self.progress, self.ended_early_because, services.max_unclear);
         let report = SweepReport { progress, ended_early_because, cancelled, max_unclear };
         let end = SweepEnd { ended_early_because, complete: report.complete() };
         if !cancelled && ended_early_because.is_none() {
-            run.position.last = run.before_throttled.flatten();
+            self.position.last = self.before_throttled.flatten();
         }
-        self.checkpoint(&mut run, (!cancelled).then_some(end)).await?;
-        self.progress.send_replace(progress);
+        self.checkpoint(services, (!cancelled).then_some(end)).await?;
         Ok(report)
     }
-}
 
-impl Run {
     pub(super) fn new(sweep: Option<SweepId>) -> Self {
         Self {
             sweep,

@@ -2,7 +2,7 @@
 
 use super::{PATIENCE, until};
 use std::{
-    io::Read,
+    io::{Read, Write},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -34,9 +34,16 @@ struct Output {
 
 impl Running {
     /// Starts the program with nothing to read.
-    pub(crate) fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_with_input(command, "")
+    }
+
+    /// Starts the program with `input` on its standard input.
+    pub(crate) fn start_with_input(mut command: Command, input: &str) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        // A command that fails before it reads closes the pipe.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let stdout = Output::collect(child.stdout.take().unwrap());
         let stderr = Output::collect(child.stderr.take().unwrap());
         Self { child, stdout, stderr }

@@ -102,9 +102,17 @@ impl Home {
 
     /// Starts the program with this home's configuration.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::start(self.command(arguments))
+    }
+
+    pub(crate) fn start_with_input(&self, arguments: &[&str], input: &str) -> Running {
+        Running::start_with_input(self.command(arguments), input)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.program();
         command.arg("--config").arg(self.path("reconnectd.toml")).args(arguments);
-        Running::start(command)
+        command
     }
 
     /// The program in this folder, without arguments.

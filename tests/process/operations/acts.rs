@@ -106,8 +106,7 @@ async fn a_row_that_lingers_after_its_deletion_starts_no_notice() {
 #[tokio::test]
 async fn a_connection_with_a_password_is_made_and_repaired_from_the_command_line() {
     let bench = Bench::new().await;
-    let path = bench.path("password");
-    std::fs::write(&path, "hunter2-from-file\n").unwrap();
+    let path = bench.home.write("password", "hunter2-from-file\n");
     let establish = "connections establish basicins --member alice --username al";
     let with_file = format!("{establish} --password-file {}", path.display());
     assert_eq!(bench.status("connections delete basicins --member alice --yes").await, "DELETED");

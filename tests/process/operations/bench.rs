@@ -1,36 +1,22 @@
-//! A simulated world, a configuration that leads there, and the binary to run with it.
+//! A simulated world, and a home whose configuration leads there.
 
+use crate::harness::{Home, Running};
 use reconnectd::base::clock::Clock;
 use reconnectd::base::config::Config;
 use reconnectd::server::components::App;
 use reconnectd::sim::{Options, Simulator};
 use serde_json::Value;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use tempfile::TempDir;
 
-/// A file in a folder of its own, which goes with it.
 pub(crate) struct Bench {
     pub(crate) sim: Simulator,
-    pub(crate) folder: TempDir,
+    pub(crate) home: Home,
 }
 
-/// What a command came to.
+/// The exit code and output of a command.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().expect("it was not killed"),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
 }
 
 impl Bench {
@@ -41,23 +27,17 @@ impl Bench {
         bench
     }
 
-    /// Nobody is enrolled. `auth` gives the lines of `[gateway.auth]`.
+    /// Nobody is enrolled. `auth` returns the lines of `[gateway.auth]`.
     pub(crate) async fn with_auth(auth: impl FnOnce(&Simulator) -> String) -> Self {
         let sim = Simulator::start(Options::default()).await.unwrap();
-        let bench = Self { folder: TempDir::new().unwrap(), sim };
-        let (folder, smtp) = (bench.folder.path().display(), bench.sim.smtp_addr());
-        let text = format!(
-            "[database]\nurl = \"sqlite://{folder}/test.db\"\n[keys]\nfile = \"{folder}/test.keys\"\n\
-             [gateway]\nurl = \"{}\"\nclient_key = \"any\"\n[gateway.auth]\n{}\n\
-             [notices]\nmin_gap = \"0s\"\nquiet_hours = \"\"\n\
-             [email.smtp]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n\
-             [links]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[telemetry]\nlog = \"error\"\n",
-            bench.sim.gateway_url(),
-            auth(&bench.sim),
-            smtp.ip(),
-            smtp.port(),
-        );
-        std::fs::write(bench.path("test.toml"), text).unwrap();
+        let mut home = Home::new(&sim);
+        let auth: toml::Table = auth(&sim).parse().unwrap();
+        home.set("gateway.auth", auth)
+            .set("sweep.schedule", "0 */15 * * * *")
+            .set("sweep.recheck", vec!["30s", "2m", "10m", "30m"])
+            .set("links.public_url", "http://127.0.0.1:8080")
+            .set("telemetry.log", "error");
+        let bench = Self { sim, home };
         bench.done("keys generate").await;
         bench
     }
@@ -70,38 +50,28 @@ impl Bench {
             false => format!("{{\"member_id\":\"{id}\",\"email\":\"{id}@example.org\"}}\n"),
         };
         let lines: String = members.iter().map(line).collect();
-        std::fs::write(self.path("members.jsonl"), lines).unwrap();
-        self.done(&format!("members import {}", self.path("members.jsonl").display())).await;
+        let file = self.home.write("members.jsonl", &lines);
+        self.done(&format!("members import {}", file.display())).await;
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reconnectd"));
-        command.arg("--config").arg(self.path("test.toml")).args(line.split_whitespace());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// Begins a command.
-    pub(crate) fn start(&self, line: &str) -> Child {
-        self.command(line).spawn().unwrap()
+    /// Starts a command; `line` is split at spaces.
+    pub(crate) fn start(&self, line: &str) -> Running {
+        self.home.start(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     /// Runs a command to its end, without a terminal.
     pub(crate) async fn run(&self, line: &str) -> Ran {
-        let mut command = self.command(line);
-        tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap().into()
+        Self::ran(self.start(line)).await
     }
 
-    /// Likewise, with something on its standard input.
     pub(crate) async fn run_with_input(&self, line: &str, input: &str) -> Ran {
-        let mut child = self.command(line).stdin(Stdio::piped()).spawn().unwrap();
-        // A command that refuses before it reads closes the pipe.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap().into()
+        let arguments = line.split_whitespace().collect::<Vec<_>>();
+        Self::ran(self.home.start_with_input(&arguments, input)).await
+    }
+
+    async fn ran(running: Running) -> Ran {
+        let ended = running.ended().await;
+        Ran { code: ended.code.expect("no signal ended it"), out: ended.stdout, err: ended.stderr }
     }
 
     /// Runs a command that has to succeed; gives what it printed.
@@ -139,7 +109,8 @@ impl Bench {
 
     /// The components, in this process, beside the commands.
     pub(crate) async fn app(&self) -> App {
-        let config = Config::load(Some(&self.path("test.toml")), std::iter::empty::<(String, String)>());
+        let config =
+            Config::load(Some(&self.home.path("reconnectd.toml")), std::iter::empty::<(String, String)>());
         App::open(config.unwrap().config, Clock::System).await.unwrap()
     }
 

@@ -1,0 +1,13 @@
+use super::outcome::PollOutcome;
+use crate::domain::MemberId;
+
+/// A member's outcome, with their place in the sweep.
+#[derive(Debug)]
+pub(super) struct Polled {
+    pub(super) member: MemberId,
+    pub(super) poll_key: i64,
+    pub(super) wrapped: bool,
+    /// The reason code that the member's row has.
+    pub(super) was_unclear: Option<String>,
+    pub(super) outcome: PollOutcome,
+}

@@ -1,0 +1,10 @@
+//! An operator acts for one member from the command line.
+
+mod acts;
+mod bench;
+mod invitations;
+mod link_activity;
+mod modes;
+mod retry;
+mod rotation;
+mod suppress;
