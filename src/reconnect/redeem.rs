@@ -148,13 +148,11 @@ impl LinkService {
         let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
         let url = self.access.call_as(redemption.member, credentials, fetch).await?;
         let redemption = &self.at_current_time(redemption);
-        if !resumes {
-            if self.consume(redemption).await? {
-                let connection = redemption.connection.clone();
-                let token = self.resume_tokens.issue(redemption.link, &connection, redemption.at);
-                let resume = token.map(|token| ResumeGrant { connection, token });
-                return Ok(RedemptionOutcome::Redirect { url, resume });
-            }
+        if !resumes && self.consume(redemption).await? {
+            let connection = redemption.connection.clone();
+            let token = self.resume_tokens.issue(redemption.link, &connection, redemption.at);
+            let resume = token.map(|token| ResumeGrant { connection, token });
+            return Ok(RedemptionOutcome::Redirect { url, resume });
         }
         // Used, but perhaps by this browser: the same form may have been sent twice at once.
         if !self.can_resume(redemption, proof).await? {
