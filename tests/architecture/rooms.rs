@@ -9,6 +9,7 @@ const PARTS: [(&str, Kind); 22] = [
     ("base", Kind::Base),
     ("detect", Kind::Facade),
     ("detect::decide", Kind::Pure),
+    ("detect::digest", Kind::Pure),
     ("detect::poll", Kind::Service),
     ("detect::sweep", Kind::Actor),
     ("detect::recheck", Kind::Actor),
