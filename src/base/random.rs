@@ -1,6 +1,6 @@
 //! The only source of random numbers: ids and tokens.
 
-use crate::domain::{LinkToken, PassToken, Time};
+use crate::domain::{FormKey, LinkToken, Time};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::sync::{LazyLock, Mutex};
@@ -30,9 +30,9 @@ pub fn link_token() -> LinkToken {
     LinkToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }
 
-/// A fresh pass of 256 bits.
-pub(crate) fn pass_token() -> PassToken {
-    PassToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
+/// A fresh form key of 256 bits.
+pub(crate) fn form_key() -> FormKey {
+    FormKey::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }
 
 /// A number from 0 up to 1, for jitter.
