@@ -179,6 +179,18 @@ impl Keyring {
         key.map(|key| fingerprint(key, "token_subject", member, subject))
     }
 
+    /// An HMAC over `parts` under the newest key.
+    pub(crate) fn sign(&self, purpose: &str, parts: &[&[u8]]) -> Option<Vec<u8>> {
+        let key = mac_key(self.keys.last()?, purpose);
+        Some(hmac::sign(&key, &length_prefixed(parts)).as_ref().to_vec())
+    }
+
+    /// Verifies an HMAC under any key of the ring, in constant time for each.
+    pub(crate) fn verify(&self, purpose: &str, parts: &[&[u8]], signature: &[u8]) -> bool {
+        let message = length_prefixed(parts);
+        self.keys.iter().any(|key| hmac::verify(&mac_key(key, purpose), &message, signature).is_ok())
+    }
+
     /// Whether the ring holds the key that a value is sealed under.
     pub(crate) fn can_open(&self, sealed: &Sealed) -> bool {
         self.keys.iter().any(|key| key.id == sealed.key_id)
@@ -224,6 +236,23 @@ fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Finge
         context.update(part.as_bytes());
     }
     Fingerprint { key_id: key.id.clone(), hash: context.sign().as_ref().to_vec() }
+}
+
+/// Derived from the ring's key, which itself only seals. Each purpose has a key of its own.
+fn mac_key(key: &Key, purpose: &str) -> hmac::Key {
+    let ring = hmac::Key::new(hmac::HMAC_SHA256, key.secret.as_slice());
+    let derived = hmac::sign(&ring, format!("reconnectd mac {purpose}").as_bytes());
+    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+}
+
+/// Unambiguous: no two lists of parts give the same bytes.
+fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 /// The associated data. Lengths stand before the parts, so that no two places read alike.

@@ -1,6 +1,6 @@
 //! A link and the buttons of its page, as the store reads them.
 
-use super::{Connection, ConnectionId, LapseState, MemberId, Outcome, Time};
+use super::{Connection, ConnectionId, FormKeyHash, LapseState, MemberId, Outcome, Time};
 
 #[derive(Clone, Debug)]
 pub struct LinkRecord {
@@ -24,6 +24,10 @@ pub struct Button {
     pub(crate) state: LapseState,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) redemptions: u32,
+    /// The latest redemption.
+    pub(crate) redeemed_at: Option<Time>,
+    /// The key of the form of the latest redemption, if it had one.
+    pub(crate) last_form_key: Option<FormKeyHash>,
     /// The connection has recovered since the email, whether or not it broke again.
     pub(crate) superseded: bool,
 }

@@ -42,8 +42,8 @@ pub(crate) use planning::{
 };
 pub use printable::printable;
 pub use secret::{
-    AccessToken, Fingerprint, LinkToken, NewCredential, OauthUrl, PassHash, PassToken, RefreshToken, Sealed,
-    TokenHash, UsedCredential,
+    AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
+    ResumeToken, Sealed, TokenHash, UsedCredential,
 };
 pub use suppression::{AddressHash, Suppression};
 pub use time::Time;

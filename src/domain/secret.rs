@@ -38,17 +38,19 @@ secret! {
     OauthUrl,
     /// The one-time token in a notice: 256 bits, base64url without padding.
     LinkToken,
-    /// What a browser shows that has redeemed a link: likewise.
-    PassToken,
+    /// The value of the cookie with which a browser presses its button again.
+    ResumeToken,
+    /// The hidden value of a page's form: 256 bits, base64url without padding.
+    FormKey,
 }
 
 /// What is kept of a [`LinkToken`]: its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// What is kept of a [`PassToken`]: its SHA-256.
+/// The SHA-256 of a [`FormKey`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PassHash(pub(crate) [u8; 32]);
+pub struct FormKeyHash(pub(crate) [u8; 32]);
 
 impl LinkToken {
     /// The hash under which the link is kept and found.
@@ -57,10 +59,9 @@ impl LinkToken {
     }
 }
 
-impl PassToken {
-    /// The hash under which the pass is kept and found.
-    pub fn hash(&self) -> PassHash {
-        PassHash(sha256(self.expose()))
+impl FormKey {
+    pub fn hash(&self) -> FormKeyHash {
+        FormKeyHash(sha256(self.expose()))
     }
 }
 
@@ -77,9 +78,9 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-impl fmt::Debug for PassHash {
+impl fmt::Debug for FormKeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PassHash(…)")
+        f.write_str("FormKeyHash(…)")
     }
 }
 

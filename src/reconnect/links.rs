@@ -1,10 +1,11 @@
 //! Service: a link's page, and its buttons except the one that redeems.
 
-use super::state::{LinkState, Resume};
+use super::resume::{BrowserProof, ResumeTokens};
+use super::state::LinkState;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
-use crate::domain::{Button, ConnectionId, LinkRecord, PassHash, TokenHash};
+use crate::domain::{Button, ConnectionId, LinkRecord, TokenHash};
 use crate::gateway::Gateway;
 use crate::store::{ResendPolicy, Store, StoreError};
 use chrono::TimeDelta;
@@ -21,6 +22,7 @@ pub(crate) struct LinkService {
     pub(crate) access: TokenProvider,
     pub(crate) gateway: Gateway,
     pub(crate) clock: Clock,
+    pub(crate) resume_tokens: ResumeTokens,
     /// Per button.
     pub(crate) max_redemptions: u32,
     /// The delay of the first recheck after a redemption. `None`: no recheck.
@@ -35,29 +37,6 @@ pub(crate) struct LinkPage {
     pub(crate) unsubscribed: bool,
 }
 
-/// What a request proves about its browser.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BrowserProof {
-    pub(crate) passes: Vec<PassHash>,
-    /// From the page's form. A second press of the same form drops the first response, cookie included, so the key
-    /// stands in for the cookie.
-    pub(crate) form_key: Option<PassHash>,
-}
-
-impl BrowserProof {
-    fn resume(&self, kept: &[(ConnectionId, PassHash)], connection: &ConnectionId) -> Resume {
-        let is_shown = |pass| self.passes.contains(pass) || self.form_key.as_ref() == Some(pass);
-        let mut of_connection = kept.iter().filter(|(id, _)| id == connection).peekable();
-        if of_connection.peek().is_none() {
-            Resume::No
-        } else if of_connection.any(|(_, pass)| is_shown(pass)) {
-            Resume::Here
-        } else {
-            Resume::Elsewhere
-        }
-    }
-}
-
 impl LinkService {
     /// The page of a link, as the browser with this proof sees it. Changes nothing.
     pub(crate) async fn view(&self, hash: TokenHash, proof: &BrowserProof) -> Result<LinkPage, StoreError> {
@@ -65,29 +44,14 @@ impl LinkService {
             return Ok(LinkPage { state: LinkState::NotFound, locale: None, unsubscribed: false });
         };
         let (locale, unsubscribed) = (record.locale.clone(), record.unsubscribed);
-        let state = self.state(hash, record, proof).await?;
+        let state = self.state(hash, record, proof);
         Ok(LinkPage { state, locale, unsubscribed })
     }
 
-    pub(super) async fn state(
-        &self,
-        hash: TokenHash,
-        record: LinkRecord,
-        proof: &BrowserProof,
-    ) -> Result<LinkState, StoreError> {
-        let kept = self.store.passes(hash, self.clock.now()).await?;
-        let resume = |button: &Button| proof.resume(&kept, &button.connection.id);
-        Ok(LinkState::decide(record, self.max_redemptions, self.clock.now(), resume))
-    }
-
-    pub(super) async fn resume(
-        &self,
-        hash: TokenHash,
-        button: &Button,
-        proof: &BrowserProof,
-    ) -> Result<Resume, StoreError> {
-        let kept = self.store.passes(hash, self.clock.now()).await?;
-        Ok(proof.resume(&kept, &button.connection.id))
+    pub(super) fn state(&self, hash: TokenHash, record: LinkRecord, proof: &BrowserProof) -> LinkState {
+        let now = self.clock.now();
+        let resume = |button: &Button| self.resume_tokens.resume(hash, button, proof, now);
+        LinkState::decide(record, self.max_redemptions, now, resume)
     }
 
     /// Records that the member disconnected on purpose, until the connection is CONNECTED again, and returns the page

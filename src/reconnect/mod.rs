@@ -3,4 +3,5 @@
 pub(crate) mod links;
 pub mod operator_actions;
 pub(crate) mod redeem;
+pub(crate) mod resume;
 pub(crate) mod state;

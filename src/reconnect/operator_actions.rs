@@ -212,11 +212,15 @@ impl OperatorActions {
     ///
     /// # Errors
     /// When the gateway has no way to sign in there.
-    pub async fn invite_by_hand(&self, member: &MemberId, source: &Connection) -> Result<(LinkToken, Time)> {
+    pub async fn create_invitation_link(
+        &self,
+        member: &MemberId,
+        source: &Connection,
+    ) -> Result<(LinkToken, Time)> {
         self.prove_open(member, source).await?;
         let (token, now) = (random::link_token(), self.clock.now());
         let expires_at = now + self.link_ttl;
-        self.store.invite_by_hand(member, source, token.hash(), now, expires_at).await?;
+        self.store.create_invitation_link(member, source, token.hash(), now, expires_at).await?;
         Ok((token, expires_at))
     }
 
@@ -224,7 +228,7 @@ impl OperatorActions {
     ///
     /// # Errors
     /// Likewise, and when the member gets no mail.
-    pub(crate) async fn invite_by_mail(&self, member: &MemberId, source: &Connection) -> Result<NoticeId> {
+    pub(crate) async fn send_invitation(&self, member: &MemberId, source: &Connection) -> Result<NoticeId> {
         let known = self.store.member(member).await?;
         if known.is_none_or(|member| member.paused) {
             return Err(OperateError::Paused(member.clone()));
@@ -233,7 +237,7 @@ impl OperatorActions {
             return Err(OperateError::Suppressed(member.clone()));
         }
         self.prove_open(member, source).await?;
-        Ok(self.store.invite_by_mail(member, source, self.clock.now()).await?)
+        Ok(self.store.queue_invitation(member, source, self.clock.now()).await?)
     }
 
     /// Fetches the URL that the link will lead to, and forgets it: a refusal is the operator's to read, not the member's.

@@ -6,21 +6,15 @@
 //! For ten minutes, the browser that redeemed can press the button again, for members who return from the source without
 //! finishing the sign-in. That consumes no redemption.
 
-use super::links::{BrowserProof, LinkService};
+use super::links::LinkService;
+use super::resume::{BrowserProof, RESUME_TTL};
 use super::state::{ButtonView, LinkState, Resume};
-use crate::base::random;
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
-use crate::domain::{
-    Button, ConnectionId, LinkRecord, OauthUrl, PassHash, PassToken, Repair, Status, TokenHash,
-};
+use crate::domain::{Button, ConnectionId, LinkRecord, OauthUrl, Repair, ResumeToken, Status, TokenHash};
 use crate::gateway::{Establish, Verdict};
 use crate::store::{Redemption, StoreError};
-use chrono::TimeDelta;
 use std::time::Duration;
-
-/// How long the browser that redeemed can press the button again.
-pub(crate) const PASS_TTL: TimeDelta = TimeDelta::minutes(10);
 
 #[derive(Debug)]
 pub(crate) struct RedemptionRequest<'a> {
@@ -44,7 +38,7 @@ pub(crate) enum RedemptionOutcome {
     Redirect {
         url: OauthUrl,
         /// `None` when the browser resumed: that does not extend the ten minutes.
-        pass: Option<Pass>,
+        resume: Option<ResumeGrant>,
     },
     /// The gateway reconnected the connection without a sign-in.
     Reconnected {
@@ -63,10 +57,11 @@ pub(crate) enum RedemptionOutcome {
     Unavailable,
 }
 
+/// For the cookie with which this browser resumes.
 #[derive(Debug)]
-pub(crate) struct Pass {
+pub(crate) struct ResumeGrant {
     pub(crate) connection: ConnectionId,
-    pub(crate) token: PassToken,
+    pub(crate) token: ResumeToken,
 }
 
 impl LinkService {
@@ -97,13 +92,14 @@ impl LinkService {
             (None, _) => None,
         };
         let Some(button) = chosen.cloned() else {
-            let state = self.state(link, record, proof).await?;
+            let state = self.state(link, record, proof);
             return Ok(RedemptionOutcome::Refused(state.without_resume()));
         };
         let id = &button.connection.id;
-        let resumes = self.resume(link, &button, proof).await? == Resume::Here;
+        let now = self.clock.now();
+        let resumes = self.resume_tokens.resume(link, &button, proof, now) == Resume::Here;
         let is_used = button.redemptions >= self.max_redemptions;
-        let has_more = match self.state(link, record, proof).await? {
+        let has_more = match self.state(link, record, proof) {
             LinkState::Ready(views) | LinkState::Dismissed(views) if is_pressable(&views, id) => {
                 views.iter().any(|view| view.connection_id != *id && view.state.is_pressable())
             }
@@ -113,11 +109,12 @@ impl LinkService {
             }
             state => return Ok(RedemptionOutcome::Refused(state.without_resume())),
         };
-        let now = self.clock.now();
         let redemption = Redemption {
             link,
             member: &member,
             connection: id,
+            form_key: proof.form_key,
+            form_key_since: now - RESUME_TTL,
             at: now,
             recheck_at: self.first_recheck.map(|delay| now + delay),
         };
@@ -151,13 +148,11 @@ impl LinkService {
         let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
         let url = self.access.call_as(redemption.member, credentials, fetch).await?;
         let redemption = &self.at_current_time(redemption);
-        if !resumes {
-            let token = random::pass_token();
-            let passes: Vec<PassHash> = [token.hash()].into_iter().chain(proof.form_key).collect();
-            if self.consume(redemption, &passes).await? {
-                let pass = Some(Pass { connection: redemption.connection.clone(), token });
-                return Ok(RedemptionOutcome::Redirect { url, pass });
-            }
+        if !resumes && self.consume(redemption).await? {
+            let connection = redemption.connection.clone();
+            let token = self.resume_tokens.issue(redemption.link, &connection, redemption.at);
+            let resume = token.map(|token| ResumeGrant { connection, token });
+            return Ok(RedemptionOutcome::Redirect { url, resume });
         }
         // Used, but perhaps by this browser: the same form may have been sent twice at once.
         if !self.can_resume(redemption, proof).await? {
@@ -165,7 +160,7 @@ impl LinkService {
         }
         self.store.reschedule_recheck(redemption).await?;
         tracing::info!(member = %redemption.member, connection = %redemption.connection, "redemption resumed");
-        Ok(RedemptionOutcome::Redirect { url, pass: None })
+        Ok(RedemptionOutcome::Redirect { url, resume: None })
     }
 
     /// Consumes the redemption before the gateway's call: unlike fetching a URL, this call takes effect at the gateway.
@@ -176,7 +171,7 @@ impl LinkService {
         proof: &BrowserProof,
         has_more: bool,
     ) -> Result<RedemptionOutcome, CallError> {
-        if !self.consume(redemption, proof.form_key.as_slice()).await? {
+        if !self.consume(redemption).await? {
             if self.can_resume(redemption, proof).await? {
                 return Ok(RedemptionOutcome::Reconnected { has_more });
             }
@@ -203,12 +198,12 @@ impl LinkService {
     /// The gateway's response can take seconds, in which the link may expire.
     fn at_current_time<'a>(&self, redemption: &Redemption<'a>) -> Redemption<'a> {
         let at = self.clock.now();
-        Redemption { at, recheck_at: self.first_recheck.map(|delay| at + delay), ..*redemption }
+        let recheck_at = self.first_recheck.map(|delay| at + delay);
+        Redemption { at, form_key_since: at - RESUME_TTL, recheck_at, ..*redemption }
     }
 
-    async fn consume(&self, redemption: &Redemption<'_>, passes: &[PassHash]) -> Result<bool, StoreError> {
-        let until = redemption.at + PASS_TTL;
-        let is_consumed = self.store.redeem(redemption, self.max_redemptions, passes, until).await?;
+    async fn consume(&self, redemption: &Redemption<'_>) -> Result<bool, StoreError> {
+        let is_consumed = self.store.redeem(redemption, self.max_redemptions).await?;
         if is_consumed {
             tracing::info!(member = %redemption.member, connection = %redemption.connection, "link redeemed");
         }
@@ -241,8 +236,8 @@ fn is_pressable(views: &[ButtonView], connection: &ConnectionId) -> bool {
 impl RedemptionOutcome {
     fn code(&self) -> &'static str {
         match self {
-            Self::Redirect { pass: Some(_), .. } => "redirected",
-            Self::Redirect { pass: None, .. } => "resumed",
+            Self::Redirect { resume: Some(_), .. } => "redirected",
+            Self::Redirect { resume: None, .. } => "resumed",
             Self::Reconnected { .. } => "reconnected",
             Self::NeedsApp => "needs_app",
             Self::Refused(_) | Self::AlreadyUsed(_) => "refused",

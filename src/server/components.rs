@@ -14,6 +14,7 @@ use crate::notify::deliver::{Delivered, Deliverer, Reminders};
 use crate::notify::planner::Planner;
 use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
+use crate::reconnect::resume::ResumeTokens;
 use crate::store::{InstanceLock, Store};
 use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
@@ -146,6 +147,7 @@ impl App {
                 access: access.interactive(),
                 gateway: gateway.interactive(),
                 clock: clock.clone(),
+                resume_tokens: ResumeTokens::new(keyring.clone()),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },

@@ -51,11 +51,9 @@ impl Store {
     /// `None` when the link is unknown, or when its member has been removed.
     pub(crate) async fn link_context(&self, hash: TokenHash) -> Result<Option<LinkContext>> {
         let sql = format!(
-            "SELECT {DOMAIN} AS domain, 1 AS emailed, a.finished_at, k.last_viewed_at FROM links k
+            "SELECT {DOMAIN} AS domain, k.notice_id IS NOT NULL AS emailed, a.finished_at, k.last_viewed_at FROM links k
              JOIN members m ON m.member_id = k.member_id
-             LEFT JOIN attempts a ON a.notice_id = k.notice_id AND a.attempt = k.attempt WHERE k.token_hash = $1
-             UNION ALL SELECT {DOMAIN}, 0, NULL, i.looked_at FROM invitations i
-             JOIN members m ON m.member_id = i.member_id WHERE i.token_hash = $1"
+             LEFT JOIN attempts a ON a.notice_id = k.notice_id AND a.attempt = k.attempt WHERE k.token_hash = $1"
         );
         let row =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
@@ -98,7 +96,7 @@ impl Store {
             .await?;
         }
         for activity in activities {
-            let updated = sqlx::query(
+            sqlx::query(
                 "UPDATE links SET last_viewed_at = coalesce($2, last_viewed_at),
                     first_opened_at = coalesce(first_opened_at, $3)
                  WHERE token_hash = $1",
@@ -107,17 +105,7 @@ impl Store {
             .bind(activity.last_viewed_at.map(millis))
             .bind(activity.first_opened_at.map(millis))
             .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if updated == 0 {
-                sqlx::query(
-                    "UPDATE invitations SET looked_at = coalesce($2, looked_at) WHERE token_hash = $1",
-                )
-                .bind(&activity.link.0[..])
-                .bind(activity.last_viewed_at.map(millis))
-                .execute(&mut *tx)
-                .await?;
-            }
+            .await?;
         }
         tx.commit().await?;
         Ok(())

@@ -256,7 +256,6 @@ impl Store {
             "links",
             "invitations",
             "unsubscribe_tokens",
-            "passes",
             "unclear_members",
             "token_subjects",
         ] {

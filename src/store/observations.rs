@@ -329,7 +329,7 @@ async fn write_lapse(
         queue::cancel_for_lapse(tx, id, reason).await?;
     }
     if fields.outcome == Some(Outcome::Recovered) {
-        sqlx::query("UPDATE link_buttons SET outlived = 1 WHERE lapse_id = $1 AND outlived = 0")
+        sqlx::query("UPDATE link_buttons SET superseded = 1 WHERE lapse_id = $1 AND superseded = 0")
             .bind(id.as_str())
             .execute(&mut **tx)
             .await?;
@@ -359,9 +359,9 @@ async fn settle_rechecks(
              AND (l.state = 'suspected' OR (l.state = 'open' AND rechecks.purpose = 'redemption')))
            AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.member_id = $1 AND c.missing_since IS NOT NULL)
            AND NOT (purpose = 'redemption' AND EXISTS
-            (SELECT 1 FROM invitations i LEFT JOIN connections c
-                ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE
-             WHERE i.member_id = $1 AND i.redeemed_at >= rechecks.since AND c.status IS NOT 'CONNECTED'))",
+            (SELECT 1 FROM invitations i JOIN link_buttons b ON b.invitation_id = i.invitation_id
+             LEFT JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE
+             WHERE i.member_id = $1 AND b.redeemed_at >= rechecks.since AND c.status IS NOT 'CONNECTED'))",
     )
     .bind(member.as_str())
     .execute(&mut **tx)

@@ -1,6 +1,5 @@
 //! `rechecks`: early polls of single members.
 
-use super::links::Redemption;
 use super::row::RowExt;
 use super::{Result, Store, millis};
 use crate::domain::{MemberId, Time};
@@ -38,15 +37,20 @@ pub struct DueRecheck {
 }
 
 /// Sets the member's early polls anew, counted from the redemption.
-pub(super) async fn set(tx: &mut Transaction<'_, Sqlite>, redemption: &Redemption<'_>) -> Result<()> {
-    let Some(due) = redemption.recheck_at else { return Ok(()) };
+pub(super) async fn set(
+    tx: &mut Transaction<'_, Sqlite>,
+    member: &MemberId,
+    since: Time,
+    due_at: Option<Time>,
+) -> Result<()> {
+    let Some(due) = due_at else { return Ok(()) };
     sqlx::query(
         "INSERT INTO rechecks (member_id, purpose, due_at, since) VALUES ($1, 'redemption', $2, $3)
          ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since",
     )
-    .bind(redemption.member.as_str())
+    .bind(member.as_str())
     .bind(millis(due))
-    .bind(millis(redemption.at))
+    .bind(millis(since))
     .execute(&mut **tx)
     .await?;
     Ok(())

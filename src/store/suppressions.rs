@@ -187,12 +187,13 @@ impl Store {
     /// Takes back that the member behind a link wants no mail. Gives who, if anything changed.
     pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         let mut tx = self.begin().await?;
-        let sql = format!(
-            "SELECT m.member_id, m.address_hash FROM members m WHERE m.member_id IN ({BEHIND_LINK})
-               AND m.removed_at IS NULL AND m.address_hash IS NOT NULL"
-        );
-        let member: Option<(String, Vec<u8>)> =
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&link.0[..]).fetch_optional(&mut *tx).await?;
+        let member: Option<(String, Vec<u8>)> = sqlx::query_as(
+            "SELECT m.member_id, m.address_hash FROM links k JOIN members m ON m.member_id = k.member_id
+             WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL",
+        )
+        .bind(&link.0[..])
+        .fetch_optional(&mut *tx)
+        .await?;
         let Some((member, address)) = member else { return Ok(None) };
         let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
         let lifted = lift(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
@@ -254,17 +255,13 @@ async fn lift(
     Ok(lifted > 0)
 }
 
-/// Whose the link is whose hash is `$1`.
-const BEHIND_LINK: &str = "SELECT member_id FROM links WHERE token_hash = $1
-     UNION SELECT member_id FROM invitations WHERE token_hash = $1";
-
 /// Whether the member behind a link's token gets no mail.
 pub(super) async fn is_suppressed_by_token(
     tx: &mut Transaction<'_, Sqlite>,
     hash: TokenHash,
 ) -> Result<bool> {
     let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id IN ({BEHIND_LINK}) AND {SUPPRESSED})"
+        "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id = (SELECT member_id FROM links WHERE token_hash = $1) AND {SUPPRESSED})"
     );
     Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_one(&mut **tx).await?)
 }

@@ -128,7 +128,7 @@ async fn a_link_without_an_email_has_no_minimum_reading_time() {
     let h = Harness::watching(&["alice"]).await;
     let member = "alice".into();
     let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
-    let (token, _) = h.app.operator.invite_by_hand(&member, &source).await.unwrap();
+    let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
     let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
     Browser::new().arrive(&link).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 0]));

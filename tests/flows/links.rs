@@ -94,7 +94,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
         Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), EPIC).await;
     let member = "alice".into();
     let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
-    let (token, _) = h.app.operator.invite_by_hand(&member, &source).await.unwrap();
+    let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
     let by_hand = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
     for link in [mailed_link, by_hand] {
         let before = h.mails().len();

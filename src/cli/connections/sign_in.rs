@@ -26,7 +26,7 @@ pub(super) async fn sign_in(
         bail!("{id} of {member} is already CONNECTED; to connect it again, disconnect it first");
     }
     if credentials.show {
-        let (token, expires_at) = app.operator.invite_by_hand(member, source).await?;
+        let (token, expires_at) = app.operator.create_invitation_link(member, source).await?;
         let link = app.deliverer.renderer.link(&token);
         if context.json {
             return report_json(member, source, Some(&link), None);
@@ -36,7 +36,7 @@ pub(super) async fn sign_in(
         return Ok(Completion::Complete);
     }
     if credentials.send {
-        let notice = app.operator.invite_by_mail(member, source).await?;
+        let notice = app.operator.send_invitation(member, source).await?;
         if context.json {
             return report_json(member, source, None, Some(&notice));
         }

@@ -127,6 +127,8 @@ pub(super) mod tests {
             state,
             outcome,
             redemptions: 0,
+            redeemed_at: None,
+            last_form_key: None,
             superseded: false,
         }
     }

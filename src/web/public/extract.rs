@@ -2,7 +2,7 @@
 
 use super::response::PageContext;
 use super::state::PublicState;
-use crate::domain::{ConnectionId, LinkToken, PassHash, PassToken, RequestSignals};
+use crate::domain::{ConnectionId, FormKey, FormKeyHash, LinkToken, RequestSignals};
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;
@@ -34,8 +34,7 @@ impl FromRequestParts<PublicState> for PathToken {
 #[derive(Default)]
 pub(super) struct RedeemForm {
     pub(super) connection: Option<ConnectionId>,
-    /// Identifies the page on which the button was pressed, together with the button.
-    pub(super) form_key: Option<PassHash>,
+    pub(super) form_key: Option<FormKeyHash>,
 }
 
 #[derive(Deserialize)]
@@ -46,10 +45,9 @@ struct Fields {
 
 impl From<Fields> for RedeemForm {
     fn from(Fields { connection, form_key }: Fields) -> Self {
-        let button = connection.as_deref().unwrap_or_default();
-        let key = form_key.filter(|key| !key.is_empty());
+        let form_key = form_key.filter(|key| !key.is_empty());
         Self {
-            form_key: key.map(|key| PassToken::new(format!("{key} {button}")).hash()),
+            form_key: form_key.map(|key| FormKey::new(key).hash()),
             connection: connection.map(ConnectionId::new),
         }
     }

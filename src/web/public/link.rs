@@ -4,9 +4,10 @@ use super::extract::{PathToken, RedeemForm, request_signals};
 use super::response::PageContext;
 use super::resume_cookie;
 use super::state::PublicState;
-use crate::domain::{LinkAction, PassHash};
-use crate::reconnect::links::{BrowserProof, LinkPage};
+use crate::domain::{FormKeyHash, LinkAction};
+use crate::reconnect::links::LinkPage;
 use crate::reconnect::redeem::{RedemptionOutcome, RedemptionRequest};
+use crate::reconnect::resume::BrowserProof;
 use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
 use crate::web::pages::Page;
@@ -16,8 +17,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
-fn proof(headers: &HeaderMap, form_key: Option<PassHash>) -> BrowserProof {
-    BrowserProof { passes: resume_cookie::passes(headers), form_key }
+fn proof(headers: &HeaderMap, form_key: Option<FormKeyHash>) -> BrowserProof {
+    BrowserProof { resume_tokens: resume_cookie::tokens(headers), form_key }
 }
 
 /// `GET` and `HEAD`.
@@ -59,7 +60,9 @@ pub(super) async fn redeem(
         state.link_page(page, base.clone(), &headers)
     };
     match result.outcome {
-        RedemptionOutcome::Redirect { url, pass } => state.redirect_to_source(&context, &url, pass.as_ref()),
+        RedemptionOutcome::Redirect { url, resume } => {
+            state.redirect_to_source(&context, &url, resume.as_ref())
+        }
         RedemptionOutcome::Reconnected { has_more: true } => state.redirect_back(&base),
         RedemptionOutcome::Reconnected { has_more: false } => {
             state.page(&context, &Page::OauthReturn { success: true })

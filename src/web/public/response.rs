@@ -5,7 +5,7 @@ use super::state::PublicState;
 use crate::base::random;
 use crate::domain::{LinkToken, OauthUrl};
 use crate::reconnect::links::LinkPage;
-use crate::reconnect::redeem::Pass;
+use crate::reconnect::redeem::ResumeGrant;
 use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
 use crate::web::pages::{Page, negotiate_language};
@@ -73,7 +73,7 @@ impl PublicState {
     }
 
     pub(super) fn page(&self, context: &PageContext, page: &Page) -> Response {
-        let form_key = random::pass_token();
+        let form_key = random::form_key();
         let html = self.pages.render(context.locale.as_deref(), page, &context.base, form_key.expose());
         let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::OK);
         let mut response = (status, Html(html)).into_response();
@@ -86,7 +86,7 @@ impl PublicState {
         &self,
         context: &PageContext,
         url: &OauthUrl,
-        pass: Option<&Pass>,
+        resume: Option<&ResumeGrant>,
     ) -> Response {
         let Ok(mut location) = HeaderValue::from_str(url.expose()) else {
             tracing::error!("the gateway's OAuth URL is not a valid header value");
@@ -96,7 +96,7 @@ impl PublicState {
         let mut response = StatusCode::SEE_OTHER.into_response();
         self.set_security_headers(response.headers_mut());
         response.headers_mut().insert(header::LOCATION, location);
-        if let Some(cookie) = pass.and_then(|pass| resume_cookie::set(pass, &context.base, self.secure)) {
+        if let Some(cookie) = resume.and_then(|grant| resume_cookie::set(grant, &context.base, self.secure)) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         response

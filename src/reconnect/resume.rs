@@ -1,0 +1,119 @@
+//! Lets the browser that redeemed a link press its button again for ten minutes, without state.
+//!
+//! The token is an HMAC over the link, the connection, and the expiry, under the key ring.
+
+use super::state::Resume;
+use crate::credentials::keyring::Keyring;
+use crate::domain::{Button, ConnectionId, FormKeyHash, ResumeToken, Time, TokenHash};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
+use std::sync::Arc;
+
+/// How long the browser that redeemed can press the button again.
+pub(crate) const RESUME_TTL: TimeDelta = TimeDelta::minutes(10);
+const PURPOSE: &str = "resume";
+
+/// What a request proves about its browser.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BrowserProof {
+    /// From cookies.
+    pub(crate) resume_tokens: Vec<ResumeToken>,
+    /// From the page's form. A second press of the same form drops the first response, cookie included, so the key
+    /// stands in for the cookie.
+    pub(crate) form_key: Option<FormKeyHash>,
+}
+
+/// Issues and verifies resume tokens. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ResumeTokens(Arc<Keyring>);
+
+impl ResumeTokens {
+    pub(crate) fn new(keyring: Arc<Keyring>) -> Self {
+        Self(keyring)
+    }
+
+    /// `None` when the key ring is empty.
+    pub(super) fn issue(&self, link: TokenHash, connection: &ConnectionId, now: Time) -> Option<ResumeToken> {
+        let expiry = (now + RESUME_TTL).timestamp_millis();
+        let signature = self.0.sign(PURPOSE, &signed_parts(&link, connection, &expiry.to_be_bytes()))?;
+        Some(ResumeToken::new(format!("{expiry}.{}", URL_SAFE_NO_PAD.encode(signature))))
+    }
+
+    fn is_valid(&self, token: &ResumeToken, link: TokenHash, connection: &ConnectionId, now: Time) -> bool {
+        let Some((expiry, signature)) = token.expose().split_once('.') else { return false };
+        let Ok(expiry) = expiry.parse::<i64>() else { return false };
+        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
+        expiry > now.timestamp_millis()
+            && self.0.verify(PURPOSE, &signed_parts(&link, connection, &expiry.to_be_bytes()), &signature)
+    }
+
+    pub(super) fn resume(&self, link: TokenHash, button: &Button, proof: &BrowserProof, now: Time) -> Resume {
+        let is_recent = button.redeemed_at.is_some_and(|at| at + RESUME_TTL > now);
+        let is_same_form = is_recent && proof.form_key.is_some() && proof.form_key == button.last_form_key;
+        let is_valid = |token| self.is_valid(token, link, &button.connection.id, now);
+        if is_same_form || proof.resume_tokens.iter().any(is_valid) {
+            Resume::Here
+        } else if is_recent {
+            Resume::Elsewhere
+        } else {
+            Resume::No
+        }
+    }
+}
+
+fn signed_parts<'a>(link: &'a TokenHash, connection: &'a ConnectionId, expiry: &'a [u8; 8]) -> [&'a [u8]; 3] {
+    [&link.0, connection.as_str().as_bytes(), expiry]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: TokenHash = TokenHash([1; 32]);
+
+    fn ring(lines: &[&str]) -> ResumeTokens {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        ResumeTokens::new(Arc::new(Keyring::open(&path).unwrap()))
+    }
+
+    const OLD: &str = "old AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const NEW: &str = "new HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    #[test]
+    fn a_token_is_valid_for_its_link_and_connection_for_ten_minutes() {
+        let (tokens, now) = (ring(&[OLD]), Time::UNIX_EPOCH);
+        let epic: ConnectionId = "epic".into();
+        let token = tokens.issue(LINK, &epic, now).unwrap();
+        let almost = now + RESUME_TTL - TimeDelta::milliseconds(1);
+        assert!(tokens.is_valid(&token, LINK, &epic, now) && tokens.is_valid(&token, LINK, &epic, almost));
+        assert!(!tokens.is_valid(&token, LINK, &epic, now + RESUME_TTL));
+        assert!(!tokens.is_valid(&token, TokenHash([2; 32]), &epic, now));
+        assert!(!tokens.is_valid(&token, LINK, &"cerner".into(), now));
+        let (expiry, signature) = token.expose().split_once('.').unwrap();
+        let extended = expiry.parse::<i64>().unwrap() + 1;
+        for tampered in [
+            String::new(),
+            ".".to_owned(),
+            expiry.to_owned(),
+            format!("{extended}.{signature}"),
+            format!("{expiry}.A{}", &signature[1..]),
+            format!("{expiry}.{}", &signature[1..]),
+            format!("{expiry}.{signature}A"),
+        ] {
+            assert!(!tokens.is_valid(&ResumeToken::new(tampered), LINK, &epic, now));
+        }
+    }
+
+    #[test]
+    fn a_token_outlives_a_restart_and_a_new_key_but_not_the_removal_of_its_key() {
+        let (now, epic) = (Time::UNIX_EPOCH, ConnectionId::from("epic"));
+        let token = ring(&[OLD]).issue(LINK, &epic, now).unwrap();
+        for (lines, is_valid) in [(&[OLD][..], true), (&[OLD, NEW], true), (&[NEW], false)] {
+            assert_eq!(ring(lines).is_valid(&token, LINK, &epic, now), is_valid, "{lines:?}");
+        }
+    }
+}
