@@ -5,32 +5,29 @@ use chrono::{DurationRound, TimeDelta, Utc};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Where the monotonic time of this process begins.
+/// The start of this process's monotonic time.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Tells the time, in whole milliseconds, as the database keeps it.
+/// The current time in whole milliseconds, the precision of the database.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine's.
     System,
-    /// One that stands still until it is moved.
     Manual(ManualClock),
 }
 
-/// A clock that is moved by hand.
+/// A clock that changes only when a test advances or sets it.
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Hands>>);
+pub struct ManualClock(Arc<Mutex<Readings>>);
 
 #[derive(Debug)]
-struct Hands {
+struct Readings {
     wall: Time,
     monotonic: Duration,
     slept: Duration,
 }
 
 impl Clock {
-    /// The present instant.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the system clock")]
     pub fn now(&self) -> Time {
         match self {
             Self::System => {
@@ -41,12 +38,12 @@ impl Clock {
         }
     }
 
-    /// The time passed since some instant of this process. Unlike [`Clock::now`] it never jumps or goes back, so waits
-    /// that live in memory are measured by it.
+    /// The time since some instant of this process. Unlike [`Clock::now`], it never jumps or goes back, so it measures
+    /// delays that are kept in memory.
     pub(crate) fn monotonic(&self) -> Duration {
         match self {
             Self::System => ORIGIN.elapsed(),
-            Self::Manual(clock) => clock.hands(|hands| hands.monotonic),
+            Self::Manual(clock) => clock.with_readings(|readings| readings.monotonic),
         }
     }
 
@@ -55,7 +52,7 @@ impl Clock {
         match self {
             Self::System => tokio::time::sleep(duration).await,
             Self::Manual(clock) => {
-                clock.hands(|hands| hands.slept += duration);
+                clock.with_readings(|readings| readings.slept += duration);
                 tokio::task::yield_now().await;
             }
         }
@@ -63,37 +60,35 @@ impl Clock {
 }
 
 impl ManualClock {
-    /// A clock that shows `start`.
     pub fn at(start: Time) -> Self {
-        Self(Arc::new(Mutex::new(Hands { wall: start, monotonic: Duration::ZERO, slept: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(Readings { wall: start, monotonic: Duration::ZERO, slept: Duration::ZERO })))
     }
 
-    /// What it shows.
     pub fn now(&self) -> Time {
-        self.hands(|hands| hands.wall)
+        self.with_readings(|readings| readings.wall)
     }
 
-    /// Lets time pass. A negative time is a clock that is set back: no time passes.
+    /// Moves the wall clock. Monotonic time passes, too, unless `by` is negative.
     pub fn advance(&self, by: TimeDelta) {
-        self.hands(|hands| {
-            hands.wall += by;
-            hands.monotonic += by.to_std().unwrap_or_default();
+        self.with_readings(|readings| {
+            readings.wall += by;
+            readings.monotonic += by.to_std().unwrap_or_default();
         });
     }
 
-    /// Sets what it shows, as a time server does: no time passes.
+    /// Sets the wall clock as a time server does. No monotonic time passes.
     #[cfg(test)]
     pub(crate) fn set(&self, to: Time) {
-        self.hands(|hands| hands.wall = to);
+        self.with_readings(|readings| readings.wall = to);
     }
 
     /// The sum of all waits in [`Clock::sleep`].
     #[cfg(test)]
     pub(crate) fn slept(&self) -> Duration {
-        self.hands(|hands| hands.slept)
+        self.with_readings(|readings| readings.slept)
     }
 
-    fn hands<T>(&self, act: impl FnOnce(&mut Hands) -> T) -> T {
+    fn with_readings<T>(&self, act: impl FnOnce(&mut Readings) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

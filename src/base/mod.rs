@@ -1,4 +1,4 @@
-//! What everything else stands on: the clock, randomness, waits, the configuration, logs and metrics.
+//! The foundation: clock, randomness, retry delays, configuration, logs, and metrics.
 
 pub(crate) mod backoff;
 pub mod clock;

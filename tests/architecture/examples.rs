@@ -251,5 +251,10 @@ fn a_phrase_is_found_in_comments_and_strings_but_not_in_code() {
     );
     assert_eq!(found("src/a.rs", "let a = r#\"a \" likewise\"#;").len(), 1);
     assert_eq!(found("README.md", "Emails. Besides, more.\n").len(), 1);
+    assert_eq!(found("README.md", "As the gateway has it, {mails}.").len(), 1);
+    assert_eq!(
+        found("README.md", "No member has it: `/control/mails`, mails.html, {{ mails }}."),
+        Vec::<String>::new()
+    );
     assert_eq!(found("README.md", "The WHO. Emails, email."), Vec::<String>::new());
 }

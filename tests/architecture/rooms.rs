@@ -4,11 +4,12 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 22] = [
+const PARTS: [(&str, Kind); 23] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
     ("detect::decide", Kind::Pure),
+    ("detect::digest", Kind::Pure),
     ("detect::poll", Kind::Service),
     ("detect::sweep", Kind::Actor),
     ("detect::recheck", Kind::Actor),

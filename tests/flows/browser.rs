@@ -1,4 +1,4 @@
-//! A browser with cookies and a name, where [`reconnectd::sim::TestBrowser`]'s has neither.
+//! A browser with cookies and a `User-Agent`. [`reconnectd::sim::TestBrowser`] has neither.
 
 use reqwest::{
     Client, Method, RequestBuilder, Url,
@@ -7,14 +7,13 @@ use reqwest::{
 };
 use std::sync::Mutex;
 
-/// The browser. It keeps its cookies whatever their age, so that the server has to mind it.
+/// It never expires cookies, so that the server must check their age.
 pub(crate) struct Browser {
     client: Client,
     /// Path, name and value.
     cookies: Mutex<Vec<(String, String, String)>>,
 }
 
-/// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -77,8 +76,8 @@ impl Browser {
         Self { client: client.build().expect("a client"), cookies: Mutex::default() }
     }
 
-    /// Follows a link in a mail, or goes back in the history of having done so: from another site, so that
-    /// `SameSite=Strict` cookies stay behind.
+    /// Follows a link from another site, such as a webmail page. The browser does not send
+    /// `SameSite=Strict` cookies.
     pub(crate) async fn arrive(&self, link: &str) -> Answer {
         self.answer(link, self.client.get(link)).await
     }
@@ -93,7 +92,7 @@ impl Browser {
         self.answer(link, self.with_cookies(link, self.client.post(link)).form(fields)).await
     }
 
-    /// Sends something else, without cookies.
+    /// Sends any request, without cookies.
     pub(crate) async fn send(&self, method: Method, link: &str, headers: &[(&str, &str)]) -> Answer {
         let request = self.client.request(method, link);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));

@@ -17,7 +17,7 @@ async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("waited in vain for {what}");
+    panic!("timed out waiting for {what}");
 }
 
 async fn last_started(h: &Harness) -> Option<Time> {

@@ -1,4 +1,4 @@
-//! A daemon, taken apart, between a simulated gateway and a simulated mail server.
+//! The daemon's components in process, with a simulated gateway and a simulated mail server.
 
 use chrono::TimeDelta;
 use reconnectd::{
@@ -20,7 +20,6 @@ use std::{net::TcpListener, sync::Arc, thread};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What a harness is made with.
 #[derive(Default)]
 pub(crate) struct Setup {
     settings: Vec<(String, String)>,
@@ -29,18 +28,18 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// A setting as the environment has it: `SWEEP__CONFIRM_SWEEPS`.
+    /// Sets a configuration key by its environment name, such as `SWEEP__CONFIRM_SWEEPS`.
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.push((key.to_owned(), value.to_string()));
         self
     }
 
-    /// So many numbered members in the simulated world.
+    /// Adds numbered members `m1`, `m2`, … to the simulated world.
     pub(crate) fn members(self, members: u32) -> Self {
         Self { members, ..self }
     }
 
-    /// The mail server takes nothing without this user name and password.
+    /// The mail server requires this user name and password.
     pub(crate) fn smtp_login(self, name: &str, password: &str) -> Self {
         Self { smtp_login: Some((name.to_owned(), password.to_owned())), ..self }
     }
@@ -58,7 +57,7 @@ impl Setup {
         .expect("the simulator starts");
         let log = LogCapture::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        // The mails name the pages' port, so it has to be known before anything is configured.
+        // Emails contain the port of the pages, so the port must be known before the configuration.
         let pages = TcpListener::bind("127.0.0.1:0").expect("a free port");
         pages.set_nonblocking(true).expect("a listener for tokio");
         let address = pages.local_addr().expect("its address");
@@ -102,9 +101,8 @@ async fn open(settings: &[(String, String)], clock: &ManualClock) -> App {
     App::open(config, Clock::Manual(clock.clone())).await.expect("the app opens")
 }
 
-/// Dropped, it fails the test when a scripted fault never happened, or a notice is left in nobody's hands.
+/// On drop, fails the test if a scripted fault never happened or a notice is still in state `sending`.
 pub(crate) struct Harness {
-    /// The log of this test.
     pub(crate) log: LogCapture,
     pub(crate) sim: Simulator,
     pub(crate) app: App,
@@ -116,12 +114,12 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    /// With members enrolled, and a first pass made: all is known to be CONNECTED.
+    /// Enrols members and runs one cycle, so that all their connections are known to be CONNECTED.
     pub(crate) async fn watching(members: &[&str]) -> Self {
         Self::watching_with(Setup::default(), members).await
     }
 
-    /// The same, and notices are queued about these members' epics, which have expired.
+    /// Also lets each member's epic connection expire, and queues the notices.
     pub(crate) async fn queued(members: &[&str]) -> Self {
         let harness = Self::watching(members).await;
         for member in members {
@@ -132,7 +130,6 @@ impl Harness {
         harness
     }
 
-    /// The same, set up otherwise.
     pub(crate) async fn watching_with(setup: Setup, members: &[&str]) -> Self {
         let harness = setup.start().await;
         harness.enrol(members).await;
@@ -140,7 +137,7 @@ impl Harness {
         harness
     }
 
-    /// The same, and alice has a mail about these connections. Gives its link.
+    /// Also sends alice an email about these connections. Returns its link.
     pub(crate) async fn mailed(setup: Setup, broken: &[(&str, &str)]) -> (Self, String) {
         let harness = Self::watching_with(setup, &["alice"]).await;
         for (connection, status) in broken {
@@ -151,7 +148,7 @@ impl Harness {
         (harness, link)
     }
 
-    /// Another one of the daemon's processes, on the same files.
+    /// A second process of the daemon, on the same files.
     pub(crate) async fn another_app(&self, settings: &[(&str, &str)]) -> App {
         let more = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         open(&self.settings.iter().cloned().chain(more).collect::<Vec<_>>(), &self.clock).await
@@ -170,23 +167,19 @@ impl Harness {
         self.import(&rows).await;
     }
 
-    /// Enrols a member for whom there is nothing to get a token with.
     pub(crate) async fn enrol_without_credential(&self, id: &str) {
         self.import(&[(member(id), None)]).await;
     }
 
-    /// Gives an enrolled member another address.
     pub(crate) async fn enrol_at(&self, id: &str, address: &str) {
         let email = address.parse().expect("an address");
         self.import(&[(Member { email, ..member(id) }, None)]).await;
     }
 
-    /// Enrols a member under a subject of their own.
     pub(crate) async fn enrol_as(&self, id: &str, subject: &str) {
         self.import(&[(Member { subject: subject.into(), ..member(id) }, None)]).await;
     }
 
-    /// Imports a member with this refresh token.
     pub(crate) async fn import_token(&self, id: &str, token: &str) -> ImportCounts {
         let member = member(id);
         let token = RefreshToken::new(token);
@@ -205,48 +198,45 @@ impl Harness {
         self.app.run_once(&CancellationToken::new()).await.expect("a pass").sweep
     }
 
-    /// One sweep, and nothing else.
     pub(crate) async fn sweep(&self) -> SweepReport {
         self.app.sweeper.sweep(&CancellationToken::new()).await.expect("a sweep")
     }
 
-    /// Lets time pass, then sweeps.
     pub(crate) async fn sweep_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.sweep().await
     }
 
-    /// Polls members now, whatever they wait for.
+    /// Polls members now, even if a retry is scheduled for later.
     pub(crate) async fn retry(&self, members: &[&str]) -> SweepReport {
         let members: Vec<_> = members.iter().map(|id| Ok(MemberId::from(*id))).collect();
         let members = futures_util::stream::iter(members);
         self.app.sweeper.poll_now(members, &CancellationToken::new()).await.expect("polls")
     }
 
-    /// Lets time pass, then makes a pass.
     pub(crate) async fn pass_after(&self, wait: TimeDelta) -> SweepReport {
         self.clock.advance(wait);
         self.pass().await
     }
 
-    /// Gives a connection a status at the gateway.
+    /// Sets the status of a connection at the gateway.
     pub(crate) fn set(&self, member: &str, connection: &str, status: &str) {
         self.sim.world().set_status(member, connection, status).expect("a member of the simulated world");
     }
 
-    /// Lets this go wrong with an operation.
+    /// Scripts a fault of a gateway operation.
     pub(crate) fn fault(&self, operation: Operation, trouble: FaultKind) {
         self.sim.world().add_fault(Fault::new(trouble).on(operation));
     }
 
-    /// Ends all faults; each must have happened.
+    /// Ends all faults. Each must have happened.
     pub(crate) fn end_faults(&self) {
         self.check_faults();
         self.sim.world().clear_faults();
         self.sim.mailbox().clear_faults();
     }
 
-    /// Lets this go wrong with mails.
+    /// Scripts a fault of the mail server.
     pub(crate) fn mail_fault(&self, fault: SmtpFault) {
         self.sim.mailbox().script(fault);
     }
@@ -256,12 +246,12 @@ impl Harness {
         assert!(gateway.is_empty() && mail.is_empty(), "faults that never happened: {gateway:?} {mail:?}");
     }
 
-    /// The mails that the mail server took in.
+    /// The emails that the mail server accepted, oldest first.
     pub(crate) fn mails(&self) -> Vec<Arc<ReceivedEmail>> {
         self.sim.mailbox().mails()
     }
 
-    /// The link in the newest mail.
+    /// The link in the newest email.
     pub(crate) fn link(&self) -> String {
         link_in(self.mails().last().expect("a mail"))
     }
@@ -271,7 +261,6 @@ impl Harness {
         self.person.press(link, &[]).await.expect("the pages answer")
     }
 
-    /// Looks at a page.
     pub(crate) async fn look(&self, link: &str) -> PageResponse {
         self.person.open(link).await.expect("the pages answer")
     }
@@ -283,13 +272,13 @@ impl Harness {
         self.allow(&pressed).await;
     }
 
-    /// Allows the access at the source where a button has led.
+    /// Allows access at the source that a press redirected to.
     pub(crate) async fn allow(&self, pressed: &PageResponse) {
         let url = pressed.location.as_deref().expect("a way to the source");
         assert_eq!(self.person.allow(url).await.expect("the source answers").status, 303);
     }
 
-    /// How often an operation was asked for a member.
+    /// The number of requests for a member.
     pub(crate) fn asked(&self, member: &str, operation: Operation) -> u32 {
         self.sim.world().request_count_for(member, operation).expect("a member of the simulated world")
     }
@@ -314,7 +303,6 @@ impl Drop for Harness {
     }
 }
 
-/// The link in a mail.
 pub(crate) fn link_in(mail: &ReceivedEmail) -> String {
     mail.links().into_iter().find(|link| link.contains("/r/")).expect("a link in the mail")
 }

@@ -59,7 +59,7 @@ async fn a_mail_that_is_always_put_off_is_given_up_after_about_a_day() {
     assert!(h.clock.now() - begun > TimeDelta::hours(20));
     assert_eq!(h.attempts("alice").await.len(), 8);
     h.pass_after(TimeDelta::days(1)).await;
-    assert_eq!(h.notice_states("alice").await, ["abandoned"], "and not begun anew");
+    assert_eq!(h.notice_states("alice").await, ["abandoned"], "and not started again");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Whole flows: the daemon's parts in process, against the simulated gateway and mail server, by a clock that is moved
-//! by hand. One binary, so that everything is linked once.
+//! Whole flows: the daemon's components in process, against the simulated gateway and mail server, with a manual clock.
+//! One binary, so that everything is linked once.
 
 mod access;
 mod browser;

@@ -38,7 +38,7 @@ async fn a_recovery_with_another_persons_records_is_flagged_once_until_it_is_men
     let marked: Vec<_> = listed.iter().filter(|row| row.connection.is_person_mismatch()).collect();
     assert_eq!((marked.len(), marked[0].connection.id.as_str()), (1, "epic"));
 
-    // A change that has nothing to do with it says nothing anew.
+    // An unrelated change logs nothing again.
     h.set("m31", "kaiser-north", "ERROR");
     h.pass_after(TimeDelta::minutes(15)).await;
     assert_eq!((warnings(&h, "m31"), mismatches(&h).await), (1, 1));

@@ -1,4 +1,4 @@
-//! Members who want no more mails, and addresses that an operator keeps from being mailed.
+//! Members unsubscribe, and operators suppress addresses.
 
 use crate::{
     browser::states,
@@ -15,7 +15,7 @@ use reqwest::{Client, StatusCode};
 
 /// What a mail program reads in a mail's header.
 fn stop_in(mail: &ReceivedEmail) -> String {
-    let header = mail.header("List-Unsubscribe").expect("a way to stop the mails");
+    let header = mail.header("List-Unsubscribe").expect("the List-Unsubscribe header");
     let url = header.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
     url.expect("an address in angle brackets").to_owned()
 }
@@ -36,7 +36,7 @@ async fn suppress(h: &Harness, id: &str) {
     assert!(h.app.store.suppress(hash, Suppression::Operator, h.clock.now()).await.unwrap());
 }
 
-/// Each has a mail about epic, with reminders to come. Gives where alice's mails are stopped.
+/// Each member has an email about epic, and reminders are due later. Returns alice's unsubscribe link.
 async fn mailed(members: &[&str]) -> (Harness, String) {
     let setup = Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d,10d");
     let h = Harness::watching_with(setup, members).await;
@@ -255,7 +255,7 @@ async fn a_suppression_goes_with_the_address_and_not_with_the_member() {
     h.enrol_at("bob", "ADA.new@example.org").await;
     let before = h.mails().len();
     h.pass_after(TimeDelta::days(20)).await;
-    assert_eq!(h.mails().len(), before, "whoever has it, and however it is written");
+    assert_eq!(h.mails().len(), before, "for every member with the address, in every spelling");
 }
 
 #[tokio::test]

@@ -96,8 +96,8 @@ async fn kill_at(moment: Moment, home: &Home, simulator: &Simulator) {
         BeforeAcceptance | BeforeRecording => {}
     }
     if let Some((database, ())) = &mut database {
-        // What stops the mails is the last that is kept before the mail is handed over.
-        until_true("a way to stop the mails", async || database.count(KEPT).await.unwrap() > before).await;
+        // The unsubscribe token is the last row written before the email is handed to the server.
+        until_true("an unsubscribe token", async || database.count(KEPT).await.unwrap() > before).await;
         if let BeforeRecording = moment {
             database.block_writers().await.unwrap();
             until_true("a mail", async || simulator.mailbox().received() > received).await;
@@ -151,7 +151,7 @@ async fn each_was_told(home: &Home, simulator: &Simulator, everyone: &[String]) 
         };
         let kills = attempts.iter().filter(is_kill).count() as i64;
         let repeated = ids.len() as i64 - 1;
-        assert!(repeated <= kills, "{member}: {repeated} mails too many after {kills} kills in the window");
+        assert!(repeated <= kills, "{member}: {repeated} duplicate emails after {kills} kills in the window");
         twice += repeated;
     }
     assert!(twice >= 2, "no kill came between acceptance and record: this test tries nothing");

@@ -1,5 +1,5 @@
 //! What crosses a process: the real binary, its signals, exit codes, output and files. The simulator runs within the
-//! test, so that a test can let connections expire and read the mails.
+//! test, so that a test can let connections expire and read the emails.
 #![cfg(all(unix, feature = "sim"))]
 
 mod checks;

@@ -1,11 +1,11 @@
-//! When something last happened, by a clock that nobody sets.
+//! The time of the last activity, on a monotonic clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The last sign of life of the loop that sweeps. Cheap to clone.
+/// The last activity of the sweep loop. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Activity {
     start: Instant,
@@ -20,12 +20,11 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Notes that something happens now.
     pub(crate) fn note(&self) {
         self.last.store(self.since_start().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// How long ago something last happened.
+    /// The time since the last activity.
     pub(crate) fn idle(&self) -> Duration {
         self.since_start().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }

@@ -1,4 +1,4 @@
-//! A process of ours: its output is collected as it comes, and it never outlives its test.
+//! A child process. It never outlives its test, and its output is collected while it runs.
 
 use super::{PATIENCE, until};
 use std::{
@@ -10,18 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A process that runs. Dropped, it is killed.
+/// A running process. It is killed on drop.
 pub(crate) struct Running {
     child: Child,
     stdout: Output,
     stderr: Output,
 }
 
-/// What a process left behind.
 pub(crate) struct Ended {
     /// The exit code; `None` when a signal ended it.
     pub(crate) code: Option<i32>,
-    /// The signal that ended it.
     pub(crate) signal: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -53,42 +51,38 @@ impl Running {
         self.child.id()
     }
 
-    /// What it has printed so far.
     pub(crate) fn stdout(&self) -> String {
         self.stdout.so_far()
     }
 
-    /// What it has logged so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.so_far()
     }
 
-    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         // A signal cannot be sent without unsafe code, and every shell can send one.
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status();
         assert!(sent.unwrap().success(), "SIGTERM was not sent");
     }
 
-    /// Sends SIGKILL, and gives what was left behind.
+    /// Sends SIGKILL.
     pub(crate) fn kill(mut self) -> Ended {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         self.left_behind(status)
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Sends SIGTERM and waits for the end.
     pub(crate) async fn stopped(self) -> Ended {
         self.terminate();
         self.ended().await
     }
 
-    /// Waits until it ends.
     pub(crate) async fn ended(self) -> Ended {
         self.ended_within(PATIENCE).await
     }
 
-    /// Waits until it ends, so long and no longer.
+    /// Fails the test if the process is still running after `limit`.
     pub(crate) async fn ended_within(mut self, limit: Duration) -> Ended {
         let since = Instant::now();
         let status = until("a process to end", async || self.child.try_wait().unwrap()).await;
@@ -134,7 +128,7 @@ impl Output {
         String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
     }
 
-    /// All of it: the process has ended, and with it the pipe.
+    /// The whole output. The process must have ended.
     fn whole(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
@@ -144,14 +138,14 @@ impl Output {
 }
 
 impl Ended {
-    /// Holds that it ended well.
+    /// Asserts that it exited with code 0.
     #[track_caller]
     pub(crate) fn well(self) -> Self {
         assert_eq!((self.code, self.signal), (Some(0), None), "{}\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Holds that it ended with this code, and said all of this on standard error.
+    /// Asserts the exit code, and that standard error contains each of the phrases.
     #[track_caller]
     pub(crate) fn badly(self, code: i32, saying: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
@@ -161,7 +155,7 @@ impl Ended {
         self
     }
 
-    /// What it printed: one JSON object a line.
+    /// Parses standard output as one JSON object a line.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         let lines = self.stdout.lines().map(serde_json::from_str).collect::<Result<Vec<_>, _>>();

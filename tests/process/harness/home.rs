@@ -1,4 +1,4 @@
-//! A folder with a configuration, a key ring and a database, and the commands that are run in it.
+//! A folder with a configuration, a key ring, and a database, and the commands that run in it.
 
 use super::{Ended, Running, until};
 use reconnectd::{
@@ -14,13 +14,11 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// What the mails' links start with: as behind a proxy, so that the daemon can listen on a free port.
+/// The start of links in emails, as behind a proxy, so that the daemon can listen on a free port.
 const PUBLIC_URL: &str = "https://reconnect.example.org";
 
-/// The operator's secret at the gateway.
 pub(crate) const CLIENT_KEY: &str = "c3VwZXItc2VjcmV0LWNsaWVudC1rZXk";
 
-/// A folder of the test's own.
 pub(crate) struct Home {
     folder: TempDir,
     settings: toml::Table,
@@ -28,7 +26,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Every setting that a test wants otherwise than an operator does: quick, at any hour, on free ports.
+    /// Settings that differ from an operator's: short intervals, no quiet hours, free ports.
     pub(crate) fn new(simulator: &Simulator) -> Self {
         let mut home = Self::bare();
         let smtp = simulator.smtp_addr();
@@ -39,7 +37,7 @@ impl Home {
         home
     }
 
-    /// The same, with neither gateway nor mail server.
+    /// Without a gateway and a mail server.
     pub(crate) fn bare() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut home = Self { folder, settings: toml::Table::new(), variables: Vec::new() };
@@ -71,7 +69,7 @@ impl Home {
         self
     }
 
-    /// Sets an environment variable for every process to come.
+    /// Sets an environment variable for processes that start later.
     pub(crate) fn variable(&mut self, name: &str, value: &str) -> &mut Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -81,7 +79,6 @@ impl Home {
         self.folder.path().join(name)
     }
 
-    /// Writes a file into the folder.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
@@ -95,12 +92,11 @@ impl Home {
         ours.map(|file| (name(&file), fs::read(&file).unwrap())).collect()
     }
 
-    /// Looks into the database beside whoever works on it.
+    /// Opens the rows of the database, also while a daemon uses it.
     pub(crate) async fn database(&self) -> TestDatabase {
         TestDatabase::open(&self.path("reconnectd.db")).await.unwrap()
     }
 
-    /// Starts the program with this home's configuration.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         Running::start(self.command(arguments))
     }
@@ -128,18 +124,17 @@ impl Home {
         command
     }
 
-    /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         self.start(arguments).ended().await
     }
 
-    /// Runs a command that reports; gives a value for each line.
+    /// Runs a command with `--json` and returns its lines.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         self.run(&arguments).await.well().json()
     }
 
-    /// Makes the key ring and imports members, each with their first refresh token.
+    /// Generates the key ring and imports members, each with their first refresh token.
     pub(crate) async fn enrol(&self, members: &[&str]) {
         let line = |id: &&str| {
             let (email, token) = (format!("{id}@example.org"), format!("rt-{id}"));
@@ -163,7 +158,6 @@ impl Home {
     }
 }
 
-/// A daemon that runs.
 pub(crate) struct Daemon {
     pub(crate) running: Running,
     pub(crate) links: SocketAddr,
@@ -171,7 +165,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Where the link of a mail leads behind the proxy that there is not.
+    /// The local address of the link in an email, without the proxy.
     pub(crate) fn link(&self, mail: &ReceivedEmail) -> String {
         let links = mail.links();
         let link = links.iter().find_map(|link| link.strip_prefix(PUBLIC_URL)?.strip_prefix("/r/"));
@@ -179,7 +173,7 @@ impl Daemon {
     }
 }
 
-/// The address that the log names, once it does.
+/// The address of a listener, once the log contains it.
 fn address(log: &str, name: &str) -> Option<SocketAddr> {
     let line = log.lines().find(|line| line.contains("schedule="))?;
     line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?.parse().ok()

@@ -1,4 +1,4 @@
-//! A home for a reconnectd, the processes that run in it, and patience with a limit.
+//! A folder to run the binary in, its processes, and waits with a limit.
 
 mod child;
 mod home;
@@ -12,33 +12,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anything that a test waits for may take, on a machine that is busy.
+/// The limit of every wait. It allows for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Looks again and again until there is something to see.
+/// Calls `look` until it returns a value.
 pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Looks again and again until `look` says that it is so.
+/// Calls `look` until it returns true.
 pub(crate) async fn until_true(what: &str, mut look: impl AsyncFnMut() -> bool) {
     until(what, async || look().await.then_some(())).await;
 }
 
-/// A simulator on free ports, with members `m1` to this beside the named ones.
+/// A simulator on free ports. `members` is the number of numbered members `m1`, `m2`, … that it adds.
 pub(crate) async fn simulator(members: u32) -> Simulator {
     Simulator::start(Options { members, ..Options::default() }).await.unwrap()
 }
 
-/// The first `n` mails.
+/// Waits for `n` emails.
 pub(crate) async fn mails(simulator: &Simulator, n: u64) -> Vec<Arc<ReceivedEmail>> {
     let mails = tokio::time::timeout(PATIENCE, simulator.mailbox().wait_for(n)).await;
-    mails.unwrap_or_else(|_| panic!("{} mails came, not {n}", simulator.mailbox().received()))
+    mails.unwrap_or_else(|_| panic!("{} emails arrived, not {n}", simulator.mailbox().received()))
 }
