@@ -28,6 +28,7 @@ pub struct Email {
     /// For `file`.
     pub(crate) directory: PathBuf,
     /// 0: no limit.
+    #[serde(deserialize_with = "values::integer::<_, _, 0, 1_000_000>")]
     pub per_minute: u32,
     pub smtp: Smtp,
 }
@@ -67,6 +68,7 @@ pub enum Tls {
 #[serde(deny_unknown_fields)]
 pub struct Smtp {
     pub host: String,
+    #[serde(deserialize_with = "values::integer::<_, _, 1, 65_535>")]
     pub port: u16,
     pub tls: Tls,
     /// Empty: no login.
@@ -90,9 +92,6 @@ impl Smtp {
     }
 
     pub(super) fn validate(&self, report: &mut Report) {
-        if self.port == 0 {
-            report.error("email.smtp.port", "must not be 0; write 25, 465 or 587");
-        }
         if !self.host.is_empty() && self.server_name().is_none() {
             report.error("email.smtp.host", "must be a host name or an IP address");
         } else if !self.is_protected() {

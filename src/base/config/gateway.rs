@@ -14,15 +14,17 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
     /// The GraphQL endpoint.
-    #[serde(deserialize_with = "values::absolute_url")]
+    #[serde(deserialize_with = "values::secure_url")]
     pub(crate) url: url::Url,
     /// Identifies the operator's app.
     pub(crate) client_key: SecretString,
     /// For one request, including the whole response.
-    #[serde(deserialize_with = "values::duration")]
+    #[serde(deserialize_with = "values::positive_duration")]
     pub(crate) timeout: Duration,
+    #[serde(deserialize_with = "values::integer::<_, _, 1, 10_000>")]
     pub(crate) max_in_flight: usize,
     /// 0: no limit.
+    #[serde(deserialize_with = "values::integer::<_, _, 0, 1_000_000>")]
     pub(crate) requests_per_second: u32,
     pub(crate) oauth_hosts: OauthHosts,
     pub(crate) auth: Auth,
@@ -30,13 +32,6 @@ pub struct Gateway {
 
 impl Gateway {
     pub(super) fn validate(&self, report: &mut Report) {
-        report.check("gateway.url", values::check_secure_url(&self.url));
-        if self.timeout.is_zero() {
-            report.error("gateway.timeout", "is zero; write a duration such as \"30s\"");
-        }
-        if !(1..=10_000).contains(&self.max_in_flight) {
-            report.error("gateway.max_in_flight", "is out of range; write a number from 1 to 10000");
-        }
         self.auth.validate(report);
     }
 }

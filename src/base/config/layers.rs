@@ -66,12 +66,7 @@ impl Layers {
             };
             let path = error.path().to_string();
             let key = path.split('[').next().unwrap_or_default().to_owned();
-            let message = match error.inner().message().trim() {
-                // It names the Rust type that the number does not fit.
-                message if message.starts_with("invalid value: integer") => "out of range",
-                message => message,
-            };
-            self.error(&key, message.to_owned());
+            self.error(&key, error.inner().message().trim().to_owned());
             match schema::get(&BUILT_IN, &key) {
                 Some(default) if Some(default) != schema::get(&settings, &key) => {
                     schema::put(&mut settings, &key, default.clone());

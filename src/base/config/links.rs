@@ -42,7 +42,7 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Erro
 }
 
 fn requests_per_minute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let number = values::integer::<_, _, 0, { u32::MAX as i64 }>(deserializer)?;
+    let number = values::integer::<_, _, 0, 1_000_000>(deserializer)?;
     if (1..MIN_REQUESTS).contains(&number) {
         return Err(D::Error::custom(format!("must be 0 for no limit, or at least {MIN_REQUESTS}")));
     }

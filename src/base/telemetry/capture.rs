@@ -4,7 +4,7 @@
 //! whose thread wrote it. A subscriber per thread would be unreliable: `tracing` caches for all threads whether a
 //! callsite is enabled, and another test's thread can be the first to reach it.
 
-use super::subscriber;
+use super::logs::subscriber;
 use crate::base::config::{Config, DEFAULTS};
 use std::{
     cell::RefCell,

@@ -4,18 +4,12 @@ use crate::base::config::host::is_loopback_host;
 use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
 
-pub(in crate::base::config) fn absolute_url<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Url, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).map_err(D::Error::custom)
-}
-
 /// Reads an https URL, or an http URL of a loopback host, without credentials.
 pub(in crate::base::config) fn secure_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Url, D::Error> {
-    let url = absolute_url(deserializer)?;
+    let text = String::deserialize(deserializer)?;
+    let url = parse(&text).map_err(D::Error::custom)?;
     check_secure_url(&url).map_err(D::Error::custom)?;
     Ok(url)
 }
@@ -55,7 +49,7 @@ fn parse(text: &str) -> Result<Url, String> {
 
 /// # Errors
 /// What to change, unless the URL is https, or http to a loopback host, and has no credentials.
-pub(in crate::base::config) fn check_secure_url(url: &Url) -> Result<(), &'static str> {
+fn check_secure_url(url: &Url) -> Result<(), &'static str> {
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         _ if !url.username().is_empty() || url.password().is_some() => {
