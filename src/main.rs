@@ -1,8 +1,21 @@
 //! The command `reconnectd`.
 
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    reconnectd::cli::main().await
+/// A task that does not end must not keep a finished command from exiting.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("reconnectd: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(reconnectd::cli::main());
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    code
 }

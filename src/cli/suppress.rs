@@ -82,7 +82,7 @@ async fn add(context: &Context, store: &Store, address: &EmailAddress) -> anyhow
 async fn remove(context: &Context, store: &Store, address: &EmailAddress) -> anyhow::Result<Completion> {
     let address = address.address_hash();
     let listed = suppressions_of(store, address).await?;
-    let removed = store.lift(address, context.clock.now()).await?;
+    let removed = store.unsuppress(address, context.clock.now()).await?;
     let members = listed.first().map(|listed| &listed.members[..]).unwrap_or_default();
     if context.json {
         let member_ids = members.iter().map(MemberId::as_str).collect();

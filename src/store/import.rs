@@ -1,7 +1,8 @@
 //! Importing members: one transaction, so that an import happens as a whole or not at all.
 
+use super::convert::{json_list, millis};
+use super::error::Result;
 use super::sweeps::poll_key;
-use super::{Result, json_list, millis};
 use crate::domain::{Fingerprint, Member, NewCredential, Sealed, Time};
 use sqlx::Row;
 use std::collections::HashMap;

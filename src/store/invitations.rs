@@ -1,7 +1,11 @@
 //! `invitations`: an operator invites a member to connect one OAuth source, whether or not it has lapsed.
 
-use super::links::{self, LinkKind, NewLink};
-use super::{Result, Store, StoredConnection, millis, queue};
+use super::connections::StoredConnection;
+use super::convert::millis;
+use super::error::Result;
+use super::link_rows::{self, LinkKind, NewLink};
+use super::queue;
+use super::sqlite::Store;
 use crate::base::random;
 use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
@@ -55,7 +59,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let invitation = insert(&mut tx, member, source, None, now).await?;
         let link = NewLink { hash, kind: LinkKind::Invitation, notice: None, member, now, expires_at };
-        links::insert(&mut tx, &link).await?;
+        link_rows::insert(&mut tx, &link).await?;
         add_button(&mut tx, hash, &invitation).await?;
         tx.commit().await?;
         Ok(())
@@ -105,7 +109,7 @@ impl Store {
         let member = &MemberId::new(member);
         let notice = Some((notice, attempt));
         let link = NewLink { hash, kind: LinkKind::Invitation, notice, member, now, expires_at };
-        links::insert(&mut tx, &link).await?;
+        link_rows::insert(&mut tx, &link).await?;
         add_button(&mut tx, hash, &invitation).await?;
         tx.commit().await?;
         Ok(true)

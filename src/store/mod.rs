@@ -16,6 +16,7 @@ mod lapses;
 #[cfg(test)]
 mod link_migration_tests;
 mod link_requests;
+mod link_rows;
 mod links;
 mod members;
 mod notices;

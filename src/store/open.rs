@@ -46,7 +46,7 @@ impl Store {
             sqlx::migrate::MigrateError::Execute(error) => cannot_open(error),
             other => StoreError::Migration(other),
         })?;
-        suppressions::hash_addresses(&writer).await?;
+        suppressions::backfill_address_hashes(&writer).await?;
         sweeps::fill_poll_keys(&writer).await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)

@@ -1,6 +1,9 @@
 //! `link_buttons`: redemptions and dismissals.
 
-use super::{Result, Store, millis, queue, rechecks};
+use super::convert::millis;
+use super::error::Result;
+use super::sqlite::Store;
+use super::{queue, rechecks};
 use crate::domain::{ConnectionId, FormKeyHash, LapseId, MemberId, Outcome, Time, TokenHash};
 
 #[derive(Clone, Copy, Debug)]

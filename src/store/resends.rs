@@ -1,7 +1,10 @@
 //! `notices`: emails that members request with a link.
 
-use super::links::{LinkKind, kind};
-use super::{Result, Store, invitations, millis, suppressions, time};
+use super::convert::{millis, time};
+use super::error::Result;
+use super::link_rows::{LinkKind, kind};
+use super::sqlite::Store;
+use super::{invitations, suppressions};
 use crate::base::random;
 use crate::domain::{NoticeId, Time, TokenHash};
 use chrono::TimeDelta;

@@ -1,49 +1,44 @@
-//! `suppressions`, `unsubscribe_tokens`: addresses that get no mail, and what members stop the mails with.
+//! `suppressions`, `unsubscribe_tokens`: addresses that receive no email, and the tokens to unsubscribe with.
 
-use super::{Result, Store, StoreError, json_list, millis, queue, time};
+use super::convert::{json_list, millis, time};
+use super::error::{Result, StoreError};
+use super::queue;
+use super::sqlite::Store;
 use crate::domain::{AddressHash, EmailAddress, MemberId, NoticeId, Suppression, Time, TokenHash};
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
-/// Rows without a hash that are filled in at a time.
-const PAGE: u32 = 1_000;
+/// Rows per transaction.
+const BATCH_SIZE: u32 = 1_000;
 
-/// Whether the present address of a row of `members m` is suppressed, as a condition.
+/// SQL condition: the address of the row of `members m` is suppressed.
 pub(super) const SUPPRESSED: &str =
     "EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash)";
 
-/// Whether a row of `members m` has asked for no more mail, and nobody else has, as a condition.
+/// SQL condition: the member of the row of `members m` unsubscribed, and the operator has not suppressed the address.
 pub(super) const UNSUBSCRIBED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash
         AND su.reason = 'unsubscribed')
      AND NOT EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash AND su.reason <> 'unsubscribed'))";
 
-/// An address that gets no mail, as operators see it: by the members whose it is now.
 #[derive(Clone, Debug)]
 pub struct ListedSuppression {
-    /// The address.
     pub(crate) address: AddressHash,
-    /// Who asked for it.
     pub(crate) reason: Suppression,
-    /// When.
     pub(crate) created_at: Time,
-    /// The enrolled members who have that address now.
+    /// The enrolled members who have this address now.
     pub members: Vec<MemberId>,
 }
 
-/// What stands behind the token with which a mail can stop the mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
-    /// Whose token.
     pub(crate) member_id: MemberId,
-    /// The member's locale, if they have one.
     pub(crate) locale: Option<String>,
-    /// Whether they have asked for no more mail.
     pub(crate) unsubscribed: bool,
-    /// Whether the operator has.
+    /// The operator suppressed the address.
     pub(crate) by_operator: bool,
 }
 
 impl Store {
-    /// Keeps an address from being mailed; what is queued for it is cancelled. Gives `false` when it was so already.
+    /// Suppresses an address and cancels its queued notices. Returns `false` when it was already suppressed.
     pub async fn suppress(&self, address: AddressHash, reason: Suppression, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let added = suppress(&mut tx, address, reason, now).await?;
@@ -51,22 +46,23 @@ impl Store {
         Ok(added)
     }
 
-    /// Lets an address be mailed again, whoever asked for it not to be; what is open of its members is planned anew.
-    /// Gives `false` when it was not suppressed.
-    pub async fn lift(&self, address: AddressHash, now: Time) -> Result<bool> {
+    /// Removes all suppressions of an address and plans its members' open lapses again. Returns `false` when there was
+    /// none.
+    pub async fn unsuppress(&self, address: AddressHash, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let lifted = lift(&mut tx, address, &[Suppression::Unsubscribed, Suppression::Operator], now).await?;
+        let removed =
+            delete(&mut tx, address, &[Suppression::Unsubscribed, Suppression::Operator], now).await?;
         tx.commit().await?;
-        Ok(lifted)
+        Ok(removed)
     }
 
-    /// Whether mails to the member's present address are suppressed.
+    /// Whether the member's current address is suppressed.
     pub async fn is_suppressed(&self, member: &MemberId) -> Result<bool> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id = $1 AND {SUPPRESSED})");
         Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_one(&self.reader).await?)
     }
 
-    /// The next `limit` suppressions after `after`, oldest first; `only` those of one address.
+    /// The next `limit` suppressions after `after`, oldest first. `only`: of this address.
     pub async fn suppressions(
         &self,
         only: Option<AddressHash>,
@@ -106,9 +102,8 @@ impl Store {
         Ok(listed)
     }
 
-    /// Keeps the token with which a mail can stop the mails, which is the last thing before the mail is handed over.
-    /// `false` when the notice is no longer this attempt's, or its member is suppressed or gone: then it must not be
-    /// sent.
+    /// Stores an email's unsubscribe token, just before the email is sent. Returns `false` when the email must not be sent:
+    /// another attempt has taken over the notice, or its member is suppressed or removed.
     pub async fn add_unsubscribe(
         &self,
         hash: TokenHash,
@@ -136,7 +131,7 @@ impl Store {
         Ok(added > 0)
     }
 
-    /// How it stands with the mails to the member who has this token; `None` when nobody has.
+    /// `None` when no enrolled member has this token.
     pub(crate) async fn subscription(&self, hash: TokenHash) -> Result<Option<Subscription>> {
         let row = sqlx::query(
             "SELECT m.member_id, m.locale,
@@ -161,8 +156,8 @@ impl Store {
         .transpose()
     }
 
-    /// Stops the mails to the member who has this token (`wanted` is false), or takes that back; what the operator has
-    /// said of their address stands. Gives whether anything changed.
+    /// Unsubscribes or resubscribes the member who has this token. A suppression by the operator stays. Returns whether
+    /// anything changed.
     pub(crate) async fn set_subscribed(&self, hash: TokenHash, subscribed: bool, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let address: Option<Vec<u8>> = sqlx::query_scalar(
@@ -176,7 +171,7 @@ impl Store {
             return Ok(false);
         };
         let changed = if subscribed {
-            lift(&mut tx, address, &[Suppression::Unsubscribed], now).await?
+            delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?
         } else {
             suppress(&mut tx, address, Suppression::Unsubscribed, now).await?
         };
@@ -184,7 +179,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Takes back that the member behind a link wants no mail. Gives who, if anything changed.
+    /// Resubscribes the member of a link. Returns the member if anything changed.
     pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         let mut tx = self.begin().await?;
         let member: Option<(String, Vec<u8>)> = sqlx::query_as(
@@ -196,9 +191,9 @@ impl Store {
         .await?;
         let Some((member, address)) = member else { return Ok(None) };
         let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
-        let lifted = lift(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
+        let removed = delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
         tx.commit().await?;
-        Ok(lifted.then(|| MemberId::new(member)))
+        Ok(removed.then(|| MemberId::new(member)))
     }
 }
 
@@ -229,14 +224,14 @@ async fn suppress(
     Ok(added > 0)
 }
 
-async fn lift(
+async fn delete(
     tx: &mut Transaction<'_, Sqlite>,
     address: AddressHash,
     reasons: &[Suppression],
     now: Time,
 ) -> Result<bool> {
     let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-    let lifted = sqlx::query(
+    let removed = sqlx::query(
         "DELETE FROM suppressions WHERE address_hash = $1 AND reason IN (SELECT value FROM json_each($2))",
     )
     .bind(&address.0[..])
@@ -252,10 +247,10 @@ async fn lift(
     .bind(millis(now))
     .execute(&mut **tx)
     .await?;
-    Ok(lifted > 0)
+    Ok(removed > 0)
 }
 
-/// Whether the member behind a link's token gets no mail.
+/// Whether the address of the link's member is suppressed.
 pub(super) async fn is_suppressed_by_token(
     tx: &mut Transaction<'_, Sqlite>,
     hash: TokenHash,
@@ -266,8 +261,8 @@ pub(super) async fn is_suppressed_by_token(
     Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_one(&mut **tx).await?)
 }
 
-/// Fills in the hashes of the addresses that an earlier version took in.
-pub(super) async fn hash_addresses(writer: &SqlitePool) -> Result<()> {
+/// Hashes the addresses that an earlier version stored without one.
+pub(super) async fn backfill_address_hashes(writer: &SqlitePool) -> Result<()> {
     let mut after = String::new();
     loop {
         let rows: Vec<(String, String)> = sqlx::query_as(
@@ -275,14 +270,14 @@ pub(super) async fn hash_addresses(writer: &SqlitePool) -> Result<()> {
              ORDER BY member_id LIMIT $2",
         )
         .bind(&after)
-        .bind(PAGE)
+        .bind(BATCH_SIZE)
         .fetch_all(writer)
         .await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = last.clone();
         let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
         for (member, email) in &rows {
-            // One that cannot be read gets no mail either.
+            // An invalid address receives no email, so it needs no hash.
             let Ok(address) = email.parse::<EmailAddress>() else { continue };
             sqlx::query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
                 .bind(member)

@@ -203,7 +203,7 @@ async fn whoever_wants_no_mail_is_not_told_either_and_not_later() {
     h.app.store.suppress(hash, Suppression::Unsubscribed, h.clock.now()).await.unwrap();
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
-    h.app.store.lift(hash, h.clock.now()).await.unwrap();
+    h.app.store.unsuppress(hash, h.clock.now()).await.unwrap();
     h.pass_after(TimeDelta::days(3)).await;
     assert_eq!(subjects(&h), [BROKEN]);
 }

@@ -212,7 +212,7 @@ async fn what_an_operator_has_suppressed_no_page_can_lift() {
     }
     h.pass_after(TimeDelta::days(20)).await;
     assert_eq!(h.mails().len(), 1);
-    assert!(h.app.store.lift(address("alice").address_hash(), h.clock.now()).await.unwrap());
+    assert!(h.app.store.unsuppress(address("alice").address_hash(), h.clock.now()).await.unwrap());
     h.pass().await;
     assert_eq!(h.mails().len(), 2, "the operator can");
 }

@@ -12,7 +12,7 @@ pub(crate) async fn a_suppression_outlives_the_member_and_follows_the_address(f:
     assert!(f.store.erase_member(&alice).await.unwrap());
     f.import(&["alice"]).await;
     assert!(f.store.is_suppressed(&alice).await.unwrap());
-    assert!(f.store.lift(hash, now()).await.unwrap());
+    assert!(f.store.unsuppress(hash, now()).await.unwrap());
     assert!(!f.store.is_suppressed(&alice).await.unwrap());
 }
 

@@ -1,0 +1,61 @@
+//! `links`: the rows, whatever the link is for.
+
+use super::convert::millis;
+use super::error::{Result, StoreError};
+use crate::domain::{MemberId, NoticeId, Time, TokenHash};
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+
+/// The purpose of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkKind {
+    /// Its buttons are for lapses.
+    Notice,
+    /// Its button is for an operator's invitation.
+    Invitation,
+}
+
+impl LinkKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Invitation => "invitation",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Notice, Self::Invitation].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+pub(super) struct NewLink<'a> {
+    pub(super) hash: TokenHash,
+    pub(super) kind: LinkKind,
+    /// The notice and its attempt. `None`: the operator hands the link over.
+    pub(super) notice: Option<(&'a NoticeId, u32)>,
+    pub(super) member: &'a MemberId,
+    pub(super) now: Time,
+    pub(super) expires_at: Time,
+}
+
+pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, link: &NewLink<'_>) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&link.hash.0[..])
+    .bind(link.kind.as_str())
+    .bind(link.notice.map(|(notice, _)| notice.as_str()))
+    .bind(link.member.as_str())
+    .bind(link.notice.map(|(_, attempt)| attempt))
+    .bind(millis(link.now))
+    .bind(millis(link.expires_at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The `kind` of a row of `links`.
+pub(super) fn kind(row: &SqliteRow) -> Result<LinkKind> {
+    let kind: String = row.try_get("kind")?;
+    LinkKind::parse(&kind).ok_or(StoreError::Row { table: "links", row: kind, what: "its kind" })
+}
