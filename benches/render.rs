@@ -1,4 +1,4 @@
-//! How fast mails are rendered, against how fast a mail server takes them: `cargo bench --bench render`.
+//! The rate of rendering emails, compared with the rate of handing them to a mail server: `cargo bench --bench render`.
 //!
 //! Renders 100,000 notices of every kind in every language on one core, and sends some thousands to the simulated mail
 //! server over one loopback connection, as the daemon does. What is slower bounds a big day.

@@ -15,7 +15,7 @@ pub(super) struct SimulateArgs {
     /// Address of the simulated mail server
     #[arg(long, value_name = "ADDR")]
     smtp: SocketAddr,
-    /// Number of members besides alice, bob, and carol: m1, m2, …
+    /// Number of members in addition to alice, bob, and carol: m1, m2, …
     #[arg(long, value_name = "N", default_value_t = 0)]
     members: u32,
 }

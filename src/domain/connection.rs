@@ -153,8 +153,8 @@ pub fn sync_error_code(code: &str) -> String {
 }
 
 impl Connection {
-    /// Whether its records belong to somebody else, as the gateway has it: probably the member signed in with another
-    /// person's account. The gateway shows such a connection as CONNECTED or as ERROR.
+    /// Whether the records probably belong to another person: the member may have signed in with that person's account.
+    /// The gateway lists such a connection as CONNECTED or as ERROR.
     pub fn is_person_mismatch(&self) -> bool {
         matches!(self.status, Some(Status::Connected | Status::Error))
             && self.sync_errors.iter().any(|code| code == PERSON_MATCHING_ERROR)

@@ -1,4 +1,4 @@
-//! Identifiers. Members and connections are named by others, everything else by a UUID (version 7) of ours.
+//! Identifiers. Others name members and connections; everything else has a UUID (version 7).
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -15,7 +15,7 @@ pub struct Member {
     pub locale: Option<String>,
     /// An IANA time zone; the configured default when `None`.
     pub time_zone: Option<Tz>,
-    /// Who they are to the identity provider; the member id unless the import says otherwise.
+    /// The member's identity at the identity provider. The import sets it; the default is the member id.
     pub subject: String,
     /// Whether the operator asked to leave them alone for now.
     pub paused: bool,

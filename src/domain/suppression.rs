@@ -1,21 +1,20 @@
-//! Addresses that get no mail.
+//! Addresses that must not receive email.
 
 use super::{EmailAddress, text_enum::string_enum};
 use std::fmt;
 
-/// Who asked that an address gets no mail.
+/// The reason why an address must not receive email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suppression {
-    /// Its owner, from a mail. They can take it back.
+    /// By its owner, who can resubscribe.
     Unsubscribed,
-    /// The operator, who alone can lift it.
+    /// By the operator. Only the operator can remove it.
     Operator,
 }
 
 string_enum!(pub Suppression { Unsubscribed = "unsubscribed", Operator = "operator" });
 
-/// The SHA-256 of an address's normal form: by it an address is found again and cannot be read. Not more than that:
-/// whoever has an address can tell whether it is this one.
+/// The SHA-256 of an address's normal form. It hides the address, but anybody with the address can compute it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressHash(pub [u8; 32]);
 

@@ -1,4 +1,4 @@
-//! Who may ask: refresh tokens, access tokens, and the ways from one to the other.
+//! Refresh tokens, access tokens, and the exchanges between them.
 
 use super::{
     graphql_error::Refusal,

@@ -74,7 +74,7 @@ fn operations(request: &mut Request) -> Vec<Operation> {
     fields.collect()
 }
 
-/// Who is asking, and whether they brought a bearer token that is not good.
+/// The caller of a request, and whether its bearer token is invalid.
 fn read_headers(world: &World, headers: &HeaderMap) -> (Caller, bool) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let authorization = text(AUTHORIZATION.as_str());

@@ -13,7 +13,7 @@ use axum::{
 use minijinja::{Value, context};
 use std::sync::Arc;
 
-/// Mails that the list shows.
+/// Emails that the list shows.
 const PAGE: usize = 200;
 
 /// Nothing is run or fetched, and a link opens a tab of its own.

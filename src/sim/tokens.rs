@@ -46,7 +46,7 @@ impl Issuer {
         jsonwebtoken::encode(&Header::default(), &claims, &self.encoding).expect("an HMAC over text succeeds")
     }
 
-    /// The member whom a token names, if it is one of ours and still good.
+    /// The member of a token that this simulator issued and that is still valid.
     pub(super) fn verify(&self, token: &str, now: Time) -> Option<String> {
         let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
         (now.timestamp() < token.claims.exp).then_some(token.claims.sub)

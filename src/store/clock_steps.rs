@@ -21,7 +21,7 @@ impl Store {
     pub(crate) async fn pull_back_from_future(&self, now: Time, recheck: TimeDelta) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut changed = 0;
-        // Each is bounded by the longest that it is ever set ahead; a lapse may be planned for any time, and is planned anew.
+        // Each time has a longest distance that it is ever set ahead. A lapse can be planned for any time, so it is evaluated again.
         for (sql, longest) in [
             ("UPDATE lapses SET plan_at = $1 WHERE plan_at > $2", TimeDelta::zero()),
             ("UPDATE rechecks SET due_at = $1 WHERE due_at > $2", recheck),

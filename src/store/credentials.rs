@@ -32,7 +32,7 @@ pub struct CredentialFailure {
 /// What a member's access token is got with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCredentials {
-    /// Who they are to the identity provider.
+    /// The member's identity at the identity provider.
     pub(crate) subject: String,
     /// The refresh token.
     pub refresh: Option<Sealed>,

@@ -67,7 +67,7 @@ impl Store {
         Ok(())
     }
 
-    /// Takes an announcement back: the act was refused. A lapse that was open is planned anew.
+    /// Reverts an intent whose request was refused. An open lapse is planned again.
     pub async fn revert_disconnect_intent(
         &self,
         member: &MemberId,

@@ -30,7 +30,6 @@ pub struct DueMember {
 /// A member as operators see them.
 #[derive(Clone, Debug)]
 pub struct ListedMember {
-    /// Who.
     pub(crate) member: Member,
     /// Whether a token can be had.
     pub credential: CredentialState,
@@ -40,7 +39,7 @@ pub struct ListedMember {
     pub last_answer_at: Option<Time>,
     /// The reason code, while the member is without a usable response.
     pub unclear_reason: Option<String>,
-    /// Whether mails to their address are suppressed.
+    /// Whether the member's address must not receive email.
     pub(crate) suppressed: bool,
 }
 

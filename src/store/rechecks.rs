@@ -36,7 +36,7 @@ pub struct DueRecheck {
     pub(crate) since: Time,
 }
 
-/// Sets the member's early polls anew, counted from the redemption.
+/// Replaces the member's rechecks; their delays count from the redemption.
 pub(super) async fn set(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,

@@ -15,7 +15,7 @@ pub struct Stats {
     pub(crate) members: u64,
     /// Of these, paused.
     pub(crate) paused: u64,
-    /// Of these, with an address to which mails are suppressed.
+    /// Members among these with a suppressed address.
     pub(crate) suppressed: u64,
     /// Of these, without a token to be had: count by `rejected`, `missing` and `locked`.
     pub credentials: BTreeMap<String, u64>,

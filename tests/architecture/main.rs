@@ -1,4 +1,4 @@
-//! Reads the sources and enforces the rules of the house. `exceptions.txt` lists files that still break a rule.
+//! Reads the sources and enforces the rules of the house.
 
 mod cycles;
 mod examples;
@@ -24,39 +24,27 @@ static TREE: LazyLock<Tree> = LazyLock::new(|| {
     tree
 });
 
-/// Fails for breaches in files that are not excepted from the rule, and for exceptions that are not needed.
 #[track_caller]
-fn assert_none(rule: &str, breaches: &[(String, String)]) {
-    let lines = EXCEPTIONS.lines().filter_map(|line| line.split_once(' '));
-    let excepted: BTreeSet<_> = lines.filter(|(of, _)| *of == rule).map(|(_, file)| file).collect();
-    let new = breaches.iter().filter(|(file, _)| !excepted.contains(&**file));
-    let new: BTreeSet<_> = new.map(|(_, breach)| breach.as_str()).collect();
-    let broken: BTreeSet<_> = breaches.iter().map(|(file, _)| file.as_str()).collect();
-    let unneeded: Vec<_> = excepted.difference(&broken).map(|file| format!("{rule} {file}")).collect();
-    let new: Vec<_> = new.into_iter().collect();
-    assert!(
-        new.is_empty() && unneeded.is_empty(),
-        "{} breaches:\n{}\ndelete from exceptions.txt:\n{}",
-        new.len(),
-        new.join("\n"),
-        unneeded.join("\n")
-    );
+fn assert_none(breaches: &[(String, String)]) {
+    let lines: BTreeSet<_> = breaches.iter().map(|(_, breach)| breach.as_str()).collect();
+    let lines: Vec<_> = lines.into_iter().collect();
+    assert!(lines.is_empty(), "{} breaches:\n{}", lines.len(), lines.join("\n"));
 }
 
 #[test]
 fn every_part_knows_only_whom_it_may() {
-    assert_none("rooms", &rooms::breaches(&TREE));
+    assert_none(&rooms::breaches(&TREE));
     assert_eq!(rooms::stale(&TREE), Vec::<String>::new(), "the tables name modules that do not exist");
 }
 
 #[test]
 fn files_do_not_depend_on_one_another_in_circles() {
-    assert_none("cycle", &cycles::breaches(&TREE));
+    assert_none(&cycles::breaches(&TREE));
 }
 
 #[test]
 fn no_file_is_too_long() {
-    assert_none("length", &size::long_files(&TREE));
+    assert_none(&size::long_files(&TREE));
 }
 
 #[test]
@@ -72,5 +60,5 @@ fn comments_and_texts_avoid_phrases_that_make_a_reader_stumble() {
     // The list of the phrases, and the examples of breaches, contain them.
     let checked = files.filter(|file| !file.path.starts_with("tests/architecture/"));
     let breaches: Vec<_> = checked.flat_map(|file| words::breaches(&file)).collect();
-    assert_none("words", &breaches);
+    assert_none(&breaches);
 }

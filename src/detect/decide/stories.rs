@@ -197,7 +197,7 @@ fn confirmation_needs_as_many_answers_and_as_long_as_the_policy_says() {
             2, 3, "EXPIRED EXPIRED EXPIRED EXPIRED", "suspected unconfirmed unconfirmed confirmed"),
         ("time does not replace answers",
             3, 1, "EXPIRED 9 EXPIRED EXPIRED", "suspected unconfirmed confirmed"),
-        ("the clock starts anew with the streak", 2, 2, "EXPIRED EXPIRED ERROR EXPIRED EXPIRED",
+        ("the clock restarts with the streak", 2, 2, "EXPIRED EXPIRED ERROR EXPIRED EXPIRED",
             "suspected unconfirmed suspicion_cleared suspected unconfirmed"),
         ("a resumption may be confirmed at once",
             1, 0, "EXPIRED CONNECTED EXPIRED", "confirmed recovered confirmed"),

@@ -1,4 +1,4 @@
-//! What a sweep comes to.
+//! The result of a sweep.
 
 use crate::store::SweepProgress;
 

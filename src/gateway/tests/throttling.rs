@@ -1,4 +1,4 @@
-//! Who waits when the gateway asks for patience.
+//! Which callers wait after a throttled response.
 
 use super::{
     Verdict, gateway_at, settings,

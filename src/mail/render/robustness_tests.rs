@@ -123,7 +123,7 @@ fn readers_old_and_new_can_show_every_html_part() {
                 let mail = renderer.render(&notice).unwrap();
                 let html = mail.html();
                 assert!(html.contains(&format!("<html lang=\"{language}\">")));
-                // What a list of mails shows beside the subject; not the operator's name or the heading once more.
+                // An email program's list shows this next to the subject. It repeats neither the operator's name nor the heading.
                 let preheader = html.split("mso-hide:all\">").nth(1).unwrap().split("&#847;").next().unwrap();
                 assert!(preheader.len() > 10 && !preheader.contains('<'), "{preheader:?}");
                 // Outlook on Windows knows neither max-width nor a background of a `div`.

@@ -13,16 +13,16 @@ pub struct Accepted {
 /// What a failure means for the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Disposition {
-    /// Try again later. When the stage is [`Stage::Connect`], nothing was said about this mail yet.
+    /// A transient failure. At [`Stage::Connect`], it is not about this email.
     Retry,
-    /// This mail, or its recipient, is refused for good.
+    /// A permanent failure of this email or its recipient.
     Abandon,
-    /// Refused for good, in words that speak of us rather than of this mail: of our name, our address or our right to
-    /// send. Servers say so as late as at the recipient, and some mean the recipient all the same. If other mails are
-    /// accepted meanwhile, it is this one.
+    /// A permanent failure whose text is about the sender: its name, its address, or its right to send. Servers report
+    /// this as late as at the recipient, and some mean the recipient. If the server accepts other email in the
+    /// meantime, this email is at fault.
     MaybeSender,
-    /// Nothing is wrong with the mail: the operator's set-up is refused. Every other mail would fail alike, so the
-    /// queue waits and nothing is given up.
+    /// The server rejects the operator's configuration. Every email would fail, so the queue waits and nothing is
+    /// abandoned.
     Misconfigured,
     /// The mail was handed over whole and the answer was lost: it may have been accepted, and another attempt may make
     /// a second copy (RFC 5321, section 4.5.3.2.6).
@@ -107,7 +107,7 @@ impl SendError {
         self
     }
 
-    /// Without a password of ours, which a server may repeat.
+    /// Removes our password, which a server can repeat.
     pub(super) fn redacting(mut self, secret: &str) -> Self {
         if !secret.is_empty() {
             self.text = self.text.replace(secret, "[secret]");
@@ -188,7 +188,7 @@ mod tests {
             (Recipient, 552, "5.2.2 mailbox full", Abandon, "for good, says the server"),
             (Recipient, 550, "no such user", Abandon, "in plain words, too"),
             (Recipient, 550, "5.1.1 <ann@relay.example.org>: User unknown", Abandon, "whatever it is called"),
-            (Recipient, 550, "5.1.1 unknown (relay03.example.net)", Abandon, "whoever says so"),
+            (Recipient, 550, "5.1.1 unknown (relay03.example.net)", Abandon, "whatever host reports it"),
             (Recipient, 550, "<ann@relaying.example>: no", Abandon, "an address is no reason"),
             (
                 Recipient,
@@ -221,7 +221,7 @@ mod tests {
             (Data, 554, "5.2.252 SendAsDenied", MaybeSender, "our right to send"),
             (Data, 554, "Message rejected: Email address is not verified", MaybeSender, "our right to send"),
             (Data, 550, "5.7.26 sender is unauthenticated", MaybeSender, "our domain"),
-            (Data, 554, "5.7.1 rejected as spam", MaybeSender, "all of our mails, or this one"),
+            (Data, 554, "5.7.1 rejected as spam", MaybeSender, "all of our email, or this one"),
             (Data, 550, "5.1.8 sender address unknown", Misconfigured, "every mail has this sender"),
             (Sender, 550, "sender refused", Misconfigured, "every mail has this sender"),
             (Sender, 451, "later", Retry, "a passing trouble"),

@@ -203,7 +203,7 @@ async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() 
 
 #[tokio::test]
 async fn a_server_that_takes_only_so_many_mails_over_one_connection_gets_the_next_over_another() {
-    for limit in ["421 4.7.0 too many mails over this connection", DISCONNECT] {
+    for limit in ["421 4.7.0 too many messages on this connection", DISCONNECT] {
         let (transport, heard) =
             plain(FakeServer::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", limit)])).await;
         transport.send(&mail_to("alice@example.org")).await.unwrap();

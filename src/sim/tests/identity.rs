@@ -38,7 +38,7 @@ async fn with_grace_a_spent_token_is_good_until_its_successor_is_used() {
     };
     let lost = next("rt-alice").await.unwrap();
     let second = next("rt-alice").await.expect("the answer was lost: it may be asked again");
-    assert_eq!(next(&lost).await, None, "what was lost is not good besides");
+    assert_eq!(next(&lost).await, None, "the lost token is invalid");
     let third = next(&second).await.unwrap();
     assert_eq!(next("rt-alice").await, None, "its successor was used");
     assert!(next(&second).await.is_some() && next(&third).await.is_none());

