@@ -251,7 +251,10 @@ impl App {
                 Delivered::One(_) => {}
                 Delivered::Nothing => break,
                 Delivered::QueuePaused(_) => {
-                    tracing::error!("cannot use the mail server; email waits for the next pass");
+                    tracing::error!(
+                        event = "mail_server_unusable",
+                        "cannot use the mail server; email waits for the next pass"
+                    );
                     report.mail_pending = true;
                     break;
                 }

@@ -12,12 +12,6 @@ mod words;
 use source::Tree;
 use std::{collections::BTreeSet, sync::LazyLock};
 
-/// Each line: a rule and a file.
-static EXCEPTIONS: LazyLock<String> = LazyLock::new(|| {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/architecture/exceptions.txt");
-    std::fs::read_to_string(path).expect("the list of exceptions can be read")
-});
-
 static TREE: LazyLock<Tree> = LazyLock::new(|| {
     let tree = Tree::new(source::read("src", &["rs"]));
     assert!(tree.files.len() > 100, "the sources are elsewhere");

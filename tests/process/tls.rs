@@ -62,7 +62,7 @@ async fn a_mail_server_that_nobody_vouches_for_gets_no_mail_and_the_notice_is_ke
     home.run(&["once"]).await.well();
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let once = home.run(&["once"]).await;
-    assert!(once.stderr.contains("the queue is kept"), "{}", once.stderr);
+    assert!(once.stderr.contains("event=\"mail_server_unusable\""), "{}", once.stderr);
     let notice = until("the notice", async || home.json(&["notices", "list"]).await.pop()).await;
     assert_eq!(
         (notice["state"].as_str(), notice["reason"].as_str()),

@@ -161,7 +161,7 @@ export const sourceGone = (id) =>
 export const gatewayUp = () => control("DELETE", "faults");
 
 export const emailsTo = async (id) =>
-  (await control("GET", "mails")).filter((email) => email.to.includes(`${id}@example.org`));
+  (await (await fetch(`${world.gateway}/control/mails`)).json()).filter((email) => email.to.includes(`${id}@example.org`));
 
 /** The member's newest email, once there are `count`. */
 export async function emailTo(id, count = 1) {
