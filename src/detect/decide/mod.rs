@@ -1,28 +1,27 @@
-//! What an answer of the gateway means: known + seen + policy + now → [`Decision`]. Pure.
+//! Decides what a response means: known state + observed state + policy + time → `Decision`. Pure.
 //!
-//! Each status, and a row that is missing, does one thing to the connection's lapse:
+//! The effect of each observed status on the connection's lapse:
 //!
-//! | seen | no live lapse | suspected | open |
+//! | observed | no live lapse | suspected | open |
 //! | --- | --- | --- | --- |
-//! | EXPIRED, DISCONNECTED | suspect, or resume a lapse just closed | count; open once confirmed | – |
-//! | CONNECTED | end a dismissal | forget | close, recovered |
-//! | ERROR, ACCESS_ENDED | – | forget | – |
-//! | DELETED, missing and confirmed | – | forget; one that was resumed: close, removed | close, removed |
-//! | a status we do not know, none, hidden | – | – | – |
+//! | EXPIRED, DISCONNECTED | suspect, or resume a recent lapse | count; open when confirmed | – |
+//! | CONNECTED | end a dismissal | delete | close as recovered |
+//! | ERROR, ACCESS_ENDED | – | delete | – |
+//! | DELETED, or missing and confirmed | – | delete; close a resumed one as removed | close as removed |
+//! | unknown, absent, or hidden | – | – | – |
 //!
-//! A row that is missing is not yet DELETED. That needs the same confirmation as a break; until then nothing changes.
-//! Only a row whose records were being deleted, or that an operator has just deleted, is gone at once.
+//! A missing row needs the same confirmation as a break before it counts as DELETED. Only a row whose records were
+//! being deleted, or that an operator has just deleted, counts immediately.
 //!
-//! A row whose records are being deleted does what a DELETED one does, whatever its status: it lingers until that is
+//! A row whose records are being deleted counts as DELETED, whatever its status: it remains listed until the deletion is
 //! done, and nobody needs to repair it.
 //!
-//! A *resumed* lapse is one that was open before: it keeps its `opened_at`, and with it its place in the
-//! cadence. While it is only suspected again it keeps its `outcome` and `closed_at` too, so that forgetting
-//! the suspicion makes it what it was.
+//! A *resumed* lapse was open before. It keeps its `opened_at`, and with it its place in the cadence. While it is only
+//! suspected again, it also keeps its `outcome` and `closed_at`, so that dropping the suspicion restores it.
 //!
-//! A lapse that the member *dismissed* stays closed, and no new one begins, until the connection is CONNECTED
-//! again. That is written into the lapse, whose outcome becomes recovered: no later answer needs to know how
-//! it once ended. A member who reconnects after all opens it again, which no answer decides.
+//! A *dismissed* lapse stays closed, and no new one starts, until the connection is CONNECTED again. Then its outcome
+//! becomes recovered, so that no later response depends on the dismissal. A member who reconnects anyway reopens it;
+//! no response does.
 
 mod decision;
 mod lapses;
