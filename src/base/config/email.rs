@@ -74,7 +74,7 @@ pub struct Smtp {
     /// Empty: no login.
     pub(crate) username: String,
     pub(crate) password: SecretString,
-    /// PEM certificates to trust besides the system's. Empty: none.
+    /// PEM certificates to trust in addition to the system's. Empty: none.
     pub(crate) ca_file: String,
     /// The EHLO name. Empty: the machine's fully qualified name, or its address if it has none.
     pub(crate) helo_name: String,
