@@ -21,7 +21,7 @@ fn name(address: Option<&Address<'_>>) -> String {
     address.unwrap().first().unwrap().name().unwrap_or_default().to_owned()
 }
 
-/// What holds for the bytes of every mail to an ASCII address.
+/// Checks the bytes of an email to an ASCII address.
 fn assert_sound(mail: &Email) {
     let raw = std::str::from_utf8(&mail.bytes).unwrap();
     assert!(raw.is_ascii(), "nothing asks for SMTPUTF8: {raw}");
@@ -123,7 +123,7 @@ fn readers_old_and_new_can_show_every_html_part() {
                 let mail = renderer.render(&notice).unwrap();
                 let html = mail.html();
                 assert!(html.contains(&format!("<html lang=\"{language}\">")));
-                // An email program's list shows this next to the subject. It repeats neither the operator's name nor the heading.
+                // An inbox shows the preheader next to the subject.
                 let preheader = html.split("mso-hide:all\">").nth(1).unwrap().split("&#847;").next().unwrap();
                 assert!(preheader.len() > 10 && !preheader.contains('<'), "{preheader:?}");
                 // Outlook on Windows knows neither max-width nor a background of a `div`.

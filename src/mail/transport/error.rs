@@ -1,50 +1,42 @@
-//! What a failure to send means.
+//! The outcomes of sending an email.
 
 use crate::domain::mask;
 use std::{fmt, io};
 
-/// What the mail server, or the disk, said when it took a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Masked; often names the server's queue entry, which helps an operator to trace a mail.
+    /// Masked. Often names the server's queue entry, with which an operator can trace an email.
     pub(crate) reply: String,
 }
 
-/// What a failure means for the mail.
+/// The meaning of a failure for the email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Disposition {
-    /// A transient failure. At [`Stage::Connect`], it is not about this email.
+    /// Retry later. At [`Stage::Connect`], the server has not judged this email yet.
     Retry,
-    /// A permanent failure of this email or its recipient.
+    /// The server rejects this email or its recipient permanently.
     Abandon,
-    /// A permanent failure whose text is about the sender: its name, its address, or its right to send. Servers report
-    /// this as late as at the recipient, and some mean the recipient. If the server accepts other email in the
-    /// meantime, this email is at fault.
+    /// A permanent rejection whose text speaks of the sender: its name, address, or right to send. Servers send it as
+    /// late as for the recipient, and some mean the recipient. If the server accepts other emails, this one is at fault.
     MaybeSender,
-    /// The server rejects the operator's configuration. Every email would fail, so the queue waits and nothing is
-    /// abandoned.
+    /// The server rejects the operator's setup, so every email would fail. The queue waits and nothing is abandoned.
     Misconfigured,
-    /// The mail was handed over whole and the answer was lost: it may have been accepted, and another attempt may make
-    /// a second copy (RFC 5321, section 4.5.3.2.6).
+    /// The whole email was sent but the response was lost. The server may have accepted it, and a retry may deliver a
+    /// second copy (RFC 5321, section 4.5.3.2.6).
     Indeterminate,
 }
 
-/// How far the conversation had come.
+/// The step of the SMTP session that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// Reaching the server and its greeting.
+    /// Includes the greeting.
     Connect,
-    /// Protecting the connection.
     Tls,
-    /// Logging in.
     Login,
-    /// Naming the sender.
     Sender,
-    /// Naming the recipient.
     Recipient,
-    /// Handing the mail over.
     Data,
-    /// Writing to this machine's own files.
+    /// Writing a file or standard output.
     Local,
 }
 
@@ -52,26 +44,24 @@ impl Stage {
     fn description(self) -> &'static str {
         match self {
             Self::Connect => "connecting to the mail server failed",
-            Self::Tls => "protecting the connection to the mail server failed",
-            Self::Login => "the mail server refused the log-in",
-            Self::Sender => "the mail server refused the sender",
-            Self::Recipient => "the mail server refused the recipient",
-            Self::Data => "the mail server did not take the mail",
-            Self::Local => "writing the mail failed",
+            Self::Tls => "TLS with the mail server failed",
+            Self::Login => "the mail server rejected the login",
+            Self::Sender => "the mail server rejected the sender",
+            Self::Recipient => "the mail server rejected the recipient",
+            Self::Data => "the mail server did not accept the email",
+            Self::Local => "writing the email failed",
         }
     }
 }
 
-/// A mail that was not handed over, or perhaps was. Its text is masked: servers quote addresses.
+/// A failed attempt. Its text is masked: servers quote addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SendError {
-    /// What to do about it.
     pub(crate) disposition: Disposition,
-    /// How far it came.
     pub(crate) stage: Stage,
-    /// The server's reply code, when it replied.
+    /// The reply code; `None` without a reply.
     pub(crate) code: Option<u16>,
-    /// What the server or the system said.
+    /// From the server or the system.
     text: String,
 }
 
@@ -89,17 +79,17 @@ impl fmt::Display for SendError {
 }
 
 impl SendError {
-    /// A failure without a reply of the server's.
+    /// A failure without a reply code.
     pub(super) fn new(disposition: Disposition, stage: Stage, text: &str) -> Self {
         Self { disposition, stage, code: None, text: mask(text) }
     }
 
-    /// Whether the server ended the conversation before the mail was handed over.
+    /// Whether the connection ended before the email was sent.
     pub(super) fn is_about_the_connection(&self) -> bool {
         self.disposition == Disposition::Retry && matches!(self.code, None | Some(421))
     }
 
-    /// With advice for the operator, where the text shows this sign.
+    /// Adds a hint for the operator if the text contains `sign`.
     pub(super) fn with_hint(mut self, sign: &str, advice: &str) -> Self {
         if self.text.contains(sign) {
             self.text = format!("{}; {advice}", self.text);
@@ -107,7 +97,7 @@ impl SendError {
         self
     }
 
-    /// Removes our password, which a server can repeat.
+    /// Removes the password, which a server may repeat.
     pub(super) fn redacting(mut self, secret: &str) -> Self {
         if !secret.is_empty() {
             self.text = self.text.replace(secret, "[secret]");
@@ -115,13 +105,12 @@ impl SendError {
         self
     }
 
-    /// A failure to write here: a full disk or missing rights, which the operator mends.
+    /// A full disk or missing permissions, which the operator has to correct.
     pub(super) fn local(error: io::Error) -> Self {
         Self::new(Disposition::Misconfigured, Stage::Local, &error.to_string())
     }
 
-    /// What a failed step of the conversation means. Before the final dot a lost connection is harmless. `addresses` are
-    /// those of the mail, however oddly they may be written.
+    /// Before the final dot, a lost connection is harmless. `addresses` are removed from the text.
     pub(super) fn smtp(stage: Stage, error: &lettre::transport::smtp::Error, addresses: &[String]) -> Self {
         let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let text = addresses.iter().fold(text, |text, address| text.replace(address, "[address]"));
@@ -131,8 +120,8 @@ impl SendError {
     }
 }
 
-/// What a refusal means: 4yz may pass (RFC 5321, section 4.2.1), 5yz is for good, and whose fault it is depends on the
-/// stage, on the enhanced code (RFC 3463) and, as a last resort, on the words.
+/// 4yz is transient and 5yz is permanent (RFC 5321, section 4.2.1). The stage, the enhanced code (RFC 3463) and, as a
+/// last resort, the text tell who is at fault.
 fn disposition(stage: Stage, code: u16, text: &str) -> Disposition {
     if code < 500 {
         return Disposition::Retry;
@@ -142,19 +131,19 @@ fn disposition(stage: Stage, code: u16, text: &str) -> Disposition {
     }
     let text = mask(text).to_ascii_lowercase();
     let enhanced = text.split_whitespace().next().unwrap_or_default();
-    // RFC 4954: log in first, or better; and what is wrong with the sender's address.
+    // Missing or weak authentication (RFC 4954), or an invalid sender address.
     if matches!(code, 530 | 534 | 535 | 538) || matches!(enhanced, "5.1.7" | "5.1.8" | "5.7.8" | "5.7.9") {
         return Disposition::Misconfigured;
     }
     // The mailbox: unknown, moved, disabled, full.
     let mailbox = enhanced.starts_with("5.1.") || matches!(enhanced, "5.2.0" | "5.2.1" | "5.2.2" | "5.2.3");
-    let of_us = code == 504
+    let blames_sender = code == 504
         || enhanced.starts_with("5.7.")
         || SENDER_FAULT_PHRASES.iter().any(|words| text.contains(words));
-    if of_us && !mailbox { Disposition::MaybeSender } else { Disposition::Abandon }
+    if blames_sender && !mailbox { Disposition::MaybeSender } else { Disposition::Abandon }
 }
 
-/// What servers say when they mean the one who sends, in lower case.
+/// Phrases that blame the sender, in lower case.
 const SENDER_FAULT_PHRASES: [&str; 16] = [
     "helo",
     "client host",
@@ -188,7 +177,7 @@ mod tests {
             (Recipient, 552, "5.2.2 mailbox full", Abandon, "for good, says the server"),
             (Recipient, 550, "no such user", Abandon, "in plain words, too"),
             (Recipient, 550, "5.1.1 <ann@relay.example.org>: User unknown", Abandon, "whatever it is called"),
-            (Recipient, 550, "5.1.1 unknown (relay03.example.net)", Abandon, "whatever host reports it"),
+            (Recipient, 550, "5.1.1 unknown (relay03.example.net)", Abandon, "whichever relay says so"),
             (Recipient, 550, "<ann@relaying.example>: no", Abandon, "an address is no reason"),
             (
                 Recipient,
@@ -221,9 +210,9 @@ mod tests {
             (Data, 554, "5.2.252 SendAsDenied", MaybeSender, "our right to send"),
             (Data, 554, "Message rejected: Email address is not verified", MaybeSender, "our right to send"),
             (Data, 550, "5.7.26 sender is unauthenticated", MaybeSender, "our domain"),
-            (Data, 554, "5.7.1 rejected as spam", MaybeSender, "all of our email, or this one"),
-            (Data, 550, "5.1.8 sender address unknown", Misconfigured, "every mail has this sender"),
-            (Sender, 550, "sender refused", Misconfigured, "every mail has this sender"),
+            (Data, 554, "5.7.1 rejected as spam", MaybeSender, "all emails, or this one"),
+            (Data, 550, "5.1.8 sender address unknown", Misconfigured, "every email has this sender"),
+            (Sender, 550, "sender refused", Misconfigured, "every email has this sender"),
             (Sender, 451, "later", Retry, "a passing trouble"),
             (Login, 535, "bad credentials", Misconfigured, "the password is wrong"),
             (Login, 454, "temporary", Retry, "the server's own trouble"),

@@ -91,7 +91,7 @@ async fn neither_an_odd_address_nor_our_password_is_repeated() {
     let refusal = "550 5.1.1 <\"john public doe\"@example.org> unknown";
     let (transport, _) = plain(FakeServer::default().replying(&[("RCPT", refusal)])).await;
     let error = transport.send(&mail_to(odd)).await.unwrap_err();
-    assert_eq!(error.to_string(), "the mail server refused the recipient: 550 5.1.1 <[address]> unknown");
+    assert_eq!(error.to_string(), "the mail server rejected the recipient: 550 5.1.1 <[address]> unknown");
     let (authority, acceptor) = authority();
     let (port, _) = protected(acceptor, true).replying(&[("AUTH", "535 5.7.8 no: s3cret")]).start().await;
     let error = secure(port, Tls::Implicit, &authority).probe().await.unwrap_err();
@@ -203,7 +203,7 @@ async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() 
 
 #[tokio::test]
 async fn a_server_that_takes_only_so_many_mails_over_one_connection_gets_the_next_over_another() {
-    for limit in ["421 4.7.0 too many messages on this connection", DISCONNECT] {
+    for limit in ["421 4.7.0 too many messages over this connection", DISCONNECT] {
         let (transport, heard) =
             plain(FakeServer::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", limit)])).await;
         transport.send(&mail_to("alice@example.org")).await.unwrap();

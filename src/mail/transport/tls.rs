@@ -10,7 +10,7 @@ use rustls_platform_verifier::Verifier;
 use std::{fs, path::Path, sync::Arc};
 use tokio_rustls::TlsConnector;
 
-/// Trusts the system's certificates and those in `ca_file`, if any.
+/// Trusts the system's certificates and those in `ca_file` (empty: none).
 pub(super) fn connector(ca_file: &str) -> Result<TlsConnector, TransportError> {
     let roots = if ca_file.is_empty() { Vec::new() } else { certificates(Path::new(ca_file))? };
     let provider = Arc::new(aws_lc_rs::default_provider());
