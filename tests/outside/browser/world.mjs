@@ -105,7 +105,7 @@ export async function startWorld() {
   const simulator = start("simulator", [
     "simulate", "--listen", "127.0.0.1:0", "--smtp", "127.0.0.1:0", "--members", String(MEMBERS),
   ]);
-  await until("the simulator", () => simulator.output.includes("in all: curl"));
+  await until("the simulator", () => /: curl /.test(simulator.output));
   world.gateway = simulator.output.match(/control page\s+(http:\S+?)\/\n/)[1];
   const ids = Array.from({ length: MEMBERS }, (_, n) => [`m${n + 1}`, n % 2 ? "es" : "en"]);
   world.pages = await startDaemon("main", "", ids.slice(0, 106));
