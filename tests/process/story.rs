@@ -190,7 +190,7 @@ async fn the_reports_keep_their_contract(home: &Home) {
 #[tokio::test]
 async fn the_simulator_tells_where_the_import_lines_are_that_it_does_not_print() {
     let home = Home::bare();
-    let simulation = Simulation::start(&home, &["--members", "20"], " in all").await;
+    let simulation = Simulation::start(&home, &["--members", "20"], ": curl ").await;
     let words: Vec<&str> = simulation.configuration.split_whitespace().collect();
     let url = words.iter().find(|word| word.ends_with("members.jsonl") && word.starts_with("http")).unwrap();
     let answer = simulation.http.get(*url).send().await.unwrap();
