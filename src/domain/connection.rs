@@ -4,114 +4,88 @@ use super::text_enum::open_string_enum;
 use super::{ConnectionId, Time};
 
 open_string_enum! {
-    /// How a connection stands.
+    /// The status of a connection, as the gateway reports it.
     Status {
-        /// Records flow.
         Connected = "CONNECTED",
-        /// Cut, by the member or by the source.
+        /// Disconnected by the member or by the source.
         Disconnected = "DISCONNECTED",
-        /// The member's authorisation ran out.
+        /// The member's authorization expired.
         Expired = "EXPIRED",
-        /// Removed at the gateway. Also what we record when a row vanishes from the list.
+        /// Removed at the gateway. Also recorded when a row is confirmed to be missing.
         Deleted = "DELETED",
-        /// The source ended the member's access.
         AccessEnded = "ACCESS_ENDED",
-        /// The gateway's own trouble with this connection.
+        /// The gateway cannot use the connection at the moment.
         Error = "ERROR",
     }
 }
 
 impl Status {
-    /// Whether this status needs the member: EXPIRED or DISCONNECTED, and nothing else.
+    /// Whether only the member can repair it: EXPIRED or DISCONNECTED.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Expired | Self::Disconnected)
     }
 }
 
 open_string_enum! {
-    /// How a member proves who they are to the source.
+    /// How a member authenticates at the source.
     Category {
-        /// A user name and a password.
         Basic = "BASIC",
-        /// A sign-in at the source.
         Oauth = "OAUTH",
-        /// Proof of identity.
         Identity = "IDENTITY",
     }
 }
 
 open_string_enum! {
-    /// What kind of source it is.
     SourceType {
-        /// A provider of care.
         Clinical = "CLINICAL",
-        /// A payer.
         Insurance = "INSURANCE",
-        /// A laboratory.
         Lab = "LAB",
-        /// A pharmacy.
         Pharmacy = "PHARMACY",
-        /// One practitioner.
         Practitioner = "PRACTITIONER",
     }
 }
 
 open_string_enum! {
-    /// How the gateway reaches the source.
     IntegrationType {
-        /// Without the member's credentials.
+        /// Needs no credentials of the member.
         Direct = "DIRECT",
-        /// Through the source's patient-access interface.
         Proa = "PROA",
-        /// Directly, under individual access services.
+        /// Individual access services.
         DirectIas = "DIRECT_IAS",
-        /// Indirectly, under individual access services.
         IndirectIas = "INDIRECT_IAS",
-        /// With identity assurance, level 2.
+        /// Identity assurance level 2.
         Ial2 = "IAL2",
     }
 }
 
 open_string_enum! {
-    /// How far the gateway has come with fetching the records.
+    /// The gateway's progress in fetching the records.
     SyncStatus {
-        /// Not begun.
         Pending = "PENDING",
-        /// Under way.
         Retrieving = "RETRIEVING",
-        /// Done.
         Retrieved = "RETRIEVED",
-        /// Failed.
         Error = "ERROR",
-        /// The data is being removed.
         Deleting = "DELETING",
-        /// The data is gone.
         DataDeleted = "DATA_DELETED",
     }
 }
 
-/// What the gateway says of one connection.
+/// A connection as the gateway lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
-    /// The data source's slug.
     pub id: ConnectionId,
-    /// The data source's name, in any script and of any length.
+    /// The name of the source, in any script and of any length.
     pub name: String,
-    /// How the member signs in there.
     pub category: Option<Category>,
-    /// What kind of source it is.
     pub source_type: Option<SourceType>,
-    /// How the gateway reaches it.
     pub integration_type: Option<IntegrationType>,
-    /// Whether no credentials of the member's are needed.
+    /// Whether it needs no credentials of the member.
     pub is_direct: bool,
-    /// How it stands; `None` when the gateway does not say.
+    /// `None` when the gateway reports none.
     pub status: Option<Status>,
-    /// How far fetching has come.
     pub sync_status: Option<SyncStatus>,
-    /// The codes of errors met while fetching, such as `PERSON_MATCHING_ERROR`.
+    /// Error codes from fetching, such as `PERSON_MATCHING_ERROR`.
     pub sync_errors: Vec<String>,
-    /// When records last came.
     pub last_synced: Option<Time>,
 }
 
@@ -132,21 +106,21 @@ impl From<Vec<Connection>> for Listing {
     }
 }
 
-/// The way in which a broken connection is repaired.
+/// How a broken connection can be repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repair {
-    /// The member signs in at the source, at a URL that the gateway makes.
+    /// The member signs in at the source, at a URL from the gateway.
     Oauth,
-    /// The gateway re-activates it without credentials.
+    /// The gateway reactivates it without credentials.
     Direct,
     /// The member enters credentials again, in the operator's app.
     App,
 }
 
-/// The gateway's code for records that belong to somebody else than the member.
+/// The gateway's code for records that belong to another person.
 const PERSON_MATCHING_ERROR: &str = "PERSON_MATCHING_ERROR";
 
-/// The code of a sync error as it is kept: without surrounding whitespace, and a code that we know in its own spelling.
+/// The stored form of a sync error's code: trimmed, and a known code in its standard spelling.
 pub fn sync_error_code(code: &str) -> String {
     let code = code.trim();
     if code.eq_ignore_ascii_case(PERSON_MATCHING_ERROR) { PERSON_MATCHING_ERROR.into() } else { code.into() }
@@ -160,13 +134,13 @@ impl Connection {
             && self.sync_errors.iter().any(|code| code == PERSON_MATCHING_ERROR)
     }
 
-    /// Whether its records are being deleted: the row lingers until that is done.
+    /// The row remains listed until the deletion is done.
     pub fn is_being_deleted(&self) -> bool {
         matches!(self.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
     }
 
-    /// How this connection is repaired. A connection that says too little about itself is an OAuth one only when its
-    /// category says so, so that a reconnect URL is never asked for a kind that has none.
+    /// A connection without an integration type is an OAuth connection only if its category says so, so that no reconnect
+    /// URL is requested for a kind that has none.
     pub fn repair(&self) -> Repair {
         let direct =
             matches!(self.integration_type, Some(IntegrationType::Direct | IntegrationType::DirectIas));

@@ -4,12 +4,9 @@ use super::MemberId;
 use chrono_tz::Tz;
 use std::{fmt, str::FromStr};
 
-/// A person whose connections are watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The operator's name for them.
     pub id: MemberId,
-    /// Where their mail goes.
     pub email: EmailAddress,
     /// A BCP 47 tag such as `es` or `en-GB`; the configured default when `None`.
     pub locale: Option<String>,
@@ -17,25 +14,25 @@ pub struct Member {
     pub time_zone: Option<Tz>,
     /// The member's identity at the identity provider. The import sets it; the default is the member id.
     pub subject: String,
-    /// Whether the operator asked to leave them alone for now.
+    /// Whether the operator paused the member.
     pub paused: bool,
 }
 
-/// Whether a token can be had for a member. Never a statement about a connection.
+/// Whether the daemon can get an access token. This says nothing about connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialState {
-    /// A token could be had when last tried, or was not tried yet.
+    /// The last attempt succeeded, or there was none yet.
     Ok,
-    /// The gateway refused what we hold.
+    /// The gateway rejected the credential.
     Rejected,
-    /// There is nothing to get a token with.
+    /// There is no credential.
     Missing,
-    /// The key that would open the stored credential is not in the key ring.
+    /// No key in the key ring decrypts the stored credential.
     Locked,
 }
 
 impl CredentialState {
-    /// The contract's spelling.
+    /// The code in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -46,17 +43,17 @@ impl CredentialState {
     }
 }
 
-/// An e-mail address. `Debug` hides it, so that it cannot reach a log by accident.
+/// An email address. `Debug` hides it from logs.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
-/// What is wrong with an address; says nothing of the address itself.
+/// Does not contain the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an e-mail address (expected name@domain, at most 254 bytes, no spaces or control characters)")]
+#[error("not an email address (expected name@domain, at most 254 bytes, no spaces or control characters)")]
 pub struct InvalidAddress;
 
 impl EmailAddress {
-    /// The address itself, for the mail and for the operator's own lists.
+    /// For the email itself and for the operator's own lists.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Values that must never be seen. None of them has `Display`, and `Debug` shows only the type's name.
+//! Secrets. None of them implements `Display`, and `Debug` prints only the type's name.
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -10,12 +10,11 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes charge of the text.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(SecretString::from(text.into()))
             }
 
-            /// The text itself, for the one place that has to send it.
+            /// For the one place that sends the secret.
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -30,21 +29,21 @@ macro_rules! secret {
 }
 
 secret! {
-    /// What a call to the gateway is authorised with.
+    /// Authorizes a call to the gateway.
     AccessToken,
-    /// What an access token is got with.
+    /// Yields an access token.
     RefreshToken,
-    /// Where a member signs in at the source. It can carry secrets, and exists in memory alone.
+    /// The sign-in page of the source. It can contain secrets, and exists only in memory.
     OauthUrl,
     /// The one-time token in a notice: 256 bits, base64url without padding.
     LinkToken,
-    /// The value of the cookie with which a browser presses its button again.
+    /// The value of the cookie with which a browser resumes a redemption.
     ResumeToken,
     /// The hidden value of a page's form: 256 bits, base64url without padding.
     FormKey,
 }
 
-/// What is kept of a [`LinkToken`]: its SHA-256.
+/// The SHA-256 of a [`LinkToken`]. Only this is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
@@ -53,7 +52,6 @@ pub struct TokenHash(pub [u8; 32]);
 pub struct FormKeyHash(pub(crate) [u8; 32]);
 
 impl LinkToken {
-    /// The hash under which the link is kept and found.
     pub fn hash(&self) -> TokenHash {
         TokenHash(sha256(self.expose()))
     }
@@ -84,37 +82,33 @@ impl fmt::Debug for FormKeyHash {
     }
 }
 
-/// A sealed value: the nonce and then the ciphertext with its tag.
+/// An encrypted value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The key that it was sealed under.
     pub key_id: String,
-    /// What is stored.
+    /// The nonce, then the ciphertext with its tag.
     pub bytes: Vec<u8>,
 }
 
-/// A keyed hash of a secret, by which the same secret is recognized later without being stored.
+/// A keyed hash that recognizes a secret without storing it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// The key of the ring that it was made under.
     pub key_id: String,
     /// HMAC-SHA-256.
     pub hash: Vec<u8>,
 }
 
-/// A refresh token as it is imported.
+/// An imported refresh token.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
-    /// The token.
     pub sealed: Sealed,
-    /// Its fingerprints under every key of the ring, the newest key last.
+    /// One fingerprint per key of the key ring, the newest key last.
     pub fingerprints: Vec<Fingerprint>,
 }
 
 /// The credential that an access token was requested with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UsedCredential {
-    /// This refresh token.
     RefreshToken(Sealed),
     /// The member's subject, by token exchange or through the broker.
     Subject(String),

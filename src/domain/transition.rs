@@ -2,21 +2,17 @@
 
 use super::{ConnectionId, MemberId, Status, Time, TransitionId};
 
-/// Why we asked the gateway when a change was seen.
+/// The reason of the poll that observed a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// A scheduled pass.
     Sweep,
-    /// An early poll of one member.
     Recheck,
-    /// The look before a notice is sent.
     SecondLook,
-    /// An operator's command.
     Operator,
 }
 
 impl Cause {
-    /// The spelling in the database and in reports.
+    /// The code in the database and in reports.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Sweep => "sweep",
@@ -27,19 +23,16 @@ impl Cause {
     }
 }
 
-/// One recorded change. Append-only.
+/// A recorded change of status. Append-only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Its own id, ordered by time.
+    /// Ordered by time.
     pub(crate) id: TransitionId,
-    /// Whose connection.
     pub(crate) member_id: MemberId,
-    /// Which connection.
     pub connection_id: ConnectionId,
-    /// What it was; `None` at first sight.
+    /// `None` on first observation.
     pub from: Option<Status>,
-    /// What it became; DELETED when the row missing_from_list from the list.
+    /// DELETED also for a row that is confirmed to be missing.
     pub to: Status,
-    /// When we saw it, by our clock.
     pub(crate) observed_at: Time,
 }
