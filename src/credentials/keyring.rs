@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{fmt, io::Write, path::Path, path::PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Which field a sealed value stands in.
+/// The column of a sealed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealedField {
     /// `credentials.sealed`
@@ -40,7 +40,6 @@ pub enum KeyringError {
     Io {
         /// The key ring.
         path: PathBuf,
-        /// What the system said.
         source: std::io::Error,
     },
     /// A line of the key ring is not `ID BASE64`.
@@ -113,7 +112,7 @@ impl Keyring {
     /// Writes a key ring with one fresh key, readable by its owner alone, and gives the key's id.
     ///
     /// # Errors
-    /// When the file exists: keys are never overwritten.
+    /// The file exists: keys are never overwritten.
     pub fn generate(path: &Path) -> Result<String, KeyringError> {
         let io = |source| KeyringError::Io { path: path.to_owned(), source };
         let mut options = std::fs::OpenOptions::new();
@@ -191,7 +190,6 @@ impl Keyring {
         self.keys.iter().any(|key| hmac::verify(&mac_key(key, purpose), &message, signature).is_ok())
     }
 
-    /// Whether the ring holds the key that a value is sealed under.
     pub(crate) fn can_open(&self, sealed: &Sealed) -> bool {
         self.keys.iter().any(|key| key.id == sealed.key_id)
     }

@@ -51,7 +51,7 @@ impl TokenProvider {
         Self { refresher, refreshes: TaskTracker::new() }
     }
 
-    /// The same way, for a person who waits.
+    /// A provider for calls that a person waits for.
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         let gateway = self.refresher.gateway.interactive();
@@ -137,7 +137,7 @@ impl TokenProvider {
     /// was imported since.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Only errors of the store.
     pub async fn reject(&self, member: &MemberId, refusal: &Refusal) -> Result<(), StoreError> {
         let now = self.refresher.clock.now();
         let before = refusal.before.as_ref();
@@ -163,7 +163,7 @@ impl TokenProvider {
     /// Loads the member's credentials.
     ///
     /// # Errors
-    /// When there is no such member, or the store fails.
+    /// The member does not exist, or the store failed.
     pub async fn credentials(&self, member: &MemberId) -> Result<StoredCredentials, CallError> {
         self.refresher
             .store

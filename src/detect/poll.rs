@@ -22,9 +22,7 @@ pub struct Poller {
 /// The poll of a member whom a sweep has come to.
 #[derive(Debug)]
 pub(crate) struct DuePoll {
-    /// What was learned.
     pub(crate) result: Result<DueResponse, CallError>,
-    /// What became of the member's access token.
     pub(crate) refresh: Refresh,
 }
 
@@ -35,10 +33,7 @@ pub(crate) enum DueResponse {
     Applied(ApplyReport),
     /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
     /// [`Poller::accept_empty`] applies it.
-    TurnedEmpty {
-        /// When it was asked for.
-        asked_at: Time,
-    },
+    TurnedEmpty { asked_at: Time },
 }
 
 impl Poller {
@@ -50,7 +45,7 @@ impl Poller {
     /// Asks about one member, whatever was known, and takes the answer in. Gives the answer, too.
     ///
     /// # Errors
-    /// When there is no usable answer; then nothing is concluded.
+    /// There is no usable response; nothing is concluded.
     pub async fn poll(
         &self,
         member: &MemberId,

@@ -11,7 +11,6 @@ use chrono::TimeDelta;
 /// The longest that one member's early polls are put off at once.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 
-/// What early polls need.
 #[derive(Clone)]
 pub struct Rechecker {
     store: Store,

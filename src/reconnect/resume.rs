@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) const RESUME_TTL: TimeDelta = TimeDelta::minutes(10);
 const PURPOSE: &str = "resume";
 
-/// What a request proves about its browser.
+/// The proofs that a request carries about its browser.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BrowserProof {
     /// From cookies.

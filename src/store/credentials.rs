@@ -10,11 +10,11 @@ use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 pub struct StoredToken {
     /// The token.
     pub sealed: Sealed,
-    /// When to get another: a little before it expires.
+    /// A little before the token expires.
     pub(crate) refresh_at: Time,
 }
 
-/// Why no token can be had for a member.
+/// The failure of a member's credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialFailure {
     /// `Rejected` or `Missing`.
@@ -23,13 +23,11 @@ pub struct CredentialFailure {
     pub(crate) reason: String,
     /// Since when.
     pub(crate) since: Time,
-    /// How often it was tried.
     pub(crate) failures: u32,
-    /// When it is tried again.
     pub retry_at: Time,
 }
 
-/// What a member's access token is got with.
+/// A member's stored credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCredentials {
     /// The member's identity at the identity provider.
@@ -38,7 +36,7 @@ pub struct StoredCredentials {
     pub refresh: Option<Sealed>,
     /// The access token that was got last.
     pub access: Option<StoredToken>,
-    /// What went wrong last, if nothing went right since.
+    /// The last failure; `None` after a success.
     pub failure: Option<CredentialFailure>,
     /// Identifies the subject of the member's first access token.
     pub token_subject: Option<Fingerprint>,
@@ -52,10 +50,10 @@ pub struct RefreshLease {
     pub(crate) credentials: StoredCredentials,
 }
 
-/// What a refresh brought.
+/// The result of a token refresh.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshedTokens<'a> {
-    /// What the tokens were requested with.
+    /// The credential of the request.
     pub(crate) used: &'a UsedCredential,
     /// The new refresh token, when the gateway rotates them: the used one is spent.
     pub(crate) rotated: Option<&'a Sealed>,
@@ -115,7 +113,7 @@ impl StoredCredentials {
 }
 
 impl Store {
-    /// What a member's token is got with; `None` when there is no such member.
+    /// `None` when the member does not exist.
     pub async fn credentials(&self, id: &MemberId) -> Result<Option<StoredCredentials>> {
         let sql = format!(
             "SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1 AND m.removed_at IS NULL"

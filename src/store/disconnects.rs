@@ -4,7 +4,7 @@ use super::{Result, Store, invitations, lapses, observations};
 use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseChange, LapseFields, LapseId, MemberId, Time};
 use sqlx::{Sqlite, Transaction};
 
-/// What a connection's lapse was before an act was announced.
+/// The connection's lapse before the intent.
 #[derive(Clone, Debug)]
 pub struct DisconnectIntent {
     lapse: LapseId,

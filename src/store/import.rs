@@ -30,7 +30,6 @@ struct ImportedCredential<'a> {
     imported_hash: Option<String>,
 }
 
-/// What an import has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportCounts {
     /// Members enrolled or updated.

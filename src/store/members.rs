@@ -21,9 +21,8 @@ pub struct DueMember {
     pub(crate) unclear: Option<String>,
     /// The gateway asked to poll this member no sooner.
     pub(crate) retry_at: Option<Time>,
-    /// Whether a suspicion is open, so that the same answer again has something to say.
+    /// Whether a lapse is suspected, so that an unchanged response still counts.
     pub(crate) suspicion: bool,
-    /// What a token is got with.
     pub(crate) credentials: StoredCredentials,
 }
 
@@ -31,11 +30,10 @@ pub struct DueMember {
 #[derive(Clone, Debug)]
 pub struct ListedMember {
     pub(crate) member: Member,
-    /// Whether a token can be had.
     pub credential: CredentialState,
-    /// Why not, and since when.
+    /// The reason and the start of the trouble.
     pub(crate) trouble: Option<(String, Time)>,
-    /// When the last usable response about this member came.
+    /// The member's last usable response.
     pub last_answer_at: Option<Time>,
     /// The reason code, while the member is without a usable response.
     pub unclear_reason: Option<String>,

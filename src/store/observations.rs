@@ -15,28 +15,25 @@ use std::collections::BTreeMap;
 pub struct PollResult<'a> {
     /// About whom.
     pub member_id: &'a MemberId,
-    /// When it was asked for: an answer asked for before one that has changed something comes too late.
+    /// The time of the request. A response to an older request than the last one applied is dropped.
     pub asked_at: Time,
-    /// Why it was asked for.
     pub cause: Cause,
-    /// What it lists.
     pub seen: &'a Listing,
-    /// Its digest.
     pub digest: &'a [u8],
-    /// Whether a list that has turned empty is believed. If not, nothing is applied.
+    /// Whether to apply a list that became empty.
     pub accept_empty: bool,
 }
 
-/// What an answer came to.
+/// The result of applying a response.
 #[derive(Clone, Debug, Default)]
 pub struct ApplyReport {
     /// The changes of status.
     pub transitions: Vec<(Option<Status>, Status)>,
     /// The connections that are found to work for somebody else, and were not before.
     pub(crate) mismatched: Vec<ConnectionId>,
-    /// Whether the answer came too late, or the member is gone: nothing was concluded.
+    /// Whether the response was dropped: it came too late, or the member was removed.
     pub stale: bool,
-    /// Whether the list has turned empty although connections were known; see [`PollResult::accept_empty`].
+    /// Whether the list became empty; see [`PollResult::accept_empty`].
     pub turned_empty: bool,
 }
 

@@ -5,7 +5,7 @@ use super::{Result, Store, millis};
 use crate::domain::{MemberId, Time};
 use sqlx::{Row, Sqlite, Transaction};
 
-/// What an early poll is for.
+/// The purpose of a recheck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// The member pressed the button.
@@ -26,13 +26,10 @@ impl Purpose {
 /// An early poll that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueRecheck {
-    /// Whom to ask about.
     pub(crate) member_id: MemberId,
-    /// What for.
     pub(crate) purpose: Purpose,
-    /// When it was due.
     pub(crate) due_at: Time,
-    /// What the times are counted from.
+    /// The redemption that the delays count from.
     pub(crate) since: Time,
 }
 

@@ -15,7 +15,7 @@ const MAX_RESENDS_PER_DAY: i64 = 3;
 /// Per notice or invitation.
 const MAX_RESENDS_PER_LINK: i64 = 3;
 
-/// How soon an email that a member requests can follow the member's last email.
+/// The limits for emails that a member requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResendPolicy {
     /// Requests before this age of the last email are ignored.
@@ -60,7 +60,7 @@ async fn resend_notice(
     policy: ResendPolicy,
 ) -> Result<Option<NoticeId>> {
     let notice = NoticeId::new(random::id(now));
-    // Its items do not count as steps: whatever becomes of it, the plan stays the same.
+    // Its items do not count as steps, so the plan stays the same.
     let queued = sqlx::query(
         "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of)
          SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3,

@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 pub struct Stats {
     /// Enrolled members.
     pub(crate) members: u64,
-    /// Of these, paused.
+    /// Paused members.
     pub(crate) paused: u64,
     /// Members among these with a suppressed address.
     pub(crate) suppressed: u64,
-    /// Of these, without a token to be had: count by `rejected`, `missing` and `locked`.
+    /// Members without a usable credential, by `rejected`, `missing`, and `locked`.
     pub credentials: BTreeMap<String, u64>,
     /// Members without a usable response, by reason code.
     pub unclear: BTreeMap<String, u64>,
     /// Enrolled, unpaused members without a usable response since the instant that was asked about.
     pub(crate) unreachable: u64,
-    /// When any member's last usable response came, as far as sweeps tell.
+    /// The last usable response of any member.
     pub(crate) last_answer_at: Option<Time>,
     /// Connections by status.
     pub connections: BTreeMap<String, u64>,
@@ -43,7 +43,6 @@ pub struct Stats {
 pub struct Funnel {
     /// Lapses that opened.
     pub lapsed: u64,
-    /// Of these, those that a notice was sent about.
     pub noticed: u64,
     /// Those with a link that a person opened.
     pub opened: u64,
@@ -56,13 +55,11 @@ pub struct Funnel {
 /// One scheduled pass, as operators see it.
 #[derive(Clone, Debug)]
 pub struct SweepRecord {
-    /// When it was begun.
     pub started_at: Time,
-    /// When it ended.
     pub finished_at: Option<Time>,
     /// Members asked about.
     pub(crate) members: u64,
-    /// Of these, without a usable answer.
+    /// Members without a usable response.
     pub(crate) unclear: u64,
     /// Members left out.
     pub(crate) skipped: u64,
@@ -70,7 +67,6 @@ pub struct SweepRecord {
     pub(crate) transitions: u64,
     /// Whether it ran to its end, every member polled gave a usable response, and few were skipped.
     pub complete: bool,
-    /// Why it ended early, if it did.
     pub ended_early_because: Option<String>,
 }
 

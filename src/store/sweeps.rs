@@ -20,13 +20,11 @@ const BACKFILL: u32 = 1_000;
 /// A sweep that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenSweep {
-    /// Its id.
     pub(crate) id: SweepId,
-    /// How far it has come.
     pub(crate) position: SweepPosition,
-    /// Its counts up to that position.
+    /// The counts up to `position`.
     pub(crate) progress: SweepProgress,
-    /// Whether an earlier run of this or another process began it.
+    /// Whether an earlier run started it.
     pub(crate) resumed: bool,
 }
 
@@ -54,12 +52,10 @@ pub struct SweepProgress {
     pub transitions: u64,
 }
 
-/// How a sweep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SweepEnd {
     /// The reason code of an early stop.
     pub(crate) ended_early_because: Option<&'static str>,
-    /// Whether it covered the fleet well enough to be called complete.
     pub(crate) complete: bool,
 }
 
@@ -173,7 +169,7 @@ impl Store {
         Ok(())
     }
 
-    /// When the last sweep ended, and when the last complete one did.
+    /// The ends of the last sweep and of the last complete sweep.
     pub(crate) async fn last_sweep_ends(&self) -> Result<(Option<Time>, Option<Time>)> {
         let last = async |condition: &str| {
             let sql = format!(
@@ -187,7 +183,7 @@ impl Store {
         Ok((last("true").await?, last("complete = 1").await?))
     }
 
-    /// Why the sweep before this one ended_early_because early, if it did.
+    /// The reason why the sweep before this one ended early.
     pub(crate) async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
         let ended_early_because: Option<Option<String>> = sqlx::query_scalar(
             "SELECT ended_early_because FROM sweeps WHERE finished_at IS NOT NULL

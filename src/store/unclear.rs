@@ -8,7 +8,6 @@ use serde::Serialize;
 /// A member whose poll gave no usable response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnclearMember {
-    /// Whose poll.
     pub(crate) member_id: MemberId,
     /// A reason code.
     pub(crate) reason: &'static str,
@@ -93,7 +92,7 @@ impl Store {
         Ok(())
     }
 
-    /// How many enrolled, unpaused members have had no usable response since `since`.
+    /// The number of unpaused members without a usable response since `since`.
     pub async fn unreachable_members(&self, since: Time) -> Result<u64> {
         let sql = format!(
             "SELECT count(*) FROM members m LEFT JOIN unclear_members u ON u.member_id = m.member_id

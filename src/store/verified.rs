@@ -24,7 +24,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the source's reconnect URL was fetched for another member since the notice first failed for want of one.
+    /// Whether the source's OAuth URL was verified for another member since the notice first failed without one.
     pub(crate) async fn is_verified_for_others(
         &self,
         source: &ConnectionId,

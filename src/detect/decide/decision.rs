@@ -6,11 +6,10 @@ use crate::domain::{
 };
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-/// What a listing says of one connection.
+/// One connection in a listing.
 struct Sight<'a> {
     /// `None` when the gateway gives none, or two rows contradict each other.
     status: Option<&'a Status>,
-    /// Whether its records are being deleted.
     is_being_deleted: bool,
 }
 
@@ -62,7 +61,7 @@ fn still_missing(known: &ConnectionState, policy: &Policy, now: Time) -> Option<
     (!policy.confirms(missing.observations, missing.since, now)).then_some(missing)
 }
 
-/// What the listing says of each connection, by its stored id.
+/// The observation of each connection, by its stored id.
 fn sights<'a>(known: &'a [ConnectionState], listing: &'a Listing) -> BTreeMap<&'a ConnectionId, Sight<'a>> {
     let mut sights = BTreeMap::new();
     for (id, row) in stored_ids(known, &listing.rows).into_iter().zip(&listing.rows) {

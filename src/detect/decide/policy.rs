@@ -1,7 +1,7 @@
 use crate::domain::Time;
 use chrono::TimeDelta;
 
-/// When a suspicion becomes a lapse.
+/// The confirmation of a break.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// The number of consecutive responses that must show a connection broken. 0 means 1.

@@ -1,4 +1,4 @@
-//! What holds for every run of answers.
+//! Properties of every sequence of responses.
 
 use super::Policy;
 use super::world::{World, connection};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const IDS: [&str; 2] = ["epic", "labcorp"];
 
-/// What an answer says of one connection.
+/// The observation of one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Said {
     Missing,
@@ -67,7 +67,7 @@ fn is_broken(said: Said) -> bool {
     matches!(said, Said::Status("EXPIRED" | "DISCONNECTED"))
 }
 
-/// Whether an answer neither counts towards a streak of broken ones nor ends it.
+/// Whether a response neither extends nor ends a streak of breaks.
 fn is_mute(said: Said) -> bool {
     matches!(said, Said::Silent | Said::Missing | Said::Status("PAUSED"))
 }

@@ -234,7 +234,7 @@ fn hour(hours: i64) -> Time {
     Time::UNIX_EPOCH + TimeDelta::hours(hours)
 }
 
-/// Gives one answer an hour about one connection.
+/// One response per hour about one connection.
 fn hourly(statuses: &[&str]) -> World {
     let mut world = World::new(policy());
     for status in statuses {

@@ -1,4 +1,4 @@
-//! Whether the fleet or the gateway is at fault: pure.
+//! Decides whether the gateway is at fault. Pure.
 //!
 //! Members are judged in the order in which they are polled, which is a random sample of the fleet, and not in the order
 //! in which responses arrive: fast failures say nothing about slow successes. Samples are judged in windows, so that an
@@ -23,7 +23,7 @@ pub(super) struct Sample {
     pub(super) failed: bool,
     /// The member's list turned empty.
     pub(super) emptied: bool,
-    /// Whether the credential was refused; `None`: no refresh was decided.
+    /// Whether the credential was refused; `None` without a refresh.
     pub(super) refused: Option<bool>,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Health {
     refused: u64,
 }
 
-/// What a window that has closed allows to record.
+/// The verdict on a closed window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cleared {
     /// Lists that turned empty can be believed.

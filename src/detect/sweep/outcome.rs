@@ -1,4 +1,4 @@
-//! What one poll means for its member, and as evidence about the gateway.
+//! The result of one poll for its member, and as evidence about the gateway.
 
 use super::codes::THROTTLED_MEMBER;
 use super::health::Sample;
@@ -22,7 +22,7 @@ pub(super) enum PollOutcome {
     Unclear { reason: &'static str, wait: Option<TimeDelta>, failed: bool, refusal: Option<Box<Refusal>> },
     /// The gateway asked everyone to wait.
     HeldBack {
-        /// Whether the request was sent, and so used up part of a quota.
+        /// Whether the request was sent and counts against a quota.
         sent: bool,
     },
 }

@@ -1,4 +1,4 @@
-//! What a sweep has learned about members and not recorded yet, because an outage may explain it.
+//! Results about members that an outage could explain, until the judge has cleared them.
 
 use super::outcome::PollOutcome;
 use super::polled::Polled;
@@ -84,7 +84,7 @@ impl Pending {
     }
 
     /// The sweep stops, so that nobody knows whose fault it is: no credential is rejected, and no empty list is believed.
-    /// Where `everyone_waits`, no member waits longer on their own.
+    /// With `everyone_waits`, no member has a longer wait of its own.
     pub(super) fn drop_accusations(&mut self, progress: &mut SweepProgress, everyone_waits: bool) {
         self.refused.clear();
         for Emptied { member, .. } in self.emptied.drain(..) {

@@ -2,21 +2,20 @@
 
 use crate::store::SweepProgress;
 
-/// How a sweep polls.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Members polled at once.
     pub(crate) at_once: usize,
-    /// Whether a member without a stored credential is left out.
+    /// Whether to skip members without a stored credential.
     pub(crate) needs_token: bool,
     /// The largest share of members, from 0 to 1, that may be unclear or skipped in a healthy sweep.
     pub(crate) max_unclear: f64,
 }
 
-/// How a sweep ended.
+/// The result of a sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepReport {
-    /// Its counts, from its very beginning.
+    /// The counts since its start, also before a resume.
     pub progress: SweepProgress,
     /// The reason code of an early stop.
     pub ended_early_because: Option<&'static str>,

@@ -16,7 +16,6 @@ use crate::store::{Store, StoreError, SweepEnd, SweepPosition, SweepProgress};
 /// The number of members between two checkpoints: a crash repeats at most these.
 const CHECKPOINT: u32 = 1_000;
 
-/// What a sweep records through.
 #[derive(Clone)]
 pub(super) struct Services {
     pub(super) store: Store,

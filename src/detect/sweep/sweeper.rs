@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 const BATCH: u32 = 1_000;
 /// The longest wait within a sweep when the gateway asks everyone to wait; for more, the sweep stops.
 const MAX_IN_SWEEP_WAIT: Duration = Duration::from_secs(60);
-/// How often one member's poll waits with everyone.
+/// The number of shared waits that one member's poll takes part in.
 const MAX_WAITS: u32 = 3;
 /// Retry times later than this were written while the clock was ahead, and do not count.
 const LONGEST_CREDENTIAL_WAIT: TimeDelta = TimeDelta::hours(48);
@@ -61,7 +61,7 @@ impl Sweeper {
         self.progress.subscribe()
     }
 
-    /// Whether the gateway has asked everyone to wait.
+    /// Whether the gateway asked all clients to wait.
     pub fn is_throttled(&self) -> bool {
         self.gateway.shared_wait().is_some()
     }

@@ -27,7 +27,7 @@ pub(crate) enum Resume {
     Here,
 }
 
-/// What a page shows of a button.
+/// A button as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ButtonView {
     pub(crate) connection_id: ConnectionId,
