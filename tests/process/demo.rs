@@ -34,7 +34,9 @@ async fn the_demo_prints_each_step() {
     for (line, step) in lines.iter().zip(STEPS) {
         assert!(line.contains(step), "{step:?} is not in {line:?}");
     }
-    assert_eq!(ended.stderr, "", "it logs a warning");
+    // On a busy machine, a sweep can outlast the demo's short schedule.
+    let is_unexpected = |line: &&str| !line.contains("event=\"tick_skipped\"");
+    assert_eq!(ended.stderr.lines().find(is_unexpected), None, "it logs a warning");
 }
 
 #[tokio::test]
