@@ -37,6 +37,9 @@ async fn a_clock_that_was_a_year_ahead_at_the_start_or_is_set_back_by_a_day_ends
     let running = tokio::spawn(daemon.run(stop.clone()));
     until("the first sweep", async || h.asked("alice", Operation::GetMemberConnections) == 1).await;
     until("its end", async || h.lapse_states("alice").await == ["epic suspected"]).await;
+    let has_ended =
+        async || h.app.store.last_sweep().await.unwrap().is_some_and(|sweep| sweep.finished_at.is_some());
+    until("the sweep to be recorded", has_ended).await;
 
     h.clock.advance(-YEAR);
     let now = h.clock.now();
