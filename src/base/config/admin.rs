@@ -1,6 +1,6 @@
 //! `[admin]`: the operator's listener.
 
-use super::{diagnostic::Report, links::Links, values};
+use super::{diagnostic::Findings, links::Links, values};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    pub(super) fn validate(&self, report: &mut Report, links: &Links) {
+    pub(super) fn validate(&self, findings: &mut Findings, links: &Links) {
         // With port 0 the system picks a free port for each listener.
         if self.listen == links.listen && self.listen.port() != 0 {
-            report.error_because_of(
+            findings.error_because_of(
                 "admin.listen",
                 "links.listen",
                 "must differ from links.listen; write another port, such as \"127.0.0.1:9090\"",

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-/// Where a setting was given. The order is the order of the report.
+/// Where a setting was given. The order is the order of the findings.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Location {
     Default,
@@ -73,7 +73,7 @@ impl fmt::Display for ConfigError {
 
 /// Collects the errors of rules about more than one setting.
 #[derive(Debug, Default)]
-pub(super) struct Report(pub(super) Vec<Finding>);
+pub(super) struct Findings(pub(super) Vec<Finding>);
 
 #[derive(Debug)]
 pub(super) struct Finding {
@@ -83,7 +83,7 @@ pub(super) struct Finding {
     pub(super) message: String,
 }
 
-impl Report {
+impl Findings {
     pub(super) fn error(&mut self, key: &'static str, message: impl Into<String>) {
         self.0.push(Finding { key, because_of: None, message: message.into() });
     }

@@ -1,6 +1,6 @@
 //! `[email]`: the sender, and how emails leave.
 
-use super::{diagnostic::Report, host::is_loopback_host, values};
+use super::{diagnostic::Findings, host::is_loopback_host, values};
 use crate::domain::Mailbox;
 use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
@@ -39,17 +39,17 @@ fn optional_mailbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 }
 
 impl Email {
-    pub(super) fn validate(&self, report: &mut Report) {
+    pub(super) fn validate(&self, findings: &mut Findings) {
         match self.transport {
             TransportKind::Smtp if self.smtp.host.is_empty() => {
-                report.error("email.smtp.host", "must not be empty; write the mail server's name");
+                findings.error("email.smtp.host", "must not be empty; write the mail server's name");
             }
             TransportKind::File if self.directory.as_os_str().is_empty() => {
-                report.error("email.directory", "must not be empty; write a directory for the emails");
+                findings.error("email.directory", "must not be empty; write a directory for the emails");
             }
             _ => {}
         }
-        self.smtp.validate(report);
+        self.smtp.validate(findings);
     }
 }
 
@@ -91,11 +91,11 @@ impl Smtp {
         self.tls != Tls::None || is_loopback_host(&self.host)
     }
 
-    pub(super) fn validate(&self, report: &mut Report) {
+    pub(super) fn validate(&self, findings: &mut Findings) {
         if !self.host.is_empty() && self.server_name().is_none() {
-            report.error("email.smtp.host", "must be a host name or an IP address");
+            findings.error("email.smtp.host", "must be a host name or an IP address");
         } else if !self.is_protected() {
-            report.error(
+            findings.error(
                 "email.smtp.tls",
                 "\"none\" is allowed for loopback hosts only; write \"starttls\" or \"implicit\"",
             );
@@ -106,7 +106,7 @@ impl Smtp {
             } else {
                 ("email.smtp.password", "email.smtp.username")
             };
-            report.error_because_of(
+            findings.error_because_of(
                 key,
                 because,
                 format!("must be set together with {because}; set both or neither"),
@@ -114,13 +114,13 @@ impl Smtp {
         }
         let in_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if !self.helo_name.chars().all(in_a_name) {
-            report.error(
+            findings.error(
                 "email.smtp.helo_name",
                 "must be a full host name, such as \"notices.example.org\", or \"\"",
             );
         }
         if !self.ca_file.is_empty() && !Path::new(&self.ca_file).is_file() {
-            report.error(
+            findings.error(
                 "email.smtp.ca_file",
                 "must be a readable PEM file, or \"\" for the system's certificates only",
             );

@@ -1,7 +1,7 @@
 //! `[gateway]`: the endpoint, the limits on requests, and the way to get access tokens.
 
 use super::{
-    diagnostic::Report,
+    diagnostic::Findings,
     oauth_hosts::OauthHosts,
     signing::{IdTokenLifetime, SigningAlgorithm},
     values,
@@ -31,8 +31,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn validate(&self, report: &mut Report) {
-        self.auth.validate(report);
+    pub(super) fn validate(&self, findings: &mut Findings) {
+        self.auth.validate(findings);
     }
 }
 
@@ -70,42 +70,42 @@ pub(crate) struct Auth {
 }
 
 impl Auth {
-    pub(super) fn validate(&self, report: &mut Report) {
+    pub(super) fn validate(&self, findings: &mut Findings) {
         match self.mode {
             AuthMode::RefreshToken => {}
-            AuthMode::TokenExchange => self.validate_exchange(report),
-            AuthMode::Broker => needs_url(report, "gateway.auth.broker_url", &self.broker_url),
+            AuthMode::TokenExchange => self.validate_exchange(findings),
+            AuthMode::Broker => needs_url(findings, "gateway.auth.broker_url", &self.broker_url),
         }
     }
 
-    fn validate_exchange(&self, report: &mut Report) {
-        needs_url(report, "gateway.auth.token_url", &self.token_url);
+    fn validate_exchange(&self, findings: &mut Findings) {
+        needs_url(findings, "gateway.auth.token_url", &self.token_url);
         let signing_key = self.signing_key.expose_secret();
         if signing_key.is_empty() {
-            needs(report, "gateway.auth.signing_key", "name its file as gateway.auth.signing_key_file");
+            needs(findings, "gateway.auth.signing_key", "name its file as gateway.auth.signing_key_file");
         } else if !signing_key.trim_start().starts_with("-----BEGIN ") {
-            report.error(
+            findings.error(
                 "gateway.auth.signing_key",
                 "is not a PEM private key; name a file that holds one as gateway.auth.signing_key_file",
             );
         }
         if self.issuer.is_empty() {
-            needs(report, "gateway.auth.issuer", "write the `iss` that the gateway expects");
+            needs(findings, "gateway.auth.issuer", "write the `iss` that the gateway expects");
         }
         if self.audience.is_empty() {
-            needs(report, "gateway.auth.audience", "write the `aud` that the gateway expects");
+            needs(findings, "gateway.auth.audience", "write the `aud` that the gateway expects");
         }
     }
 }
 
-fn needs_url(report: &mut Report, key: &'static str, text: &str) {
+fn needs_url(findings: &mut Findings, key: &'static str, text: &str) {
     if text.is_empty() {
-        needs(report, key, "write its URL");
+        needs(findings, key, "write its URL");
     } else {
-        report.check(key, values::check_secure_url_text(text));
+        findings.check(key, values::check_secure_url_text(text));
     }
 }
 
-fn needs(report: &mut Report, key: &'static str, remedy: &str) {
-    report.error_because_of(key, "gateway.auth.mode", format!("is needed by gateway.auth.mode; {remedy}"));
+fn needs(findings: &mut Findings, key: &'static str, remedy: &str) {
+    findings.error_because_of(key, "gateway.auth.mode", format!("is needed by gateway.auth.mode; {remedy}"));
 }

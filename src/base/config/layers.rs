@@ -1,7 +1,7 @@
 //! Merges the layers (defaults, file, environment), and remembers where each setting was given.
 
 use super::{
-    diagnostic::{Diagnostic, Location, Report},
+    diagnostic::{Diagnostic, Findings, Location},
     environment::EnvironmentLayer,
     file::FileLayer,
     schema::{self, BUILT_IN, DEFAULTS},
@@ -57,9 +57,9 @@ impl Layers {
         loop {
             let error = match serde_path_to_error::deserialize::<_, Config>(Value::Table(settings.clone())) {
                 Ok(config) => {
-                    let mut report = Report::default();
-                    config.validate(&mut report);
-                    self.add_findings(report);
+                    let mut findings = Findings::default();
+                    config.validate(&mut findings);
+                    self.add_findings(findings);
                     return Some(config);
                 }
                 Err(error) => error,
@@ -76,8 +76,8 @@ impl Layers {
         }
     }
 
-    fn add_findings(&mut self, report: Report) {
-        for finding in report.0 {
+    fn add_findings(&mut self, findings: Findings) {
+        for finding in findings.0 {
             // An invalid or unreadable value was replaced with its default, which says nothing about the setting.
             let is_known = |diagnostic: &Diagnostic| {
                 diagnostic.key == finding.key || diagnostic.key.strip_suffix("_file") == Some(finding.key)

@@ -2,7 +2,7 @@
 
 use super::{
     admin::Admin,
-    diagnostic::Report,
+    diagnostic::Findings,
     email::Email,
     gateway::Gateway,
     links::Links,
@@ -32,9 +32,9 @@ pub struct Config {
 
 impl Config {
     /// Checks the rules about more than one setting. Each value alone was checked when it was read.
-    pub(super) fn validate(&self, report: &mut Report) {
-        self.gateway.validate(report);
-        self.email.validate(report);
-        self.admin.validate(report, &self.links);
+    pub(super) fn validate(&self, findings: &mut Findings) {
+        self.gateway.validate(findings);
+        self.email.validate(findings);
+        self.admin.validate(findings, &self.links);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether email can be sent.
 
-use super::report::Report;
+use super::checklist::Checklist;
 use crate::base::config::{Email, TransportKind};
 use crate::base::random;
 use crate::cli::context::Context;
@@ -9,9 +9,12 @@ use crate::mail::{NoticeEmail, Renderer, Template, Transport};
 use anyhow::{Context as _, anyhow};
 use std::io;
 
-pub(super) async fn check_transport(email: &Email, report: &mut Report) -> io::Result<Option<Transport>> {
+pub(super) async fn check_transport(
+    email: &Email,
+    checklist: &mut Checklist,
+) -> io::Result<Option<Transport>> {
     let transport =
-        report.result("mail", Transport::new(email).map_err(Into::into), |_| match email.transport {
+        checklist.result("mail", Transport::new(email).map_err(Into::into), |_| match email.transport {
             TransportKind::Smtp => format!("to {}:{}", email.smtp.host, email.smtp.port),
             TransportKind::File => format!("to files in {}", email.directory.display()),
             TransportKind::Stdout => "to standard output".into(),
@@ -22,7 +25,7 @@ pub(super) async fn check_transport(email: &Email, report: &mut Report) -> io::R
             TransportKind::File => "check that email.directory exists and is writable",
             TransportKind::Stdout => "check where standard output leads",
         });
-        report.result("mail server", probe, |()| "accepts connections".into())?;
+        checklist.result("mail server", probe, |()| "accepts connections".into())?;
     }
     Ok(transport)
 }
@@ -32,7 +35,7 @@ pub(super) async fn send_test(
     to: &EmailAddress,
     renderer: Option<Renderer>,
     transport: Option<Transport>,
-    report: &mut Report,
+    checklist: &mut Checklist,
 ) -> io::Result<()> {
     let sent = async {
         let renderer = renderer.ok_or_else(|| anyhow!("the templates cannot be used"))?;
@@ -40,7 +43,7 @@ pub(super) async fn send_test(
         let email = renderer.render(&sample(context, to))?;
         Ok(transport.send(&email).await?)
     };
-    report.result("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply))?;
+    checklist.result("test mail", sent.await, |accepted| format!("accepted: {}", accepted.reply))?;
     Ok(())
 }
 

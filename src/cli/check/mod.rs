@@ -1,9 +1,9 @@
 //! `check`: one line for each thing that the daemon depends on.
 
+mod checklist;
 mod clock;
 mod credentials;
 mod email;
-mod report;
 mod templates;
 
 use super::completion::Completion;
@@ -14,8 +14,8 @@ use crate::domain::{EmailAddress, MemberId};
 use crate::gateway::Gateway;
 use crate::store::Store;
 use anyhow::{Context as _, bail};
+use checklist::Checklist;
 use clap::Args;
-use report::Report;
 use std::io;
 
 #[derive(Debug, Args)]
@@ -30,36 +30,36 @@ pub(super) struct CheckArgs {
 
 pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Completion> {
     let config = &context.config;
-    let mut report = Report::new(context.json);
-    report.ok("configuration", &context.source())?;
+    let mut checklist = Checklist::new(context.json);
+    checklist.ok("configuration", &context.source())?;
     let store = Store::open(&config.database.url).await.map_err(Into::into);
-    if let Some(store) = report.result("database", store, |store| store.path().display().to_string())? {
+    if let Some(store) = checklist.result("database", store, |store| store.path().display().to_string())? {
         store.close().await;
     }
     let keyring = Keyring::open(&config.keys.file).map_err(Into::into);
-    report.result("keys", keyring, |_| config.keys.file.display().to_string())?;
-    check_gateway(context, &mut report).await?;
+    checklist.result("keys", keyring, |_| config.keys.file.display().to_string())?;
+    check_gateway(context, &mut checklist).await?;
 
-    let credentials = if report.has_failed && arguments.member.is_none() {
+    let credentials = if checklist.has_failed && arguments.member.is_none() {
         Ok(credentials::Outcome::NotTried("correct the errors above first"))
     } else {
         credentials::check(context, arguments.member.as_ref()).await
     };
-    report.result("credentials", credentials, credentials::Outcome::message)?;
+    checklist.result("credentials", credentials, credentials::Outcome::message)?;
 
-    let renderer = templates::check(config, &mut report)?;
-    let transport = email::check_transport(&config.email, &mut report).await?;
-    check_public_url(&config.links, &report)?;
+    let renderer = templates::check(config, &mut checklist)?;
+    let transport = email::check_transport(&config.email, &mut checklist).await?;
+    check_public_url(&config.links, &checklist)?;
     if let Some(to) = &arguments.send_test {
-        email::send_test(context, to, renderer, transport, &mut report).await?;
+        email::send_test(context, to, renderer, transport, &mut checklist).await?;
     }
-    if report.has_failed {
+    if checklist.has_failed {
         bail!("some checks failed");
     }
     Ok(Completion::Complete)
 }
 
-async fn check_gateway(context: &Context, report: &mut Report) -> io::Result<()> {
+async fn check_gateway(context: &Context, checklist: &mut Checklist) -> io::Result<()> {
     let url = &context.config.gateway.url;
     let gateway = async {
         let gateway = Gateway::new(&context.config.gateway, context.clock.clone())?;
@@ -68,13 +68,13 @@ async fn check_gateway(context: &Context, report: &mut Report) -> io::Result<()>
         })?;
         Ok(gateway)
     };
-    match report.result("gateway", gateway.await, |_| format!("{url} responds"))? {
-        Some(gateway) => clock::check(&gateway, report),
+    match checklist.result("gateway", gateway.await, |_| format!("{url} responds"))? {
+        Some(gateway) => clock::check(&gateway, checklist),
         None => Ok(()),
     }
 }
 
-fn check_public_url(links: &Links, report: &Report) -> io::Result<()> {
+fn check_public_url(links: &Links, checklist: &Checklist) -> io::Result<()> {
     let url = &links.public_url;
     let message = match url.scheme() {
         // The daemon serves plain http, so a proxy serves https.
@@ -85,5 +85,5 @@ fn check_public_url(links: &Links, report: &Report) -> io::Result<()> {
         "https" => format!("{url} (not requested: this machine may be unable to reach it)"),
         _ => format!("{url}: links open on this machine only; set links.public_url"),
     };
-    report.ok("public URL", &message)
+    checklist.ok("public URL", &message)
 }

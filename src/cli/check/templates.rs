@@ -1,19 +1,19 @@
 //! Whether every email renders, and discloses nothing beyond `notices.disclosure`.
 
-use super::report::Report;
+use super::checklist::Checklist;
 use crate::base::config::Config;
 use crate::mail::Renderer;
 use std::io;
 
-pub(super) fn check(config: &Config, report: &mut Report) -> io::Result<Option<Renderer>> {
+pub(super) fn check(config: &Config, checklist: &mut Checklist) -> io::Result<Option<Renderer>> {
     let renderer = Renderer::new(&config.notices, &config.email, &config.links).map_err(Into::into);
-    let renderer = report.result("templates", renderer, |renderer| {
+    let renderer = checklist.result("templates", renderer, |renderer| {
         let (languages, level) = (renderer.languages().join(", "), config.notices.disclosure.as_str());
         format!("every email renders ({languages}) and discloses nothing beyond {level:?}")
     })?;
     let Some(renderer) = renderer else { return Ok(None) };
     for warning in renderer.warnings() {
-        report.warning("templates", &warning.to_string())?;
+        checklist.warning("templates", &warning.to_string())?;
     }
     let locale = config.notices.locale.as_str();
     if !renderer.has(locale) {
@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> io::Result<Option<R
         let message = format!(
             "no templates for notices.locale = {locale:?}; members without a locale get emails in {fallback:?}"
         );
-        report.warning("templates", &message)?;
+        checklist.warning("templates", &message)?;
     }
     Ok(Some(renderer))
 }

@@ -4,7 +4,7 @@ use crate::cli::output::outln;
 use std::io;
 
 /// Prints a line for each check, and remembers whether one failed.
-pub(super) struct Report {
+pub(super) struct Checklist {
     json: bool,
     pub(super) has_failed: bool,
 }
@@ -16,7 +16,7 @@ enum Level {
     Failed,
 }
 
-impl Report {
+impl Checklist {
     pub(super) fn new(json: bool) -> Self {
         Self { json, has_failed: false }
     }
