@@ -7,7 +7,7 @@ use crate::detect::poll::Poller;
 use crate::domain::{MemberId, Time};
 use crate::store::{Store, StoreError, SweepProgress, UnclearMember};
 
-/// Findings that wait for their window to close.
+/// Results that wait until the judge clears their window.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     refused: Vec<(MemberId, Refusal)>,
@@ -25,7 +25,7 @@ struct Emptied {
 }
 
 impl Pending {
-    /// Takes one member's outcome, and counts it.
+    /// Counts one member's outcome, and keeps it until it is cleared.
     pub(super) fn note(&mut self, polled: Polled, now: Time, progress: &mut SweepProgress) {
         let Polled { member, was_unclear, outcome, .. } = polled;
         match outcome {
@@ -59,20 +59,17 @@ impl Pending {
         }
     }
 
-    /// Believes the lists that turned empty.
-    pub(super) async fn accept_emptied(
-        &mut self,
-        poller: &Poller,
-        progress: &mut SweepProgress,
-    ) -> Result<(), StoreError> {
+    /// Applies the lists that turned empty. Returns the number of transitions.
+    pub(super) async fn accept_emptied(&mut self, poller: &Poller) -> Result<u64, StoreError> {
+        let mut transitions = 0;
         for Emptied { member, asked_at, was_unclear } in std::mem::take(&mut self.emptied) {
             let applied = poller.accept_empty(&member, asked_at).await?;
-            progress.transitions += applied.transitions.len() as u64;
+            transitions += applied.transitions.len() as u64;
             if was_unclear {
                 self.recovered.push(member);
             }
         }
-        Ok(())
+        Ok(transitions)
     }
 
     /// Holds the refusals against the members.
@@ -83,12 +80,12 @@ impl Pending {
         Ok(())
     }
 
-    /// The sweep stops, so that nobody knows whose fault it is: no credential is rejected, and no empty list is believed.
+    /// Discards refusals and empty lists, because an outage may explain them. Returns how many members that makes unclear.
     /// With `everyone_waits`, no member has a longer wait of its own.
-    pub(super) fn drop_accusations(&mut self, progress: &mut SweepProgress, everyone_waits: bool) {
+    pub(super) fn discard(&mut self, everyone_waits: bool) -> u64 {
+        let emptied = self.emptied.len() as u64;
         self.refused.clear();
         for Emptied { member, .. } in self.emptied.drain(..) {
-            progress.unclear += 1;
             self.unclear.push(UnclearMember {
                 member_id: member,
                 reason: "list_turned_empty",
@@ -98,6 +95,7 @@ impl Pending {
         if everyone_waits {
             self.unclear.iter_mut().for_each(|unclear| unclear.retry_at = None);
         }
+        emptied
     }
 
     /// Records who has a usable response, and who has not.

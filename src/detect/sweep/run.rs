@@ -94,7 +94,7 @@ impl Run {
 
     async fn record_cleared(&mut self, services: &Services, cleared: Cleared) -> Result<(), StoreError> {
         if cleared.emptied {
-            self.pending.accept_emptied(&services.poller, &mut self.progress).await?;
+            self.progress.transitions += self.pending.accept_emptied(&services.poller).await?;
         }
         if cleared.refused {
             self.pending.reject_refused(&services.access).await?;
@@ -124,7 +124,7 @@ impl Run {
             self.continue_behind_the_answered();
         }
         if cancelled || self.ended_early_because.is_some() {
-            self.pending.drop_accusations(&mut self.progress, self.ended_early_because == Some(THROTTLED));
+            self.progress.unclear += self.pending.discard(self.ended_early_because == Some(THROTTLED));
         } else {
             self.record_cleared(services, Cleared { emptied: true, refused: true }).await?;
         }
