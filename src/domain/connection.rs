@@ -1,7 +1,7 @@
 //! A member's link to one data source, as the gateway lists it.
 
 use super::text_enum::open_string_enum;
-use super::{ConnectionId, Time};
+use super::{ConnectionId, Source};
 
 open_string_enum! {
     /// The status of a connection, as the gateway reports it.
@@ -27,38 +27,6 @@ impl Status {
 }
 
 open_string_enum! {
-    /// How a member authenticates at the source.
-    Category {
-        Basic = "BASIC",
-        Oauth = "OAUTH",
-        Identity = "IDENTITY",
-    }
-}
-
-open_string_enum! {
-    SourceType {
-        Clinical = "CLINICAL",
-        Insurance = "INSURANCE",
-        Lab = "LAB",
-        Pharmacy = "PHARMACY",
-        Practitioner = "PRACTITIONER",
-    }
-}
-
-open_string_enum! {
-    IntegrationType {
-        /// Needs no credentials of the member.
-        Direct = "DIRECT",
-        Proa = "PROA",
-        /// Individual access services.
-        DirectIas = "DIRECT_IAS",
-        IndirectIas = "INDIRECT_IAS",
-        /// Identity assurance level 2.
-        Ial2 = "IAL2",
-    }
-}
-
-open_string_enum! {
     /// The gateway's progress in fetching the records.
     SyncStatus {
         Pending = "PENDING",
@@ -74,19 +42,12 @@ open_string_enum! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     pub id: ConnectionId,
-    /// The name of the source, in any script and of any length.
-    pub name: String,
-    pub category: Option<Category>,
-    pub source_type: Option<SourceType>,
-    pub integration_type: Option<IntegrationType>,
-    /// Whether it needs no credentials of the member.
-    pub is_direct: bool,
+    pub source: Source,
     /// `None` when the gateway reports none.
     pub status: Option<Status>,
     pub sync_status: Option<SyncStatus>,
     /// Error codes from fetching, such as `PERSON_MATCHING_ERROR`.
     pub sync_errors: Vec<String>,
-    pub last_synced: Option<Time>,
 }
 
 /// One response to the list operation: the connections of one member.
@@ -104,17 +65,6 @@ impl From<Vec<Connection>> for Listing {
     fn from(rows: Vec<Connection>) -> Self {
         Self { rows, ..Self::default() }
     }
-}
-
-/// How a broken connection can be repaired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Repair {
-    /// The member signs in at the source, at a URL from the gateway.
-    Oauth,
-    /// The gateway reactivates it without credentials.
-    Direct,
-    /// The member enters credentials again, in the operator's app.
-    App,
 }
 
 /// The gateway's code for records that belong to another person.
@@ -138,20 +88,6 @@ impl Connection {
     pub fn is_being_deleted(&self) -> bool {
         matches!(self.sync_status, Some(SyncStatus::Deleting | SyncStatus::DataDeleted))
     }
-
-    /// A connection without an integration type is an OAuth connection only if its category says so, so that no reconnect
-    /// URL is requested for a kind that has none.
-    pub fn repair(&self) -> Repair {
-        let direct =
-            matches!(self.integration_type, Some(IntegrationType::Direct | IntegrationType::DirectIas));
-        if self.is_direct || direct {
-            Repair::Direct
-        } else if self.category == Some(Category::Oauth) {
-            Repair::Oauth
-        } else {
-            Repair::App
-        }
-    }
 }
 
 #[cfg(test)]
@@ -170,7 +106,6 @@ mod tests {
         ] {
             assert_eq!(Status::from(text), expected, "{text:?}");
         }
-        assert_eq!(Category::from("oauth"), Category::Oauth);
         assert_eq!(sync_error_code(" person_matching_error"), PERSON_MATCHING_ERROR);
         assert_eq!(sync_error_code(" new_error "), "new_error");
     }

@@ -15,6 +15,7 @@ mod notice_reason;
 mod planning;
 mod printable;
 mod secret;
+mod source;
 mod suppression;
 mod text_enum;
 mod time;
@@ -24,9 +25,7 @@ pub use change::{
     Change, ChangeReason, ConnectionState, Decision, LapseChange, LapseFields, Missing, stored_ids,
     turned_empty,
 };
-pub use connection::{
-    Category, Connection, IntegrationType, Listing, Repair, SourceType, Status, SyncStatus, sync_error_code,
-};
+pub use connection::{Connection, Listing, Status, SyncStatus, sync_error_code};
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
@@ -45,6 +44,7 @@ pub use secret::{
     AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
     ResumeToken, Sealed, TokenHash, UsedCredential,
 };
+pub use source::{Category, IntegrationType, Repair, Source, SourceType};
 pub use suppression::{AddressHash, Suppression};
 pub use time::Time;
 pub use transition::{Cause, Transition};

@@ -5,7 +5,7 @@ use super::{
     error::{GatewayError, Verdict},
     oauth_url,
     operations::{self, Operation},
-    wire::{self, DataSource},
+    wire,
 };
 use crate::domain::{AccessToken, Connection, ConnectionId, IntegrationType, Listing, OauthUrl, Status};
 use secrecy::{ExposeSecret, SecretString};
@@ -61,7 +61,7 @@ impl Gateway {
             .map_err(|fault| GatewayError::new(operation.name, fault))
     }
 
-    /// Looks up a data source.
+    /// Looks up a data source, which becomes a connection without a status.
     ///
     /// # Errors
     /// [`Permanent`](Verdict::Permanent) when the gateway has none with this id.
@@ -69,10 +69,10 @@ impl Gateway {
         &self,
         token: &AccessToken,
         id: &ConnectionId,
-    ) -> Result<DataSource, GatewayError> {
+    ) -> Result<Connection, GatewayError> {
         let response: wire::GetDataSource =
             self.call_as_member(&operations::DATA_SOURCE, token, json!({ "connectionId": id }), &[]).await?;
-        Ok(response.source)
+        Ok(response.connection.into())
     }
 
     /// Creates a connection, or recreates one.

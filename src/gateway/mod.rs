@@ -38,4 +38,3 @@ pub use error::{GatewayError, SetupError, Verdict};
 pub use member_calls::Establish;
 pub(crate) use signing::jwks;
 pub(crate) use token_response::TokenResponse;
-pub use wire::DataSource;

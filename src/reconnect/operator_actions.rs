@@ -11,7 +11,7 @@ use crate::detect::poll::Poller;
 use crate::domain::{
     AccessToken, Cause, Connection, ConnectionId, DisconnectKind, LinkToken, MemberId, NoticeId, Status, Time,
 };
-use crate::gateway::{DataSource, Establish, Gateway, GatewayError, Verdict};
+use crate::gateway::{Establish, Gateway, GatewayError, Verdict};
 use crate::store::{Store, StoreError};
 use chrono::TimeDelta;
 
@@ -76,13 +76,13 @@ impl OperatorActions {
     }
 
     /// The member's connection to a source. If there is none yet, it has no status.
-    pub async fn source(&self, member: &MemberId, id: &ConnectionId) -> Result<Connection> {
+    pub async fn connection_or_source(&self, member: &MemberId, id: &ConnectionId) -> Result<Connection> {
         match self.connection(member, id).await {
             Err(OperateError::NoSuchConnection { .. }) => {}
             other => return other,
         }
         let source = self.call(member, |token| async move { self.gateway.data_source(&token, id).await });
-        Ok(unconnected(source.await.map_err(OperateError::Refused)?))
+        source.await.map_err(OperateError::Refused)
     }
 
     /// Creates or recreates a connection.
@@ -169,17 +169,21 @@ impl OperatorActions {
     pub async fn create_invitation_link(
         &self,
         member: &MemberId,
-        source: &Connection,
+        connection: &Connection,
     ) -> Result<(LinkToken, Time)> {
-        self.verify_oauth_url(member, source).await?;
+        self.verify_oauth_url(member, &connection.id).await?;
         let (token, now) = (random::link_token(), self.clock.now());
         let expires_at = now + self.link_ttl;
-        self.store.create_invitation_link(member, source, token.hash(), now, expires_at).await?;
+        self.store.create_invitation_link(member, connection, token.hash(), now, expires_at).await?;
         Ok((token, expires_at))
     }
 
     /// Queues an email with a link at which the member connects an OAuth source.
-    pub(crate) async fn send_invitation(&self, member: &MemberId, source: &Connection) -> Result<NoticeId> {
+    pub(crate) async fn send_invitation(
+        &self,
+        member: &MemberId,
+        connection: &Connection,
+    ) -> Result<NoticeId> {
         let known = self.store.member(member).await?;
         if known.is_none_or(|member| member.paused) {
             return Err(OperateError::Paused(member.clone()));
@@ -187,13 +191,13 @@ impl OperatorActions {
         if self.store.is_suppressed(member).await? {
             return Err(OperateError::Suppressed(member.clone()));
         }
-        self.verify_oauth_url(member, source).await?;
-        Ok(self.store.queue_invitation(member, source, self.clock.now()).await?)
+        self.verify_oauth_url(member, &connection.id).await?;
+        Ok(self.store.queue_invitation(member, connection, self.clock.now()).await?)
     }
 
     /// Fetches the URL that the link will lead to and discards it, so that the operator sees a refusal, not the member.
-    async fn verify_oauth_url(&self, member: &MemberId, source: &Connection) -> Result<()> {
-        let url = |token| async move { self.gateway.oauth_url(&token, &source.id).await.map(drop) };
+    async fn verify_oauth_url(&self, member: &MemberId, id: &ConnectionId) -> Result<()> {
+        let url = |token| async move { self.gateway.oauth_url(&token, id).await.map(drop) };
         self.call(member, url).await.map_err(OperateError::Refused)
     }
 
@@ -214,21 +218,5 @@ fn classify_error(member: &MemberId, error: CallError) -> OperateError {
             OperateError::Unclear { member: member.clone(), error }
         }
         _ => OperateError::Refused(error),
-    }
-}
-
-fn unconnected(source: DataSource) -> Connection {
-    let DataSource { id, name, category, source_type, is_direct, integration_type } = source;
-    Connection {
-        id,
-        name,
-        category,
-        source_type,
-        integration_type,
-        is_direct,
-        status: None,
-        sync_status: None,
-        sync_errors: Vec::new(),
-        last_synced: None,
     }
 }

@@ -118,7 +118,7 @@ impl LinkService {
             at: now,
             recheck_at: self.first_recheck.map(|delay| now + delay),
         };
-        let result = match button.connection.repair() {
+        let result = match button.connection.source.repair() {
             Repair::Oauth => self.redirect_to_source(&redemption, &button, proof, resumes).await,
             Repair::Direct if resumes => Ok(RedemptionOutcome::Reconnected { has_more }),
             Repair::Direct => self.reconnect_directly(&redemption, &button, proof, has_more).await,

@@ -2,7 +2,7 @@
 
 use super::row::RowExt;
 use super::{Result, Store};
-use crate::domain::{Connection, ConnectionId, MemberId, Repair};
+use crate::domain::{Connection, ConnectionId, MemberId, Repair, Source};
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,22 +33,23 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
         is_missing: row.try_get("is_missing")?,
         connection: Connection {
             id: row.text("connection_id")?,
-            name: row.try_get("name")?,
-            category: row.optional_text("category")?,
-            source_type: row.optional_text("source_type")?,
-            integration_type: row.optional_text("integration_type")?,
-            is_direct: row.try_get("is_direct")?,
+            source: Source {
+                name: row.try_get("name")?,
+                category: row.optional_text("category")?,
+                source_type: row.optional_text("source_type")?,
+                integration_type: row.optional_text("integration_type")?,
+                is_direct: row.try_get("is_direct")?,
+            },
             status: row.optional_text("status")?,
             sync_status: row.optional_text("sync_status")?,
             sync_errors: serde_json::from_str(&errors).unwrap_or_default(),
-            last_synced: None,
         },
     })
 }
 
 impl StoredConnection {
     pub(crate) fn repair(&self) -> Repair {
-        self.connection.repair()
+        self.connection.source.repair()
     }
 }
 

@@ -7,7 +7,9 @@ use super::link_rows::{self, LinkKind, NewLink};
 use super::queue;
 use super::sqlite::Store;
 use crate::base::random;
-use crate::domain::{Category, Connection, LapseState, MemberId, NoticeId, Outcome, Status, Time, TokenHash};
+use crate::domain::{
+    Category, Connection, LapseState, MemberId, NoticeId, Outcome, Source, Status, Time, TokenHash,
+};
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// Of `invitations i`, after [`JOINS`].
@@ -24,16 +26,16 @@ pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
         is_missing: false,
         connection: Connection {
             id: row.try_get::<String, _>("connection_id")?.as_str().into(),
-            name: row.try_get("name")?,
-            // Invitations are only for OAuth sources.
-            category: Some(Category::Oauth),
-            source_type: text("source_type")?.as_deref().map(Into::into),
-            integration_type: None,
-            is_direct: false,
+            source: Source {
+                name: row.try_get("name")?,
+                // Invitations are only for OAuth sources.
+                category: Some(Category::Oauth),
+                source_type: text("source_type")?.as_deref().map(Into::into),
+                ..Source::default()
+            },
             status: text("status")?.as_deref().map(Into::into),
             sync_status: None,
             sync_errors: Vec::new(),
-            last_synced: None,
         },
     })
 }
@@ -51,13 +53,13 @@ impl Store {
     pub(crate) async fn create_invitation_link(
         &self,
         member: &MemberId,
-        source: &Connection,
+        connection: &Connection,
         hash: TokenHash,
         now: Time,
         expires_at: Time,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        let invitation = insert(&mut tx, member, source, None, now).await?;
+        let invitation = insert(&mut tx, member, connection, None, now).await?;
         let link = NewLink { hash, kind: LinkKind::Invitation, notice: None, member, now, expires_at };
         link_rows::insert(&mut tx, &link).await?;
         add_button(&mut tx, hash, &invitation).await?;
@@ -69,12 +71,12 @@ impl Store {
     pub(crate) async fn queue_invitation(
         &self,
         member: &MemberId,
-        source: &Connection,
+        connection: &Connection,
         now: Time,
     ) -> Result<NoticeId> {
         let mut tx = self.begin().await?;
         let notice = queue(&mut tx, member.as_str(), "operator", now, now).await?;
-        insert(&mut tx, member, source, Some(&notice), now).await?;
+        insert(&mut tx, member, connection, Some(&notice), now).await?;
         tx.commit().await?;
         Ok(notice)
     }
@@ -119,7 +121,7 @@ impl Store {
 async fn insert(
     tx: &mut Transaction<'_, Sqlite>,
     member: &MemberId,
-    source: &Connection,
+    connection: &Connection,
     notice: Option<&NoticeId>,
     now: Time,
 ) -> Result<String> {
@@ -130,9 +132,9 @@ async fn insert(
     )
     .bind(&id)
     .bind(member.as_str())
-    .bind(source.id.as_str())
-    .bind(&source.name)
-    .bind(source.source_type.as_ref().map(|value| value.as_str()))
+    .bind(connection.id.as_str())
+    .bind(&connection.source.name)
+    .bind(connection.source.source_type.as_ref().map(|value| value.as_str()))
     .bind(notice.map(NoticeId::as_str))
     .bind(millis(now))
     .execute(&mut **tx)

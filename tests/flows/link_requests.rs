@@ -127,7 +127,7 @@ async fn requests_for_unknown_links_are_not_counted() {
 async fn a_link_without_an_email_has_no_minimum_reading_time() {
     let h = Harness::watching(&["alice"]).await;
     let member = "alice".into();
-    let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
+    let source = h.app.operator.connection_or_source(&member, &"somewhere".into()).await.unwrap();
     let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
     let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
     Browser::new().arrive(&link).await;

@@ -93,7 +93,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
     let (h, mailed_link) =
         Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), EPIC).await;
     let member = "alice".into();
-    let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
+    let source = h.app.operator.connection_or_source(&member, &"somewhere".into()).await.unwrap();
     let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
     let by_hand = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
     for link in [mailed_link, by_hand] {

@@ -152,7 +152,7 @@ async fn a_cookie_for_one_connection_resumes_no_other() {
 async fn an_invitation_link_can_be_resumed_too() {
     let h = Harness::watching(&["alice"]).await;
     let member = "alice".into();
-    let source = h.app.operator.source(&member, &"somewhere".into()).await.unwrap();
+    let source = h.app.operator.connection_or_source(&member, &"somewhere".into()).await.unwrap();
     let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
     let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
     let (mine, other) = (Browser::new(), Browser::new());

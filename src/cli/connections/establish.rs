@@ -11,24 +11,26 @@ use crate::gateway::Establish;
 
 pub(super) async fn establish(
     context: &Context,
-    connection: &ConnectionRef,
+    target: &ConnectionRef,
     integration_type: Option<&str>,
     credentials: &CredentialArgs,
 ) -> anyhow::Result<Completion> {
-    let ConnectionRef { connection, member } = connection;
+    let ConnectionRef { connection: id, member } = target;
     let integration_type = integration_type.map(|text| IntegrationType::from(&*text.to_ascii_uppercase()));
     context
         .with_app(async |app| {
-            let source = app.operator.source(member, connection).await?;
-            let method = match (integration_type, source.repair()) {
+            let connection = app.operator.connection_or_source(member, id).await?;
+            let method = match (integration_type, connection.source.repair()) {
                 (Some(IntegrationType::Direct), _) | (None, Repair::Direct) => {
-                    reject_credentials(&source, credentials)?;
+                    reject_credentials(&connection, credentials)?;
                     Establish::Direct
                 }
-                (None, Repair::Oauth) => return sign_in(context, app, member, &source, credentials).await,
-                (integration_type, _) => with_password(context, &source, credentials, integration_type)?,
+                (None, Repair::Oauth) => {
+                    return sign_in(context, app, member, &connection, credentials).await;
+                }
+                (integration_type, _) => with_password(context, &connection, credentials, integration_type)?,
             };
-            report(context, member, &app.operator.establish(member, connection, &method).await?)
+            report(context, member, &app.operator.establish(member, id, &method).await?)
         })
         .await
 }

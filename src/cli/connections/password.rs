@@ -9,11 +9,14 @@ use url::Url;
 
 /// # Errors
 /// Credentials or a link were asked for, but the source is connected directly.
-pub(super) fn reject_credentials(source: &Connection, credentials: &CredentialArgs) -> anyhow::Result<()> {
+pub(super) fn reject_credentials(
+    connection: &Connection,
+    credentials: &CredentialArgs,
+) -> anyhow::Result<()> {
     if credentials.has_credentials() || credentials.wants_link() {
         return Err(usage(format!(
             "{} is connected directly and needs neither credentials nor a link; omit these options",
-            source.id
+            connection.id
         )));
     }
     Ok(())
@@ -21,11 +24,11 @@ pub(super) fn reject_credentials(source: &Connection, credentials: &CredentialAr
 
 pub(super) fn with_password(
     context: &Context,
-    source: &Connection,
+    connection: &Connection,
     credentials: &CredentialArgs,
     integration_type: Option<IntegrationType>,
 ) -> anyhow::Result<Establish> {
-    let id = &source.id;
+    let id = &connection.id;
     if credentials.wants_link() || !(credentials.has_credentials() || prompt::can_prompt()) {
         let app = context.config.notices.app_url.as_ref().map_or("your app", Url::as_str);
         return Err(usage(format!(

@@ -22,7 +22,7 @@ pub(super) async fn reconnect(
             if broken.status == Some(Status::Connected) {
                 bail!("{} of {member} is CONNECTED: there is nothing to repair", broken.id);
             }
-            let repaired = match broken.repair() {
+            let repaired = match broken.source.repair() {
                 Repair::Oauth => return sign_in(context, app, member, &broken, credentials).await,
                 Repair::Direct => {
                     reject_credentials(&broken, credentials)?;

@@ -15,30 +15,30 @@ pub(super) async fn sign_in(
     context: &Context,
     app: &App,
     member: &MemberId,
-    source: &Connection,
+    connection: &Connection,
     credentials: &CredentialArgs,
 ) -> anyhow::Result<Completion> {
-    let id = &source.id;
+    let id = &connection.id;
     if credentials.has_credentials() {
         return Err(usage(format!("the member signs in at {id}; omit the user name and the password")));
     }
-    if source.status == Some(Status::Connected) {
+    if connection.status == Some(Status::Connected) {
         bail!("{id} of {member} is already CONNECTED; to connect it again, disconnect it first");
     }
     if credentials.show {
-        let (token, expires_at) = app.operator.create_invitation_link(member, source).await?;
+        let (token, expires_at) = app.operator.create_invitation_link(member, connection).await?;
         let link = app.deliverer.renderer.link(&token);
         if context.json {
-            return report_json(member, source, Some(&link), None);
+            return report_json(member, connection, Some(&link), None);
         }
         eprintln!("give this link to {member} and nobody else; it works until {}", time(expires_at));
         outln!("{link}");
         return Ok(Completion::Complete);
     }
     if credentials.send {
-        let notice = app.operator.send_invitation(member, source).await?;
+        let notice = app.operator.send_invitation(member, connection).await?;
         if context.json {
-            return report_json(member, source, None, Some(&notice));
+            return report_json(member, connection, None, Some(&notice));
         }
         outln!("{id} of {member}: an email with a link is queued (notice {notice})");
         return Ok(Completion::Complete);

@@ -4,7 +4,8 @@
 use super::{Policy, decide};
 use crate::domain::{Change, ConnectionState, Decision, LapseChange, LapseFields, Missing};
 use crate::domain::{
-    Connection, ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, Listing, Outcome, Status, Time,
+    Connection, ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, Listing, Outcome, Source, Status,
+    Time,
 };
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,14 +153,9 @@ pub(super) fn policy() -> Policy {
 pub(super) fn connection(id: &str, status: Option<&str>) -> Connection {
     Connection {
         id: id.into(),
-        name: id.to_owned(),
-        category: None,
-        source_type: None,
-        integration_type: None,
-        is_direct: false,
+        source: Source { name: id.to_owned(), ..Source::default() },
         status: status.map(Status::from),
         sync_status: None,
         sync_errors: Vec::new(),
-        last_synced: None,
     }
 }

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     base::clock::{Clock, ManualClock},
     base::config::OauthHosts,
-    domain::{IntegrationType, Status},
-    gateway::{DataSource, Establish, GatewayError},
+    domain::{Connection, IntegrationType, Source, Status},
+    gateway::{Establish, GatewayError},
 };
 use serde_json::{Value, json};
 use std::{
@@ -237,13 +237,18 @@ async fn a_data_source_is_looked_up() {
         json!({ "data": { "getDataSource": source } }).to_string(),
     )])
     .await;
-    let expected = DataSource {
-        id: "epic".into(),
+    let described = Source {
         name: "Epic".into(),
         category: Some("OAUTH".into()),
         source_type: Some("LAB".into()),
-        is_direct: false,
-        integration_type: None,
+        ..Source::default()
+    };
+    let expected = Connection {
+        id: "epic".into(),
+        source: described,
+        status: None,
+        sync_status: None,
+        sync_errors: Vec::new(),
     };
     assert_eq!(gateway(&stub).data_source(&token(), &"epic".into()).await.unwrap(), expected);
 }

@@ -1,8 +1,8 @@
-//! A connection as the gateway sends it.
+//! A connection as the gateway sends it. A data source that the member is not connected to lacks the status.
 
 use super::values;
 use crate::domain::{
-    Category, ConnectionId, IntegrationType, SourceType, Status, SyncStatus, Time, sync_error_code,
+    Category, ConnectionId, IntegrationType, Source, SourceType, Status, SyncStatus, sync_error_code,
 };
 use serde::Deserialize;
 
@@ -21,8 +21,6 @@ pub(in crate::gateway) struct Connection {
     status: Option<Status>,
     sync_status: Option<SyncStatus>,
     sync_errors: Option<Vec<SyncError>>,
-    #[serde(default, deserialize_with = "values::time")]
-    last_synced: Option<Time>,
 }
 
 /// A FHIR CodeableConcept. Only its codes are kept.
@@ -57,15 +55,16 @@ impl From<Connection> for crate::domain::Connection {
             .collect();
         Self {
             id: wire.id,
-            name: wire.name,
-            category: wire.category,
-            source_type: wire.source_type,
-            integration_type: wire.integration_type,
-            is_direct: wire.is_direct.unwrap_or(false),
+            source: Source {
+                name: wire.name,
+                category: wire.category,
+                source_type: wire.source_type,
+                integration_type: wire.integration_type,
+                is_direct: wire.is_direct.unwrap_or(false),
+            },
             status: wire.status,
             sync_status: wire.sync_status,
             sync_errors,
-            last_synced: wire.last_synced,
         }
     }
 }

@@ -2,13 +2,11 @@
 //! absent. An open enumeration keeps unknown values as text. Unknown fields are ignored.
 
 mod connection;
-mod data_source;
 mod listing;
 mod responses;
 mod token_endpoint;
 mod values;
 
-pub use data_source::DataSource;
 pub(super) use responses::{
     ChangeConnection, CreateConnection, GetDataSource, GetOauthUrl, MemberConnections, RefreshTokens,
 };

@@ -1,6 +1,6 @@
 //! The data of each operation's response.
 
-use super::{connection::Connection, data_source::DataSource, listing};
+use super::{connection::Connection, listing};
 use crate::domain::{Listing, Status};
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub(in crate::gateway) struct OauthUrl {
 #[derive(Deserialize)]
 pub(in crate::gateway) struct GetDataSource {
     #[serde(rename = "getDataSource")]
-    pub(in crate::gateway) source: DataSource,
+    pub(in crate::gateway) connection: Connection,
 }
 
 #[derive(Deserialize)]

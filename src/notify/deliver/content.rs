@@ -116,8 +116,8 @@ impl Deliverer {
             connections: connections
                 .iter()
                 .map(|(_, connection)| ConnectionLabel {
-                    name: connection.connection.name.clone(),
-                    source_type: connection.connection.source_type.clone(),
+                    name: connection.connection.source.name.clone(),
+                    source_type: connection.connection.source.source_type.clone(),
                 })
                 .collect(),
             ttl: self.link_ttl,

@@ -55,7 +55,7 @@ impl ButtonState {
         }
         if button.redemptions < max_redemptions || resume == Resume::Here {
             if outcome.is_some() { Self::Dismissed } else { Self::Available }
-        } else if button.connection.repair() == Repair::Oauth && resume == Resume::Elsewhere {
+        } else if button.connection.source.repair() == Repair::Oauth && resume == Resume::Elsewhere {
             Self::ResumeElsewhere
         } else {
             Self::Used
@@ -87,9 +87,9 @@ impl ButtonView {
         let is_disconnected = button.connection.status == Some(Status::Disconnected);
         Self {
             can_dismiss: button.state == LapseState::Open && is_disconnected && !button.is_missing,
-            repair: button.connection.repair(),
+            repair: button.connection.source.repair(),
             connection_id: button.connection.id,
-            name: button.connection.name,
+            name: button.connection.source.name,
             state,
         }
     }
@@ -105,20 +105,15 @@ pub(super) fn closed_outcome(button: &Button) -> Option<Outcome> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{Category, Connection};
+    use crate::domain::{Category, Connection, Source};
 
     pub(crate) fn button(id: &str, status: &str, state: LapseState, outcome: Option<Outcome>) -> Button {
         let connection = Connection {
             id: id.into(),
-            name: id.to_owned(),
-            category: Some(Category::Oauth),
-            source_type: None,
-            integration_type: None,
-            is_direct: false,
+            source: Source { name: id.to_owned(), category: Some(Category::Oauth), ..Source::default() },
             status: Some(status.into()),
             sync_status: None,
             sync_errors: Vec::new(),
-            last_synced: None,
         };
         Button {
             connection,
@@ -140,7 +135,10 @@ pub(super) mod tests {
         let expired = || button("a", "EXPIRED", Open, None);
         let used = || Button { redemptions: 1, ..expired() };
         let direct = |button: Button| Button {
-            connection: Connection { is_direct: true, ..button.connection.clone() },
+            connection: Connection {
+                source: Source { is_direct: true, ..Source::default() },
+                ..button.connection.clone()
+            },
             ..button
         };
         let dismissed = |status| button("a", status, Closed, Some(Dismissed));
