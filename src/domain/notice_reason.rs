@@ -1,6 +1,6 @@
 //! The reason codes of notices: in `notices.reason`, in `attempts.reason`, and in reports.
 
-use super::text_enum::string_enum;
+use super::{Outcome, text_enum::string_enum};
 
 /// Why a notice is sent, deferred, cancelled, or abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +14,16 @@ pub enum NoticeReason {
     Resumed,
     /// The address received a notice less than `notices.min_gap` ago.
     MinGap,
-    Recovered,
+    /// The notice announces a recovery.
+    RecoveryNotice,
+
+    // Something else requests a notice.
+    /// The member requested a new link.
+    Resend,
+    /// The operator invited the member to connect a source.
+    Invitation,
+    /// The operator ran `notices retry`.
+    RetryRequested,
 
     // The planner skips.
     Paused,
@@ -59,6 +68,15 @@ pub enum NoticeReason {
     /// The process ended, or the lease expired, during the attempt.
     Interrupted,
 
+    // A closed lapse, or a withdrawn invitation, cancels what is queued.
+    Recovered,
+    /// The connection was removed.
+    Removed,
+    Dismissed,
+    /// The lapse was closed without an outcome.
+    LapseClosed,
+    InvitationWithdrawn,
+
     // Delivery cancels or abandons.
     MemberRemoved,
     NoLongerNeeded,
@@ -75,7 +93,10 @@ string_enum!(pub NoticeReason {
     Digest = "digest",
     Resumed = "resumed",
     MinGap = "min_gap",
-    Recovered = "recovered",
+    RecoveryNotice = "recovery_notice",
+    Resend = "resend",
+    Invitation = "invitation",
+    RetryRequested = "retry_requested",
     Paused = "paused",
     Suppressed = "suppressed",
     ConnectionMissing = "connection_missing",
@@ -102,9 +123,38 @@ string_enum!(pub NoticeReason {
     TransientFailure = "transient_failure",
     OutcomeUnknown = "outcome_unknown",
     Interrupted = "interrupted",
+    Recovered = "recovered",
+    Removed = "removed",
+    Dismissed = "dismissed",
+    LapseClosed = "lapse_closed",
+    InvitationWithdrawn = "invitation_withdrawn",
     MemberRemoved = "member_removed",
     NoLongerNeeded = "no_longer_needed",
     PermanentFailure = "permanent_failure",
     AttemptsExhausted = "attempts_exhausted",
     NeverConfirmed = "never_confirmed",
 });
+
+impl NoticeReason {
+    /// Why a closed lapse cancels its queued notices.
+    pub(crate) fn for_closed_lapse(outcome: Option<Outcome>) -> Self {
+        match outcome {
+            Some(Outcome::Recovered) => Self::Recovered,
+            Some(Outcome::Removed) => Self::Removed,
+            Some(Outcome::Dismissed) => Self::Dismissed,
+            None => Self::LapseClosed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_lapse_cancels_its_notices_with_the_code_of_its_outcome() {
+        for outcome in [Outcome::Recovered, Outcome::Removed, Outcome::Dismissed] {
+            assert_eq!(NoticeReason::for_closed_lapse(Some(outcome)).as_str(), outcome.as_str());
+        }
+    }
+}

@@ -8,7 +8,8 @@ use super::queue;
 use super::sqlite::Store;
 use crate::base::random;
 use crate::domain::{
-    Category, Connection, LapseState, MemberId, NoticeId, Outcome, Source, Status, Time, TokenHash,
+    Category, Connection, LapseState, MemberId, NoticeId, NoticeReason, Outcome, Source, Status, Time,
+    TokenHash,
 };
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
@@ -75,7 +76,7 @@ impl Store {
         now: Time,
     ) -> Result<NoticeId> {
         let mut tx = self.begin().await?;
-        let notice = queue(&mut tx, member.as_str(), "operator", now, now).await?;
+        let notice = queue(&mut tx, member.as_str(), NoticeReason::Invitation, now, now).await?;
         insert(&mut tx, member, connection, Some(&notice), now).await?;
         tx.commit().await?;
         Ok(notice)
@@ -157,7 +158,7 @@ async fn add_button(tx: &mut Transaction<'_, Sqlite>, hash: TokenHash, invitatio
 pub(super) async fn queue(
     tx: &mut Transaction<'_, Sqlite>,
     member: &str,
-    reason: &str,
+    reason: NoticeReason,
     now: Time,
     not_before: Time,
 ) -> Result<NoticeId> {
@@ -168,7 +169,7 @@ pub(super) async fn queue(
     )
     .bind(notice.as_str())
     .bind(member)
-    .bind(reason)
+    .bind(reason.as_str())
     .bind(millis(now))
     .bind(millis(not_before))
     .execute(&mut **tx)
@@ -182,12 +183,19 @@ pub(super) async fn withdraw(
     member: &MemberId,
     connection: &str,
 ) -> Result<()> {
-    for sql in [
-        "UPDATE notices SET state = 'cancelled', reason = 'withdrawn' WHERE state IN ('queued', 'held')
-           AND notice_id IN (SELECT notice_id FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE)",
-        "DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE",
-    ] {
-        sqlx::query(sql).bind(member.as_str()).bind(connection).execute(&mut **tx).await?;
-    }
+    sqlx::query(
+        "UPDATE notices SET state = 'cancelled', reason = $3 WHERE state IN ('queued', 'held') AND notice_id IN
+            (SELECT notice_id FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE)",
+    )
+    .bind(member.as_str())
+    .bind(connection)
+    .bind(NoticeReason::InvitationWithdrawn.as_str())
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE")
+        .bind(member.as_str())
+        .bind(connection)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }

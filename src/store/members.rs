@@ -5,7 +5,9 @@ use super::import::Import;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, StoreError, link_requests, millis};
-use crate::domain::{CredentialState, LapseState, Member, MemberId, NoticeState, Outcome, Time};
+use crate::domain::{
+    CredentialState, LapseState, Member, MemberId, NoticeReason, NoticeState, Outcome, Time,
+};
 use sqlx::{Row, sqlite::SqliteRow};
 
 /// An enrolled, unpaused member on a sweep's way.
@@ -282,10 +284,11 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         sqlx::query(
-            "UPDATE notices SET state = $2, reason = 'member_removed' WHERE member_id = $1 AND state IN ('queued', 'held')",
+            "UPDATE notices SET state = $2, reason = $3 WHERE member_id = $1 AND state IN ('queued', 'held')",
         )
         .bind(id.as_str())
         .bind(NoticeState::Cancelled.as_str())
+        .bind(NoticeReason::MemberRemoved.as_str())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -19,6 +19,8 @@ mod link_requests;
 mod link_rows;
 mod links;
 mod members;
+#[cfg(test)]
+mod migration_tests;
 mod notices;
 mod observations;
 mod open;

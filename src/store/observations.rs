@@ -322,8 +322,7 @@ async fn write_lapse(
     .execute(&mut **tx)
     .await?;
     if fields.state == LapseState::Closed {
-        let reason = fields.outcome.map_or("closed", Outcome::as_str);
-        queue::cancel_for_lapse(tx, id, reason).await?;
+        queue::cancel_for_lapse(tx, id, fields.outcome).await?;
     }
     if fields.outcome == Some(Outcome::Recovered) {
         sqlx::query("UPDATE link_buttons SET superseded = 1 WHERE lapse_id = $1 AND superseded = 0")

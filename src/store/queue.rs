@@ -2,7 +2,9 @@
 
 use super::notices::{COLUMNS, item, read};
 use super::{Result, Store, count, millis};
-use crate::domain::{LapseId, Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Status, Time};
+use crate::domain::{
+    LapseId, Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Outcome, Status, Time,
+};
 use sqlx::{Sqlite, Transaction};
 
 /// A claimed notice, until its lease expires.
@@ -68,9 +70,9 @@ pub struct AttemptResult {
 pub(super) async fn cancel_for_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     lapse: &LapseId,
-    reason: &str,
+    outcome: Option<Outcome>,
 ) -> Result<()> {
-    let waiting: Vec<String> = sqlx::query_scalar(
+    let affected: Vec<String> = sqlx::query_scalar(
         "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND EXISTS
             (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
          RETURNING notice_id",
@@ -78,13 +80,13 @@ pub(super) async fn cancel_for_lapse(
     .bind(lapse.as_str())
     .fetch_all(&mut **tx)
     .await?;
-    for notice in waiting {
+    for notice in affected {
         sqlx::query(
             "UPDATE notices SET state = 'cancelled', reason = $2 WHERE notice_id = $1 AND NOT EXISTS
                 (SELECT 1 FROM notice_items i WHERE i.notice_id = $1 AND i.counts_as_step = 1)",
         )
         .bind(notice)
-        .bind(reason)
+        .bind(NoticeReason::for_closed_lapse(outcome).as_str())
         .execute(&mut **tx)
         .await?;
     }
@@ -338,11 +340,12 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let rescued = sqlx::query(
-            "UPDATE notices SET state = 'queued', reason = 'interrupted', leased_until = NULL
+            "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL
              WHERE state = 'sending' AND ($2 OR leased_until <= $1)",
         )
         .bind(millis(now))
         .bind(all)
+        .bind(NoticeReason::Interrupted.as_str())
         .execute(&mut *tx)
         .await?
         .rows_affected();

@@ -116,7 +116,7 @@ impl Store {
             .bind(connection.as_str())
             .execute(&mut *tx)
             .await?;
-        queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Outcome::Dismissed.as_str()).await?;
+        queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Some(Outcome::Dismissed)).await?;
         tx.commit().await?;
         Ok(true)
     }

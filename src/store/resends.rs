@@ -6,7 +6,7 @@ use super::link_rows::{LinkKind, kind};
 use super::sqlite::Store;
 use super::{invitations, suppressions};
 use crate::base::random;
-use crate::domain::{NoticeId, Time, TokenHash};
+use crate::domain::{NoticeId, NoticeReason, Time, TokenHash};
 use chrono::TimeDelta;
 use sqlx::{Sqlite, Transaction};
 
@@ -63,7 +63,7 @@ async fn resend_notice(
     // Its items do not count as steps, so the plan stays the same.
     let queued = sqlx::query(
         "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of)
-         SELECT $2, n.member_id, n.step, 'queued', 'asked_for', $3,
+         SELECT $2, n.member_id, n.step, 'queued', $9, $3,
             max($3, coalesce((SELECT max(o.sent_at) FROM notices o
                               WHERE o.member_id = n.member_id AND o.kind <> 'recovered'), 0) + $8), n.notice_id
          FROM links k JOIN notices n ON n.notice_id = k.notice_id
@@ -82,6 +82,7 @@ async fn resend_notice(
     .bind(millis(now - TimeDelta::days(1)))
     .bind(MAX_RESENDS_PER_LINK)
     .bind(policy.min_interval.num_milliseconds())
+    .bind(NoticeReason::Resend.as_str())
     .execute(&mut **tx)
     .await?
     .rows_affected();
@@ -136,8 +137,8 @@ async fn resend_invitation(
         .bind(&old)
         .execute(&mut **tx)
         .await?;
-    let notice =
-        invitations::queue(tx, &member, "asked_for", now, now.max(time(last) + policy.min_interval)).await?;
+    let not_before = now.max(time(last) + policy.min_interval);
+    let notice = invitations::queue(tx, &member, NoticeReason::Resend, now, not_before).await?;
     sqlx::query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)
          SELECT $2, member_id, connection_id, name, source_type, $3, $4 FROM invitations WHERE invitation_id = $1",

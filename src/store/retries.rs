@@ -1,7 +1,7 @@
 //! Retries of deferred and abandoned notices.
 
 use super::{Result, Store, millis};
-use crate::domain::{NoticeId, Time};
+use crate::domain::{NoticeId, NoticeReason, Time};
 
 impl Store {
     /// Queues a deferred or abandoned notice for delivery now and resets its attempt count. Returns `false` when it is
@@ -42,12 +42,13 @@ impl Store {
 
     async fn retry_where(&self, notice: Option<&NoticeId>, now: Time) -> Result<Vec<NoticeId>> {
         let ids: Vec<String> = sqlx::query_scalar(
-            "UPDATE notices SET state = 'queued', reason = 'retried', not_before = $2, attempts_before_retry = attempts
+            "UPDATE notices SET state = 'queued', reason = $3, not_before = $2, attempts_before_retry = attempts
              WHERE attempts > 0 AND state IN ('queued', 'abandoned') AND ($1 IS NULL OR notice_id = $1)
              RETURNING notice_id",
         )
         .bind(notice.map(NoticeId::as_str))
         .bind(millis(now))
+        .bind(NoticeReason::RetryRequested.as_str())
         .fetch_all(&self.writer)
         .await?;
         Ok(ids.into_iter().map(NoticeId::new).collect())

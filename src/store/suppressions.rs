@@ -4,7 +4,9 @@ use super::convert::{json_list, millis, time};
 use super::error::{Result, StoreError};
 use super::queue;
 use super::sqlite::Store;
-use crate::domain::{AddressHash, EmailAddress, MemberId, NoticeId, Suppression, Time, TokenHash};
+use crate::domain::{
+    AddressHash, EmailAddress, MemberId, NoticeId, NoticeReason, Suppression, Time, TokenHash,
+};
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 /// Rows per transaction.
@@ -212,15 +214,22 @@ async fn suppress(
     .execute(&mut **tx)
     .await?
     .rows_affected();
-    for sql in [
+    sqlx::query(
         "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
             (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
              WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
-        "UPDATE notices SET state = 'cancelled', reason = 'suppressed' WHERE state IN ('queued', 'held')
+    )
+    .bind(&address.0[..])
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held')
             AND member_id IN (SELECT member_id FROM members WHERE address_hash = $1)",
-    ] {
-        sqlx::query(sql).bind(&address.0[..]).execute(&mut **tx).await?;
-    }
+    )
+    .bind(&address.0[..])
+    .bind(NoticeReason::Suppressed.as_str())
+    .execute(&mut **tx)
+    .await?;
     Ok(added > 0)
 }
 

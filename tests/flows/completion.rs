@@ -144,7 +144,7 @@ async fn the_second_look_keeps_back_what_is_no_longer_true() {
     h.clock.advance(TimeDelta::minutes(15));
     h.app.poller.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
     assert!(h.app.planner.plan_one().await.unwrap());
-    assert_eq!(kinds(&h).await[1], "recovered 0 queued recovered");
+    assert_eq!(kinds(&h).await[1], "recovered 0 queued recovery_notice");
     h.set("alice", "epic", "EXPIRED");
     h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(kinds(&h).await[1], "recovered 0 cancelled no_longer_needed");

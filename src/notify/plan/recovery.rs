@@ -12,7 +12,7 @@ pub(crate) fn plan_recovered(recovered: &[RecoveredInput], recipient: &Recipient
         connection_id: lapse.connection_id.clone(),
         action: match rejection(lapse, recipient, policy) {
             Some(reason) => Action::Skip { reason },
-            None => Action::Send { step: 0, reason: NoticeReason::Recovered },
+            None => Action::Send { step: 0, reason: NoticeReason::RecoveryNotice },
         },
     };
     Plan { decisions: recovered.iter().map(decide).collect() }
@@ -61,8 +61,8 @@ mod tests {
         let unnotified = || RecoveredInput { notified_at: None, ..noticed() };
         #[rustfmt::skip]
         let cases = [
-            ("a notified member learns of the recovery", noticed(), ordinary(), on(), "send recovered"),
-            ("the minimum gap does not apply", noticed(), just_notified, on(), "send recovered"),
+            ("a notified member learns of the recovery", noticed(), ordinary(), on(), "send recovery_notice"),
+            ("the minimum gap does not apply", noticed(), just_notified, on(), "send recovery_notice"),
             ("announcements are off by default",
                 noticed(), ordinary(), policy(), "skip recoveries_disabled"),
             ("a paused member gets none", noticed(), paused, on(), "skip paused"),
@@ -76,7 +76,7 @@ mod tests {
             ("nor one that works for another person",
                 RecoveredInput { is_person_mismatch: true, ..noticed() }, ordinary(), on(), "skip person_mismatch"),
             ("nor one announced since the last notice", announced(2), ordinary(), on(), "skip already_notified"),
-            ("a later notice allows another announcement", announced(0), ordinary(), on(), "send recovered"),
+            ("a later notice allows another announcement", announced(0), ordinary(), on(), "send recovery_notice"),
         ];
         for (sentence, lapse, recipient, policy, expected) in cases {
             let action = plan_recovered(&[lapse], &recipient, &policy).decisions[0].action;
