@@ -49,7 +49,7 @@ pub struct TokenHash(pub [u8; 32]);
 
 /// The SHA-256 of a [`FormKey`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FormKeyHash(pub(crate) [u8; 32]);
+pub struct FormKeyHash(pub [u8; 32]);
 
 impl LinkToken {
     pub fn hash(&self) -> TokenHash {

@@ -57,7 +57,7 @@ pub use notices::{Attempt, ListedNotice};
 pub use observations::{ApplyReport, PollResult};
 pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
-pub(crate) use redemptions::Redemption;
+pub use redemptions::Redemption;
 pub(crate) use resends::ResendPolicy;
 pub(crate) use sqlite::InstanceLock;
 pub use sqlite::Store;

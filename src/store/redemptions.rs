@@ -7,23 +7,23 @@ use super::{queue, rechecks};
 use crate::domain::{ConnectionId, FormKeyHash, LapseId, MemberId, Outcome, Time, TokenHash};
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Redemption<'a> {
-    pub(crate) link: TokenHash,
-    pub(crate) member: &'a MemberId,
-    pub(crate) connection: &'a ConnectionId,
+pub struct Redemption<'a> {
+    pub link: TokenHash,
+    pub member: &'a MemberId,
+    pub connection: &'a ConnectionId,
     /// A redemption with the key of the latest one, unless that was before `form_key_since`, is the same press.
-    pub(crate) form_key: Option<FormKeyHash>,
-    pub(crate) form_key_since: Time,
-    pub(crate) at: Time,
+    pub form_key: Option<FormKeyHash>,
+    pub form_key_since: Time,
+    pub at: Time,
     /// `None`: no recheck.
-    pub(crate) recheck_at: Option<Time>,
+    pub recheck_at: Option<Time>,
 }
 
 impl Store {
     /// Consumes one redemption of a button and schedules the recheck. A dismissed lapse is open again. Returns `false` when
     /// no redemption is left, the link has expired, the lapse has ended otherwise, or the form was sent before. Of
     /// concurrent requests, `max_redemptions` succeed.
-    pub(crate) async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
+    pub async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
         let mut tx = self.begin().await?;
         let consumed = sqlx::query(
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4, last_form_key = $5

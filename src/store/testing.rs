@@ -12,11 +12,18 @@ pub enum Cell {
     Null,
     Number(i64),
     Text(String),
+    Blob(Vec<u8>),
 }
 
 impl From<i64> for Cell {
     fn from(value: i64) -> Self {
         Self::Number(value)
+    }
+}
+
+impl From<&[u8]> for Cell {
+    fn from(value: &[u8]) -> Self {
+        Self::Blob(value.to_vec())
     }
 }
 
@@ -59,6 +66,12 @@ impl TestDatabase {
 
     /// The values of a column in all rows, without NULLs, in ascending order.
     pub async fn numbers(&mut self, table: &str, column: &str) -> Result<Vec<i64>> {
+        let values = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1");
+        Ok(sqlx::query_scalar(AssertSqlSafe(values)).fetch_all(&mut self.0).await?)
+    }
+
+    /// The values of a column of bytes in all rows, without NULLs, in ascending order.
+    pub async fn blobs(&mut self, table: &str, column: &str) -> Result<Vec<Vec<u8>>> {
         let values = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1");
         Ok(sqlx::query_scalar(AssertSqlSafe(values)).fetch_all(&mut self.0).await?)
     }
@@ -113,6 +126,7 @@ impl TestDatabase {
             Cell::Null => query.bind(None::<i64>),
             Cell::Number(number) => query.bind(number),
             Cell::Text(text) => query.bind(text),
+            Cell::Blob(bytes) => query.bind(bytes),
         };
         let query = if let Some(of) = of { query.bind(of.to_owned()) } else { query };
         Ok(query.execute(&mut self.0).await?.rows_affected())

@@ -5,7 +5,6 @@ use reconnectd::{
     domain::{Lapse, MemberId},
     store::{ListedNotice, testing::TestDatabase},
 };
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::PathBuf;
 
 impl Harness {
@@ -64,12 +63,6 @@ impl Harness {
     /// The database's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("flows.db")
-    }
-
-    /// A connection of the test's own to the database.
-    pub(crate) async fn sql(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.database());
-        options.connect().await.expect("the database opens")
     }
 
     /// The rows of the database.

@@ -38,11 +38,7 @@ async fn a_button_that_is_pressed_twice_in_a_hurry_is_pressed_once_and_leads_on(
             [hurried(&link, &fields).await, hurried(&link, &fields).await]
         };
         assert_eq!(statuses, [303, 303], "at once: {at_once}");
-        let spent: i64 = sqlx::query_scalar("SELECT redemptions FROM link_buttons")
-            .fetch_one(&mut h.sql().await)
-            .await
-            .unwrap();
-        assert_eq!(spent, 1);
+        assert_eq!(h.rows().await.numbers("link_buttons", "redemptions").await.unwrap(), [1]);
         let other = [("form_key".to_owned(), "guessed".to_owned()), fields[1].clone()];
         assert_eq!(hurried(&link, &other).await, 410);
         h.clock.advance(TimeDelta::minutes(10));
@@ -125,11 +121,7 @@ async fn the_same_press_made_at_once_spends_one_of_several_redemptions() {
     let fields = fields(&h.look(&link).await.html);
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 200 });
     assert_eq!(join(hurried(&link, &fields), hurried(&link, &fields)).await, (303, 303));
-    let spent: i64 = sqlx::query_scalar("SELECT redemptions FROM link_buttons")
-        .fetch_one(&mut h.sql().await)
-        .await
-        .unwrap();
-    assert_eq!(spent, 1);
+    assert_eq!(h.rows().await.numbers("link_buttons", "redemptions").await.unwrap(), [1]);
 }
 
 #[tokio::test]

@@ -205,7 +205,7 @@ async fn what_the_gateway_reconnects_by_itself() {
 #[tokio::test]
 async fn a_page_is_in_its_member_s_language() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
-    sqlx::query("UPDATE members SET locale = 'es-MX'").execute(&mut h.sql().await).await.unwrap();
+    h.rows().await.set("members", "locale", "es-MX").await.unwrap();
     let browser = Browser::new();
     let spanish = |answer: &Answer, status: u16, state: &str| {
         assert_eq!((answer.status, answer.states()[0]), (status, state), "{}", answer.html);

@@ -108,3 +108,18 @@ async fn no_more_than_the_configured_number_of_requests_is_under_way() {
     let peak = h.sim.world().peak_in_flight();
     assert!((2..=7).contains(&peak), "{peak}");
 }
+
+#[tokio::test]
+async fn a_digest_of_an_earlier_version_is_replaced_without_a_transition() {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let (history, emails) = (h.path("alice", "epic").await, h.mails().len());
+    let digests = h.rows().await.blobs("members", "response_digest").await.unwrap();
+    h.rows().await.set("members", "response_digest", &[7; 32][..]).await.unwrap();
+    let report = h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!((report.progress.transitions, report.progress.unclear), (0, 0));
+    assert_eq!(h.path("alice", "epic").await, history);
+    assert_eq!(h.mails().len(), emails);
+    assert_eq!(h.rows().await.blobs("members", "response_digest").await.unwrap(), digests);
+}

@@ -9,7 +9,7 @@ use reconnectd::{
     domain::{EmailAddress, Suppression},
     notify::deliver::Delivered,
     sim::{ReceivedEmail, SmtpFault, SmtpStage},
-    store::AttemptOutcome,
+    store::{AttemptOutcome, testing::Cell},
 };
 use reqwest::{Client, StatusCode};
 
@@ -150,11 +150,8 @@ async fn what_waits_in_the_queue_is_cancelled_with_its_reason() {
     one_click(&stop).await;
     let notice = h.notices("alice").await.remove(1);
     assert_eq!((notice.notice.state.as_str(), notice.reason.as_str()), ("cancelled", "suppressed"));
-    let tokens: i64 = sqlx::query_scalar("SELECT count(*) FROM unsubscribe_tokens")
-        .fetch_one(&mut h.sql().await)
-        .await
-        .unwrap();
-    assert_eq!(tokens, 1, "of a mail that was refused no token is left");
+    let tokens = h.rows().await.count("unsubscribe_tokens").await.unwrap();
+    assert_eq!(tokens, 1, "a rejected email leaves no token");
 }
 
 #[tokio::test]
@@ -291,7 +288,7 @@ async fn the_token_of_a_member_who_was_removed_is_not_known() {
 #[tokio::test]
 async fn addresses_that_an_earlier_version_took_in_can_be_suppressed_too() {
     let (h, _) = mailed(&["alice", "bob"]).await;
-    sqlx::query("UPDATE members SET address_hash = NULL").execute(&mut h.sql().await).await.unwrap();
+    h.rows().await.set("members", "address_hash", Cell::Null).await.unwrap();
     let later = h.another_app(&[]).await;
     suppress(&h, "alice").await;
     assert!(later.store.is_suppressed(&"alice".into()).await.unwrap());

@@ -6,6 +6,7 @@ mod leases;
 mod members;
 mod migrations;
 mod plans;
+mod redemptions;
 mod suppressions;
 
 use reconnectd::{
@@ -106,6 +107,10 @@ suite! {
         a_database_of_an_earlier_version_keeps_its_rows;
     plans:
         counting_mismatches_reads_their_index;
+    redemptions:
+        of_sixteen_racing_presses_one_consumes_the_link,
+        of_sixteen_racing_presses_the_permitted_number_consumes_the_link,
+        sixteen_requests_of_one_press_consume_one_redemption;
     suppressions:
         a_suppression_outlives_the_member_and_follows_the_address,
         an_address_of_an_earlier_version_is_hashed_at_the_start;

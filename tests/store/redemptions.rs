@@ -1,0 +1,64 @@
+//! Redemptions: the guarded update decides who consumes a link.
+
+use crate::{Fixture, now};
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use reconnectd::{
+    domain::{ConnectionId, FormKeyHash, MemberId, TokenHash},
+    store::Redemption,
+};
+
+const RACERS: u8 = 16;
+const LINK: TokenHash = TokenHash([7; 32]);
+
+/// Alice has a link for an open lapse of epic.
+async fn sent_link(f: &Fixture) {
+    f.import(&["alice"]).await;
+    sqlx::raw_sql(
+        "INSERT INTO connections (member_id, connection_id, name, is_direct, sync_errors, first_seen_at, changed_at)
+            VALUES ('alice', 'epic', 'Epic', 0, '[]', 0, 0);
+         INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, consecutive_observations, opened_at)
+            VALUES ('l', 'alice', 'epic', 'open', 0, 1, 0);
+         INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, attempts)
+            VALUES ('n', 'alice', 0, 'sent', 'accepted', 0, 0, 1);
+         INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at)
+            VALUES (unhex('0707070707070707070707070707070707070707070707070707070707070707'), 'notice', 'n', 'alice',
+                    1, 0, 9000000000000);
+         INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
+            SELECT token_hash, 'epic', 'l' FROM links;",
+    )
+    .execute(&mut f.sql().await)
+    .await
+    .unwrap();
+}
+
+async fn race(f: &Fixture, form_key: impl Fn(u8) -> u8, max_redemptions: u32) -> usize {
+    sent_link(f).await;
+    let (alice, epic) = (MemberId::from("alice"), ConnectionId::from("epic"));
+    let presses = (0..RACERS).map(|racer| Redemption {
+        link: LINK,
+        member: &alice,
+        connection: &epic,
+        form_key: Some(FormKeyHash([form_key(racer); 32])),
+        form_key_since: now() - TimeDelta::minutes(10),
+        at: now(),
+        recheck_at: Some(now() + TimeDelta::seconds(30)),
+    });
+    let presses: Vec<_> = presses.collect();
+    let results = join_all(presses.iter().map(|press| f.store.redeem(press, max_redemptions))).await;
+    results.into_iter().filter(|result| *result.as_ref().unwrap()).count()
+}
+
+pub(crate) async fn of_sixteen_racing_presses_one_consumes_the_link(f: &Fixture) {
+    assert_eq!(race(f, |racer| racer, 1).await, 1);
+    assert_eq!(f.rows().await.numbers("link_buttons", "redemptions").await.unwrap(), [1]);
+    assert_eq!(f.rows().await.count("rechecks").await.unwrap(), 1);
+}
+
+pub(crate) async fn of_sixteen_racing_presses_the_permitted_number_consumes_the_link(f: &Fixture) {
+    assert_eq!(race(f, |racer| racer, 3).await, 3);
+}
+
+pub(crate) async fn sixteen_requests_of_one_press_consume_one_redemption(f: &Fixture) {
+    assert_eq!(race(f, |_| 1, 3).await, 1);
+}
