@@ -1,65 +1,142 @@
-//! A person with a browser: opens links, presses buttons, and goes where they are sent when they want to.
+//! A person with a browser: opens links, presses buttons, and follows redirects on request.
 
-use reqwest::{Client, header::LOCATION, redirect};
-use std::time::Duration;
+use reqwest::{
+    Client, Method, RequestBuilder, Url,
+    header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE},
+    redirect,
+};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-/// A person at a browser that follows no redirect by itself.
-#[derive(Clone, Debug)]
-pub struct TestBrowser(Client);
+/// Keeps cookies and never expires them, so that the server must check their age.
+#[derive(Debug)]
+pub struct TestBrowser {
+    client: Client,
+    cookies: Mutex<Vec<Cookie>>,
+}
 
-/// What the browser shows.
+#[derive(Debug)]
+struct Cookie {
+    path: String,
+    name: String,
+    value: String,
+}
+
+/// The response that the browser shows.
+#[derive(Debug)]
 pub struct PageResponse {
     /// The HTTP status.
     pub status: u16,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub location: Option<String>,
-    /// The page.
+    pub headers: HeaderMap,
     pub html: String,
 }
 
 impl PageResponse {
-    /// Whether there is something to press.
+    /// Whether the page has a button.
     pub fn has_button(&self) -> bool {
         self.html.contains("<button")
     }
+
+    pub fn set_cookie(&self) -> Option<&str> {
+        self.headers.get(SET_COOKIE).and_then(|value| value.to_str().ok())
+    }
+
+    /// The page's state, followed by the states of its buttons.
+    pub fn states(&self) -> Vec<&str> {
+        self.html.split("data-state=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    /// The actions of the page's forms, in their order: `redeem epic`, `dismiss epic`, `resend`, `resubscribe`,
+    /// `unsubscribe`.
+    pub fn forms(&self) -> Vec<String> {
+        self.html.split("<form").skip(1).map(describe_form).collect()
+    }
+}
+
+fn describe_form(form: &str) -> String {
+    let form = form.split("</form>").next().unwrap_or_default();
+    let value = |before: &str| form.split_once(before).and_then(|(_, rest)| rest.split('"').next());
+    let action = match value("action=\"").map(|action| action.replace("&#x2f;", "/")) {
+        None => "unsubscribe",
+        Some(action) => match action.rsplit('/').next().unwrap_or_default() {
+            "dismiss" => "dismiss",
+            "resend" => "resend",
+            "resubscribe" => "resubscribe",
+            _ => "redeem",
+        },
+    };
+    value("name=\"connection\" value=\"").map_or(action.to_owned(), |id| format!("{action} {id}"))
 }
 
 impl TestBrowser {
-    /// A fresh browser.
+    /// # Errors
+    /// The machine cannot create an HTTP client.
+    pub fn new() -> reqwest::Result<Self> {
+        Self::named("Mozilla/5.0 (a member's)")
+    }
+
+    /// A browser with this `User-Agent`.
     ///
     /// # Errors
-    /// When the machine cannot make an HTTP client.
-    pub fn new() -> reqwest::Result<Self> {
+    /// The machine cannot create an HTTP client.
+    pub fn named(agent: &str) -> reqwest::Result<Self> {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
+            .user_agent(agent)
             .timeout(Duration::from_secs(60))
-            .no_proxy()
-            .build()?;
-        Ok(Self(client))
+            .no_proxy();
+        Ok(Self { client: client.build()?, cookies: Mutex::default() })
     }
 
-    /// Opens a link.
+    /// Follows a link from another site, such as a webmail page: without cookies that are `SameSite=Strict`.
     ///
     /// # Errors
-    /// When nothing answers.
+    /// No response.
+    pub async fn arrive(&self, link: &str) -> reqwest::Result<PageResponse> {
+        self.receive(link, self.client.get(link)).await
+    }
+
+    /// Opens an address that was typed in.
+    ///
+    /// # Errors
+    /// No response.
     pub async fn open(&self, link: &str) -> reqwest::Result<PageResponse> {
-        view(self.0.get(link)).await
+        self.receive(link, self.with_cookies(link, self.client.get(link))).await
     }
 
-    /// Presses a button of the page at `link`; `fields` are its form's.
+    /// Presses a button of the page at `link`, whose form has these `fields`.
     ///
     /// # Errors
-    /// When nothing answers.
+    /// No response.
     pub async fn press(&self, link: &str, fields: &[(&str, &str)]) -> reqwest::Result<PageResponse> {
-        view(self.0.post(link).form(fields)).await
+        self.receive(link, self.with_cookies(link, self.client.post(link)).form(fields)).await
+    }
+
+    /// Sends any request, without cookies.
+    ///
+    /// # Errors
+    /// No response.
+    pub async fn send(
+        &self,
+        method: Method,
+        link: &str,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<PageResponse> {
+        let request = self.client.request(method, link);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.receive(link, request).await
     }
 
     /// Presses "Allow" on the sign-in page that `url` opens.
     ///
     /// # Errors
-    /// When nothing answers.
+    /// No response.
     pub async fn allow(&self, url: &str) -> reqwest::Result<PageResponse> {
-        let state = url::Url::parse(url)
+        let state = Url::parse(url)
             .ok()
             .and_then(|url| {
                 url.query_pairs().find(|(name, _)| name == "state").map(|(_, state)| state.into_owned())
@@ -67,10 +144,41 @@ impl TestBrowser {
             .unwrap_or_default();
         self.press(url, &[("state", &state), ("answer", "allow")]).await
     }
+
+    fn cookies(&self) -> MutexGuard<'_, Vec<Cookie>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_cookies(&self, link: &str, request: RequestBuilder) -> RequestBuilder {
+        let path = path(link);
+        let cookies = self.cookies();
+        let sent = cookies.iter().filter(|cookie| {
+            path.strip_prefix(&cookie.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        let pairs: Vec<_> = sent.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
+        if pairs.is_empty() { request } else { request.header(COOKIE, pairs.join("; ")) }
+    }
+
+    async fn receive(&self, link: &str, request: RequestBuilder) -> reqwest::Result<PageResponse> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        for line in headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
+            self.keep_cookie(line, &path(link));
+        }
+        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(PageResponse { status, location, headers, html: response.text().await? })
+    }
+
+    fn keep_cookie(&self, line: &str, default_path: &str) {
+        let mut parts = line.split("; ");
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
+        let path = parts.find_map(|part| part.strip_prefix("Path=")).unwrap_or(default_path);
+        let mut cookies = self.cookies();
+        cookies.retain(|cookie| (cookie.path.as_str(), cookie.name.as_str()) != (path, name));
+        cookies.push(Cookie { path: path.to_owned(), name: name.to_owned(), value: value.to_owned() });
+    }
 }
 
-async fn view(request: reqwest::RequestBuilder) -> reqwest::Result<PageResponse> {
-    let response = request.send().await?;
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(PageResponse { status: response.status().as_u16(), location, html: response.text().await? })
+fn path(link: &str) -> String {
+    Url::parse(link).map(|url| url.path().to_owned()).unwrap_or_default()
 }

@@ -178,7 +178,7 @@ async fn an_end_that_is_no_recovery_is_not_told_of() {
     h.set("alice", "epic", "DISCONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
     let dismiss = format!("{}/dismiss", h.link());
-    h.person.press(&dismiss, &[("connection", "epic")]).await.unwrap();
+    h.person().press(&dismiss, &[("connection", "epic")]).await.unwrap();
     assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
@@ -218,7 +218,7 @@ async fn a_new_link_can_be_asked_for_right_after_another_connections_recovery() 
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::hours(1)).await;
     assert_eq!(subjects(&h)[1..], [WORKS]);
-    h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
+    h.person().press(&format!("{link}/resend"), &[]).await.unwrap();
     h.pass().await;
     assert_eq!(h.mails().len(), 3);
     let page = h.look(&h.link()).await;

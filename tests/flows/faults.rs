@@ -100,5 +100,5 @@ async fn a_row_that_vanished_was_deleted_and_not_repaired() {
     assert!(h.pass_after(TimeDelta::minutes(15)).await.complete(), "an empty list is an answer");
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "DELETED"]);
     assert_eq!(h.lapse_states("alice").await, ["epic closed removed"]);
-    assert_eq!(crate::browser::states(&h.look(&h.link()).await.html), ["removed"]);
+    assert_eq!(h.look(&h.link()).await.states(), ["removed"]);
 }

@@ -90,8 +90,7 @@ impl Setup {
         let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
         let router = web::public(server::public_state(&app));
         tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
-        let person = TestBrowser::new().expect("a browser");
-        Harness { sim, app, clock, person, folder, settings, log, _pages: ending.drop_guard() }
+        Harness { sim, app, clock, folder, settings, log, _pages: ending.drop_guard() }
     }
 }
 
@@ -107,7 +106,6 @@ pub(crate) struct Harness {
     pub(crate) sim: Simulator,
     pub(crate) app: App,
     pub(crate) clock: ManualClock,
-    pub(crate) person: TestBrowser,
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
     _pages: DropGuard,
@@ -256,13 +254,18 @@ impl Harness {
         link_in(self.mails().last().expect("a mail"))
     }
 
+    /// A browser without cookies, as of somebody who never pressed a button.
+    pub(crate) fn person(&self) -> TestBrowser {
+        TestBrowser::new().expect("a browser")
+    }
+
     /// Presses the only button of a link's page.
     pub(crate) async fn press(&self, link: &str) -> PageResponse {
-        self.person.press(link, &[]).await.expect("the pages answer")
+        self.person().press(link, &[]).await.expect("the pages answer")
     }
 
     pub(crate) async fn look(&self, link: &str) -> PageResponse {
-        self.person.open(link).await.expect("the pages answer")
+        self.person().open(link).await.expect("the pages answer")
     }
 
     /// Presses the only button of a link's page and allows the access at the source.
@@ -275,7 +278,7 @@ impl Harness {
     /// Allows access at the source that a press redirected to.
     pub(crate) async fn allow(&self, pressed: &PageResponse) {
         let url = pressed.location.as_deref().expect("a way to the source");
-        assert_eq!(self.person.allow(url).await.expect("the source answers").status, 303);
+        assert_eq!(self.person().allow(url).await.expect("the source answers").status, 303);
     }
 
     /// The number of requests for a member.

@@ -58,9 +58,9 @@ async fn a_member_who_disconnected_on_purpose_hears_no_more_of_it_until_it_was_c
     h.pass().await;
     let link = h.link();
     let page = h.look(&link).await;
-    assert_eq!(crate::browser::forms(&page.html), ["redeem epic", "dismiss epic"]);
+    assert_eq!(page.forms(), ["redeem epic", "dismiss epic"]);
     let fields = [("connection", "epic")];
-    assert_eq!(h.person.press(&format!("{link}/dismiss"), &fields).await.unwrap().status, 200);
+    assert_eq!(h.person().press(&format!("{link}/dismiss"), &fields).await.unwrap().status, 200);
     assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
     for status in ["DISCONNECTED", "EXPIRED", "DISCONNECTED"] {
         h.set("alice", "epic", status);
@@ -80,7 +80,7 @@ async fn that_an_expired_connection_was_meant_cannot_be_said() {
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
     let link = h.link();
-    assert_eq!(crate::browser::forms(&h.look(&link).await.html), ["redeem epic"]);
-    h.person.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await.unwrap();
+    assert_eq!(h.look(&link).await.forms(), ["redeem epic"]);
+    h.person().press(&format!("{link}/dismiss"), &[("connection", "epic")]).await.unwrap();
     assert_eq!(h.lapse_states("alice").await, ["epic open"]);
 }

@@ -1,7 +1,7 @@
 //! What a link is good for.
 
 use crate::{
-    browser::{Browser, forms, states},
+    browser::Browser,
     harness::{Harness, Setup, link_in},
 };
 use chrono::TimeDelta;
@@ -45,7 +45,7 @@ async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the
     h.clock.advance(TimeDelta::minutes(5));
     assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
-    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.sim.world().sign_in(pressed.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
 }
@@ -64,7 +64,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
     h.clock.advance(TimeDelta::minutes(5));
     assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
-    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.sim.world().sign_in(pressed.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
 }
@@ -83,7 +83,7 @@ async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
     let pressed = member.press(&h.link(), &[]).await;
-    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.sim.world().sign_in(pressed.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
 }
@@ -101,7 +101,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
         let mut pages = Vec::new();
         for _ in 0..6 {
             h.clock.advance(TimeDelta::hours(13));
-            pages.push(h.person.press(&format!("{link}/resend"), &[]).await.unwrap().html);
+            pages.push(h.person().press(&format!("{link}/resend"), &[]).await.unwrap().html);
             h.pass().await;
         }
         assert_eq!(h.mails().len() - before, 3);
@@ -109,7 +109,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
         assert_eq!(pages.len(), 1);
     }
     h.clock.advance(TimeDelta::hours(13));
-    h.person.press(&format!("{}/resend", h.link()), &[]).await.unwrap();
+    h.person().press(&format!("{}/resend", h.link()), &[]).await.unwrap();
     let before = h.mails().len();
     h.pass().await;
     assert_eq!(h.mails().len() - before, 1, "the newest one's own link brings one still");
@@ -119,11 +119,10 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
 async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_good() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: Some("120".into()) });
-    let answer = reqwest::Client::new().post(&link).send().await.unwrap();
-    assert_eq!(answer.status(), 503);
-    assert_eq!(answer.headers()["retry-after"], "120");
-    let page = answer.text().await.unwrap();
-    assert!(states(&page) == ["gateway_down"] && page.contains(" 2 "), "{page}");
+    let page = h.press(&link).await;
+    assert_eq!((page.status, page.states()), (503, vec!["gateway_down"]));
+    assert_eq!(page.headers["retry-after"], "120");
+    assert!(page.html.contains(" 2 "), "two minutes: {}", page.html);
     h.end_faults();
 
     h.fault(Operation::GetOauthUrl, FaultKind::NullData);
@@ -160,13 +159,13 @@ async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
     assert_eq!(h.look(&old).await.status, 200);
     h.clock.advance(TimeDelta::minutes(1));
     for view in [h.look(&old).await, h.press(&old).await] {
-        assert_eq!((view.status, view.location), (410, None));
-        assert_eq!((states(&view.html), forms(&view.html)), (vec!["expired"], vec!["resend".to_owned()]));
+        assert_eq!((view.status, view.location.clone()), (410, None));
+        assert_eq!((view.states(), view.forms()), (vec!["expired"], vec!["resend".to_owned()]));
     }
     for _ in 0..3 {
-        let view = h.person.press(&format!("{old}/resend"), &[]).await.unwrap();
+        let view = h.person().press(&format!("{old}/resend"), &[]).await.unwrap();
         assert_eq!(view.status, 200);
-        assert_eq!(states(&view.html), ["resend_requested"]);
+        assert_eq!(view.states(), ["resend_requested"]);
     }
     h.pass().await;
     assert_eq!(h.mails().len(), 2, "asked for three times, mailed once");
@@ -177,7 +176,7 @@ async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
     h.reconnect(&new).await;
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
-    h.person.press(&format!("{new}/resend"), &[]).await.unwrap();
+    h.person().press(&format!("{new}/resend"), &[]).await.unwrap();
     h.pass_after(TimeDelta::hours(1)).await;
     assert_eq!(h.mails().len(), 2, "nothing is left to mail a link for");
 }
@@ -191,8 +190,8 @@ async fn a_link_that_nobody_made_is_not_known_and_tells_nothing() {
             assert_eq!((view.status, view.location), (404, None), "{unknown}");
             assert!(!view.html.contains("Epic"), "{}", view.html);
         }
-        let resend = h.person.press(&format!("{unknown}/resend"), &[]).await.unwrap();
-        let known = h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
+        let resend = h.person().press(&format!("{unknown}/resend"), &[]).await.unwrap();
+        let known = h.person().press(&format!("{link}/resend"), &[]).await.unwrap();
         assert_eq!(resend.status, known.status, "whether a link is known is not told");
     }
     h.pass().await;
@@ -211,7 +210,7 @@ async fn the_link_of_an_older_mail_works_beside_the_newest() {
     h.pass_after(TimeDelta::seconds(30)).await;
     for link in links {
         let view = h.look(&link).await;
-        assert_eq!((view.status, states(&view.html)), (200, vec!["recovered"]));
+        assert_eq!((view.status, view.states()), (200, vec!["recovered"]));
     }
 }
 

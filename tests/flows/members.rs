@@ -33,7 +33,7 @@ async fn a_member_who_is_removed_is_left_alone_from_then_on() {
     assert_eq!(h.look(&link).await.status, 404);
     let pressed = h.press(&link).await;
     assert_eq!((pressed.status, pressed.location), (404, None));
-    h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
+    h.person().press(&format!("{link}/resend"), &[]).await.unwrap();
     assert_eq!(h.notice_states("alice").await, ["sent", "cancelled"]);
     assert_eq!(h.lapse_states("alice").await, ["epic closed removed", "kaiser-north closed removed"]);
     for _ in 0..5 {

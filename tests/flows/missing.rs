@@ -59,7 +59,7 @@ async fn a_missing_row_changes_nothing_until_a_second_response_confirms_it() {
     h.pass_after(QUARTER).await;
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "DELETED"]);
     assert_eq!(h.lapse_states("alice").await, ["epic closed removed"]);
-    assert_eq!(crate::browser::states(&h.look(&link).await.html), ["removed"]);
+    assert_eq!(h.look(&link).await.states(), ["removed"]);
 }
 
 #[tokio::test]
@@ -107,8 +107,8 @@ async fn the_page_of_a_missing_connection_says_to_try_again_later_and_its_link_s
     h.pass_after(QUARTER).await;
     let before = h.asked("alice", Operation::GetOauthUrl);
     for page in [h.look(&link).await, h.press(&link).await] {
-        assert_eq!((page.status, page.location), (503, None));
-        assert_eq!(crate::browser::states(&page.html), ["missing"]);
+        assert_eq!((page.status, page.location.clone()), (503, None));
+        assert_eq!(page.states(), ["missing"]);
     }
     assert_eq!(h.asked("alice", Operation::GetOauthUrl), before, "nobody is sent to what may be gone");
     h.set("alice", "epic", "EXPIRED");
@@ -166,10 +166,10 @@ async fn on_a_page_with_several_only_the_missing_one_cannot_be_pressed() {
     leave_out(&h, "epic");
     h.pass_after(QUARTER).await;
     let page = h.look(&link).await;
-    assert_eq!(crate::browser::states(&page.html), ["ready", "missing", "available"], "{}", page.html);
-    let pressed = h.person.press(&link, &[("connection", "epic")]).await.unwrap();
+    assert_eq!(page.states(), ["ready", "missing", "available"], "{}", page.html);
+    let pressed = h.person().press(&link, &[("connection", "epic")]).await.unwrap();
     assert_eq!((pressed.status, pressed.location), (200, None));
-    assert_eq!(h.person.press(&link, &[("connection", "kaiser-north")]).await.unwrap().status, 303);
+    assert_eq!(h.person().press(&link, &[("connection", "kaiser-north")]).await.unwrap().status, 303);
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn an_id_that_changes_its_case_stays_one_connection_and_is_asked_for_as_sp
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
     assert_eq!(h.path("alice", "EPIC").await, [] as [&str; 0]);
     assert_eq!(h.lapse_states("alice").await, ["epic open"]);
-    let pressed = h.person.press(&link, &[("connection", "Epic")]).await.unwrap();
+    let pressed = h.person().press(&link, &[("connection", "Epic")]).await.unwrap();
     assert_eq!(pressed.status, 303);
     assert!(
         pressed.location.as_ref().unwrap().contains("connection=EPIC"),

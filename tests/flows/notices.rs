@@ -36,18 +36,18 @@ async fn two_connections_that_expire_together_make_one_mail_and_a_page_with_a_bu
     let nameless = h.press(&link).await;
     assert_eq!((nameless.status, nameless.location), (200, None), "which one is not said");
     assert_eq!(nameless.html.matches("<button").count(), 2, "and nothing was spent");
-    let foreign = h.person.press(&link, &[("connection", "labcorp")]).await.unwrap();
+    let foreign = h.person().press(&link, &[("connection", "labcorp")]).await.unwrap();
     assert_eq!((foreign.status, foreign.location), (200, None), "labcorp is not on this page");
 
-    let first = h.person.press(&link, &[("connection", "epic")]).await.unwrap();
+    let first = h.person().press(&link, &[("connection", "epic")]).await.unwrap();
     h.allow(&first).await;
     let page = h.look(&link).await;
     assert_eq!((page.status, page.html.matches("data-state=\"available\"").count()), (200, 1));
-    assert_eq!(h.person.press(&link, &[("connection", "epic")]).await.unwrap().status, 410);
+    assert_eq!(h.person().press(&link, &[("connection", "epic")]).await.unwrap().status, 410);
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered", "kaiser-north open"]);
 
-    let second = h.person.press(&link, &[("connection", "kaiser-north")]).await.unwrap();
+    let second = h.person().press(&link, &[("connection", "kaiser-north")]).await.unwrap();
     h.allow(&second).await;
     h.pass_after(TimeDelta::seconds(30)).await;
     let both = ["epic closed recovered", "kaiser-north closed recovered"];

@@ -1,25 +1,25 @@
 //! Every page, reached as a member does: email, link, page. Only the response to a redemption contains the source's URL.
 
 use crate::{
-    browser::{Answer, Browser},
+    browser::Browser,
     harness::{Harness, Setup},
 };
 use chrono::TimeDelta;
-use reconnectd::sim::{FaultKind, Operation};
+use reconnectd::sim::{FaultKind, Operation, PageResponse};
 use reqwest::Method;
 
 /// Asserts the status, the states of the page and its buttons, and the forms; and that the page contains no URL of the
 /// source.
 #[track_caller]
-fn shows(answer: &Answer, status: u16, states: &[&str], forms: &[&str]) {
+fn shows(answer: &PageResponse, status: u16, states: &[&str], forms: &[&str]) {
     assert_eq!((answer.status, answer.states()), (status, states.to_vec()), "{}", answer.html);
     assert_eq!(answer.forms(), forms);
     reveals_no_url(answer);
 }
 
 #[track_caller]
-fn reveals_no_url(answer: &Answer) {
-    assert_eq!((answer.location(), answer.set_cookie()), (None, None));
+fn reveals_no_url(answer: &PageResponse) {
+    assert_eq!((answer.location.as_deref(), answer.set_cookie()), (None, None));
     let html = &answer.html;
     assert!(!html.contains("oauth") && !html.contains("?state=") && !html.contains("&amp;state="), "{html}");
 }
@@ -31,7 +31,7 @@ async fn one_broken_connection_then_used_then_recovered() {
     shows(&mine.arrive(&link).await, 200, &["ready", "available"], &["redeem epic"]);
     let pressed = mine.press(&link, &[("connection", "epic")]).await;
     assert_eq!((pressed.status, pressed.html.as_str()), (303, ""), "the URL is only in the header");
-    let url = pressed.location().unwrap();
+    let url = pressed.location.as_deref().unwrap();
     assert!(url.starts_with(h.sim.base_url()), "{url}");
     shows(&other.arrive(&link).await, 410, &["used", "resume_elsewhere"], &["redeem epic", "resend"]);
     shows(&other.press(&link, &[]).await, 410, &["used"], &["resend"]);
@@ -107,7 +107,7 @@ async fn reconnected_after_all() {
     shows(&other.arrive(&link).await, 410, &["used", "resume_elsewhere"], &["redeem epic", "resend"]);
     shows(&other.press(&link, &[]).await, 410, &["used"], &["resend"]);
     assert_eq!(mine.press(&link, &[("connection", "epic")]).await.status, 303, "with its cookie");
-    h.sim.world().sign_in(pressed.location().unwrap(), true).unwrap();
+    h.sim.world().sign_in(pressed.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
     shows(&mine.arrive(&link).await, 200, &["recovered"], &[]);
@@ -144,7 +144,7 @@ async fn asked_for_again_by_a_browser_that_was_restored() {
     let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
     for (form, page) in [("resend", &link), ("dismiss", &link), ("resubscribe", &stop)] {
         let answer = Browser::new().send(Method::GET, &format!("{page}/{form}"), &[]).await;
-        assert_eq!((answer.status, answer.location()), (303, page.strip_prefix(&prefix)), "{form}");
+        assert_eq!((answer.status, answer.location.as_deref()), (303, page.strip_prefix(&prefix)), "{form}");
     }
     assert_eq!(h.contents().await, before);
 }
@@ -207,7 +207,7 @@ async fn a_page_is_in_its_member_s_language() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.rows().await.set("members", "locale", "es-MX").await.unwrap();
     let browser = Browser::new();
-    let spanish = |answer: &Answer, status: u16, state: &str| {
+    let spanish = |answer: &PageResponse, status: u16, state: &str| {
         assert_eq!((answer.status, answer.states()[0]), (status, state), "{}", answer.html);
         assert!(answer.html.contains("lang=\"es\""), "{}", answer.html);
     };

@@ -85,8 +85,8 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     assert_eq!(state.len(), 43);
     h.allow(&pressed).await;
     h.press(&link).await;
-    h.person.press(&format!("{link}/resend"), &[]).await.unwrap();
-    h.person.press(&format!("{link}/no-such-page"), &[]).await.unwrap();
+    h.person().press(&format!("{link}/resend"), &[]).await.unwrap();
+    h.person().press(&format!("{link}/no-such-page"), &[]).await.unwrap();
     h.pass_after(TimeDelta::hours(2)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
     let [access, refresh] = kept_tokens(&h, "alice").await;

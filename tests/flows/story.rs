@@ -35,7 +35,7 @@ async fn an_expired_connection_is_mailed_about_reconnected_by_its_member_and_see
     assert!(pressed.html.is_empty(), "the URL is in the header and nowhere else");
     let used = h.look(&link).await;
     assert_eq!(used.status, 410);
-    assert_eq!(crate::browser::states(&used.html)[0], "used");
+    assert_eq!(used.states()[0], "used");
 
     h.allow(&pressed).await;
     assert_eq!(h.lapse_states("alice").await, ["epic open"], "only the gateway's answer proves recovery");
@@ -47,11 +47,11 @@ async fn an_expired_connection_is_mailed_about_reconnected_by_its_member_and_see
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED", "CONNECTED"]);
 
     let again = h.press(&link).await;
-    assert_eq!((again.status, again.location), (410, None));
-    assert_eq!(crate::browser::states(&again.html)[0], "used");
+    assert_eq!((again.status, again.location.clone()), (410, None));
+    assert_eq!(again.states()[0], "used");
     let after = h.look(&link).await;
     assert_eq!(after.status, 200);
-    assert_eq!(crate::browser::states(&after.html), ["recovered"]);
+    assert_eq!(after.states(), ["recovered"]);
     assert!(!after.has_button(), "{}", after.html);
 
     for _ in 0..3 {
@@ -75,7 +75,7 @@ async fn a_member_who_presses_deny_at_the_source_stays_lapsed_and_can_have_a_new
         h.pass_after(TimeDelta::minutes(minutes)).await;
     }
     assert_eq!(h.lapse_states("alice").await, ["epic open"]);
-    assert_eq!(h.person.press(&format!("{link}/resend"), &[]).await.unwrap().status, 200);
+    assert_eq!(h.person().press(&format!("{link}/resend"), &[]).await.unwrap().status, 200);
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
     assert_ne!(h.link(), link);
