@@ -56,5 +56,7 @@ pub use person::{PageResponse, TestBrowser};
 pub use rows::{Change, Row};
 pub use settings::Settings;
 pub use simulator::{Error, Options, Simulator};
-pub use smtp::SmtpTls;
+#[cfg(test)]
+pub(crate) use smtp::serve_smtp;
+pub use smtp::{DISCONNECT, SmtpRecord, SmtpScript, SmtpTls};
 pub use world::World;

@@ -89,6 +89,7 @@ impl Simulator {
             stop: stop.clone(),
         };
         let server = smtp::Server {
+            script: None,
             mailbox: mailbox.clone(),
             clock: options.clock,
             tls: options.smtp_tls,

@@ -94,7 +94,7 @@ async fn print(mail: &Email) -> io::Result<Accepted> {
     Ok(Accepted { reply: "printed".to_owned() })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 mod fake_server;
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 mod tests;

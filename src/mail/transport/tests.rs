@@ -6,8 +6,10 @@ use crate::{
     base::config::{Config, DEFAULTS, Tls},
     domain::NoticeId,
     mail::{NoticeEmail, Renderer, Template},
+    sim::{SmtpScript, SmtpTls},
 };
-use std::time::Duration;
+use rustls::ServerConfig;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 fn email(port: u16, tls: Tls) -> config::Email {
@@ -19,7 +21,7 @@ fn email(port: u16, tls: Tls) -> config::Email {
     email
 }
 
-async fn plain(script: FakeServer) -> (Transport, std::sync::Arc<std::sync::Mutex<fake_server::Recorded>>) {
+async fn plain(script: FakeServer) -> (Transport, Arc<SmtpScript>) {
     let (port, heard) = script.start().await;
     (Transport::new(&email(port, Tls::None)).unwrap(), heard)
 }
@@ -47,14 +49,14 @@ async fn a_mail_arrives_whole_and_the_servers_word_is_kept() {
     let mut mail = mail_to("alice@example.org");
     mail.bytes.extend_from_slice(b"\r\n.a line that begins with a dot\r\n");
     let accepted = transport.send(&mail).await.unwrap();
-    assert_eq!(accepted.reply, "250 2.0.0 queued as Q1");
-    let heard = heard.lock().unwrap();
+    assert_eq!(accepted.reply, "250 2.0.0 Taken");
+    let heard = heard.record();
     assert_eq!(
         heard.commands[1..4],
         ["MAIL FROM:<no-reply@acme.test>", "RCPT TO:<alice@example.org>", "DATA"]
     );
-    assert!(heard.mails[0].contains("\n..a line that begins with a dot\n"), "{}", heard.mails[0]);
-    assert!(heard.mails[0].contains("Message-ID: <n-1@acme.test>"));
+    assert!(heard.emails[0].contains("\n.a line that begins with a dot\n"), "{}", heard.emails[0]);
+    assert!(heard.emails[0].contains("Message-ID: <n-1@acme.test>"));
 }
 
 #[tokio::test]
@@ -92,8 +94,8 @@ async fn neither_an_odd_address_nor_our_password_is_repeated() {
     let (transport, _) = plain(FakeServer::default().replying(&[("RCPT", refusal)])).await;
     let error = transport.send(&mail_to(odd)).await.unwrap_err();
     assert_eq!(error.to_string(), "the mail server rejected the recipient: 550 5.1.1 <[address]> unknown");
-    let (authority, acceptor) = authority();
-    let (port, _) = protected(acceptor, true).replying(&[("AUTH", "535 5.7.8 no: s3cret")]).start().await;
+    let (authority, tls) = authority();
+    let (port, _) = protected(tls, true).replying(&[("AUTH", "535 5.7.8 no: s3cret")]).start().await;
     let error = secure(port, Tls::Implicit, &authority).probe().await.unwrap_err();
     assert!(!error.to_string().contains("s3cret"), "{error}");
 }
@@ -113,7 +115,7 @@ async fn a_server_that_writes_its_replies_in_its_own_way_takes_mails() {
     let (transport, heard) =
         plain(script.replying(&[("MAIL", "250"), ("RCPT", "250"), ("DATA", "354"), (".", "250")])).await;
     let accepted = transport.send(&mail_to("josé@example.org")).await.unwrap();
-    assert_eq!((accepted.reply.trim(), heard.lock().unwrap().mails.len()), ("250", 1));
+    assert_eq!((accepted.reply.trim(), heard.record().emails.len()), ("250", 1));
 }
 
 #[tokio::test]
@@ -125,7 +127,7 @@ async fn we_give_our_full_name_or_our_address_and_take_leave() {
         let transport = Transport::new(&email).unwrap();
         transport.send(&mail_to("alice@example.org")).await.unwrap();
         transport.close().await;
-        let commands = &heard.lock().unwrap().commands;
+        let commands = &heard.record().commands;
         match expected {
             Some(expected) => assert_eq!(commands[0], expected),
             None => assert!(commands[0].contains(['.', '[']), "{}", commands[0]),
@@ -136,14 +138,14 @@ async fn we_give_our_full_name_or_our_address_and_take_leave() {
 
 #[tokio::test]
 async fn a_log_in_that_is_offered_in_two_ways_is_tried_in_the_other_when_the_first_is_not_known() {
-    let (authority, acceptor) = authority();
-    let script = protected(acceptor, true).replying(&[("AUTH", "504 5.5.4 mechanism not supported")]);
+    let (authority, tls) = authority();
+    let script = protected(tls, true).replying(&[("AUTH", "504 5.5.4 mechanism not supported")]);
     let (port, heard) = script.start().await;
     secure(port, Tls::Implicit, &authority).probe().await.unwrap();
     let tried = |commands: &[String]| {
         commands.iter().filter(|line| line.contains("AUTH")).cloned().collect::<Vec<_>>()
     };
-    let tried = tried(&heard.lock().unwrap().commands);
+    let tried = tried(&heard.record().commands);
     assert!(tried.len() == 2 && tried[0].contains("PLAIN") && tried[1].contains("LOGIN"), "{tried:?}");
 }
 
@@ -187,8 +189,8 @@ async fn a_connection_serves_one_mail_after_another_even_after_a_refusal() {
     transport.send(&mail_to("nobody@example.org")).await.unwrap_err();
     transport.send(&mail_to("alice@example.org")).await.unwrap();
     transport.send(&mail_to("bob@example.org")).await.unwrap();
-    let heard = heard.lock().unwrap();
-    assert_eq!((heard.connections, heard.mails.len()), (1, 2));
+    let heard = heard.record();
+    assert_eq!((heard.connections, heard.emails.len()), (1, 2));
     assert_eq!(heard.commands.iter().filter(|line| *line == "RSET").count(), 2);
 }
 
@@ -197,8 +199,8 @@ async fn a_kept_connection_that_died_is_replaced_before_a_mail_is_tried_on_it() 
     let (transport, heard) = plain(FakeServer::default().replying(&[("RSET", DISCONNECT)])).await;
     transport.send(&mail_to("alice@example.org")).await.unwrap();
     transport.send(&mail_to("bob@example.org")).await.unwrap();
-    let heard = heard.lock().unwrap();
-    assert_eq!((heard.connections, heard.mails.len()), (2, 2));
+    let heard = heard.record();
+    assert_eq!((heard.connections, heard.emails.len()), (2, 2));
 }
 
 #[tokio::test]
@@ -208,8 +210,8 @@ async fn a_server_that_takes_only_so_many_mails_over_one_connection_gets_the_nex
             plain(FakeServer::default().replying(&[("MAIL", "250 2.1.0 fine"), ("MAIL", limit)])).await;
         transport.send(&mail_to("alice@example.org")).await.unwrap();
         transport.send(&mail_to("bob@example.org")).await.unwrap();
-        let heard = heard.lock().unwrap();
-        assert_eq!((heard.connections, heard.mails.len()), (2, 2), "{limit}");
+        let heard = heard.record();
+        assert_eq!((heard.connections, heard.emails.len()), (2, 2), "{limit}");
     }
 }
 
@@ -221,7 +223,7 @@ async fn a_server_that_is_full_is_not_asked_again_at_once() {
     transport.send(&mail_to("alice@example.org")).await.unwrap();
     let error = transport.send(&mail_to("bob@example.org")).await.unwrap_err();
     assert_eq!((error.disposition, error.stage, error.code), (Disposition::Retry, Stage::Sender, Some(452)));
-    assert_eq!(heard.lock().unwrap().connections, 1);
+    assert_eq!(heard.record().connections, 1);
 }
 
 #[tokio::test]
@@ -235,7 +237,7 @@ async fn starttls_that_is_not_offered_or_not_kept_is_never_given_up() {
         let error =
             secure(port, Tls::Starttls, &authority().0).send(&mail_to("a@example.org")).await.unwrap_err();
         assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Tls));
-        assert!(!heard.lock().unwrap().commands.iter().any(|line| line.starts_with("MAIL")));
+        assert!(!heard.record().commands.iter().any(|line| line.starts_with("MAIL")));
     }
 }
 
@@ -249,51 +251,48 @@ fn secure(port: u16, tls: Tls, authority: &str) -> Transport {
     Transport::new(&email).unwrap()
 }
 
-fn protected(tls: tokio_rustls::TlsAcceptor, implicit: bool) -> FakeServer {
-    FakeServer {
-        offers: vec!["STARTTLS", "AUTH LOGIN PLAIN"],
-        tls: Some(tls),
-        implicit,
-        ..FakeServer::default()
-    }
+fn protected(tls: Arc<ServerConfig>, implicit: bool) -> FakeServer {
+    let tls = if implicit { SmtpTls::Implicit(tls) } else { SmtpTls::StartTls(tls) };
+    FakeServer { offers: vec!["STARTTLS", "AUTH LOGIN PLAIN"], tls, ..FakeServer::default() }
 }
 
 #[tokio::test]
 async fn login_and_mail_go_under_tls_alone_with_an_authority_from_ca_file() {
-    for (tls, implicit) in [(Tls::Starttls, false), (Tls::Implicit, true)] {
-        let (authority, acceptor) = authority();
-        let (port, heard) = protected(acceptor, implicit).start().await;
-        let transport = secure(port, tls, &authority);
+    for (mode, implicit) in [(Tls::Starttls, false), (Tls::Implicit, true)] {
+        let (authority, tls) = authority();
+        let (port, heard) = protected(tls, implicit).start().await;
+        let transport = secure(port, mode, &authority);
         transport.probe().await.unwrap();
         transport.send(&mail_to("alice@example.org")).await.unwrap();
-        let heard = heard.lock().unwrap();
+        let heard = heard.record();
         let clear: Vec<_> = heard.commands.iter().filter(|line| !line.starts_with("TLS: ")).collect();
         assert!(clear.iter().all(|line| line.starts_with("EHLO") || *line == "STARTTLS"), "{clear:?}");
         assert!(heard.commands.iter().any(|line| line == "TLS: AUTH PLAIN AGRhZW1vbgBzM2NyZXQ="));
-        assert_eq!(heard.mails.len(), 1);
+        assert_eq!(heard.emails.len(), 1);
     }
 }
 
 #[tokio::test]
 async fn what_is_slipped_in_before_tls_is_not_taken_for_the_servers_word() {
-    let (authority, acceptor) = authority();
-    let script = FakeServer { offers: vec!["STARTTLS"], tls: Some(acceptor), ..FakeServer::default() };
+    let (authority, tls) = authority();
+    let script =
+        FakeServer { offers: vec!["STARTTLS"], tls: SmtpTls::StartTls(tls), ..FakeServer::default() };
     let (port, heard) = script.replying(&[("STARTTLS", "220 go on\r\n250 AUTH PLAIN")]).start().await;
     let error = secure(port, Tls::Starttls, &authority).send(&mail_to("a@example.org")).await.unwrap_err();
     assert!(matches!(error.stage, Stage::Tls | Stage::Login), "{error}");
-    assert!(!heard.lock().unwrap().commands.iter().any(|line| line.contains("AUTH")));
+    assert!(!heard.record().commands.iter().any(|line| line.contains("AUTH")));
 }
 
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_and_a_refused_login_are_the_operators() {
-    let (_, acceptor) = authority();
-    let (port, _) = protected(acceptor, true).start().await;
+    let (_, tls) = authority();
+    let (port, _) = protected(tls, true).start().await;
     let (stranger, _) = authority();
     let error = secure(port, Tls::Implicit, &stranger).probe().await.unwrap_err();
     assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Tls), "{error}");
 
-    let (authority, acceptor) = authority();
-    let (port, _) = protected(acceptor, true).replying(&[("AUTH", "535 5.7.8 bad s3cret")]).start().await;
+    let (authority, tls) = authority();
+    let (port, _) = protected(tls, true).replying(&[("AUTH", "535 5.7.8 bad s3cret")]).start().await;
     let error = secure(port, Tls::Implicit, &authority).probe().await.unwrap_err();
     assert_eq!(
         (error.disposition, error.stage, error.code),
@@ -314,7 +313,7 @@ async fn an_address_in_another_script_needs_a_server_that_knows_smtputf8_unless_
     let (transport, heard) =
         plain(FakeServer { offers: vec!["SMTPUTF8", "8BITMIME"], ..FakeServer::default() }).await;
     transport.send(&mail_to("josé@example.org")).await.unwrap();
-    let commands = &heard.lock().unwrap().commands;
+    let commands = &heard.record().commands;
     assert_eq!(commands[1], "MAIL FROM:<no-reply@acme.test> SMTPUTF8 BODY=8BITMIME");
     assert_eq!(commands[2], "RCPT TO:<josé@example.org>");
 }

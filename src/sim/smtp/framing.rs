@@ -62,6 +62,12 @@ impl Framing {
         }
     }
 
+    /// Sends a reply as it is.
+    pub(super) async fn say_verbatim(&mut self, reply: &str) -> io::Result<()> {
+        self.0.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await?;
+        self.0.get_mut().flush().await
+    }
+
     /// Replies; a text of several lines becomes a reply of several.
     pub(super) async fn say(&mut self, code: u16, text: &str) -> io::Result<()> {
         let mut reply = String::new();

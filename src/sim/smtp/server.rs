@@ -1,6 +1,6 @@
 //! The settings of the simulated mail server.
 
-use super::super::mailbox::Mailbox;
+use super::{super::mailbox::Mailbox, script::SmtpScript};
 use crate::base::clock::Clock;
 use rustls::ServerConfig;
 use std::sync::Arc;
@@ -21,4 +21,6 @@ pub(in crate::sim) struct Server {
     pub(in crate::sim) tls: SmtpTls,
     /// The required user name and password. `None`: authentication is optional, and any are accepted.
     pub(in crate::sim) credentials: Option<(String, String)>,
+    /// Replies that take precedence over the server's own.
+    pub(in crate::sim) script: Option<Arc<SmtpScript>>,
 }

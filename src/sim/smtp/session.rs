@@ -3,6 +3,7 @@
 use super::{
     super::mailbox::{SmtpAction, SmtpStage},
     framing::{Framing, MAX_MAIL, Stream},
+    script::{DISCONNECT, SmtpScript},
     server::{Server, SmtpTls},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -26,12 +27,22 @@ pub(super) struct Session<'a> {
     authenticated: bool,
     sender: Option<String>,
     recipients: Vec<String>,
+    /// The scripted reply to the current command.
+    scripted: Option<&'static str>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(server: &'a Server, stream: Box<dyn Stream>, tls: bool) -> Self {
         let authenticated = server.credentials.is_none();
-        Self { server, wire: Framing::new(stream), tls, authenticated, sender: None, recipients: Vec::new() }
+        Self {
+            server,
+            wire: Framing::new(stream),
+            tls,
+            authenticated,
+            sender: None,
+            recipients: Vec::new(),
+            scripted: None,
+        }
     }
 
     /// From the greeting to the end.
@@ -40,10 +51,13 @@ impl<'a> Session<'a> {
             self.perform(action).await?;
             return self.wire.close().await;
         }
-        self.say(220, "simulator ESMTP").await?;
+        self.scripted = self.script().and_then(|script| script.take("GREETING"));
+        if matches!(self.say(220, "simulator ESMTP").await?, Next::End) {
+            return self.wire.close().await;
+        }
         loop {
             let Some(line) = self.wire.line().await? else { return Ok(()) };
-            match self.command(&line).await? {
+            match self.scripted_command(&line).await? {
                 Next::Command => {}
                 Next::End => return self.wire.close().await,
                 Next::Handshake => {
@@ -55,6 +69,24 @@ impl<'a> Session<'a> {
                 }
             }
         }
+    }
+
+    fn script(&self) -> Option<&'a SmtpScript> {
+        self.server.script.as_deref()
+    }
+
+    /// Carries out a command unless its scripted reply rejects it.
+    async fn scripted_command(&mut self, line: &str) -> io::Result<Next> {
+        if let Some(script) = self.script() {
+            let prefix = if self.tls { "TLS: " } else { "" };
+            script.record().commands.push(format!("{prefix}{line}"));
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            self.scripted = script.take(&verb);
+            if self.scripted.is_some_and(|reply| !reply.starts_with(['2', '3'])) {
+                return self.say(500, "").await;
+            }
+        }
+        self.command(line).await
     }
 
     async fn command(&mut self, line: &str) -> io::Result<Next> {
@@ -92,6 +124,9 @@ impl<'a> Session<'a> {
     }
 
     fn extensions(&self) -> String {
+        if let Some(offers) = self.script().and_then(|script| script.offers.as_ref()) {
+            return [&["simulator"][..], offers].concat().join("\n");
+        }
         let start_tls = matches!(self.server.tls, SmtpTls::StartTls(_)) && !self.tls;
         let offered = format!(
             "simulator\nPIPELINING\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\n\
@@ -195,9 +230,20 @@ impl<'a> Session<'a> {
             Some(action) => return self.perform(action).await,
         }
         self.say(354, "Go on, end with a dot").await?;
+        if self.script().and_then(|script| script.take("BODY")) == Some(DISCONNECT) {
+            self.wire.some().await?;
+            return Ok(Next::End);
+        }
         let Some(mail) = self.wire.body().await? else {
             return self.say(552, "5.3.4 Too large").await;
         };
+        if let Some(script) = self.script() {
+            script.record().emails.push(String::from_utf8_lossy(&mail).into_owned());
+            self.scripted = script.take(".");
+            if self.scripted.is_some() {
+                return self.say(250, "").await;
+            }
+        }
         let action = self.apply_fault(SmtpStage::End, &recipients).await;
         if matches!(action, None | Some(SmtpAction::StoreAndDrop)) {
             self.server.mailbox.store(self.server.clock.now(), sender, recipients, mail, self.tls);
@@ -208,8 +254,13 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Sends the scripted reply, or else this one.
     async fn say(&mut self, code: u16, text: &str) -> io::Result<Next> {
-        self.wire.say(code, text).await?;
+        match self.scripted.take() {
+            Some(DISCONNECT) => return Ok(Next::End),
+            Some(reply) => self.wire.say_verbatim(reply).await?,
+            None => self.wire.say(code, text).await?,
+        }
         Ok(Next::Command)
     }
 
