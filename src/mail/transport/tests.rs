@@ -55,7 +55,7 @@ async fn a_mail_arrives_whole_and_the_servers_word_is_kept() {
         heard.commands[1..4],
         ["MAIL FROM:<no-reply@acme.test>", "RCPT TO:<alice@example.org>", "DATA"]
     );
-    assert!(heard.emails[0].contains("\n.a line that begins with a dot\n"), "{}", heard.emails[0]);
+    assert!(heard.emails[0].contains("\n.a line that begins with a dot\r\n"), "{}", heard.emails[0]);
     assert!(heard.emails[0].contains("Message-ID: <n-1@acme.test>"));
 }
 

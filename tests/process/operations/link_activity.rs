@@ -38,8 +38,6 @@ async fn requests_until_the_daemon_ends_are_counted_by_domain() {
 
     let funnel = json!({ "lapsed": 0, "noticed": 0, "opened": 0, "redeemed": 0, "recovered": 0 });
     assert_eq!(bench.json("status").await[0]["funnel"], funnel);
-    let status = bench.done("status").await;
-    assert!(status.contains("0 lapsed, 0 noticed, 0 opened, 0 redeemed, 0 recovered"), "{status}");
 }
 
 #[tokio::test]

@@ -105,5 +105,4 @@ async fn a_connection_that_works_for_somebody_else_is_marked_in_every_list() {
         assert_eq!(text.matches("PERSON_MATCHING_ERROR").count(), 1, "{text}");
     }
     assert_eq!(bench.json("status").await[0]["person_mismatches"], 1);
-    assert!(bench.done("status").await.contains("mismatched   1 "));
 }
