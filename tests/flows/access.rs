@@ -13,7 +13,7 @@ const LIST: Operation = Operation::GetMemberConnections;
 const REFRESH: Operation = Operation::Refresh;
 
 #[tokio::test]
-async fn a_refresh_token_that_rotates_is_kept_and_used_the_next_time() {
+async fn a_rotated_refresh_token_is_kept_and_used_next() {
     let h = Harness::watching(&["alice"]).await;
     h.sim.world().configure(|settings| settings.rotate = true);
     let mut tokens = vec![h.sim.world().refresh_token("alice").unwrap()];
@@ -28,7 +28,7 @@ async fn a_refresh_token_that_rotates_is_kept_and_used_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_for_as_long_as_it_lives_and_renewed_before_it_expires() {
+async fn an_access_token_is_kept_while_it_is_valid_and_refreshed_before_it_expires() {
     let h = Harness::watching(&["alice"]).await;
     assert_eq!(h.asked("alice", REFRESH), 1);
     h.pass_after(TimeDelta::minutes(57)).await;
@@ -75,7 +75,7 @@ async fn two_processes_that_need_a_token_for_one_member_renew_it_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_renewed_once_and_the_question_asked_again() {
+async fn a_refused_access_token_is_refreshed_once_and_the_request_repeated() {
     for login_issue in [false, true] {
         let h = Harness::watching(&["alice"]).await;
         h.sim.world().configure(|settings| settings.login_issue = login_issue);
@@ -89,7 +89,7 @@ async fn a_token_that_is_refused_is_renewed_once_and_the_question_asked_again() 
 }
 
 #[tokio::test]
-async fn a_revoked_credential_is_no_broken_connection_and_a_retry_finds_that_it_is_good_again() {
+async fn a_revoked_credential_is_no_broken_connection_and_a_retry_finds_it_valid_again() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.sim.world().configure(|settings| settings.rotate = true);
     h.sim.world().revoke("alice").unwrap();
@@ -122,7 +122,7 @@ async fn a_revoked_credential_is_no_broken_connection_and_a_retry_finds_that_it_
 }
 
 #[tokio::test]
-async fn a_consent_that_is_given_again_is_found_without_the_operator() {
+async fn a_renewed_consent_is_found_without_the_operator() {
     let h = Harness::watching(&["alice"]).await;
     h.sim.world().revoke("alice").unwrap();
     h.pass_after(TimeDelta::hours(2)).await;
@@ -133,7 +133,7 @@ async fn a_consent_that_is_given_again_is_found_without_the_operator() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_cannot_renew_now_says_nothing_of_the_credential() {
+async fn a_failed_refresh_says_nothing_about_the_credential() {
     let h = Harness::watching(&["alice"]).await;
     for trouble in [
         FaultKind::Http { status: 500, retry_after: None },
@@ -155,7 +155,7 @@ async fn a_gateway_that_cannot_renew_now_says_nothing_of_the_credential() {
 }
 
 #[tokio::test]
-async fn without_anything_to_get_a_token_with_there_is_an_error_that_says_so() {
+async fn a_member_without_a_credential_causes_an_error_that_says_so() {
     let h = Harness::watching(&["alice"]).await;
     h.enrol_without_credential("bob").await;
     let error = h.app.poller.poll(&"bob".into(), Cause::Operator).await.unwrap_err();

@@ -15,7 +15,7 @@ async fn in_a_year(h: &Harness, table: &str, column: &str) {
 }
 
 #[tokio::test]
-async fn an_email_from_next_year_keeps_the_gap_from_now_on_and_no_longer() {
+async fn an_email_dated_next_year_keeps_the_gap_from_now_on_and_no_longer() {
     for is_sent in [true, false] {
         let setup = Setup::default().set("NOTICES__MIN_GAP", "24h");
         let (h, _) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
@@ -47,7 +47,7 @@ async fn a_suspicion_from_next_year_is_confirmed_after_the_usual_time() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_missing_since_next_year_is_gone_after_the_usual_time() {
+async fn a_row_missing_since_next_year_counts_as_deleted_after_the_usual_time() {
     let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_AFTER", "1h"), &["alice"]).await;
     let absent = reconnectd::sim::Change { absent: true, ..Default::default() };
     h.sim.world().change("alice", "epic", absent).unwrap();
@@ -61,7 +61,7 @@ async fn a_row_that_is_missing_since_next_year_is_gone_after_the_usual_time() {
 }
 
 #[tokio::test]
-async fn a_lapse_that_was_opened_next_year_is_written_about_now() {
+async fn a_lapse_opened_next_year_causes_an_email_now() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
@@ -84,7 +84,7 @@ async fn the_flap_window_of_a_lapse_that_was_closed_next_year_ends() {
 }
 
 #[tokio::test]
-async fn what_was_put_off_by_a_clock_that_was_ahead_is_due_again_when_it_goes_back() {
+async fn work_deferred_by_a_clock_that_was_ahead_is_due_again_when_it_is_set_back() {
     let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_SWEEPS", 2), &["alice", "bob"]).await;
     for member in ["alice", "bob"] {
         h.set(member, "epic", "EXPIRED");
@@ -108,7 +108,7 @@ async fn what_was_put_off_by_a_clock_that_was_ahead_is_due_again_when_it_goes_ba
 }
 
 #[tokio::test]
-async fn a_notice_that_was_put_off_to_next_year_is_delivered_after_a_start() {
+async fn a_notice_deferred_to_next_year_is_delivered_after_a_start() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();

@@ -55,7 +55,7 @@ async fn a_clock_that_was_a_year_ahead_at_the_start_or_is_set_back_by_a_day_ends
 }
 
 #[tokio::test]
-async fn what_waits_for_a_time_that_a_wrong_clock_wrote_is_brought_back() {
+async fn work_scheduled_by_a_wrong_clock_is_rescheduled() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.clock.advance(YEAR);
     h.sim.world().revoke("bob").unwrap();

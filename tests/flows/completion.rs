@@ -39,7 +39,7 @@ async fn kinds(h: &Harness) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whoever_was_mailed_about_a_connection_is_told_once_that_it_works_again() {
+async fn a_notified_member_gets_one_email_about_the_recovery() {
     let h = mailed(told()).await;
     h.reconnect(&h.link()).await;
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -58,7 +58,7 @@ async fn whoever_was_mailed_about_a_connection_is_told_once_that_it_works_again(
 }
 
 #[tokio::test]
-async fn nobody_is_told_unless_the_operator_wants_it() {
+async fn recoveries_are_announced_only_when_enabled() {
     let h = mailed(Setup::default()).await;
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
@@ -68,7 +68,7 @@ async fn nobody_is_told_unless_the_operator_wants_it() {
 }
 
 #[tokio::test]
-async fn a_member_who_was_not_mailed_about_it_is_told_nothing() {
+async fn a_member_who_was_not_notified_gets_no_email_about_the_recovery() {
     let h = Harness::watching_with(told(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
@@ -80,7 +80,7 @@ async fn a_member_who_was_not_mailed_about_it_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn recoveries_at_once_are_one_mail_and_others_have_their_own() {
+async fn simultaneous_recoveries_share_an_email_and_others_have_their_own() {
     let h = Harness::watching_with(told(), &["alice"]).await;
     for source in ["epic", "kaiser-north", "cerner"] {
         h.set("alice", source, "EXPIRED");
@@ -100,7 +100,7 @@ async fn recoveries_at_once_are_one_mail_and_others_have_their_own() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_again_is_written_about_in_time() {
+async fn a_connection_that_breaks_again_causes_an_email_in_time() {
     let setup = told().set("NOTICES__MIN_GAP", "24h").set("SWEEP__FLAP_WINDOW", "1m");
     let h = mailed(setup).await;
     h.clock.advance(TimeDelta::hours(23));
@@ -120,7 +120,7 @@ async fn a_connection_that_breaks_again_is_written_about_in_time() {
 }
 
 #[tokio::test]
-async fn one_that_flaps_is_not_told_of_each_time_and_keeps_its_reminders() {
+async fn a_flapping_connection_is_not_announced_each_time_and_keeps_its_reminders() {
     let h = mailed(told()).await;
     for _ in 0..5 {
         h.set("alice", "epic", "CONNECTED");
@@ -138,7 +138,7 @@ async fn one_that_flaps_is_not_told_of_each_time_and_keeps_its_reminders() {
 }
 
 #[tokio::test]
-async fn the_second_look_keeps_back_what_is_no_longer_true() {
+async fn the_second_look_cancels_a_recovery_email_that_is_no_longer_true() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");
     h.clock.advance(TimeDelta::minutes(15));
@@ -152,7 +152,7 @@ async fn the_second_look_keeps_back_what_is_no_longer_true() {
 }
 
 #[tokio::test]
-async fn while_nobody_knows_whether_it_is_true_it_waits() {
+async fn a_recovery_email_waits_while_the_second_look_is_unclear() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");
     h.clock.advance(TimeDelta::minutes(15));
@@ -167,7 +167,7 @@ async fn while_nobody_knows_whether_it_is_true_it_waits() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_no_recovery_is_not_told_of() {
+async fn an_end_without_recovery_is_not_announced() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "DELETED");
     h.pass_after(TimeDelta::minutes(15)).await;
@@ -186,7 +186,7 @@ async fn an_end_that_is_no_recovery_is_not_told_of() {
 }
 
 #[tokio::test]
-async fn a_recovery_that_is_somebody_elses_is_not_told_of() {
+async fn a_person_mismatch_is_not_announced_as_a_recovery() {
     let h = mailed(told()).await;
     let errors = Some(vec!["PERSON_MATCHING_ERROR".to_owned()]);
     let change = Change { sync_errors: errors, ..Change::status("CONNECTED") };
@@ -197,7 +197,7 @@ async fn a_recovery_that_is_somebody_elses_is_not_told_of() {
 }
 
 #[tokio::test]
-async fn whoever_wants_no_mail_is_not_told_either_and_not_later() {
+async fn a_suppressed_member_gets_no_recovery_email_now_or_later() {
     let h = mailed(told()).await;
     let hash = "alice@example.org".parse::<reconnectd::domain::EmailAddress>().unwrap().address_hash();
     h.app.store.suppress(hash, Suppression::Unsubscribed, h.clock.now()).await.unwrap();
@@ -209,7 +209,7 @@ async fn whoever_wants_no_mail_is_not_told_either_and_not_later() {
 }
 
 #[tokio::test]
-async fn a_new_link_can_be_asked_for_right_after_another_connections_recovery() {
+async fn a_new_link_can_be_requested_right_after_another_connections_recovery() {
     let h = Harness::watching_with(told(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
@@ -226,7 +226,7 @@ async fn a_new_link_can_be_asked_for_right_after_another_connections_recovery() 
 }
 
 #[tokio::test]
-async fn a_mail_of_recovery_whose_confirmation_is_lost_is_not_repeated_for_ever() {
+async fn a_recovery_email_whose_reply_is_lost_is_not_repeated_forever() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");
     h.mail_fault(SmtpFault::new(SmtpStage::End, reconnectd::sim::SmtpAction::StoreAndDrop));

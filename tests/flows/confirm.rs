@@ -10,7 +10,7 @@ fn twice() -> Setup {
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
 #[tokio::test]
-async fn one_sighting_is_a_suspicion_and_the_same_answer_again_confirms_it() {
+async fn one_observation_is_a_suspicion_and_the_same_response_confirms_it() {
     let h = Harness::watching_with(twice(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass_after(QUARTER).await;
@@ -67,7 +67,7 @@ async fn a_break_has_to_last_for_as_long_as_the_operator_wants() {
 }
 
 #[tokio::test]
-async fn a_suspicion_is_looked_at_again_without_a_sweep() {
+async fn a_suspicion_is_polled_again_without_a_sweep() {
     let h = Harness::watching_with(twice(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;

@@ -24,7 +24,7 @@ async fn deliver(h: &Harness) -> Delivered {
 }
 
 #[tokio::test]
-async fn a_connection_that_recovers_before_its_mail_is_sent_is_not_mailed_about() {
+async fn a_connection_that_recovers_before_the_hand_over_causes_no_email() {
     let h = queued().await;
     h.set("alice", "epic", "CONNECTED");
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Cancelled));
@@ -35,7 +35,7 @@ async fn a_connection_that_recovers_before_its_mail_is_sent_is_not_mailed_about(
 }
 
 #[tokio::test]
-async fn a_lapse_that_was_cancelled_at_the_last_moment_is_mailed_about_when_it_comes_back() {
+async fn a_lapse_cancelled_at_the_last_moment_causes_an_email_when_it_returns() {
     let h = queued().await;
     h.set("alice", "epic", "CONNECTED");
     deliver(&h).await;
@@ -46,7 +46,7 @@ async fn a_lapse_that_was_cancelled_at_the_last_moment_is_mailed_about_when_it_c
 }
 
 #[tokio::test]
-async fn of_two_connections_the_one_that_recovers_in_time_is_left_out_of_the_mail() {
+async fn a_connection_that_recovers_in_time_is_left_out_of_the_email() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
@@ -75,7 +75,7 @@ async fn while_the_gateway_is_down_the_notice_waits_and_is_sent_afterwards() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_cannot_say_for_days_is_waited_for() {
+async fn a_gateway_that_gives_no_oauth_url_for_days_is_waited_for() {
     let h = queued().await;
     h.fault(Operation::GetOauthUrl, FaultKind::GraphqlError { code: "transient".into() });
     for _ in 0..20 {
@@ -97,7 +97,7 @@ async fn a_reconnect_url_that_leads_elsewhere_than_allowed_is_no_way() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_was_cut_off_is_taken_up_again() {
+async fn an_interrupted_delivery_is_retried() {
     let h = queued().await;
     let now = h.clock.now();
     h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();

@@ -58,7 +58,7 @@ async fn once_the_list_has_shown_the_act_connected_ends_the_dismissal_and_the_ne
 }
 
 #[tokio::test]
-async fn an_act_of_which_nobody_knows_whether_it_was_done_silences_nothing_for_longer_than_a_day() {
+async fn an_unclear_operation_suppresses_notices_for_at_most_a_day() {
     let h = Harness::watching(&["alice"]).await;
     h.fault(Operation::DisconnectConnection, FaultKind::Http { status: 502, retry_after: None });
     let alice = MemberId::from("alice");
@@ -82,7 +82,7 @@ async fn an_act_of_which_nobody_knows_whether_it_was_done_silences_nothing_for_l
 }
 
 #[tokio::test]
-async fn connecting_again_ends_the_wait_for_the_acts_effect() {
+async fn connecting_again_ends_the_wait_for_the_operations_effect() {
     let h = Harness::watching(&["alice"]).await;
     let alice = MemberId::from("alice");
     h.app

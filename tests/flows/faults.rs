@@ -31,7 +31,7 @@ fn troubles() -> Vec<(&'static str, FaultKind)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_an_answer_that_is_not_whole_nothing_is_concluded_and_the_next_clear_one_goes_on() {
+async fn an_incomplete_response_concludes_nothing_and_the_next_clear_one_continues() {
     let troubles = troubles();
     let befallen: Vec<String> = (1..=troubles.len()).map(|n| format!("m{n}")).collect();
     let all: Vec<&str> = befallen.iter().map(String::as_str).chain(["alice"]).collect();
@@ -81,7 +81,7 @@ async fn an_unclear_answer_ends_no_lapse() {
 }
 
 #[tokio::test]
-async fn a_passing_fault_is_asked_through_within_the_pass() {
+async fn a_transient_fault_is_retried_within_the_pass() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     let trouble = FaultKind::Http { status: 503, retry_after: None };

@@ -122,7 +122,7 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
 }
 
 #[tokio::test]
-async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
+async fn only_notices_with_an_expired_lease_are_rescued() {
     let h = Harness::queued(&["alice", "bob"]).await;
     let short = claim(&h, QUARTER).await;
     let long = claim(&h, QUARTER * 2).await;
@@ -136,7 +136,7 @@ async fn only_the_notices_whose_own_lease_has_run_out_are_freed() {
 }
 
 #[tokio::test]
-async fn an_open_lapse_whose_status_the_member_cannot_repair_is_not_written_about() {
+async fn an_open_lapse_that_the_member_cannot_repair_causes_no_email() {
     for status in ["ERROR", "ACCESS_ENDED", "PAUSED"] {
         let h = Harness::queued(&["alice"]).await;
         h.set("alice", "epic", status);
@@ -151,7 +151,7 @@ async fn an_open_lapse_whose_status_the_member_cannot_repair_is_not_written_abou
 }
 
 #[tokio::test]
-async fn a_recheck_that_was_due_before_a_new_press_does_not_put_off_the_new_ones() {
+async fn a_recheck_that_was_due_before_a_press_does_not_delay_the_new_ones() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.press(&link).await;
     h.clock.advance(TimeDelta::minutes(1));
@@ -182,7 +182,7 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
 }
 
 #[tokio::test]
-async fn a_recovery_is_planned_once_whether_it_is_told_of_or_not() {
+async fn a_recovery_is_planned_once_whether_it_is_announced_or_not() {
     for told in [true, false] {
         let setup = Setup::default().set("NOTICES__RECOVERED__ENABLED", told);
         let (h, _) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;

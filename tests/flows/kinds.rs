@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::sim::{FaultKind, Operation};
 
 #[tokio::test]
-async fn without_an_app_to_go_to_nothing_is_said_of_what_only_an_app_can_repair() {
+async fn without_an_app_url_connections_that_only_an_app_can_repair_cause_no_email() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "basicins", "EXPIRED");
     h.pass().await;
@@ -14,7 +14,7 @@ async fn without_an_app_to_go_to_nothing_is_said_of_what_only_an_app_can_repair(
 }
 
 #[tokio::test]
-async fn what_an_app_repairs_leads_to_the_app_and_never_to_a_reconnect_url() {
+async fn a_connection_that_an_app_repairs_leads_to_the_app_and_to_no_oauth_url() {
     let app_url = "https://app.example.net/connections";
     let h = Harness::watching_with(Setup::default().set("NOTICES__APP_URL", app_url), &["alice"]).await;
     h.set("alice", "basicins", "EXPIRED");
@@ -52,7 +52,7 @@ async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants
 }
 
 #[tokio::test]
-async fn a_member_who_disconnected_on_purpose_hears_no_more_of_it_until_it_was_connected_again() {
+async fn a_dismissed_connection_causes_no_email_until_it_was_connected_again() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "DISCONNECTED");
     h.pass().await;
@@ -75,7 +75,7 @@ async fn a_member_who_disconnected_on_purpose_hears_no_more_of_it_until_it_was_c
 }
 
 #[tokio::test]
-async fn that_an_expired_connection_was_meant_cannot_be_said() {
+async fn an_expired_connection_cannot_be_dismissed() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;

@@ -138,7 +138,7 @@ async fn a_link_without_an_email_has_no_minimum_reading_time() {
 }
 
 #[tokio::test]
-async fn small_domains_are_counted_together_and_old_counts_are_left_out() {
+async fn small_domains_are_counted_together_and_old_counts_are_omitted() {
     let (h, link) = emailed(Setup::default(), &["alice", "bob"]).await;
     Browser::new().arrive(&link).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 0]));

@@ -13,7 +13,7 @@ use reconnectd::sim::{FaultKind, Operation, TestBrowser};
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_sixteen_who_press_at_once_one_gets_through() {
+async fn one_of_sixteen_simultaneous_presses_succeeds() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     // All have fetched a URL before the first of them spends the link.
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
@@ -70,7 +70,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
 }
 
 #[tokio::test]
-async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_it() {
+async fn a_member_whose_link_a_scanner_used_can_request_a_new_one() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
     scanner.arrive(&link).await;
@@ -89,7 +89,7 @@ async fn a_member_whose_link_a_scanner_has_spent_is_offered_a_new_mail_and_gets_
 }
 
 #[tokio::test]
-async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
+async fn one_link_allows_three_resends_and_the_response_is_always_the_same() {
     let (h, mailed_link) =
         Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), EPIC).await;
     let member = "alice".into();
@@ -116,7 +116,7 @@ async fn three_new_mails_come_of_one_link_and_the_answer_is_always_the_same() {
 }
 
 #[tokio::test]
-async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_good() {
+async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_valid() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: Some("120".into()) });
     let page = h.press(&link).await;
@@ -137,7 +137,7 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
 }
 
 #[tokio::test]
-async fn a_press_does_not_wait_for_what_the_gateway_asks_of_everyone_and_is_never_put_off_for_long() {
+async fn a_press_does_not_wait_for_the_gateways_shared_wait() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 429, retry_after: Some("86400".into()) });
     let answer = reqwest::Client::new().post(&link).send().await.unwrap();
@@ -153,7 +153,7 @@ async fn a_press_does_not_wait_for_what_the_gateway_asks_of_everyone_and_is_neve
 }
 
 #[tokio::test]
-async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
+async fn an_expired_link_says_so_and_can_email_a_new_one() {
     let (h, old) = Harness::mailed(Setup::default().set("LINKS__TTL", "1h"), EPIC).await;
     h.clock.advance(TimeDelta::minutes(59));
     assert_eq!(h.look(&old).await.status, 200);
@@ -182,7 +182,7 @@ async fn a_link_that_has_expired_says_so_and_can_mail_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_link_that_nobody_made_is_not_known_and_tells_nothing() {
+async fn an_unknown_link_reveals_nothing() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let made_up = format!("{}{}", &link[..link.len() - 43], "A".repeat(43));
     for unknown in [made_up, format!("{link}A"), link[..link.len() - 1].to_owned()] {
@@ -199,7 +199,7 @@ async fn a_link_that_nobody_made_is_not_known_and_tells_nothing() {
 }
 
 #[tokio::test]
-async fn the_link_of_an_older_mail_works_beside_the_newest() {
+async fn the_link_of_an_older_email_works_beside_the_newest() {
     let setup = Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d");
     let (h, first) = Harness::mailed(setup, EPIC).await;
     h.pass_after(TimeDelta::days(3)).await;
@@ -215,7 +215,7 @@ async fn the_link_of_an_older_mail_works_beside_the_newest() {
 }
 
 #[tokio::test]
-async fn pages_are_kept_by_nobody_and_framed_by_nobody() {
+async fn pages_are_neither_cached_nor_framed() {
     let (_h, link) = Harness::mailed(Setup::default(), EPIC).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     for request in [client.get(&link), client.post(&link)] {

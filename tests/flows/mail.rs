@@ -25,7 +25,7 @@ fn for_alice(fault: SmtpFault) -> SmtpFault {
 }
 
 #[tokio::test]
-async fn a_greylisted_mail_is_tried_again_and_each_attempt_is_a_row() {
+async fn a_greylisted_email_is_retried_and_each_attempt_is_a_row() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(2)));
     h.pass().await;
@@ -48,7 +48,7 @@ async fn a_greylisted_mail_is_tried_again_and_each_attempt_is_a_row() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_always_put_off_is_given_up_after_about_a_day() {
+async fn an_email_that_is_always_rejected_for_the_moment_is_abandoned_in_the_end() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::End, 452, "4.2.2 Mailbox full")));
     let begun = h.clock.now();
@@ -63,7 +63,7 @@ async fn a_mail_that_is_always_put_off_is_given_up_after_about_a_day() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_refused_for_good_is_given_up_and_delays_nobody_else() {
+async fn a_permanently_rejected_address_is_abandoned_and_delays_nobody_else() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 <alice@example.org>: unknown")));
     h.pass().await;
@@ -78,7 +78,7 @@ async fn an_address_that_is_refused_for_good_is_given_up_and_delays_nobody_else(
 }
 
 #[tokio::test]
-async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_accepted() {
+async fn a_rejection_that_may_concern_the_sender_abandons_nothing_before_other_emails_are_accepted() {
     let h = two_expired().await;
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 554, "5.7.1 Client host rejected: Access denied"));
     for _ in 0..20 {
@@ -96,7 +96,7 @@ async fn what_may_be_meant_for_us_gives_no_notice_up_before_other_mails_are_acce
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_tried_again_when_the_operator_says_so() {
+async fn abandoned_notices_are_sent_when_the_operator_retries_them() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 unknown")));
     h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop).to("bob@example.org"));
@@ -121,7 +121,7 @@ async fn what_was_given_up_is_tried_again_when_the_operator_says_so() {
 }
 
 #[tokio::test]
-async fn a_server_that_puts_everybody_off_for_days_gets_the_mails_in_the_end() {
+async fn a_server_that_rejects_everybody_for_days_gets_the_emails_in_the_end() {
     let h = two_expired().await;
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.3.0 Temporary lookup failure"));
     for _ in 0..20 {
@@ -134,7 +134,7 @@ async fn a_server_that_puts_everybody_off_for_days_gets_the_mails_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
+async fn an_email_whose_reply_is_lost_is_sent_again_with_the_same_message_id() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop).times(1)));
     h.pass().await;
@@ -151,7 +151,7 @@ async fn a_mail_whose_answer_is_lost_is_sent_again_under_the_same_message_id() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_confirms_is_not_given_the_same_mail_for_ever() {
+async fn a_server_that_never_confirms_does_not_get_the_same_email_forever() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop)));
     for _ in 0..20 {
@@ -162,7 +162,7 @@ async fn a_server_that_never_confirms_is_not_given_the_same_mail_for_ever() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_the_mail_was_handed_over_is_tried_again() {
+async fn a_connection_that_breaks_before_the_hand_over_is_retried() {
     for stage in [SmtpStage::Mail, SmtpStage::Rcpt, SmtpStage::Data] {
         let h = Harness::watching(&["alice"]).await;
         h.set("alice", "epic", "EXPIRED");
@@ -184,7 +184,7 @@ async fn a_connection_that_breaks_before_the_mail_was_handed_over_is_tried_again
 }
 
 #[tokio::test]
-async fn a_log_in_that_is_refused_waits_for_the_operator_and_gives_nothing_up() {
+async fn a_refused_login_waits_for_the_operator_and_abandons_nothing() {
     let login = [("EMAIL__SMTP__USERNAME", "relay"), ("EMAIL__SMTP__PASSWORD", "the-right-password")];
     let setup = Setup::default()
         .smtp_login(login[0].1, login[1].1)
@@ -208,7 +208,7 @@ async fn a_log_in_that_is_refused_waits_for_the_operator_and_gives_nothing_up() 
 }
 
 #[tokio::test]
-async fn while_the_mail_server_is_full_the_queue_waits_and_nothing_is_given_up() {
+async fn a_full_mail_server_makes_the_queue_wait_and_abandons_nothing() {
     let h = two_expired().await;
     h.mail_fault(SmtpFault::reply(SmtpStage::Mail, 452, "4.3.1 Insufficient system storage"));
     for _ in 0..30 {
@@ -224,7 +224,7 @@ async fn while_the_mail_server_is_full_the_queue_waits_and_nothing_is_given_up()
 }
 
 #[tokio::test]
-async fn while_the_mail_server_is_down_the_queue_waits() {
+async fn an_unreachable_mail_server_makes_the_queue_wait() {
     let h = two_expired().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cut_off = h.another_app(&[("EMAIL__SMTP__PORT", &nobody.port().to_string())]).await;

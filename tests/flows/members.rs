@@ -26,7 +26,7 @@ async fn with_a_history() -> (Harness, String) {
 }
 
 #[tokio::test]
-async fn a_member_who_is_removed_is_left_alone_from_then_on() {
+async fn a_removed_member_is_no_longer_polled_or_emailed() {
     let (h, link) = with_a_history().await;
     assert!(h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap());
     let asked = h.asked("alice", Operation::GetMemberConnections);
@@ -48,7 +48,7 @@ async fn a_member_who_is_removed_is_left_alone_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_member_who_is_removed_during_the_delivery_gets_no_mail() {
+async fn a_member_removed_during_the_delivery_gets_no_email() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
@@ -65,7 +65,7 @@ async fn a_member_who_is_removed_during_the_delivery_gets_no_mail() {
 }
 
 #[tokio::test]
-async fn a_member_who_comes_back_is_watched_as_before() {
+async fn a_member_who_returns_is_watched_as_before() {
     let (h, link) = with_a_history().await;
     h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
     h.clock.advance(TimeDelta::days(30));
@@ -79,7 +79,7 @@ async fn a_member_who_comes_back_is_watched_as_before() {
 }
 
 #[tokio::test]
-async fn of_a_member_who_is_erased_nothing_is_left() {
+async fn an_erased_member_leaves_nothing() {
     let (h, link) = with_a_history().await;
     assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
     let left: Vec<_> = h.contents().await.into_iter().filter(|row| row.contains("alice")).collect();
@@ -100,7 +100,7 @@ async fn a_member_who_was_removed_can_be_erased() {
 }
 
 #[tokio::test]
-async fn an_answer_about_a_member_who_has_gone_is_dropped() {
+async fn a_response_about_a_removed_member_is_dropped() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.fault(Operation::GetMemberConnections, reconnectd::sim::FaultKind::Delay { ms: 300 });

@@ -54,7 +54,7 @@ async fn a_recovery_with_another_persons_records_is_flagged_once_until_it_is_men
 }
 
 #[tokio::test]
-async fn one_that_comes_with_a_later_sync_is_flagged_too_and_one_that_vanishes_is_not_counted() {
+async fn a_mismatch_in_a_later_sync_is_flagged_and_one_that_disappears_is_not_counted() {
     let h = Harness::watching_with(crate::harness::Setup::default().members(40), &["m33"]).await;
     h.set("m33", "epic", "EXPIRED");
     h.pass().await;

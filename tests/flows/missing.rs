@@ -75,7 +75,7 @@ async fn a_missing_row_has_to_be_missing_for_as_long_as_a_break_has_to_last() {
 }
 
 #[tokio::test]
-async fn a_row_that_comes_back_was_never_gone() {
+async fn a_row_that_returns_was_never_deleted() {
     let h = Harness::watching_with(twice(), &["alice"]).await;
     for _ in 0..2 {
         leave_out(&h, "epic");
@@ -89,7 +89,7 @@ async fn a_row_that_comes_back_was_never_gone() {
 }
 
 #[tokio::test]
-async fn a_missing_row_is_looked_for_again_without_a_sweep() {
+async fn a_missing_row_is_polled_again_without_a_sweep() {
     let h = Harness::watching_with(twice(), &["alice"]).await;
     leave_out(&h, "epic");
     h.pass().await;
@@ -101,7 +101,7 @@ async fn a_missing_row_is_looked_for_again_without_a_sweep() {
 }
 
 #[tokio::test]
-async fn the_page_of_a_missing_connection_says_to_try_again_later_and_its_link_stays_good() {
+async fn the_page_of_a_missing_connection_asks_to_try_again_later_and_its_link_stays_valid() {
     let (h, link) = mailed().await;
     leave_out(&h, "epic");
     h.pass_after(QUARTER).await;
@@ -132,7 +132,7 @@ async fn a_second_look_that_finds_the_row_missing_defers_the_notice() {
 }
 
 #[tokio::test]
-async fn a_notice_about_a_row_that_is_gone_for_good_is_cancelled() {
+async fn a_notice_about_a_deleted_row_is_cancelled() {
     let h = queued(&["epic"]).await;
     leave_out(&h, "epic");
     deliver(&h).await;
@@ -144,7 +144,7 @@ async fn a_notice_about_a_row_that_is_gone_for_good_is_cancelled() {
 }
 
 #[tokio::test]
-async fn of_two_connections_the_missing_one_is_left_out_and_gets_its_email_when_it_is_back() {
+async fn a_missing_connection_is_left_out_of_the_email_and_gets_its_own_when_it_returns() {
     let h = queued(&["epic", "kaiser-north"]).await;
     leave_out(&h, "epic");
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
@@ -196,7 +196,7 @@ async fn a_list_that_turned_empty_for_one_member_is_believed_by_an_operator_alon
 }
 
 #[tokio::test]
-async fn an_id_that_changes_its_case_stays_one_connection_and_is_asked_for_as_spelled_last() {
+async fn an_id_that_changes_its_case_stays_one_connection_and_is_requested_in_its_latest_spelling() {
     let (h, link) = mailed().await;
     let capital =
         Change { name: Some("Epic".into()), category: Some("OAUTH".into()), ..Change::status("EXPIRED") };
@@ -217,7 +217,7 @@ async fn an_id_that_changes_its_case_stays_one_connection_and_is_asked_for_as_sp
 }
 
 #[tokio::test]
-async fn an_operator_finds_a_connection_whose_id_changed_its_case_however_they_spell_it() {
+async fn an_operator_can_spell_an_id_in_any_case() {
     let h = queued(&["epic"]).await;
     let capital = Change { category: Some("OAUTH".into()), ..Change::status("EXPIRED") };
     h.sim.world().change_together("alice", [("epic", absent()), ("EPIC", capital)]).unwrap();

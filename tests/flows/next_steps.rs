@@ -54,7 +54,7 @@ async fn each_look_at_a_page_is_marked_otherwise() {
 }
 
 #[tokio::test]
-async fn a_new_mail_that_is_asked_for_soon_after_the_last_one_comes_a_little_later() {
+async fn a_resend_soon_after_the_last_email_waits_a_little() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let resend = format!("{link}/resend");
     h.clock.advance(TimeDelta::seconds(59));
@@ -125,7 +125,7 @@ async fn the_same_press_made_at_once_spends_one_of_several_redemptions() {
 }
 
 #[tokio::test]
-async fn one_that_was_pressed_and_one_that_was_meant_are_told_apart() {
+async fn a_pressed_button_and_a_dismissed_one_have_different_states() {
     let (h, link) =
         Harness::mailed(Setup::default(), &[("epic", "EXPIRED"), ("kaiser-north", "DISCONNECTED")]).await;
     let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
@@ -140,7 +140,7 @@ async fn one_that_was_pressed_and_one_that_was_meant_are_told_apart() {
 }
 
 #[tokio::test]
-async fn pressing_what_needs_nobody_any_more_shows_what_does() {
+async fn pressing_a_recovered_connection_shows_the_ones_that_need_the_member() {
     let broken = [("epic", "EXPIRED"), ("kaiser-north", "EXPIRED"), ("labcorp", "EXPIRED")];
     let (h, link) = Harness::mailed(Setup::default(), &broken).await;
     let member = Browser::new();
@@ -165,7 +165,7 @@ fn origin(link: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_was_removed_leaves_nothing_to_do() {
+async fn a_removed_connection_leaves_nothing_to_do() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.set("alice", "epic", "DELETED");
     h.pass_after(TimeDelta::minutes(15)).await;
@@ -176,7 +176,7 @@ async fn what_was_removed_leaves_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_link_dies_with_recovery_and_offers_another_when_its_connection_breaks_again() {
+async fn a_link_ends_with_the_recovery_and_offers_another_when_the_connection_breaks_again() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
@@ -194,7 +194,7 @@ async fn a_link_dies_with_recovery_and_offers_another_when_its_connection_breaks
 }
 
 #[tokio::test]
-async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
+async fn a_failure_that_the_operator_must_repair_promises_no_time() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.sim.world().revoke("alice").unwrap();
     h.clock.advance(TimeDelta::hours(2));
@@ -216,7 +216,7 @@ async fn what_the_operator_has_to_put_right_first_is_not_promised_for_soon() {
 }
 
 #[tokio::test]
-async fn what_a_mail_program_hangs_on_an_address_is_left_off() {
+async fn characters_that_email_programs_append_to_a_link_are_ignored() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     for tail in ["/", ".", ")", "%3E", "%20", "=20", "%E2%80%8B", "&utm_source=x", "?fbclid=1", "./"] {
         assert_eq!(h.look(&format!("{link}{tail}")).await.status, 200, "{tail}");
@@ -228,7 +228,7 @@ async fn what_a_mail_program_hangs_on_an_address_is_left_off() {
 }
 
 #[tokio::test]
-async fn whoever_has_stopped_the_mails_is_told_so_where_another_would_be_promised() {
+async fn an_unsubscribed_member_is_told_so_instead_of_being_promised_an_email() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
     let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
     // Perhaps it was a scanner that pressed there.

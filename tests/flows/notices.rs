@@ -22,7 +22,7 @@ fn with_reminders() -> Setup {
 }
 
 #[tokio::test]
-async fn two_connections_that_expire_together_make_one_mail_and_a_page_with_a_button_each() {
+async fn two_connections_that_expire_together_share_one_email_and_have_a_button_each() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
@@ -56,7 +56,7 @@ async fn two_connections_that_expire_together_make_one_mail_and_a_page_with_a_bu
 }
 
 #[tokio::test]
-async fn a_second_lapse_waits_until_a_day_has_passed_since_the_last_mail() {
+async fn a_second_lapse_waits_until_a_day_after_the_last_email() {
     let h = Harness::watching_with(Setup::default().set("NOTICES__MIN_GAP", "24h"), &["alice", "bob"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
@@ -74,7 +74,7 @@ async fn a_second_lapse_waits_until_a_day_has_passed_since_the_last_mail() {
 }
 
 #[tokio::test]
-async fn reminders_follow_the_first_mail_as_configured_and_end() {
+async fn reminders_follow_the_first_email_as_configured_and_end() {
     let h = Harness::watching_with(with_reminders(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     assert_eq!(days_with_mail(&h, 25, |_| {}).await, [0, 3, 10]);
@@ -99,7 +99,7 @@ async fn recovery_ends_the_reminders() {
 }
 
 #[tokio::test]
-async fn a_connection_that_flaps_goes_on_with_its_reminders_where_they_were() {
+async fn a_flapping_connection_continues_its_reminders() {
     let h = Harness::watching_with(with_reminders(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     let mailed = days_with_mail(&h, 20, |day| match day {
@@ -125,7 +125,7 @@ async fn a_break_after_the_flap_window_is_a_lapse_of_its_own() {
 }
 
 #[tokio::test]
-async fn of_a_status_that_is_switched_off_nothing_is_said() {
+async fn a_disabled_status_causes_no_email() {
     let setup =
         Setup::default().set("NOTICES__EXPIRED__ENABLED", false).set("NOTICES__DISCONNECTED__ENABLED", false);
     let h = Harness::watching_with(setup, &["alice", "bob"]).await;
@@ -139,7 +139,7 @@ async fn of_a_status_that_is_switched_off_nothing_is_said() {
 }
 
 #[tokio::test]
-async fn a_disconnected_connection_is_mailed_about_once_and_never_reminded_of() {
+async fn a_disconnected_connection_causes_one_email_and_no_reminder() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "DISCONNECTED");
     assert_eq!(days_with_mail(&h, 15, |_| {}).await, [0]);
@@ -147,7 +147,7 @@ async fn a_disconnected_connection_is_mailed_about_once_and_never_reminded_of() 
 }
 
 #[tokio::test]
-async fn an_open_lapse_whose_status_becomes_one_that_is_mailed_about_is_mailed_about() {
+async fn an_open_lapse_causes_an_email_when_its_status_becomes_repairable() {
     let setup = Setup::default().set("NOTICES__DISCONNECTED__ENABLED", false);
     let h = Harness::watching_with(setup, &["alice"]).await;
     h.set("alice", "epic", "DISCONNECTED");
@@ -159,7 +159,7 @@ async fn an_open_lapse_whose_status_becomes_one_that_is_mailed_about_is_mailed_a
 }
 
 #[tokio::test]
-async fn statuses_that_do_not_need_the_member_are_recorded_and_not_mailed_about() {
+async fn statuses_that_do_not_need_the_member_are_recorded_and_cause_no_email() {
     let h = Harness::watching(&["alice"]).await;
     let mut path = vec!["CONNECTED"];
     for status in ["ERROR", "ACCESS_ENDED", "SOMETHING_NEW", "DELETED", "CONNECTED"] {

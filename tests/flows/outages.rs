@@ -30,7 +30,7 @@ async fn listed(h: &Harness, member: &str) -> ListedMember {
 }
 
 #[tokio::test]
-async fn when_every_credential_is_refused_nobody_is_rejected_and_nothing_looks_healthy() {
+async fn refusals_for_everybody_reject_nobody_and_do_not_look_healthy() {
     let (h, members) = fleet(40).await;
     assert!(h.pass().await.complete());
     h.set("m7", "epic", "EXPIRED");
@@ -83,7 +83,7 @@ async fn a_few_refused_credentials_are_the_members_own_and_a_recovery_has_the_ot
 }
 
 #[tokio::test]
-async fn a_member_who_is_refused_although_the_token_is_good_is_unclear_and_keeps_the_credential() {
+async fn a_member_refused_with_a_valid_token_is_unclear_and_keeps_the_credential() {
     let h = Harness::watching(&["alice", "bob"]).await;
     let trouble = FaultKind::GraphqlError { code: "forbidden".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(LIST).member("alice"));
@@ -128,7 +128,7 @@ async fn a_member_s_last_answer_is_as_old_as_the_last_sweep_that_had_one() {
 }
 
 #[tokio::test]
-async fn importing_the_same_refresh_token_again_keeps_what_it_was_rotated_to() {
+async fn importing_the_same_refresh_token_again_keeps_the_rotated_one() {
     let h = Harness::watching(&["alice"]).await;
     let first = h.sim.world().refresh_token("alice").unwrap();
     h.sim.world().configure(|settings| settings.rotate = true);

@@ -61,7 +61,7 @@ async fn however_many_deliver_each_notice_is_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whole_passes_side_by_side_see_each_change_once_and_mail_each_member_once() {
+async fn concurrent_passes_record_each_change_once_and_send_each_email_once() {
     let (h, other, members) = expired().await;
     for member in &members {
         h.set(member, "epic", "DISCONNECTED");
@@ -89,7 +89,7 @@ async fn a_second_daemon_on_the_same_database_is_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_happens_while_a_plan_is_made_is_planned_for_too() {
+async fn changes_during_planning_are_planned_too() {
     let setup = Setup::default().members(MEMBERS).set("NOTICES__EXPIRED__ENABLED", false);
     let h = setup.start().await;
     let members: Vec<String> = (1..=MEMBERS).map(|n| format!("m{n}")).collect();

@@ -114,7 +114,7 @@ async fn reconnected_after_all() {
 }
 
 #[tokio::test]
-async fn of_several_each_says_how_it_stands() {
+async fn each_of_several_buttons_shows_its_state() {
     let broken = [
         ("epic", "EXPIRED"),
         ("kaiser-north", "DISCONNECTED"),
@@ -137,7 +137,7 @@ async fn of_several_each_says_how_it_stands() {
 }
 
 #[tokio::test]
-async fn asked_for_again_by_a_browser_that_was_restored() {
+async fn a_page_restored_by_the_browser_is_current() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let before = h.contents().await;
     let prefix = link.split("/r/").next().unwrap().to_owned();
@@ -178,7 +178,7 @@ async fn the_gateway_is_down() {
 }
 
 #[tokio::test]
-async fn what_only_an_app_can_repair() {
+async fn a_page_for_a_connection_that_only_an_app_can_repair() {
     let setup = Setup::default().set("NOTICES__APP_URL", "https://app.example.net/connections");
     let (_h, link) = Harness::mailed(setup, &[("basicins", "EXPIRED")]).await;
     let browser = Browser::new();
@@ -192,7 +192,7 @@ async fn what_only_an_app_can_repair() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_reconnects_by_itself() {
+async fn a_page_for_a_direct_connection() {
     let (h, link) = Harness::mailed(Setup::default(), &[("labcorp", "EXPIRED")]).await;
     let browser = Browser::new();
     shows(&browser.arrive(&link).await, 200, &["ready", "available"], &["redeem labcorp"]);

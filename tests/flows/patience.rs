@@ -33,7 +33,7 @@ fn no_way(h: &Harness, member: &str) {
 }
 
 #[tokio::test]
-async fn without_a_way_for_anybody_a_notice_is_never_given_up_and_is_sent_once_there_is_one() {
+async fn a_source_that_works_for_nobody_abandons_no_notice() {
     let h = Harness::queued(&["alice", "bob"]).await;
     no_way(&h, "alice");
     no_way(&h, "bob");
@@ -52,7 +52,7 @@ async fn without_a_way_for_anybody_a_notice_is_never_given_up_and_is_sent_once_t
 }
 
 #[tokio::test]
-async fn what_works_for_another_member_and_not_for_this_one_is_given_up() {
+async fn a_source_that_works_for_others_abandons_the_notice() {
     let h = Harness::queued(&["alice", "bob"]).await;
     no_way(&h, "alice");
     for _ in 0..20 {
@@ -66,7 +66,7 @@ async fn what_works_for_another_member_and_not_for_this_one_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_worked_for_another_member_before_it_failed_here_proves_nothing() {
+async fn a_source_that_worked_for_others_before_the_failure_proves_nothing() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.set("bob", "epic", "EXPIRED");
     h.pass().await;
@@ -83,7 +83,7 @@ async fn what_worked_for_another_member_before_it_failed_here_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_start_plans_again_what_was_given_up_for_a_reason_that_may_have_been_ours() {
+async fn a_start_replans_notices_that_a_misconfiguration_may_have_abandoned() {
     let h = Harness::queued(&["alice", "bob", "carol"]).await;
     no_way(&h, "alice");
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 No such user").to("carol@example.org"));
@@ -152,7 +152,7 @@ async fn attempts_that_wait_are_one_row_with_a_count() {
 }
 
 #[tokio::test]
-async fn attempts_that_an_operator_asked_for_begin_a_new_row() {
+async fn attempts_that_an_operator_requested_begin_a_new_row() {
     let h = Harness::queued(&["alice"]).await;
     h.fault(Operation::GetMemberConnections, FaultKind::NullData);
     deliver(&h).await;
@@ -164,7 +164,7 @@ async fn attempts_that_an_operator_asked_for_begin_a_new_row() {
 }
 
 #[tokio::test]
-async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_try() {
+async fn a_member_with_a_refused_credential_is_not_polled_before_the_next_try() {
     let h = Harness::queued(&["alice"]).await;
     h.clock.advance(TimeDelta::hours(2));
     h.sim.world().revoke("alice").unwrap();
@@ -192,7 +192,7 @@ async fn a_member_whose_credential_was_refused_is_not_asked_for_before_its_next_
 }
 
 #[tokio::test]
-async fn a_recheck_of_a_member_whose_credential_was_refused_waits_for_its_next_try() {
+async fn a_recheck_of_a_member_with_a_refused_credential_waits_for_the_next_try() {
     let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_SWEEPS", 2), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
@@ -246,7 +246,7 @@ async fn a_recheck_that_is_asked_to_wait_is_made_when_the_wait_is_over() {
 }
 
 #[tokio::test]
-async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
+async fn attempts_with_an_unknown_outcome_back_off() {
     let h = Harness::queued(&["alice"]).await;
     h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop));
     for least in [1, 5, 15] {
@@ -260,7 +260,7 @@ async fn attempts_whose_outcome_is_unknown_are_made_ever_more_rarely() {
 }
 
 #[tokio::test]
-async fn a_notice_to_a_member_whom_the_gateway_refuses_waits_even_when_others_are_served() {
+async fn a_notice_to_a_refused_member_waits_even_when_others_are_served() {
     let h = Harness::queued(&["alice", "bob"]).await;
     let trouble = FaultKind::GraphqlError { code: "forbidden".into() };
     h.sim.world().add_fault(Fault::new(trouble).on(Operation::GetOauthUrl).member("alice"));

@@ -172,7 +172,7 @@ async fn an_invitation_link_can_be_resumed_too() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_reconnects_by_itself_sets_no_cookie() {
+async fn a_direct_reconnection_sets_no_cookie() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "labcorp", "EXPIRED");
     h.pass().await;

@@ -40,7 +40,7 @@ async fn a_lapse_that_resumes_after_its_last_reminder_gets_one_more_email_with_a
 }
 
 #[tokio::test]
-async fn a_disconnected_connection_whose_single_notice_was_sent_gets_one_more_too() {
+async fn a_disconnected_connection_that_resumes_gets_one_more_email_too() {
     let (h, _) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     for _ in 0..3 {
         break_again(&h, "DISCONNECTED").await;
@@ -50,7 +50,7 @@ async fn a_disconnected_connection_whose_single_notice_was_sent_gets_one_more_to
 }
 
 #[tokio::test]
-async fn one_whose_cadence_goes_on_has_its_next_reminder_at_its_time() {
+async fn a_lapse_whose_cadence_continues_gets_its_next_reminder_on_time() {
     let (h, _) = Harness::mailed(setup("3d"), &[("epic", "EXPIRED")]).await;
     break_again(&h, "EXPIRED").await;
     assert_eq!(h.mails().len(), 1);

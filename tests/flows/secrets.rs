@@ -153,7 +153,7 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
 }
 
 #[tokio::test]
-async fn a_mail_tells_of_no_source_kind_or_status_unless_the_operator_wants_it() {
+async fn an_email_discloses_no_source_kind_or_status_unless_the_operator_wants_it() {
     let telling = ["Epic", "MyChart", "expired", "EXPIRED", "alice", "CLINICAL"];
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");

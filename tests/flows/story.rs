@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 
 #[tokio::test]
-async fn an_expired_connection_is_mailed_about_reconnected_by_its_member_and_seen_to_recover() {
+async fn an_expired_connection_causes_an_email_is_reconnected_and_recovers() {
     let h = Harness::watching_with(Setup::default(), &["alice", "bob"]).await;
     assert!(h.mails().is_empty());
 

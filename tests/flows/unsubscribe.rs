@@ -53,7 +53,7 @@ fn mails_to(h: &Harness, id: &str) -> usize {
 }
 
 #[tokio::test]
-async fn each_mail_says_how_to_stop_them_in_its_header_and_its_text() {
+async fn each_email_says_how_to_unsubscribe_in_its_header_and_its_text() {
     let (h, stop) = mailed(&["alice"]).await;
     let mail = h.mails().remove(0);
     assert!(mail.text().unwrap().lines().any(|line| line == stop), "{:?}", mail.text());
@@ -86,7 +86,7 @@ async fn scanners_that_open_the_address_change_nothing() {
 }
 
 #[tokio::test]
-async fn whatever_the_body_a_post_stops_the_mails_and_again_says_the_same() {
+async fn a_post_with_any_body_unsubscribes_and_a_repetition_gives_the_same_page() {
     let posts: [fn(&str) -> reqwest::RequestBuilder; 4] = [
         |url| Client::new().post(url).form(&[("List-Unsubscribe", "One-Click")]),
         |url| Client::new().post(url),
@@ -112,7 +112,7 @@ async fn whatever_the_body_a_post_stops_the_mails_and_again_says_the_same() {
 }
 
 #[tokio::test]
-async fn whoever_has_unsubscribed_gets_neither_reminder_nor_first_mail_nor_a_new_link() {
+async fn an_unsubscribed_member_gets_no_reminder_no_first_email_and_no_new_link() {
     let (h, stop) = mailed(&["alice", "bob"]).await;
     let link =
         crate::harness::link_in(h.mails().iter().find(|mail| mail.to[0].starts_with("alice")).unwrap());
@@ -130,7 +130,7 @@ async fn whoever_has_unsubscribed_gets_neither_reminder_nor_first_mail_nor_a_new
 }
 
 #[tokio::test]
-async fn the_link_of_a_mail_that_had_come_before_works_on() {
+async fn the_link_of_an_earlier_email_still_works() {
     let (h, stop) = mailed(&["alice"]).await;
     one_click(&stop).await;
     h.reconnect(&h.link()).await;
@@ -139,7 +139,7 @@ async fn the_link_of_a_mail_that_had_come_before_works_on() {
 }
 
 #[tokio::test]
-async fn what_waits_in_the_queue_is_cancelled_with_its_reason() {
+async fn queued_notices_are_cancelled_with_their_reason() {
     let (h, stop) = mailed(&["alice"]).await;
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
     h.pass_after(TimeDelta::days(3)).await;
@@ -152,7 +152,7 @@ async fn what_waits_in_the_queue_is_cancelled_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile() {
+async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile() {
     let (h, stop) = mailed(&["alice"]).await;
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
     h.pass_after(TimeDelta::days(3)).await;
@@ -174,7 +174,7 @@ async fn a_mail_that_is_being_made_is_not_sent_to_one_who_unsubscribes_meanwhile
 }
 
 #[tokio::test]
-async fn write_to_me_again_brings_what_is_due() {
+async fn resubscribing_sends_the_notices_that_are_due() {
     let (h, stop) = mailed(&["alice"]).await;
     let (_, page) = one_click(&stop).await;
     let resume = format!("{stop}/resubscribe");
@@ -193,7 +193,7 @@ async fn write_to_me_again_brings_what_is_due() {
 }
 
 #[tokio::test]
-async fn what_an_operator_has_suppressed_no_page_can_lift() {
+async fn no_page_lifts_an_operators_suppression() {
     let (h, stop) = mailed(&["alice"]).await;
     suppress(&h, "alice").await;
     let page = h.look(&stop).await;
@@ -234,7 +234,7 @@ async fn one_members_token_does_nothing_to_another_and_an_unknown_one_nothing_at
 }
 
 #[tokio::test]
-async fn a_suppression_goes_with_the_address_and_not_with_the_member() {
+async fn a_suppression_follows_the_address_and_not_the_member() {
     let (h, stop) = mailed(&["alice", "bob"]).await;
     one_click(&stop).await;
     h.pass_after(TimeDelta::days(3)).await;
@@ -253,7 +253,7 @@ async fn a_suppression_goes_with_the_address_and_not_with_the_member() {
 }
 
 #[tokio::test]
-async fn a_member_who_is_erased_and_comes_back_is_not_mailed_and_nothing_names_them() {
+async fn an_erased_member_who_returns_gets_no_email_and_nothing_names_them() {
     let (h, stop) = mailed(&["alice"]).await;
     one_click(&stop).await;
     assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
@@ -272,7 +272,7 @@ async fn a_member_who_is_erased_and_comes_back_is_not_mailed_and_nothing_names_t
 }
 
 #[tokio::test]
-async fn the_token_of_a_member_who_was_removed_is_not_known() {
+async fn the_unsubscribe_token_of_a_removed_member_is_unknown() {
     let (h, stop) = mailed(&["alice"]).await;
     h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
     for view in [h.look(&stop).await, h.press(&stop).await] {

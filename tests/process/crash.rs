@@ -160,7 +160,7 @@ async fn each_was_told(home: &Home, simulator: &Simulator, everyone: &[String]) 
 }
 
 #[tokio::test]
-async fn a_renewal_that_was_cut_off_does_not_keep_its_member_waiting() {
+async fn an_interrupted_refresh_does_not_keep_its_member_waiting() {
     let simulator = simulator(0).await;
     let home = Home::new(&simulator);
     home.enrol(&["alice", "bob"]).await;
@@ -176,7 +176,7 @@ async fn a_renewal_that_was_cut_off_does_not_keep_its_member_waiting() {
 }
 
 #[tokio::test]
-async fn a_notice_that_waits_for_its_turn_when_it_is_cut_off_has_not_been_handed_over() {
+async fn a_notice_interrupted_while_it_waits_for_its_turn_was_not_handed_over() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1).set("email.per_minute", 1);
@@ -206,7 +206,7 @@ async fn a_notice_that_waits_for_its_turn_when_it_is_cut_off_has_not_been_handed
 }
 
 #[tokio::test]
-async fn a_lapse_that_ended_while_nothing_ran_is_closed_and_nobody_is_told() {
+async fn a_lapse_that_ended_while_nothing_ran_is_closed_without_an_email() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);

@@ -31,7 +31,7 @@ async fn a_killed_daemon_leaves_no_lock_behind() {
 }
 
 #[tokio::test]
-async fn commands_work_beside_a_running_daemon_and_it_takes_up_what_they_change() {
+async fn commands_work_beside_a_running_daemon_which_applies_their_changes() {
     let simulator = simulator(0).await;
     let home = Home::new(&simulator);
     home.enrol(&["alice"]).await;

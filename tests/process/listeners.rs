@@ -70,7 +70,7 @@ fn assert_protected(answer: &Response) {
 }
 
 #[tokio::test]
-async fn every_answer_to_a_member_is_kept_from_caches_referrers_frames_and_foreign_sources() {
+async fn every_response_to_a_member_forbids_caches_referrers_frames_and_foreign_sources() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);

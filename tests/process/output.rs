@@ -4,7 +4,7 @@ use crate::harness::{Home, Running, simulator};
 use serde_json::json;
 
 #[tokio::test]
-async fn piped_the_output_of_a_pass_and_of_an_import_is_one_json_object() {
+async fn the_piped_output_of_a_pass_and_of_an_import_is_one_json_object() {
     let simulator = simulator(50).await;
     let home = Home::new(&simulator);
     home.run(&["keys", "generate"]).await.well();
@@ -22,7 +22,7 @@ async fn piped_the_output_of_a_pass_and_of_an_import_is_one_json_object() {
 }
 
 #[tokio::test]
-async fn a_report_that_nobody_reads_to_its_end_is_no_failure() {
+async fn a_report_whose_reader_leaves_early_is_no_failure() {
     let simulator = simulator(2_000).await;
     let home = Home::new(&simulator);
     let everyone: Vec<String> = (1..=2_000).map(|n| format!("m{n}")).collect();

@@ -56,7 +56,7 @@ async fn the_disclosure_and_the_operators_templates_are_those_in_effect() {
 }
 
 #[tokio::test]
-async fn what_there_is_not_is_a_usage_error_that_names_what_there_is() {
+async fn an_unknown_kind_or_locale_is_a_usage_error_that_lists_the_known_ones() {
     let home = Home::bare();
     for (arguments, words) in [
         (&["--kind", "expire"][..], &["\"expire\"", "expired, disconnected, several", "recovered"][..]),

@@ -26,7 +26,7 @@ async fn the_printed_configuration_masks_secrets_and_can_be_loaded_again_with_th
 }
 
 #[tokio::test]
-async fn a_key_ring_is_made_for_its_owner_alone_and_never_overwritten() {
+async fn a_key_ring_is_readable_by_its_owner_only_and_never_overwritten() {
     let home = Home::bare();
     let ring = home.path("reconnectd.keys");
     let made = home.run(&["keys", "generate"]).await.well();

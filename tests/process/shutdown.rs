@@ -9,7 +9,7 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn a_sweep_that_was_cut_off_by_sigterm_is_finished_by_the_next_run() {
+async fn a_sweep_interrupted_by_sigterm_is_finished_by_the_next_run() {
     let simulator = simulator(20).await;
     let mut home = Home::new(&simulator);
     home.set("gateway.max_in_flight", 2).set("sweep.confirm_sweeps", 1);
@@ -50,7 +50,7 @@ async fn a_sweep_that_was_cut_off_by_sigterm_is_finished_by_the_next_run() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
+async fn an_email_under_way_at_sigterm_is_delivered_and_recorded() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);
@@ -83,7 +83,7 @@ async fn a_mail_that_is_being_delivered_at_sigterm_is_delivered_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_not_sent_yet_at_sigterm_is_sent_by_the_next_run() {
+async fn an_unsent_email_at_sigterm_is_sent_by_the_next_run() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);
@@ -108,7 +108,7 @@ async fn a_mail_that_was_not_sent_yet_at_sigterm_is_sent_by_the_next_run() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_finished_by_the_deadline_is_released_for_the_next_run() {
+async fn work_unfinished_at_the_deadline_is_released_for_the_next_run() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);
@@ -153,7 +153,7 @@ async fn the_service_manager_is_told_when_the_daemon_is_ready_and_when_it_ends()
 }
 
 #[tokio::test]
-async fn a_pass_whose_mails_find_no_mail_server_is_incomplete_and_keeps_them() {
+async fn a_pass_without_a_mail_server_is_incomplete_and_keeps_the_emails() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);

@@ -54,7 +54,7 @@ async fn a_notice_reaches_a_mail_server_that_the_operators_ca_file_vouches_for()
 }
 
 #[tokio::test]
-async fn a_mail_server_that_nobody_vouches_for_gets_no_mail_and_the_notice_is_kept() {
+async fn an_untrusted_mail_server_gets_no_email_and_the_notice_is_kept() {
     let (_, config) = authority();
     let (simulator, home) = home(SmtpTls::StartTls(config), "starttls").await;
     home.enrol(&["alice"]).await;

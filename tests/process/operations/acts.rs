@@ -2,7 +2,7 @@ use super::bench::Bench;
 use reconnectd::sim::{Fault, FaultKind, Operation};
 
 #[tokio::test]
-async fn an_operators_own_cutting_is_recorded_at_once_and_no_notice_comes_of_it() {
+async fn an_operators_disconnect_is_recorded_immediately_and_causes_no_notice() {
     let bench = Bench::new().await;
     bench.pass().await;
     assert_eq!(bench.status("connections disconnect epic --member alice --yes").await, "DISCONNECTED");
@@ -30,7 +30,7 @@ async fn an_operators_own_cutting_is_recorded_at_once_and_no_notice_comes_of_it(
 }
 
 #[tokio::test]
-async fn what_is_cut_without_our_seeing_it_starts_no_notice_either() {
+async fn a_disconnect_that_is_observed_later_causes_no_notice_either() {
     let bench = Bench::new().await;
     bench.pass().await;
     // The list is read before the act and cannot be read after it.
@@ -50,7 +50,7 @@ async fn what_is_cut_without_our_seeing_it_starts_no_notice_either() {
 }
 
 #[tokio::test]
-async fn a_cut_that_was_refused_changes_nothing() {
+async fn a_refused_disconnect_changes_nothing() {
     let bench = Bench::new().await;
     bench.sim.world().set_status("alice", "epic", "EXPIRED").unwrap();
     bench.pass().await;
@@ -66,7 +66,7 @@ async fn a_cut_that_was_refused_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_cut_without_an_answer_starts_no_notice_and_says_how_to_find_out() {
+async fn a_disconnect_without_a_response_causes_no_notice_and_says_how_to_find_out() {
     let bench = Bench::new().await;
     bench.pass().await;
     // It is carried out, and the answer never arrives.
@@ -100,7 +100,7 @@ async fn a_row_that_lingers_after_its_deletion_starts_no_notice() {
 }
 
 #[tokio::test]
-async fn a_connection_with_a_password_is_made_and_repaired_from_the_command_line() {
+async fn a_connection_with_a_password_is_created_and_repaired_from_the_command_line() {
     let bench = Bench::new().await;
     let path = bench.home.write("password", "hunter2-from-file\n");
     let establish = "connections establish basicins --member alice --username al";
@@ -153,7 +153,7 @@ async fn a_direct_connection_needs_no_credentials() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_to_do_and_ask_the_gateway_for_nothing() {
+async fn usage_errors_say_what_to_do_and_send_nothing_to_the_gateway() {
     let bench = Bench::new().await;
     for verb in ["disconnect", "delete"] {
         let said = bench.fails(2, &format!("connections {verb} epic --member alice")).await;

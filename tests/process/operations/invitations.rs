@@ -63,7 +63,7 @@ async fn a_shown_link_connects_a_source_that_never_was_and_works_once() {
 }
 
 #[tokio::test]
-async fn a_mailed_link_is_on_its_way_at_once_and_repairs() {
+async fn an_emailed_link_is_sent_immediately_and_repairs() {
     let bench = Bench::new().await;
     bench.sim.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let daemon = Running::start(&bench).await;
@@ -85,7 +85,7 @@ async fn a_mailed_link_is_on_its_way_at_once_and_repairs() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_followed_is_looked_after_until_the_source_is_connected() {
+async fn a_used_link_is_rechecked_until_the_source_is_connected() {
     let bench = Bench::new().await;
     bench.pass().await;
     let daemon = Running::start(&bench).await;
@@ -107,7 +107,7 @@ async fn a_link_that_was_followed_is_looked_after_until_the_source_is_connected(
 }
 
 #[tokio::test]
-async fn a_link_that_was_used_in_vain_can_be_asked_for_again_by_mail() {
+async fn a_link_used_without_success_can_be_requested_again_by_email() {
     let bench = Bench::new().await;
     bench.pass().await;
     let daemon = Running::start(&bench).await;
@@ -122,7 +122,7 @@ async fn a_link_that_was_used_in_vain_can_be_asked_for_again_by_mail() {
 }
 
 #[tokio::test]
-async fn cutting_a_connection_withdraws_the_links_that_an_operator_had_made() {
+async fn disconnecting_withdraws_the_operators_links() {
     let bench = Bench::new().await;
     bench.sim.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let link = bench.done("connections reconnect epic --member alice --show").await;

@@ -99,7 +99,7 @@ async fn members_and_reasons(bench: &Bench) -> Vec<(Value, Value, String)> {
 }
 
 #[tokio::test]
-async fn in_exchange_mode_a_subject_that_is_refused_is_rejected_and_says_nothing_of_connections() {
+async fn in_exchange_mode_a_refused_subject_is_rejected_and_changes_no_connection() {
     let (bench, _) = exchange("ES256").await;
     bench.sim.world().revoke("bob").unwrap();
     assert_eq!(bench.run("once").await.code, 3);

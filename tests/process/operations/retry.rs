@@ -3,7 +3,7 @@ use reconnectd::sim::{SmtpFault, SmtpStage};
 use serde_json::json;
 
 #[tokio::test]
-async fn what_was_given_up_is_tried_again_by_its_id_and_arrives() {
+async fn an_abandoned_notice_is_retried_by_its_id_and_arrives() {
     let bench = Bench::new().await;
     bench.done("connections establish cerner --member alice --send").await;
     bench.sim.mailbox().script(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 unknown"));

@@ -4,7 +4,7 @@ use reconnectd::sim::{Fault, FaultKind, Operation};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_renewals_by_twenty_at_once_lock_nobody_out_and_run_one_at_a_time() {
+async fn two_hundred_concurrent_refreshes_lock_nobody_out_and_run_one_at_a_time() {
     let bench = Bench::new().await;
     let world = bench.sim.world();
     world.configure(|settings| settings.rotate = true);

@@ -8,7 +8,7 @@ fn without_time(mut row: Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_address_is_suppressed_listed_by_its_members_and_freed_again() {
+async fn an_address_is_suppressed_listed_by_its_members_and_unsuppressed() {
     let bench = Bench::new().await;
     let added = bench.json("suppress add Alice@Example.ORG").await.remove(0);
     let alice = json!({ "member_ids": ["alice"], "reason": "operator" });
