@@ -24,7 +24,7 @@ pub struct SmtpRecord {
 }
 
 impl SmtpScript {
-    /// `replies`: a verb and a reply, each used once, in order. Besides SMTP's verbs there are `GREETING`, `BODY` (in the
+    /// `replies`: a verb and a reply, each used once, in order. In addition to SMTP's verbs, there are `GREETING`, `BODY` (in the
     /// middle of an email), and `.` (after it).
     pub fn new(offers: Option<Vec<&'static str>>, replies: Vec<(&'static str, &'static str)>) -> Self {
         Self { offers, replies: Mutex::new(replies), record: Mutex::default() }
