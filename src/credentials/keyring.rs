@@ -1,7 +1,7 @@
-//! Seals credentials under the key ring (AES-256-GCM), so that a copy of the database alone is worth nothing.
+//! Encrypts credentials with the key ring (AES-256-GCM), so that a copy of the database alone is useless.
 //!
-//! What is sealed is bound to its place: the member, the field and the key's id are authenticated with it, so a
-//! ciphertext moved to another row does not open.
+//! The member, the column, and the key's id are authenticated, too: a ciphertext that was moved to another row cannot be
+//! decrypted.
 
 use crate::base::random;
 use crate::domain::{Fingerprint, MemberId, NewCredential, RefreshToken, Sealed};

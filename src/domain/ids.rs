@@ -37,22 +37,22 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A member, as the operator names them.
+    /// A member's id, chosen by the operator.
     MemberId,
-    /// A data source as the gateway names it (its slug); with a [`MemberId`] it names a connection.
+    /// A data source's id at the gateway (its slug). With a [`MemberId`], it identifies a connection.
     ConnectionId,
-    /// One span in which a connection needs its member.
+    /// A period in which a connection needs its member.
     LapseId,
-    /// One mail to one member.
+    /// One email to one member.
     NoticeId,
-    /// One scheduled pass over the members.
+    /// One sweep over the members.
     SweepId,
-    /// One recorded change of a status.
+    /// One recorded change of status.
     TransitionId,
 }
 
 impl ConnectionId {
-    /// What two spellings of one id have in common: they may differ in upper and lower case (ASCII).
+    /// The id in lower case (ASCII). Two spellings of one id may differ in case.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }

@@ -40,7 +40,7 @@ pub(crate) struct LinkRequest {
     pub(crate) signals: RequestSignals,
 }
 
-/// What a request shows about its client.
+/// The signals of a request about its client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RequestSignals {
     /// The method is `HEAD`.

@@ -1,14 +1,13 @@
-//! Takes out of foreign text what must not be kept: a mail server's refusal names the recipient, a gateway's error may
-//! quote a token.
+//! Masks text from outside: a mail server's rejection names the recipient, and a gateway's error may quote a token.
 
 /// The longest text from outside that is kept, in characters.
 const LONGEST: usize = 300;
 
-/// Words longer than this that look random are taken for tokens.
+/// A longer word that looks random is masked as a token.
 const TOKEN_LENGTH: usize = 24;
 
-/// `text` on one line and at most 300 characters long, with everything that looks like an e-mail address, a URL or a
-/// token replaced. For every text that comes from outside, before it reaches an error, a log or the database.
+/// Masks email addresses, URLs, and tokens, and shortens the text to one line of at most 300 characters. Every text from
+/// outside must pass through it before it reaches an error, a log, or the database.
 pub(crate) fn mask(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {

@@ -1,4 +1,4 @@
-//! What the planner reads about a member, and what it writes.
+//! The planner's input about one member, and its output.
 
 use super::{ConnectionId, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, Repair, Status, Time};
 

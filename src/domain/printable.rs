@@ -1,10 +1,10 @@
-//! Makes a source's name fit to be shown.
+//! Names from outside, as emails and pages show them.
 
 /// The longest name that is shown, in characters.
 const LONGEST: usize = 60;
 
-/// A name from outside as one short line. Control characters go, and so do the invisible ones that reorder or hide the
-/// text around them; a name in a right-to-left script is isolated from its surroundings (Unicode UAX #9).
+/// Shortens a name to one line. Removes control characters and invisible characters that reorder or hide the text around
+/// them. Isolates a name in a right-to-left script from its surroundings (Unicode UAX #9).
 pub fn printable(name: &str) -> String {
     let visible: String =
         name.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|&c| !is_trick(c)).collect();

@@ -48,7 +48,7 @@ pub enum Repair {
 /// The part of a connection that a poll rarely changes: the source's description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// In any script and of any length.
+    /// Any script, any length.
     pub name: String,
     pub category: Option<Category>,
     pub source_type: Option<SourceType>,

@@ -33,8 +33,8 @@ impl EmailAddress {
         AddressHash(hash)
     }
 
-    /// One spelling for all in which one address is written: lower case, the domain in its ASCII form (RFC 5891). No
-    /// mail server that matters tells local parts apart by their case.
+    /// The same for every spelling of an address: lower case, the domain in its ASCII form (RFC 5891). Mail servers in
+    /// practice ignore the case of local parts.
     fn normal_form(&self) -> String {
         let (local, domain) = self.expose().rsplit_once('@').unwrap_or((self.expose(), ""));
         let ascii = url::Host::parse(domain).map_or_else(|_| domain.to_lowercase(), |host| host.to_string());

@@ -5,7 +5,7 @@
 #[error("unknown value")]
 pub struct UnknownValue;
 
-/// Gives each variant of an enum its spelling. The visibility is that of the enum.
+/// Spells each variant of an enum. The visibility is that of the enum.
 macro_rules! string_enum {
     ($vis:vis $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl $name {

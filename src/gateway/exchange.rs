@@ -120,7 +120,7 @@ fn read_tokens(
     }
 }
 
-/// What an endpoint's error code is about.
+/// The subject of an endpoint's error code.
 enum ErrorClass {
     Credential,
     /// The member, whatever the credential.

@@ -110,7 +110,7 @@ pub(super) fn status_fault(
 /// The `errors` of a response, each with its message.
 struct GraphqlErrors(Vec<(ErrorClass, String)>);
 
-/// What an error is about. Of several errors, the class that is declared last decides.
+/// The subject of an error. If there are several errors, the class that is declared last decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum ErrorClass {
     /// The gateway does not accept the token.

@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 #[derive(Clone, Debug)]
 pub struct TokenResponse {
     pub(crate) access_token: AccessToken,
-    /// As the issuer or the token itself says; `None` when neither does.
+    /// From the issuer or the token itself; `None` when neither contains it.
     pub(crate) expires_at: Option<Time>,
     /// The refresh token to use from now on; the old one is consumed. `None`: the old one stays valid.
     pub(crate) refresh_token: Option<RefreshToken>,

@@ -48,7 +48,7 @@ impl Renderer {
         })
     }
 
-    /// What the operator should look at in their own templates.
+    /// Warnings about the operator's own templates.
     pub(crate) fn warnings(&self) -> Vec<TemplateWarning> {
         self.templates.warnings()
     }

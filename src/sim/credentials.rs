@@ -11,19 +11,19 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde_json::Value;
 
-/// What separates a member's id from the random part in a refresh token that is not their first.
+/// Separates the member's id from the random part in every refresh token after the first.
 const SERIAL: char = '~';
 
-/// What a member is given to work with.
+/// A member's tokens.
 pub(super) struct Grant {
     pub(super) access_token: String,
-    /// Seconds that the access token is good for.
+    /// Lifetime of the access token, in seconds.
     pub(super) expires_in: u32,
-    /// The refresh token to use from now on, when it is a new one.
+    /// The new refresh token, if it was rotated.
     pub(super) refresh_token: Option<String>,
 }
 
-/// Why no access token is to be had for a member.
+/// The reason why a member gets no access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Denied {
     Unknown,
@@ -31,29 +31,28 @@ pub(super) enum Denied {
 }
 
 impl World {
-    /// From now on every credential of the member's is refused: the refresh token, ID tokens, and access
-    /// tokens that were issued already.
+    /// Rejects every credential of the member from now on: the refresh token, ID tokens, and issued access tokens.
     pub fn revoke(&self, member: &str) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.state().members.entry(no).or_default().revoked = true;
         Ok(())
     }
 
-    /// The member's credentials are good again. Their refresh token is the one they had.
+    /// Accepts the member's credentials again, with the same refresh token.
     pub fn restore(&self, member: &str) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.state().members.entry(no).or_default().revoked = false;
         Ok(())
     }
 
-    /// The member's refresh token as it is now.
+    /// The member's current refresh token.
     pub fn refresh_token(&self, member: &str) -> Result<String, NoSuchMember> {
         let no = self.find(member)?;
         let rotated = self.state().members.get(&no).and_then(|member| member.refresh_token.clone());
         Ok(rotated.unwrap_or_else(|| first_refresh_token(member)))
     }
 
-    /// Whose refresh token this is or once was.
+    /// The member of a current or former refresh token.
     pub(super) fn owner_of_refresh_token(token: &str) -> Option<&str> {
         let rest = token.strip_prefix("rt-")?;
         Some(rest.split_once(SERIAL).map_or(rest, |(member, _)| member))
@@ -95,7 +94,7 @@ impl World {
         Ok(Grant { access_token, expires_in, refresh_token: None })
     }
 
-    /// What the token endpoint and the broker say of a token's lifetime.
+    /// The lifetime that the token endpoint and the broker report.
     pub(super) fn told_lifetime(&self, grant: &Grant) -> Value {
         self.state().settings.expires_in.clone().unwrap_or_else(|| grant.expires_in.into())
     }

@@ -34,7 +34,7 @@ pub(super) fn error(code: &str, text: &str) -> Value {
     json!({ "message": text, "extensions": { "code": class(code), "resource": resource(code, text) } })
 }
 
-/// Gives the engine's own errors (a field nobody knows, a variable of the wrong type) the gateway's form.
+/// Brings the engine's own errors (an unknown field, a variable of the wrong type) into the gateway's form.
 pub(super) fn complete(errors: &mut [ServerError]) {
     for error in errors {
         if error.extensions.is_none() {

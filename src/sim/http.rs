@@ -70,7 +70,7 @@ pub(super) async fn serve(
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_message(cause: &(dyn Any + Send)) -> String {
     let text = cause.downcast_ref::<&str>().copied();
     let text = text.or_else(|| cause.downcast_ref::<String>().map(String::as_str));

@@ -65,7 +65,7 @@ impl World {
     }
 }
 
-/// What the URL carries.
+/// The parameters of the URL.
 #[derive(Deserialize)]
 pub(super) struct Authorize {
     state: String,
@@ -105,7 +105,7 @@ pub(super) async fn answer(State(app): State<App>, Form(given): Form<Answer>) ->
     }
 }
 
-/// What the landing page is told.
+/// The query of the landing page.
 #[derive(Deserialize)]
 pub(super) struct Landed {
     #[serde(default)]

@@ -54,7 +54,7 @@ fn no_store() -> HeaderValue {
     HeaderValue::from_static("no-store")
 }
 
-/// What the first page is asked for.
+/// The query of the first page.
 #[derive(Deserialize)]
 pub(super) struct Search {
     /// Part of a member's id.

@@ -202,7 +202,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// To this status.
+    /// The new status.
     pub fn status(status: &str) -> Self {
         Self { status: Some(Some(status.to_owned())), ..Self::default() }
     }

@@ -18,7 +18,7 @@ pub(super) fn new(world: World) -> Schema {
     Schema::build(Query, Mutation, EmptySubscription).data(world).finish()
 }
 
-/// What the headers say of who is asking.
+/// The caller, from the request's headers.
 #[derive(Default)]
 pub(super) struct Caller {
     /// The member whom a good bearer token names.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// How long requests under way may take when the simulator stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What a simulator is started with.
+/// The settings of a simulator.
 pub struct Options {
     /// Where the gateway, its pages and the mailbox's pages are served. Port 0 takes any that is free.
     pub listen: SocketAddr,
@@ -24,9 +24,9 @@ pub struct Options {
     pub smtp: SocketAddr,
     /// Members `m1` to `mN` beside the named ones.
     pub members: u32,
-    /// What time it is in the simulated world.
+    /// The clock of the simulated world.
     pub clock: Clock,
-    /// How the mail server speaks TLS.
+    /// The mail server's TLS mode.
     pub smtp_tls: SmtpTls,
     /// The user name and password that the mail server insists on; without them it takes any, or none.
     pub smtp_credentials: Option<(String, String)>,

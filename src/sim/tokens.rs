@@ -18,7 +18,7 @@ struct Claims {
     exp: i64,
 }
 
-/// What a token exchange needs to know of an ID token.
+/// The claims of an ID token that a token exchange needs.
 #[derive(Deserialize)]
 pub(super) struct Subject {
     pub(super) sub: String,

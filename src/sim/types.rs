@@ -108,7 +108,7 @@ pub(super) struct OauthUrl {
     pub(super) redirect_url: String,
 }
 
-/// What became of a connection.
+/// The result of a change to a connection.
 #[derive(SimpleObject)]
 pub(super) struct ConnectionStatus {
     status: Option<String>,
@@ -121,7 +121,7 @@ impl From<&Row> for ConnectionStatus {
     }
 }
 
-/// What `refresh` answers.
+/// The response of `refresh`.
 #[derive(SimpleObject)]
 pub(super) struct Refreshed {
     access_token: String,
@@ -136,7 +136,7 @@ impl From<Grant> for Refreshed {
     }
 }
 
-/// What `getToken` and `login` answer.
+/// The response of `getToken` and `login`.
 #[derive(SimpleObject)]
 pub(super) struct Tokens {
     access_token: JwtToken,

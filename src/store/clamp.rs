@@ -1,11 +1,11 @@
-//! Times from the future: a clock was ahead when they were recorded. Decisions must not wait until it is that late.
+//! Corrects times that a clock recorded while it was ahead, so that no decision waits for them.
 
 use super::{Result, millis};
 use crate::domain::{MemberId, Time};
 use sqlx::{Sqlite, Transaction};
 
-/// Makes every time in the future that a decision about the member reads `now`. It is written back: read as `now` each
-/// time, an email from next year would keep `min_gap` from ever ending.
+/// Sets every future time that decisions about the member read to `now`. The change is stored: if such a time were only read
+/// as `now`, an email dated next year would extend `min_gap` forever.
 pub(super) async fn clamp(tx: &mut Transaction<'_, Sqlite>, member: &MemberId, now: Time) -> Result<()> {
     for sql in [
         "UPDATE lapses SET suspected_at = min(suspected_at, $2), opened_at = min(opened_at, $2),

@@ -1,23 +1,23 @@
-//! Times that were written while the clock was ahead: brought back, so that nothing waits for a year.
+//! Reschedules rows that were written while the clock was ahead.
 
 use super::{Result, Store, millis};
 use crate::domain::Time;
 use chrono::TimeDelta;
 
-/// No credential waits longer for its next try, with jitter.
+/// The longest wait for the next try of a credential, with jitter.
 const CREDENTIAL: TimeDelta = TimeDelta::hours(36);
-/// No member is throttled for longer.
+/// The longest wait of a throttled member.
 const THROTTLE: TimeDelta = TimeDelta::hours(1);
-/// No refresh lease lasts longer.
+/// The longest refresh lease.
 const REFRESH_LEASE: TimeDelta = TimeDelta::seconds(30);
-/// No delivery lease lasts longer.
+/// The longest delivery lease.
 const DELIVERY_LEASE: TimeDelta = TimeDelta::hours(1);
-/// No notice waits longer between two attempts.
+/// The longest wait between two attempts at a notice.
 const ATTEMPT: TimeDelta = TimeDelta::hours(24);
 
 impl Store {
-    /// Brings back what would otherwise wait for a time that a wrong clock has written. `recheck` is the longest wait for
-    /// a recheck. Returns the number of rows changed.
+    /// Reschedules work that a wrong clock scheduled too far ahead. `recheck` is the longest wait for a recheck. Returns the
+    /// number of changed rows.
     pub(crate) async fn pull_back_from_future(&self, now: Time, recheck: TimeDelta) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut changed = 0;

@@ -19,9 +19,9 @@ pub struct StoredToken {
 pub struct CredentialFailure {
     /// `Rejected` or `Missing`.
     pub(crate) state: CredentialState,
-    /// In the operator's terms.
+    /// The reason, in words for the operator.
     pub(crate) reason: String,
-    /// Since when.
+    /// The start of the failure.
     pub(crate) since: Time,
     pub(crate) failures: u32,
     pub retry_at: Time,
@@ -32,9 +32,8 @@ pub struct CredentialFailure {
 pub struct StoredCredentials {
     /// The member's identity at the identity provider.
     pub(crate) subject: String,
-    /// The refresh token.
     pub refresh: Option<Sealed>,
-    /// The access token that was got last.
+    /// The newest access token.
     pub access: Option<StoredToken>,
     /// The last failure; `None` after a success.
     pub failure: Option<CredentialFailure>,
@@ -55,17 +54,16 @@ pub struct RefreshLease {
 pub(crate) struct RefreshedTokens<'a> {
     /// The credential of the request.
     pub(crate) used: &'a UsedCredential,
-    /// The new refresh token, when the gateway rotates them: the used one is spent.
+    /// The new refresh token, if the gateway rotates them. The old one no longer works.
     pub(crate) rotated: Option<&'a Sealed>,
-    /// The access token.
     pub(crate) access: Option<&'a StoredToken>,
-    /// To remember, when it is the member's first subject.
+    /// Stored when it is the member's first subject.
     pub(crate) subject: Option<&'a Fingerprint>,
 }
 
-/// How far recovered credentials pull the retries of others forward, in milliseconds: those are spread over this time.
+/// When a credential recovers, the retries of others are spread over this time, in milliseconds.
 const RETRY_SPREAD: i64 = 10 * 60 * 1000;
-/// Failures that began within this time of each other, in milliseconds, are taken to have one cause.
+/// Failures that begin within this time of each other, in milliseconds, probably have one cause.
 const SAME_CAUSE: i64 = 2 * 60 * 60 * 1000;
 
 pub(super) const CREDENTIAL_COLUMNS: &str = "m.subject, c.key_id AS refresh_key, c.sealed AS refresh_sealed,

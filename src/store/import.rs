@@ -154,8 +154,7 @@ impl Import {
             .collect()
     }
 
-    /// A member with another subject is another person to the identity provider: what was got for the old subject is
-    /// not theirs.
+    /// To the identity provider, another subject is another person. The tokens of the old subject must not be used.
     async fn forget_other_subjects(&mut self, rows: &str) -> Result<()> {
         const OTHERS: &str =
             "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
@@ -169,7 +168,7 @@ impl Import {
         Ok(())
     }
 
-    /// A notice that was given up because of a member's address may be sent to their new one.
+    /// A notice that was abandoned because of the old address may be sent to the new one.
     async fn forgive_addresses(&mut self, rows: &str) -> Result<()> {
         const MOVED: &str =
             "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'

@@ -10,14 +10,13 @@ use crate::domain::{
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
-/// An enrolled, unpaused member on a sweep's way.
+/// An enrolled, unpaused member whom a sweep polls.
 #[derive(Clone, Debug)]
 pub struct DueMember {
-    /// The member's id.
     pub(crate) id: MemberId,
     /// The member's place in the order of sweeps.
     pub(crate) poll_key: i64,
-    /// Digest of the last answer, if there was one.
+    /// The digest of the last response, if there was one.
     pub(crate) digest: Option<Vec<u8>>,
     /// The reason code, while the member is without a usable response.
     pub(crate) unclear: Option<String>,
@@ -28,12 +27,12 @@ pub struct DueMember {
     pub(crate) credentials: StoredCredentials,
 }
 
-/// A member as operators see them.
+/// A member, as reports show it.
 #[derive(Clone, Debug)]
 pub struct ListedMember {
     pub(crate) member: Member,
     pub credential: CredentialState,
-    /// The reason and the start of the trouble.
+    /// The reason and the start of the failure.
     pub(crate) trouble: Option<(String, Time)>,
     /// The member's last usable response.
     pub last_answer_at: Option<Time>,
@@ -229,8 +228,8 @@ impl Store {
             .collect()
     }
 
-    /// Stops watching a member: the credential and the address go, what is open is closed, what is queued is cancelled.
-    /// The history stays. Gives `false` when there is no such member.
+    /// Stops watching a member: deletes the credential and the address, closes open lapses, and cancels queued notices. The
+    /// history stays. Returns `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         link_requests::delete_orphan_domain(&mut tx, id).await?;
@@ -295,7 +294,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Forgets a member altogether, history included. Gives `false` when nothing was known of them.
+    /// Deletes a member with all history. Returns `false` when there is no such member.
     pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
         let mut tx = self.begin().await?;
         link_requests::delete_orphan_domain(&mut tx, id).await?;

@@ -1,4 +1,4 @@
-//! Taking in an answer of the gateway's: known state, decision and what follows from it, in one transaction.
+//! Applies a response of the gateway: the known state, the decision, and its effects, in one transaction.
 
 use super::{Result, Store, clamp, connections, count, json_list, lapses, millis, queue, time};
 use crate::base::random;
@@ -10,10 +10,9 @@ use crate::domain::{
 use sqlx::{Row, Sqlite, Transaction};
 use std::collections::BTreeMap;
 
-/// A usable answer of the gateway's about one member.
+/// A usable response of the gateway about one member.
 #[derive(Clone, Debug)]
 pub struct PollResult<'a> {
-    /// About whom.
     pub member_id: &'a MemberId,
     /// The time of the request. A response to an older request than the last one applied is dropped.
     pub asked_at: Time,
@@ -27,9 +26,8 @@ pub struct PollResult<'a> {
 /// The result of applying a response.
 #[derive(Clone, Debug, Default)]
 pub struct ApplyReport {
-    /// The changes of status.
     pub transitions: Vec<(Option<Status>, Status)>,
-    /// The connections that are found to work for somebody else, and were not before.
+    /// The connections whose records belong to another person, if the previous response did not say so.
     pub(crate) mismatched: Vec<ConnectionId>,
     /// Whether the response was dropped: it came too late, or the member was removed.
     pub stale: bool,
@@ -38,7 +36,7 @@ pub struct ApplyReport {
 }
 
 impl Store {
-    /// Takes in an answer. `decide` is given what is known, and what it decides is written together with it.
+    /// Applies a response. Writes it together with the decision that `decide` derives from the known state.
     pub async fn apply_response(
         &self,
         answer: &PollResult<'_>,
@@ -51,7 +49,7 @@ impl Store {
                 .bind(answer.member_id.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
-        // One from the future is no evidence: a clock was ahead once.
+        // A time in the future proves nothing: a clock was ahead.
         let late = |answered_at: Option<i64>| {
             answered_at.is_some_and(|at| millis(answer.asked_at) < at && at <= millis(now))
         };
@@ -296,8 +294,8 @@ pub(super) async fn apply_to_lapse(
     }
 }
 
-/// Writes how a lapse stands. One that opens is the planner's next work; one that closes ends all that was queued
-/// about it, and one that ends in recovery is the planner's once more: its member may be told.
+/// Writes the state of a lapse. The planner evaluates a lapse that opened, or one that recovered, because members may get an
+/// email about the recovery. A closed lapse cancels its queued notices.
 async fn write_lapse(
     tx: &mut Transaction<'_, Sqlite>,
     id: &LapseId,

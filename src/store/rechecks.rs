@@ -10,7 +10,7 @@ use sqlx::{Row, Sqlite, Transaction};
 pub(crate) enum Purpose {
     /// The member pressed the button.
     Redemption,
-    /// To confirm a suspicion.
+    /// Confirms a suspected lapse.
     Suspicion,
 }
 
@@ -75,7 +75,7 @@ impl Store {
         .transpose()
     }
 
-    /// Puts all early polls of a member off until `until`, at least.
+    /// Defers all rechecks of a member until `until` or later.
     pub(crate) async fn postpone_rechecks(&self, member: &MemberId, until: Time) -> Result<()> {
         sqlx::query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
             .bind(member.as_str())
@@ -85,8 +85,7 @@ impl Store {
         Ok(())
     }
 
-    /// Puts an early poll off until `next`, or strikes it out. `false` when another poll, or a new
-    /// redemption, was faster.
+    /// Defers a recheck until `next`, or deletes it. Returns `false` when another poll or a new redemption has changed it.
     pub async fn claim_recheck(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<bool> {
         let query = match next {
             Some(next) => sqlx::query(

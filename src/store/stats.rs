@@ -8,56 +8,50 @@ use crate::domain::Time;
 use sqlx::Row;
 use std::collections::BTreeMap;
 
-/// Counts over everything.
+/// Counts of the whole fleet.
 #[derive(Clone, Debug)]
 pub struct Stats {
-    /// Enrolled members.
     pub(crate) members: u64,
-    /// Paused members.
     pub(crate) paused: u64,
-    /// Members among these with a suppressed address.
+    /// Enrolled members with a suppressed address.
     pub(crate) suppressed: u64,
     /// Members without a usable credential, by `rejected`, `missing`, and `locked`.
     pub credentials: BTreeMap<String, u64>,
     /// Members without a usable response, by reason code.
     pub unclear: BTreeMap<String, u64>,
-    /// Enrolled, unpaused members without a usable response since the instant that was asked about.
+    /// Enrolled, unpaused members without a usable response since the given instant.
     pub(crate) unreachable: u64,
     /// The last usable response of any member.
     pub(crate) last_answer_at: Option<Time>,
-    /// Connections by status.
     pub connections: BTreeMap<String, u64>,
-    /// Connections that work, but for somebody else.
+    /// Connections whose records belong to another person.
     pub person_mismatches: u64,
-    /// Open lapses.
     pub lapses_open: u64,
-    /// Notices by state.
     pub(crate) notices: BTreeMap<String, u64>,
-    /// The pass that was begun last.
+    /// The newest sweep.
     pub last_sweep: Option<SweepRecord>,
 }
 
-/// What became of the lapses that opened in some time. Each number is of all of them: a connection may recover by itself,
-/// and a scanner may press a button on a page that no person opened.
+/// The funnel of the lapses that opened in a period. The numbers are independent: a connection may recover by itself, and a
+/// scanner may press a button on a page that no person opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Funnel {
-    /// Lapses that opened.
     pub lapsed: u64,
     pub noticed: u64,
-    /// Those with a link that a person opened.
+    /// Lapses with a link that a person opened.
     pub opened: u64,
-    /// Those whose button was pressed with success.
+    /// Lapses with a redemption.
     pub redeemed: u64,
-    /// Those that the gateway called CONNECTED again.
+    /// Lapses that ended with CONNECTED.
     pub recovered: u64,
 }
 
-/// One scheduled pass, as operators see it.
+/// A sweep, as reports show it.
 #[derive(Clone, Debug)]
 pub struct SweepRecord {
     pub started_at: Time,
     pub finished_at: Option<Time>,
-    /// Members asked about.
+    /// Polled members.
     pub(crate) members: u64,
     /// Members without a usable response.
     pub(crate) unclear: u64,
@@ -136,7 +130,7 @@ impl Store {
         Ok(count.unsigned_abs())
     }
 
-    /// What became of the lapses that opened since then.
+    /// The funnel of the lapses that opened since an instant.
     pub async fn funnel(&self, since: Time) -> Result<Funnel> {
         let row = sqlx::query(
             "SELECT count(*) AS lapsed,
@@ -177,7 +171,7 @@ impl Store {
         Ok(rows.into_iter().map(|(key, count)| (key, count.unsigned_abs())).collect())
     }
 
-    /// The pass that was begun last.
+    /// The newest sweep.
     pub async fn last_sweep(&self) -> Result<Option<SweepRecord>> {
         let row = sqlx::query(
             "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, ended_early_because FROM sweeps

@@ -91,8 +91,8 @@ pub(super) async fn fill_poll_keys(writer: &SqlitePool) -> Result<()> {
 }
 
 impl Store {
-    /// The unfinished sweep, or a new one. That starts where the last one ended_early_because early, or before the first member whom
-    /// the gateway throttled.
+    /// The unfinished sweep, or a new one. A new sweep starts where the last one ended early, or before the first member
+    /// whom the gateway throttled.
     pub(crate) async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
         if let Some(sweep) = self.unfinished_sweep().await? {
             return Ok(sweep);

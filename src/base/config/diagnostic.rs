@@ -29,7 +29,7 @@ pub(crate) struct Diagnostic {
     pub(crate) location: Location,
     /// `section.key`; empty when the file as a whole cannot be used.
     pub(crate) key: String,
-    /// What is wrong, and how to correct it.
+    /// The error, and how to correct it.
     pub(crate) message: String,
 }
 

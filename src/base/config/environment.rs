@@ -14,7 +14,7 @@ use std::{
 pub(super) struct EnvironmentLayer {
     /// The known settings of the right type.
     pub(super) values: BTreeMap<String, config::Value>,
-    /// Of all settings, including the rejected ones.
+    /// The locations of all settings, including the rejected ones.
     pub(super) locations: BTreeMap<String, Location>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }

@@ -14,7 +14,7 @@ use toml::{
 pub(super) struct FileLayer {
     /// The known settings of the right type.
     pub(super) values: BTreeMap<String, Value>,
-    /// Of all settings, including the rejected ones.
+    /// The locations of all settings, including the rejected ones.
     pub(super) locations: BTreeMap<String, Location>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }

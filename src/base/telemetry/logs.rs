@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    /// What was logged while `body` ran.
+    /// Returns the log lines of `body`.
     fn logged(log: &str, format: LogFormat, body: impl FnOnce()) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let settings =

@@ -1,14 +1,14 @@
-//! The table at the head of [`super`].
+//! Implements the table in [`super`]'s documentation.
 
 use super::policy::Policy;
 use crate::domain::{ChangeReason, Lapse, LapseChange, LapseFields, LapseState, Outcome, Status, Time};
 use chrono::TimeDelta;
 
-/// How long a list that still says CONNECTED after an operator's act counts as late. After that the act has had no effect
-/// (we may not know whether it was carried out), and its dismissal must not silence the connection's next break.
+/// How long a list may still say CONNECTED after an operator's command. Later, the command had no effect, and its dismissal
+/// must not suppress notices about the connection's next break.
 const LIST_LAGS_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
-/// What `status` does to the connection's newest lapse, and the reason where it is the lapse that gives one.
+/// The effect of `status` on the connection's newest lapse, and the reason if the lapse determines it.
 pub(super) fn change(
     lapse: Option<&Lapse>,
     status: &Status,

@@ -1,4 +1,4 @@
-//! What the tests apply decisions to: one member's connections, lapses and transitions, as the store would
+//! The state that tests apply decisions to: one member's connections, lapses, and transitions, as the store would
 //! keep them.
 
 use super::{Policy, decide};

@@ -137,7 +137,7 @@ mod tests {
     const GRANTED: Sample = Sample { refused: Some(false), ..FINE };
     const REFUSED: Sample = Sample { refused: Some(true), ..FINE };
 
-    /// So many of one kind, evenly among `total` polls.
+    /// `total` samples with `count` of `odd`, spread evenly.
     fn mixed(odd: Sample, count: u64, other: Sample, total: u64) -> Vec<Sample> {
         (0..total).map(|n| if (n + 1) * count / total > n * count / total { odd } else { other }).collect()
     }

@@ -1,4 +1,4 @@
-//! What is sent, how often, and what the answers of the other operations become.
+//! Requests, retries, and the responses of the other operations.
 
 use super::{
     RETRY, TOKEN, Verdict, gateway, gateway_at, gateway_with, settings, shown,

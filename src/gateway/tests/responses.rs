@@ -1,4 +1,4 @@
-//! What is made of each kind of answer.
+//! The result of each kind of response.
 
 use super::{
     RETRY, TOKEN, Verdict, gateway, gateway_with, settings, shown,

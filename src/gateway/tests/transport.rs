@@ -1,4 +1,4 @@
-//! What the network does, and what support needs to know.
+//! Network failures, and the request ids that support needs.
 
 use super::{
     RETRY, gateway, settings, shown,

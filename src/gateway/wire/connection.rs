@@ -16,7 +16,7 @@ pub(in crate::gateway) struct Connection {
     #[serde(rename = "type")]
     source_type: Option<SourceType>,
     integration_type: Option<IntegrationType>,
-    /// Not every gateway sends it. Without it the connection is not direct.
+    /// Some gateways omit it. Then the connection is not direct.
     is_direct: Option<bool>,
     status: Option<Status>,
     sync_status: Option<SyncStatus>,

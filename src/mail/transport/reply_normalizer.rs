@@ -1,26 +1,26 @@
-//! A mail server's replies, brought into the form that RFC 5321 gives them. Servers are laxer than the reader behind this:
-//! they leave out the text of a reply, end lines with LF alone, write Latin-1, or extension keywords in lower case.
+//! Brings a mail server's replies into the form of RFC 5321, which the client library requires. Servers omit the text of a
+//! reply, end lines with LF alone, send Latin-1, or write extension keywords in lower case.
 
 use std::{collections::VecDeque, str};
 
-/// RFC 5321, section 4.5.3.1.5: a reply's line has 512 octets at most. What is longer is cut.
+/// RFC 5321, section 4.5.3.1.5: a reply's line has at most 512 octets. A longer line is cut.
 const MAX_LINE_BYTES: usize = 4096;
-/// Further lines of one reply are left out, but for its last.
+/// Further lines of a reply are dropped, except the last one.
 const MAX_CONTINUATION_LINES: u32 = 128;
-/// Keywords that are looked for as they are written here (section 2.4: their case does not matter).
+/// Keywords that the client library expects in upper case. Their case does not matter (section 2.4).
 const KEYWORDS: [&str; 4] = ["STARTTLS", "SMTPUTF8", "8BITMIME", "AUTH"];
 
-/// Takes bytes as they come and gives whole lines.
+/// Turns received bytes into whole lines.
 #[derive(Default)]
 pub(super) struct ReplyNormalizer {
     line: Vec<u8>,
-    /// Lines before the last of the present reply.
+    /// The number of lines of the current reply so far.
     continued: u32,
     ready: VecDeque<u8>,
 }
 
 impl ReplyNormalizer {
-    /// Gives this before anything that is taken.
+    /// Inserts this text before the first received byte.
     pub(super) fn with_prelude(reply: &str) -> Self {
         Self { ready: reply.bytes().collect(), ..Self::default() }
     }
@@ -35,12 +35,12 @@ impl ReplyNormalizer {
         }
     }
 
-    /// What can be read, as far as it lies together.
+    /// The first contiguous part of the normalized bytes.
     pub(super) fn ready(&self) -> &[u8] {
         self.ready.as_slices().0
     }
 
-    /// So much of it was read.
+    /// Drops bytes that were read.
     pub(super) fn consume(&mut self, read: usize) {
         self.ready.drain(..read);
     }

@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// Idle connections that are idle_session at most: as many as the daemon's deliveries under backend.
+/// Sessions that stay open between emails: one for each concurrent delivery.
 const MAX_IDLE: usize = 8;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -22,7 +22,7 @@ pub(crate) enum ButtonState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resume {
     No,
-    /// By the browser that redeemed it, and this request does not prove to come from there.
+    /// Only by the browser that redeemed it, and the request has no proof that it comes from there.
     Elsewhere,
     Here,
 }
@@ -95,7 +95,7 @@ impl ButtonView {
     }
 }
 
-/// How the button's lapse ended. While the next break is only suspected, the earlier one counts as ended.
+/// The outcome of the button's lapse. While the next break is only suspected, the earlier lapse counts as ended.
 pub(super) fn closed_outcome(button: &Button) -> Option<Outcome> {
     let is_suspected_again = button.superseded && button.state == LapseState::Suspected;
     (button.state == LapseState::Closed || is_suspected_again)

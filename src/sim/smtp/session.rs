@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 /// The most recipients of one mail; RFC 5321 asks for 100.
 const MAX_RECIPIENTS: usize = 1000;
 
-/// What follows a command.
+/// The step after a command.
 enum Next {
     Command,
     Handshake,

@@ -1,4 +1,4 @@
-//! What a member can be shown. Wording is in [`super::i18n`].
+//! The pages for members. Their wording is in [`super::i18n`].
 
 use crate::reconnect::state::LinkState;
 use crate::reconnect::state::{ButtonState, ButtonView};
@@ -43,7 +43,7 @@ pub(crate) enum Page {
     ResendRequested,
     /// The page after a sign-in at the source.
     OauthReturn {
-        /// As the query says; no proof of recovery.
+        /// From the query. It does not prove recovery.
         success: bool,
     },
     /// Asks before it unsubscribes: a GET must change nothing (RFC 8058).

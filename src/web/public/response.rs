@@ -16,7 +16,7 @@ use std::time::Duration;
 /// For a gateway that sends no `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// What a page needs in addition to its content.
+/// The context of a page, in addition to its content.
 pub(super) struct PageContext {
     pub(super) locale: Option<String>,
     /// The link's own path.

@@ -1,4 +1,4 @@
-//! What the public pages need.
+//! The services of the public pages.
 
 use crate::base::clock::Clock;
 use crate::reconnect::links::LinkService;

@@ -14,7 +14,7 @@ pub(in crate::base::config) fn secure_url<'de, D: Deserializer<'de>>(
     Ok(url)
 }
 
-/// As [`secure_url`]; `None` for "".
+/// Like [`secure_url`]; `None` for "".
 pub(in crate::base::config) fn optional_secure_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Url>, D::Error> {
@@ -48,7 +48,7 @@ fn parse(text: &str) -> Result<Url, String> {
 }
 
 /// # Errors
-/// What to change, unless the URL is https, or http to a loopback host, and has no credentials.
+/// Checks that the URL is https, or http to a loopback host, and has no credentials. The error says what to change.
 fn check_secure_url(url: &Url) -> Result<(), &'static str> {
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {

@@ -1,4 +1,4 @@
-//! What a page with buttons asks of the member. Each situation has its own text.
+//! The request that a page with buttons makes. Each situation has its own text.
 
 use crate::domain::{Repair, printable};
 use crate::reconnect::state::{ButtonState, ButtonView};

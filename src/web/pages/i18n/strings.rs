@@ -14,7 +14,7 @@ pub(in crate::web::pages) struct Strings {
     pub(in crate::web::pages) notes: Notes,
 }
 
-/// What a page says about one button, or about the one action below the buttons.
+/// The text about one button, or about the action below the buttons.
 pub(in crate::web::pages) struct Notes {
     pub(in crate::web::pages) needs_app: &'static str,
     pub(in crate::web::pages) resume: &'static str,
@@ -29,7 +29,7 @@ pub(in crate::web::pages) struct Notes {
 
 /// The texts of one page.
 pub(in crate::web::pages) struct Text {
-    /// Of the document. It names no source: browsers keep it in their history.
+    /// The document's title. It names no source, because browsers keep it in their history.
     pub(in crate::web::pages) title: &'static str,
     /// `None`: the title is the heading.
     pub(in crate::web::pages) heading: Option<String>,
