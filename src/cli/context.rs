@@ -44,7 +44,7 @@ impl Context {
     ) -> anyhow::Result<T> {
         let app = self.app().await?;
         let result = action(&app).await;
-        app.access.drain().await;
+        app.tokens.drain().await;
         result
     }
 

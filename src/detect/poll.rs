@@ -13,7 +13,7 @@ use crate::store::{ApplyReport, DueMember, PollResult, Store, StoreError, Stored
 #[derive(Clone)]
 pub struct Poller {
     store: Store,
-    access: TokenProvider,
+    tokens: TokenProvider,
     gateway: Gateway,
     clock: Clock,
     policy: Policy,
@@ -38,8 +38,8 @@ pub(crate) enum DueResponse {
 
 impl Poller {
     /// Decides by `policy`.
-    pub fn new(store: Store, access: TokenProvider, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
-        Self { store, access, gateway, clock, policy }
+    pub fn new(store: Store, tokens: TokenProvider, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
+        Self { store, tokens, gateway, clock, policy }
     }
 
     /// Asks about one member, whatever was known, and takes the answer in. Gives the answer, too.
@@ -51,7 +51,7 @@ impl Poller {
         member: &MemberId,
         cause: Cause,
     ) -> Result<(Vec<Connection>, ApplyReport), CallError> {
-        let credentials = self.access.credentials(member).await?;
+        let credentials = self.tokens.credentials(member).await?;
         let (seen, asked_at) = self.list(member, credentials).await?;
         // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
         let accept_empty = cause == Cause::Operator;
@@ -65,7 +65,7 @@ impl Poller {
     pub(crate) async fn poll_due(&self, due: DueMember) -> DuePoll {
         let asked_at = self.clock.now();
         let call = |token| async move { self.gateway.connections(&token).await };
-        let (listed, refresh) = self.access.call_as_reporting(&due.id, due.credentials.clone(), call).await;
+        let (listed, refresh) = self.tokens.call_as_reporting(&due.id, due.credentials.clone(), call).await;
         let result = match listed {
             Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(CallError::from),
             Err(error) => Err(error),
@@ -111,7 +111,7 @@ impl Poller {
     ) -> Result<(Listing, Time), CallError> {
         let asked_at = self.clock.now();
         let seen = self
-            .access
+            .tokens
             .call_as(member, credentials, |token| async move { self.gateway.connections(&token).await })
             .await?;
         Ok((seen, asked_at))

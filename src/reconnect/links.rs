@@ -19,7 +19,7 @@ const MIN_RESEND_AGE: TimeDelta = TimeDelta::minutes(1);
 #[derive(Clone)]
 pub(crate) struct LinkService {
     pub(crate) store: Store,
-    pub(crate) access: TokenProvider,
+    pub(crate) tokens: TokenProvider,
     pub(crate) gateway: Gateway,
     pub(crate) clock: Clock,
     pub(crate) resume_tokens: ResumeTokens,

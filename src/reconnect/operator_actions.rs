@@ -53,7 +53,7 @@ type Result<T, E = OperateError> = std::result::Result<T, E>;
 pub struct OperatorActions {
     pub(crate) store: Store,
     pub(crate) poller: Poller,
-    pub(crate) access: TokenProvider,
+    pub(crate) tokens: TokenProvider,
     pub(crate) gateway: Gateway,
     pub(crate) clock: Clock,
     pub(crate) link_ttl: TimeDelta,
@@ -206,8 +206,8 @@ impl OperatorActions {
         F: Fn(AccessToken) -> Fut,
         Fut: Future<Output = std::result::Result<T, GatewayError>>,
     {
-        let credentials = self.access.credentials(member).await?;
-        self.access.call_as(member, credentials, request).await
+        let credentials = self.tokens.credentials(member).await?;
+        self.tokens.call_as(member, credentials, request).await
     }
 }
 

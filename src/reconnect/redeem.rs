@@ -143,10 +143,10 @@ impl LinkService {
         proof: &BrowserProof,
         resumes: bool,
     ) -> Result<RedemptionOutcome, CallError> {
-        let credentials = self.access.credentials(redemption.member).await?;
+        let credentials = self.tokens.credentials(redemption.member).await?;
         let id = &button.gateway_id;
         let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
-        let url = self.access.call_as(redemption.member, credentials, fetch).await?;
+        let url = self.tokens.call_as(redemption.member, credentials, fetch).await?;
         let redemption = &self.at_current_time(redemption);
         if !resumes && self.consume(redemption).await? {
             let connection = redemption.connection.clone();
@@ -178,8 +178,8 @@ impl LinkService {
             return self.refuse(redemption.link).await;
         }
         let id = &button.gateway_id;
-        let credentials = self.access.credentials(redemption.member).await?;
-        let call = self.access.call_as(redemption.member, credentials, |token| async move {
+        let credentials = self.tokens.credentials(redemption.member).await?;
+        let call = self.tokens.call_as(redemption.member, credentials, |token| async move {
             if button.connection.status == Some(Status::Disconnected) {
                 self.gateway.activate_direct(&token, id).await.map(drop)
             } else {

@@ -38,7 +38,7 @@ pub struct App {
     pub(crate) pages: Arc<Pages>,
     pub operator: OperatorActions,
     pub poller: Poller,
-    pub access: TokenProvider,
+    pub tokens: TokenProvider,
     pub gateway: Gateway,
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
@@ -91,7 +91,7 @@ impl App {
         }
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
-        let access = TokenProvider::new(
+        let tokens = TokenProvider::new(
             store.clone(),
             gateway.clone(),
             keyring.clone(),
@@ -103,7 +103,7 @@ impl App {
         let recheck_after = delta(sweep.confirm_after.max(sweep.recheck.last()));
         let poller = Poller::new(
             store.clone(),
-            access.clone(),
+            tokens.clone(),
             gateway.clone(),
             clock.clone(),
             decide::Policy {
@@ -133,7 +133,7 @@ impl App {
             sweeper: Sweeper::new(
                 store.clone(),
                 poller.clone(),
-                access.clone(),
+                tokens.clone(),
                 gateway.clone(),
                 clock.clone(),
                 Limits {
@@ -144,7 +144,7 @@ impl App {
             ),
             links: LinkService {
                 store: store.clone(),
-                access: access.interactive(),
+                tokens: tokens.interactive(),
                 gateway: gateway.interactive(),
                 clock: clock.clone(),
                 resume_tokens: ResumeTokens::new(keyring.clone()),
@@ -161,7 +161,7 @@ impl App {
             deliverer: Deliverer {
                 store: store.clone(),
                 poller: poller.clone(),
-                tokens: access.clone(),
+                tokens: tokens.clone(),
                 gateway: gateway.clone(),
                 clock: clock.clone(),
                 renderer,
@@ -175,14 +175,14 @@ impl App {
             operator: OperatorActions {
                 store: store.clone(),
                 poller: poller.clone(),
-                access: access.clone(),
+                tokens: tokens.clone(),
                 gateway: gateway.clone(),
                 clock: clock.clone(),
                 link_ttl: delta(config.links.ttl),
             },
             store,
             poller,
-            access,
+            tokens,
             gateway,
             keyring,
             clock,
@@ -238,7 +238,7 @@ impl App {
     pub async fn run_once(&self, stop: &CancellationToken) -> anyhow::Result<CycleReport> {
         let report = self.cycle(stop).await;
         self.deliverer.transport.close().await;
-        self.access.drain().await;
+        self.tokens.drain().await;
         report
     }
 

@@ -100,7 +100,7 @@ impl Daemon {
             self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
         // A rotated refresh token must be stored, however long the gateway's response takes.
-        if tokio::time::timeout(self.app.config.gateway.timeout + STORE_MARGIN, self.app.access.drain())
+        if tokio::time::timeout(self.app.config.gateway.timeout + STORE_MARGIN, self.app.tokens.drain())
             .await
             .is_err()
         {

@@ -157,10 +157,10 @@ async fn a_token_that_is_imported_while_the_old_one_is_being_refused_is_not_reje
     };
     let old = refusal().await;
     h.import_token("alice", "rt-alice~anew").await;
-    h.app.access.reject(&alice, &old).await.unwrap();
+    h.app.tokens.reject(&alice, &old).await.unwrap();
     assert_eq!(h.credential("alice").await, "ok");
     let new = refusal().await;
-    h.app.access.reject(&alice, &new).await.unwrap();
+    h.app.tokens.reject(&alice, &new).await.unwrap();
     assert_eq!(h.credential("alice").await, "rejected");
 }
 

@@ -122,13 +122,13 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     let elsewhere = h.another_app(&[("GATEWAY__OAUTH_HOSTS", "login.example.org")]).await;
     h.sim.world().restore("alice").unwrap();
     h.enrol(&["alice"]).await;
-    let credentials = elsewhere.access.credentials(&"alice".into()).await.unwrap();
+    let credentials = elsewhere.tokens.credentials(&"alice".into()).await.unwrap();
     let ask = |token| {
         let gateway = elsewhere.gateway.clone();
         async move { gateway.oauth_url(&token, &"epic".into()).await }
     };
     words.push_str(&all_words(
-        &elsewhere.access.call_as(&"alice".into(), credentials, ask).await.unwrap_err(),
+        &elsewhere.tokens.call_as(&"alice".into(), credentials, ask).await.unwrap_err(),
     ));
     secrets.extend(kept_tokens(&h, "alice").await);
 

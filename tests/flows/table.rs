@@ -99,7 +99,7 @@ async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(),
         return h.app.poller.poll(member, Cause::Recheck).await.map(drop);
     }
     let epic = &ConnectionId::from("epic");
-    let credentials = h.app.access.credentials(member).await?;
+    let credentials = h.app.tokens.credentials(member).await?;
     let question = |token| async move {
         match operation {
             Operation::GetOauthUrl => gateway.oauth_url(&token, epic).await.map(drop),
@@ -110,7 +110,7 @@ async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(),
             _ => gateway.activate_direct(&token, epic).await.map(drop),
         }
     };
-    h.app.access.call_as(member, credentials, question).await
+    h.app.tokens.call_as(member, credentials, question).await
 }
 
 /// Lets each fault happen to the operation once, each time for another member, and reports what is not as expected.

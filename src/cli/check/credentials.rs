@@ -30,7 +30,7 @@ pub(super) async fn check(context: &Context, member: Option<&MemberId>) -> anyho
             };
             let mut rejected = None;
             for member in members {
-                match app.access.refresh_now(&member).await {
+                match app.tokens.refresh_now(&member).await {
                     Ok(()) => return Ok(Outcome::Issued(member)),
                     Err(error) => {
                         rejected = Some(anyhow::Error::new(error).context(format!(

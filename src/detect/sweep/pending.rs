@@ -73,9 +73,9 @@ impl Pending {
     }
 
     /// Holds the refusals against the members.
-    pub(super) async fn reject_refused(&mut self, access: &TokenProvider) -> Result<(), StoreError> {
+    pub(super) async fn reject_refused(&mut self, tokens: &TokenProvider) -> Result<(), StoreError> {
         for (member, refusal) in std::mem::take(&mut self.refused) {
-            access.reject(&member, &refusal).await?;
+            tokens.reject(&member, &refusal).await?;
         }
         Ok(())
     }

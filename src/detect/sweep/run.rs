@@ -20,7 +20,7 @@ const CHECKPOINT: u32 = 1_000;
 pub(super) struct Services {
     pub(super) store: Store,
     pub(super) poller: Poller,
-    pub(super) access: TokenProvider,
+    pub(super) tokens: TokenProvider,
     pub(super) clock: Clock,
     pub(super) max_unclear: f64,
 }
@@ -97,7 +97,7 @@ impl Run {
             self.progress.transitions += self.pending.accept_emptied(&services.poller).await?;
         }
         if cleared.refused {
-            self.pending.reject_refused(&services.access).await?;
+            self.pending.reject_refused(&services.tokens).await?;
         }
         if cleared.emptied {
             self.pending.record(&services.store, services.clock.now()).await?;

@@ -41,18 +41,18 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// Polls through `poller`, and rejects credentials through `access`.
+    /// Polls through `poller`, and rejects credentials through `tokens`.
     pub fn new(
         store: Store,
         poller: Poller,
-        access: TokenProvider,
+        tokens: TokenProvider,
         gateway: Gateway,
         clock: Clock,
         limits: Limits,
     ) -> Self {
         let Limits { at_once, needs_token, max_unclear } = limits;
         let progress = watch::Sender::new(SweepProgress::default());
-        let services = Services { store, poller, access, clock, max_unclear };
+        let services = Services { store, poller, tokens, clock, max_unclear };
         Self { services, gateway, at_once, needs_token, progress }
     }
 
@@ -236,7 +236,7 @@ impl Sweeper {
             Some("credential_refused")
         } else if self.needs_token && credentials.refresh.is_none() {
             Some("credential_missing")
-        } else if self.services.access.is_locked(credentials) {
+        } else if self.services.tokens.is_locked(credentials) {
             Some("credential_locked")
         } else if due.retry_at.is_some_and(|until| waits(until, LONGEST_THROTTLE)) {
             Some(THROTTLED_MEMBER)

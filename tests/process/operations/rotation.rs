@@ -12,10 +12,10 @@ async fn two_hundred_concurrent_refreshes_lock_nobody_out_and_run_one_at_a_time(
     let member = MemberId::from("alice");
     for round in 1..=200 {
         let asking = (0..20).map(|_| {
-            let (access, member) = (app.access.clone(), member.clone());
+            let (tokens, member) = (app.tokens.clone(), member.clone());
             tokio::spawn(async move {
-                let credentials = access.credentials(&member).await?;
-                access.call_as(&member, credentials, |_token| async { Ok(()) }).await
+                let credentials = tokens.credentials(&member).await?;
+                tokens.call_as(&member, credentials, |_token| async { Ok(()) }).await
             })
         });
         for asked in futures_util::future::join_all(asking).await {
