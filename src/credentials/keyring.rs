@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{fmt, io::Write, path::Path, path::PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
-/// The column of a sealed value.
+/// The column of an encrypted value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealedField {
     /// `credentials.sealed`
@@ -29,23 +29,18 @@ impl SealedField {
     }
 }
 
-/// Why the key ring, or something sealed, cannot be used.
+/// The reason why the key ring or an encrypted value cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// There is no key ring where the configuration says.
+    /// There is no file at `keys.file`.
     #[error("keys.file: no key ring at {0}; make one with `reconnectd keys generate`, or restore yours")]
     Missing(PathBuf),
     /// The key ring cannot be read or written.
     #[error("keys.file: {path}: {source}")]
-    Io {
-        /// The key ring.
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     /// A line of the key ring is not `ID BASE64`.
     #[error("keys.file: {path}:{line}: expected `ID KEY` with a key of 32 bytes in base64")]
     Line {
-        /// The key ring.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
@@ -53,16 +48,16 @@ pub enum KeyringError {
     /// The key ring has no key.
     #[error("keys.file: {0} holds no key; make one with `reconnectd keys generate`")]
     Empty(PathBuf),
-    /// Others than its owner may read the key ring.
+    /// Other users can read the key ring.
     #[error("keys.file: {0} can be read by others; run `chmod 600` on it")]
     InsecurePermissions(PathBuf),
     /// `keys generate` does not overwrite.
     #[error("keys.file: {0} exists already; it is left as it is")]
     Exists(PathBuf),
-    /// Sealed under a key that the ring does not hold.
+    /// The value was encrypted with a key that the ring does not contain.
     #[error("key {0} is not in the key ring; restore the ring that the database was used with")]
     UnknownKey(String),
-    /// The ciphertext, its place or the key is not the one it was sealed with.
+    /// The ciphertext, its row, or the key has changed since the encryption.
     #[error(
         "a sealed value does not open: the database and the key ring do not belong together, or it was altered"
     )]
@@ -74,7 +69,7 @@ struct Key {
     secret: Zeroizing<[u8; 32]>,
 }
 
-/// The key ring. The last key seals; all of them open.
+/// The keys. The last one encrypts; all of them decrypt.
 pub struct Keyring {
     keys: Vec<Key>,
 }
@@ -86,7 +81,7 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Reads the key ring: a line a key, `ID BASE64`, oldest first; `#` begins a comment.
+    /// Reads the key ring: one key per line, `ID BASE64`, oldest first. `#` begins a comment.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
         let io = |source| KeyringError::Io { path: path.to_owned(), source };
         let mut text = match std::fs::read_to_string(path) {
@@ -103,13 +98,13 @@ impl Keyring {
         if keys.is_empty() { Err(KeyringError::Empty(path.to_owned())) } else { Ok(Self { keys }) }
     }
 
-    /// A key ring that lives in memory alone, for the demo and the tests.
+    /// A key ring in memory only, for the demo and the tests.
     #[cfg(any(feature = "sim", test))]
     pub(crate) fn ephemeral() -> Self {
         Self { keys: vec![Key { id: "ephemeral".into(), secret: Zeroizing::new(random::bytes()) }] }
     }
 
-    /// Writes a key ring with one fresh key, readable by its owner alone, and gives the key's id.
+    /// Writes a key ring with one new key, readable only by its owner. Returns the key's id.
     ///
     /// # Errors
     /// The file exists: keys are never overwritten.
@@ -135,7 +130,7 @@ impl Keyring {
         Ok(id)
     }
 
-    /// Seals `plain` for `field` of `member`, under the newest key.
+    /// Encrypts `plain` for `field` of `member` with the newest key.
     pub(crate) fn seal(
         &self,
         member: &MemberId,
@@ -151,7 +146,7 @@ impl Keyring {
         Ok(Sealed { key_id: key.id.clone(), bytes })
     }
 
-    /// Seals an imported refresh token, with the fingerprints by which a second import of it is recognized.
+    /// Encrypts an imported refresh token. The fingerprints reveal a second import of the same token.
     pub fn new_credential(
         &self,
         member: &MemberId,
@@ -164,7 +159,7 @@ impl Keyring {
     }
 
     /// The fingerprint of the subject of a member's access tokens, under the newest key, or under the key of `known`
-    /// where that is given. `None`: the ring does not hold that key.
+    /// if it is given. `None`: the ring does not contain that key.
     pub(crate) fn subject_fingerprint(
         &self,
         member: &MemberId,
@@ -194,7 +189,7 @@ impl Keyring {
         self.keys.iter().any(|key| key.id == sealed.key_id)
     }
 
-    /// Opens what was sealed for `field` of `member`.
+    /// Decrypts the value of `field` of `member`.
     pub fn open_sealed(
         &self,
         member: &MemberId,
@@ -223,8 +218,8 @@ fn cipher(key: &Key) -> Result<RandomizedNonceKey, KeyringError> {
     RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| KeyringError::DecryptFailed)
 }
 
-/// Bound to the member and the purpose, so that no two rows tell that they hold the same secret. The HMAC key is derived
-/// from the ring's key, which itself only seals.
+/// Bound to the member and the purpose, so that two rows do not reveal that they contain the same secret. The HMAC key is derived
+/// from the ring's key, which itself only encrypts.
 fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Fingerprint {
     let ring = hmac::Key::new(hmac::HMAC_SHA256, key.secret.as_slice());
     let derived = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&ring, b"reconnectd fingerprint").as_ref());
@@ -236,14 +231,14 @@ fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Finge
     Fingerprint { key_id: key.id.clone(), hash: context.sign().as_ref().to_vec() }
 }
 
-/// Derived from the ring's key, which itself only seals. Each purpose has a key of its own.
+/// Derived from the ring's key, which itself only encrypts. Each purpose has its own key.
 fn mac_key(key: &Key, purpose: &str) -> hmac::Key {
     let ring = hmac::Key::new(hmac::HMAC_SHA256, key.secret.as_slice());
     let derived = hmac::sign(&ring, format!("reconnectd mac {purpose}").as_bytes());
     hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
-/// Unambiguous: no two lists of parts give the same bytes.
+/// An unambiguous encoding: two different lists of parts never have the same bytes.
 fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in parts {
@@ -253,7 +248,7 @@ fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// The associated data. Lengths stand before the parts, so that no two places read alike.
+/// The associated data. Each part follows its length, so that two rows never have the same data.
 fn aad(member: &MemberId, field: SealedField, key_id: &str) -> Vec<u8> {
     let mut aad = Vec::new();
     for part in [member.as_str(), field.as_str(), key_id] {
@@ -282,7 +277,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
     Ok(keys)
 }
 
-/// A mounted Kubernetes secret is a link to a file of root's that its group may read: only "others" are refused.
+/// A mounted Kubernetes secret belongs to root, and its group may read it. Only access by others is refused.
 #[cfg(unix)]
 fn check_permissions(path: &Path) -> Result<(), KeyringError> {
     use std::os::unix::fs::PermissionsExt;

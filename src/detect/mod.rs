@@ -1,4 +1,4 @@
-//! Detects lapses: polls members on a schedule and decides what each answer means.
+//! Detects lapses: polls members on a schedule and decides what each response means.
 
 pub mod decide;
 mod digest;

@@ -1,4 +1,4 @@
-//! Service: the one way in for an answer of the gateway. Decide, then store, in one transaction.
+//! Service: the only way in for a response of the gateway. Decides, then stores, in one transaction.
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
@@ -9,7 +9,7 @@ use crate::domain::{Cause, Connection, ConnectionState, Listing, MemberId, Time}
 use crate::gateway::Gateway;
 use crate::store::{ApplyReport, DueMember, PollResult, Store, StoreError, StoredCredentials};
 
-/// Asks about members and takes in what the gateway answers. Cheap to clone.
+/// Polls members and applies the responses. Cheap to clone.
 #[derive(Clone)]
 pub struct Poller {
     store: Store,
@@ -31,7 +31,7 @@ pub(crate) struct DuePoll {
 pub(crate) enum DueResponse {
     /// It was applied, or it has not changed.
     Applied(ApplyReport),
-    /// It lists nothing, though the member had connections. Nothing was concluded: many such members at once are an outage.
+    /// The list is empty, although the member had connections. Nothing is concluded: many such members at the same time are an outage.
     /// [`Poller::accept_empty`] applies it.
     TurnedEmpty { asked_at: Time },
 }
@@ -42,7 +42,7 @@ impl Poller {
         Self { store, tokens, gateway, clock, policy }
     }
 
-    /// Asks about one member, whatever was known, and takes the answer in. Gives the answer, too.
+    /// Polls one member and applies the response, even if it is unchanged. Returns the response, too.
     ///
     /// # Errors
     /// There is no usable response; nothing is concluded.

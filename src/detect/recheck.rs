@@ -8,7 +8,7 @@ use crate::gateway::Verdict;
 use crate::store::{DueRecheck, Purpose, Store, StoreError};
 use chrono::TimeDelta;
 
-/// The longest that one member's early polls are put off at once.
+/// The longest deferral of one member's rechecks.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl Rechecker {
     /// Makes the early poll that is due first. Gives whether there was one.
     ///
     /// # Errors
-    /// The store's. A poll without a usable answer is made again at the next of its times.
+    /// Only errors of the store. A poll without a usable response is repeated at the next scheduled time.
     pub async fn recheck_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let Some(due) = self.store.due_recheck(now).await? else { return Ok(false) };
@@ -61,7 +61,7 @@ impl Rechecker {
             }
             Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
-                tracing::warn!(member = %due.member_id, %error, "no usable answer to a recheck");
+                tracing::warn!(member = %due.member_id, %error, "no usable response to a recheck");
                 if let Some(wait) = asked_to_wait(&error) {
                     self.store.postpone_rechecks(&due.member_id, self.clock.now() + wait).await?;
                 }

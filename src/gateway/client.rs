@@ -81,7 +81,7 @@ impl Gateway {
         Self { interactive: true, ..self.clone() }
     }
 
-    /// The time left of the wait that the gateway imposed on everyone. Until then calls fail at once, without being sent.
+    /// The rest of the wait that the gateway imposed on everyone. Until then, calls fail immediately and are not sent.
     pub fn shared_wait(&self) -> Option<Duration> {
         self.inner.http.shared_wait()
     }

@@ -40,7 +40,7 @@ pub(super) fn routes() -> Router<App> {
 
 const DONE: StatusCode = StatusCode::NO_CONTENT;
 
-/// An answer to a machine's wrong request.
+/// The response to an invalid request.
 enum Wrong {
     NoSuchMember,
     Settings(serde_json::Error),
@@ -62,7 +62,7 @@ impl IntoResponse for Wrong {
     }
 }
 
-/// Everyone, for `members import`. A line at a time, for there may be millions.
+/// All members, for `members import`. Streamed, because there may be millions.
 async fn import_file(State(app): State<App>) -> Response {
     let lines = (0..app.world.population()).map(move |number| {
         let line = app.world.import_line(&app.world.member_id(number));
@@ -81,7 +81,7 @@ async fn change(
     Ok(DONE)
 }
 
-/// An object of changes by connection.
+/// The changes, by connection.
 async fn change_together(
     State(app): State<App>,
     Path(member): Path<String>,
@@ -116,7 +116,7 @@ async fn settings(State(app): State<App>) -> Json<Settings> {
     Json(app.world.settings())
 }
 
-/// Changes those settings that are given.
+/// Changes the given settings.
 async fn configure(
     State(app): State<App>,
     Json(given): Json<Map<String, Value>>,
@@ -190,7 +190,7 @@ pub(super) struct Pressed {
     q: String,
 }
 
-/// `POST /press`: what would happen at the source or at the gateway happens, and the page is shown again.
+/// `POST /press`: carries out what the button simulates, and shows the page again.
 pub(super) async fn press(State(app): State<App>, Form(pressed): Form<Pressed>) -> Response {
     if let Err(no_such_member) = app.world.happen(&pressed.member, &pressed.connection, &pressed.status) {
         return Wrong::from(no_such_member).into_response();
@@ -207,8 +207,8 @@ impl World {
         json!({ "member_id": id, "email": format!("{id}@example.org"), "refresh_token": token })
     }
 
-    /// Lets a status come about as it would in life: a new connection fetches its records, a deleted one
-    /// vanishes.
+    /// Sets a status with its usual effects: a new connection fetches its records, and a deleted one
+    /// disappears.
     fn happen(&self, member: &str, connection: &str, status: &str) -> Result<(), NoSuchMember> {
         let no = self.find(member)?;
         self.change_rows(no, |rows, now| {

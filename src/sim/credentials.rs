@@ -58,7 +58,7 @@ impl World {
         Some(rest.split_once(SERIAL).map_or(rest, |(member, _)| member))
     }
 
-    /// Trades a refresh token in. With rotation on, it is spent by that.
+    /// Exchanges a refresh token. With rotation, the token is then consumed.
     pub(super) fn refresh(&self, token: &str) -> Result<Grant, Refusal> {
         const REFUSED: Refusal = Refusal::new("login", "The refresh token is spent or not known");
         let member = Self::owner_of_refresh_token(token).ok_or(REFUSED)?;
@@ -99,7 +99,7 @@ impl World {
         self.state().settings.expires_in.clone().unwrap_or_else(|| grant.expires_in.into())
     }
 
-    /// The member whom an access token names, if it is good.
+    /// The member of an access token, if it is valid.
     pub(super) fn verify(&self, access_token: &str) -> Option<String> {
         let member = self.0.issuer.verify(access_token, self.now())?;
         let no = self.find(&member).ok()?;

@@ -20,7 +20,7 @@ use axum::{
     response::Response,
 };
 
-/// Answers one GraphQL request, unless a fault gets in between.
+/// Responds to one GraphQL request, unless a fault prevents it.
 pub(super) async fn graphql(
     State(app): State<App>,
     ConnectInfo(cut): ConnectInfo<Cut>,
@@ -54,8 +54,8 @@ pub(super) async fn graphql(
     .await
 }
 
-/// The root fields that a request asks for. One that cannot be read asks for none; the engine says what is
-/// wrong with it.
+/// The root fields of a request. An unreadable request has none, and the engine reports what is
+/// wrong.
 fn operations(request: &mut Request) -> Vec<Operation> {
     let name = request.operation_name.clone();
     let Ok(document) = request.parsed_query() else { return Vec::new() };

@@ -3,7 +3,7 @@
 use async_graphql::{ErrorExtensionValues, ServerError, Value as GraphqlValue};
 use serde_json::{Value, json};
 
-/// Why the gateway will not do something: a FHIR issue code and a text for people.
+/// The reason for a refusal: a FHIR issue code and a text for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: &'static str,
@@ -17,7 +17,7 @@ impl Refusal {
         Self { code, text }
     }
 
-    /// A whole answer that says no more than this.
+    /// A response that contains only this error.
     pub(super) fn response(self) -> Value {
         json!({ "data": null, "errors": [error(self.code, self.text)] })
     }
@@ -43,8 +43,8 @@ pub(super) fn complete(errors: &mut [ServerError]) {
     }
 }
 
-/// The error's own code, in the manner of HTTP. b.well's clients take "500" for trouble of the gateway's, whatever the
-/// issue says.
+/// The error's code, like an HTTP status. b.well's clients treat "500" as a gateway failure, whatever the
+/// issue is.
 fn class(issue: &str) -> &'static str {
     match issue {
         "login" => "401",

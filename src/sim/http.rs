@@ -1,4 +1,4 @@
-//! The HTTP side: which path is answered by whom, and the server.
+//! The HTTP server and its routes.
 
 use super::{app::App, control, gateway, identity, inbox, oauth, pages, paths, wire};
 use axum::{
@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// Every path.
+/// All routes.
 pub(super) fn routes(app: App) -> Router {
     Router::new()
         .route(paths::GRAPHQL, post(gateway::graphql))
@@ -34,7 +34,7 @@ pub(super) fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// Every answer tells the time of the simulated world, and has an id of its own.
+/// Adds the time of the simulated world and a request id to every response.
 async fn stamp(State(app): State<App>, mut response: Response) -> Response {
     let time = app.world.now() + TimeDelta::seconds(app.world.settings().date_ahead);
     let headers = response.headers_mut();
@@ -47,7 +47,7 @@ async fn stamp(State(app): State<App>, mut response: Response) -> Response {
     response
 }
 
-/// Serves until `stop`. A panic of a handler ends it, so that no defect of the simulator passes for a fault
+/// Serves until `stop`. A panic of a handler ends it, so that no defect of the simulator looks like a fault
 /// of the gateway.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -56,7 +56,7 @@ pub(super) async fn serve(
 ) -> Result<(), String> {
     let (panicked, mut panic) = mpsc::unbounded_channel();
     let router = router.layer(CatchPanicLayer::custom(move |cause: Box<dyn Any + Send>| {
-        // Nobody listens only when the server has ended already.
+        // The send fails only when the server has ended already.
         let _ = panicked.send(panic_message(cause.as_ref()));
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }));

@@ -1,4 +1,4 @@
-//! The two ways to an access token beside the gateway's own: token exchange (RFC 8693) and the operator's
+//! The two other sources of access tokens: token exchange (RFC 8693) and the operator's
 //! broker.
 
 use super::{

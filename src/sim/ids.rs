@@ -1,6 +1,6 @@
 //! Members of the simulated world.
 
-/// A member's number: the named members first, then `m1` and so on.
+/// A member's number. The named members come first, then `m1` and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct MemberNo(pub(super) u32);
 

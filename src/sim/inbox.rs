@@ -1,4 +1,4 @@
-//! The mailbox as people see it.
+//! The mailbox's pages.
 
 use super::{
     app::App,
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Emails that the list shows.
 const PAGE: usize = 200;
 
-/// Nothing is run or fetched, and a link opens a tab of its own.
+/// Runs and fetches nothing. A link opens in a new tab.
 const SANDBOX: HeaderValue = HeaderValue::from_static(
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; \
      default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -50,13 +50,13 @@ pub(super) async fn show(State(app): State<App>, Path(n): Path<u64>) -> Result<R
 pub(super) async fn html(State(app): State<App>, Path(n): Path<u64>) -> Result<Response, StatusCode> {
     const NEW_TAB: &str = "<base target=\"_blank\">";
     let mut html = find(&app, n)?.html().ok_or(StatusCode::NOT_FOUND)?;
-    // Within the head where there is one: before the doctype it would change how the mail is drawn.
+    // Inside the head if there is one: before the doctype, it would change how the email is rendered.
     let at = html.find("<head>").map_or(html.len(), |head| head + "<head>".len());
     html.insert_str(at, NEW_TAB);
     Ok(([(header::CONTENT_SECURITY_POLICY, SANDBOX)], Html(html)).into_response())
 }
 
-/// `GET /mail/{n}/raw`: as it came.
+/// `GET /mail/{n}/raw`: the email as received.
 pub(super) async fn raw(State(app): State<App>, Path(n): Path<u64>) -> Result<Response, StatusCode> {
     let mail = find(&app, n)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], mail.raw.clone()).into_response())

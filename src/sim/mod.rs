@@ -1,15 +1,15 @@
 //! A simulated gateway and mailbox: a small world of members and data sources behind a real GraphQL engine
-//! and a real SMTP conversation. It is what `demo` and `simulate` run, and what tests of whole flows talk to.
+//! and a real SMTP conversation. `demo`, `simulate`, and the tests of whole flows use it.
 //!
 //! | path | is |
 //! | --- | --- |
-//! | `POST /v1/graphql` | the gateway: the operations, or a fault in place of an answer |
+//! | `POST /v1/graphql` | the gateway's operations, or a fault in place of a response |
 //! | `POST /identity/oauth/token` | token exchange (RFC 8693) |
-//! | `POST /broker/token` | the operator's own way to an access token |
+//! | `POST /broker/token` | the operator's token broker |
 //! | `/oauth/authorize`, `/oauth/done` | the sign-in at a data source |
 //! | `/` | members and their connections, with buttons |
-//! | `/control/…` | the same levers and more, for machines |
-//! | `/mail`, `/mail/{n}` | what the mail server took in |
+//! | `/control/…` | the same controls and more, as a JSON API |
+//! | `/mail`, `/mail/{n}` | the received emails |
 
 mod app;
 mod control;

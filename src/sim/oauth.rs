@@ -20,7 +20,7 @@ use chrono::TimeDelta;
 use minijinja::context;
 use serde::Deserialize;
 
-/// The URL was used before, has expired, or never was one.
+/// The URL was used before, has expired, or is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this sign-in was used already, has expired, or never was one")]
 pub struct InvalidSignIn;
@@ -39,7 +39,7 @@ impl World {
         format!("{}/oauth/authorize?{query}", self.0.base)
     }
 
-    /// Does what the member does at the source: follows a URL of `getOauthUrl` and presses Allow, or Deny.
+    /// Signs in as the member: follows a URL of `getOauthUrl` and presses Allow or Deny.
     pub fn sign_in(&self, oauth_url: &str, allow: bool) -> Result<(), InvalidSignIn> {
         let url = url::Url::parse(oauth_url).map_err(|_| InvalidSignIn)?;
         let (_, state) = url.query_pairs().find(|(name, _)| name == "state").ok_or(InvalidSignIn)?;
@@ -56,7 +56,7 @@ impl World {
         Ok(())
     }
 
-    /// The name of the source where this sign-in leads.
+    /// The name of the sign-in's source.
     fn destination(&self, state: &str) -> Option<String> {
         let sign_in = self.state().sign_ins.get(state, self.now())?.clone();
         let rows = self.listed(sign_in.member);
@@ -71,7 +71,7 @@ pub(super) struct Authorize {
     state: String,
 }
 
-/// The source's page. Looking at it changes nothing.
+/// The source's page. A view changes nothing.
 pub(super) async fn show(State(app): State<App>, Query(asked): Query<Authorize>) -> Response {
     match app.world.destination(&asked.state) {
         Some(source) => page("authorize.html", context! { source, state => asked.state }),
@@ -93,7 +93,7 @@ enum Choice {
     Deny,
 }
 
-/// Spends the URL.
+/// Consumes the URL.
 pub(super) async fn answer(State(app): State<App>, Form(given): Form<Answer>) -> Response {
     let allow = given.answer == Choice::Allow;
     match app.world.finish_sign_in(&given.state, allow) {
@@ -112,7 +112,7 @@ pub(super) struct Landed {
     status_code: String,
 }
 
-/// Where the browser lands.
+/// The page that the browser is redirected to.
 pub(super) async fn done(Query(landed): Query<Landed>) -> Response {
     page("done.html", context! { success => landed.status_code == "success" })
 }

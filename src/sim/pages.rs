@@ -1,4 +1,4 @@
-//! The pages that people see. No scripts, nothing from elsewhere.
+//! The pages for people: no scripts, no resources of other hosts.
 
 use super::{app::App, rows::Row};
 use axum::{
@@ -10,10 +10,10 @@ use minijinja::{Environment, Value, context};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// Members that one page shows.
+/// Members per page.
 const PAGE: usize = 50;
 
-/// The pages hold forms of their own and nothing from elsewhere.
+/// The pages contain only their own forms.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'",
 );

@@ -1,4 +1,4 @@
-//! Request counters, from which a test can tell what a client did.
+//! Request counters, so that a test can tell what a client did.
 
 use super::{ids::MemberNo, operations::Operation};
 use std::collections::HashMap;

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
-/// Text that is nearly always a constant.
+/// Text that is usually a constant.
 pub(super) type Text = Cow<'static, str>;
 
 /// How long the gateway takes to fetch the records of a new connection, and to delete those of a deleted one.

@@ -1,4 +1,4 @@
-//! The gateway's GraphQL schema: its root fields, and who may ask them.
+//! The gateway's GraphQL schema: its root fields, and who may use them.
 
 use super::{
     graphql_error::Refusal,
@@ -21,7 +21,7 @@ pub(super) fn new(world: World) -> Schema {
 /// The caller, from the request's headers.
 #[derive(Default)]
 pub(super) struct Caller {
-    /// The member whom a good bearer token names.
+    /// The member of a valid bearer token.
     pub(super) member: Option<String>,
     /// `Authorization`, when it is not a bearer token: the app's own token for the member.
     pub(super) app_token: Option<String>,

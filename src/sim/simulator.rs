@@ -18,22 +18,22 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The settings of a simulator.
 pub struct Options {
-    /// Where the gateway, its pages and the mailbox's pages are served. Port 0 takes any that is free.
+    /// The address of the gateway and of all pages. Port 0: any free port.
     pub listen: SocketAddr,
-    /// Where mail is taken in. Port 0 takes any that is free.
+    /// The address of the mail server. Port 0: any free port.
     pub smtp: SocketAddr,
-    /// Members `m1` to `mN` beside the named ones.
+    /// The number of members `m1` to `mN` in addition to the named ones.
     pub members: u32,
     /// The clock of the simulated world.
     pub clock: Clock,
     /// The mail server's TLS mode.
     pub smtp_tls: SmtpTls,
-    /// The user name and password that the mail server insists on; without them it takes any, or none.
+    /// The required user name and password of the mail server. `None`: it accepts any, or none.
     pub smtp_credentials: Option<(String, String)>,
 }
 
 impl Default for Options {
-    /// On free ports of the loopback, by the system clock, with the named members alone.
+    /// Uses free loopback ports, the system clock, and only the named members.
     fn default() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
@@ -47,23 +47,18 @@ impl Default for Options {
     }
 }
 
-/// Why a simulator does not run.
+/// The reason why a simulator does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It could not listen.
     #[error("cannot listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// A part of it ended by itself.
+    Listen { address: SocketAddr, source: io::Error },
+    /// A part of it ended unexpectedly.
     #[error("the simulator stopped: {0}")]
     Stopped(String),
 }
 
-/// A simulator that runs. Dropping it stops it at once; [`Simulator::shutdown`] does so in good order.
+/// A running simulator. Dropping it stops it immediately; [`Simulator::shutdown`] lets requests finish.
 pub struct Simulator {
     http_addr: SocketAddr,
     smtp_addr: SocketAddr,
@@ -120,17 +115,17 @@ impl Simulator {
         format!("{}/broker/token", self.base_url())
     }
 
-    /// Where its pages are, without a trailing slash.
+    /// The URL of its pages, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.world.0.base
     }
 
-    /// Where HTTP is served.
+    /// The address of the HTTP server.
     pub fn http_addr(&self) -> SocketAddr {
         self.http_addr
     }
 
-    /// Where mail is taken in.
+    /// The address of the mail server.
     pub fn smtp_addr(&self) -> SocketAddr {
         self.smtp_addr
     }
@@ -140,12 +135,12 @@ impl Simulator {
         &self.world
     }
 
-    /// Where the mail goes.
+    /// The received emails.
     pub fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
 
-    /// Waits until a part of it fails, which it never does by itself. Cancelling the wait loses nothing.
+    /// Waits until a part of it fails. Cancelling the wait loses nothing.
     pub async fn failed(&mut self) -> Error {
         match self.tasks.join_next().await {
             Some(ended) => {
@@ -155,7 +150,7 @@ impl Simulator {
         }
     }
 
-    /// Stops serving, lets requests under way finish, and says what went wrong, if anything did.
+    /// Stops serving and lets requests in progress finish.
     pub async fn shutdown(mut self) -> Result<(), Error> {
         self.stop.cancel();
         let mut outcome = Ok(());

@@ -22,10 +22,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait before accepting again when the machine refuses a socket.
+/// How long to wait after the system refused a socket.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`. A panic of a conversation is passed on.
+/// Serves until `stop`. Propagates a panic of a conversation.
 pub(super) async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
     let mut conversations = JoinSet::new();
     loop {

@@ -55,7 +55,7 @@ struct NotificationEvent {
 }
 
 impl Subscriptions {
-    /// All of a member's connections, whatever source of data was searched for: there is one here.
+    /// All connections of the member. The searched source is ignored, because there is only one.
     pub(super) fn new(rows: &[Row], searched: Option<SearchString>) -> Self {
         let source = searched.and_then(|search| search.value);
         Self {

@@ -4,7 +4,7 @@ use crate::{base::random, domain::Time};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-/// Issues access tokens and knows its own again.
+/// Issues access tokens and verifies its own.
 pub(super) struct Issuer {
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -30,7 +30,7 @@ impl Issuer {
     pub(super) fn new() -> Self {
         let key = random::bytes::<32>();
         let mut validation = Validation::new(Algorithm::HS256);
-        // The expiry is judged below, by the world's clock.
+        // The expiry is checked below, by the world's clock.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         Self {
@@ -40,7 +40,7 @@ impl Issuer {
         }
     }
 
-    /// A three-part JWT for the member, good until `exp`.
+    /// A JWT for the member, valid until `exp`.
     pub(super) fn issue(&self, member: &str, now: Time, exp: Time) -> String {
         let claims = Claims { sub: member.to_owned(), iat: now.timestamp(), exp: exp.timestamp() };
         jsonwebtoken::encode(&Header::default(), &claims, &self.encoding).expect("an HMAC over text succeeds")
@@ -53,7 +53,7 @@ impl Issuer {
     }
 }
 
-/// Reads an ID token without asking who signed it: any identity provider is believed here.
+/// Reads an ID token without verifying its signature: the simulator trusts every identity provider.
 pub(super) fn read_unverified(token: &str) -> Option<Subject> {
     jsonwebtoken::dangerous::insecure_decode::<Subject>(token).ok().map(|token| token.claims)
 }

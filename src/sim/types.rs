@@ -58,7 +58,7 @@ impl Row {
     }
 }
 
-/// Why records could not be fetched, as FHIR's CodeableConcept.
+/// The reason why records could not be fetched, as a FHIR CodeableConcept.
 #[derive(SimpleObject)]
 pub(super) struct SyncError {
     text: Option<String>,
@@ -102,7 +102,7 @@ impl Source {
     }
 }
 
-/// Where the member goes to sign in.
+/// The URL where the member signs in.
 #[derive(SimpleObject)]
 pub(super) struct OauthUrl {
     pub(super) redirect_url: String,

@@ -27,7 +27,7 @@ pub(super) struct Listener(pub(super) TcpListener);
 pub(super) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
-    /// The connection is reset instead of anything more being sent.
+    /// Resets the connection instead of sending more.
     pub(super) fn now(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -45,8 +45,8 @@ impl AxumListener for Listener {
 
     async fn accept(&mut self) -> (Stream, SocketAddr) {
         let (inner, peer) = AxumListener::accept(&mut self.0).await;
-        // Without this a small answer may wait for the client's acknowledgement of the one before. Where it
-        // cannot be set, answers are merely later.
+        // Otherwise a small response may wait for the client's acknowledgment of the previous one. If it
+        // cannot be set, responses are only later.
         let _ = inner.set_nodelay(true);
         (Stream { inner, cut: Cut::default() }, peer)
     }
@@ -62,7 +62,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Fails once the connection is to be cut; dropping the stream then sends a reset.
+    /// Fails once the connection must be cut. Dropping the stream then sends a reset.
     fn whole(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         if self.cut.0.load(Ordering::Relaxed) {
             self.inner.set_zero_linger()?;

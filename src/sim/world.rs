@@ -35,7 +35,7 @@ pub(super) struct Inner {
     pub(super) base: String,
     pub(super) issuer: Issuer,
     start: Time,
-    /// How many of `m1`, `m2`, … exist.
+    /// The number of members `m1`, `m2`, …
     numbered: u32,
     state: Mutex<State>,
     in_flight: AtomicU32,

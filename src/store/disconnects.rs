@@ -16,7 +16,7 @@ impl Store {
     /// other begins until the gateway's list has shown the effect and then CONNECTED again. What was queued about the
     /// connection is cancelled, and invitations to it are withdrawn.
     ///
-    /// Recorded before the gateway is asked, so that it holds whatever the gateway answers. While the effect is not
+    /// Recorded before the request, so that it applies whatever the gateway responds. While the effect is not
     /// shown, each of the member's responses is evaluated, even one that has not changed.
     pub async fn record_disconnect_intent(
         &self,

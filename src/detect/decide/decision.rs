@@ -13,7 +13,7 @@ struct Sight<'a> {
     is_being_deleted: bool,
 }
 
-/// Decides what one clear answer about one member means. `listing` is the whole list, in any order.
+/// Decides what one clear response about one member means. `listing` is the whole list, in any order.
 pub fn decide(known: &[ConnectionState], listing: &Listing, policy: &Policy, now: Time) -> Decision {
     let sights = sights(known, listing);
     let known: BTreeMap<_, _> = known.iter().map(|known| (&known.connection_id, known)).collect();
@@ -81,7 +81,7 @@ fn sights<'a>(known: &'a [ConnectionState], listing: &'a Listing) -> BTreeMap<&'
     sights
 }
 
-/// `seen` is `None` for a row that is missing. One that is `leaving` needs nobody, whatever its status.
+/// `seen` is `None` for a missing row. A row that is `leaving` needs no repair, whatever its status.
 fn change(
     id: &ConnectionId,
     known: Option<&ConnectionState>,

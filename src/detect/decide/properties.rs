@@ -72,7 +72,7 @@ fn is_mute(said: Said) -> bool {
     matches!(said, Said::Silent | Said::Missing | Said::Status("PAUSED"))
 }
 
-/// Plays the events and looks at the world after each answer.
+/// Plays the events and checks the world after each response.
 fn play(
     policy: Policy,
     events: &[Event],

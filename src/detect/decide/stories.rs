@@ -1,4 +1,4 @@
-//! Stories of one connection, told an hour an answer.
+//! Stories of one connection, with a response every hour.
 
 use super::Policy;
 use super::world::{World, connection, policy};
@@ -7,7 +7,7 @@ use crate::domain::{ChangeReason, Decision, LapseChange};
 use crate::domain::{Connection, ConnectionState, Lapse, Listing, Missing, Status, SyncStatus, Time};
 use chrono::TimeDelta;
 
-/// Tells a story and returns the reason for each answer (`-` when nothing was written) and the lapses at the
+/// Plays a story. Returns the reason of each response (`-` when nothing was written) and the lapses at the
 /// end.
 ///
 /// A word is a status, `missing` (the row is not in the list), `hidden` (it cannot be read), `unnamed` (some row's id

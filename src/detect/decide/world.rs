@@ -47,7 +47,7 @@ impl World {
         decide(&self.known(), listing, &self.policy, self.now)
     }
 
-    /// Decides about an answer and writes down what was decided.
+    /// Decides about a response and records the decision.
     pub(super) fn answer(&mut self, seen: &[Connection]) -> Decision {
         self.answer_with(&seen.to_vec().into())
     }

@@ -13,7 +13,7 @@ const MIN_POLLS: u64 = 50;
 const REFRESH_WINDOW: u64 = 50;
 /// With fewer refreshes than this, each refusal is the member's own.
 const MIN_REFRESHES: u64 = 10;
-/// Fewer lists than this may turn empty at once.
+/// Fewer lists than this may turn empty in one window.
 const MIN_EMPTIED: u64 = 10;
 
 /// One poll, as evidence about the gateway.

@@ -4,7 +4,7 @@ use crate::store::SweepProgress;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Members polled at once.
+    /// Concurrent polls.
     pub(crate) at_once: usize,
     /// Whether to skip members without a stored credential.
     pub(crate) needs_token: bool,

@@ -33,7 +33,7 @@ pub(super) struct Run {
     pub(super) health: Health,
     pub(super) pending: Pending,
     pub(super) ended_early_because: Option<&'static str>,
-    /// The last member, in order, who was answered at all, and the last one whose request was sent.
+    /// The last member, in order, with any response, and the last one whose request was sent.
     pub(super) answered: Option<(i64, bool)>,
     pub(super) sent: Option<(i64, bool)>,
     /// The place before the first throttled member: the next sweep starts there, so that a quota does not always end
@@ -157,8 +157,8 @@ impl Run {
         }
     }
 
-    /// A quota answers the first members in order and throttles the rest, who come first next time. Where nobody was
-    /// answered, the next sweep passes those who were tried: they may be the only ones who are throttled.
+    /// A quota serves the first members in order and throttles the rest, who come first next time. If nobody was
+    /// served, the next sweep skips the members that were tried: they may be the only throttled ones.
     fn continue_behind_the_answered(&mut self) {
         if let Some((last, wrapped)) = self.answered.or(self.sent) {
             (self.position.last, self.position.wrapped) = (Some(last), wrapped);

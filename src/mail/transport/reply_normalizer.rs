@@ -70,7 +70,7 @@ fn written(line: &[u8]) -> String {
     }
 }
 
-/// A line of an answer to EHLO, as far as it is one; with its separator.
+/// A line of the reply to EHLO, from its separator on, with known keywords in upper case.
 fn extension(rest: &str) -> String {
     let (separator, offer) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
     let word = offer.split([' ', '=']).next().unwrap_or_default();

@@ -1,22 +1,22 @@
-//! SMTP's lines, replies and dots.
+//! SMTP's lines, replies, and dots.
 
 use std::{io, time::Duration};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-/// The largest mail that is accepted, in bytes.
+/// The largest accepted email, in bytes.
 pub(super) const MAX_MAIL: usize = 10 * 1024 * 1024;
 /// The longest command line, in bytes; RFC 5321 asks for 512, extensions for more.
 const MAX_LINE: u64 = 4096;
-/// The longest piece of a mail that is read at once, in bytes.
+/// The largest part of an email that is read at once, in bytes.
 const MAX_PIECE: u64 = 64 * 1024;
-/// How long a client may keep silent; RFC 5321, section 4.5.3.2.7.
+/// How long a client may be silent (RFC 5321, section 4.5.3.2.7).
 const SILENCE: Duration = Duration::from_secs(300);
 
 /// A TCP connection, bare or under TLS.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// A connection whose bytes are read as SMTP.
+/// A connection that is read as SMTP.
 pub(super) struct Framing(BufReader<Box<dyn Stream>>);
 
 impl Framing {
@@ -24,7 +24,7 @@ impl Framing {
         Self(BufReader::new(stream))
     }
 
-    /// The connection itself; what was read ahead is lost.
+    /// The connection itself. Bytes that were read ahead are lost.
     pub(super) fn into_inner(self) -> Box<dyn Stream> {
         self.0.into_inner()
     }
@@ -33,13 +33,13 @@ impl Framing {
         self.0.get_mut().shutdown().await
     }
 
-    /// Waits until the client has sent anything at all.
+    /// Waits until the client sends anything.
     pub(super) async fn some(&mut self) -> io::Result<()> {
         timed(self.0.fill_buf()).await.map(drop)
     }
 
-    /// The mail up to the final dot, its dots unstuffed; `None` when it is too large. Only CR LF ends a line,
-    /// so that no second mail can be smuggled into the first.
+    /// The email up to the final dot, without dot-stuffing; `None` when it is too large. Only CR LF ends a line,
+    /// so that no second email can be smuggled into the first.
     pub(super) async fn body(&mut self) -> io::Result<Option<Vec<u8>>> {
         let (mut mail, mut piece) = (Vec::new(), Vec::new());
         let (mut at_start, mut after_cr, mut too_large) = (true, false, false);
@@ -68,7 +68,7 @@ impl Framing {
         self.0.get_mut().flush().await
     }
 
-    /// Replies; a text of several lines becomes a reply of several.
+    /// Replies. A text of several lines becomes a multiline reply.
     pub(super) async fn say(&mut self, code: u16, text: &str) -> io::Result<()> {
         let mut reply = String::new();
         let mut lines = text.lines().peekable();
@@ -83,7 +83,7 @@ impl Framing {
         self.0.get_mut().flush().await
     }
 
-    /// The next line without its end; `None` when the client has gone.
+    /// The next line without its end; `None` when the client has disconnected.
     pub(super) async fn line(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
         let read = timed((&mut self.0).take(MAX_LINE).read_until(b'\n', &mut line)).await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub enum SmtpTls {
     #[default]
     None,
-    /// When the client asks for it.
+    /// When the client sends STARTTLS.
     StartTls(Arc<ServerConfig>),
     /// From the first byte.
     Implicit(Arc<ServerConfig>),

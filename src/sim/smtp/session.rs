@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{io, sync::Arc};
 use tokio_rustls::TlsAcceptor;
 
-/// The most recipients of one mail; RFC 5321 asks for 100.
+/// The most recipients of one email. RFC 5321 requires at least 100.
 const MAX_RECIPIENTS: usize = 1000;
 
 /// The step after a command.
