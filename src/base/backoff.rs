@@ -10,8 +10,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Between attempts to send one notice: 22 hours and 21 minutes in total.
-const NOTICE_DELAYS: [Duration; 7] = [
+/// Between attempts to send one notice: until the sixth day. RFC 5321, section 4.5.4.1, wants four to five days.
+const NOTICE_DELAYS: [Duration; 12] = [
     MINUTE,
     Duration::from_secs(5 * 60),
     Duration::from_secs(15 * 60),
@@ -19,9 +19,14 @@ const NOTICE_DELAYS: [Duration; 7] = [
     Duration::from_secs(3 * 60 * 60),
     Duration::from_secs(6 * 60 * 60),
     Duration::from_secs(12 * 60 * 60),
+    DAY,
+    DAY,
+    DAY,
+    DAY,
+    DAY,
 ];
 
-/// `None` after eight failures (in about a day): the notice is abandoned.
+/// `None` after thirteen failures (in about six days): the notice is abandoned.
 ///
 /// `retry_after` is the server's request. It can extend the delay, to at most a day, but not shorten it.
 pub(crate) fn notice_retry_delay(
@@ -38,6 +43,12 @@ pub(crate) fn notice_retry_delay(
 /// hour. Retries never end, because no notice is at fault.
 pub(crate) fn operator_fault_delay(failures: u32, jitter: f64) -> Duration {
     jittered(doubling(MINUTE, 30 * MINUTE, failures), jitter)
+}
+
+/// Between probes of a mail server that cannot be used: from a minute, doubling to 13 minutes, and never more than a
+/// quarter of an hour.
+pub(crate) fn probe_delay(failures: u32, jitter: f64) -> Duration {
+    jittered(doubling(MINUTE, 13 * MINUTE, failures), jitter)
 }
 
 /// After a failed token request for a member: from 15 minutes, doubling to a day. Retries never end, because the member
@@ -69,10 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_is_retried_at_growing_delays_and_abandoned_after_about_a_day() {
-        let waits: Vec<_> = (1..=9).map(|n| notice_retry_delay(n, 0.0, None).map(minutes)).collect();
-        let table = [Some(1), Some(5), Some(15), Some(60), Some(180), Some(360), Some(720), None, None];
-        assert_eq!(waits, table);
+    fn a_notice_is_retried_at_growing_delays_until_the_sixth_day() {
+        let waits: Vec<_> = (1..=14).map(|n| notice_retry_delay(n, 0.0, None).map(minutes)).collect();
+        let day = 24 * 60;
+        let table = [1, 5, 15, 60, 180, 360, 720, day, day, day, day, day].map(Some);
+        assert_eq!(waits[..12], table);
+        assert_eq!(waits[12..], [None, None]);
+        assert!(table.into_iter().flatten().sum::<u64>() >= 5 * day);
     }
 
     #[test]
@@ -82,7 +96,7 @@ mod tests {
             ("longer than the table's", 1, Some(7 * MINUTE), Some(7)),
             ("shorter than the table's", 4, Some(7 * MINUTE), Some(60)),
             ("a week: capped", 1, Some(7 * DAY), Some(24 * 60)),
-            ("no retry is left", 8, Some(MINUTE), None),
+            ("no retry is left", 13, Some(MINUTE), None),
         ];
         for (sentence, failures, asked, expected) in cases {
             assert_eq!(notice_retry_delay(failures, 0.0, asked).map(minutes), expected, "{sentence}");
@@ -112,7 +126,7 @@ mod tests {
         }
 
         #[test]
-        fn more_jitter_never_shortens_a_delay(failures in 1_u32..7, a in 0.0..=1.0, b in 0.0..=1.0) {
+        fn more_jitter_never_shortens_a_delay(failures in 1_u32..12, a in 0.0..=1.0, b in 0.0..=1.0) {
             let (less, more) = if a < b { (a, b) } else { (b, a) };
             prop_assert!(notice_retry_delay(failures, less, None) <= notice_retry_delay(failures, more, None));
         }

@@ -59,6 +59,9 @@ pub enum NoticeReason {
     RenderFailed,
     /// The mail server refuses the login, the client's name, or the sender.
     SmtpMisconfigured,
+    /// The member's address changed during the attempt.
+    AddressChanged,
+    /// The mail server refuses sessions, or rejects every recipient for the moment.
     MailServerBusy,
     MailServerUnreachable,
     /// SMTP 4yz, or a 5yz that may concern the sender.
@@ -118,6 +121,7 @@ string_enum!(pub NoticeReason {
     OauthUrlRefused = "oauth_url_refused",
     RenderFailed = "render_failed",
     SmtpMisconfigured = "smtp_misconfigured",
+    AddressChanged = "address_changed",
     MailServerBusy = "mail_server_busy",
     MailServerUnreachable = "mail_server_unreachable",
     TransientFailure = "transient_failure",

@@ -33,12 +33,17 @@ impl EmailAddress {
         AddressHash(hash)
     }
 
+    /// The domain in lower case, in its ASCII form (RFC 5891).
+    pub(crate) fn ascii_domain(&self) -> String {
+        let domain = self.expose().rsplit_once('@').map_or("", |(_, domain)| domain);
+        url::Host::parse(domain).map_or_else(|_| domain.to_lowercase(), |host| host.to_string())
+    }
+
     /// The same for every spelling of an address: lower case, the domain in its ASCII form (RFC 5891). Mail servers in
     /// practice ignore the case of local parts.
     fn normal_form(&self) -> String {
-        let (local, domain) = self.expose().rsplit_once('@').unwrap_or((self.expose(), ""));
-        let ascii = url::Host::parse(domain).map_or_else(|_| domain.to_lowercase(), |host| host.to_string());
-        format!("{}@{ascii}", local.to_lowercase())
+        let local = self.expose().rsplit_once('@').map_or(self.expose(), |(local, _)| local);
+        format!("{}@{}", local.to_lowercase(), self.ascii_domain())
     }
 }
 

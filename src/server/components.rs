@@ -1,7 +1,7 @@
 //! Composition: a configuration becomes components. Nothing runs here.
 
 use crate::base::clock::Clock;
-use crate::base::config::{AuthMode, Config, PerStatus};
+use crate::base::config::{AuthMode, Config};
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
 use crate::credentials::keyring::Keyring;
@@ -10,7 +10,7 @@ use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
-use crate::notify::deliver::{Delivered, Deliverer, Reminders};
+use crate::notify::deliver::{Delivered, Deliverer, DomainShares, QueueGate};
 use crate::notify::planner::Planner;
 use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
@@ -114,13 +114,13 @@ impl App {
             },
         );
         let notices = &config.notices;
-        let per_status = |status: &PerStatus| plan::StatusPolicy {
-            enabled: status.enabled,
-            reminders: deltas(&status.reminders),
-        };
+        let (expired, disconnected) = (&notices.expired, &notices.disconnected);
+        let per_status =
+            |enabled, reminders: &[_]| plan::StatusPolicy { enabled, reminders: deltas(reminders) };
         let policy = plan::Policy {
-            expired: per_status(&notices.expired),
-            disconnected: per_status(&notices.disconnected),
+            expired: per_status(expired.enabled, &expired.reminders),
+            disconnected: per_status(disconnected.enabled, &disconnected.reminders),
+            disconnected_direct: disconnected.direct,
             min_gap: delta(notices.min_gap),
             digest_window: delta(notices.digest_window),
             announces_recoveries: notices.recovered.enabled,
@@ -157,7 +157,7 @@ impl App {
                 config.notices.app_url.as_ref(),
             )?),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, recheck_after),
-            planner: Planner::new(store.clone(), clock.clone(), policy),
+            planner: Planner::new(store.clone(), clock.clone(), policy.clone()),
             deliverer: Deliverer {
                 store: store.clone(),
                 poller: poller.clone(),
@@ -167,10 +167,9 @@ impl App {
                 renderer,
                 transport,
                 link_ttl: config.links.ttl,
-                reminders: Reminders {
-                    expired: notices.expired.reminders.len() as u32,
-                    disconnected: notices.disconnected.reminders.len() as u32,
-                },
+                policy: Arc::new(policy),
+                gate: QueueGate::default(),
+                shares: DomainShares::new(config.email.connections),
             },
             operator: OperatorActions {
                 store: store.clone(),

@@ -83,8 +83,11 @@ pub(super) fn unfold(value: &str) -> String {
 pub struct SmtpFault {
     /// The point of the conversation.
     pub stage: SmtpStage,
-    /// Only for email to this address; any when omitted.
+    /// Only for email to this address, or to this domain (`@b.example`); any when omitted.
     pub recipient: Option<String>,
+    /// Only in a session that accepted at least this many emails.
+    #[serde(default)]
+    pub accepted: u32,
     /// How often it occurs; forever when omitted.
     pub times: Option<u32>,
     pub action: SmtpAction,
@@ -131,7 +134,7 @@ pub enum SmtpAction {
 impl SmtpFault {
     /// For any recipient, forever.
     pub fn new(stage: SmtpStage, action: SmtpAction) -> Self {
-        Self { stage, recipient: None, times: None, action }
+        Self { stage, recipient: None, accepted: 0, times: None, action }
     }
 
     /// A rejection with this code and text.
@@ -139,10 +142,16 @@ impl SmtpFault {
         Self::new(stage, SmtpAction::Reply { code, text: text.to_owned() })
     }
 
-    /// Only for email to this address.
+    /// Only for email to this address or to this domain (`@b.example`).
     #[must_use]
     pub fn to(self, recipient: &str) -> Self {
         Self { recipient: Some(recipient.to_owned()), ..self }
+    }
+
+    /// Only in a session that accepted at least this many emails.
+    #[must_use]
+    pub fn after(self, accepted: u32) -> Self {
+        Self { accepted, ..self }
     }
 
     /// Occurs this many times.
@@ -237,13 +246,15 @@ impl Mailbox {
     pub(super) fn apply_faults(
         &self,
         stage: SmtpStage,
+        accepted: u32,
         recipients: &[String],
     ) -> (Duration, Option<SmtpAction>) {
         let (mut delay, mut action) = (Duration::ZERO, None);
         for ActiveFault { fault, applied } in &mut self.state().faults {
             let matches = fault.stage == stage
                 && fault.times.is_none_or(|times| *applied < times)
-                && fault.recipient.as_ref().is_none_or(|wanted| recipients.contains(wanted));
+                && fault.accepted <= accepted
+                && fault.recipient.as_ref().is_none_or(|wanted| is_for(recipients, wanted));
             let is_delay = matches!(fault.action, SmtpAction::Delay { .. });
             if !matches || (action.is_some() && !is_delay) {
                 continue;
@@ -256,4 +267,10 @@ impl Mailbox {
         }
         (delay, action)
     }
+}
+
+fn is_for(recipients: &[String], wanted: &str) -> bool {
+    recipients.iter().any(|recipient| {
+        if wanted.starts_with('@') { recipient.ends_with(wanted) } else { recipient == wanted }
+    })
 }

@@ -13,6 +13,7 @@ struct ImportedRow<'a> {
     email: &'a str,
     /// In hexadecimal.
     address_hash: String,
+    domain: String,
     locale: Option<&'a str>,
     time_zone: Option<&'a str>,
     subject: &'a str,
@@ -64,6 +65,7 @@ impl Import {
                 id: member.id.as_str(),
                 email: member.email.expose(),
                 address_hash: hex(&member.email.address_hash().0),
+                domain: member.email.ascii_domain(),
                 locale: member.locale.as_deref(),
                 time_zone: member.time_zone.map(|zone| zone.name()),
                 subject: &member.subject,
@@ -74,13 +76,13 @@ impl Import {
         self.forgive_addresses(&rows).await?;
         self.forget_other_subjects(&rows).await?;
         sqlx::query(
-            "INSERT INTO members (member_id, email, address_hash, locale, time_zone, subject, poll_key, added_at,
-                updated_at)
-             SELECT value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'), value ->> 'locale',
-                    value ->> 'time_zone', value ->> 'subject', value ->> 'poll_key', $2, $2
+            "INSERT INTO members (member_id, email, address_hash, domain, locale, time_zone, subject, poll_key,
+                added_at, updated_at)
+             SELECT value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'), value ->> 'domain',
+                    value ->> 'locale', value ->> 'time_zone', value ->> 'subject', value ->> 'poll_key', $2, $2
              FROM json_each($1) WHERE true
              ON CONFLICT (member_id) DO UPDATE SET email = excluded.email, address_hash = excluded.address_hash,
-                locale = excluded.locale,
+                domain = excluded.domain, locale = excluded.locale,
                 time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
                 added_at = CASE WHEN removed_at IS NULL THEN added_at ELSE excluded.added_at END,
                 answered_at = CASE WHEN removed_at IS NULL THEN answered_at END,
@@ -88,6 +90,13 @@ impl Import {
         )
         .bind(&rows)
         .bind(self.now)
+        .execute(&mut *self.tx)
+        .await?;
+        sqlx::query(
+            "UPDATE notices SET domain = (SELECT m.domain FROM members m WHERE m.member_id = notices.member_id)
+             WHERE state IN ('queued', 'held') AND member_id IN (SELECT value ->> 'id' FROM json_each($1))",
+        )
+        .bind(&rows)
         .execute(&mut *self.tx)
         .await?;
         self.add_credentials(members).await?;

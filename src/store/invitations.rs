@@ -164,8 +164,8 @@ pub(super) async fn queue(
 ) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
     sqlx::query(
-        "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before)
-         VALUES ($1, $2, 'invited', 0, 'queued', $3, $4, $5)",
+        "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before, domain)
+         VALUES ($1, $2, 'invited', 0, 'queued', $3, $4, $5, (SELECT domain FROM members WHERE member_id = $2))",
     )
     .bind(notice.as_str())
     .bind(member)

@@ -234,7 +234,7 @@ impl Store {
         let mut tx = self.begin().await?;
         link_requests::delete_orphan_domain(&mut tx, id).await?;
         let removed = sqlx::query(
-            "UPDATE members SET removed_at = $2, updated_at = $2, email = '', address_hash = NULL,
+            "UPDATE members SET removed_at = $2, updated_at = $2, email = '', domain = '', address_hash = NULL,
                 response_digest = NULL
              WHERE member_id = $1 AND removed_at IS NULL",
         )

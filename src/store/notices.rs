@@ -105,7 +105,8 @@ impl Store {
     pub(crate) async fn server_accepted_others_since(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
-                (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2)
+                (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2
+                    OR (outcome = 'deferred' AND reason = 'mail_server_busy'))
                  AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1)))",
         )
         .bind(notice.as_str())

@@ -5,7 +5,7 @@ use super::{Result, Store, count, millis};
 use crate::domain::{
     LapseId, Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Outcome, Status, Time,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 
 /// A claimed notice, until its lease expires.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub struct Claim {
     pub(crate) unknown_outcomes: u32,
     /// Consecutive deferred attempts, up to now.
     pub(crate) deferrals: u32,
+    /// Whether the member asked for it on a link's page.
+    pub(crate) is_resend: bool,
+    /// The recipient's domain.
+    pub(crate) domain: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,12 +146,21 @@ async fn merge_deferral(
 }
 
 impl Store {
-    /// Claims the notice that is due first, until `leased_until`, and records the start of an attempt.
-    pub async fn claim_notice(&self, now: Time, leased_until: Time) -> Result<Option<Claim>> {
+    /// Claims the notice that is due first, until `leased_until`, and records the start of an attempt. `except`: not to
+    /// these recipient domains.
+    pub async fn claim_notice(
+        &self,
+        now: Time,
+        leased_until: Time,
+        except: &[String],
+    ) -> Result<Option<Claim>> {
+        let except = super::json_list(except)?;
         let due: Option<String> = sqlx::query_scalar(
-            "SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1 ORDER BY not_before LIMIT 1",
+            "SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
+               AND domain NOT IN (SELECT value FROM json_each($2)) ORDER BY not_before LIMIT 1",
         )
         .bind(millis(now))
+        .bind(&except)
         .fetch_optional(&self.reader)
         .await?;
         if due.is_none() {
@@ -157,16 +170,18 @@ impl Store {
         let sql = format!(
             "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
              WHERE notice_id = (SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
-                                ORDER BY not_before LIMIT 1)
-             RETURNING {}",
+                                  AND domain NOT IN (SELECT value FROM json_each($3)) ORDER BY not_before LIMIT 1)
+             RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
             COLUMNS.replace("n.", "")
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(millis(now))
             .bind(millis(leased_until))
+            .bind(&except)
             .fetch_optional(&mut *tx)
             .await?;
         let Some(row) = row else { return Ok(None) };
+        let (domain, is_resend) = (row.try_get("domain")?, row.try_get("is_resend")?);
         let mut notice = read(&row)?.notice;
         let earlier: Vec<(String, i64, bool)> = sqlx::query_as(
             "SELECT coalesce(outcome, 'interrupted'), count, EXISTS (SELECT 1 FROM unsubscribe_tokens u
@@ -210,6 +225,8 @@ impl Store {
             failures: failures as u32,
             deferrals,
             unknown_outcomes: unknown_outcomes as u32,
+            domain,
+            is_resend,
             notice,
         }))
     }

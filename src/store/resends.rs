@@ -62,10 +62,11 @@ async fn resend_notice(
     let notice = NoticeId::new(random::id(now));
     // Its items do not count as steps, so the plan stays the same.
     let queued = sqlx::query(
-        "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of)
+        "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of, domain)
          SELECT $2, n.member_id, n.step, 'queued', $9, $3,
             max($3, coalesce((SELECT max(o.sent_at) FROM notices o
-                              WHERE o.member_id = n.member_id AND o.kind <> 'recovered'), 0) + $8), n.notice_id
+                              WHERE o.member_id = n.member_id AND o.kind <> 'recovered'), 0) + $8), n.notice_id,
+            (SELECT m.domain FROM members m WHERE m.member_id = n.member_id)
          FROM links k JOIN notices n ON n.notice_id = k.notice_id
          WHERE k.token_hash = $1 AND NOT EXISTS
             (SELECT 1 FROM notices o WHERE o.member_id = n.member_id AND o.kind <> 'recovered'

@@ -104,12 +104,14 @@ impl Store {
         Ok(listed)
     }
 
-    /// Stores an email's unsubscribe token, just before the email is sent. Returns `false` when the email must not be sent:
-    /// another attempt has taken over the notice, or its member is suppressed or removed.
+    /// Stores an email's unsubscribe token, just before the email is sent to `address`. Returns `false` when the email must
+    /// not be sent: another attempt has taken over the notice, or its member is suppressed, removed, or has another
+    /// address.
     pub async fn add_unsubscribe(
         &self,
         hash: TokenHash,
         (notice, attempt): (&NoticeId, u32),
+        address: AddressHash,
         now: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
@@ -119,13 +121,15 @@ impl Store {
         let sql = format!(
             "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at)
              SELECT $1, n.notice_id, n.member_id, $3, $4 FROM notices n JOIN members m ON m.member_id = n.member_id
-             WHERE n.notice_id = $2 AND m.removed_at IS NULL AND NOT {SUPPRESSED}"
+             WHERE n.notice_id = $2 AND m.removed_at IS NULL AND coalesce(m.address_hash, $5) = $5
+               AND NOT {SUPPRESSED}"
         );
         let added = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(&hash.0[..])
             .bind(notice.as_str())
             .bind(attempt)
             .bind(millis(now))
+            .bind(&address.0[..])
             .execute(&mut *tx)
             .await?
             .rows_affected();

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
-    domain::{Cause, ConnectionState, Listing, MemberId, NoticeItem, Time, TokenHash},
+    domain::{Cause, ConnectionState, EmailAddress, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
     store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult},
@@ -75,7 +75,7 @@ async fn a_response_that_was_stamped_in_the_future_makes_no_other_one_late() {
 
 async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
     let now = h.clock.now();
-    h.app.store.claim_notice(now, now + lease).await.unwrap().expect("a notice is due")
+    h.app.store.claim_notice(now, now + lease, &[]).await.unwrap().expect("a notice is due")
 }
 
 /// An attempt whose lease has run out, and the one that has taken its place.
@@ -109,12 +109,13 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
     let (first, second) = overtaken(&h).await;
     let now = h.clock.now();
     let alice = MemberId::from("alice");
+    let address = "alice@example.org".parse::<EmailAddress>().unwrap().address_hash();
     let mut kept = Vec::new();
     for (byte, claim) in [(1, &first), (2, &second)] {
         let (hash, from) = (TokenHash([byte; 32]), (&claim.notice.id, claim.attempt));
         let items: &[NoticeItem] = &claim.notice.items;
         let link = h.app.store.add_link(hash, from, &alice, items, now, now + QUARTER).await.unwrap();
-        let stop = h.app.store.add_unsubscribe(TokenHash([byte; 32]), from, now).await.unwrap();
+        let stop = h.app.store.add_unsubscribe(TokenHash([byte; 32]), from, address, now).await.unwrap();
         kept.push((link.len(), stop));
     }
     assert_eq!(kept, [(0, false), (1, true)]);

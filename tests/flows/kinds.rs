@@ -35,7 +35,8 @@ async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants
     for (status, operation) in
         [("DISCONNECTED", Operation::ActivateDirectConnection), ("EXPIRED", Operation::CreateConnection)]
     {
-        let h = Harness::watching(&["alice"]).await;
+        let setup = Setup::default().set("NOTICES__DISCONNECTED__DIRECT", true);
+        let h = Harness::watching_with(setup, &["alice"]).await;
         h.set("alice", "labcorp", status);
         h.pass().await;
         let link = h.link();
@@ -49,6 +50,17 @@ async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants
         assert_eq!(h.asked("alice", operation), 2, "{status}");
         assert_eq!(h.asked("alice", Operation::GetOauthUrl), 0, "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_direct_connection_that_was_disconnected_causes_no_email_by_default() {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    h.set("alice", "labcorp", "DISCONNECTED");
+    h.set("bob", "labcorp", "EXPIRED");
+    h.pass().await;
+    assert_eq!(h.mails().iter().map(|mail| mail.to[0].as_str()).collect::<Vec<_>>(), ["bob@example.org"]);
+    assert_eq!(h.lapse_states("alice").await, ["labcorp open"]);
+    assert!(h.notice_states("alice").await.is_empty());
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod overlap;
 mod pages;
 mod patience;
 mod rate_limits;
+mod relays;
 mod resume;
 mod resumed;
 mod secrets;

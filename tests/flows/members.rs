@@ -55,7 +55,7 @@ async fn a_member_removed_during_the_delivery_gets_no_email() {
     h.pass().await;
     h.clock.advance(TimeDelta::minutes(2));
     let now = h.clock.now();
-    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
+    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
     h.app.store.remove_member(&"alice".into(), now).await.unwrap();
     assert!(h.app.store.items_still_open(&claim.notice.id).await.unwrap().is_empty());
     h.app.store.rescue_expired_leases(now, true).await.unwrap();

@@ -158,11 +158,14 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
     h.pass_after(TimeDelta::days(3)).await;
     h.clock.advance(TimeDelta::minutes(2));
     let now = h.clock.now();
-    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15)).await.unwrap().unwrap();
+    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
     one_click(&stop).await;
-    let token = reconnectd::base::random::link_token();
+    let (token, address) = (reconnectd::base::random::link_token(), address("alice").address_hash());
     let from = (&claim.notice.id, claim.attempt);
-    assert!(!h.app.store.add_unsubscribe(token.hash(), from, now).await.unwrap(), "the last step refuses");
+    assert!(
+        !h.app.store.add_unsubscribe(token.hash(), from, address, now).await.unwrap(),
+        "the last step refuses"
+    );
     h.app.store.rescue_expired_leases(now, true).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),

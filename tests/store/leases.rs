@@ -61,7 +61,7 @@ async fn queue(f: &Fixture, count: usize) {
 
 pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixture) {
     queue(f, 3).await;
-    let racers = (0..RACERS).map(|_| f.store.claim_notice(now(), now() + LEASE));
+    let racers = (0..RACERS).map(|_| f.store.claim_notice(now(), now() + LEASE, &[]));
     let claims = join_all(racers).await;
     assert_eq!(claims.into_iter().filter_map(|claim| claim.unwrap()).count(), 3);
     let states = f.rows().await.texts("notices", "state").await.unwrap();
@@ -70,11 +70,11 @@ pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixtu
 
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {
     queue(f, 1).await;
-    let late = f.store.claim_notice(now(), now() + LEASE).await.unwrap().unwrap();
+    let late = f.store.claim_notice(now(), now() + LEASE, &[]).await.unwrap().unwrap();
     assert_eq!(f.store.rescue_expired_leases(now(), false).await.unwrap(), 0, "the lease is still running");
     let expired = now() + LEASE;
     assert_eq!(f.store.rescue_expired_leases(expired, false).await.unwrap(), 1);
-    let second = f.store.claim_notice(expired, expired + LEASE).await.unwrap();
+    let second = f.store.claim_notice(expired, expired + LEASE, &[]).await.unwrap();
     assert!(second.is_some());
     let sent = AttemptResult {
         outcome: AttemptOutcome::Sent,

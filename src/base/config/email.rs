@@ -30,6 +30,9 @@ pub struct Email {
     /// 0: no limit.
     #[serde(deserialize_with = "values::integer::<_, _, 0, 1_000_000>")]
     pub per_minute: u32,
+    /// Emails that are sent at the same time.
+    #[serde(deserialize_with = "values::integer::<_, _, 1, 256>")]
+    pub(crate) connections: usize,
     pub smtp: Smtp,
 }
 

@@ -59,16 +59,26 @@ pub struct Notices {
     /// A readable directory of templates that override the built-in ones.
     #[serde(deserialize_with = "templates")]
     pub(crate) templates: Option<PathBuf>,
-    pub(crate) expired: PerStatus,
-    pub(crate) disconnected: PerStatus,
+    pub(crate) expired: Expired,
+    pub(crate) disconnected: Disconnected,
     pub(crate) recovered: Recovered,
 }
 
-/// `[notices.expired]` or `[notices.disconnected]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PerStatus {
+pub(crate) struct Expired {
     pub(crate) enabled: bool,
+    /// Ascending, counted from the first email.
+    #[serde(deserialize_with = "values::ascending_durations")]
+    pub(crate) reminders: Vec<Duration>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Disconnected {
+    pub(crate) enabled: bool,
+    /// Also for direct connections, which one press reactivates.
+    pub(crate) direct: bool,
     /// Ascending, counted from the first email.
     #[serde(deserialize_with = "values::ascending_durations")]
     pub(crate) reminders: Vec<Duration>,

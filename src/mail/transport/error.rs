@@ -89,6 +89,40 @@ impl SendError {
         self.disposition == Disposition::Retry && matches!(self.code, None | Some(421))
     }
 
+    /// Whether the next address of the host may work.
+    pub(super) fn is_about_the_address(&self) -> bool {
+        self.disposition == Disposition::Retry && matches!(self.stage, Stage::Connect | Stage::Tls)
+    }
+
+    /// Whether the server may limit the emails per session: it judges this email only in a fresh session.
+    pub(super) fn may_be_a_session_limit(&self) -> bool {
+        match self.disposition {
+            Disposition::Indeterminate => false,
+            Disposition::Retry => true,
+            _ => self.stage == Stage::Sender,
+        }
+    }
+
+    /// Whether the server rejected the recipient or the email for the moment (4yz).
+    pub(crate) fn is_transient_rejection(&self) -> bool {
+        self.disposition == Disposition::Retry
+            && self.code.is_some()
+            && matches!(self.stage, Stage::Recipient | Stage::Data)
+    }
+
+    /// Whether the server, which responds, refused one more session.
+    pub(super) fn is_refused_session(&self) -> bool {
+        self.disposition == Disposition::Retry && self.stage == Stage::Connect && self.code.is_some()
+    }
+
+    pub(super) fn no_session() -> Self {
+        Self::new(
+            Disposition::Retry,
+            Stage::Connect,
+            "the server allows no more sessions, and none became free",
+        )
+    }
+
     /// Adds a hint for the operator if the text contains `sign`.
     pub(super) fn with_hint(mut self, sign: &str, advice: &str) -> Self {
         if self.text.contains(sign) {

@@ -3,7 +3,9 @@
 mod error;
 mod file;
 mod normalized_stream;
+mod pool;
 mod reply_normalizer;
+mod server;
 mod session;
 mod setup_error;
 mod smtp;
@@ -37,7 +39,7 @@ impl Transport {
     /// When the configuration cannot work, or would send emails in the clear.
     pub fn new(email: &config::Email) -> Result<Self, TransportError> {
         let backend = match email.transport {
-            TransportKind::Smtp => Backend::Smtp(Box::new(smtp::Smtp::new(&email.smtp)?)),
+            TransportKind::Smtp => Backend::Smtp(Box::new(smtp::Smtp::new(&email.smtp, email.connections)?)),
             TransportKind::File => Backend::File(email.directory.clone()),
             TransportKind::Stdout => Backend::Stdout,
         };

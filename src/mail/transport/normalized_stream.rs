@@ -15,17 +15,24 @@ pub(super) struct NormalizedStream<S> {
     stream: S,
     peer: SocketAddr,
     replies: ReplyNormalizer,
+    /// Whether the next EHLO goes out as HELO.
+    sends_helo: bool,
 }
 
 impl<S> NormalizedStream<S> {
     pub(super) fn new(stream: S, peer: SocketAddr) -> Self {
-        Self { stream, peer, replies: ReplyNormalizer::default() }
+        Self { stream, peer, replies: ReplyNormalizer::default(), sends_helo: false }
+    }
+
+    /// For a server that does not know EHLO: the client library sends nothing else.
+    pub(super) fn with_helo(stream: S, peer: SocketAddr) -> Self {
+        Self { sends_helo: true, ..Self::new(stream, peer) }
     }
 
     /// After STARTTLS a server greets no second time (RFC 3207, section 4.2), but a client that begins afresh, and so
     /// forgets all it read in the clear, waits for a greeting.
     pub(super) fn after_starttls(stream: S, peer: SocketAddr) -> Self {
-        Self { stream, peer, replies: ReplyNormalizer::with_prelude("220 protected\r\n") }
+        Self { stream, peer, replies: ReplyNormalizer::with_prelude("220 protected\r\n"), sends_helo: false }
     }
 }
 
@@ -66,6 +73,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for NormalizedStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for NormalizedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.sends_helo && buf.starts_with(b"EHLO ") {
+            let hello = [b"HELO", &buf[4..]].concat();
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &hello))?;
+            self.sends_helo = written == 0;
+            return Poll::Ready(Ok(written));
+        }
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

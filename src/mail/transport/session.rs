@@ -3,28 +3,27 @@
 use super::{
     error::{Accepted, Disposition, SendError, Stage},
     normalized_stream::NormalizedStream,
+    server::Server,
 };
 use crate::{base::config::Tls, domain::mask, mail::message::Email};
 use lettre::transport::smtp::{
     Error,
-    authentication::{Credentials, Mechanism},
+    authentication::Mechanism,
     client::{AsyncSmtpConnection, AsyncTokioStream},
     commands::{Data, Mail as MailFrom, Noop, Rcpt, Rset, Starttls},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter},
     response::{Response, Severity},
 };
-use rustls::pki_types::ServerName;
-use std::{
-    future::Future,
-    io, iter,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{future::Future, io, iter, net::SocketAddr, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-/// Each for connecting, the TLS handshake, and the greeting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+/// For a TCP connection to one address.
+const TCP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Each for the TLS handshake and the greeting, while the host has another address to try.
+const OTHER_ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Each for the TLS handshake and the greeting, at the last address.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(60);
 /// RFC 5321, section 4.5.3.2, says 5 minutes, which exceeds a delivery's lease.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// Servers may scan an email before they accept it (section 4.5.3.2.6: 10 minutes). Giving up earlier would send it twice.
@@ -32,50 +31,60 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(11 * 60);
 /// Nothing depends on the response.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) struct Server {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: Tls,
-    pub(super) name: ServerName<'static>,
-    /// `None` when `tls` is `None`.
-    pub(super) connector: Option<TlsConnector>,
-    pub(super) credentials: Option<Credentials>,
-    /// Empty: the machine's name or address.
-    pub(super) helo_name: String,
-}
-
-impl Server {
-    /// Without a fully qualified name, RFC 5321, section 4.1.4, wants an address. Some servers reject a short name.
-    fn helo_name(&self, local: SocketAddr) -> ClientId {
-        if !self.helo_name.is_empty() {
-            return ClientId::Domain(self.helo_name.clone());
-        }
-        match (ClientId::default(), local.ip().to_canonical()) {
-            (ClientId::Domain(name), _) if name.contains('.') => ClientId::Domain(name),
-            (_, IpAddr::V4(address)) => ClientId::Ipv4(address),
-            (_, IpAddr::V6(address)) => ClientId::Ipv6(address),
-        }
-    }
-}
-
 /// A connection that is ready for emails.
-pub(super) struct Session(AsyncSmtpConnection);
+pub(super) struct Session {
+    connection: AsyncSmtpConnection,
+    has_accepted: bool,
+}
 
 impl Session {
-    /// Connects, starts TLS, and logs in.
+    /// Connects to the first address that works, starts TLS, and logs in.
     pub(super) async fn open(server: &Server) -> Result<Self, SendError> {
-        let (tcp, peer) = tcp(server).await?;
+        let addresses = server.addresses().await?;
+        Self::open_first(server, &addresses, [OTHER_ADDRESS_TIMEOUT, GREETING_TIMEOUT]).await
+    }
+
+    /// `limits`: for each address but the last, and for the last one.
+    pub(super) async fn open_first(
+        server: &Server,
+        addresses: &[SocketAddr],
+        limits: [Duration; 2],
+    ) -> Result<Self, SendError> {
+        let mut addresses = addresses.iter().peekable();
+        while let Some(address) = addresses.next() {
+            let is_last = addresses.peek().is_none();
+            match Self::open_at(server, *address, limits[usize::from(is_last)]).await {
+                Ok(session) => {
+                    server.prefer(*address);
+                    return Ok(session);
+                }
+                Err(error) if is_last || !error.is_about_the_address() => return Err(error),
+                Err(error) => tracing::debug!(%error, "trying the mail server's next address"),
+            }
+        }
+        Err(SendError::new(Disposition::Retry, Stage::Connect, "the host has no address"))
+    }
+
+    async fn open_at(server: &Server, address: SocketAddr, limit: Duration) -> Result<Self, SendError> {
+        let tcp = tcp(server, address).await?;
         let local = tcp.local_addr().map_err(|error| failed(Stage::Connect, &error))?;
         let helo_name = server.helo_name(local);
         let mut connection = match (server.tls, &server.connector) {
-            (Tls::None, _) => ehlo(NormalizedStream::new(tcp, peer), &helo_name).await?,
+            (Tls::None, _) => match ehlo(NormalizedStream::new(tcp, address), &helo_name, limit).await {
+                Err(error) if server.accepts_helo() && matches!(error.code, Some(500 | 502)) => {
+                    let tcp = self::tcp(server, address).await?;
+                    ehlo(NormalizedStream::with_helo(tcp, address), &helo_name, limit).await?
+                }
+                other => other?,
+            },
             (Tls::Implicit, Some(tls)) => {
-                ehlo(NormalizedStream::new(start_tls(tls, server, tcp).await?, peer), &helo_name).await?
+                let stream = start_tls(tls, server, tcp, limit).await?;
+                ehlo(NormalizedStream::new(stream, address), &helo_name, limit).await?
             }
             (Tls::Starttls, Some(tls)) => {
-                let tcp = request_starttls(tcp, peer, &helo_name).await?;
-                ehlo(NormalizedStream::after_starttls(start_tls(tls, server, tcp).await?, peer), &helo_name)
-                    .await?
+                let tcp = request_starttls(tcp, address, &helo_name, limit).await?;
+                let stream = start_tls(tls, server, tcp, limit).await?;
+                ehlo(NormalizedStream::after_starttls(stream, address), &helo_name, limit).await?
             }
             (_, None) => {
                 return Err(SendError::new(Disposition::Misconfigured, Stage::Tls, "TLS is not set up"));
@@ -96,21 +105,26 @@ impl Session {
             }
             login?;
         }
-        Ok(Self(connection))
+        Ok(Self { connection, has_accepted: false })
+    }
+
+    /// Whether the server accepted an email in this session.
+    pub(super) fn has_accepted(&self) -> bool {
+        self.has_accepted
     }
 
     /// Whether the server responds and is ready for another email.
     pub(super) async fn reset(&mut self) -> bool {
-        step(Stage::Connect, self.0.command(Rset)).await.is_ok()
+        step(Stage::Connect, self.connection.command(Rset)).await.is_ok()
     }
 
     pub(super) async fn noop(&mut self) -> Result<(), SendError> {
-        step(Stage::Connect, self.0.command(Noop)).await.map(drop)
+        step(Stage::Connect, self.connection.command(Noop)).await.map(drop)
     }
 
     /// Ignores an error: the server may already be gone.
     pub(super) async fn quit(mut self) {
-        let _ = timeout(QUIT_TIMEOUT, self.0.quit()).await;
+        let _ = timeout(QUIT_TIMEOUT, self.connection.quit()).await;
     }
 
     /// After a failure with a reply code, the session can send another email.
@@ -121,12 +135,12 @@ impl Session {
             envelope.from().into_iter().chain(envelope.to()).map(ToString::to_string).collect();
         let addresses = addresses.as_slice();
         let from = MailFrom::new(envelope.from().cloned(), parameters);
-        within(COMMAND_TIMEOUT, Stage::Sender, addresses, self.0.command(from)).await?;
+        within(COMMAND_TIMEOUT, Stage::Sender, addresses, self.connection.command(from)).await?;
         for recipient in envelope.to() {
             let to = Rcpt::new(recipient.clone(), Vec::new());
-            within(COMMAND_TIMEOUT, Stage::Recipient, addresses, self.0.command(to)).await?;
+            within(COMMAND_TIMEOUT, Stage::Recipient, addresses, self.connection.command(to)).await?;
         }
-        within(COMMAND_TIMEOUT, Stage::Data, addresses, self.0.command(Data)).await?;
+        within(COMMAND_TIMEOUT, Stage::Data, addresses, self.connection.command(Data)).await?;
 
         // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.
         let mut dot = false;
@@ -136,9 +150,10 @@ impl Session {
             dot = part.is_none();
             part
         });
-        let sent = timeout(BODY_TIMEOUT, self.0.message_iter(parts)).await;
+        let sent = timeout(BODY_TIMEOUT, self.connection.message_iter(parts)).await;
         let mut failure = match sent {
             Ok(Ok(response)) if response.code().severity == Severity::PositiveCompletion => {
+                self.has_accepted = true;
                 return Ok(Accepted { reply: mask(&words(&response)) });
             }
             Ok(Ok(response)) => SendError::new(Disposition::Retry, Stage::Data, &words(&response)),
@@ -157,7 +172,7 @@ impl Session {
         if mail.bytes.is_ascii() && !foreign_recipient {
             return Ok(Vec::new());
         }
-        if self.0.server_info().supports_feature(Extension::SmtpUtfEight) {
+        if self.connection.server_info().supports_feature(Extension::SmtpUtfEight) {
             return Ok(vec![
                 MailParameter::SmtpUtfEight,
                 MailParameter::Body(MailBodyParameter::EightBitMime),
@@ -173,26 +188,26 @@ impl Session {
     }
 }
 
-async fn tcp(server: &Server) -> Result<(TcpStream, SocketAddr), SendError> {
-    let failed = |error: io::Error| failed(Stage::Connect, &error);
-    let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((server.host.as_str(), server.port)));
-    let tcp = connecting.await.map_err(|_| timed_out(Stage::Connect))?.map_err(failed)?;
-    // Nagle's algorithm would delay the final dot, which is a packet of its own.
-    tcp.set_nodelay(true).map_err(failed)?;
-    let peer = tcp.peer_addr().map_err(failed)?;
-    if server.tls == Tls::None && !peer.ip().is_loopback() {
+async fn tcp(server: &Server, address: SocketAddr) -> Result<TcpStream, SendError> {
+    if server.tls == Tls::None && !address.ip().to_canonical().is_loopback() {
         let text = "without TLS the server must be on a loopback address";
         return Err(SendError::new(Disposition::Misconfigured, Stage::Connect, text));
     }
-    Ok((tcp, peer))
+    let failed = |error: io::Error| failed(Stage::Connect, &error);
+    let connecting = timeout(TCP_TIMEOUT, TcpStream::connect(address));
+    let tcp = connecting.await.map_err(|_| timed_out(Stage::Connect))?.map_err(failed)?;
+    // Nagle's algorithm would delay the final dot, which is a packet of its own.
+    tcp.set_nodelay(true).map_err(failed)?;
+    Ok(tcp)
 }
 
 async fn ehlo(
     wire: impl AsyncTokioStream + 'static,
     helo_name: &ClientId,
+    limit: Duration,
 ) -> Result<AsyncSmtpConnection, SendError> {
     let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire), helo_name);
-    within(CONNECT_TIMEOUT, Stage::Connect, &[], greeting).await
+    within(limit, Stage::Connect, &[], greeting).await
 }
 
 fn failed(stage: Stage, error: &io::Error) -> SendError {
@@ -205,16 +220,18 @@ async fn request_starttls(
     tcp: TcpStream,
     peer: SocketAddr,
     helo_name: &ClientId,
+    limit: Duration,
 ) -> Result<TcpStream, SendError> {
     let failed = |error: io::Error| failed(Stage::Tls, &error);
     let tcp = tcp.into_std().map_err(failed)?;
     let clear = TcpStream::from_std(tcp.try_clone().map_err(failed)?).map_err(failed)?;
-    let mut connection = ehlo(NormalizedStream::new(clear, peer), helo_name).await.map_err(|error| {
-        error.with_hint(
-            "timed out",
-            "a server that waits for TLS from the first byte needs email.smtp.tls = \"implicit\"",
-        )
-    })?;
+    let mut connection =
+        ehlo(NormalizedStream::new(clear, peer), helo_name, limit).await.map_err(|error| {
+            error.with_hint(
+                "timed out",
+                "a server that waits for TLS from the first byte needs email.smtp.tls = \"implicit\"",
+            )
+        })?;
     if !connection.can_starttls() {
         let text = "the server does not offer STARTTLS";
         return Err(SendError::new(Disposition::Misconfigured, Stage::Tls, text));
@@ -228,8 +245,9 @@ async fn start_tls(
     connector: &TlsConnector,
     server: &Server,
     tcp: TcpStream,
+    limit: Duration,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, SendError> {
-    let handshake = timeout(CONNECT_TIMEOUT, connector.connect(server.name.clone(), tcp));
+    let handshake = timeout(limit, connector.connect(server.name.clone(), tcp));
     handshake.await.map_err(|_| timed_out(Stage::Tls))?.map_err(|error| {
         // rustls reports an untrusted certificate and the like as InvalidData; other errors come from the network.
         let is_certificate = error.kind() == io::ErrorKind::InvalidData;

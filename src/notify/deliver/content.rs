@@ -3,7 +3,7 @@
 use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
 use crate::base::random;
-use crate::domain::{LinkToken, Member, NoticeItem, NoticeReason, Status, Time};
+use crate::domain::{Connection, LinkToken, Member, NoticeItem, NoticeReason, Status, Time};
 use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
 use crate::store::{AttemptOutcome, Claim, StoredConnection};
 use chrono::TimeDelta;
@@ -28,6 +28,15 @@ impl Deliverer {
         if open.is_empty() {
             return Err(no_longer_needed());
         }
+        if !claim.is_resend {
+            open.retain(|(_, stored)| {
+                let Connection { status, source, .. } = &stored.connection;
+                status.as_ref().is_some_and(|status| self.policy.is_enabled(status, source.repair()))
+            });
+        }
+        if open.is_empty() {
+            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::StatusDisabled));
+        }
         // A missing connection may be gone. The planner plans it again when its row returns.
         open.retain(|(_, connection)| !connection.is_missing);
         if open.is_empty() {
@@ -41,6 +50,9 @@ impl Deliverer {
 
     /// The email about connections that recovered and still work.
     pub(super) async fn recovery(&self, claim: &Claim, member: &Member) -> Step<RenderedNotice> {
+        if !self.policy.announces_recoveries {
+            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::RecoveriesDisabled));
+        }
         let recovered = self.store.items_still_recovered(&claim.notice.id).await?;
         if recovered.is_empty() {
             return Err(no_longer_needed());
@@ -99,12 +111,14 @@ impl Deliverer {
         connections: &[(T, StoredConnection)],
     ) -> Step<Email> {
         let (unsubscribe, now) = (random::link_token(), self.clock.now());
-        let attempt = (&claim.notice.id, claim.attempt);
-        if !self.store.add_unsubscribe(unsubscribe.hash(), attempt, now).await? {
-            if self.store.is_suppressed(&member.id).await? {
-                return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::Suppressed));
-            }
-            return Err(no_longer_needed());
+        let (attempt, address) = ((&claim.notice.id, claim.attempt), member.email.address_hash());
+        if !self.store.add_unsubscribe(unsubscribe.hash(), attempt, address, now).await? {
+            let current = self.recipient(claim).await?;
+            return Err(if current.email.address_hash() == address {
+                no_longer_needed()
+            } else {
+                self.address_changed()
+            });
         }
         let notice = NoticeEmail {
             id: claim.notice.id.clone(),
@@ -132,12 +146,13 @@ impl Deliverer {
 
     fn template(&self, included: &[ItemConnection]) -> Template {
         let [(item, connection)] = included else { return Template::Several };
-        let is_disconnected = connection.connection.status == Some(Status::Disconnected);
-        let reminders = if is_disconnected { self.reminders.disconnected } else { self.reminders.expired };
+        let status = connection.connection.status.as_ref();
+        let reminders =
+            status.and_then(|status| self.policy.for_status(status)).map_or(0, |p| p.reminders.len());
         match item.step {
-            0 if is_disconnected => Template::Disconnected,
+            0 if status == Some(&Status::Disconnected) => Template::Disconnected,
             0 => Template::Expired,
-            step if step >= reminders => Template::LastReminder,
+            step if step as usize >= reminders => Template::LastReminder,
             _ => Template::Reminder,
         }
     }

@@ -1,10 +1,12 @@
 //! The parts of a deliverer.
 
+use super::{domain_shares::DomainShares, queue_gate::QueueGate};
 use crate::base::clock::Clock;
 use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
+use crate::notify::plan::Policy;
 use crate::store::{AttemptOutcome, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +22,10 @@ pub struct Deliverer {
     pub(crate) renderer: Arc<Renderer>,
     pub(crate) transport: Arc<Transport>,
     pub(crate) link_ttl: Duration,
-    pub(crate) reminders: Reminders,
-}
-
-/// The number of reminders after the first notice, by status. The last one announces that it is the last.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reminders {
-    pub(crate) expired: u32,
-    pub(crate) disconnected: u32,
+    /// Applies to queued notices, too: the configuration may have changed since they were planned.
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) gate: QueueGate,
+    pub(crate) shares: DomainShares,
 }
 
 /// The result of one step of the delivery loop.
@@ -36,6 +34,6 @@ pub enum Delivered {
     /// No notice was due.
     Nothing,
     One(AttemptOutcome),
-    /// The attempt failed for a cause that affects every notice. Pause the queue for this long.
+    /// The mail server cannot be used. Ask again after this long.
     QueuePaused(Duration),
 }

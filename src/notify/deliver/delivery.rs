@@ -1,7 +1,9 @@
 //! One delivery, step by step.
 
 use super::deliverer::{Delivered, Deliverer};
+use super::domain_shares::Share;
 use super::outcome::{Abort, Step, abort_with, final_result};
+use super::queue_gate::Pass;
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
 use crate::domain::{Cause, Member, NoticeKind, NoticeReason};
@@ -21,11 +23,12 @@ impl Deliverer {
     /// # Errors
     /// Only errors of the store. Every other failure is a result of the attempt, and a row.
     pub async fn deliver_one(&self) -> Result<Delivered, StoreError> {
-        let now = self.clock.now();
-        let Some(claim) = self.store.claim_notice(now, now + LEASE).await? else {
-            return Ok(Delivered::Nothing);
+        let pass = match self.gate.enter(self.clock.now()) {
+            Ok(pass) => pass,
+            Err(wait) => return Ok(Delivered::QueuePaused(wait)),
         };
-        let (result, pause) = match self.attempt(&claim).await {
+        let Some((claim, _share)) = self.claim().await? else { return Ok(Delivered::Nothing) };
+        let (result, pause) = match self.attempt(&claim, &pass).await {
             Ok(finished) => finished,
             Err(Abort::With(result)) => (*result, None),
             Err(Abort::Store(error)) => return Err(error),
@@ -44,11 +47,24 @@ impl Deliverer {
         Ok(pause.map_or(Delivered::One(result.outcome), Delivered::QueuePaused))
     }
 
-    /// The result, and how long to pause the queue when the cause affects every notice.
-    async fn attempt(&self, claim: &Claim) -> Step<(AttemptResult, Option<Duration>)> {
-        if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
-            return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
+    /// Claims the notice that is due first, unless its recipient's domain holds more than its share of the connections.
+    async fn claim(&self) -> Result<Option<(Claim, Share)>, StoreError> {
+        let _choosing = self.shares.choosing.lock().await;
+        let now = self.clock.now();
+        for except in [self.shares.at_quarter(), self.shares.at_half()] {
+            if let Some(claim) = self.store.claim_notice(now, now + LEASE, &except).await? {
+                let share = self.shares.begin(claim.domain.clone());
+                return Ok(Some((claim, share)));
+            }
+            if except.is_empty() {
+                break;
+            }
         }
+        Ok(None)
+    }
+
+    /// The member, if an email may be sent now.
+    pub(super) async fn recipient(&self, claim: &Claim) -> Step<Member> {
         let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));
         let Some(member) = self.store.member(&claim.notice.member_id).await? else {
             return cancel(NoticeReason::MemberRemoved);
@@ -59,6 +75,15 @@ impl Deliverer {
         if self.store.is_suppressed(&member.id).await? {
             return cancel(NoticeReason::Suppressed);
         }
+        Ok(member)
+    }
+
+    /// The result, and how long the queue stays closed when the cause affects every notice.
+    async fn attempt(&self, claim: &Claim, pass: &Pass) -> Step<(AttemptResult, Option<Duration>)> {
+        if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
+            return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
+        }
+        let member = self.recipient(claim).await?;
         let credentials = match self.tokens.credentials(&member.id).await {
             Ok(credentials) => credentials,
             Err(error) => return Err(self.defer_for(claim, NoticeReason::TokenUnavailable, &error)),
@@ -69,6 +94,8 @@ impl Deliverer {
         self.second_look(claim, &member).await?;
         // Wait before the link is stored: an attempt that is interrupted while it waits has handed nothing over.
         self.transport.wait_for_rate_limit().await;
+        // An operator may have changed the address or suppressed it in the meantime.
+        let member = self.recipient(claim).await?;
         let (email, included) = match claim.notice.kind {
             NoticeKind::Reconnect => self.reconnect(claim, &member).await?,
             NoticeKind::Invited => (self.invitation(claim, &member).await?, Vec::new()),
@@ -76,11 +103,12 @@ impl Deliverer {
         };
         match self.transport.send(&email).await {
             Ok(accepted) => {
+                pass.accepted();
                 let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
                 let result = final_result(AttemptOutcome::Sent, NoticeReason::Accepted, detail);
                 Ok((AttemptResult { included, ..result }, None))
             }
-            Err(error) => self.send_failure(claim, &error).await,
+            Err(error) => self.send_failure(claim, pass, &error).await,
         }
     }
 

@@ -7,8 +7,11 @@
 mod content;
 mod deliverer;
 mod delivery;
+mod domain_shares;
 mod outcome;
 mod preflight;
+mod queue_gate;
 
-pub(crate) use deliverer::Reminders;
 pub use deliverer::{Delivered, Deliverer};
+pub(crate) use domain_shares::DomainShares;
+pub(crate) use queue_gate::QueueGate;

@@ -1,6 +1,7 @@
 //! The result of an attempt: what a failure means for the notice and for the queue behind it.
 
 use super::deliverer::Deliverer;
+use super::queue_gate::Pass;
 use crate::base::{backoff, random};
 use crate::credentials::CallError;
 use crate::domain::{ConnectionId, NoticeReason, Time};
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// The longest wait before a deferred notice is tried again, even if the gateway asks for more.
 const MAX_DEFERRAL: Duration = Duration::from_secs(60 * 60);
+
+/// Attempts for which the gateway may refuse an OAuth URL: about a day.
+const MAX_OAUTH_URL_REFUSALS: u32 = 7;
 
 /// One step of an attempt. An error ends the attempt.
 pub(super) type Step<T> = Result<T, Abort>;
@@ -41,10 +45,11 @@ pub(super) fn final_result(
 }
 
 impl Deliverer {
-    /// The result of a failed send, and how long to pause the queue when every notice would fail in the same way.
+    /// The result of a failed send, and how long the queue stays closed when every notice would fail in the same way.
     pub(super) async fn send_failure(
         &self,
         claim: &Claim,
+        pass: &Pass,
         error: &SendError,
     ) -> Step<(AttemptResult, Option<Duration>)> {
         let detail = Some(error.to_string());
@@ -61,7 +66,7 @@ impl Deliverer {
                 (self.abandon_unless_server_rejects_all(claim, permanent, detail).await?, None)
             }
             mail::Disposition::Misconfigured => {
-                self.pause_queue(claim, NoticeReason::SmtpMisconfigured, detail)
+                self.close_queue(pass, NoticeReason::SmtpMisconfigured, detail)
             }
             mail::Disposition::Retry if is_unreachable => {
                 let has_replied = error.code.is_some();
@@ -70,7 +75,10 @@ impl Deliverer {
                 } else {
                     NoticeReason::MailServerUnreachable
                 };
-                self.pause_queue(claim, reason, detail)
+                self.close_queue(pass, reason, detail)
+            }
+            mail::Disposition::Retry if self.is_server_rejecting_everything(claim, pass, error).await? => {
+                self.close_queue(pass, NoticeReason::MailServerBusy, detail)
             }
             mail::Disposition::Retry => match self.next_retry(claim) {
                 Some(at) => (retry(at, detail), None),
@@ -107,13 +115,27 @@ impl Deliverer {
         Ok(retry(self.next_retry_or_max(claim), detail))
     }
 
-    fn pause_queue(
+    /// Whether a transient rejection is the server's, not this recipient's. It is the recipient's if the server has
+    /// accepted other emails since it first rejected this one.
+    async fn is_server_rejecting_everything(
         &self,
         claim: &Claim,
+        pass: &Pass,
+        error: &SendError,
+    ) -> Step<bool> {
+        Ok(error.is_transient_rejection()
+            && !self.store.server_accepted_others_since(&claim.notice.id, claim.attempt).await?
+            && pass.is_rejecting_everything())
+    }
+
+    fn close_queue(
+        &self,
+        pass: &Pass,
         reason: NoticeReason,
         detail: Option<String>,
     ) -> (AttemptResult, Option<Duration>) {
-        let pause = deferral(claim);
+        let now = self.clock.now();
+        let pause = (pass.close(now, random::jitter()) - now).to_std().unwrap_or_default();
         (self.deferred(reason, detail, pause), Some(pause))
     }
 
@@ -148,7 +170,7 @@ impl Deliverer {
     ) -> Step<Abort> {
         let reason = NoticeReason::OauthUrlRefused;
         let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
-        if let Some(at) = self.next_retry(claim) {
+        if let Some(at) = self.next_retry(claim).filter(|_| claim.failures < MAX_OAUTH_URL_REFUSALS) {
             let result = AttemptResult { reason, ..retry(at, Some(detail)) };
             return Ok(Abort::With(Box::new(result)));
         }
@@ -163,6 +185,11 @@ impl Deliverer {
     /// Defers the notice for a cause outside of it. There is no limit to the number of deferrals.
     pub(super) fn defer(&self, claim: &Claim, reason: NoticeReason, detail: Option<String>) -> Abort {
         Abort::With(Box::new(self.deferred(reason, detail, deferral(claim))))
+    }
+
+    /// The address changed since the email was rendered: the next attempt renders it again.
+    pub(super) fn address_changed(&self) -> Abort {
+        Abort::With(Box::new(self.deferred(NoticeReason::AddressChanged, None, Duration::ZERO)))
     }
 
     /// Defers the notice at least as long as the gateway asks, up to [`MAX_DEFERRAL`].

@@ -3,7 +3,7 @@
 
 use super::decision::Action;
 use super::policy::{Policy, StatusPolicy};
-use crate::domain::{LapseInput, LastNotice, NoticeReason, Recipient, Repair, Status, Time};
+use crate::domain::{LapseInput, LastNotice, NoticeReason, Recipient, Repair, Time};
 use chrono::TimeDelta;
 
 struct RuleInput<'a> {
@@ -48,11 +48,8 @@ pub(super) fn evaluate(lapse: &LapseInput, recipient: &Recipient, policy: &Polic
 
 impl RuleInput<'_> {
     fn status_policy(&self) -> Result<&StatusPolicy, NoticeReason> {
-        match self.lapse.status {
-            Some(Status::Expired) => Ok(&self.policy.expired),
-            Some(Status::Disconnected) => Ok(&self.policy.disconnected),
-            _ => Err(NoticeReason::StatusNotActionable),
-        }
+        let status = self.lapse.status.as_ref();
+        status.and_then(|status| self.policy.for_status(status)).ok_or(NoticeReason::StatusNotActionable)
     }
 }
 
@@ -83,7 +80,9 @@ fn status_not_actionable(input: &RuleInput<'_>, candidate: Candidate) -> Result<
 }
 
 fn status_disabled(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
-    skip_if(!input.status_policy()?.enabled, NoticeReason::StatusDisabled, candidate)
+    let LapseInput { status, repair, .. } = input.lapse;
+    let is_enabled = status.as_ref().is_some_and(|status| input.policy.is_enabled(status, *repair));
+    skip_if(!is_enabled, NoticeReason::StatusDisabled, candidate)
 }
 
 fn not_repairable(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {

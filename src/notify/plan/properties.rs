@@ -20,6 +20,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         |(expired, disconnected, min_gap, digest_window, has_app_url)| Policy {
             expired,
             disconnected,
+            disconnected_direct: true,
             min_gap,
             digest_window,
             announces_recoveries: false,

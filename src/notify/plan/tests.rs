@@ -14,6 +14,7 @@ pub(super) fn policy() -> Policy {
     Policy {
         expired: StatusPolicy { enabled: true, reminders },
         disconnected: StatusPolicy { enabled: true, reminders: Vec::new() },
+        disconnected_direct: false,
         min_gap: TimeDelta::days(1),
         digest_window: TimeDelta::minutes(10),
         announces_recoveries: false,

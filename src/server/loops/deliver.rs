@@ -5,7 +5,11 @@ use crate::server::components::App;
 use crate::server::runner::{Loop, Progress};
 use crate::server::wake_signals::WakeSignals;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+
+/// How soon a delivery notices that the queue is open again.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct DeliverLoop {
     deliverer: Deliverer,
@@ -33,7 +37,7 @@ impl Loop for DeliverLoop {
                 self.plan.notify_one();
                 Progress::Worked
             }
-            Delivered::QueuePaused(pause) => Progress::Pause(pause),
+            Delivered::QueuePaused(pause) => Progress::Pause(pause.min(MAX_PAUSE)),
         })
     }
 }

@@ -14,14 +14,11 @@ use super::readiness::Readiness;
 use super::runner::Runner;
 use super::wake_signals::WakeSignals;
 
-/// Concurrent deliveries.
-const DELIVERY_WORKERS: usize = 8;
-
 pub(super) fn start(runner: &mut Runner<'_>, app: &App, wakes: &WakeSignals, readiness: Readiness) {
     runner.spawn(sweep::SweepLoop::new(app, wakes, runner.shutdown));
     runner.spawn(recheck::RecheckLoop::new(app, wakes));
     runner.spawn(plan::PlanLoop::new(app, wakes));
-    for _ in 0..DELIVERY_WORKERS {
+    for _ in 0..app.config.email.connections {
         runner.spawn(deliver::DeliverLoop::new(app, wakes));
     }
     runner.spawn(leases::LeaseLoop::new(app));

@@ -29,6 +29,8 @@ pub(super) struct Session<'a> {
     recipients: Vec<String>,
     /// The scripted reply to the current command.
     scripted: Option<&'static str>,
+    /// The number of emails accepted in this session.
+    accepted: u32,
 }
 
 impl<'a> Session<'a> {
@@ -42,6 +44,7 @@ impl<'a> Session<'a> {
             sender: None,
             recipients: Vec::new(),
             scripted: None,
+            accepted: 0,
         }
     }
 
@@ -249,7 +252,10 @@ impl<'a> Session<'a> {
             self.server.mailbox.store(self.server.clock.now(), sender, recipients, mail, self.tls);
         }
         match action {
-            None => self.say(250, "2.0.0 Taken").await,
+            None => {
+                self.accepted += 1;
+                self.say(250, "2.0.0 Taken").await
+            }
             Some(action) => self.perform(action).await,
         }
     }
@@ -266,7 +272,7 @@ impl<'a> Session<'a> {
 
     /// Applies the scripted delay and returns the scripted action, if any.
     async fn apply_fault(&mut self, stage: SmtpStage, recipients: &[String]) -> Option<SmtpAction> {
-        let (delay, action) = self.server.mailbox.apply_faults(stage, recipients);
+        let (delay, action) = self.server.mailbox.apply_faults(stage, self.accepted, recipients);
         tokio::time::sleep(delay).await;
         action
     }
