@@ -99,4 +99,6 @@ async fn print(mail: &Email) -> io::Result<Accepted> {
 #[cfg(all(test, feature = "sim"))]
 mod fake_server;
 #[cfg(all(test, feature = "sim"))]
+mod session_tests;
+#[cfg(all(test, feature = "sim"))]
 mod tests;
