@@ -1,9 +1,11 @@
-//! `links activity`: link views and button presses by email domain.
+//! `links activity`: link views and button presses by email domain. `links revoke`: ends a member's links.
 
 use super::completion::Completion;
 use super::context::Context;
-use super::output::{Rows, outln};
-use crate::store::DomainStats;
+use super::output::{Rows, outln, print_json};
+use crate::domain::MemberId;
+use crate::store::{DomainStats, RevokedLinks};
+use anyhow::bail;
 use chrono::TimeDelta;
 use clap::Subcommand;
 use serde::Serialize;
@@ -20,6 +22,11 @@ pub(super) enum LinksCommand {
         /// Start this long ago, at the beginning of that day (UTC)
         #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
         since: TimeDelta,
+    },
+    /// Revoke all links and unsubscribe links of a member, such as after an email to a wrong address
+    Revoke {
+        #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        member: String,
     },
 }
 
@@ -50,7 +57,29 @@ impl<'a> From<&'a DomainStats> for Row<'a> {
 pub(super) async fn links(context: &Context, command: &LinksCommand) -> anyhow::Result<Completion> {
     match command {
         LinksCommand::Activity { since } => activity(context, *since).await,
+        LinksCommand::Revoke { member } => revoke(context, &MemberId::from(member.as_str())).await,
     }
+}
+
+#[derive(Serialize)]
+struct RevokedRow<'a> {
+    member_id: &'a str,
+    #[serde(flatten)]
+    revoked: RevokedLinks,
+}
+
+async fn revoke(context: &Context, member: &MemberId) -> anyhow::Result<Completion> {
+    let store = context.store().await?;
+    let Some(revoked) = store.revoke_links(member, context.clock.now()).await? else {
+        bail!("there is no member {member}; see `reconnectd members list`");
+    };
+    if context.json {
+        print_json(&RevokedRow { member_id: member.as_str(), revoked })?;
+    } else {
+        let RevokedLinks { links, unsubscribe_links } = revoked;
+        outln!("{member}: revoked {links} links and {unsubscribe_links} unsubscribe links");
+    }
+    Ok(Completion::Complete)
 }
 
 /// Domains with the most presses by bots come first.

@@ -8,6 +8,8 @@ pub struct LinkRecord {
     pub(crate) locale: Option<String>,
     /// The member unsubscribed, and the operator has not suppressed the address: the member can resubscribe.
     pub(crate) unsubscribed: bool,
+    /// The member's address has changed since, or an operator revoked the link.
+    pub(crate) is_replaced: bool,
     pub(crate) expires_at: Time,
     /// In the order of their connections' ids.
     pub(crate) buttons: Vec<Button>,

@@ -103,6 +103,7 @@ impl LinkService {
             LinkState::Ready(views) | LinkState::Dismissed(views) if is_pressable(&views, id) => {
                 views.iter().any(|view| view.connection_id != *id && view.state.is_pressable())
             }
+            LinkState::Replaced => return Ok(RedemptionOutcome::Refused(LinkState::Replaced)),
             LinkState::Ready(views) if is_used => return Ok(RedemptionOutcome::AlreadyUsed(views)),
             _ if is_used => {
                 return Ok(RedemptionOutcome::Refused(LinkState::Used { resumable: Vec::new() }));

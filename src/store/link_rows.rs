@@ -37,10 +37,14 @@ pub(super) struct NewLink<'a> {
     pub(super) expires_at: Time,
 }
 
+/// SQL condition: the link `k` of the member `m` still works, apart from its expiry. A link ends when the member's address
+/// changes, because it was emailed to the old one, and when an operator revokes it.
+pub(super) const CURRENT: &str = "k.revoked_at IS NULL AND k.address_hash IS m.address_hash";
+
 pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, link: &NewLink<'_>) -> Result<()> {
     sqlx::query(
-        "INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at, address_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT address_hash FROM members WHERE member_id = $4))",
     )
     .bind(&link.hash.0[..])
     .bind(link.kind.as_str())

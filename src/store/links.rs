@@ -1,9 +1,9 @@
 //! `links`, `link_buttons`: creates and reads links.
 
 use super::connections::{self, StoredConnection};
-use super::convert::{count, time};
+use super::convert::{count, millis, time};
 use super::error::{Result, StoreError};
-use super::link_rows::{LinkKind, NewLink, insert, kind};
+use super::link_rows::{CURRENT, LinkKind, NewLink, insert, kind};
 use super::sqlite::Store;
 use super::suppressions::UNSUBSCRIBED;
 use super::{invitations, queue};
@@ -11,6 +11,13 @@ use crate::domain::{
     Button, FormKeyHash, LapseState, LinkRecord, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
 };
 use sqlx::{Row, sqlite::SqliteRow};
+
+/// The numbers of links that an operator revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct RevokedLinks {
+    pub(crate) links: u64,
+    pub(crate) unsubscribe_links: u64,
+}
 
 impl Store {
     /// Creates a notice's link with a button for each item whose lapse is still open, and returns those items. Creates
@@ -54,7 +61,7 @@ impl Store {
     /// `None` when there is no such link.
     pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkRecord>> {
         let link = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT k.kind, k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed
+            "SELECT k.kind, k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed, {CURRENT} AS is_current
              FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
         )))
         .bind(&hash.0[..])
@@ -69,9 +76,36 @@ impl Store {
             member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
             locale: link.try_get("locale")?,
             unsubscribed: link.try_get("unsubscribed")?,
+            is_replaced: !link.try_get::<bool, _>("is_current")?,
             expires_at: time(link.try_get("expires_at")?),
             buttons,
         }))
+    }
+
+    /// Revokes all links and unsubscribe links of a member. Returns their numbers; `None` when there is no such member.
+    pub(crate) async fn revoke_links(&self, member: &MemberId, now: Time) -> Result<Option<RevokedLinks>> {
+        let mut tx = self.begin().await?;
+        let is_known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
+            .bind(member.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+        if !is_known {
+            return Ok(None);
+        }
+        let links =
+            sqlx::query("UPDATE links SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
+                .bind(member.as_str())
+                .bind(millis(now))
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+        let unsubscribe_links = sqlx::query("DELETE FROM unsubscribe_tokens WHERE member_id = $1")
+            .bind(member.as_str())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+        Ok(Some(RevokedLinks { links, unsubscribe_links }))
     }
 
     async fn lapse_buttons(&self, hash: TokenHash) -> Result<Vec<Button>> {

@@ -253,7 +253,6 @@ impl Store {
             "rechecks",
             "links",
             "invitations",
-            "unsubscribe_tokens",
             "unclear_members",
             "token_subjects",
         ] {

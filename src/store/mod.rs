@@ -52,6 +52,7 @@ pub use error::StoreError;
 pub use import::{Import, ImportCounts};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
+pub(crate) use links::RevokedLinks;
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{ApplyReport, PollResult};

@@ -2,6 +2,7 @@
 
 use super::convert::millis;
 use super::error::Result;
+use super::link_rows::CURRENT;
 use super::sqlite::Store;
 use super::{queue, rechecks};
 use crate::domain::{ConnectionId, FormKeyHash, LapseId, MemberId, Outcome, Time, TokenHash};
@@ -25,18 +26,19 @@ impl Store {
     /// concurrent requests, `max_redemptions` succeed.
     pub async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let consumed = sqlx::query(
+        let consumed = sqlx::query(sqlx::AssertSqlSafe(format!(
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4, last_form_key = $5
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND superseded = 0
                AND ($5 IS NULL OR last_form_key IS NOT $5 OR redeemed_at <= $6)
-               AND EXISTS (SELECT 1 FROM links k WHERE k.token_hash = $1 AND k.expires_at > $4)
+               AND EXISTS (SELECT 1 FROM links k JOIN members m ON m.member_id = k.member_id
+                   WHERE k.token_hash = $1 AND k.expires_at > $4 AND {CURRENT})
                AND CASE WHEN lapse_id IS NOT NULL
                    THEN EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id
                         AND (l.state <> 'closed' OR l.outcome = 'dismissed'))
                    ELSE NOT EXISTS (SELECT 1 FROM invitations i JOIN connections c ON c.member_id = i.member_id
                         AND c.connection_id = i.connection_id COLLATE NOCASE
-                        WHERE i.invitation_id = link_buttons.invitation_id AND c.status = 'CONNECTED') END",
-        )
+                        WHERE i.invitation_id = link_buttons.invitation_id AND c.status = 'CONNECTED') END"
+        )))
         .bind(&redemption.link.0[..])
         .bind(redemption.connection.as_str())
         .bind(max_redemptions)
@@ -95,16 +97,17 @@ impl Store {
         now: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let lapse: Option<String> = sqlx::query_scalar(
+        let lapse: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
             "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
              WHERE state = 'open' AND lapse_id IN
                 (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                 JOIN members m ON m.member_id = k.member_id
                  WHERE b.token_hash = $1 AND b.connection_id = $2 COLLATE NOCASE AND b.superseded = 0
-                   AND k.expires_at > $3)
+                   AND k.expires_at > $3 AND {CURRENT})
                AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                  AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
-             RETURNING lapse_id",
-        )
+             RETURNING lapse_id"
+        )))
         .bind(&hash.0[..])
         .bind(connection.as_str())
         .bind(millis(now))

@@ -2,12 +2,17 @@
 
 use super::convert::{json_list, millis, time};
 use super::error::{Result, StoreError};
+use super::link_rows::CURRENT;
 use super::queue;
 use super::sqlite::Store;
 use crate::domain::{
     AddressHash, EmailAddress, MemberId, NoticeId, NoticeReason, Suppression, Time, TokenHash,
 };
+use chrono::TimeDelta;
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+
+/// The lifetime of an unsubscribe link.
+const UNSUBSCRIBE_TTL: TimeDelta = TimeDelta::days(365);
 
 /// Rows per transaction.
 const BATCH_SIZE: u32 = 1_000;
@@ -37,6 +42,8 @@ pub(crate) struct Subscription {
     pub(crate) unsubscribed: bool,
     /// The operator suppressed the address.
     pub(crate) by_operator: bool,
+    /// The member was removed and gets no email.
+    pub(crate) removed: bool,
 }
 
 impl Store {
@@ -119,8 +126,8 @@ impl Store {
             return Ok(false);
         }
         let sql = format!(
-            "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at)
-             SELECT $1, n.notice_id, n.member_id, $3, $4 FROM notices n JOIN members m ON m.member_id = n.member_id
+            "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at, address_hash)
+             SELECT $1, n.notice_id, n.member_id, $3, $4, $5 FROM notices n JOIN members m ON m.member_id = n.member_id
              WHERE n.notice_id = $2 AND m.removed_at IS NULL AND coalesce(m.address_hash, $5) = $5
                AND NOT {SUPPRESSED}"
         );
@@ -137,18 +144,20 @@ impl Store {
         Ok(added > 0)
     }
 
-    /// `None` when no enrolled member has this token.
-    pub(crate) async fn subscription(&self, hash: TokenHash) -> Result<Option<Subscription>> {
+    /// The subscription of the address that the token was emailed to. `None` when the token is unknown, was revoked, or is
+    /// older than a year.
+    pub(crate) async fn subscription(&self, hash: TokenHash, now: Time) -> Result<Option<Subscription>> {
         let row = sqlx::query(
-            "SELECT m.member_id, m.locale,
-                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash AND s.reason = $2) AS own,
-                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash AND s.reason = $3) AS other
+            "SELECT m.member_id, m.locale, m.removed_at IS NOT NULL AS removed,
+                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason = $2) AS own,
+                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason = $3) AS other
              FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
-             WHERE u.token_hash = $1 AND m.removed_at IS NULL",
+             WHERE u.token_hash = $1 AND u.created_at > $4",
         )
         .bind(&hash.0[..])
         .bind(Suppression::Unsubscribed.as_str())
         .bind(Suppression::Operator.as_str())
+        .bind(millis(now - UNSUBSCRIBE_TTL))
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {
@@ -157,20 +166,22 @@ impl Store {
                 locale: row.try_get("locale")?,
                 unsubscribed: row.try_get("own")?,
                 by_operator: row.try_get("other")?,
+                removed: row.try_get("removed")?,
             })
         })
         .transpose()
     }
 
-    /// Unsubscribes or resubscribes the member who has this token. A suppression by the operator stays. Returns whether
-    /// anything changed.
+    /// Unsubscribes or resubscribes the address that the token was emailed to. A suppression by the operator stays. Returns
+    /// whether anything changed.
     pub(crate) async fn set_subscribed(&self, hash: TokenHash, subscribed: bool, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         let address: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT m.address_hash FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
-             WHERE u.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL",
+            "SELECT address_hash FROM unsubscribe_tokens
+             WHERE token_hash = $1 AND created_at > $2 AND address_hash IS NOT NULL",
         )
         .bind(&hash.0[..])
+        .bind(millis(now - UNSUBSCRIBE_TTL))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
@@ -188,10 +199,10 @@ impl Store {
     /// Resubscribes the member of a link. Returns the member if anything changed.
     pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         let mut tx = self.begin().await?;
-        let member: Option<(String, Vec<u8>)> = sqlx::query_as(
+        let member: Option<(String, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT m.member_id, m.address_hash FROM links k JOIN members m ON m.member_id = k.member_id
-             WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL",
-        )
+             WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL AND {CURRENT}"
+        )))
         .bind(&link.0[..])
         .fetch_optional(&mut *tx)
         .await?;

@@ -2,6 +2,7 @@
 //! One binary, so that everything is linked once.
 
 mod access;
+mod addresses;
 mod browser;
 mod clock_ahead;
 mod clocks;

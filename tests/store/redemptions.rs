@@ -21,9 +21,9 @@ async fn sent_link(f: &Fixture) {
             VALUES ('l', 'alice', 'epic', 'open', 0, 1, 0);
          INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, attempts)
             VALUES ('n', 'alice', 0, 'sent', 'accepted', 0, 0, 1);
-         INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at)
-            VALUES (unhex('0707070707070707070707070707070707070707070707070707070707070707'), 'notice', 'n', 'alice',
-                    1, 0, 9000000000000);
+         INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at, address_hash)
+            SELECT unhex('0707070707070707070707070707070707070707070707070707070707070707'), 'notice', 'n', 'alice',
+                    1, 0, 9000000000000, address_hash FROM members;
          INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
             SELECT token_hash, 'epic', 'l' FROM links;",
     )

@@ -14,6 +14,8 @@ pub(crate) enum LinkState {
     },
     /// The link is too old, or all that is left of it is superseded.
     Expired,
+    /// The member's address has changed since, or an operator revoked the link. The page names no source.
+    Replaced,
     Recovered,
     Removed,
     /// The gateway's last response left out every connection that could be reconnected, which is not confirmed.
@@ -31,6 +33,9 @@ impl LinkState {
         now: Time,
         resume: impl Fn(&Button) -> Resume,
     ) -> Self {
+        if record.is_replaced {
+            return Self::Replaced;
+        }
         let is_alive = record.expires_at > now;
         let outcomes: Vec<_> = record.buttons.iter().map(closed_outcome).collect();
         let mut views: Vec<_> = record
@@ -142,8 +147,14 @@ mod tests {
         for (sentence, buttons, alive, expected) in rows {
             let now = Time::UNIX_EPOCH;
             let expires_at = now + chrono::TimeDelta::seconds(if alive { 1 } else { 0 });
-            let record =
-                LinkRecord { member_id: "m".into(), locale: None, unsubscribed: false, expires_at, buttons };
+            let record = LinkRecord {
+                member_id: "m".into(),
+                locale: None,
+                unsubscribed: false,
+                is_replaced: false,
+                expires_at,
+                buttons,
+            };
             assert_eq!(codes(&LinkState::decide(record, 1, now, |_| Resume::No)), expected, "{sentence}");
         }
     }

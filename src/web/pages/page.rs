@@ -20,6 +20,8 @@ pub(crate) enum Page {
     Expired {
         resend: ResendOption,
     },
+    /// The member's address has changed since, or an operator revoked the link. Offers a link to the current address.
+    Replaced,
     /// The gateway's last response left the connections out; the link stays valid.
     Missing,
     Removed,
@@ -105,6 +107,7 @@ impl Page {
             }
             LinkState::Used { resumable } => Self::Used { resumable, resend },
             LinkState::Expired => Self::Expired { resend },
+            LinkState::Replaced => Self::Replaced,
             LinkState::Recovered => Self::Recovered,
             LinkState::Missing => Self::Missing,
             LinkState::Removed => Self::Removed,
@@ -119,6 +122,7 @@ impl Page {
             Self::Ready { .. } => "ready",
             Self::Used { .. } => "used",
             Self::Expired { .. } => "expired",
+            Self::Replaced => "replaced",
             Self::Missing => "missing",
             Self::Removed => "removed",
             Self::Recovered => "recovered",
@@ -144,7 +148,7 @@ impl Page {
         match self {
             Self::BadRequest => 400,
             Self::LinkNotFound => 404,
-            Self::Used { .. } | Self::Expired { .. } => 410,
+            Self::Used { .. } | Self::Expired { .. } | Self::Replaced => 410,
             Self::TooManyRequests => 429,
             Self::Failed => 500,
             Self::GatewayDown { .. } | Self::RepairUnavailable | Self::Missing => 503,
@@ -169,6 +173,7 @@ impl Page {
             | Self::OauthReturn { success: true }
             | Self::Unsubscribed { .. } => "check",
             Self::Expired { .. }
+            | Self::Replaced
             | Self::GatewayDown { .. }
             | Self::RepairUnavailable
             | Self::Missing
@@ -189,6 +194,7 @@ impl Page {
                 ResendOption::Offered => PrimaryAction::Resend,
                 ResendOption::Resubscribe => PrimaryAction::ResubscribeAndResend,
             },
+            Self::Replaced => PrimaryAction::Resend,
             Self::GatewayDown { .. } | Self::Missing | Self::TooManyRequests | Self::Failed => {
                 PrimaryAction::Retry
             }

@@ -48,6 +48,7 @@ pub(super) fn every() -> Vec<Page> {
         Page::Used { resumable: vec![epic(ResumeElsewhere)], resend },
         Page::Expired { resend },
         Page::Expired { resend: ResendOption::Resubscribe },
+        Page::Replaced,
         Page::Removed,
         Page::Recovered,
         Page::Dismissed { buttons: vec![epic(Dismissed)] },
@@ -200,6 +201,7 @@ fn a_page_offers_a_new_link_or_to_resubscribe_where_that_helps() {
         let html = read(&page, BASE);
         let resend = match page {
             Page::Ready { resend, .. } | Page::Used { resend, .. } | Page::Expired { resend } => resend,
+            Page::Replaced => ResendOption::Offered,
             _ => ResendOption::NotNeeded,
         };
         let offers = |path| html.contains(&format!("action=\"{BASE}/{path}\""));
@@ -249,8 +251,8 @@ fn each_page_has_its_http_status() {
     assert_eq!(
         statuses,
         [
-            200, 200, 410, 410, 410, 410, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200, 200, 200,
-            200, 200, 200, 200, 500, 200, 200, 200, 503, 200
+            200, 200, 410, 410, 410, 410, 410, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200, 200,
+            200, 200, 200, 200, 200, 500, 200, 200, 200, 503, 200
         ]
     );
 }

@@ -29,7 +29,10 @@ pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, hea
 impl PublicState {
     async fn set_subscribed(&self, hash: TokenHash, subscribed: bool) -> Result<(), StoreError> {
         let is_changed = self.store.set_subscribed(hash, subscribed, self.clock.now()).await?;
-        if is_changed && let Some(Subscription { member_id, .. }) = self.store.subscription(hash).await? {
+        if is_changed
+            && let Some(Subscription { member_id, .. }) =
+                self.store.subscription(hash, self.clock.now()).await?
+        {
             if subscribed {
                 tracing::info!(member = %member_id, "member resubscribed");
             } else {
@@ -50,7 +53,7 @@ impl PublicState {
         let hash = token.hash();
         let subscription = async {
             act(hash).await?;
-            self.store.subscription(hash).await
+            self.store.subscription(hash, self.clock.now()).await
         };
         match subscription.await {
             Err(error) => self.failed(&error),
@@ -66,6 +69,7 @@ impl PublicState {
 
 fn page(subscription: &Subscription, resubscribed: bool) -> Page {
     match subscription {
+        Subscription { removed: true, .. } => Page::Unsubscribed { can_resubscribe: false },
         Subscription { unsubscribed: false, by_operator: false, .. } if resubscribed => Page::Resubscribed,
         Subscription { unsubscribed: false, by_operator: false, .. } => Page::Unsubscribe,
         Subscription { by_operator, .. } => Page::Unsubscribed { can_resubscribe: !by_operator },

@@ -60,6 +60,12 @@ const pages = {
     await untilExpired(link);
     return page.goto(link);
   }],
+  replaced: ["replaced", 410, async (page, locale) => {
+    const id = member(locale);
+    const link = await emailedLink(id);
+    await list("links revoke", id);
+    return page.goto(link);
+  }],
   recovered: ["recovered", 200, async (page, locale) => {
     const id = member(locale);
     const link = await emailedLink(id);

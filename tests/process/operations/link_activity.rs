@@ -46,3 +46,22 @@ async fn without_requests_the_list_is_empty() {
     assert_eq!(bench.done("links activity").await.trim(), "no link activity");
     assert!(bench.json("links activity").await.is_empty());
 }
+
+#[tokio::test]
+async fn revoked_links_show_that_they_were_replaced() {
+    let bench = Bench::new().await;
+    bench.sim.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    bench.pass().await;
+    bench.pass().await;
+    let email = bench.sim.mailbox().mails().remove(0);
+    let revoked = json!({ "member_id": "alice", "links": 1, "unsubscribe_links": 1 });
+    assert_eq!(bench.json("links revoke --member alice").await, [revoked]);
+    let daemon = Running::start(&bench).await;
+    let browser = TestBrowser::new().unwrap();
+    for (part, status, state) in [("/r/", 410, "replaced"), ("/u/", 404, "unknown")] {
+        let link = email.links().into_iter().find(|link| link.contains(part)).unwrap();
+        let page = browser.open(&daemon.here(&link)).await.unwrap();
+        assert_eq!((page.status, page.states()), (status, vec![state]), "{part}");
+    }
+    assert_eq!(bench.run("links revoke --member nobody").await.code, 1);
+}

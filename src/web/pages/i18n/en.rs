@@ -44,6 +44,12 @@ pub(super) fn page_text(page: &Page) -> Text {
             "Get a new one. We’ll send it to the address we have for you.",
             *resend,
         ),
+        Page::Replaced => with_resend(
+            "This link was replaced",
+            "It no longer works, to keep your account safe.",
+            "Get a new one. We’ll send it to the address we have for you now.",
+            ResendOption::Offered,
+        ),
         Page::Missing => Text::new(
             "We can’t see this connection right now",
             &[

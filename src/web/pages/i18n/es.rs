@@ -44,6 +44,12 @@ pub(super) fn page_text(page: &Page) -> Text {
             "Pide uno nuevo. Lo enviaremos a la dirección que tenemos registrada.",
             *resend,
         ),
+        Page::Replaced => with_resend(
+            "Este enlace se reemplazó",
+            "Ya no funciona, para proteger tu cuenta.",
+            "Pide uno nuevo. Lo enviaremos a la dirección que tenemos registrada ahora.",
+            ResendOption::Offered,
+        ),
         Page::Missing => Text::new(
             "Ahora mismo no podemos ver esta conexión",
             &[
