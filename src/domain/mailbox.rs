@@ -31,11 +31,6 @@ impl FromStr for Mailbox {
             return Err(InvalidMailbox);
         }
         let address: EmailAddress = address.parse().map_err(|_| InvalidMailbox)?;
-        let local = address.expose().rsplit_once('@').map_or("", |(local, _)| local);
-        let is_dot_atom = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
-        if !is_dot_atom && !local.starts_with('"') {
-            return Err(InvalidMailbox);
-        }
         let name = unquote(name.trim()).split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Self { name: (!name.is_empty()).then_some(name), address })
     }

@@ -2,6 +2,7 @@
 
 mod change;
 mod connection;
+mod email_address;
 mod ids;
 mod lapse;
 mod link;
@@ -26,6 +27,7 @@ pub use change::{
     turned_empty,
 };
 pub use connection::{Connection, Listing, Status, SyncStatus, sync_error_code};
+pub use email_address::{EmailAddress, InvalidAddress};
 pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
@@ -33,7 +35,7 @@ pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, Requ
 pub use locale::{InvalidLocale, Locale};
 pub use mailbox::Mailbox;
 pub(crate) use mask::mask;
-pub use member::{CredentialState, EmailAddress, InvalidAddress, Member};
+pub use member::{CredentialState, Member};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;
 pub(crate) use planning::{

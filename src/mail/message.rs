@@ -145,3 +145,27 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
     let name = HeaderName::new_from_ascii_str(name);
     HeaderValue::dangerous_new_pre_encoded(name, value.to_owned(), value.to_owned())
 }
+
+#[cfg(test)]
+mod address_properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_accepted_address_can_be_put_into_an_email(
+            text in r#"("[ -~]{0,20}"|[!-~éø用\u{301}.]{1,20})@(\[[0-9a-fA-FIPv:.]{2,20}\]|[a-z0-9éß用_.-]{1,30})"#
+        ) {
+            if let Ok(accepted) = text.parse::<EmailAddress>() {
+                prop_assert!(address(accepted.expose()).is_ok(), "{text:?}");
+            }
+        }
+
+        #[test]
+        fn every_accepted_text_can_be_put_into_an_email(text in "\\PC{0,12}@\\PC{1,12}") {
+            if let Ok(accepted) = text.parse::<EmailAddress>() {
+                prop_assert!(address(accepted.expose()).is_ok(), "{text:?}");
+            }
+        }
+    }
+}

@@ -4,9 +4,9 @@ use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials
 use super::import::Import;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
-use super::{Result, Store, StoreError, link_requests, millis};
+use super::{Result, Store, link_requests, millis};
 use crate::domain::{
-    CredentialState, LapseState, Member, MemberId, NoticeReason, NoticeState, Outcome, Time,
+    CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, NoticeState, Outcome, Time,
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -46,11 +46,10 @@ const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m
 
 fn member(row: &SqliteRow) -> Result<Member> {
     let id: String = row.try_get("member_id")?;
-    let unreadable = |what| StoreError::Row { table: "members", row: id.clone(), what };
     let email: String = row.try_get("email")?;
     let time_zone: Option<String> = row.try_get("time_zone")?;
     Ok(Member {
-        email: email.parse().map_err(|_| unreadable("its e-mail address"))?,
+        email: EmailAddress::from_stored(email),
         locale: row.try_get("locale")?,
         // A zone that this version no longer knows is as good as none.
         time_zone: time_zone.and_then(|name| name.parse().ok()),
