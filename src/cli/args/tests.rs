@@ -55,6 +55,7 @@ fn every_command_of_the_contract_parses() {
         "suppress remove ada@example.org",
         "status",
         "links activity",
+        "links revoke --member alice",
         "links activity --since 7d",
     ];
     for line in lines {
