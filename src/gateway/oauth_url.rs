@@ -24,6 +24,9 @@ pub(super) fn validate(text: &str, hosts: &OauthHosts) -> Result<OauthUrl, Fault
     if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback_host(host)) {
         return reject("is neither https nor http on this machine");
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return reject("contains a user name or a password");
+    }
     if !hosts.allows(host) {
         return reject(&format!("leads to the host {host}, which gateway.oauth_hosts does not list"));
     }
@@ -63,6 +66,8 @@ mod tests {
             "data:text/html,s3cret",
             "file:///s3cret",
             "https://?state=s3cret",
+            "https://ann:s3cret@idp.example/",
+            "https://ann@idp.example/?state=s3cret",
             &long,
         ] {
             let fault = validate(bad, &any).unwrap_err();
@@ -89,7 +94,6 @@ mod tests {
             "https://evil.example/?s3cret",
             "https://idp.example.evil.example/?s3cret",
             "https://evil-idp.example/?s3cret",
-            "https://idp.example@evil.example/?s3cret",
             "https://portal.example/?s3cret",
             "https://evilportal.example/?s3cret",
             "http://localhost/?s3cret",

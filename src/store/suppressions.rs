@@ -303,12 +303,20 @@ pub(super) async fn backfill_address_hashes(writer: &SqlitePool) -> Result<()> {
         for (member, email) in &rows {
             // An invalid address receives no email, so it needs no hash.
             let Ok(address) = email.parse::<EmailAddress>() else { continue };
+            let hash = address.address_hash().0;
             sqlx::query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
                 .bind(member)
-                .bind(&address.address_hash().0[..])
+                .bind(&hash[..])
                 .bind(email)
                 .execute(&mut *tx)
                 .await?;
+            // The links were emailed to this address.
+            for sql in [
+                "UPDATE links SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
+                "UPDATE unsubscribe_tokens SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
+            ] {
+                sqlx::query(sql).bind(member).bind(&hash[..]).execute(&mut *tx).await?;
+            }
         }
         tx.commit().await?;
     }

@@ -38,6 +38,9 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Erro
             "must have no query and no fragment; remove the ? or # and everything after it",
         ));
     }
+    if url.path().contains("//") {
+        return Err(D::Error::custom("must not contain // in its path; write each slash once"));
+    }
     Ok(url)
 }
 

@@ -70,6 +70,11 @@ impl FromRequest<PublicState> for RedeemForm {
 /// Headers that mark a prefetch: of the standard, of older browsers, and of old Firefox.
 const PREFETCH_HEADERS: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
 
+/// Whether another site's page sent the form. A press needs the link's own page.
+pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|value| value.as_bytes() == b"cross-site")
+}
+
 pub(super) fn request_signals(method: &Method, headers: &HeaderMap) -> RequestSignals {
     let says_prefetch = |name: &&str| {
         headers.get_all(*name).into_iter().any(|value| value.as_bytes().starts_with(b"prefetch"))

@@ -1,10 +1,10 @@
 //! `/r/{token}`, the paths below it, and `/oauth/return`.
 
-use super::extract::{PathToken, RedeemForm, request_signals};
+use super::extract::{PathToken, RedeemForm, is_cross_site, request_signals};
 use super::response::PageContext;
 use super::resume_cookie;
 use super::state::PublicState;
-use crate::domain::{FormKeyHash, LinkAction};
+use crate::domain::{FormKeyHash, LinkAction, LinkToken};
 use crate::reconnect::links::LinkPage;
 use crate::reconnect::redeem::{RedemptionOutcome, RedemptionRequest};
 use crate::reconnect::resume::BrowserProof;
@@ -28,11 +28,13 @@ pub(super) async fn view(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let base = state.base(&token);
-    let hash = token.hash();
-    state.request_recorder.record(hash, LinkAction::View, request_signals(&method, &headers));
-    match state.links.view(hash, &proof(&headers, None)).await {
-        Ok(page) => state.link_page(page, base, &headers),
+    state.request_recorder.record(token.hash(), LinkAction::View, request_signals(&method, &headers));
+    show(&state, &token, &headers).await
+}
+
+async fn show(state: &PublicState, token: &LinkToken, headers: &HeaderMap) -> Response {
+    match state.links.view(token.hash(), &proof(headers, None)).await {
+        Ok(page) => state.link_page(page, state.base(token), headers),
         Err(error) => state.failed(&error),
     }
 }
@@ -44,6 +46,9 @@ pub(super) async fn redeem(
     headers: HeaderMap,
     RedeemForm { connection, form_key }: RedeemForm,
 ) -> Response {
+    if is_cross_site(&headers) {
+        return show(&state, &token, &headers).await;
+    }
     let base = state.base(&token);
     let link = token.hash();
     state.request_recorder.record(link, LinkAction::Press, request_signals(&method, &headers));
@@ -80,12 +85,18 @@ pub(super) async fn redeem(
 }
 
 pub(super) async fn resend(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    if is_cross_site(&headers) {
+        return show(&state, &token.0, &headers).await;
+    }
     let result = state.links.resend(token.0.hash()).await;
     state.resend_page(&token, result, &headers)
 }
 
 /// Resubscribes the member and sends a fresh link.
 pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
+    if is_cross_site(&headers) {
+        return show(&state, &token.0, &headers).await;
+    }
     let result = state.links.resubscribe(token.0.hash()).await;
     state.resend_page(&token, result, &headers)
 }
@@ -114,6 +125,9 @@ pub(super) async fn dismiss(
     headers: HeaderMap,
     RedeemForm { connection, .. }: RedeemForm,
 ) -> Response {
+    if is_cross_site(&headers) {
+        return show(&state, &token, &headers).await;
+    }
     let base = state.base(&token);
     match state.links.dismiss(token.hash(), connection.as_ref(), &proof(&headers, None)).await {
         // Other buttons are still to be pressed.

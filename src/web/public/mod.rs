@@ -2,6 +2,7 @@
 
 mod extract;
 mod link;
+mod link_path;
 mod response;
 mod resume_cookie;
 mod state;
@@ -12,12 +13,14 @@ pub use state::PublicState;
 use super::pages::Page;
 use super::rate_limit::{RateLimit, limit_rate};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use response::PageContext;
+use tower::Layer;
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// In bytes. The pages' own forms are far smaller.
@@ -27,12 +30,19 @@ const MAX_BODY: usize = 16 * 1024;
 pub fn public(state: PublicState) -> Router {
     let prefix = state.prefix.clone();
     let pages = pages(state);
-    if prefix.is_empty() { pages } else { pages.clone().without_v07_checks().nest(&prefix, pages) }
+    let pages =
+        if prefix.is_empty() { pages } else { pages.clone().without_v07_checks().nest(&prefix, pages) };
+    let clean = move |mut request: Request| {
+        *request.uri_mut() = link_path::clean(std::mem::take(request.uri_mut()), &prefix);
+        request
+    };
+    // Before the routes: they match the path.
+    Router::new().fallback_service(MapRequestLayer::new(clean).layer(pages))
 }
 
 fn pages(state: PublicState) -> Router {
     let broken = state.clone();
-    let rejecting = state.clone();
+    let (rejecting, hostless) = (state.clone(), state.clone());
     let rate_limit =
         RateLimit::new(state.requests_per_minute, state.trusted_proxies, &state.clock, move |headers| {
             rejecting.page(&PageContext::of_browser(headers), &Page::TooManyRequests)
@@ -49,6 +59,7 @@ fn pages(state: PublicState) -> Router {
         .route("/oauth/return", get(link::oauth_return))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn_with_state(hostless, require_host))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(rate_limit, limit_rate))
         .layer(CatchPanicLayer::custom(move |_| broken.failed_page()))
@@ -60,6 +71,15 @@ fn pages(state: PublicState) -> Router {
 async fn back(State(state): State<PublicState>, uri: Uri) -> Response {
     let page = uri.path().rsplit_once('/').map_or("", |(page, _)| page);
     state.redirect_back(&format!("{}{page}", state.prefix))
+}
+
+/// RFC 9112, section 3.2: an HTTP/1.1 request without Host, or with two, is invalid.
+async fn require_host(State(state): State<PublicState>, request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts != 1 && request.version() == Version::HTTP_11 && request.uri().host().is_none() {
+        return state.page(&PageContext::of_browser(request.headers()), &Page::BadRequest);
+    }
+    next.run(request).await
 }
 
 async fn not_found(State(state): State<PublicState>, headers: HeaderMap) -> Response {

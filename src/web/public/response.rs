@@ -9,12 +9,15 @@ use crate::reconnect::redeem::ResumeGrant;
 use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
 use crate::web::pages::{Page, negotiate_language};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::time::Duration;
 
 /// For a gateway that sends no `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The pages use no feature of the device.
+const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /// The context of a page, in addition to its content.
 pub(super) struct PageContext {
@@ -114,6 +117,9 @@ impl PublicState {
             (header::REFERRER_POLICY, "no-referrer"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::X_FRAME_OPTIONS, "DENY"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+            (HeaderName::from_static("permissions-policy"), PERMISSIONS),
         ];
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));

@@ -10,6 +10,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::{HeaderMap, HeaderValue, header};
 
 const PREFIX: &str = "reconnect_";
+/// Browsers accept a cookie of this name over https only.
+const SECURE_PREFIX: &str = "__Secure-";
 /// More than a page has buttons.
 const MAX_COOKIES: usize = 32;
 
@@ -23,7 +25,8 @@ fn name(connection: &ConnectionId) -> String {
 /// The `Set-Cookie` header, for the link's own path.
 pub(super) fn set(grant: &ResumeGrant, path: &str, secure: bool) -> Option<HeaderValue> {
     let text = format!(
-        "{}={}; Path={path}; Max-Age={}; HttpOnly; SameSite=Strict{}",
+        "{}{}={}; Path={path}; Max-Age={}; HttpOnly; SameSite=Strict{}",
+        if secure { SECURE_PREFIX } else { "" },
         name(&grant.connection),
         grant.token.expose(),
         RESUME_TTL.num_seconds(),
@@ -38,7 +41,7 @@ pub(super) fn tokens(headers: &HeaderMap) -> Vec<ResumeToken> {
     let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs
-        .filter(|(name, _)| name.starts_with(PREFIX))
+        .filter(|(name, _)| name.strip_prefix(SECURE_PREFIX).unwrap_or(name).starts_with(PREFIX))
         .take(MAX_COOKIES)
         .map(|(_, value)| ResumeToken::new(value))
         .collect()
@@ -59,7 +62,7 @@ mod tests {
         let attributes = "Path=/some/where/r/tok; Max-Age=600; HttpOnly; SameSite=Strict";
         assert_eq!(plain.to_str().unwrap(), format!("{name}=t0ken; {attributes}"));
         let secure = set(&grant("epic"), "/some/where/r/tok", true).unwrap();
-        assert_eq!(secure.to_str().unwrap(), format!("{name}=t0ken; {attributes}; Secure"));
+        assert_eq!(secure.to_str().unwrap(), format!("__Secure-{name}=t0ken; {attributes}; Secure"));
         assert!(secure.is_sensitive() && !format!("{secure:?}").contains("t0ken"));
     }
 
@@ -75,7 +78,7 @@ mod tests {
     #[test]
     fn tokens_are_found_among_other_cookies_in_any_number_of_lines() {
         let mut headers = HeaderMap::new();
-        for line in ["a=b; reconnect_1=one ;c", "reconnect_2=two", "x=reconnect_3=no;reconnect_4"] {
+        for line in ["a=b; reconnect_1=one ;c", "__Secure-reconnect_2=two", "x=reconnect_3=no;reconnect_4"] {
             headers.append(header::COOKIE, HeaderValue::from_static(line));
         }
         headers.append(header::COOKIE, HeaderValue::from_bytes(b"reconnect_5=\xff").unwrap());
