@@ -1,5 +1,6 @@
 //! Service: a link's page, and its buttons except the one that redeems.
 
+use super::confirmation::ConfirmationTokens;
 use super::resume::{BrowserProof, ResumeTokens};
 use super::state::LinkState;
 use crate::base::clock::Clock;
@@ -23,6 +24,7 @@ pub(crate) struct LinkService {
     pub(crate) gateway: Gateway,
     pub(crate) clock: Clock,
     pub(crate) resume_tokens: ResumeTokens,
+    pub(crate) confirmation_tokens: ConfirmationTokens,
     /// Per button.
     pub(crate) max_redemptions: u32,
     /// The delay of the first recheck after a redemption. `None`: no recheck.

@@ -11,7 +11,9 @@ use super::resume::{BrowserProof, RESUME_TTL};
 use super::state::{ButtonView, LinkState, Resume};
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
-use crate::domain::{Button, ConnectionId, LinkRecord, OauthUrl, Repair, ResumeToken, Status, TokenHash};
+use crate::domain::{
+    Button, ConnectionId, LinkRecord, OauthUrl, Repair, ResumeToken, Status, Time, TokenHash,
+};
 use crate::gateway::{Establish, Verdict};
 use crate::store::{Redemption, StoreError};
 use std::time::Duration;
@@ -22,6 +24,8 @@ pub(crate) struct RedemptionRequest<'a> {
     /// `None`: the only button of the link.
     pub(crate) connection: Option<&'a ConnectionId>,
     pub(crate) proof: &'a BrowserProof,
+    /// From the page that asks whether to turn a connection on again.
+    pub(crate) confirmation: Option<&'a str>,
 }
 
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(crate) enum RedemptionOutcome {
         /// Another button of the link can be pressed.
         has_more: bool,
     },
+    /// The member turned the connection off: a second page asks whether to turn it on again.
+    NeedsConfirmation { connection: ConnectionId, token: String },
     /// The member has to use the operator's app.
     NeedsApp,
     /// The state says why.
@@ -84,7 +90,7 @@ impl LinkService {
         request: &RedemptionRequest<'_>,
         record: LinkRecord,
     ) -> Result<RedemptionOutcome, StoreError> {
-        let &RedemptionRequest { link, connection, proof } = request;
+        let &RedemptionRequest { link, connection, proof, confirmation } = request;
         let member = record.member_id.clone();
         let chosen = match (connection, &record.buttons[..]) {
             (Some(id), buttons) => buttons.iter().find(|button| button.is_for(id)),
@@ -121,6 +127,12 @@ impl LinkService {
         };
         let result = match button.connection.source.repair() {
             Repair::Oauth => self.redirect_to_source(&redemption, &button, proof, resumes).await,
+            Repair::Direct if !resumes && self.needs_confirmation(link, &button, confirmation, now) => {
+                match self.confirmation_tokens.issue(link, id, now) {
+                    Some(token) => Ok(RedemptionOutcome::NeedsConfirmation { connection: id.clone(), token }),
+                    None => Ok(RedemptionOutcome::Unavailable),
+                }
+            }
             Repair::Direct if resumes => Ok(RedemptionOutcome::Reconnected { has_more }),
             Repair::Direct => self.reconnect_directly(&redemption, &button, proof, has_more).await,
             Repair::App => Ok(RedemptionOutcome::NeedsApp),
@@ -135,6 +147,19 @@ impl LinkService {
         };
         metrics::count_redemption(outcome.code());
         Ok(outcome)
+    }
+
+    /// Health data flows again after one press, so a press alone must not turn a connection on that its member turned off.
+    fn needs_confirmation(
+        &self,
+        link: TokenHash,
+        button: &Button,
+        confirmation: Option<&str>,
+        now: Time,
+    ) -> bool {
+        let is_valid =
+            |token: &str| self.confirmation_tokens.is_valid(token, link, &button.connection.id, now);
+        button.connection.status == Some(Status::Disconnected) && !confirmation.is_some_and(is_valid)
     }
 
     async fn redirect_to_source(
@@ -240,6 +265,7 @@ impl RedemptionOutcome {
             Self::Redirect { resume: Some(_), .. } => "redirected",
             Self::Redirect { resume: None, .. } => "resumed",
             Self::Reconnected { .. } => "reconnected",
+            Self::NeedsConfirmation { .. } => "needs_confirmation",
             Self::NeedsApp => "needs_app",
             Self::Refused(_) | Self::AlreadyUsed(_) => "refused",
             Self::RetryLater(_) => "retry_later",

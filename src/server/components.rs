@@ -12,6 +12,7 @@ use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Delivered, Deliverer, DomainShares, QueueGate};
 use crate::notify::planner::Planner;
+use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
 use crate::reconnect::resume::ResumeTokens;
@@ -148,6 +149,7 @@ impl App {
                 gateway: gateway.interactive(),
                 clock: clock.clone(),
                 resume_tokens: ResumeTokens::new(keyring.clone()),
+                confirmation_tokens: ConfirmationTokens::new(keyring.clone()),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },

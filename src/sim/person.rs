@@ -50,6 +50,12 @@ impl PageResponse {
         self.html.split("data-state=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
     }
 
+    /// The value of the page's first hidden field with this name.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let (_, rest) = self.html.split_once(&format!("name=\"{name}\" value=\""))?;
+        rest.split('"').next().map(str::to_owned)
+    }
+
     /// The actions of the page's forms, in their order: `redeem epic`, `dismiss epic`, `resend`, `resubscribe`,
     /// `unsubscribe`.
     pub fn forms(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::sim::{FaultKind, Operation};
+use reconnectd::sim::{FaultKind, Operation, PageResponse};
 
 #[tokio::test]
 async fn without_an_app_url_connections_that_only_an_app_can_repair_cause_no_email() {
@@ -40,16 +40,46 @@ async fn a_direct_connection_is_reconnected_by_the_gateway_when_its_member_wants
         h.set("alice", "labcorp", status);
         h.pass().await;
         let link = h.link();
+        let press = async || match status {
+            "DISCONNECTED" => confirm(&h, &link).await,
+            _ => h.press(&link).await,
+        };
         h.fault(operation, FaultKind::Http { status: 503, retry_after: None });
-        assert_eq!(h.press(&link).await.status, 503, "{status}");
+        assert_eq!(press().await.status, 503, "{status}");
         h.end_faults();
-        assert_eq!(h.press(&link).await.status, 200, "{status}: the button is as good as before");
+        assert_eq!(press().await.status, 200, "{status}: the button is as good as before");
         assert_eq!(h.press(&link).await.status, 410, "{status}");
         h.pass_after(TimeDelta::seconds(30)).await;
         assert_eq!(h.lapse_states("alice").await, ["labcorp closed recovered"], "{status}");
         assert_eq!(h.asked("alice", operation), 2, "{status}");
         assert_eq!(h.asked("alice", Operation::GetOauthUrl), 0, "{status}");
     }
+}
+
+/// Presses the button of a disconnected direct connection, reads the page that asks again, and confirms.
+async fn confirm(h: &Harness, link: &str) -> PageResponse {
+    let asked = h.press(link).await;
+    assert_eq!((asked.status, asked.states()), (200, vec!["confirm"]));
+    let (connection, token) = (asked.field("connection").unwrap(), asked.field("confirmation").unwrap());
+    let fields = [("connection", &*connection), ("confirmation", &*token)];
+    let hurried = h.person().press(link, &fields).await.unwrap();
+    assert_eq!(hurried.states(), ["confirm"], "a scanner that submits every form does not wait");
+    h.clock.advance(TimeDelta::seconds(1));
+    h.person().press(link, &fields).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_press_alone_does_not_turn_on_a_direct_connection_that_its_member_turned_off() {
+    let setup = Setup::default().set("NOTICES__DISCONNECTED__DIRECT", true);
+    let (h, link) = Harness::mailed(setup, &[("labcorp", "DISCONNECTED")]).await;
+    for fields in [&[][..], &[("connection", "labcorp")], &[("confirmation", "1.forged")]] {
+        let page = h.person().press(&link, fields).await.unwrap();
+        assert_eq!((page.status, page.states()), (200, vec!["confirm"]), "{fields:?}");
+    }
+    assert_eq!(h.asked("alice", Operation::ActivateDirectConnection), 0);
+    assert_eq!(h.look(&link).await.states(), ["ready", "available"], "the link is not used up");
+    assert_eq!(confirm(&h, &link).await.states(), ["signed_in"]);
+    assert_eq!(h.asked("alice", Operation::ActivateDirectConnection), 1);
 }
 
 #[tokio::test]

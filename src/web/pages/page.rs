@@ -1,5 +1,6 @@
 //! The pages for members. Their wording is in [`super::i18n`].
 
+use crate::domain::ConnectionId;
 use crate::reconnect::state::LinkState;
 use crate::reconnect::state::{ButtonState, ButtonView};
 
@@ -41,6 +42,11 @@ pub(crate) enum Page {
     TooManyRequests,
     /// The connection can only be repaired in the operator's app.
     NeedsApp,
+    /// Asks whether to turn on a connection that its member turned off.
+    ConfirmDirect {
+        connection: ConnectionId,
+        token: String,
+    },
     /// Shown for every resend request, whether or not there was anything to send.
     ResendRequested,
     /// The page after a sign-in at the source.
@@ -78,6 +84,7 @@ pub(super) enum PrimaryAction {
     OpenApp,
     Unsubscribe,
     Resubscribe,
+    Confirm,
 }
 
 impl PrimaryAction {
@@ -90,6 +97,7 @@ impl PrimaryAction {
             Self::OpenApp => "open_app",
             Self::Unsubscribe => "unsubscribe",
             Self::Resubscribe => "resubscribe",
+            Self::Confirm => "confirm",
         }
     }
 }
@@ -123,6 +131,7 @@ impl Page {
             Self::Used { .. } => "used",
             Self::Expired { .. } => "expired",
             Self::Replaced => "replaced",
+            Self::ConfirmDirect { .. } => "confirm",
             Self::Missing => "missing",
             Self::Removed => "removed",
             Self::Recovered => "recovered",
@@ -157,6 +166,7 @@ impl Page {
             | Self::Removed
             | Self::Dismissed { .. }
             | Self::NeedsApp
+            | Self::ConfirmDirect { .. }
             | Self::ResendRequested
             | Self::OauthReturn { .. }
             | Self::Unsubscribe
@@ -182,7 +192,7 @@ impl Page {
             Self::LinkNotFound | Self::BadRequest | Self::Failed | Self::OauthReturn { success: false } => {
                 "ask"
             }
-            Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp => "link",
+            Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp | Self::ConfirmDirect { .. } => "link",
         }
     }
 
@@ -198,6 +208,7 @@ impl Page {
             Self::GatewayDown { .. } | Self::Missing | Self::TooManyRequests | Self::Failed => {
                 PrimaryAction::Retry
             }
+            Self::ConfirmDirect { .. } => PrimaryAction::Confirm,
             Self::NeedsApp | Self::RepairUnavailable => PrimaryAction::OpenApp,
             Self::Unsubscribe => PrimaryAction::Unsubscribe,
             Self::Unsubscribed { can_resubscribe: true } => PrimaryAction::Resubscribe,

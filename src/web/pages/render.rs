@@ -69,6 +69,12 @@ impl Pages {
             Page::Used { resumable, .. } => (Vec::new(), values(resumable)),
             _ => (Vec::new(), Vec::new()),
         };
+        let confirmation = match page {
+            Page::ConfirmDirect { connection, token } => {
+                context! { connection => connection.as_str(), token }
+            }
+            _ => Value::UNDEFINED,
+        };
         let action = match page.primary_action() {
             PrimaryAction::OpenApp if self.app_url.is_none() => PrimaryAction::None,
             action => action,
@@ -89,9 +95,10 @@ impl Pages {
                 resend => strings.resend, retry => strings.retry, open_app => strings.open_app,
                 unsubscribe => strings.unsubscribe, resubscribe => strings.resubscribe,
                 resubscribe_and_resend => strings.resubscribe_and_resend,
+                confirm => strings.confirm, keep_off => strings.keep_off,
                 resume_note => strings.notes.resume, unsubscribed_note => strings.notes.unsubscribed,
             },
-            buttons, resumable, base, form_key,
+            buttons, resumable, base, form_key, confirmation,
             app_url => self.app_url.as_deref(),
         })
     }

@@ -49,6 +49,7 @@ pub(super) fn every() -> Vec<Page> {
         Page::Expired { resend },
         Page::Expired { resend: ResendOption::Resubscribe },
         Page::Replaced,
+        Page::ConfirmDirect { connection: "lab".into(), token: "1.t0ken".to_owned() },
         Page::Removed,
         Page::Recovered,
         Page::Dismissed { buttons: vec![epic(Dismissed)] },
@@ -251,8 +252,8 @@ fn each_page_has_its_http_status() {
     assert_eq!(
         statuses,
         [
-            200, 200, 410, 410, 410, 410, 410, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200, 200,
-            200, 200, 200, 200, 200, 500, 200, 200, 200, 503, 200
+            200, 200, 410, 410, 410, 410, 410, 200, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200,
+            200, 200, 200, 200, 200, 200, 500, 200, 200, 200, 503, 200
         ]
     );
 }

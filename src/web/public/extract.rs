@@ -35,20 +35,23 @@ impl FromRequestParts<PublicState> for PathToken {
 pub(super) struct RedeemForm {
     pub(super) connection: Option<ConnectionId>,
     pub(super) form_key: Option<FormKeyHash>,
+    pub(super) confirmation: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Fields {
     connection: Option<String>,
     form_key: Option<String>,
+    confirmation: Option<String>,
 }
 
 impl From<Fields> for RedeemForm {
-    fn from(Fields { connection, form_key }: Fields) -> Self {
+    fn from(Fields { connection, form_key, confirmation }: Fields) -> Self {
         let form_key = form_key.filter(|key| !key.is_empty());
         Self {
             form_key: form_key.map(|key| FormKey::new(key).hash()),
             connection: connection.map(ConnectionId::new),
+            confirmation,
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn redeem(
     PathToken(token): PathToken,
     method: Method,
     headers: HeaderMap,
-    RedeemForm { connection, form_key }: RedeemForm,
+    RedeemForm { connection, form_key, confirmation }: RedeemForm,
 ) -> Response {
     if is_cross_site(&headers) {
         return show(&state, &token, &headers).await;
@@ -53,7 +53,12 @@ pub(super) async fn redeem(
     let link = token.hash();
     state.request_recorder.record(link, LinkAction::Press, request_signals(&method, &headers));
     let proof = proof(&headers, form_key);
-    let request = RedemptionRequest { link, connection: connection.as_ref(), proof: &proof };
+    let request = RedemptionRequest {
+        link,
+        connection: connection.as_ref(),
+        proof: &proof,
+        confirmation: confirmation.as_deref(),
+    };
     let result = match state.links.redeem(&request).await {
         Ok(result) => result,
         Err(error) => return state.failed(&error),
@@ -71,6 +76,9 @@ pub(super) async fn redeem(
         RedemptionOutcome::Reconnected { has_more: true } => state.redirect_back(&base),
         RedemptionOutcome::Reconnected { has_more: false } => {
             state.page(&context, &Page::OauthReturn { success: true })
+        }
+        RedemptionOutcome::NeedsConfirmation { connection, token } => {
+            state.page(&context, &Page::ConfirmDirect { connection, token })
         }
         RedemptionOutcome::NeedsApp => state.page(&context, &Page::NeedsApp),
         RedemptionOutcome::Refused(link_state) => link_page(link_state),

@@ -84,6 +84,17 @@ const pages = {
     await page.goto(await emailedLink(member(locale), { epic: "DISCONNECTED" }));
     return press(page, "dismiss");
   }],
+  confirm: ["confirm", 200, async (page, locale) => {
+    await page.goto(await emailedLink(member(locale), { labcorp: "DISCONNECTED" }));
+    return press(page, "reconnect");
+  }],
+  "turned-on": ["signed_in", 200, async (page, locale) => {
+    await page.goto(await emailedLink(member(locale), { labcorp: "DISCONNECTED" }));
+    await press(page, "reconnect");
+    // The server rejects a confirmation that comes within a second.
+    await page.waitForTimeout(1_100);
+    return press(page, "reconnect");
+  }],
   "link-not-found": ["link_not_found", 404, async (page, locale) => {
     const link = await emailedLink(member(locale));
     return page.goto(link.slice(0, -5));

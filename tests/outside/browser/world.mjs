@@ -74,6 +74,7 @@ recheck = ["1s", "2s", "4s"]
 [notices]
 min_gap = "0s"
 recovered.enabled = true
+disconnected.direct = true
 quiet_hours = ""
 app_url = "${world.gateway}/?app"
 [email]

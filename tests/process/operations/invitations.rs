@@ -21,8 +21,8 @@ impl Running {
 
     /// The link as it is reached here, on a port that the configuration could not know.
     pub(crate) fn here(&self, link: &str) -> String {
-        let (_, path) = link.split_once("/r/").expect("a link of the pages");
-        format!("http://{}/r/{}", self.links, path.trim())
+        let link: reqwest::Url = link.trim().parse().expect("a link of the pages");
+        format!("http://{}{}", self.links, link.path())
     }
 
     pub(crate) async fn stop(self) {

@@ -14,6 +14,8 @@ pub(super) const STRINGS: Strings = Strings {
     unsubscribe: "Unsubscribe",
     resubscribe: "Resubscribe",
     resubscribe_and_resend: "Resubscribe and email me a new link",
+    confirm: "Yes, turn it on",
+    keep_off: "No, leave it off",
     notes: Notes {
         needs_app: "Reconnect this one in the app.",
         resume: "Didn’t finish signing in? You can continue here for a few minutes, in the same browser.",
@@ -106,6 +108,12 @@ pub(super) fn page_text(page: &Page) -> Text {
         Page::NeedsApp => Text::new(
             "Reconnect in the app",
             &["This connection uses a username and password. You can enter them safely only in the app."],
+        ),
+        Page::ConfirmDirect { .. } => Text::new(
+            "Turn sharing back on?",
+            &[
+                "You turned this connection off. Turn it on only if you want us to receive your records from there again.",
+            ],
         ),
         Page::ResendRequested => Text::new(
             "Check your email",

@@ -14,6 +14,8 @@ pub(super) const STRINGS: Strings = Strings {
     unsubscribe: "Cancelar suscripción",
     resubscribe: "Volver a suscribirme",
     resubscribe_and_resend: "Volver a suscribirme y recibir un enlace nuevo",
+    confirm: "Sí, activarla",
+    keep_off: "No, dejarla desactivada",
     notes: Notes {
         needs_app: "Vuelve a conectar esta desde la aplicación.",
         resume: "¿No terminaste de iniciar sesión? Puedes continuar aquí durante unos minutos, en el mismo navegador.",
@@ -110,6 +112,12 @@ pub(super) fn page_text(page: &Page) -> Text {
             &[
                 "Esta conexión usa un nombre de usuario y una contraseña. Solo puedes introducirlos de forma segura en la \
                aplicación.",
+            ],
+        ),
+        Page::ConfirmDirect { .. } => Text::new(
+            "¿Volver a compartir tus datos?",
+            &[
+                "Desactivaste esta conexión. Actívala solo si quieres que volvamos a recibir tus datos de allí.",
             ],
         ),
         Page::ResendRequested => Text::new(

@@ -11,6 +11,8 @@ pub(in crate::web::pages) struct Strings {
     pub(in crate::web::pages) unsubscribe: &'static str,
     pub(in crate::web::pages) resubscribe: &'static str,
     pub(in crate::web::pages) resubscribe_and_resend: &'static str,
+    pub(in crate::web::pages) confirm: &'static str,
+    pub(in crate::web::pages) keep_off: &'static str,
     pub(in crate::web::pages) notes: Notes,
 }
 
