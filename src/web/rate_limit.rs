@@ -22,6 +22,9 @@ use std::time::Duration;
 const RESENDS_PER_HOUR: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// A press costs a gateway request, so presses get only one request in four.
 const PRESS_DIVISOR: u32 = 4;
+/// How many times a client's quota its /64, its /56, and its /48 network may use.
+const NETWORK_FACTORS: [NonZeroU32; 3] =
+    [NonZeroU32::MIN, NonZeroU32::new(4).unwrap(), NonZeroU32::new(16).unwrap()];
 /// Email providers send everyone's one-click requests from few addresses, so these get twenty times the requests.
 const ONE_CLICK_FACTOR: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
@@ -126,10 +129,10 @@ impl Quotas {
         let presses = NonZeroU32::new(requests_per_minute.get() / PRESS_DIVISOR).unwrap_or(NonZeroU32::MIN);
         let one_clicks = requests_per_minute.saturating_mul(ONE_CLICK_FACTOR);
         Self {
-            requests: Quota::new("requests", per_minute(requests_per_minute), clock),
-            presses: Quota::new("presses", per_minute(presses), clock),
-            resends: Quota::new("resends", governor::Quota::per_hour(RESENDS_PER_HOUR), clock),
-            one_clicks: Quota::new("one_clicks", per_minute(one_clicks), clock),
+            requests: Quota::new("requests", per_minute, requests_per_minute, clock),
+            presses: Quota::new("presses", per_minute, presses, clock),
+            resends: Quota::new("resends", governor::Quota::per_hour, RESENDS_PER_HOUR, clock),
+            one_clicks: Quota::new("one_clicks", per_minute, one_clicks, clock),
         }
     }
 
@@ -156,24 +159,37 @@ struct Quota {
     name: &'static str,
     clock: MonotonicClock,
     hasher: RandomState,
-    limiter: RateLimiter<Bucket, HashMapStateStore<Bucket>, MonotonicClock, NoOpMiddleware<Nanos>>,
+    /// In the order of [`NETWORK_FACTORS`].
+    limiters: [Limiter; 3],
 }
+
+type Limiter = RateLimiter<Bucket, HashMapStateStore<Bucket>, MonotonicClock, NoOpMiddleware<Nanos>>;
 
 /// A keyed hash of the client. Two clients rarely share a bucket; in return, memory use has a limit.
 type Bucket = u16;
 
 impl Quota {
-    fn new(name: &'static str, quota: governor::Quota, clock: &Clock) -> Self {
+    fn new(
+        name: &'static str,
+        quota: fn(NonZeroU32) -> governor::Quota,
+        requests: NonZeroU32,
+        clock: &Clock,
+    ) -> Self {
         let clock = MonotonicClock(clock.clone());
-        let limiter = RateLimiter::new(quota, HashMapStateStore::default(), clock.clone());
-        Self { name, clock, hasher: RandomState::new(), limiter }
+        let limiters = NETWORK_FACTORS.map(|factor| {
+            let quota = quota(requests.saturating_mul(factor));
+            RateLimiter::new(quota, HashMapStateStore::default(), clock.clone())
+        });
+        Self { name, clock, hasher: RandomState::new(), limiters }
     }
 
     fn check(&self, key: RateLimitKey) -> Result<(), RateLimited> {
-        let bucket = self.hasher.hash_one(key) as Bucket;
-        self.limiter.check_key(&bucket).map_err(|until| RateLimited {
-            quota: self.name,
-            retry_after: until.wait_time_from(self.clock.now()),
+        key.networks().zip(&self.limiters).try_for_each(|(network, limiter)| {
+            let bucket = self.hasher.hash_one(network) as Bucket;
+            limiter.check_key(&bucket).map_err(|until| RateLimited {
+                quota: self.name,
+                retry_after: until.wait_time_from(self.clock.now()),
+            })
         })
     }
 }

@@ -7,6 +7,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RateLimitKey(IpAddr);
 
+/// A network that shares a quota: the client itself, or for IPv6 also its /56 and its /48.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 impl RateLimitKey {
@@ -21,6 +28,23 @@ impl RateLimitKey {
             }
             address => address,
         })
+    }
+}
+
+impl RateLimitKey {
+    /// From the smallest to the largest. A customer can have a whole /56 or /48, and thousands of /64 networks in it.
+    pub(super) fn networks(self) -> impl Iterator<Item = Network> {
+        let own = Network { address: self.0, prefix: 64 };
+        let wider = match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                let network =
+                    |d, prefix| Network { address: Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into(), prefix };
+                Some([network(d & 0xff00, 56), network(0, 48)])
+            }
+        };
+        [own].into_iter().chain(wider.into_iter().flatten())
     }
 }
 

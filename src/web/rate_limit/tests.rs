@@ -72,5 +72,19 @@ fn memory_use_has_a_limit_for_any_number_of_addresses() {
     for n in 0..300_000_u32 {
         let _ = quotas.check(key(n.to_be_bytes()), RequestClass::View);
     }
-    assert!(quotas.requests.limiter.len() <= 1 << 16);
+    assert!(quotas.requests.limiters.iter().all(|limiter| limiter.len() <= 1 << 16));
+}
+
+#[test]
+fn many_small_networks_of_one_customer_share_a_wider_quota() {
+    let view = |quotas: &Quotas, c: u16, d: u16, host: u16| {
+        quotas.check(key([0x2001, 0xdb8, c, d, 0, 0, 0, host]), RequestClass::View)
+    };
+    let passed = |quotas: &Quotas, network: fn(u16) -> (u16, u16)| {
+        (0..10_000).filter(|n| view(quotas, network(*n).0, network(*n).1, *n).is_ok()).count()
+    };
+    let (quotas, _) = quotas(60);
+    assert_eq!(passed(&quotas, |_| (1, 1)), 60, "a /64");
+    assert_eq!(passed(&quotas, |n| (2, n % 256)), 4 * 60, "a /56");
+    assert_eq!(passed(&quotas, |n| (3, n)), 16 * 60, "a /48");
 }
