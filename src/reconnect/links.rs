@@ -1,6 +1,7 @@
 //! Service: a link's page, and its buttons except the one that redeems.
 
 use super::confirmation::ConfirmationTokens;
+use super::press_limits::PressLimits;
 use super::resume::{BrowserProof, ResumeTokens};
 use super::state::LinkState;
 use crate::base::clock::Clock;
@@ -25,6 +26,7 @@ pub(crate) struct LinkService {
     pub(crate) clock: Clock,
     pub(crate) resume_tokens: ResumeTokens,
     pub(crate) confirmation_tokens: ConfirmationTokens,
+    pub(crate) press_limits: PressLimits,
     /// Per button.
     pub(crate) max_redemptions: u32,
     /// The delay of the first recheck after a redemption. `None`: no recheck.

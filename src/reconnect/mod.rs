@@ -3,6 +3,7 @@
 pub(crate) mod confirmation;
 pub(crate) mod links;
 pub mod operator_actions;
+pub(crate) mod press_limits;
 pub(crate) mod redeem;
 pub(crate) mod resume;
 pub(crate) mod state;

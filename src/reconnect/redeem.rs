@@ -57,6 +57,8 @@ pub(crate) enum RedemptionOutcome {
     Refused(LinkState),
     /// This button is used; others of the link are not. Contains all buttons.
     AlreadyUsed(Vec<ButtonView>),
+    /// The link has no press left for this time.
+    TooManyPresses(Duration),
     /// The gateway is down; the link stays valid. The duration is the gateway's `Retry-After`.
     RetryLater(Option<Duration>),
     /// The gateway rejects the request until the operator acts; the link stays valid.
@@ -76,10 +78,17 @@ impl LinkService {
         &self,
         request: &RedemptionRequest<'_>,
     ) -> Result<RedemptionResult, StoreError> {
-        let Some(record) = self.store.link(request.link).await? else {
-            let outcome = RedemptionOutcome::Refused(LinkState::NotFound);
-            return Ok(RedemptionResult { outcome, locale: None, unsubscribed: false });
+        let not_found = || RedemptionResult {
+            outcome: RedemptionOutcome::Refused(LinkState::NotFound),
+            locale: None,
+            unsubscribed: false,
         };
+        if self.store.link(request.link).await?.is_none() {
+            return Ok(not_found());
+        }
+        // Concurrent presses wait for the outcome of the first one. Most then need no gateway call.
+        let _in_flight = self.press_limits.enter(request.link).await;
+        let Some(record) = self.store.link(request.link).await? else { return Ok(not_found()) };
         let (locale, unsubscribed) = (record.locale.clone(), record.unsubscribed);
         let outcome = self.redeem_button(request, record).await?;
         Ok(RedemptionResult { outcome, locale, unsubscribed })
@@ -116,6 +125,10 @@ impl LinkService {
             }
             state => return Ok(RedemptionOutcome::Refused(state.without_resume())),
         };
+        if let Err(wait) = self.press_limits.take(link) {
+            tracing::warn!(%member, connection = %id, "too many presses of one link");
+            return Ok(RedemptionOutcome::TooManyPresses(wait));
+        }
         let redemption = Redemption {
             link,
             member: &member,
@@ -268,6 +281,7 @@ impl RedemptionOutcome {
             Self::NeedsConfirmation { .. } => "needs_confirmation",
             Self::NeedsApp => "needs_app",
             Self::Refused(_) | Self::AlreadyUsed(_) => "refused",
+            Self::TooManyPresses(_) => "too_many_presses",
             Self::RetryLater(_) => "retry_later",
             Self::Unavailable => "unavailable",
         }

@@ -15,6 +15,7 @@ use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
+use crate::reconnect::press_limits::PressLimits;
 use crate::reconnect::resume::ResumeTokens;
 use crate::store::{InstanceLock, Store};
 use crate::traffic::{RequestCounter, RequestRecorder};
@@ -150,6 +151,7 @@ impl App {
                 clock: clock.clone(),
                 resume_tokens: ResumeTokens::new(keyring.clone()),
                 confirmation_tokens: ConfirmationTokens::new(keyring.clone()),
+                press_limits: PressLimits::new(clock.clone()),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },

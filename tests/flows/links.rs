@@ -5,7 +5,7 @@ use crate::{
     harness::{Harness, Setup, link_in},
 };
 use chrono::TimeDelta;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream};
 use reconnectd::domain::AccessToken;
 use reconnectd::sim::{FaultKind, Operation, TestBrowser};
 
@@ -15,7 +15,7 @@ const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_sixteen_simultaneous_presses_succeeds() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    // All have fetched a URL before the first of them spends the link.
+    // The first press is still in flight when the others arrive.
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
     let presses = (0..16).map(|_| {
         let (person, link) = (TestBrowser::new().unwrap(), link.clone());
@@ -225,4 +225,30 @@ async fn pages_are_neither_cached_nor_framed() {
         assert_eq!(headers["referrer-policy"], "no-referrer");
         assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_presses_of_one_link_cause_few_gateway_calls() {
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__REQUESTS_PER_MINUTE", 0), EPIC).await;
+    let asked = h.asked("alice", Operation::GetOauthUrl);
+    let presses = (0..100).map(|_| {
+        let (person, link) = (TestBrowser::new().unwrap(), link.clone());
+        async move { person.press(&link, &[]).await.unwrap().status }
+    });
+    let statuses: Vec<u16> = stream::iter(presses).buffer_unordered(20).collect().await;
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1);
+    assert_eq!(h.asked("alice", Operation::GetOauthUrl), asked + 1);
+}
+
+#[tokio::test]
+async fn a_browser_that_resumes_again_and_again_uses_up_the_links_budget() {
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__REQUESTS_PER_MINUTE", 0), EPIC).await;
+    let browser = Browser::new();
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(browser.press(&link, &[]).await.status);
+    }
+    assert_eq!(statuses, [[303; 10].as_slice(), &[429, 429]].concat());
+    h.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(browser.press(&link, &[]).await.status, 303);
 }

@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -85,6 +85,12 @@ pub(super) async fn redeem(
         RedemptionOutcome::AlreadyUsed(buttons) => {
             let mut response = link_page(LinkState::Ready(buttons));
             *response.status_mut() = StatusCode::GONE;
+            response
+        }
+        RedemptionOutcome::TooManyPresses(wait) => {
+            let mut response = state.page(&context, &Page::TooManyRequests);
+            let seconds = wait.as_millis().div_ceil(1000) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
         }
         RedemptionOutcome::RetryLater(wait) => state.retry_later(&context, wait),

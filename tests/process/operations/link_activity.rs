@@ -58,7 +58,7 @@ async fn revoked_links_show_that_they_were_replaced() {
     assert_eq!(bench.json("links revoke --member alice").await, [revoked]);
     let daemon = Running::start(&bench).await;
     let browser = TestBrowser::new().unwrap();
-    for (part, status, state) in [("/r/", 410, "replaced"), ("/u/", 404, "unknown")] {
+    for (part, status, state) in [("/r/", 410, "replaced"), ("/u/", 404, "link_not_found")] {
         let link = email.links().into_iter().find(|link| link.contains(part)).unwrap();
         let page = browser.open(&daemon.here(&link)).await.unwrap();
         assert_eq!((page.status, page.states()), (status, vec![state]), "{part}");
