@@ -57,14 +57,19 @@ impl Daemon {
         let mut runner =
             Runner { tasks: &mut tasks, states: &states, clock: &app.clock, shutdown: &shutdown };
         loops::start(&mut runner, &app, &wakes, readiness.clone());
-        serve(&mut tasks, "links", links, web::public(public_state(&app)), &shutdown);
+        let limits = if app.config.links.trusted_proxies == 0 {
+            web::ServerLimits::without_proxy()
+        } else {
+            web::ServerLimits::default()
+        };
+        serve(&mut tasks, "links", links, web::public(public_state(&app)), limits, &shutdown);
         let health = web::AdminState {
             store: app.store.clone(),
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             loops: states,
             metrics,
         };
-        serve(&mut tasks, "admin", admin, web::admin_router(health), &shutdown);
+        serve(&mut tasks, "admin", admin, web::admin_router(health), web::ServerLimits::default(), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(schedule_text, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
@@ -133,12 +138,13 @@ fn serve(
     name: &'static str,
     listener: TcpListener,
     router: web::Router,
+    limits: web::ServerLimits,
     shutdown: &CancellationToken,
 ) {
     let shutdown = shutdown.clone();
-    tasks.spawn(async move {
-        (name, web::serve(listener, router, web::ServerLimits::default(), shutdown).await.map_err(Into::into))
-    });
+    tasks.spawn(
+        async move { (name, web::serve(listener, router, limits, shutdown).await.map_err(Into::into)) },
+    );
 }
 
 pub fn public_state(app: &App) -> web::PublicState {

@@ -2,6 +2,7 @@
 
 mod admin;
 pub(crate) mod pages;
+mod peer_connections;
 mod public;
 mod rate_limit;
 mod rate_limit_key;

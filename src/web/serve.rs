@@ -1,7 +1,9 @@
 //! Serves a listener, with limits on the time, bytes and connections of its clients.
 
+use super::peer_connections::{PeerConnection, PeerConnections};
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,6 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Layer;
+use tower::util::MapRequestLayer;
 use tower_http::timeout::RequestBodyDeadlineLayer;
 
 /// How long a shutdown waits for requests in progress. It closes idle connections at once.
@@ -24,6 +27,8 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 /// Ten times what a browser sends.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// An office or a mobile network can share one address.
+const MAX_PER_PEER: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
@@ -37,6 +42,15 @@ pub struct ServerLimits {
     pub(crate) response_timeout: Duration,
     /// Further clients wait in the system's backlog.
     pub(crate) max_connections: usize,
+    /// For one peer address. `None`: no limit, as for the operator's own proxies.
+    pub(crate) max_per_peer: Option<usize>,
+}
+
+impl ServerLimits {
+    /// The limits of a listener that clients reach without a proxy.
+    pub(crate) fn without_proxy() -> Self {
+        Self { max_per_peer: Some(MAX_PER_PEER), ..Self::default() }
+    }
 }
 
 impl Default for ServerLimits {
@@ -48,6 +62,7 @@ impl Default for ServerLimits {
             connection_timeout: Duration::from_secs(5 * 60),
             response_timeout: Duration::from_secs(5 * 60),
             max_connections: 1024,
+            max_per_peer: None,
         }
     }
 }
@@ -64,6 +79,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let router = router.layer(RequestBodyDeadlineLayer::new(limits.body_timeout));
     let permits = Arc::new(Semaphore::new(limits.max_connections));
+    let peers = PeerConnections::new(limits.max_per_peer.unwrap_or(usize::MAX));
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
@@ -73,10 +89,17 @@ pub async fn serve(
         tokio::select! {
             (accepted, permit) = accepted => match accepted {
                 Ok((stream, peer)) => {
+                    let Some(place) = peers.accept(peer) else {
+                        tracing::debug!("closed a connection: its address has too many");
+                        continue;
+                    };
                     let (router, shutdown) = (router.clone(), shutdown.clone());
                     connections.spawn(async move {
                         let _permit = permit;
-                        serve_connection(stream, peer, router, limits, shutdown).await;
+                        tokio::select! {
+                            () = serve_connection(stream, peer, &place, router, limits, shutdown) => {}
+                            () = place.closed() => {}
+                        }
                     });
                 }
                 Err(error) => {
@@ -110,6 +133,7 @@ fn log_join_error(joined: Result<(), JoinError>) {
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
+    place: &PeerConnection,
     router: Router,
     limits: ServerLimits,
     shutdown: CancellationToken,
@@ -118,7 +142,12 @@ async fn serve_connection(
         tracing::debug!(%error, "the client closed the connection");
         return;
     }
-    let service = Extension(ConnectInfo(peer)).layer(router);
+    let on_request = place.on_request();
+    let note = MapRequestLayer::new(move |request: hyper::Request<Incoming>| {
+        on_request();
+        request
+    });
+    let service = note.layer(Extension(ConnectInfo(peer)).layer(router));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

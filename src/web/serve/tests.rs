@@ -16,6 +16,7 @@ fn limits() -> ServerLimits {
         connection_timeout: TIMEOUT,
         response_timeout: TIMEOUT,
         max_connections: 64,
+        max_per_peer: None,
     }
 }
 
@@ -188,4 +189,16 @@ async fn shutdown_finishes_current_responses_and_closes_idle_connections() {
     assert_eq!(read_to_end(&mut idle).await, "");
     timeout(TIMEOUT, server.task).await.expect("the server stops").unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn silent_connections_of_one_address_do_not_keep_a_request_out() {
+    let limits = ServerLimits { max_per_peer: Some(4), ..limits() };
+    let server = TestServer::new(hello(), limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(server.connect().await);
+    }
+    assert!(server.response(HELLO).await.ends_with("hello"));
+    assert_eq!(read_to_end(&mut silent[0]).await, "", "the oldest one was closed");
 }
