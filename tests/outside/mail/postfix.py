@@ -28,15 +28,18 @@ def free_port():
 
 
 class Policy(socketserver.ThreadingTCPServer):
-    """Postfix asks it about each recipient (postfix.org, SMTPD_POLICY_README); the first time it says 450 for some."""
+    """Postfix asks it about each recipient (postfix.org, SMTPD_POLICY_README). It rejects some with 450 until greylisting ends."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, greylisted):
-        self.greylisted, self.seen = set(greylisted), set()
+        self.greylisted = set(greylisted)
         super().__init__(("127.0.0.1", 0), Asked)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def end_greylisting(self):
+        self.greylisted.clear()
 
 
 class Asked(socketserver.StreamRequestHandler):
@@ -48,9 +51,8 @@ class Asked(socketserver.StreamRequestHandler):
                 question[key] = value
                 continue
             to = question.get("recipient", "")
-            first = to in self.server.greylisted and to not in self.server.seen
-            self.server.seen.add(to)
-            action = "450 4.2.0 Greylisted, try again later" if first else "DUNNO"
+            is_greylisted = to in self.server.greylisted
+            action = "450 4.2.0 Greylisted, try again later" if is_greylisted else "DUNNO"
             self.wfile.write(f"action={action}\n\n".encode())
             question = {}
 
