@@ -28,7 +28,10 @@ def free_port():
 
 
 class Policy(socketserver.ThreadingTCPServer):
-    """Postfix asks it about each recipient (postfix.org, SMTPD_POLICY_README). It rejects some with 450 until greylisting ends."""
+    """Postfix asks it about each recipient (postfix.org, SMTPD_POLICY_README).
+
+    It rejects some recipients with 450 until greylisting ends.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
