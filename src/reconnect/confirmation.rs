@@ -1,10 +1,10 @@
 //! Proves that a member has seen the page that asks whether to turn a connection on again, without state.
 //!
-//! The token is an HMAC over the link, the connection, and the time of the page, under the key ring.
+//! The token is the signed time of the page.
 
+use super::signed_time;
 use crate::credentials::keyring::Keyring;
 use crate::domain::{ConnectionId, Time, TokenHash};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -24,9 +24,7 @@ impl ConfirmationTokens {
 
     /// `None` when the key ring is empty.
     pub(super) fn issue(&self, link: TokenHash, connection: &ConnectionId, now: Time) -> Option<String> {
-        let at = now.timestamp_millis();
-        let signature = self.0.sign(PURPOSE, &signed_parts(&link, connection, &at.to_be_bytes()))?;
-        Some(format!("{at}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        signed_time::sign(&self.0, PURPOSE, link, connection, now)
     }
 
     pub(super) fn is_valid(
@@ -36,18 +34,9 @@ impl ConfirmationTokens {
         connection: &ConnectionId,
         now: Time,
     ) -> bool {
-        let Some((at, signature)) = token.split_once('.') else { return false };
-        let Ok(at) = at.parse::<i64>() else { return false };
-        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
-        let Some(shown_at) = Time::from_timestamp_millis(at) else { return false };
-        let age = now.signed_duration_since(shown_at);
-        (MIN_AGE..=MAX_AGE).contains(&age)
-            && self.0.verify(PURPOSE, &signed_parts(&link, connection, &at.to_be_bytes()), &signature)
+        let shown_at = signed_time::verify(&self.0, PURPOSE, link, connection, token);
+        shown_at.is_some_and(|at| (MIN_AGE..=MAX_AGE).contains(&now.signed_duration_since(at)))
     }
-}
-
-fn signed_parts<'a>(link: &'a TokenHash, connection: &'a ConnectionId, at: &'a [u8; 8]) -> [&'a [u8]; 3] {
-    [&link.0, connection.as_str().as_bytes(), at]
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@ pub mod operator_actions;
 pub(crate) mod press_limits;
 pub(crate) mod redeem;
 pub(crate) mod resume;
+mod signed_time;
 pub(crate) mod state;

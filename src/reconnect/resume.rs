@@ -1,11 +1,11 @@
 //! Lets the browser that redeemed a link press its button again for ten minutes, without state.
 //!
-//! The token is an HMAC over the link, the connection, and the expiry, under the key ring.
+//! The token is its signed expiry.
 
+use super::signed_time;
 use super::state::Resume;
 use crate::credentials::keyring::Keyring;
 use crate::domain::{Button, ConnectionId, FormKeyHash, ResumeToken, Time, TokenHash};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -34,17 +34,12 @@ impl ResumeTokens {
 
     /// `None` when the key ring is empty.
     pub(super) fn issue(&self, link: TokenHash, connection: &ConnectionId, now: Time) -> Option<ResumeToken> {
-        let expiry = (now + RESUME_TTL).timestamp_millis();
-        let signature = self.0.sign(PURPOSE, &signed_parts(&link, connection, &expiry.to_be_bytes()))?;
-        Some(ResumeToken::new(format!("{expiry}.{}", URL_SAFE_NO_PAD.encode(signature))))
+        signed_time::sign(&self.0, PURPOSE, link, connection, now + RESUME_TTL).map(ResumeToken::new)
     }
 
     fn is_valid(&self, token: &ResumeToken, link: TokenHash, connection: &ConnectionId, now: Time) -> bool {
-        let Some((expiry, signature)) = token.expose().split_once('.') else { return false };
-        let Ok(expiry) = expiry.parse::<i64>() else { return false };
-        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return false };
-        expiry > now.timestamp_millis()
-            && self.0.verify(PURPOSE, &signed_parts(&link, connection, &expiry.to_be_bytes()), &signature)
+        let expiry = signed_time::verify(&self.0, PURPOSE, link, connection, token.expose());
+        expiry.is_some_and(|expiry| expiry > now)
     }
 
     pub(super) fn resume(&self, link: TokenHash, button: &Button, proof: &BrowserProof, now: Time) -> Resume {
@@ -59,10 +54,6 @@ impl ResumeTokens {
             Resume::No
         }
     }
-}
-
-fn signed_parts<'a>(link: &'a TokenHash, connection: &'a ConnectionId, expiry: &'a [u8; 8]) -> [&'a [u8]; 3] {
-    [&link.0, connection.as_str().as_bytes(), expiry]
 }
 
 #[cfg(test)]
