@@ -36,7 +36,7 @@ impl PressLimits {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the press in flight. Call it for existing links only: each takes memory.
+    /// Waits for the press in flight. An unknown link takes memory only until the idle links are forgotten.
     pub(super) async fn enter(&self, link: TokenHash) -> OwnedMutexGuard<()> {
         let in_flight = {
             let (now, mut links) = (self.clock.monotonic(), self.lock());

@@ -78,17 +78,12 @@ impl LinkService {
         &self,
         request: &RedemptionRequest<'_>,
     ) -> Result<RedemptionResult, StoreError> {
-        let not_found = || RedemptionResult {
-            outcome: RedemptionOutcome::Refused(LinkState::NotFound),
-            locale: None,
-            unsubscribed: false,
-        };
-        if self.store.link(request.link).await?.is_none() {
-            return Ok(not_found());
-        }
         // Concurrent presses wait for the outcome of the first one. Most then need no gateway call.
         let _in_flight = self.press_limits.enter(request.link).await;
-        let Some(record) = self.store.link(request.link).await? else { return Ok(not_found()) };
+        let Some(record) = self.store.link(request.link).await? else {
+            let outcome = RedemptionOutcome::Refused(LinkState::NotFound);
+            return Ok(RedemptionResult { outcome, locale: None, unsubscribed: false });
+        };
         let (locale, unsubscribed) = (record.locale.clone(), record.unsubscribed);
         let outcome = self.redeem_button(request, record).await?;
         Ok(RedemptionResult { outcome, locale, unsubscribed })
