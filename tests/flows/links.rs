@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt, future::join_all, stream};
 use reconnectd::domain::AccessToken;
 use reconnectd::sim::{FaultKind, Operation, TestBrowser};
+use reqwest::Method;
 
 /// What is broken.
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -251,4 +252,18 @@ async fn a_browser_that_resumes_again_and_again_uses_up_the_links_budget() {
     assert_eq!(statuses, [[303; 10].as_slice(), &[429, 429]].concat());
     h.clock.advance(TimeDelta::minutes(1));
     assert_eq!(browser.press(&link, &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_changes_nothing() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    h.clock.advance(TimeDelta::hours(1));
+    let (before, asked) = (h.contents().await, h.asked("alice", Operation::GetOauthUrl));
+    for action in ["", "/resend", "/resubscribe", "/dismiss"] {
+        let headers = [("sec-fetch-site", "cross-site")];
+        let page = Browser::new().send(Method::POST, &format!("{link}{action}"), &headers).await;
+        assert_eq!((page.status, page.states()), (200, vec!["ready", "available"]), "{action}");
+    }
+    assert_eq!(h.contents().await, before);
+    assert_eq!(h.asked("alice", Operation::GetOauthUrl), asked);
 }

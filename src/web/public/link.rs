@@ -12,8 +12,9 @@ use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -32,6 +33,19 @@ pub(super) async fn view(
     show(&state, &token, &headers).await
 }
 
+/// Middleware: a form of another site's page changes nothing. A press needs the link's own page.
+pub(super) async fn refuse_other_sites(
+    State(state): State<PublicState>,
+    PathToken(token): PathToken,
+    request: Request,
+    next: Next,
+) -> Response {
+    if *request.method() == Method::POST && is_cross_site(request.headers()) {
+        return show(&state, &token, request.headers()).await;
+    }
+    next.run(request).await
+}
+
 async fn show(state: &PublicState, token: &LinkToken, headers: &HeaderMap) -> Response {
     match state.links.view(token.hash(), &proof(headers, None)).await {
         Ok(page) => state.link_page(page, state.base(token), headers),
@@ -46,9 +60,6 @@ pub(super) async fn redeem(
     headers: HeaderMap,
     RedeemForm { connection, form_key, confirmation }: RedeemForm,
 ) -> Response {
-    if is_cross_site(&headers) {
-        return show(&state, &token, &headers).await;
-    }
     let base = state.base(&token);
     let link = token.hash();
     state.request_recorder.record(link, LinkAction::Press, request_signals(&method, &headers));
@@ -99,18 +110,12 @@ pub(super) async fn redeem(
 }
 
 pub(super) async fn resend(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
-    if is_cross_site(&headers) {
-        return show(&state, &token.0, &headers).await;
-    }
     let result = state.links.resend(token.0.hash()).await;
     state.resend_page(&token, result, &headers)
 }
 
 /// Resubscribes the member and sends a fresh link.
 pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
-    if is_cross_site(&headers) {
-        return show(&state, &token.0, &headers).await;
-    }
     let result = state.links.resubscribe(token.0.hash()).await;
     state.resend_page(&token, result, &headers)
 }
@@ -139,9 +144,6 @@ pub(super) async fn dismiss(
     headers: HeaderMap,
     RedeemForm { connection, .. }: RedeemForm,
 ) -> Response {
-    if is_cross_site(&headers) {
-        return show(&state, &token, &headers).await;
-    }
     let base = state.base(&token);
     match state.links.dismiss(token.hash(), connection.as_ref(), &proof(&headers, None)).await {
         // Other buttons are still to be pressed.

@@ -47,13 +47,13 @@ fn pages(state: PublicState) -> Router {
         RateLimit::new(state.requests_per_minute, state.trusted_proxies, &state.clock, move |headers| {
             rejecting.page(&PageContext::of_browser(headers), &Page::TooManyRequests)
         });
-    Router::new()
+    let links = Router::new()
         .route("/r/{token}", get(link::view).post(link::redeem))
-        // Some link checkers append a slash.
-        .route("/r/{token}/", get(link::view).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend).get(back))
         .route("/r/{token}/resubscribe", post(link::resubscribe).get(back))
         .route("/r/{token}/dismiss", post(link::dismiss).get(back))
+        .route_layer(from_fn_with_state(state.clone(), link::refuse_other_sites));
+    links
         .route("/u/{token}", get(unsubscribe::view).post(unsubscribe::unsubscribe))
         .route("/u/{token}/resubscribe", post(unsubscribe::resubscribe).get(back))
         .route("/oauth/return", get(link::oauth_return))
