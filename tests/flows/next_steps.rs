@@ -221,6 +221,10 @@ async fn characters_that_email_programs_append_to_a_link_are_ignored() {
     for tail in ["/", ".", ")", "%3E", "%20", "=20", "%E2%80%8B", "&utm_source=x", "?fbclid=1", "./"] {
         assert_eq!(h.look(&format!("{link}{tail}")).await.status, 200, "{tail}");
     }
+    for head in ["/", "%3C", "%22", "%C2%A0", "(", "%0D%0A"] {
+        let page = h.look(&link.replace("/r/", &format!("/r/{head}"))).await;
+        assert_eq!(page.status, 200, "{head}");
+    }
     for other in ["A", "-", "_x"] {
         assert_eq!(h.look(&format!("{link}{other}")).await.status, 404, "{other}");
     }

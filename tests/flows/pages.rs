@@ -7,6 +7,10 @@ use crate::{
 use chrono::TimeDelta;
 use reconnectd::sim::{FaultKind, Operation, PageResponse};
 use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// Asserts the status, the states of the page and its buttons, and the forms; and that the page contains no URL of the
 /// source.
@@ -266,4 +270,19 @@ async fn the_page_after_a_sign_in_accepts_only_success_and_proves_and_reveals_no
     let (_h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
     let done = link.split("/r/").next().unwrap().to_owned() + "/oauth/return?status_code=success";
     assert!(browser.arrive(&done).await.html.contains("lang=\"es\""), "the operator's language");
+}
+
+#[tokio::test]
+async fn an_http_1_1_request_needs_exactly_one_host() {
+    let (_h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let url: reqwest::Url = link.parse().unwrap();
+    let authority = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    for (hosts, status) in [("", "400"), ("Host: x\r\n", "200"), ("Host: x\r\nHost: y\r\n", "400")] {
+        let mut stream = TcpStream::connect(&authority).await.unwrap();
+        let request = format!("GET {} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n", url.path());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert_eq!(response.split(' ').nth(1), Some(status), "{hosts:?}");
+    }
 }

@@ -59,6 +59,10 @@ fn assert_protected(answer: &Response) {
     assert_eq!(value(header::CACHE_CONTROL), "no-store");
     assert_eq!(value(header::REFERRER_POLICY), "no-referrer");
     assert_eq!(value(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+    for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
+        assert_eq!(value(header::HeaderName::from_static(name)), "same-origin", "{name}");
+    }
+    assert!(value(header::HeaderName::from_static("permissions-policy")).contains("geolocation=()"));
     let policy = value(header::CONTENT_SECURITY_POLICY);
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     for directive in policy.split(';').filter(|directive| !directive.trim().starts_with("form-action")) {

@@ -53,7 +53,7 @@ impl Preferred {
 }
 
 impl Server {
-    /// The addresses of the host, in the order in which to try them. At least one.
+    /// The addresses of the host, in the order in which to try them.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, SendError> {
         let failed = |text: &str| SendError::new(Disposition::Retry, Stage::Connect, text);
         let found = timeout(RESOLVE_TIMEOUT, lookup_host((self.host.as_str(), self.port))).await;
@@ -62,7 +62,7 @@ impl Server {
         let mut seen = std::collections::HashSet::new();
         addresses.retain(|address| seen.insert(*address));
         self.sort(&mut addresses);
-        if addresses.is_empty() { Err(failed("the host has no address")) } else { Ok(addresses) }
+        Ok(addresses)
     }
 
     pub(super) fn sort(&self, addresses: &mut [SocketAddr]) {

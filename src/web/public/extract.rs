@@ -1,5 +1,6 @@
 //! Extractors. Whatever a client sends, the response is a page.
 
+use super::link_path::is_token_character;
 use super::response::PageContext;
 use super::state::PublicState;
 use crate::domain::{ConnectionId, FormKey, FormKeyHash, LinkToken, RequestSignals};
@@ -23,9 +24,8 @@ impl FromRequestParts<PublicState> for PathToken {
         // A path that is not UTF-8 becomes an unknown token.
         let mut token =
             Path::<String>::from_request_parts(parts, state).await.map_or(String::new(), |Path(token)| token);
-        // Email programs include the full stop or bracket that follows an address.
-        let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        token.truncate(token.find(|c| !is_of_token(c)).unwrap_or(token.len()));
+        // No page repeats other characters.
+        token.truncate(token.find(|c| !is_token_character(c)).unwrap_or(token.len()));
         Ok(Self(LinkToken::new(token)))
     }
 }
@@ -73,7 +73,7 @@ impl FromRequest<PublicState> for RedeemForm {
 /// Headers that mark a prefetch: of the standard, of older browsers, and of old Firefox.
 const PREFETCH_HEADERS: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
 
-/// Whether another site's page sent the form. A press needs the link's own page.
+/// Whether another site's page sent the request.
 pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|value| value.as_bytes() == b"cross-site")
 }

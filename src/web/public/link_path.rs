@@ -11,7 +11,7 @@ const MIN_TOKEN: usize = 16;
 /// `/u/…`. Any other path stays the same.
 pub(super) fn clean(uri: Uri, prefix: &str) -> Uri {
     let path = uri.path();
-    let own = path.strip_prefix(prefix).filter(|_| !prefix.is_empty()).unwrap_or(path);
+    let own = path.strip_prefix(prefix).unwrap_or(path);
     let before = &path[..path.len() - own.len()];
     let Some(cleaned) = clean_path(own) else { return uri };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
@@ -21,10 +21,14 @@ pub(super) fn clean(uri: Uri, prefix: &str) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
+pub(super) fn is_token_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
 fn clean_path(path: &str) -> Option<String> {
     let (kind, rest) = ["/r/", "/u/"].into_iter().find_map(|kind| Some((kind, path.strip_prefix(kind)?)))?;
     let decoded = percent_encoding::percent_decode_str(rest).decode_utf8_lossy();
-    let mut runs = decoded.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+    let mut runs = decoded.split(|c| !is_token_character(c));
     let token = runs.find(|run| run.len() >= MIN_TOKEN)?;
     let action = runs.find(|run| !run.is_empty()).filter(|run| ACTIONS.contains(run));
     Some(action.map_or(format!("{kind}{token}"), |action| format!("{kind}{token}/{action}")))
