@@ -218,8 +218,8 @@ fn cipher(key: &Key) -> Result<RandomizedNonceKey, KeyringError> {
     RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| KeyringError::DecryptFailed)
 }
 
-/// Bound to the member and the purpose, so that two rows do not reveal that they contain the same secret. The HMAC key is derived
-/// from the ring's key, which itself only encrypts.
+/// Bound to the member and the purpose, so that two rows do not reveal that they contain the same secret. The HMAC key is
+/// derived from the ring's key, which itself only encrypts.
 fn fingerprint(key: &Key, purpose: &str, member: &MemberId, text: &str) -> Fingerprint {
     let ring = hmac::Key::new(hmac::HMAC_SHA256, key.secret.as_slice());
     let derived = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&ring, b"reconnectd fingerprint").as_ref());

@@ -135,8 +135,8 @@ impl Poller {
             let cause = cause.as_str();
             match from {
                 Some(from) => tracing::info!(member = %member_id, %from, %to, cause, "transition"),
-                // The first sight of a fleet would drown everything else.
-                None => tracing::debug!(member = %member_id, %to, cause, "first sight"),
+                // The first observations of a fleet would drown everything else.
+                None => tracing::debug!(member = %member_id, %to, cause, "connection first seen"),
             }
         }
         for connection in &applied.mismatched {

@@ -118,8 +118,8 @@ impl Store {
         row.as_ref().map(due_member).transpose()
     }
 
-    /// The next `limit` members after `after`, in the order of their ids, who wait for their turn to be polled again:
-    /// their credential was rejected, or the gateway asked them to wait.
+    /// The next `limit` unpaused members after `after`, in the order of their ids, who wait to be polled again: their
+    /// credential failed for any reason, or the gateway asked them to wait.
     pub(crate) async fn members_waiting(
         &self,
         after: Option<&MemberId>,
@@ -139,8 +139,8 @@ impl Store {
         Ok(ids.into_iter().map(MemberId::new).collect())
     }
 
-    /// Up to `limit` enrolled members with whose credential the gateway can be tried, those not known to be bad first.
-    /// With `needs_token`, only members with a stored one.
+    /// Up to `limit` enrolled, unpaused members whose credential can be tried at the gateway. Members without a known failure
+    /// come first. With `needs_token`, only members with a stored credential.
     pub(crate) async fn members_with_credential(
         &self,
         needs_token: bool,

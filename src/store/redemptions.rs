@@ -22,8 +22,8 @@ pub struct Redemption<'a> {
 
 impl Store {
     /// Consumes one redemption of a button and schedules the recheck. A dismissed lapse is open again. Returns `false` when
-    /// no redemption is left, the link has expired, the lapse has ended otherwise, or the form was sent before. Of
-    /// concurrent requests, `max_redemptions` succeed.
+    /// no redemption is left, the link has expired or was replaced, the button is superseded, the lapse has ended
+    /// otherwise, or the form was sent before. Of concurrent requests, `max_redemptions` succeed.
     pub async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
         let mut tx = self.begin().await?;
         let consumed = sqlx::query(sqlx::AssertSqlSafe(format!(

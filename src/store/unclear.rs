@@ -39,8 +39,8 @@ fn last_covered_at() -> String {
 }
 
 impl Store {
-    /// Records members without a usable response. The last usable one of a member who had been fine is as old as the
-    /// last finished sweep that covered them.
+    /// Records members without a usable response. A member who was not recorded yet had the last usable one when the last
+    /// finished sweep that covered them ended, or later if `answered_at` says so.
     pub(crate) async fn record_unclear(&self, members: &[UnclearMember], now: Time) -> Result<()> {
         if members.is_empty() {
             return Ok(());

@@ -62,7 +62,7 @@ fn what_a_run_of_answers_means() {
         ("a healthy connection is noted once", "CONNECTED CONNECTED", "first_seen -", ""),
         ("one bad answer is a suspicion", "CONNECTED EXPIRED", "first_seen suspected", "suspected"),
         ("a second one confirms it", "CONNECTED EXPIRED EXPIRED", "first_seen suspected confirmed", "open"),
-        ("a connection that is broken at first sight is suspected like any other",
+        ("a connection that is broken when first seen is suspected like any other",
             "DISCONNECTED DISCONNECTED", "suspected confirmed", "open"),
         ("expired or disconnected makes no difference to the streak",
             "EXPIRED DISCONNECTED", "suspected confirmed", "open"),

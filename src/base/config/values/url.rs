@@ -47,8 +47,10 @@ fn parse(text: &str) -> Result<Url, String> {
     })
 }
 
+/// Checks that the URL is https, or http to a loopback host, and has no credentials.
+///
 /// # Errors
-/// Checks that the URL is https, or http to a loopback host, and has no credentials. The error says what to change.
+/// The change that the URL needs.
 fn check_secure_url(url: &Url) -> Result<(), &'static str> {
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
