@@ -2,23 +2,15 @@
 
 use crate::{
     browser::Browser,
-    harness::{Harness, Setup},
+    harness::{Harness, Setup, unsubscribe_link_in},
 };
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
-    sim::{Operation, ReceivedEmail},
+    sim::Operation,
 };
 
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
-
-fn unsubscribe_link(email: &ReceivedEmail) -> String {
-    email.links().into_iter().find(|link| link.contains("/u/")).expect("an unsubscribe link")
-}
-
-fn recipients(h: &Harness) -> Vec<String> {
-    h.mails().iter().map(|mail| mail.to[0].clone()).collect()
-}
 
 async fn is_suppressed(h: &Harness, address: &str) -> bool {
     let hash = address.parse::<EmailAddress>().unwrap().address_hash();
@@ -58,7 +50,7 @@ async fn a_replaced_link_can_send_a_new_one_to_the_address_on_file() {
     h.clock.advance(TimeDelta::hours(1));
     h.press(&format!("{link}/resend")).await;
     h.pass().await;
-    assert_eq!(recipients(&h), ["alice@example.org", "alice@new.example"]);
+    assert_eq!(h.recipients(), ["alice@example.org", "alice@new.example"]);
     assert_eq!(h.look(&h.link()).await.states()[0], "ready");
     assert_eq!(h.look(&link).await.states(), ["replaced"], "the old one stays replaced");
 }
@@ -67,13 +59,13 @@ async fn a_replaced_link_can_send_a_new_one_to_the_address_on_file() {
 async fn an_unsubscribe_link_stops_the_address_that_it_was_emailed_to() {
     let setup = Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d");
     let (h, _) = Harness::mailed(setup, EPIC).await;
-    let stop = unsubscribe_link(&h.mails()[0]);
+    let stop = unsubscribe_link_in(&h.mails()[0]);
     h.enrol_at("alice", "alice@new.example").await;
     assert_eq!(h.press(&stop).await.states(), ["unsubscribed"]);
     assert!(is_suppressed(&h, "alice@example.org").await);
     assert!(!is_suppressed(&h, "alice@new.example").await);
     h.pass_after(TimeDelta::days(3)).await;
-    assert_eq!(recipients(&h), ["alice@example.org", "alice@new.example"]);
+    assert_eq!(h.recipients(), ["alice@example.org", "alice@new.example"]);
 }
 
 #[tokio::test]
@@ -90,7 +82,7 @@ async fn a_replaced_link_does_not_resubscribe_the_new_address() {
 #[tokio::test]
 async fn an_unsubscribe_link_ends_after_a_year() {
     let (h, _) = Harness::mailed(Setup::default(), EPIC).await;
-    let stop = unsubscribe_link(&h.mails()[0]);
+    let stop = unsubscribe_link_in(&h.mails()[0]);
     h.clock.advance(TimeDelta::days(364));
     assert_eq!(h.look(&stop).await.status, 200);
     h.clock.advance(TimeDelta::days(2));

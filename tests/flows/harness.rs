@@ -249,6 +249,11 @@ impl Harness {
         self.sim.mailbox().mails()
     }
 
+    /// The recipients of the accepted emails, oldest first.
+    pub(crate) fn recipients(&self) -> Vec<String> {
+        self.mails().iter().map(|mail| mail.to[0].clone()).collect()
+    }
+
     /// The link in the newest email.
     pub(crate) fn link(&self) -> String {
         link_in(self.mails().last().expect("a mail"))
@@ -304,6 +309,10 @@ impl Drop for Harness {
         let states = states.join().expect("the states are read");
         assert!(!states.iter().any(|state| state == "sending"), "an interrupted delivery was not rescued");
     }
+}
+
+pub(crate) fn unsubscribe_link_in(mail: &ReceivedEmail) -> String {
+    mail.links().into_iter().find(|link| link.contains("/u/")).expect("an unsubscribe link in the mail")
 }
 
 pub(crate) fn link_in(mail: &ReceivedEmail) -> String {

@@ -88,7 +88,7 @@ async fn a_direct_connection_that_was_disconnected_causes_no_email_by_default() 
     h.set("alice", "labcorp", "DISCONNECTED");
     h.set("bob", "labcorp", "EXPIRED");
     h.pass().await;
-    assert_eq!(h.mails().iter().map(|mail| mail.to[0].as_str()).collect::<Vec<_>>(), ["bob@example.org"]);
+    assert_eq!(h.recipients(), ["bob@example.org"]);
     assert_eq!(h.lapse_states("alice").await, ["labcorp open"]);
     assert!(h.notice_states("alice").await.is_empty());
 }

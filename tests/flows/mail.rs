@@ -16,10 +16,6 @@ async fn two_expired() -> Harness {
     h
 }
 
-fn recipients(h: &Harness) -> Vec<String> {
-    h.mails().iter().map(|mail| mail.to[0].clone()).collect()
-}
-
 fn for_alice(fault: SmtpFault) -> SmtpFault {
     fault.to("alice@example.org")
 }
@@ -29,7 +25,7 @@ async fn a_greylisted_email_is_retried_and_each_attempt_is_a_row() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted")));
     h.pass().await;
-    assert_eq!(recipients(&h), ["bob@example.org"]);
+    assert_eq!(h.recipients(), ["bob@example.org"]);
     assert_eq!(h.notice_states("alice").await, ["queued"]);
     h.pass_after(TimeDelta::seconds(59)).await;
     assert_eq!(h.attempts("alice").await, ["retry"], "not before a minute has passed");
@@ -38,7 +34,7 @@ async fn a_greylisted_email_is_retried_and_each_attempt_is_a_row() {
     h.end_faults();
     h.pass_after(TimeDelta::minutes(6)).await;
     assert_eq!(h.attempts("alice").await, ["retry", "retry", "sent"]);
-    assert_eq!(recipients(&h), ["bob@example.org", "alice@example.org"]);
+    assert_eq!(h.recipients(), ["bob@example.org", "alice@example.org"]);
     assert_eq!(h.look(&h.link()).await.status, 200);
     let links = h.rows().await.texts("links", "member_id").await.unwrap();
     assert_eq!(
@@ -68,7 +64,7 @@ async fn a_permanently_rejected_address_is_abandoned_and_delays_nobody_else() {
     let h = two_expired().await;
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 <alice@example.org>: unknown")));
     h.pass().await;
-    assert_eq!(recipients(&h), ["bob@example.org"]);
+    assert_eq!(h.recipients(), ["bob@example.org"]);
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
     assert_eq!(h.attempts("alice").await, ["abandoned"]);
     let notice = h.notices("alice").await.remove(0).notice.id;
@@ -92,7 +88,7 @@ async fn a_rejection_that_may_concern_the_sender_abandons_nothing_before_other_e
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 554, "5.7.1 Recipient address rejected")));
     h.pass_after(TimeDelta::hours(13)).await;
     h.pass_after(TimeDelta::hours(13)).await;
-    assert_eq!(recipients(&h), ["bob@example.org"]);
+    assert_eq!(h.recipients(), ["bob@example.org"]);
     assert_eq!(h.notice_states("alice").await, ["abandoned"], "it was meant for her");
 }
 
@@ -160,7 +156,7 @@ async fn a_server_that_never_confirms_does_not_get_the_same_email_forever() {
         h.pass_after(TimeDelta::hours(14)).await;
     }
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
-    assert_eq!(recipients(&h).iter().filter(|to| *to == "alice@example.org").count(), 4);
+    assert_eq!(h.recipients().iter().filter(|to| *to == "alice@example.org").count(), 4);
 }
 
 #[tokio::test]

@@ -234,7 +234,7 @@ async fn characters_that_email_programs_append_to_a_link_are_ignored() {
 #[tokio::test]
 async fn an_unsubscribed_member_is_told_so_instead_of_being_promised_an_email() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "1h"), &[("epic", "EXPIRED")]).await;
-    let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
+    let stop = crate::harness::unsubscribe_link_in(&h.mails()[0]);
     // Perhaps it was a scanner that pressed there.
     Browser::named("scanner/1").press(&stop, &[]).await;
     h.clock.advance(TimeDelta::hours(2));

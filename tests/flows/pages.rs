@@ -145,7 +145,7 @@ async fn a_page_restored_by_the_browser_is_current() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
     let before = h.contents().await;
     let prefix = link.split("/r/").next().unwrap().to_owned();
-    let stop = h.mails()[0].links().into_iter().find(|link| link.contains("/u/")).unwrap();
+    let stop = crate::harness::unsubscribe_link_in(&h.mails()[0]);
     for (form, page) in [("resend", &link), ("dismiss", &link), ("resubscribe", &stop)] {
         let answer = Browser::new().send(Method::GET, &format!("{page}/{form}"), &[]).await;
         assert_eq!((answer.status, answer.location.as_deref()), (303, page.strip_prefix(&prefix)), "{form}");
