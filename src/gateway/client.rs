@@ -74,11 +74,16 @@ impl Gateway {
         Ok(Self { inner: Arc::new(inner), interactive: false })
     }
 
-    /// A handle for calls that a person waits for, such as a member who presses a button. It neither obeys nor starts
-    /// the shared wait, and it reports at most five minutes of `Retry-After`.
+    /// A handle for calls that a person waits for, such as a member who presses a button. Its calls have reserved slots.
+    /// It neither obeys nor starts the shared wait, and it reports at most five minutes of `Retry-After`.
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         Self { interactive: true, ..self.clone() }
+    }
+
+    /// The number of calls that can be in flight besides those with reserved slots.
+    pub(crate) fn max_background_calls(&self) -> usize {
+        self.inner.http.slots().shared_size()
     }
 
     /// The rest of the wait that the gateway imposed on everyone. Until then, calls fail immediately and are not sent.

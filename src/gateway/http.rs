@@ -7,15 +7,15 @@ use super::{
     response::HttpResponse,
     retry::{Retries, RetryPolicy, retry_after},
     skew::Skew,
+    slots::Slots,
     throttle::{Caller, SharedWait},
 };
 use crate::{base::clock::Clock, base::config};
 use backon::Retryable;
 use chrono::TimeDelta;
-use governor::{DefaultDirectRateLimiter, Quota};
 use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
-use std::{num::NonZeroU32, time::Duration};
-use tokio::{sync::Semaphore, time::Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The largest response that is read, in bytes after decompression.
 pub(super) const MAX_RESPONSE_BYTES: usize = 16 << 20;
@@ -59,9 +59,7 @@ pub(super) struct Call<'a> {
 pub(super) struct Http {
     client: Client,
     timeout: Duration,
-    max_in_flight: usize,
-    slots: Semaphore,
-    rate: Option<DefaultDirectRateLimiter>,
+    slots: Slots,
     retries: Retries,
     clock: Clock,
     shared_wait: SharedWait,
@@ -103,17 +101,10 @@ impl Http {
         let client = builder.build().map_err(|error| {
             SetupError::new("gateway", format!("cannot create an HTTP client: {}", masked_chain(&error)))
         })?;
-        // No bursts, so that the rate holds in every second and not just on average.
-        let rate = NonZeroU32::new(settings.requests_per_second)
-            .map(|n| DefaultDirectRateLimiter::direct(Quota::per_second(n).allow_burst(NonZeroU32::MIN)));
-        let max_in_flight = settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
-        let slots = Semaphore::new(max_in_flight);
         Ok(Self {
             client,
             timeout: settings.timeout,
-            max_in_flight,
-            slots,
-            rate,
+            slots: Slots::new(settings.max_in_flight, settings.requests_per_second),
             retries,
             clock,
             shared_wait: SharedWait::default(),
@@ -127,6 +118,10 @@ impl Http {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(super) fn slots(&self) -> &Slots {
+        &self.slots
     }
 
     pub(super) fn shared_wait(&self) -> Option<Duration> {
@@ -185,7 +180,7 @@ impl Http {
             failure.fault = failure.fault.with_retry_after_at_most(MAX_INTERACTIVE_WAIT);
         } else if failure.fault.is_throttled() {
             let retry_after = failure.fault.retry_after();
-            let in_flight = self.max_in_flight - self.slots.available_permits();
+            let in_flight = self.slots.shared_in_flight();
             failure.shared_wait = self.shared_wait.record_throttled(
                 call.operation,
                 Caller::new(call.caller),
@@ -202,11 +197,7 @@ impl Http {
     async fn send(&self, call: Call<'_>, request: RequestBuilder) -> Result<HttpResponse, Failure> {
         let operation = call.operation;
         self.check_shared_wait(call)?;
-        // The semaphore is never closed. If it were, only the limit would be lost.
-        let _slot = self.slots.acquire().await;
-        if let Some(rate) = &self.rate {
-            rate.until_ready().await;
-        }
+        let _slot = self.slots.take(call.interactive).await;
         // The shared wait may have started in the meantime.
         self.check_shared_wait(call)?;
         let started = Instant::now();

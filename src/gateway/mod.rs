@@ -6,7 +6,7 @@
 //!
 //! # Time
 //! One request takes at most `gateway.timeout`, including its body, plus the wait for a free slot and for the rate
-//! limit. Within one call a read is sent at most three times, after pauses of at most 10 s each. So a call ends within
+//! limit (`slots.rs`). Within one call a read is sent at most three times, after pauses of at most 10 s each. So a call ends within
 //! three timeouts and 20 s of its first slot. A request that timed out is not retried.
 
 mod client;
@@ -26,6 +26,7 @@ mod response;
 mod retry;
 mod signing;
 mod skew;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod throttle;

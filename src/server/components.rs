@@ -139,7 +139,7 @@ impl App {
                 gateway.clone(),
                 clock.clone(),
                 Limits {
-                    at_once: config.gateway.max_in_flight,
+                    at_once: gateway.max_background_calls(),
                     needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
                     max_unclear: config.telemetry.heartbeat_max_unclear,
                 },

@@ -27,6 +27,7 @@ mod outages;
 mod overlap;
 mod pages;
 mod patience;
+mod presses;
 mod rate_limits;
 mod relays;
 mod resume;
