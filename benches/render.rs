@@ -32,7 +32,7 @@ fn notice(renderer: &Renderer, index: usize) -> NoticeEmail {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config: Config = toml::from_str(DEFAULTS)?;
     let started = Instant::now();
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links)?;
+    let renderer = Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)?;
     println!("templates  read and validated in {:.0} ms", started.elapsed().as_secs_f64() * 1000.0);
 
     let started = Instant::now();

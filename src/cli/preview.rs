@@ -17,9 +17,9 @@ struct Sample {
 }
 
 pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Completion> {
-    let (notices, email) = (&context.config.notices, &context.config.email);
-    let renderer =
-        Renderer::new(notices, email, &context.config.links).map_err(|error| UsageError(error.into()))?;
+    let config = &context.config;
+    let renderer = Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)
+        .map_err(|error| UsageError(error.into()))?;
     let templates = templates(wanted)?;
     let languages = languages(&renderer, wanted)?;
     let mut samples = Vec::new();

@@ -21,7 +21,7 @@ pub(super) fn renderer(disclosure: Disclosure) -> Renderer {
     let mut config = config();
     config.notices.disclosure = disclosure;
     config.links.public_url = "https://acme.test/some/where/".parse().unwrap();
-    Renderer::new(&config.notices, &config.email, &config.links).unwrap()
+    Renderer::new(&config.brand(), &config.notices, &config.email, &config.links).unwrap()
 }
 
 pub(super) fn notice(template: Template, names: &[&str]) -> NoticeEmail {
@@ -52,6 +52,6 @@ pub(super) fn with_templates(
     let mut config = config();
     config.notices.templates = Some(directory.path().to_owned());
     config.notices.disclosure = disclosure;
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links);
+    let renderer = Renderer::new(&config.brand(), &config.notices, &config.email, &config.links);
     (directory, renderer)
 }

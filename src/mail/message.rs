@@ -69,11 +69,6 @@ impl Sender {
     ) -> Result<Self, AddressError> {
         Ok(Self { from: mailbox(from)?, reply_to: reply_to.map(mailbox).transpose()? })
     }
-
-    /// The display name, else the domain.
-    pub(super) fn name(&self) -> &str {
-        self.from.name.as_deref().unwrap_or_else(|| self.from.email.domain())
-    }
 }
 
 fn mailbox(mailbox: &domain::Mailbox) -> Result<Mailbox, AddressError> {

@@ -8,7 +8,7 @@ use super::{
     text::{one_line, wrap},
 };
 use crate::{
-    base::config::{self, Disclosure},
+    base::config::{self, Brand, Disclosure},
     domain::{LinkToken, SourceType, printable},
 };
 use minijinja::{Value, context};
@@ -22,6 +22,7 @@ const MAX_SUBJECT_CHARS: usize = 150;
 pub struct Renderer {
     pub(super) templates: Templates,
     sender: Sender,
+    brand: Brand,
     pub(super) disclosure: Disclosure,
     public_url: Url,
     /// The configured lifetime of links, for the samples at startup.
@@ -31,6 +32,7 @@ pub struct Renderer {
 impl Renderer {
     /// Parses the templates but renders none; see [`Renderer::new`].
     pub(super) fn new_unchecked(
+        brand: &Brand,
         notices: &config::Notices,
         email: &config::Email,
         links: &config::Links,
@@ -41,6 +43,7 @@ impl Renderer {
         let directory = notices.templates.as_deref();
         Ok(Self {
             templates: Templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
+            brand: brand.clone(),
             sender: Sender::new(&email.from, email.reply_to.as_ref())?,
             disclosure: notices.disclosure,
             public_url: links.public_url.clone(),
@@ -68,9 +71,9 @@ impl Renderer {
         self.templates.has(locale)
     }
 
-    /// The organization's name in emails: the display name of `email.from`, else its domain.
+    /// The organization's name in emails.
     pub(crate) fn operator(&self) -> &str {
-        self.sender.name()
+        &self.brand.name
     }
 
     /// # Errors

@@ -20,11 +20,12 @@ impl Renderer {
     /// # Errors
     /// When a template, `email.from`, `email.reply_to` or the public URL is unusable.
     pub fn new(
+        brand: &config::Brand,
         notices: &config::Notices,
         email: &config::Email,
         links: &config::Links,
     ) -> Result<Self, SetupError> {
-        let renderer = Self::new_unchecked(notices, email, links)?;
+        let renderer = Self::new_unchecked(brand, notices, email, links)?;
         validate(&renderer)?;
         Ok(renderer)
     }

@@ -87,7 +87,8 @@ impl App {
     pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
         let keyring = Arc::new(keyring);
         let gateway = Gateway::new(&config.gateway, clock.clone())?;
-        let renderer = Arc::new(Renderer::new(&config.notices, &config.email, &config.links)?);
+        let renderer =
+            Arc::new(Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)?);
         for warning in renderer.warnings() {
             tracing::warn!(%warning, "check this template");
         }
@@ -156,7 +157,7 @@ impl App {
                 first_recheck: Some(delta(sweep.recheck.first())),
             },
             pages: Arc::new(Pages::new(
-                renderer.operator(),
+                &config.brand().name,
                 config.notices.locale.as_str(),
                 config.notices.app_url.as_ref(),
             )?),

@@ -41,14 +41,14 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
 ];
 
 /// The files in `base/config` that edges may use. Other edges use none of the sections.
-const SECTIONS: [&str; 8] =
-    ["admin", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry"];
+const SECTIONS: [&str; 9] =
+    ["admin", "brand", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry"];
 const OWN_SECTIONS: [(&str, &[&str]); 4] = [
     ("gateway", &["gateway"]),
     ("store", &["storage"]),
     ("credentials::keyring", &["storage"]),
-    // The renderer needs the disclosure level and the address of the links.
-    ("mail", &["email", "notices", "links"]),
+    // The renderer needs the organization's name, the disclosure level, and the address of the links.
+    ("mail", &["brand", "email", "notices", "links"]),
 ];
 
 #[derive(Clone, Copy, PartialEq)]

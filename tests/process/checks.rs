@@ -24,6 +24,7 @@ async fn a_good_setup_passes_every_check_and_the_test_email_arrives() {
         "database",
         "keys",
         "gateway",
+        "brand",
         "templates",
         "mail server",
         "public URL",

@@ -1,6 +1,8 @@
 //! The configuration: `config/reconnectd.toml`, which is embedded, under a file, under the environment.
 
 mod admin;
+mod brand;
+mod color;
 mod diagnostic;
 mod email;
 mod environment;
@@ -24,6 +26,8 @@ mod telemetry;
 mod tests;
 mod values;
 
+pub use brand::Brand;
+pub(crate) use color::{Color, format_contrast};
 pub(crate) use diagnostic::ConfigError;
 pub use email::{Email, Smtp, Tls, TransportKind};
 pub(crate) use gateway::{Auth, AuthMode, Gateway};

@@ -2,6 +2,7 @@
 
 use super::{
     admin::Admin,
+    brand::{Brand, BrandSection},
     diagnostic::Findings,
     email::Email,
     gateway::Gateway,
@@ -22,6 +23,7 @@ pub struct Config {
     pub(crate) gateway: Gateway,
     pub(crate) sweep: Sweep,
     pub notices: Notices,
+    brand: BrandSection,
     #[cfg_attr(not(test), expect(dead_code, reason = "reserved for the storm brake"))]
     pub(crate) storm: Storm,
     pub email: Email,
@@ -31,6 +33,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The organization, as members know it.
+    pub fn brand(&self) -> Brand {
+        Brand::new(&self.brand, &self.email.from)
+    }
+
     /// Checks the rules about more than one setting. Each value alone was checked when it was read.
     pub(super) fn validate(&self, findings: &mut Findings) {
         self.gateway.validate(findings);

@@ -1,5 +1,6 @@
 //! `check`: one line for each thing that the daemon depends on.
 
+mod brand;
 mod checklist;
 mod clock;
 mod credentials;
@@ -47,6 +48,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     };
     checklist.result("credentials", credentials, credentials::Outcome::message)?;
 
+    brand::check(&config.brand(), &checklist)?;
     let renderer = templates::check(config, &mut checklist)?;
     let transport = email::check_transport(&config.email, &mut checklist).await?;
     check_public_url(&config.links, &checklist)?;

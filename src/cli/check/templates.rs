@@ -6,7 +6,8 @@ use crate::mail::Renderer;
 use std::io;
 
 pub(super) fn check(config: &Config, checklist: &mut Checklist) -> io::Result<Option<Renderer>> {
-    let renderer = Renderer::new(&config.notices, &config.email, &config.links).map_err(Into::into);
+    let renderer =
+        Renderer::new(&config.brand(), &config.notices, &config.email, &config.links).map_err(Into::into);
     let renderer = checklist.result("templates", renderer, |renderer| {
         let (languages, level) = (renderer.languages().join(", "), config.notices.disclosure.as_str());
         format!("every email renders ({languages}) and discloses nothing beyond {level:?}")

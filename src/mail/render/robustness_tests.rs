@@ -10,7 +10,7 @@ fn from(from: &str, reply_to: &str) -> Renderer {
     let mut config = config();
     config.email.from = from.parse().unwrap();
     config.email.reply_to = (!reply_to.is_empty()).then(|| reply_to.parse().unwrap());
-    Renderer::new(&config.notices, &config.email, &config.links).unwrap()
+    Renderer::new(&config.brand(), &config.notices, &config.email, &config.links).unwrap()
 }
 
 fn parse(mail: &Email) -> Message<'_> {

@@ -40,7 +40,7 @@ fn mail_from(from: &str, to: &str) -> Email {
         ..NoticeEmail::sample(Template::Expired, None)
     };
     let email = config::Email { from: from.parse().unwrap(), ..email(25, Tls::None) };
-    Renderer::new(&config.notices, &email, &links).unwrap().render(&notice).unwrap()
+    Renderer::new(&config.brand(), &config.notices, &email, &links).unwrap().render(&notice).unwrap()
 }
 
 #[tokio::test]
