@@ -81,7 +81,7 @@ impl Gateway {
         Self { interactive: true, ..self.clone() }
     }
 
-    /// The number of calls that can be in flight besides those with reserved slots.
+    /// The number of calls that can be in flight without the reserved slots.
     pub(crate) fn max_background_calls(&self) -> usize {
         self.inner.http.slots().shared_size()
     }
