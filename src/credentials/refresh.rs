@@ -15,6 +15,7 @@ use crate::store::{RefreshLease, RefreshedTokens, Store, StoredCredentials, Stor
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// A lease expires after this time if its holder dies. A living holder extends it more often.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -53,13 +54,20 @@ impl Refresher {
     }
 
     /// Refreshes the member's tokens and stores them. Run it to its end: the gateway may already have consumed the old
-    /// refresh token.
-    pub(super) async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
+    /// refresh token. Sends to `responded` when only the store's part is left.
+    pub(super) async fn refresh(
+        &self,
+        member: &MemberId,
+        lease: RefreshLease,
+        responded: oneshot::Sender<()>,
+    ) -> Result<Token, CallError> {
         let requested_at = self.clock.now();
         let result = tokio::select! {
             result = self.request(member, &lease.credentials) => result,
             never = self.keep_lease(member, &lease) => match never {},
         };
+        // The caller may be gone.
+        let _ = responded.send(());
         let error = match result {
             Ok((response, used)) => {
                 return self.store_tokens(member, &lease, response, &used, requested_at).await;

@@ -14,10 +14,13 @@ use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
 use crate::domain::{AccessToken, CredentialState, MemberId, Sealed};
 use crate::gateway::{Gateway, GatewayError, Verdict};
-use crate::store::{CredentialFailure, Store, StoreError, StoredCredentials, StoredToken};
+use crate::store::{
+    CredentialFailure, INTERACTIVE_WAIT, RefreshLease, Store, StoreError, StoredCredentials, StoredToken,
+};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 /// A caller waits up to a minute for another's refresh.
@@ -40,6 +43,8 @@ pub(crate) enum Refresh {
 /// Calls the gateway as a member. Cheap to clone.
 #[derive(Clone)]
 pub struct TokenProvider {
+    /// For everything but a refresh in flight, whose tokens must be stored however long that takes.
+    store: Store,
     refresher: Refresher,
     /// The refreshes in flight.
     refreshes: TaskTracker,
@@ -47,15 +52,16 @@ pub struct TokenProvider {
 
 impl TokenProvider {
     pub fn new(store: Store, gateway: Gateway, keyring: Arc<Keyring>, clock: Clock, mode: AuthMode) -> Self {
-        let refresher = Refresher { store, gateway, keyring, clock, mode };
-        Self { refresher, refreshes: TaskTracker::new() }
+        let refresher = Refresher { store: store.clone(), gateway, keyring, clock, mode };
+        Self { store, refresher, refreshes: TaskTracker::new() }
     }
 
     /// A provider for calls that a person waits for.
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         let gateway = self.refresher.gateway.interactive();
-        Self { refresher: Refresher { gateway, ..self.refresher.clone() }, ..self.clone() }
+        let refresher = Refresher { gateway, ..self.refresher.clone() };
+        Self { store: self.store.interactive(), refresher, ..self.clone() }
     }
 
     /// Waits for the refreshes in flight: rotated tokens must be stored before the process ends.
@@ -100,7 +106,7 @@ impl TokenProvider {
         };
         let mut refresh = if first.refreshed { Refresh::Granted } else { Refresh::NotNeeded };
         let retry = async {
-            self.refresher.store.drop_access_token(member, &first.sealed).await?;
+            self.store.drop_access_token(member, &first.sealed).await?;
             let credentials = self.credentials(member).await?;
             self.token(member, credentials, Some(&first.sealed)).await
         };
@@ -153,7 +159,7 @@ impl TokenProvider {
             failures,
             retry_at: before.filter(|_| !is_due).map_or(retry_at, |failure| failure.retry_at),
         };
-        if self.refresher.store.reject_credential(member, &refusal.used, &failure).await? {
+        if self.store.reject_credential(member, &refusal.used, &failure).await? {
             let (reason, retry_at) = (&failure.reason, failure.retry_at);
             tracing::warn!(%member, reason, %retry_at, "credential rejected");
         }
@@ -165,11 +171,8 @@ impl TokenProvider {
     /// # Errors
     /// The member does not exist, or the store failed.
     pub async fn credentials(&self, member: &MemberId) -> Result<StoredCredentials, CallError> {
-        self.refresher
-            .store
-            .credentials(member)
-            .await?
-            .ok_or_else(|| CallError::missing("there is no such member"))
+        let credentials = self.store.credentials(member).await?;
+        credentials.ok_or_else(|| CallError::missing("there is no such member"))
     }
 
     /// Returns a valid token other than `rejected`, refreshing if needed.
@@ -184,20 +187,37 @@ impl TokenProvider {
                 return self.unseal(member, stored);
             }
             let now = self.refresher.clock.now();
-            if let Some(lease) = self.refresher.store.lease_refresh(member, now, now + LEASE).await? {
+            if let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await? {
                 if let Some(stored) = self.valid_token(&lease.credentials, rejected) {
-                    self.refresher.store.release_refresh_lease(member, &lease).await?;
+                    self.store.release_refresh_lease(member, &lease).await?;
                     return self.unseal(member, stored);
                 }
-                // In a task of its own: the caller may be cancelled, but rotated tokens must be stored.
-                let (refresher, member) = (self.refresher.clone(), member.clone());
-                return self.refreshes.spawn(async move { refresher.refresh(&member, lease).await }).await?;
+                return self.refresh(member, lease).await;
             }
             tracing::trace!(%member, poll, "waiting for a refresh elsewhere");
             tokio::time::sleep(WAIT_POLL).await;
             credentials = self.credentials(member).await?;
         }
         Err(CallError::LeaseHeld)
+    }
+
+    /// Runs in a task of its own: the caller may be cancelled, but rotated tokens must be stored. A person waits for that
+    /// no longer than for other writes.
+    async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
+        let (refresher, member) = (self.refresher.clone(), member.clone());
+        let (responded, response) = oneshot::channel();
+        let refresh = async move { refresher.refresh(&member, lease, responded).await };
+        let refresh = self.refreshes.spawn(refresh);
+        let wait_is_over = async {
+            if !self.store.is_interactive() || response.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(INTERACTIVE_WAIT).await;
+        };
+        tokio::select! {
+            token = refresh => token?,
+            () = wait_is_over => Err(StoreError::Busy.into()),
+        }
     }
 
     fn valid_token<'a>(

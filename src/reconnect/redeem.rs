@@ -223,10 +223,26 @@ impl LinkService {
         match call.await {
             Ok(()) => Ok(RedemptionOutcome::Reconnected { has_more }),
             Err(error) => {
-                self.store.undo_redemption(redemption.link, redemption.connection).await?;
+                self.undo(redemption).await?;
                 Err(error)
             }
         }
+    }
+
+    /// Returns a redemption whose call failed. If the writer is busy, the member gets a response without it, and the button
+    /// can be pressed as soon as the writer is free.
+    async fn undo(&self, redemption: &Redemption<'_>) -> Result<(), StoreError> {
+        let result = self.store.undo_redemption(redemption.link, redemption.connection).await;
+        if matches!(result, Err(StoreError::Busy)) {
+            let (store, link) = (self.store.background(), redemption.link);
+            let connection = redemption.connection.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.undo_redemption(link, &connection).await {
+                    tracing::error!(%connection, %error, "cannot return a redemption that failed");
+                }
+            });
+        }
+        result
     }
 
     /// The gateway's response can take seconds, in which the link may expire.

@@ -146,7 +146,7 @@ impl App {
                 },
             ),
             links: LinkService {
-                store: store.clone(),
+                store: store.interactive(),
                 tokens: tokens.interactive(),
                 gateway: gateway.interactive(),
                 clock: clock.clone(),

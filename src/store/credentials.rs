@@ -173,11 +173,13 @@ impl Store {
 
     /// Releases a lease without new tokens.
     pub async fn release_refresh_lease(&self, id: &MemberId, lease: &RefreshLease) -> Result<()> {
+        let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
             .bind(&lease.owner)
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -231,11 +233,13 @@ impl Store {
 
     /// Drops an access token that the gateway no longer accepts, unless another has replaced it already.
     pub async fn drop_access_token(&self, id: &MemberId, token: &Sealed) -> Result<()> {
+        let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM access_tokens WHERE member_id = $1 AND sealed = $2")
             .bind(id.as_str())
             .bind(&token.bytes)
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A row that this version cannot read. `row` is its key.
     #[error("{table}: cannot read the row of {row}: {what}")]
     Row { table: &'static str, row: String, what: &'static str },
+    /// Other writers held the write lock for longer than a person waits. Nothing was written.
+    #[error("database: other writers have held the lock for too long")]
+    Busy,
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
 }

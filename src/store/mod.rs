@@ -1,7 +1,8 @@
 //! All SQL, one file per table family.
 //!
 //! Reads use a pool, writes use one connection. A read that a write depends on runs within `BEGIN IMMEDIATE` on that
-//! connection. No transaction is held across the network.
+//! connection. No transaction is held across the network. A write that a person waits for fails after a few seconds
+//! ([`Store::interactive`]).
 
 mod clamp;
 mod clock_steps;
@@ -60,6 +61,7 @@ pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub use redemptions::Redemption;
 pub(crate) use resends::ResendPolicy;
+pub(crate) use sqlite::INTERACTIVE_WAIT;
 pub(crate) use sqlite::InstanceLock;
 pub use sqlite::Store;
 pub(crate) use stats::{Funnel, Stats, SweepRecord};

@@ -54,7 +54,7 @@ impl Store {
             .connect_with(base.read_only(true))
             .await
             .map_err(cannot_open)?;
-        Ok(Self { writer, reader, path, instance: Arc::default() })
+        Ok(Self { writer, reader, path, instance: Arc::default(), interactive: false })
     }
 }
 

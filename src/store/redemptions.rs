@@ -76,14 +76,16 @@ impl Store {
 
     /// Returns a redemption that failed at the gateway, so that the button can be pressed again.
     pub(crate) async fn undo_redemption(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
+        let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE link_buttons SET redemptions = redemptions - 1, redeemed_at = NULL, last_form_key = NULL
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions > 0",
         )
         .bind(&hash.0[..])
         .bind(connection.as_str())
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -7,9 +7,13 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// SQL for the domain of `members.email`, with ASCII letters in lower case.
 pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
+
+/// How long a write waits while a person waits for it.
+pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,12 +23,37 @@ pub struct Store {
     pub(super) path: PathBuf,
     /// Whether this process holds the [`InstanceLock`].
     pub(super) instance: Arc<AtomicBool>,
+    /// Whether a person waits for the writes.
+    pub(super) interactive: bool,
 }
 
 impl Store {
+    /// A handle for writes that a person waits for. A transaction waits at most [`INTERACTIVE_WAIT`] for other writers,
+    /// those of other processes included, and then fails with [`StoreError::Busy`].
+    #[must_use]
+    pub(crate) fn interactive(&self) -> Self {
+        Self { interactive: true, ..self.clone() }
+    }
+
+    /// A handle for writes that must succeed although no person waits for them any longer.
+    #[must_use]
+    pub(crate) fn background(&self) -> Self {
+        Self { interactive: false, ..self.clone() }
+    }
+
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
     /// Begins a write transaction. It waits for the write lock now, because SQLite cannot wait for it later.
     pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        let begin = self.writer.begin_with("BEGIN IMMEDIATE");
+        if !self.interactive {
+            return Ok(begin.await?);
+        }
+        // An abandoned BEGIN waits on in its connection's thread. When it gets the lock, sqlx rolls it back, because nobody
+        // receives its result. The connection returns to the pool after that.
+        Ok(tokio::time::timeout(INTERACTIVE_WAIT, begin).await.map_err(|_| StoreError::Busy)??)
     }
 
     pub(crate) fn path(&self) -> &Path {
