@@ -151,7 +151,7 @@ pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
     web::PublicState {
         links: app.links.clone(),
-        store: app.store.clone(),
+        store: app.store.interactive(),
         clock: app.clock.clone(),
         request_recorder: app.request_recorder.clone(),
         pages: app.pages.clone(),

@@ -130,3 +130,36 @@ impl Drop for InstanceLock {
         self.instance.store(false, Ordering::SeqCst);
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use super::*;
+    use crate::store::testing::TestDatabase;
+
+    async fn store() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("busy.db").display()).parse().unwrap();
+        (Store::open(&url).await.unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn an_interactive_write_fails_while_another_process_writes_and_leaves_no_transaction() {
+        let (store, _folder) = store().await;
+        let mut other = TestDatabase::open(store.path()).await.unwrap();
+        other.block_writers().await.unwrap();
+        assert!(matches!(store.interactive().begin().await, Err(StoreError::Busy)));
+        drop(other);
+        store.interactive().begin().await.unwrap().commit().await.unwrap();
+        let mut other = TestDatabase::open(store.path()).await.unwrap();
+        other.block_writers().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_interactive_write_fails_while_this_process_writes() {
+        let (store, _folder) = store().await;
+        let held = store.begin().await.unwrap();
+        assert!(matches!(store.interactive().begin().await, Err(StoreError::Busy)));
+        drop(held);
+        store.interactive().begin().await.unwrap();
+    }
+}

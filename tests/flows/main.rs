@@ -4,6 +4,7 @@
 mod access;
 mod addresses;
 mod browser;
+mod busy;
 mod clock_ahead;
 mod clocks;
 mod completion;

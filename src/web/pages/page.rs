@@ -40,6 +40,8 @@ pub(crate) enum Page {
     /// The form was incomplete; nothing changed.
     BadRequest,
     TooManyRequests,
+    /// Other writers held the database for longer than a member waits; the link stays valid.
+    Busy,
     /// The connection can only be repaired in the operator's app.
     NeedsApp,
     /// Asks whether to turn on a connection that its member turned off.
@@ -141,6 +143,7 @@ impl Page {
             Self::RepairUnavailable => "repair_unavailable",
             Self::BadRequest => "bad_request",
             Self::TooManyRequests => "too_many_requests",
+            Self::Busy => "busy",
             Self::NeedsApp => "needs_app",
             Self::ResendRequested => "resend_requested",
             Self::OauthReturn { success: true } => "signed_in",
@@ -160,7 +163,7 @@ impl Page {
             Self::Used { .. } | Self::Expired { .. } | Self::Replaced => 410,
             Self::TooManyRequests => 429,
             Self::Failed => 500,
-            Self::GatewayDown { .. } | Self::RepairUnavailable | Self::Missing => 503,
+            Self::GatewayDown { .. } | Self::RepairUnavailable | Self::Missing | Self::Busy => 503,
             Self::Ready { .. }
             | Self::Recovered
             | Self::Removed
@@ -187,6 +190,7 @@ impl Page {
             | Self::GatewayDown { .. }
             | Self::RepairUnavailable
             | Self::Missing
+            | Self::Busy
             | Self::TooManyRequests => "clock",
             Self::ResendRequested | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::LinkNotFound | Self::BadRequest | Self::Failed | Self::OauthReturn { success: false } => {
@@ -205,7 +209,7 @@ impl Page {
                 ResendOption::Resubscribe => PrimaryAction::ResubscribeAndResend,
             },
             Self::Replaced => PrimaryAction::Resend,
-            Self::GatewayDown { .. } | Self::Missing | Self::TooManyRequests | Self::Failed => {
+            Self::GatewayDown { .. } | Self::Missing | Self::TooManyRequests | Self::Busy | Self::Failed => {
                 PrimaryAction::Retry
             }
             Self::ConfirmDirect { .. } => PrimaryAction::Confirm,

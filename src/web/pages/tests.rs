@@ -59,6 +59,7 @@ pub(super) fn every() -> Vec<Page> {
         Page::RepairUnavailable,
         Page::BadRequest,
         Page::TooManyRequests,
+        Page::Busy,
         Page::NeedsApp,
         Page::ResendRequested,
         Page::OauthReturn { success: true },
@@ -252,8 +253,8 @@ fn each_page_has_its_http_status() {
     assert_eq!(
         statuses,
         [
-            200, 200, 410, 410, 410, 410, 410, 200, 200, 200, 200, 200, 404, 503, 503, 400, 429, 200, 200,
-            200, 200, 200, 200, 200, 200, 500, 200, 200, 200, 503, 200
+            200, 200, 410, 410, 410, 410, 410, 200, 200, 200, 200, 200, 404, 503, 503, 400, 429, 503, 200,
+            200, 200, 200, 200, 200, 200, 200, 500, 200, 200, 200, 503, 200
         ]
     );
 }

@@ -72,7 +72,7 @@ pub(super) async fn redeem(
     };
     let result = match state.links.redeem(&request).await {
         Ok(result) => result,
-        Err(error) => return state.failed(&error),
+        Err(error) => return state.link_press_failed(&error, &token, &headers).await,
     };
     let context = PageContext { locale: result.locale.clone(), base: base.clone() };
     let link_page = |link_state| {
@@ -111,18 +111,18 @@ pub(super) async fn redeem(
 
 pub(super) async fn resend(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
     let result = state.links.resend(token.0.hash()).await;
-    state.resend_page(&token, result, &headers)
+    state.resend_page(&token, result, &headers).await
 }
 
 /// Resubscribes the member and sends a fresh link.
 pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
     let result = state.links.resubscribe(token.0.hash()).await;
-    state.resend_page(&token, result, &headers)
+    state.resend_page(&token, result, &headers).await
 }
 
 impl PublicState {
     /// The same page whatever happened, so that it reveals nothing.
-    fn resend_page(
+    async fn resend_page(
         &self,
         PathToken(token): &PathToken,
         locale: Result<Option<String>, StoreError>,
@@ -132,9 +132,25 @@ impl PublicState {
         let context = match locale {
             Ok(None) => PageContext { base, ..PageContext::of_browser(headers) },
             Ok(locale) => PageContext { locale, base },
-            Err(error) => return self.failed(&error),
+            Err(error) => return self.link_press_failed(&error, token, headers).await,
         };
         self.page(&context, &Page::ResendRequested)
+    }
+
+    async fn link_press_failed(
+        &self,
+        error: &StoreError,
+        token: &LinkToken,
+        headers: &HeaderMap,
+    ) -> Response {
+        let base = self.base(token);
+        let context = match self.links.view(token.hash(), &BrowserProof::default()).await {
+            Ok(LinkPage { state: LinkState::NotFound, .. }) | Err(_) => {
+                PageContext { base, ..PageContext::of_browser(headers) }
+            }
+            Ok(page) => PageContext { locale: page.locale, base },
+        };
+        self.press_failed(error, &context)
     }
 }
 
@@ -149,7 +165,7 @@ pub(super) async fn dismiss(
         // Other buttons are still to be pressed.
         Ok(LinkPage { state: LinkState::Ready(_), .. }) => state.redirect_back(&base),
         Ok(page) => state.link_page(page, base, &headers),
-        Err(error) => state.failed(&error),
+        Err(error) => state.link_press_failed(&error, &token, &headers).await,
     }
 }
 

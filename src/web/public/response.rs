@@ -16,6 +16,9 @@ use std::time::Duration;
 /// For a gateway that sends no `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
+/// While other writers hold the database.
+const BUSY_RETRY_AFTER: Duration = Duration::from_secs(10);
+
 /// The pages use no feature of the device.
 const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
@@ -47,6 +50,17 @@ impl PublicState {
     pub(super) fn failed(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "cannot serve a page");
         self.failed_page()
+    }
+
+    /// For a press that could not be carried out. `context` is that of the page to try again from.
+    pub(super) fn press_failed(&self, error: &StoreError, context: &PageContext) -> Response {
+        if !matches!(error, StoreError::Busy) {
+            return self.failed(error);
+        }
+        tracing::warn!(event = "press_busy", %error, "cannot carry out a press");
+        let mut response = self.page(context, &Page::Busy);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(BUSY_RETRY_AFTER.as_secs()));
+        response
     }
 
     pub(super) fn failed_page(&self) -> Response {

@@ -51,17 +51,21 @@ impl PublicState {
         resubscribed: bool,
     ) -> Response {
         let hash = token.hash();
-        let subscription = async {
-            act(hash).await?;
-            self.store.subscription(hash, self.clock.now()).await
-        };
-        match subscription.await {
-            Err(error) => self.failed(&error),
-            Ok(None) => self.page(&PageContext::of_browser(headers), &Page::LinkNotFound),
-            Ok(Some(subscription)) => {
-                let base = format!("{}/u/{}", self.prefix, token.expose());
+        let acted = act(hash).await;
+        let base = format!("{}/u/{}", self.prefix, token.expose());
+        match (acted, self.store.subscription(hash, self.clock.now()).await) {
+            (_, Err(error)) => self.failed(&error),
+            (Ok(()), Ok(None)) => self.page(&PageContext::of_browser(headers), &Page::LinkNotFound),
+            (Ok(()), Ok(Some(subscription))) => {
                 let context = PageContext { locale: subscription.locale.clone(), base };
                 self.page(&context, &page(&subscription, resubscribed))
+            }
+            (Err(error), Ok(subscription)) => {
+                let context = match subscription {
+                    Some(subscription) => PageContext { locale: subscription.locale, base },
+                    None => PageContext { base, ..PageContext::of_browser(headers) },
+                };
+                self.press_failed(&error, &context)
             }
         }
     }

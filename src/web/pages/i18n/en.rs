@@ -105,6 +105,10 @@ pub(super) fn page_text(page: &Page) -> Text {
             "Please wait a moment",
             &["We got too many requests at once. Please try again in a minute. Your link still works."],
         ),
+        Page::Busy => Text::new(
+            "Please try again in a moment",
+            &["We’re a little busy, so this didn’t go through yet. Your link still works."],
+        ),
         Page::NeedsApp => Text::new(
             "Reconnect in the app",
             &["This connection uses a username and password. You can enter them safely only in the app."],

@@ -107,6 +107,10 @@ pub(super) fn page_text(page: &Page) -> Text {
                 "Recibimos demasiadas solicitudes a la vez. Inténtalo de nuevo en un minuto. Tu enlace sigue funcionando.",
             ],
         ),
+        Page::Busy => Text::new(
+            "Inténtalo de nuevo en un momento",
+            &["Ahora hay mucha actividad y no pudimos terminar. Tu enlace sigue funcionando."],
+        ),
         Page::NeedsApp => Text::new(
             "Vuelve a conectar desde la aplicación",
             &[
