@@ -6,6 +6,7 @@ use crate::base::clock::Clock;
 use crate::sim::{Options, Simulator};
 use clap::Args;
 use std::net::SocketAddr;
+use url::Url;
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
@@ -39,7 +40,9 @@ pub(super) async fn simulate(arguments: &SimulateArgs) -> anyhow::Result<Complet
     println!("#   control page  {base}/");
     println!("#   mailbox       {base}/mail");
     println!("#\n# Configuration:\n");
-    println!("[gateway]\nurl = \"{}\"\nclient_key = \"any\"\n", simulator.gateway_url());
+    println!("[gateway]\nurl = \"{}\"\nclient_key = \"any\"", simulator.gateway_url());
+    let host = Url::parse(&base)?.host_str().unwrap_or_default().to_owned();
+    println!("oauth_hosts = [{host:?}]           # its sign-in pages are on this machine\n");
     println!("[email.smtp]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n", smtp.ip(), smtp.port());
     println!("# Members to import (`reconnectd members import members.jsonl`):\n");
     let world = simulator.world();

@@ -28,6 +28,8 @@ pub struct Gateway {
     pub(super) inner: Arc<Inner>,
     /// Whether a person waits for the responses.
     pub(super) interactive: bool,
+    /// Whether a reconnect URL may lead to this machine.
+    pub(super) allows_local_sign_in: bool,
 }
 
 pub(super) struct Inner {
@@ -71,7 +73,7 @@ impl Gateway {
             token_endpoint,
             broker,
         };
-        Ok(Self { inner: Arc::new(inner), interactive: false })
+        Ok(Self { inner: Arc::new(inner), interactive: false, allows_local_sign_in: false })
     }
 
     /// A handle for calls that a person waits for, such as a member who presses a button. Its calls have reserved slots.
@@ -79,6 +81,12 @@ impl Gateway {
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         Self { interactive: true, ..self.clone() }
+    }
+
+    /// A handle that accepts reconnect URLs of this machine if `allows`: members, too, are on it.
+    #[must_use]
+    pub(crate) fn allowing_local_sign_in(&self, allows: bool) -> Self {
+        Self { allows_local_sign_in: allows, ..self.clone() }
     }
 
     /// The number of calls that can be in flight without the reserved slots.

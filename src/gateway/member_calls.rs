@@ -49,7 +49,8 @@ impl Gateway {
     }
 
     /// Gets the URL at which the member signs in again. Only OAuth connections have one. The URL is https, or http on
-    /// this machine, and its host is one that `gateway.oauth_hosts` allows.
+    /// this machine, and its host is one that `gateway.oauth_hosts` allows. It leads to this machine only where
+    /// [`Gateway::allowing_local_sign_in`] says so, or `gateway.oauth_hosts` lists it.
     ///
     /// # Errors
     /// [`Permanent`](Verdict::Permanent) for a URL that no member may be sent to; the error does not contain it.
@@ -57,7 +58,9 @@ impl Gateway {
         let operation = &operations::OAUTH_URL;
         let response: wire::GetOauthUrl =
             self.call_as_member(operation, token, json!({ "connectionId": id }), &[]).await?;
-        oauth_url::validate(&response.oauth_url.redirect_url, &self.inner.oauth_hosts)
+        let rules =
+            oauth_url::HostRules { hosts: &self.inner.oauth_hosts, allows_local: self.allows_local_sign_in };
+        oauth_url::validate(&response.oauth_url.redirect_url, &rules)
             .map_err(|fault| GatewayError::new(operation.name, fault))
     }
 

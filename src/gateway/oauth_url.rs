@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use crate::{
-    base::config::{OauthHosts, is_loopback_host},
+    base::config::{OauthHosts, is_local_url, is_loopback_host},
     domain::OauthUrl,
 };
 use url::Url;
@@ -10,9 +10,17 @@ use url::Url;
 /// A longer URL does not fit into a header that common proxies let through.
 const MAX_BYTES: usize = 8 * 1024;
 
+/// The hosts that a reconnect URL may lead to.
+pub(super) struct HostRules<'a> {
+    pub(super) hosts: &'a OauthHosts,
+    /// Whether a URL may lead to the member's own machine although `hosts` does not list it. In a trial, that is where the
+    /// gateway is.
+    pub(super) allows_local: bool,
+}
+
 /// Accepts an absolute URL that is https, or http on this machine, and whose host is allowed. The fault may name the
 /// host but not the URL, which may contain secrets.
-pub(super) fn validate(text: &str, hosts: &OauthHosts) -> Result<OauthUrl, Fault> {
+pub(super) fn validate(text: &str, rules: &HostRules<'_>) -> Result<OauthUrl, Fault> {
     let reject = |why: &str| Err(Fault::Permanent(format!("the reconnect URL {why}")));
     if text.len() > MAX_BYTES {
         return reject("is longer than 8 KiB");
@@ -27,8 +35,12 @@ pub(super) fn validate(text: &str, hosts: &OauthHosts) -> Result<OauthUrl, Fault
     if !url.username().is_empty() || url.password().is_some() {
         return reject("contains a user name or a password");
     }
+    let HostRules { hosts, allows_local } = rules;
     if !hosts.allows(host) {
         return reject(&format!("leads to the host {host}, which gateway.oauth_hosts does not list"));
+    }
+    if is_local_url(&url) && !allows_local && !hosts.lists(host) {
+        return reject(&format!("leads to the host {host}, which is the member's own machine"));
     }
     // The parsed form is plain ASCII, so that it fits into a header.
     Ok(OauthUrl::new(url))
@@ -37,6 +49,33 @@ pub(super) fn validate(text: &str, hosts: &OauthHosts) -> Result<OauthUrl, Fault
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn validate_here(text: &str, hosts: &OauthHosts) -> Result<OauthUrl, Fault> {
+        validate(text, &HostRules { hosts, allows_local: true })
+    }
+
+    #[test]
+    fn a_reconnect_url_leads_to_the_own_machine_only_in_a_trial_or_when_listed() {
+        let urls = [
+            "http://localhost:8081/?s3cret",
+            "https://127.0.0.1/?s3cret",
+            "https://[::ffff:127.0.0.1]/?s3cret",
+        ];
+        let (any, other) = (OauthHosts::default(), OauthHosts::of(&["idp.example"]));
+        let listed = OauthHosts::of(&["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"]);
+        for url in urls {
+            let allowed = |hosts, allows_local| validate(url, &HostRules { hosts, allows_local });
+            assert!(allowed(&any, true).is_ok() && allowed(&listed, false).is_ok(), "{url}");
+            for hosts in [&any, &other] {
+                let fault = allowed(hosts, false).unwrap_err();
+                assert!(
+                    matches!(fault, Fault::Permanent(_)) && !fault.to_string().contains("s3cret"),
+                    "{fault}"
+                );
+            }
+        }
+        assert!(validate("https://idp.example/", &HostRules { hosts: &any, allows_local: false }).is_ok());
+    }
 
     #[test]
     fn a_reconnect_url_is_absolute_and_https_or_on_this_machine() {
@@ -50,7 +89,7 @@ mod tests {
             "http://127.9.8.7/x",
             "http://[::1]:8081/x",
         ] {
-            assert!(validate(good, &any).is_ok(), "{good}");
+            assert!(validate_here(good, &any).is_ok(), "{good}");
         }
         let long = format!("https://idp.example/?{}", "x".repeat(MAX_BYTES));
         for bad in [
@@ -70,7 +109,7 @@ mod tests {
             "https://ann@idp.example/?state=s3cret",
             &long,
         ] {
-            let fault = validate(bad, &any).unwrap_err();
+            let fault = validate_here(bad, &any).unwrap_err();
             assert!(matches!(fault, Fault::Permanent(_)), "{bad}");
             assert!(!fault.to_string().contains("s3cret"), "{fault}");
         }
@@ -88,7 +127,7 @@ mod tests {
             "https://ex%C3%A1mple.org/",
             "http://[::1]/",
         ] {
-            assert!(validate(good, &hosts).is_ok(), "{good}");
+            assert!(validate_here(good, &hosts).is_ok(), "{good}");
         }
         for bad in [
             "https://evil.example/?s3cret",
@@ -98,7 +137,7 @@ mod tests {
             "https://evilportal.example/?s3cret",
             "http://localhost/?s3cret",
         ] {
-            let fault = validate(bad, &hosts).unwrap_err();
+            let fault = validate_here(bad, &hosts).unwrap_err();
             assert!(fault.to_string().contains("gateway.oauth_hosts"), "{bad}: {fault}");
             assert!(!fault.to_string().contains("s3cret"), "{fault}");
         }

@@ -1,7 +1,7 @@
 //! Composition: a configuration becomes components. Nothing runs here.
 
 use crate::base::clock::Clock;
-use crate::base::config::{AuthMode, Config};
+use crate::base::config::{AuthMode, Config, is_local_url};
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
 use crate::credentials::keyring::Keyring;
@@ -86,7 +86,8 @@ impl App {
     /// The error names the setting.
     pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
         let keyring = Arc::new(keyring);
-        let gateway = Gateway::new(&config.gateway, clock.clone())?;
+        let gateway = Gateway::new(&config.gateway, clock.clone())?
+            .allowing_local_sign_in(is_local_url(&config.links.public_url));
         let renderer =
             Arc::new(Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)?);
         for warning in renderer.warnings() {

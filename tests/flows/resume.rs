@@ -185,7 +185,9 @@ async fn a_direct_reconnection_sets_no_cookie() {
 
 #[tokio::test]
 async fn the_cookie_is_sent_to_the_link_s_own_path_only_and_is_neither_stored_nor_logged() {
-    let setup = Setup::default().set("LINKS__PUBLIC_URL", "https://reconnect.example.net/some/where");
+    let setup = Setup::default()
+        .set("LINKS__PUBLIC_URL", "https://reconnect.example.net/some/where")
+        .set("GATEWAY__OAUTH_HOSTS", "127.0.0.1");
     let (h, link) = Harness::mailed(setup, EPIC).await;
     let path = link.strip_prefix("https://reconnect.example.net").unwrap();
     let token = path.strip_prefix("/some/where/r/").unwrap();

@@ -31,7 +31,7 @@ pub(crate) use color::{Color, format_contrast};
 pub(crate) use diagnostic::ConfigError;
 pub use email::{Email, Smtp, Tls, TransportKind};
 pub(crate) use gateway::{Auth, AuthMode, Gateway};
-pub(crate) use host::is_loopback_host;
+pub(crate) use host::{is_local_url, is_loopback_host};
 pub(crate) use links::Links;
 pub(crate) use load::Loaded;
 pub(crate) use notices::{Disclosure, Notices};

@@ -25,10 +25,19 @@ enum HostPattern {
 struct InvalidPattern;
 
 impl OauthHosts {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a reconnect URL may lead to `host`, given as [`url::Url::host_str`] returns it.
     pub(crate) fn allows(&self, host: &str) -> bool {
+        self.is_empty() || self.lists(host)
+    }
+
+    /// Like [`OauthHosts::allows`], but an empty list has no host.
+    pub(crate) fn lists(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
-        self.0.is_empty() || self.0.iter().any(|pattern| pattern.matches(host))
+        self.0.iter().any(|pattern| pattern.matches(host))
     }
 }
 

@@ -68,6 +68,7 @@ url = {quoted(f"sqlite://{self.folder}/reconnectd.db")}
 file = {quoted(f"{self.folder}/reconnectd.keys")}
 [gateway]
 url = "{self.gateway.url}/v1/graphql"
+oauth_hosts = ["127.0.0.1"]
 client_key = "any"
 [sweep]
 confirm_sweeps = 1

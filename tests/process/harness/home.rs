@@ -31,6 +31,8 @@ impl Home {
         let mut home = Self::bare();
         let smtp = simulator.smtp_addr();
         home.set("gateway.url", simulator.gateway_url())
+            // The public URL is not of this machine, but the simulated sign-in pages are.
+            .set("gateway.oauth_hosts", vec!["127.0.0.1"])
             .set("email.smtp.host", smtp.ip().to_string())
             .set("email.smtp.port", i64::from(smtp.port()))
             .set("email.smtp.tls", "none");
