@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use url::Url;
 
 macro_rules! secret {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
@@ -50,6 +51,13 @@ pub struct TokenHash(pub [u8; 32]);
 /// The SHA-256 of a [`FormKey`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FormKeyHash(pub [u8; 32]);
+
+impl OauthUrl {
+    /// `None` when it is no URL, or has no host.
+    pub(crate) fn host(&self) -> Option<String> {
+        Url::parse(self.expose()).ok()?.host_str().map(str::to_owned)
+    }
+}
 
 impl LinkToken {
     pub fn hash(&self) -> TokenHash {

@@ -197,8 +197,9 @@ impl OperatorActions {
 
     /// Fetches the URL that the link will lead to and discards it, so that the operator sees a refusal, not the member.
     async fn verify_oauth_url(&self, member: &MemberId, id: &ConnectionId) -> Result<()> {
-        let url = |token| async move { self.gateway.oauth_url(&token, id).await.map(drop) };
-        self.call(member, url).await.map_err(OperateError::Refused)
+        let url = |token| async move { self.gateway.oauth_url(&token, id).await };
+        let url = self.call(member, url).await.map_err(OperateError::Refused)?;
+        Ok(self.store.record_sign_in_host(&url, self.clock.now()).await?)
     }
 
     async fn call<T, F, Fut>(&self, member: &MemberId, request: F) -> std::result::Result<T, CallError>

@@ -182,6 +182,7 @@ impl LinkService {
         let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
         let url = self.tokens.call_as(redemption.member, credentials, fetch).await?;
         let redemption = &self.at_current_time(redemption);
+        self.store.record_sign_in_host(&url, redemption.at).await?;
         if !resumes && self.consume(redemption).await? {
             let connection = redemption.connection.clone();
             let token = self.resume_tokens.issue(redemption.link, &connection, redemption.at);

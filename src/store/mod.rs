@@ -33,6 +33,7 @@ mod redemptions;
 mod resends;
 mod retries;
 mod row;
+mod sign_in_hosts;
 mod sqlite;
 mod stats;
 mod suppressions;

@@ -34,6 +34,7 @@ mod relays;
 mod resume;
 mod resumed;
 mod secrets;
+mod sign_in_hosts;
 mod story;
 mod sweep;
 mod table;

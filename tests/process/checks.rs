@@ -1,6 +1,7 @@
 //! `check`.
 
 use crate::harness::{Ended, Home, mails, simulator};
+use serde_json::{Value, json};
 use std::net::TcpListener;
 
 /// Whether the line of `item` is `ok`, and its message.
@@ -38,6 +39,32 @@ async fn a_good_setup_passes_every_check_and_the_test_email_arrives() {
     assert_eq!(mails[0].to, ["someone@example.org"]);
     assert!(mails[0].subject().is_some());
     assert_eq!(home.json(&["check"]).await.len(), checked.stdout.lines().count() - 1);
+}
+
+#[tokio::test]
+async fn the_check_prints_the_sign_in_hosts_seen_while_the_list_is_empty_or_lacks_them() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    let none: Vec<&str> = Vec::new();
+    home.set("sweep.confirm_sweeps", 1)
+        .set("links.public_url", "http://127.0.0.1:8080")
+        .set("gateway.oauth_hosts", none);
+    home.enrol(&["alice"]).await;
+    let line = async |home: &Home| {
+        let lines = home.json(&["check"]).await;
+        let line = lines.into_iter().find(|line| line["check"] == "sign-in hosts").unwrap();
+        (line["level"].clone(), line["hosts"].clone())
+    };
+    assert_eq!(line(&home).await, (json!("warning"), Value::Null));
+    home.run(&["once"]).await.well();
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    home.run(&["once"]).await.well();
+    assert_eq!(mails(&simulator, 1).await.len(), 1);
+    assert_eq!(line(&home).await, (json!("warning"), json!(["127.0.0.1"])));
+    home.set("gateway.oauth_hosts", vec!["127.0.0.1"]);
+    assert_eq!(line(&home).await, (json!("ok"), Value::Null));
+    home.set("gateway.oauth_hosts", vec!["login.example.org"]);
+    assert_eq!(line(&home).await, (json!("warning"), json!(["127.0.0.1"])));
 }
 
 #[tokio::test]

@@ -35,22 +35,27 @@ impl Checklist {
             }
             Err(error) => {
                 self.has_failed = true;
-                self.print(check, Level::Failed, &format!("{error:#}"))?;
+                self.print(check, Level::Failed, &format!("{error:#}"), &[])?;
                 Ok(None)
             }
         }
     }
 
     pub(super) fn ok(&self, check: &str, message: &str) -> io::Result<()> {
-        self.print(check, Level::Ok, message)
+        self.print(check, Level::Ok, message, &[])
     }
 
     /// For a problem that does not stop the daemon from doing its job.
     pub(super) fn warning(&self, check: &str, message: &str) -> io::Result<()> {
-        self.print(check, Level::Warning, message)
+        self.print(check, Level::Warning, message, &[])
     }
 
-    fn print(&self, check: &str, level: Level, message: &str) -> io::Result<()> {
+    /// A warning about these hosts. As JSON, they are a list of their own.
+    pub(super) fn hosts_warning(&self, check: &str, message: &str, hosts: &[String]) -> io::Result<()> {
+        self.print(check, Level::Warning, message, hosts)
+    }
+
+    fn print(&self, check: &str, level: Level, message: &str, hosts: &[String]) -> io::Result<()> {
         let word = match level {
             Level::Ok => "ok",
             Level::Warning => "warning",
@@ -58,7 +63,12 @@ impl Checklist {
         };
         if self.json {
             let (ok, level) = (level != Level::Failed, word.to_lowercase());
-            outln!("{}", serde_json::json!({ "check": check, "ok": ok, "level": level, "message": message }));
+            let mut line =
+                serde_json::json!({ "check": check, "ok": ok, "level": level, "message": message });
+            if !hosts.is_empty() {
+                line["hosts"] = hosts.into();
+            }
+            outln!("{line}");
         } else {
             outln!("{word:<7} {check:<14} {message}");
         }

@@ -5,6 +5,7 @@ mod checklist;
 mod clock;
 mod credentials;
 mod email;
+mod sign_in_hosts;
 mod templates;
 
 use super::completion::Completion;
@@ -33,13 +34,16 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     let config = &context.config;
     let mut checklist = Checklist::new(context.json);
     checklist.ok("configuration", &context.source())?;
+    let mut seen = Vec::new();
     let store = Store::open(&config.database.url).await.map_err(Into::into);
     if let Some(store) = checklist.result("database", store, |store| store.path().display().to_string())? {
+        seen = store.sign_in_hosts().await?;
         store.close().await;
     }
     let keyring = Keyring::open(&config.keys.file).map_err(Into::into);
     checklist.result("keys", keyring, |_| config.keys.file.display().to_string())?;
     check_gateway(context, &mut checklist).await?;
+    sign_in_hosts::check(&config.gateway.oauth_hosts, &seen, &checklist)?;
 
     let credentials = if checklist.has_failed && arguments.member.is_none() {
         Ok(credentials::Outcome::NotTried("correct the errors above first"))

@@ -8,7 +8,7 @@ use crate::gateway::Verdict;
 use crate::store::{Claim, StoredConnection};
 
 impl Deliverer {
-    /// Gets the OAuth URL of each OAuth connection and discards it. Drops the connections for which the gateway
+    /// Gets the OAuth URL of each OAuth connection, records its host, and discards it. Drops the connections for which the gateway
     /// permanently refuses a URL; defers the notice when that leaves none.
     pub(super) async fn verify_oauth_urls<T>(
         &self,
@@ -36,7 +36,8 @@ impl Deliverer {
                     })
                     .await;
             match oauth_url {
-                Ok(_url) => {
+                Ok(url) => {
+                    self.store.record_sign_in_host(&url, self.clock.now()).await?;
                     self.store.source_verified(source, &member.id, self.clock.now()).await?;
                     verified.push((item, connection));
                 }
