@@ -1,6 +1,6 @@
 //! The only source of random numbers.
 
-use crate::domain::{FormKey, LinkToken, Time};
+use crate::domain::{LinkToken, Time};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::sync::{LazyLock, Mutex};
@@ -28,9 +28,9 @@ pub fn link_token() -> LinkToken {
     LinkToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }
 
-/// A fresh form key of 256 bits.
-pub(crate) fn form_key() -> FormKey {
-    FormKey::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
+/// 128 bits, base64url without padding.
+pub(crate) fn nonce() -> String {
+    URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
 
 /// At least 0 and less than 1.

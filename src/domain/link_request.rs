@@ -7,7 +7,7 @@ use super::text_enum::string_enum;
 pub(crate) enum LinkAction {
     /// `GET` or `HEAD` of the page.
     View,
-    /// `POST` of a reconnect button.
+    /// `POST` of a reconnect button, whether or not it has the key of the page.
     Press,
 }
 

@@ -1,5 +1,6 @@
 //! The vocabulary that the stages share. No I/O; depends on no other module.
 
+mod bot_detection;
 mod change;
 mod connection;
 mod email_address;
@@ -22,6 +23,7 @@ mod text_enum;
 mod time;
 mod transition;
 
+pub(crate) use bot_detection::{MIN_PRESS_DELAY, classify_client};
 pub use change::{
     Change, ChangeReason, ConnectionState, Decision, LapseChange, LapseFields, Missing, stored_ids,
     turned_empty,

@@ -40,7 +40,7 @@ secret! {
     LinkToken,
     /// The value of the cookie with which a browser resumes a redemption.
     ResumeToken,
-    /// The hidden value of a page's form: 256 bits, base64url without padding.
+    /// The hidden value of a page's form. Other sites cannot know it.
     FormKey,
 }
 

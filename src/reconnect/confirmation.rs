@@ -4,13 +4,11 @@
 
 use super::signed_time;
 use crate::credentials::keyring::Keyring;
-use crate::domain::{ConnectionId, Time, TokenHash};
+use crate::domain::{ConnectionId, MIN_PRESS_DELAY, Time, TokenHash};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
 const PURPOSE: &str = "confirmation";
-/// A person needs at least this long to read the page. A scanner that submits every form does not wait.
-const MIN_AGE: TimeDelta = TimeDelta::seconds(1);
 const MAX_AGE: TimeDelta = TimeDelta::hours(1);
 
 /// Issues and verifies confirmation tokens. Cheap to clone.
@@ -24,18 +22,19 @@ impl ConfirmationTokens {
 
     /// `None` when the key ring is empty.
     pub(super) fn issue(&self, link: TokenHash, connection: &ConnectionId, now: Time) -> Option<String> {
-        signed_time::sign(&self.0, PURPOSE, link, connection, now)
+        signed_time::sign(&self.0, PURPOSE, link, connection.as_str(), now)
     }
 
-    pub(super) fn is_valid(
+    /// When the page that asked was shown, if the token is from there and its age is right.
+    pub(super) fn verify(
         &self,
         token: &str,
         link: TokenHash,
         connection: &ConnectionId,
         now: Time,
-    ) -> bool {
-        let shown_at = signed_time::verify(&self.0, PURPOSE, link, connection, token);
-        shown_at.is_some_and(|at| (MIN_AGE..=MAX_AGE).contains(&now.signed_duration_since(at)))
+    ) -> Option<Time> {
+        let shown_at = signed_time::verify(&self.0, PURPOSE, link, connection.as_str(), token);
+        shown_at.filter(|at| (MIN_PRESS_DELAY..=MAX_AGE).contains(&now.signed_duration_since(*at)))
     }
 }
 
@@ -48,18 +47,18 @@ mod tests {
         let tokens = ConfirmationTokens::new(Arc::new(Keyring::ephemeral()));
         let (link, lab, now) = (TokenHash([1; 32]), ConnectionId::from("labcorp"), Time::UNIX_EPOCH);
         let token = tokens.issue(link, &lab, now).unwrap();
-        let is_valid = |after| tokens.is_valid(&token, link, &lab, now + after);
-        assert!(is_valid(MIN_AGE) && is_valid(MAX_AGE));
+        let is_valid = |after| tokens.verify(&token, link, &lab, now + after).is_some();
+        assert!(is_valid(MIN_PRESS_DELAY) && is_valid(MAX_AGE));
         assert!(
-            !is_valid(MIN_AGE - TimeDelta::milliseconds(1))
+            !is_valid(MIN_PRESS_DELAY - TimeDelta::milliseconds(1))
                 && !is_valid(MAX_AGE + TimeDelta::milliseconds(1))
         );
-        let later = now + MIN_AGE;
-        assert!(!tokens.is_valid(&token, TokenHash([2; 32]), &lab, later));
-        assert!(!tokens.is_valid(&token, link, &"epic".into(), later));
+        let later = now + MIN_PRESS_DELAY;
+        assert_eq!(tokens.verify(&token, TokenHash([2; 32]), &lab, later), None);
+        assert_eq!(tokens.verify(&token, link, &"epic".into(), later), None);
         let (at, signature) = token.split_once('.').unwrap();
         for forged in ["", ".", at, &format!("1{at}.{signature}"), &format!("{at}.{}", &signature[1..])] {
-            assert!(!tokens.is_valid(forged, link, &lab, later), "{forged}");
+            assert_eq!(tokens.verify(forged, link, &lab, later), None, "{forged}");
         }
     }
 }

@@ -1,21 +1,22 @@
 //! Service: a link's page, and its buttons except the one that redeems.
 
 use super::confirmation::ConfirmationTokens;
+use super::form_keys::{FormKeys, FormProof};
 use super::press_limits::PressLimits;
 use super::resume::{BrowserProof, ResumeTokens};
 use super::state::LinkState;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
-use crate::domain::{Button, ConnectionId, LinkRecord, TokenHash};
+use crate::domain::{Button, ConnectionId, FormKey, LinkRecord, TokenHash};
 use crate::gateway::Gateway;
-use crate::store::{ResendPolicy, Store, StoreError};
+use crate::store::{ResendOutcome, ResendPolicy, Store, StoreError};
 use chrono::TimeDelta;
 
 /// A resent email follows the member's last email by at least this much.
 const MIN_RESEND_INTERVAL: TimeDelta = TimeDelta::minutes(5);
-/// Resend requests within this time of the last email come from scanners, not from people, and are ignored.
-const MIN_RESEND_AGE: TimeDelta = TimeDelta::minutes(1);
+/// An email that was sent within this time may not have arrived yet: the page says so and sends no other.
+const TRANSIT_TIME: TimeDelta = TimeDelta::minutes(1);
 
 /// Shows and redeems links. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ pub(crate) struct LinkService {
     pub(crate) gateway: Gateway,
     pub(crate) clock: Clock,
     pub(crate) resume_tokens: ResumeTokens,
+    pub(crate) form_keys: FormKeys,
     pub(crate) confirmation_tokens: ConfirmationTokens,
     pub(crate) press_limits: PressLimits,
     /// Per button.
@@ -52,6 +54,16 @@ impl LinkService {
         Ok(LinkPage { state, locale, unsubscribed })
     }
 
+    /// A key for the forms of the page that is about to be shown.
+    pub(crate) fn form_key(&self, hash: TokenHash) -> Option<FormKey> {
+        self.form_keys.issue(hash, self.clock.now())
+    }
+
+    /// What the form of a press proves. The caller must not act without a valid one.
+    pub(crate) fn form_proof(&self, hash: TokenHash, key: &FormKey) -> FormProof {
+        self.form_keys.verify(key, hash, self.clock.now())
+    }
+
     pub(super) fn state(&self, hash: TokenHash, record: LinkRecord, proof: &BrowserProof) -> LinkState {
         let now = self.clock.now();
         let resume = |button: &Button| self.resume_tokens.resume(hash, button, proof, now);
@@ -74,22 +86,29 @@ impl LinkService {
         self.view(hash, proof).await
     }
 
-    /// Queues a fresh link to the address on file if a lapse is still open and the limits allow it. The caller cannot
-    /// learn whether it did. Returns the member's locale.
-    pub(crate) async fn resend(&self, hash: TokenHash) -> Result<Option<String>, StoreError> {
-        let record = self.store.link(hash).await?;
-        let policy = ResendPolicy { min_age: MIN_RESEND_AGE, min_interval: MIN_RESEND_INTERVAL };
-        if let Some(notice) = self.store.resend(hash, self.clock.now(), policy).await? {
+    /// Queues a fresh link to the address on file. Returns the link's page, too, for a link that needs no other.
+    pub(crate) async fn resend(
+        &self,
+        hash: TokenHash,
+        proof: &BrowserProof,
+    ) -> Result<(ResendOutcome, LinkPage), StoreError> {
+        let policy = ResendPolicy { transit: TRANSIT_TIME, min_interval: MIN_RESEND_INTERVAL };
+        let outcome = self.store.resend(hash, self.clock.now(), policy).await?;
+        if let ResendOutcome::Queued(notice) = &outcome {
             tracing::info!(%notice, "member requested a new link");
         }
-        Ok(record.and_then(|record| record.locale))
+        Ok((outcome, self.view(hash, proof).await?))
     }
 
-    /// Resubscribes the member and queues a fresh link. Returns the member's locale.
-    pub(crate) async fn resubscribe(&self, hash: TokenHash) -> Result<Option<String>, StoreError> {
+    /// Resubscribes the member and queues a fresh link.
+    pub(crate) async fn resubscribe(
+        &self,
+        hash: TokenHash,
+        proof: &BrowserProof,
+    ) -> Result<(ResendOutcome, LinkPage), StoreError> {
         if let Some(member) = self.store.resubscribe_by_link(hash, self.clock.now()).await? {
             tracing::info!(%member, "member resubscribed");
         }
-        self.resend(hash).await
+        self.resend(hash, proof).await
     }
 }

@@ -12,7 +12,8 @@ use super::state::{ButtonView, LinkState, Resume};
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
 use crate::domain::{
-    Button, ConnectionId, LinkRecord, OauthUrl, Repair, ResumeToken, Status, Time, TokenHash,
+    Button, Client, ConnectionId, LinkAction, LinkRecord, LinkRequest, OauthUrl, Repair, RequestSignals,
+    ResumeToken, Status, Time, TokenHash, classify_client,
 };
 use crate::gateway::{Establish, Verdict};
 use crate::store::{Redemption, StoreError};
@@ -26,6 +27,7 @@ pub(crate) struct RedemptionRequest<'a> {
     pub(crate) proof: &'a BrowserProof,
     /// From the page that asks whether to turn a connection on again.
     pub(crate) confirmation: Option<&'a str>,
+    pub(crate) signals: RequestSignals,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl LinkService {
         request: &RedemptionRequest<'_>,
         record: LinkRecord,
     ) -> Result<RedemptionOutcome, StoreError> {
-        let &RedemptionRequest { link, connection, proof, confirmation } = request;
+        let &RedemptionRequest { link, connection, proof, .. } = request;
         let member = record.member_id.clone();
         let chosen = match (connection, &record.buttons[..]) {
             (Some(id), buttons) => buttons.iter().find(|button| button.is_for(id)),
@@ -115,9 +117,6 @@ impl LinkService {
             }
             LinkState::Replaced => return Ok(RedemptionOutcome::Refused(LinkState::Replaced)),
             LinkState::Ready(views) if is_used => return Ok(RedemptionOutcome::AlreadyUsed(views)),
-            _ if is_used => {
-                return Ok(RedemptionOutcome::Refused(LinkState::Used { resumable: Vec::new() }));
-            }
             state => return Ok(RedemptionOutcome::Refused(state.without_resume())),
         };
         if let Err(wait) = self.press_limits.take(link) {
@@ -135,7 +134,7 @@ impl LinkService {
         };
         let result = match button.connection.source.repair() {
             Repair::Oauth => self.redirect_to_source(&redemption, &button, proof, resumes).await,
-            Repair::Direct if !resumes && self.needs_confirmation(link, &button, confirmation, now) => {
+            Repair::Direct if !resumes && self.needs_confirmation(request, &button, now).await? => {
                 match self.confirmation_tokens.issue(link, id, now) {
                     Some(token) => Ok(RedemptionOutcome::NeedsConfirmation { connection: id.clone(), token }),
                     None => Ok(RedemptionOutcome::Unavailable),
@@ -157,17 +156,23 @@ impl LinkService {
         Ok(outcome)
     }
 
-    /// Health data flows again after one press, so a press alone must not turn a connection on that its member turned off.
-    fn needs_confirmation(
+    /// Health data flows again after this press, so the press alone must not turn a connection on that its member turned
+    /// off, and neither must a bot that submits the forms of both pages.
+    async fn needs_confirmation(
         &self,
-        link: TokenHash,
+        request: &RedemptionRequest<'_>,
         button: &Button,
-        confirmation: Option<&str>,
         now: Time,
-    ) -> bool {
-        let is_valid =
-            |token: &str| self.confirmation_tokens.is_valid(token, link, &button.connection.id, now);
-        button.connection.status == Some(Status::Disconnected) && !confirmation.is_some_and(is_valid)
+    ) -> Result<bool, StoreError> {
+        if button.connection.status != Some(Status::Disconnected) {
+            return Ok(false);
+        }
+        let &RedemptionRequest { link, confirmation, signals, .. } = request;
+        let verify = |token| self.confirmation_tokens.verify(token, link, &button.connection.id, now);
+        let Some(asked_at) = confirmation.and_then(verify) else { return Ok(true) };
+        let Some(context) = self.store.link_context(link).await? else { return Ok(true) };
+        let press = LinkRequest { action: LinkAction::Press, received_at: now, signals };
+        Ok(classify_client(&press, context.email, Some(asked_at)) == Client::Bot)
     }
 
     async fn redirect_to_source(

@@ -34,11 +34,11 @@ impl ResumeTokens {
 
     /// `None` when the key ring is empty.
     pub(super) fn issue(&self, link: TokenHash, connection: &ConnectionId, now: Time) -> Option<ResumeToken> {
-        signed_time::sign(&self.0, PURPOSE, link, connection, now + RESUME_TTL).map(ResumeToken::new)
+        signed_time::sign(&self.0, PURPOSE, link, connection.as_str(), now + RESUME_TTL).map(ResumeToken::new)
     }
 
     fn is_valid(&self, token: &ResumeToken, link: TokenHash, connection: &ConnectionId, now: Time) -> bool {
-        let expiry = signed_time::verify(&self.0, PURPOSE, link, connection, token.expose());
+        let expiry = signed_time::verify(&self.0, PURPOSE, link, connection.as_str(), token.expose());
         expiry.is_some_and(|expiry| expiry > now)
     }
 

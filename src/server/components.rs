@@ -13,6 +13,7 @@ use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Delivered, Deliverer, DomainShares, QueueGate};
 use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
+use crate::reconnect::form_keys::FormKeys;
 use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
 use crate::reconnect::press_limits::PressLimits;
@@ -152,6 +153,7 @@ impl App {
                 gateway: gateway.interactive(),
                 clock: clock.clone(),
                 resume_tokens: ResumeTokens::new(keyring.clone()),
+                form_keys: FormKeys::new(keyring.clone()),
                 confirmation_tokens: ConfirmationTokens::new(keyring.clone()),
                 press_limits: PressLimits::new(clock.clone()),
                 max_redemptions: config.links.max_redemptions,

@@ -11,11 +11,17 @@ use std::{
 };
 
 /// Keeps cookies and never expires them, so that the server must check their age.
-#[derive(Debug)]
 pub struct TestBrowser {
     client: Client,
     cookies: Mutex<Vec<Cookie>>,
+    /// Advances the server's clock by the time that reading a page takes. `None`: the clock is real.
+    advance: Option<Box<dyn Fn(Duration) + Send + Sync>>,
 }
+
+/// How long the person reads a page before they press. The server rejects presses within a second.
+const READING_TIME: Duration = Duration::from_millis(1_050);
+/// The paths of a link's actions, below the link.
+const ACTIONS: [&str; 4] = ["/resend", "/resubscribe", "/dismiss", "/snooze"];
 
 #[derive(Debug)]
 struct Cookie {
@@ -95,7 +101,12 @@ impl TestBrowser {
             .user_agent(agent)
             .timeout(Duration::from_secs(60))
             .no_proxy();
-        Ok(Self { client: client.build()?, cookies: Mutex::default() })
+        Ok(Self { client: client.build()?, cookies: Mutex::default(), advance: None })
+    }
+
+    /// For a server whose clock is not real: reading a page calls `advance` and takes no real time.
+    pub fn with_clock(self, advance: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self { advance: Some(Box::new(advance)), ..self }
     }
 
     /// Follows a link from another site, such as a webmail page: without cookies that are `SameSite=Strict`.
@@ -114,12 +125,33 @@ impl TestBrowser {
         self.receive(link, self.with_cookies(link, self.client.get(link))).await
     }
 
-    /// Presses a button of the page at `link`, whose form has these `fields`.
+    /// Opens the page of the link, reads it, and presses a button whose form posts these `fields`, and the page's key, to
+    /// `action`: the link or a path below it.
     ///
     /// # Errors
     /// No response.
-    pub async fn press(&self, link: &str, fields: &[(&str, &str)]) -> reqwest::Result<PageResponse> {
-        self.receive(link, self.with_cookies(link, self.client.post(link)).form(fields)).await
+    pub async fn press(&self, action: &str, fields: &[(&str, &str)]) -> reqwest::Result<PageResponse> {
+        let link = ACTIONS.iter().find_map(|end| action.strip_suffix(end)).unwrap_or(action);
+        let key = self.open(link).await?.field("form_key");
+        self.read().await;
+        let key = key.iter().map(|key| ("form_key", key.as_str()));
+        self.post(action, &fields.iter().copied().chain(key).collect::<Vec<_>>()).await
+    }
+
+    /// Waits as long as a person reads a page.
+    pub async fn read(&self) {
+        match &self.advance {
+            Some(advance) => advance(READING_TIME),
+            None => tokio::time::sleep(READING_TIME).await,
+        }
+    }
+
+    /// Submits a form with exactly these fields, as a program does that opened no page.
+    ///
+    /// # Errors
+    /// No response.
+    pub async fn post(&self, action: &str, fields: &[(&str, &str)]) -> reqwest::Result<PageResponse> {
+        self.receive(action, self.with_cookies(action, self.client.post(action)).form(fields)).await
     }
 
     /// Sends any request, without cookies.
@@ -148,7 +180,7 @@ impl TestBrowser {
                 url.query_pairs().find(|(name, _)| name == "state").map(|(_, state)| state.into_owned())
             })
             .unwrap_or_default();
-        self.press(url, &[("state", &state), ("answer", "allow")]).await
+        self.post(url, &[("state", &state), ("answer", "allow")]).await
     }
 
     fn cookies(&self) -> MutexGuard<'_, Vec<Cookie>> {

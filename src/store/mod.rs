@@ -61,7 +61,7 @@ pub use observations::{ApplyReport, PollResult};
 pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub use redemptions::Redemption;
-pub(crate) use resends::ResendPolicy;
+pub(crate) use resends::{ResendOutcome, ResendPolicy};
 pub(crate) use sqlite::INTERACTIVE_WAIT;
 pub(crate) use sqlite::InstanceLock;
 pub use sqlite::Store;

@@ -2,143 +2,196 @@
 
 use super::convert::{millis, time};
 use super::error::Result;
-use super::link_rows::{LinkKind, kind};
+use super::invitations;
+use super::link_rows::{CURRENT, LinkKind, kind};
 use super::sqlite::Store;
-use super::{invitations, suppressions};
+use super::suppressions::{SUPPRESSED, UNSUBSCRIBED};
 use crate::base::random;
 use crate::domain::{NoticeId, NoticeReason, Time, TokenHash};
 use chrono::TimeDelta;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 
 /// Per member, in 24 hours.
 const MAX_RESENDS_PER_DAY: i64 = 3;
 /// Per notice or invitation.
 const MAX_RESENDS_PER_LINK: i64 = 3;
 
-/// The limits for emails that a member requests.
+/// The times of emails that a member requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResendPolicy {
-    /// Requests before this age of the last email are ignored.
-    pub(crate) min_age: TimeDelta,
-    /// The email is sent at this age of the last one, or later.
+    /// An email that was sent less than this long ago is still on its way.
+    pub(crate) transit: TimeDelta,
+    /// The email is sent at this age of the member's last one, or later.
     pub(crate) min_interval: TimeDelta,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ResendOutcome {
+    Queued(NoticeId),
+    /// An email with a link for what is still open is queued, or was sent just now.
+    OnItsWay,
+    /// Nothing that the link is for is still open, or there is no such link.
+    NothingOpen,
+    /// The member unsubscribed, and can resubscribe with the link.
+    Unsubscribed,
+    /// The member is paused, the address is suppressed, or a limit is reached.
+    Unavailable,
+}
+
+/// What the link is for, and what was sent about it.
+struct Facts {
+    is_open: bool,
+    is_on_its_way: bool,
+    resends_of_member: i64,
+    resends_of_link: i64,
+}
+
 impl Store {
-    /// Queues another email like the one that the link came with, for what is still open. Returns `None` when nothing is
-    /// open, the address is suppressed, the last email is too recent, another one is queued, or a limit is reached.
+    /// Queues another email like the one that the link came with, for what is still open.
     pub(crate) async fn resend(
         &self,
         hash: TokenHash,
         now: Time,
         policy: ResendPolicy,
-    ) -> Result<Option<NoticeId>> {
+    ) -> Result<ResendOutcome> {
         let mut tx = self.begin().await?;
-        if suppressions::is_suppressed_by_token(&mut tx, hash).await? {
-            return Ok(None);
+        let sql = format!(
+            "SELECT k.kind, {UNSUBSCRIBED} AND {CURRENT} AS unsubscribed, m.paused_at IS NOT NULL OR {SUPPRESSED} AS blocked,
+                (SELECT max(n.sent_at) FROM notices n WHERE n.member_id = m.member_id AND n.kind <> 'recovered') AS last
+             FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
+        );
+        let link = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_optional(&mut *tx).await?;
+        let Some(link) = link else { return Ok(ResendOutcome::NothingOpen) };
+        let kind = kind(&link)?;
+        let facts = facts(&mut tx, hash, kind, now, policy).await?;
+        if !facts.is_open {
+            return Ok(ResendOutcome::NothingOpen);
         }
-        let link = sqlx::query("SELECT kind FROM links WHERE token_hash = $1")
-            .bind(&hash.0[..])
-            .fetch_optional(&mut *tx)
-            .await?;
-        let Some(link) = link else { return Ok(None) };
-        let queued = match kind(&link)? {
-            LinkKind::Notice => resend_notice(&mut tx, hash, now, policy).await?,
-            LinkKind::Invitation => resend_invitation(&mut tx, hash, now, policy).await?,
+        if link.try_get("unsubscribed")? {
+            return Ok(ResendOutcome::Unsubscribed);
+        }
+        if link.try_get("blocked")? {
+            return Ok(ResendOutcome::Unavailable);
+        }
+        if facts.is_on_its_way {
+            return Ok(ResendOutcome::OnItsWay);
+        }
+        if facts.resends_of_member >= MAX_RESENDS_PER_DAY || facts.resends_of_link >= MAX_RESENDS_PER_LINK {
+            return Ok(ResendOutcome::Unavailable);
+        }
+        let last = link.try_get::<Option<i64>, _>("last")?.map(time);
+        let not_before = last.map_or(now, |last| now.max(last + policy.min_interval));
+        let notice = match kind {
+            LinkKind::Notice => resend_notice(&mut tx, hash, now, not_before).await?,
+            LinkKind::Invitation => resend_invitation(&mut tx, hash, now, not_before).await?,
         };
-        if queued.is_some() {
-            tx.commit().await?;
-        }
-        Ok(queued)
+        tx.commit().await?;
+        Ok(ResendOutcome::Queued(notice))
     }
+}
+
+async fn facts(
+    tx: &mut Transaction<'_, Sqlite>,
+    hash: TokenHash,
+    kind: LinkKind,
+    now: Time,
+    policy: ResendPolicy,
+) -> Result<Facts> {
+    let sql = match kind {
+        LinkKind::Notice => {
+            "SELECT count(DISTINCT l.lapse_id) > 0 AS is_open,
+                coalesce(max(n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2), 0) AS is_on_its_way,
+                (SELECT count(*) FROM notices o
+                 WHERE o.member_id = k.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $3) AS of_member,
+                (SELECT count(*) FROM notices o WHERE o.resend_of = k.notice_id) AS of_link
+             FROM links k JOIN link_buttons b ON b.token_hash = k.token_hash
+             LEFT JOIN lapses l ON l.lapse_id = b.lapse_id AND l.state = 'open'
+             LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id
+             LEFT JOIN notices n ON n.notice_id = i.notice_id AND n.kind <> 'recovered'
+             WHERE k.token_hash = $1 GROUP BY k.token_hash"
+                .to_owned()
+        }
+        LinkKind::Invitation => format!(
+            "SELECT c.status IS NOT 'CONNECTED' AS is_open,
+                EXISTS (SELECT 1 FROM invitations o JOIN notices n ON n.notice_id = o.notice_id
+                        WHERE o.member_id = i.member_id AND o.connection_id = i.connection_id COLLATE NOCASE
+                          AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2)) AS is_on_its_way,
+                (SELECT count(*) FROM invitations o
+                 WHERE o.member_id = i.member_id AND o.notice_id IS NOT NULL AND o.created_at > $3) AS of_member,
+                i.resends AS of_link
+             FROM link_buttons b JOIN invitations i ON i.invitation_id = b.invitation_id {}
+             WHERE b.token_hash = $1",
+            invitations::JOINS
+        ),
+    };
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(&hash.0[..])
+        .bind(millis(now - policy.transit))
+        .bind(millis(now - TimeDelta::days(1)))
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else {
+        // A link without buttons: its lapse or its invitation was deleted.
+        return Ok(Facts { is_open: false, is_on_its_way: false, resends_of_member: 0, resends_of_link: 0 });
+    };
+    Ok(Facts {
+        is_open: row.try_get("is_open")?,
+        is_on_its_way: row.try_get("is_on_its_way")?,
+        resends_of_member: row.try_get("of_member")?,
+        resends_of_link: row.try_get("of_link")?,
+    })
 }
 
 async fn resend_notice(
     tx: &mut Transaction<'_, Sqlite>,
     hash: TokenHash,
     now: Time,
-    policy: ResendPolicy,
-) -> Result<Option<NoticeId>> {
+    not_before: Time,
+) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
-    // Its items do not count as steps, so the plan stays the same.
-    let queued = sqlx::query(
+    sqlx::query(
         "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of, domain)
-         SELECT $2, n.member_id, n.step, 'queued', $9, $3,
-            max($3, coalesce((SELECT max(o.sent_at) FROM notices o
-                              WHERE o.member_id = n.member_id AND o.kind <> 'recovered'), 0) + $8), n.notice_id,
+         SELECT $2, n.member_id, n.step, 'queued', $5, $3, $4, n.notice_id,
             (SELECT m.domain FROM members m WHERE m.member_id = n.member_id)
-         FROM links k JOIN notices n ON n.notice_id = k.notice_id
-         WHERE k.token_hash = $1 AND NOT EXISTS
-            (SELECT 1 FROM notices o WHERE o.member_id = n.member_id AND o.kind <> 'recovered'
-             AND (o.state IN ('queued', 'sending', 'held') OR o.sent_at > $4 OR o.planned_at > $4))
-           AND $5 > (SELECT count(*) FROM notices o
-                     WHERE o.member_id = n.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $6)
-           AND $7 > (SELECT count(*) FROM notices o WHERE o.resend_of = n.notice_id)",
+         FROM links k JOIN notices n ON n.notice_id = k.notice_id WHERE k.token_hash = $1",
     )
     .bind(&hash.0[..])
     .bind(notice.as_str())
     .bind(millis(now))
-    .bind(millis(now - policy.min_age))
-    .bind(MAX_RESENDS_PER_DAY)
-    .bind(millis(now - TimeDelta::days(1)))
-    .bind(MAX_RESENDS_PER_LINK)
-    .bind(policy.min_interval.num_milliseconds())
+    .bind(millis(not_before))
     .bind(NoticeReason::Resend.as_str())
     .execute(&mut **tx)
-    .await?
-    .rows_affected();
-    let items = sqlx::query(
+    .await?;
+    // Its items do not count as steps, so the plan stays the same.
+    sqlx::query(
         "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step)
          SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
          JOIN links k ON k.token_hash = b.token_hash
          JOIN notice_items i ON i.notice_id = k.notice_id AND i.lapse_id = b.lapse_id
          JOIN lapses l ON l.lapse_id = b.lapse_id
-         WHERE b.token_hash = $1 AND l.state = 'open' AND $3 > 0",
+         WHERE b.token_hash = $1 AND l.state = 'open'",
     )
     .bind(&hash.0[..])
     .bind(notice.as_str())
-    .bind(queued as i64)
     .execute(&mut **tx)
-    .await?
-    .rows_affected();
-    if items == 0 {
-        return Ok(None);
-    }
-    Ok(Some(notice))
+    .await?;
+    Ok(notice)
 }
 
 async fn resend_invitation(
     tx: &mut Transaction<'_, Sqlite>,
     hash: TokenHash,
     now: Time,
-    policy: ResendPolicy,
-) -> Result<Option<NoticeId>> {
-    let sql = format!(
-        "SELECT i.invitation_id, i.member_id, coalesce((SELECT max(n.sent_at) FROM notices n
-            WHERE n.member_id = i.member_id AND n.kind <> 'recovered'), 0) FROM link_buttons b
-         JOIN invitations i ON i.invitation_id = b.invitation_id {}
-         WHERE b.token_hash = $1 AND c.status IS NOT 'CONNECTED' AND NOT EXISTS
-            (SELECT 1 FROM notices n WHERE n.member_id = i.member_id AND n.kind <> 'recovered'
-             AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2 OR n.planned_at > $2))
-           AND $3 > (SELECT count(*) FROM invitations x
-                     WHERE x.member_id = i.member_id AND x.notice_id IS NOT NULL AND x.created_at > $4)
-           AND i.resends < $5",
-        invitations::JOINS
-    );
-    let old: Option<(String, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(&hash.0[..])
-        .bind(millis(now - policy.min_age))
-        .bind(MAX_RESENDS_PER_DAY)
-        .bind(millis(now - TimeDelta::days(1)))
-        .bind(MAX_RESENDS_PER_LINK)
-        .fetch_optional(&mut **tx)
-        .await?;
-    let Some((old, member, last)) = old else { return Ok(None) };
-    sqlx::query("UPDATE invitations SET resends = resends + 1 WHERE invitation_id = $1")
-        .bind(&old)
-        .execute(&mut **tx)
-        .await?;
-    let not_before = now.max(time(last) + policy.min_interval);
+    not_before: Time,
+) -> Result<NoticeId> {
+    let (old, member): (String, String) = sqlx::query_as(
+        "UPDATE invitations SET resends = resends + 1
+         WHERE invitation_id = (SELECT invitation_id FROM link_buttons WHERE token_hash = $1)
+         RETURNING invitation_id, member_id",
+    )
+    .bind(&hash.0[..])
+    .fetch_one(&mut **tx)
+    .await?;
     let notice = invitations::queue(tx, &member, NoticeReason::Resend, now, not_before).await?;
     sqlx::query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)
@@ -150,5 +203,5 @@ async fn resend_invitation(
     .bind(millis(now))
     .execute(&mut **tx)
     .await?;
-    Ok(Some(notice))
+    Ok(notice)
 }

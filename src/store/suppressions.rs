@@ -274,17 +274,6 @@ async fn delete(
     Ok(removed > 0)
 }
 
-/// Whether the address of the link's member is suppressed.
-pub(super) async fn is_suppressed_by_token(
-    tx: &mut Transaction<'_, Sqlite>,
-    hash: TokenHash,
-) -> Result<bool> {
-    let sql = format!(
-        "SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id = (SELECT member_id FROM links WHERE token_hash = $1) AND {SUPPRESSED})"
-    );
-    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_one(&mut **tx).await?)
-}
-
 /// Hashes the addresses that an earlier version stored without one.
 pub(super) async fn backfill_address_hashes(writer: &SqlitePool) -> Result<()> {
     let mut after = String::new();

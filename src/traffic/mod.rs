@@ -1,6 +1,5 @@
 //! Counts link views and button presses, bots and people separately.
 
-mod bot_detection;
 mod request_counter;
 mod request_queue;
 

@@ -1,10 +1,9 @@
 //! Classifies queued requests in the order of their arrival, and counts them by day and email domain.
 
-use super::bot_detection::classify;
 use super::request_queue::{QueuedRequest, RequestRecorder, request_queue};
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
-use crate::domain::{Client, LinkAction, Time, TokenHash};
+use crate::domain::{Client, LinkAction, Time, TokenHash, classify_client};
 use crate::store::{DailyCount, LinkActivity, LinkContext, Store, StoreError};
 use chrono::{DurationRound, TimeDelta};
 use std::collections::{BTreeMap, HashMap};
@@ -69,7 +68,7 @@ impl RequestCounter {
             }
             // A link can be unknown, or its member removed.
             let Some(Some(state)) = links.get_mut(link) else { continue };
-            let client = classify(request, state.context.email, state.activity.last_viewed_at);
+            let client = classify_client(request, state.context.email, state.activity.last_viewed_at);
             state.apply(request.action, client, request.received_at);
             counts.add(request.received_at, &state.context.domain, request.action, client);
         }

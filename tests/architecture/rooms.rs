@@ -4,7 +4,7 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 23] = [
+const PARTS: [(&str, Kind); 22] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
@@ -20,7 +20,6 @@ const PARTS: [(&str, Kind); 23] = [
     ("reconnect", Kind::Service),
     ("reconnect::state", Kind::Pure),
     ("traffic", Kind::Service),
-    ("traffic::bot_detection", Kind::Pure),
     ("credentials", Kind::Service),
     ("credentials::keyring", Kind::Edge),
     ("gateway", Kind::Edge),

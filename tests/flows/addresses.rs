@@ -1,9 +1,6 @@
 //! A member's address changes: what was emailed to the old one stops working.
 
-use crate::{
-    browser::Browser,
-    harness::{Harness, Setup, unsubscribe_link_in},
-};
+use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
@@ -36,7 +33,7 @@ async fn a_link_ends_with_the_address_and_names_no_source() {
 #[tokio::test]
 async fn a_resume_cookie_ends_with_the_address() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    let browser = Browser::new();
+    let browser = h.browser();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.enrol_at("alice", "alice@new.example").await;
     let page = browser.press(&link, &[]).await;

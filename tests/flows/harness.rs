@@ -1,5 +1,6 @@
 //! The daemon's components in process, with a simulated gateway and a simulated mail server.
 
+use crate::browser::{Browser, person};
 use chrono::TimeDelta;
 use reconnectd::{
     base::clock::{Clock, ManualClock},
@@ -101,6 +102,9 @@ async fn open(settings: &[(String, String)], clock: &ManualClock) -> App {
 }
 
 /// On drop, fails the test if a scripted fault never happened or a notice is still in state `sending`.
+/// The `User-Agent` of a member's browser.
+const MEMBER_AGENT: &str = "Mozilla/5.0 (a member's)";
+
 pub(crate) struct Harness {
     pub(crate) log: LogCapture,
     pub(crate) sim: Simulator,
@@ -261,12 +265,29 @@ impl Harness {
 
     /// A browser without cookies, as of somebody who never pressed a button.
     pub(crate) fn person(&self) -> TestBrowser {
-        TestBrowser::new().expect("a browser")
+        person(MEMBER_AGENT, self.clock.clone())
+    }
+
+    /// Like [`Self::person`], for tests in which every request gets a response.
+    pub(crate) fn browser(&self) -> Browser {
+        self.browser_named(MEMBER_AGENT)
+    }
+
+    pub(crate) fn browser_named(&self, agent: &str) -> Browser {
+        Browser::new(agent, self.clock.clone())
     }
 
     /// Presses the only button of a link's page.
     pub(crate) async fn press(&self, link: &str) -> PageResponse {
         self.person().press(link, &[]).await.expect("the pages answer")
+    }
+
+    /// A link that invites the member to connect a source, for an operator to hand over.
+    pub(crate) async fn invitation(&self, member: &str, source: &str) -> String {
+        let (member, operator) = (member.into(), &self.app.operator);
+        let source = operator.connection_or_source(&member, &source.into()).await.expect("a source");
+        let (token, _) = operator.create_invitation_link(&member, &source).await.expect("an invitation");
+        format!("http://{}/r/{}", self.app.config.links.listen, token.expose())
     }
 
     pub(crate) async fn look(&self, link: &str) -> PageResponse {

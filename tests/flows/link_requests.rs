@@ -1,9 +1,6 @@
 //! Link views and presses are counted, bots and people separately, and counting changes nothing else.
 
-use crate::{
-    browser::Browser,
-    harness::{Harness, Setup},
-};
+use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{domain::Time, store::DomainStats};
 use reqwest::Method;
@@ -50,7 +47,7 @@ fn at_example(counts: [u64; 4]) -> Vec<(String, [u64; 4])> {
 async fn bots_change_nothing_but_the_counts_and_the_link_still_works() {
     let (h, link) = emailed(Setup::default(), &["alice"]).await;
     let before = h.contents().await;
-    let scanner = Browser::named("scanner");
+    let scanner = h.browser_named("scanner");
     assert_eq!(scanner.send(Method::HEAD, &link, &[]).await.status, 200);
     assert_eq!(scanner.send(Method::OPTIONS, &link, &[]).await.status, 405);
     for header in [("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch"), ("X-Moz", "prefetch")] {
@@ -71,10 +68,10 @@ async fn bots_change_nothing_but_the_counts_and_the_link_still_works() {
 #[tokio::test]
 async fn a_member_who_reads_the_page_and_presses_is_human() {
     let (h, link) = emailed(Setup::default(), &["alice"]).await;
-    let browser = Browser::new();
-    browser.arrive(&link).await;
+    let browser = h.browser();
+    let page = browser.arrive(&link).await;
     h.clock.advance(TimeDelta::seconds(4));
-    assert_eq!(browser.press(&link, &[]).await.status, 303);
+    assert_eq!(browser.press_on(&page, &link, &[]).await.status, 303);
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 1]), "both are in one batch");
     assert_eq!(h.funnel().await, [1, 1, 1, 1, 0]);
     h.clock.advance(TimeDelta::days(1));
@@ -86,10 +83,10 @@ async fn a_member_who_reads_the_page_and_presses_is_human() {
 #[tokio::test]
 async fn a_press_long_after_the_view_was_counted_is_human() {
     let (h, link) = emailed(Setup::default(), &["alice"]).await;
-    Browser::new().arrive(&link).await;
+    let page = h.browser().arrive(&link).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 0]));
     h.clock.advance(TimeDelta::hours(5));
-    Browser::new().press(&link, &[]).await;
+    h.browser().press_on(&page, &link, &[]).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 1]));
 }
 
@@ -99,14 +96,15 @@ async fn early_views_and_quick_presses_are_bots() {
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
     let link = h.link();
-    let scanner = Browser::named("scanner");
+    let scanner = h.browser_named("scanner");
     h.clock.advance(TimeDelta::seconds(10));
     scanner.arrive(&link).await;
     assert_eq!(h.link_requests().await, at_example([1, 0, 0, 0]), "ten seconds after acceptance");
     h.clock.advance(TimeDelta::minutes(5));
-    scanner.arrive(&link).await;
+    let page = scanner.arrive(&link).await;
     h.clock.advance(TimeDelta::milliseconds(999));
-    scanner.press(&link, &[]).await;
+    let pressed = scanner.press_on(&page, &link, &[]).await;
+    assert_eq!((pressed.status, pressed.states()), (200, vec!["ready", "available"]), "nothing is used");
     assert_eq!(h.link_requests().await, at_example([1, 1, 1, 0]), "the press came within a second");
 }
 
@@ -116,8 +114,8 @@ async fn requests_for_unknown_links_are_not_counted() {
     let before = h.contents().await;
     let unknown = format!("{}{}", &link[..link.len() - 43], "A".repeat(43));
     for _ in 0..3 {
-        assert_eq!(Browser::new().arrive(&unknown).await.status, 404);
-        assert_eq!(Browser::new().press(&unknown, &[]).await.status, 404);
+        assert_eq!(h.browser().arrive(&unknown).await.status, 404);
+        assert_eq!(h.browser().press(&unknown, &[]).await.status, 404);
     }
     assert_eq!(h.link_requests().await, []);
     assert_eq!(h.contents().await, before);
@@ -126,21 +124,18 @@ async fn requests_for_unknown_links_are_not_counted() {
 #[tokio::test]
 async fn a_link_without_an_email_has_no_minimum_reading_time() {
     let h = Harness::watching(&["alice"]).await;
-    let member = "alice".into();
-    let source = h.app.operator.connection_or_source(&member, &"somewhere".into()).await.unwrap();
-    let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
-    let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
-    Browser::new().arrive(&link).await;
+    let link = h.invitation("alice", "somewhere").await;
+    let page = h.browser().arrive(&link).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 0]));
     h.clock.advance(TimeDelta::seconds(1));
-    Browser::new().press(&link, &[]).await;
+    h.browser().press_on(&page, &link, &[]).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 1]), "the view is on record");
 }
 
 #[tokio::test]
 async fn small_domains_are_counted_together_and_old_counts_are_omitted() {
     let (h, link) = emailed(Setup::default(), &["alice", "bob"]).await;
-    Browser::new().arrive(&link).await;
+    h.browser().arrive(&link).await;
     assert_eq!(h.link_requests().await, at_example([0, 1, 0, 0]));
     assert_eq!(h.counted(2).await[0].0, "example.org");
     assert_eq!(h.counted(3).await, [("other".to_owned(), [0, 1, 0, 0])]);
@@ -148,7 +143,7 @@ async fn small_domains_are_counted_together_and_old_counts_are_omitted() {
     assert_eq!(since("2026-03-02T23:59:59Z").await.unwrap().len(), 1);
     assert_eq!(since("2026-03-03T00:00:00Z").await.unwrap(), []);
     h.clock.advance(TimeDelta::days(401));
-    Browser::new().arrive(&link).await;
+    h.browser().arrive(&link).await;
     h.link_requests().await;
     let all = since("2026-03-01T00:00:00Z").await.unwrap();
     assert_eq!(all.iter().map(|stats| stats.human_views).sum::<u64>(), 1, "the first one is deleted");
@@ -158,7 +153,7 @@ async fn small_domains_are_counted_together_and_old_counts_are_omitted() {
 async fn the_counts_of_a_domain_are_deleted_with_its_last_member() {
     for erase in [false, true] {
         let (h, link) = emailed(Setup::default(), &["alice", "bob"]).await;
-        Browser::new().arrive(&link).await;
+        h.browser().arrive(&link).await;
         assert_eq!(h.link_requests().await.len(), 1);
         for (member, domains) in [("alice", 1), ("bob", 0)] {
             let member = member.into();
@@ -182,8 +177,8 @@ async fn the_funnel_counts_how_far_each_lapse_of_the_last_30_days_came() {
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
     assert_eq!(h.funnel().await, [2, 1, 0, 0, 0]);
-    let (link, browser) = (h.link(), Browser::new());
-    Browser::named("scanner").arrive(&link).await;
+    let (link, browser) = (h.link(), h.browser());
+    h.browser_named("scanner").arrive(&link).await;
     h.link_requests().await;
     assert_eq!(h.funnel().await, [2, 1, 0, 0, 0], "a view by a bot does not open the link");
     h.clock.advance(TimeDelta::minutes(1));

@@ -1,14 +1,10 @@
 //! What a link is good for.
 
-use crate::{
-    browser::Browser,
-    harness::{Harness, Setup, link_in},
-};
+use crate::harness::{Harness, Setup, link_in};
 use chrono::TimeDelta;
 use futures_util::{StreamExt, future::join_all, stream};
 use reconnectd::domain::AccessToken;
-use reconnectd::sim::{FaultKind, Operation, TestBrowser};
-use reqwest::Method;
+use reconnectd::sim::{FaultKind, Operation};
 
 /// What is broken.
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -19,7 +15,7 @@ async fn one_of_sixteen_simultaneous_presses_succeeds() {
     // The first press is still in flight when the others arrive.
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
     let presses = (0..16).map(|_| {
-        let (person, link) = (TestBrowser::new().unwrap(), link.clone());
+        let (person, link) = (h.person(), link.clone());
         tokio::spawn(async move { person.press(&link, &[]).await.unwrap() })
     });
     let views: Vec<_> = join_all(presses).await.into_iter().map(Result::unwrap).collect();
@@ -39,7 +35,7 @@ async fn an_operator_can_allow_a_few_redemptions() {
 #[tokio::test]
 async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the_operator_allows_a_few() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 3), EPIC).await;
-    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    let (scanner, member) = (h.browser_named("scanner/1"), h.browser());
     scanner.arrive(&link).await;
     h.clock.advance(TimeDelta::milliseconds(700));
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
@@ -57,7 +53,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
     h.set("alice", "epic", "DISCONNECTED");
     h.pass().await;
     let link = h.link();
-    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    let (scanner, member) = (h.browser_named("scanner/1"), h.browser());
     scanner.arrive(&link).await;
     for form in ["", "/dismiss", "/resend"] {
         scanner.press(&format!("{link}{form}"), &[("connection", "epic")]).await;
@@ -73,7 +69,7 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
 #[tokio::test]
 async fn a_member_whose_link_a_scanner_used_can_request_a_new_one() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    let (scanner, member) = (Browser::named("scanner/1"), Browser::new());
+    let (scanner, member) = (h.browser_named("scanner/1"), h.browser());
     scanner.arrive(&link).await;
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(6));
@@ -90,24 +86,21 @@ async fn a_member_whose_link_a_scanner_used_can_request_a_new_one() {
 }
 
 #[tokio::test]
-async fn one_link_allows_three_resends_and_the_response_is_always_the_same() {
+async fn one_link_allows_three_resends_and_the_page_promises_no_more() {
     let (h, mailed_link) =
         Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), EPIC).await;
-    let member = "alice".into();
-    let source = h.app.operator.connection_or_source(&member, &"somewhere".into()).await.unwrap();
-    let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
-    let by_hand = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
+    let by_hand = h.invitation("alice", "somewhere").await;
     for link in [mailed_link, by_hand] {
         let before = h.mails().len();
         let mut pages = Vec::new();
         for _ in 0..6 {
             h.clock.advance(TimeDelta::hours(13));
-            pages.push(h.person().press(&format!("{link}/resend"), &[]).await.unwrap().html);
+            let page = h.person().press(&format!("{link}/resend"), &[]).await.unwrap();
+            pages.push(page.states()[0].to_owned());
             h.pass().await;
         }
         assert_eq!(h.mails().len() - before, 3);
-        pages.dedup();
-        assert_eq!(pages.len(), 1);
+        assert_eq!(pages, [["resend_requested"; 3], ["resend_unavailable"; 3]].concat());
     }
     h.clock.advance(TimeDelta::hours(13));
     h.person().press(&format!("{}/resend", h.link()), &[]).await.unwrap();
@@ -127,9 +120,9 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
     h.end_faults();
 
     h.fault(Operation::GetOauthUrl, FaultKind::NullData);
-    let answer = reqwest::Client::new().post(&link).send().await.unwrap();
-    assert_eq!(answer.status(), 503);
-    assert!(answer.headers().contains_key("retry-after"));
+    let page = h.press(&link).await;
+    assert_eq!(page.status, 503);
+    assert!(page.headers.contains_key("retry-after"));
     h.end_faults();
 
     h.reconnect(&link).await;
@@ -141,8 +134,8 @@ async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_
 async fn a_press_does_not_wait_for_the_gateways_shared_wait() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 429, retry_after: Some("86400".into()) });
-    let answer = reqwest::Client::new().post(&link).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"300".parse().unwrap()));
+    let page = h.press(&link).await;
+    assert_eq!((page.status, &page.headers["retry-after"]), (503, &"300".parse().unwrap()));
     for token in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         let token = AccessToken::new(token);
         h.app.gateway.oauth_url(&token, &"epic".into()).await.unwrap_err();
@@ -163,10 +156,9 @@ async fn an_expired_link_says_so_and_can_email_a_new_one() {
         assert_eq!((view.status, view.location.clone()), (410, None));
         assert_eq!((view.states(), view.forms()), (vec!["expired"], vec!["resend".to_owned()]));
     }
-    for _ in 0..3 {
+    for state in ["resend_requested", "email_on_its_way", "email_on_its_way"] {
         let view = h.person().press(&format!("{old}/resend"), &[]).await.unwrap();
-        assert_eq!(view.status, 200);
-        assert_eq!(view.states(), ["resend_requested"]);
+        assert_eq!((view.status, view.states()), (200, vec![state]));
     }
     h.pass().await;
     assert_eq!(h.mails().len(), 2, "asked for three times, mailed once");
@@ -177,7 +169,8 @@ async fn an_expired_link_says_so_and_can_email_a_new_one() {
     h.reconnect(&new).await;
     h.pass_after(TimeDelta::seconds(30)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
-    h.person().press(&format!("{new}/resend"), &[]).await.unwrap();
+    let view = h.person().press(&format!("{new}/resend"), &[]).await.unwrap();
+    assert_eq!((view.status, view.states()), (200, vec!["recovered"]), "no email is promised");
     h.pass_after(TimeDelta::hours(1)).await;
     assert_eq!(h.mails().len(), 2, "nothing is left to mail a link for");
 }
@@ -192,11 +185,8 @@ async fn an_unknown_link_reveals_nothing() {
             assert!(!view.html.contains("Epic"), "{}", view.html);
         }
         let resend = h.person().press(&format!("{unknown}/resend"), &[]).await.unwrap();
-        let known = h.person().press(&format!("{link}/resend"), &[]).await.unwrap();
-        assert_eq!(resend.status, known.status, "whether a link is known is not told");
+        assert_eq!((resend.status, resend.states()), (404, vec!["link_not_found"]));
     }
-    h.pass().await;
-    assert_eq!(h.mails().len(), 1, "the last mail is too young for another");
 }
 
 #[tokio::test]
@@ -217,11 +207,9 @@ async fn the_link_of_an_older_email_works_beside_the_newest() {
 
 #[tokio::test]
 async fn pages_are_neither_cached_nor_framed() {
-    let (_h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    for request in [client.get(&link), client.post(&link)] {
-        let answer = request.send().await.unwrap();
-        let headers = answer.headers();
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
+    for response in [h.look(&link).await, h.press(&link).await] {
+        let headers = &response.headers;
         assert_eq!(headers["cache-control"], "no-store");
         assert_eq!(headers["referrer-policy"], "no-referrer");
         assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
@@ -233,7 +221,7 @@ async fn many_presses_of_one_link_cause_few_gateway_calls() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__REQUESTS_PER_MINUTE", 0), EPIC).await;
     let asked = h.asked("alice", Operation::GetOauthUrl);
     let presses = (0..100).map(|_| {
-        let (person, link) = (TestBrowser::new().unwrap(), link.clone());
+        let (person, link) = (h.person(), link.clone());
         async move { person.press(&link, &[]).await.unwrap().status }
     });
     let statuses: Vec<u16> = stream::iter(presses).buffer_unordered(20).collect().await;
@@ -244,7 +232,7 @@ async fn many_presses_of_one_link_cause_few_gateway_calls() {
 #[tokio::test]
 async fn a_browser_that_resumes_again_and_again_uses_up_the_links_budget() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__REQUESTS_PER_MINUTE", 0), EPIC).await;
-    let browser = Browser::new();
+    let browser = h.browser();
     let mut statuses = Vec::new();
     for _ in 0..12 {
         statuses.push(browser.press(&link, &[]).await.status);
@@ -255,15 +243,53 @@ async fn a_browser_that_resumes_again_and_again_uses_up_the_links_budget() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_site_changes_nothing() {
+async fn a_form_of_another_site_or_without_the_page_s_key_changes_nothing() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    let other_link = h.invitation("alice", "somewhere").await;
     h.clock.advance(TimeDelta::hours(1));
+    let key = h.look(&link).await.field("form_key").unwrap();
+    let foreign = h.look(&other_link).await.field("form_key").unwrap();
+    h.person().read().await;
     let (before, asked) = (h.contents().await, h.asked("alice", Operation::GetOauthUrl));
+    let client = reqwest::Client::new();
     for action in ["", "/resend", "/resubscribe", "/dismiss"] {
-        let headers = [("sec-fetch-site", "cross-site")];
-        let page = Browser::new().send(Method::POST, &format!("{link}{action}"), &headers).await;
-        assert_eq!((page.status, page.states()), (200, vec!["ready", "available"]), "{action}");
+        let bare = || client.post(format!("{link}{action}?form_key={key}"));
+        let with = |key: &str| bare().form(&[("connection", "epic"), ("form_key", key)]);
+        for (name, request) in [
+            ("no form", bare()),
+            ("no key", bare().form(&[("connection", "epic")])),
+            ("an empty key", with("")),
+            ("a guessed key", with(&"A".repeat(43))),
+            ("the key of another link", with(&foreign)),
+            ("another site", with(&key).header("sec-fetch-site", "cross-site")),
+        ] {
+            let page = request.send().await.unwrap();
+            assert_eq!(page.status(), 200, "{name} {action}");
+            let html = page.text().await.unwrap();
+            assert!(html.contains("data-state=\"ready\""), "{name} {action}: {html}");
+        }
     }
     assert_eq!(h.contents().await, before);
     assert_eq!(h.asked("alice", Operation::GetOauthUrl), asked);
+    let pressed = h.person().post(&link, &[("form_key", &key)]).await.unwrap();
+    assert_eq!(pressed.status, 303, "the key is good for the only button");
+}
+
+#[tokio::test]
+async fn a_press_within_a_second_shows_the_page_again_and_the_next_press_works() {
+    let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
+    let browser = h.browser();
+    let page = browser.arrive(&link).await;
+    let again = browser.press_on(&page, &link, &[]).await;
+    assert_eq!((again.status, again.states()), (200, vec!["ready", "available"]));
+    browser.read().await;
+    assert_eq!(browser.press_on(&again, &link, &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_page_can_be_pressed_as_long_as_its_link_works() {
+    let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "7d"), EPIC).await;
+    let page = h.look(&link).await;
+    h.clock.advance(TimeDelta::days(6) + TimeDelta::hours(23));
+    assert_eq!(h.browser().press_on(&page, &link, &[]).await.status, 303);
 }

@@ -1,9 +1,6 @@
 //! Back from the source's sign-in without having finished: the browser that redeemed may go on for ten minutes.
 
-use crate::{
-    browser::Browser,
-    harness::{Harness, Setup},
-};
+use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::sim::{FaultKind, Operation};
 
@@ -13,7 +10,7 @@ const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
 #[tokio::test]
 async fn the_browser_that_redeemed_can_resume_and_no_other_can() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    let (mine, other) = (Browser::new(), Browser::new());
+    let (mine, other) = (h.browser(), h.browser());
     let first = mine.press(&link, &[]).await;
     assert_eq!(first.status, 303);
     h.clock.advance(TimeDelta::minutes(2));
@@ -50,18 +47,17 @@ async fn the_browser_that_redeemed_can_resume_and_no_other_can() {
     h.sim.world().sign_in(again.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::minutes(2)).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
-    let over = mine.press(&link, &fields).await;
-    assert_eq!((over.status, over.location.as_deref()), (410, None));
-    assert_eq!(over.states(), ["used"]);
-    assert_eq!(mine.arrive(&link).await.states(), ["recovered"]);
+    let over = mine.press_on(&typed, &link, &fields).await;
+    assert_eq!((over.status, over.location.as_deref()), (200, None));
+    assert_eq!(over.states(), ["recovered"]);
 }
 
 #[tokio::test]
 async fn ten_minutes_after_the_redemption_the_link_is_used_for_that_browser_too() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    let browser = Browser::new();
+    let browser = h.browser();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
-    h.clock.advance(TimeDelta::minutes(9) + TimeDelta::seconds(59));
+    h.clock.advance(TimeDelta::minutes(9) + TimeDelta::seconds(58));
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.clock.advance(TimeDelta::seconds(1));
     for page in [browser.open(&link).await, browser.arrive(&link).await, browser.press(&link, &[]).await] {
@@ -76,7 +72,7 @@ async fn ten_minutes_after_the_redemption_the_link_is_used_for_that_browser_too(
 #[tokio::test]
 async fn a_link_that_has_died_of_age_is_dead_for_its_browser_too() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__TTL", "5m"), EPIC).await;
-    let browser = Browser::new();
+    let browser = h.browser();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(5));
     assert_eq!(browser.open(&link).await.states(), ["expired"]);
@@ -87,7 +83,7 @@ async fn a_link_that_has_died_of_age_is_dead_for_its_browser_too() {
 #[tokio::test]
 async fn a_link_that_dies_while_the_gateway_thinks_leads_nowhere() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
-    let browser = Browser::new();
+    let browser = h.browser();
     assert_eq!(browser.press(&link, &[]).await.status, 303);
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 2000 });
     let (pressed, ()) = tokio::join!(browser.press(&link, &[]), async {
@@ -104,7 +100,7 @@ async fn a_link_that_dies_while_the_gateway_thinks_leads_nowhere() {
 #[tokio::test]
 async fn resuming_consumes_nothing_and_survives_a_gateway_that_is_down() {
     let (h, link) = Harness::mailed(Setup::default().set("LINKS__MAX_REDEMPTIONS", 2), EPIC).await;
-    let (mine, other) = (Browser::new(), Browser::new());
+    let (mine, other) = (h.browser(), h.browser());
     assert_eq!(mine.press(&link, &[]).await.status, 303);
     h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: None });
     let down = mine.press(&link, &[]).await;
@@ -114,7 +110,7 @@ async fn resuming_consumes_nothing_and_survives_a_gateway_that_is_down() {
         assert_eq!(mine.press(&link, &[]).await.status, 303);
     }
     assert_eq!(other.press(&link, &[]).await.status, 303, "the second redemption was still to be had");
-    assert_eq!(Browser::new().press(&link, &[]).await.status, 410);
+    assert_eq!(h.browser().press(&link, &[]).await.status, 410);
     for browser in [mine, other] {
         assert_eq!(browser.press(&link, &[]).await.status, 303);
     }
@@ -127,7 +123,7 @@ async fn a_cookie_for_one_connection_resumes_no_other() {
     h.set("alice", "kaiser-north", "EXPIRED");
     h.pass().await;
     let link = h.link();
-    let (mine, other) = (Browser::new(), Browser::new());
+    let (mine, other) = (h.browser(), h.browser());
     let (epic, kaiser) = ([("connection", "epic")], [("connection", "kaiser-north")]);
     assert_eq!(mine.press(&link, &epic).await.status, 303);
     let page = mine.arrive(&link).await;
@@ -152,19 +148,17 @@ async fn a_cookie_for_one_connection_resumes_no_other() {
     h2.set("alice", "epic", "EXPIRED");
     h2.set("alice", "kaiser-north", "EXPIRED");
     h2.pass().await;
+    let both = h2.browser();
     for fields in [epic, kaiser, epic, kaiser] {
-        assert_eq!(mine.press(&h2.link(), &fields).await.status, 303);
+        assert_eq!(both.press(&h2.link(), &fields).await.status, 303);
     }
 }
 
 #[tokio::test]
 async fn an_invitation_link_can_be_resumed_too() {
     let h = Harness::watching(&["alice"]).await;
-    let member = "alice".into();
-    let source = h.app.operator.connection_or_source(&member, &"somewhere".into()).await.unwrap();
-    let (token, _) = h.app.operator.create_invitation_link(&member, &source).await.unwrap();
-    let link = format!("http://{}/r/{}", h.app.config.links.listen, token.expose());
-    let (mine, other) = (Browser::new(), Browser::new());
+    let link = h.invitation("alice", "somewhere").await;
+    let (mine, other) = (h.browser(), h.browser());
     assert_eq!(mine.press(&link, &[]).await.status, 303);
     assert_eq!(other.press(&link, &[]).await.status, 410);
     assert_eq!(mine.arrive(&link).await.states(), ["used", "resume_elsewhere"]);
@@ -176,7 +170,7 @@ async fn a_direct_reconnection_sets_no_cookie() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "labcorp", "EXPIRED");
     h.pass().await;
-    let browser = Browser::new();
+    let browser = h.browser();
     let pressed = browser.press(&h.link(), &[]).await;
     assert_eq!((pressed.status, pressed.set_cookie()), (200, None));
     assert_eq!(browser.press(&h.link(), &[]).await.status, 410);
@@ -201,7 +195,13 @@ async fn the_cookie_is_sent_to_the_link_s_own_path_only_and_is_neither_stored_no
         let back = client.get(format!("{page}/resend")).send().await.unwrap();
         assert_eq!(back.headers()["location"], path, "{page}");
     }
-    let answer = client.post(&whole).send().await.unwrap();
+    let form_key = async || {
+        let html = client.get(&here).send().await.unwrap().text().await.unwrap();
+        let key = html.split_once("name=\"form_key\" value=\"").unwrap().1.split('"').next().unwrap();
+        h.person().read().await;
+        [("form_key", key.to_owned())]
+    };
+    let answer = client.post(&whole).form(&form_key().await).send().await.unwrap();
     assert_eq!(answer.status(), 303);
     let cookie = answer.headers()["set-cookie"].to_str().unwrap();
     let (pair, attributes) = cookie.split_once("; ").unwrap();
@@ -209,14 +209,14 @@ async fn the_cookie_is_sent_to_the_link_s_own_path_only_and_is_neither_stored_no
     let token = pair.split_once('=').unwrap().1;
     assert!(!h.contents().await.iter().any(|row| row.contains(token)), "nothing of it is stored");
     assert!(!h.log.text().contains(token));
-    assert_eq!(client.post(&here).header("cookie", pair).send().await.unwrap().status(), 303);
+    let key = form_key().await;
+    let press = async |cookie: &str| {
+        client.post(&here).header("cookie", cookie).form(&key).send().await.unwrap().status()
+    };
+    assert_eq!(press(pair).await, 303);
     for wrong in [format!("{}=", pair.split_once('=').unwrap().0), format!("x{pair}"), format!("{pair}x")] {
-        assert_eq!(
-            client.post(&here).header("cookie", &wrong).send().await.unwrap().status(),
-            410,
-            "{wrong}"
-        );
+        assert_eq!(press(&wrong).await, 410, "{wrong}");
     }
     h.app.store.erase_member(&"alice".into()).await.unwrap();
-    assert_eq!(client.post(&here).header("cookie", pair).send().await.unwrap().status(), 404);
+    assert_eq!(press(pair).await, 404);
 }

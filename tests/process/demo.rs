@@ -15,7 +15,7 @@ const STEPS: [&str; 12] = [
     "(303)",
     "allows access",
     "recovered",
-    "does not redirect",
+    "works again",
     "CONNECTED → EXPIRED → CONNECTED",
 ];
 

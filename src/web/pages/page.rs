@@ -49,8 +49,12 @@ pub(crate) enum Page {
         connection: ConnectionId,
         token: String,
     },
-    /// Shown for every resend request, whether or not there was anything to send.
+    /// An email with another link is queued.
     ResendRequested,
+    /// An email with a link was queued or sent before the request for one.
+    EmailOnItsWay,
+    /// A limit is reached, or the operator stopped emails to the member. The page does not say which.
+    ResendUnavailable,
     /// The page after a sign-in at the source.
     OauthReturn {
         /// From the query. It does not prove recovery.
@@ -146,6 +150,8 @@ impl Page {
             Self::Busy => "busy",
             Self::NeedsApp => "needs_app",
             Self::ResendRequested => "resend_requested",
+            Self::EmailOnItsWay => "email_on_its_way",
+            Self::ResendUnavailable => "resend_unavailable",
             Self::OauthReturn { success: true } => "signed_in",
             Self::OauthReturn { success: false } => "sign_in_failed",
             Self::Unsubscribe => "unsubscribe",
@@ -171,6 +177,8 @@ impl Page {
             | Self::NeedsApp
             | Self::ConfirmDirect { .. }
             | Self::ResendRequested
+            | Self::EmailOnItsWay
+            | Self::ResendUnavailable
             | Self::OauthReturn { .. }
             | Self::Unsubscribe
             | Self::Unsubscribed { .. }
@@ -191,8 +199,9 @@ impl Page {
             | Self::RepairUnavailable
             | Self::Missing
             | Self::Busy
-            | Self::TooManyRequests => "clock",
-            Self::ResendRequested | Self::Unsubscribe | Self::Resubscribed => "mail",
+            | Self::TooManyRequests
+            | Self::ResendUnavailable => "clock",
+            Self::ResendRequested | Self::EmailOnItsWay | Self::Unsubscribe | Self::Resubscribed => "mail",
             Self::LinkNotFound | Self::BadRequest | Self::Failed | Self::OauthReturn { success: false } => {
                 "ask"
             }

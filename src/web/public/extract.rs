@@ -3,7 +3,8 @@
 use super::link_path::is_token_character;
 use super::response::PageContext;
 use super::state::PublicState;
-use crate::domain::{ConnectionId, FormKey, FormKeyHash, LinkToken, RequestSignals};
+use crate::domain::{ConnectionId, FormKey, LinkToken, RequestSignals};
+use crate::reconnect::form_keys::FormProof;
 use crate::web::pages::Page;
 use axum::RequestExt;
 use axum::extract::rejection::FormRejection;
@@ -30,42 +31,46 @@ impl FromRequestParts<PublicState> for PathToken {
     }
 }
 
-/// The form of a button. All fields are `None` when the request has no form.
-#[derive(Default)]
-pub(super) struct RedeemForm {
+/// A press of a button on the link's own page. A form of another site, or without a valid key, changes nothing: its response
+/// is the link's page.
+pub(super) struct Press {
+    pub(super) token: LinkToken,
     pub(super) connection: Option<ConnectionId>,
-    pub(super) form_key: Option<FormKeyHash>,
+    pub(super) form_key: FormKey,
     pub(super) confirmation: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Fields {
     connection: Option<String>,
     form_key: Option<String>,
     confirmation: Option<String>,
 }
 
-impl From<Fields> for RedeemForm {
-    fn from(Fields { connection, form_key, confirmation }: Fields) -> Self {
-        let form_key = form_key.filter(|key| !key.is_empty());
-        Self {
-            form_key: form_key.map(|key| FormKey::new(key).hash()),
-            connection: connection.map(ConnectionId::new),
-            confirmation,
-        }
-    }
-}
-
-impl FromRequest<PublicState> for RedeemForm {
+impl FromRequest<PublicState> for Press {
     type Rejection = Response;
 
-    /// Rejects a form that is cut off, too large, or unreadable: the member may have pressed another button.
-    async fn from_request(request: Request, state: &PublicState) -> Result<Self, Response> {
-        let context = PageContext::of_browser(request.headers());
-        match request.extract::<Form<Fields>, _>().await {
-            Ok(Form(fields)) => Ok(fields.into()),
-            Err(FormRejection::InvalidFormContentType(_)) => Ok(Self::default()),
-            Err(_) => Err(state.page(&context, &Page::BadRequest)),
+    /// Rejects a form that is cut off, too large, or unreadable, too: the member may have pressed another button.
+    async fn from_request(mut request: Request, state: &PublicState) -> Result<Self, Response> {
+        let Ok(PathToken(token)) = request.extract_parts_with_state(state).await;
+        let headers = request.headers().clone();
+        let fields = match request.extract::<Form<Fields>, _>().await {
+            Ok(Form(fields)) => fields,
+            Err(FormRejection::InvalidFormContentType(_)) => Fields::default(),
+            Err(_) => return Err(state.page(&PageContext::of_browser(&headers), &Page::BadRequest)),
+        };
+        let Some(key) = fields.form_key.map(FormKey::new).filter(|_| !is_cross_site(&headers)) else {
+            return Err(state.show_link(&token, &headers).await);
+        };
+        match state.links.form_proof(token.hash(), &key) {
+            FormProof::Valid => Ok(Self {
+                token,
+                form_key: key,
+                connection: fields.connection.map(ConnectionId::new),
+                confirmation: fields.confirmation,
+            }),
+            FormProof::TooEarly => Err(state.show_link_with_key(&token, &headers, Some(key)).await),
+            FormProof::Invalid => Err(state.show_link(&token, &headers).await),
         }
     }
 }
@@ -74,7 +79,7 @@ impl FromRequest<PublicState> for RedeemForm {
 const PREFETCH_HEADERS: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
 
 /// Whether another site's page sent the request.
-pub(super) fn is_cross_site(headers: &HeaderMap) -> bool {
+fn is_cross_site(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|value| value.as_bytes() == b"cross-site")
 }
 

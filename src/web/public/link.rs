@@ -1,26 +1,20 @@
 //! `/r/{token}`, the paths below it, and `/oauth/return`.
 
-use super::extract::{PathToken, RedeemForm, is_cross_site, request_signals};
-use super::response::PageContext;
-use super::resume_cookie;
+use super::extract::{PathToken, Press, request_signals};
+use super::response::{PageContext, browser_proof};
 use super::state::PublicState;
-use crate::domain::{FormKeyHash, LinkAction, LinkToken};
+use crate::domain::{LinkAction, LinkToken};
 use crate::reconnect::links::LinkPage;
-use crate::reconnect::redeem::{RedemptionOutcome, RedemptionRequest};
+use crate::reconnect::redeem::{RedemptionOutcome, RedemptionRequest, RedemptionResult};
 use crate::reconnect::resume::BrowserProof;
 use crate::reconnect::state::LinkState;
-use crate::store::StoreError;
+use crate::store::{ResendOutcome, StoreError};
 use crate::web::pages::Page;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use serde::Deserialize;
-
-fn proof(headers: &HeaderMap, form_key: Option<FormKeyHash>) -> BrowserProof {
-    BrowserProof { resume_tokens: resume_cookie::tokens(headers), form_key }
-}
 
 /// `GET` and `HEAD`.
 pub(super) async fn view(
@@ -30,27 +24,7 @@ pub(super) async fn view(
     headers: HeaderMap,
 ) -> Response {
     state.request_recorder.record(token.hash(), LinkAction::View, request_signals(&method, &headers));
-    show(&state, &token, &headers).await
-}
-
-/// Middleware: a form of another site's page changes nothing. A press needs the link's own page.
-pub(super) async fn refuse_other_sites(
-    State(state): State<PublicState>,
-    PathToken(token): PathToken,
-    request: Request,
-    next: Next,
-) -> Response {
-    if *request.method() == Method::POST && is_cross_site(request.headers()) {
-        return show(&state, &token, request.headers()).await;
-    }
-    next.run(request).await
-}
-
-async fn show(state: &PublicState, token: &LinkToken, headers: &HeaderMap) -> Response {
-    match state.links.view(token.hash(), &proof(headers, None)).await {
-        Ok(page) => state.link_page(page, state.base(token), headers),
-        Err(error) => state.failed(&error),
-    }
+    state.show_link(&token, &headers).await
 }
 
 pub(super) async fn redeem(
@@ -58,83 +32,81 @@ pub(super) async fn redeem(
     PathToken(token): PathToken,
     method: Method,
     headers: HeaderMap,
-    RedeemForm { connection, form_key, confirmation }: RedeemForm,
-) -> Response {
-    let base = state.base(&token);
-    let link = token.hash();
-    state.request_recorder.record(link, LinkAction::Press, request_signals(&method, &headers));
-    let proof = proof(&headers, form_key);
+    press: Result<Press, Response>,
+) -> Result<Response, Response> {
+    let signals = request_signals(&method, &headers);
+    state.request_recorder.record(token.hash(), LinkAction::Press, signals);
+    let press = press?;
+    let proof = browser_proof(&headers, Some(press.form_key.hash()));
     let request = RedemptionRequest {
-        link,
-        connection: connection.as_ref(),
+        link: token.hash(),
+        connection: press.connection.as_ref(),
         proof: &proof,
-        confirmation: confirmation.as_deref(),
+        confirmation: press.confirmation.as_deref(),
+        signals,
     };
-    let result = match state.links.redeem(&request).await {
-        Ok(result) => result,
-        Err(error) => return state.link_press_failed(&error, &token, &headers).await,
-    };
-    let context = PageContext { locale: result.locale.clone(), base: base.clone() };
-    let link_page = |link_state| {
-        let page =
-            LinkPage { state: link_state, locale: result.locale.clone(), unsubscribed: result.unsubscribed };
-        state.link_page(page, base.clone(), &headers)
-    };
-    match result.outcome {
-        RedemptionOutcome::Redirect { url, resume } => {
-            state.redirect_to_source(&context, &url, resume.as_ref())
-        }
-        RedemptionOutcome::Reconnected { has_more: true } => state.redirect_back(&base),
-        RedemptionOutcome::Reconnected { has_more: false } => {
-            state.page(&context, &Page::OauthReturn { success: true })
-        }
-        RedemptionOutcome::NeedsConfirmation { connection, token } => {
-            state.page(&context, &Page::ConfirmDirect { connection, token })
-        }
-        RedemptionOutcome::NeedsApp => state.page(&context, &Page::NeedsApp),
-        RedemptionOutcome::Refused(link_state) => link_page(link_state),
-        RedemptionOutcome::AlreadyUsed(buttons) => {
-            let mut response = link_page(LinkState::Ready(buttons));
-            *response.status_mut() = StatusCode::GONE;
-            response
-        }
-        RedemptionOutcome::TooManyPresses(wait) => {
-            let mut response = state.page(&context, &Page::TooManyRequests);
-            let seconds = wait.as_millis().div_ceil(1000) as u64;
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            response
-        }
-        RedemptionOutcome::RetryLater(wait) => state.retry_later(&context, wait),
-        RedemptionOutcome::Unavailable => state.page(&context, &Page::RepairUnavailable),
-    }
-}
-
-pub(super) async fn resend(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
-    let result = state.links.resend(token.0.hash()).await;
-    state.resend_page(&token, result, &headers).await
-}
-
-/// Resubscribes the member and sends a fresh link.
-pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
-    let result = state.links.resubscribe(token.0.hash()).await;
-    state.resend_page(&token, result, &headers).await
+    Ok(match state.links.redeem(&request).await {
+        Ok(result) => state.redemption_page(result, &token, &headers),
+        Err(error) => state.link_press_failed(&error, &token, &headers).await,
+    })
 }
 
 impl PublicState {
-    /// The same page whatever happened, so that it reveals nothing.
+    fn redemption_page(&self, result: RedemptionResult, token: &LinkToken, headers: &HeaderMap) -> Response {
+        let RedemptionResult { outcome, locale, unsubscribed } = result;
+        let context = self.link_context(token, locale.clone());
+        let link_page = |state, context| {
+            self.link_page(LinkPage { state, locale: locale.clone(), unsubscribed }, context, headers)
+        };
+        match outcome {
+            RedemptionOutcome::Redirect { url, resume } => {
+                self.redirect_to_source(&context, &url, resume.as_ref())
+            }
+            RedemptionOutcome::Reconnected { has_more: true } => self.redirect_back(&context.base),
+            RedemptionOutcome::Reconnected { has_more: false } => {
+                self.page(&context, &Page::OauthReturn { success: true })
+            }
+            RedemptionOutcome::NeedsConfirmation { connection, token } => {
+                self.page(&context, &Page::ConfirmDirect { connection, token })
+            }
+            RedemptionOutcome::NeedsApp => self.page(&context, &Page::NeedsApp),
+            RedemptionOutcome::Refused(state) => link_page(state, context),
+            RedemptionOutcome::AlreadyUsed(buttons) => {
+                let mut response = link_page(LinkState::Ready(buttons), context);
+                *response.status_mut() = StatusCode::GONE;
+                response
+            }
+            RedemptionOutcome::TooManyPresses(wait) => {
+                let mut response = self.page(&context, &Page::TooManyRequests);
+                let seconds = wait.as_millis().div_ceil(1000) as u64;
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response
+            }
+            RedemptionOutcome::RetryLater(wait) => self.retry_later(&context, wait),
+            RedemptionOutcome::Unavailable => self.page(&context, &Page::RepairUnavailable),
+        }
+    }
+
     async fn resend_page(
         &self,
-        PathToken(token): &PathToken,
-        locale: Result<Option<String>, StoreError>,
+        result: Result<(ResendOutcome, LinkPage), StoreError>,
+        token: &LinkToken,
         headers: &HeaderMap,
     ) -> Response {
-        let base = self.base(token);
-        let context = match locale {
-            Ok(None) => PageContext { base, ..PageContext::of_browser(headers) },
-            Ok(locale) => PageContext { locale, base },
+        let (outcome, link_page) = match result {
+            Ok(result) => result,
             Err(error) => return self.link_press_failed(&error, token, headers).await,
         };
-        self.page(&context, &Page::ResendRequested)
+        let context = self.link_context(token, link_page.locale.clone());
+        let page = match outcome {
+            ResendOutcome::Queued(_) => Page::ResendRequested,
+            ResendOutcome::OnItsWay => Page::EmailOnItsWay,
+            ResendOutcome::Unavailable => Page::ResendUnavailable,
+            ResendOutcome::NothingOpen | ResendOutcome::Unsubscribed => {
+                return self.link_page(link_page, context, headers);
+            }
+        };
+        self.page(&context, &page)
     }
 
     async fn link_press_failed(
@@ -143,29 +115,38 @@ impl PublicState {
         token: &LinkToken,
         headers: &HeaderMap,
     ) -> Response {
-        let base = self.base(token);
         let context = match self.links.view(token.hash(), &BrowserProof::default()).await {
             Ok(LinkPage { state: LinkState::NotFound, .. }) | Err(_) => {
-                PageContext { base, ..PageContext::of_browser(headers) }
+                PageContext { base: self.base(token), ..PageContext::of_browser(headers) }
             }
-            Ok(page) => PageContext { locale: page.locale, base },
+            Ok(page) => self.link_context(token, page.locale),
         };
         self.press_failed(error, &context)
     }
 }
 
-pub(super) async fn dismiss(
+pub(super) async fn resend(State(state): State<PublicState>, headers: HeaderMap, press: Press) -> Response {
+    let result = state.links.resend(press.token.hash(), &browser_proof(&headers, None)).await;
+    state.resend_page(result, &press.token, &headers).await
+}
+
+/// Resubscribes the member and sends a fresh link.
+pub(super) async fn resubscribe(
     State(state): State<PublicState>,
-    PathToken(token): PathToken,
     headers: HeaderMap,
-    RedeemForm { connection, .. }: RedeemForm,
+    press: Press,
 ) -> Response {
-    let base = state.base(&token);
-    match state.links.dismiss(token.hash(), connection.as_ref(), &proof(&headers, None)).await {
+    let result = state.links.resubscribe(press.token.hash(), &browser_proof(&headers, None)).await;
+    state.resend_page(result, &press.token, &headers).await
+}
+
+pub(super) async fn dismiss(State(state): State<PublicState>, headers: HeaderMap, press: Press) -> Response {
+    let Press { token, connection, .. } = &press;
+    match state.links.dismiss(token.hash(), connection.as_ref(), &browser_proof(&headers, None)).await {
         // Other buttons are still to be pressed.
-        Ok(LinkPage { state: LinkState::Ready(_), .. }) => state.redirect_back(&base),
-        Ok(page) => state.link_page(page, base, &headers),
-        Err(error) => state.link_press_failed(&error, &token, &headers).await,
+        Ok(LinkPage { state: LinkState::Ready(_), .. }) => state.redirect_back(&state.base(token)),
+        Ok(page) => state.link_page(page.clone(), state.link_context(token, page.locale), &headers),
+        Err(error) => state.link_press_failed(&error, token, &headers).await,
     }
 }
 

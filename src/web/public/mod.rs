@@ -51,8 +51,7 @@ fn pages(state: PublicState) -> Router {
         .route("/r/{token}", get(link::view).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend).get(back))
         .route("/r/{token}/resubscribe", post(link::resubscribe).get(back))
-        .route("/r/{token}/dismiss", post(link::dismiss).get(back))
-        .route_layer(from_fn_with_state(state.clone(), link::refuse_other_sites));
+        .route("/r/{token}/dismiss", post(link::dismiss).get(back));
     links
         .route("/u/{token}", get(unsubscribe::view).post(unsubscribe::unsubscribe))
         .route("/u/{token}/resubscribe", post(unsubscribe::resubscribe).get(back))

@@ -2,10 +2,10 @@
 
 use super::resume_cookie;
 use super::state::PublicState;
-use crate::base::random;
-use crate::domain::{LinkToken, OauthUrl};
+use crate::domain::{FormKey, FormKeyHash, LinkToken, OauthUrl};
 use crate::reconnect::links::LinkPage;
 use crate::reconnect::redeem::ResumeGrant;
+use crate::reconnect::resume::BrowserProof;
 use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
 use crate::web::pages::{Page, negotiate_language};
@@ -27,24 +27,35 @@ pub(super) struct PageContext {
     pub(super) locale: Option<String>,
     /// The link's own path.
     pub(super) base: String,
+    /// For the forms of a link's page.
+    pub(super) form_key: Option<FormKey>,
 }
 
 impl PageContext {
     /// In the operator's language, without a link.
     pub(super) fn anonymous() -> Self {
-        Self { locale: None, base: String::new() }
+        Self { locale: None, base: String::new(), form_key: None }
     }
 
     /// In the browser's language, without a link.
     pub(super) fn of_browser(headers: &HeaderMap) -> Self {
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { locale: accepted.and_then(negotiate_language).map(str::to_owned), base: String::new() }
+        Self { locale: accepted.and_then(negotiate_language).map(str::to_owned), ..Self::anonymous() }
     }
+}
+
+pub(super) fn browser_proof(headers: &HeaderMap, form_key: Option<FormKeyHash>) -> BrowserProof {
+    BrowserProof { resume_tokens: resume_cookie::tokens(headers), form_key }
 }
 
 impl PublicState {
     pub(super) fn base(&self, token: &LinkToken) -> String {
         format!("{}/r/{}", self.prefix, token.expose())
+    }
+
+    /// For a page of this link, with a key for its forms.
+    pub(super) fn link_context(&self, token: &LinkToken, locale: Option<String>) -> PageContext {
+        PageContext { locale, base: self.base(token), form_key: self.links.form_key(token.hash()) }
     }
 
     pub(super) fn failed(&self, error: &StoreError) -> Response {
@@ -67,10 +78,30 @@ impl PublicState {
         self.page(&PageContext::anonymous(), &Page::Failed)
     }
 
-    pub(super) fn link_page(&self, page: LinkPage, base: String, headers: &HeaderMap) -> Response {
+    /// The link's page. Changes nothing.
+    pub(super) async fn show_link(&self, token: &LinkToken, headers: &HeaderMap) -> Response {
+        self.show_link_with_key(token, headers, self.links.form_key(token.hash())).await
+    }
+
+    pub(super) async fn show_link_with_key(
+        &self,
+        token: &LinkToken,
+        headers: &HeaderMap,
+        form_key: Option<FormKey>,
+    ) -> Response {
+        match self.links.view(token.hash(), &browser_proof(headers, None)).await {
+            Ok(page) => {
+                let context = PageContext { locale: page.locale.clone(), base: self.base(token), form_key };
+                self.link_page(page, context, headers)
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    pub(super) fn link_page(&self, page: LinkPage, context: PageContext, headers: &HeaderMap) -> Response {
         let context = match page.state {
             LinkState::NotFound => PageContext::of_browser(headers),
-            _ => PageContext { locale: page.locale, base },
+            _ => context,
         };
         self.page(&context, &Page::of_link(page.state, page.unsubscribed))
     }
@@ -90,8 +121,8 @@ impl PublicState {
     }
 
     pub(super) fn page(&self, context: &PageContext, page: &Page) -> Response {
-        let form_key = random::form_key();
-        let html = self.pages.render(context.locale.as_deref(), page, &context.base, form_key.expose());
+        let form_key = context.form_key.as_ref().map_or("", FormKey::expose);
+        let html = self.pages.render(context.locale.as_deref(), page, &context.base, form_key);
         let status = StatusCode::from_u16(page.status()).unwrap_or(StatusCode::OK);
         let mut response = (status, Html(html)).into_response();
         self.set_security_headers(response.headers_mut());

@@ -57,12 +57,12 @@ impl PublicState {
             (_, Err(error)) => self.failed(&error),
             (Ok(()), Ok(None)) => self.page(&PageContext::of_browser(headers), &Page::LinkNotFound),
             (Ok(()), Ok(Some(subscription))) => {
-                let context = PageContext { locale: subscription.locale.clone(), base };
+                let context = PageContext { locale: subscription.locale.clone(), base, form_key: None };
                 self.page(&context, &page(&subscription, resubscribed))
             }
             (Err(error), Ok(subscription)) => {
                 let context = match subscription {
-                    Some(subscription) => PageContext { locale: subscription.locale, base },
+                    Some(subscription) => PageContext { locale: subscription.locale, base, form_key: None },
                     None => PageContext { base, ..PageContext::of_browser(headers) },
                 };
                 self.press_failed(&error, &context)

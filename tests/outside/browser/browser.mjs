@@ -161,11 +161,20 @@ export const CONTROLS = {
   link: "a.button",
 };
 
-/** Clicks the only such control and returns the response of the page that it leads to. */
+/** In milliseconds. The server ignores a press within a second. */
+export const READING_TIME = 1_100;
+
+/** Reads the page, and clicks the first such control. */
+export async function readAndClick(page, control) {
+  await page.waitForTimeout(READING_TIME);
+  await page.locator(CONTROLS[control]).first().click();
+}
+
+/** Clicks such a control and returns the response of the page that it leads to. */
 export async function press(page, control) {
   const [response] = await Promise.all([
     page.waitForResponse((response) => response.request().isNavigationRequest() && response.status() !== 303),
-    page.locator(CONTROLS[control]).click(),
+    readAndClick(page, control),
   ]);
   await page.waitForLoadState();
   return response;
@@ -187,7 +196,7 @@ export async function answer(page, choice) {
 /** Opens the link, presses the only reconnect button, and signs in at the source. */
 export async function signIn(page, link) {
   await page.goto(link);
-  await page.locator(CONTROLS.reconnect).click();
+  await readAndClick(page, "reconnect");
   await atSource(page);
   await answer(page, "allow");
 }

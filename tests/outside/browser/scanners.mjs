@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CONTROLS, atSource, person, signIn } from "./browser.mjs";
+import { CONTROLS, atPage, atSource, person, readAndClick, signIn } from "./browser.mjs";
 import { emailedLink, member, untilRecovered } from "./world.mjs";
 
 async function request(link, method, agent) {
@@ -45,7 +45,7 @@ describe("a scanner", { concurrency: 2 }, () => {
     for (const address of ["203.0.113.52", "203.0.113.53"]) {
       const { page, close } = await person({ address });
       await page.goto(link);
-      await page.locator(CONTROLS.reconnect).click();
+      await readAndClick(page, "reconnect");
       await atSource(page);
       await close();
     }
@@ -59,7 +59,7 @@ describe("a scanner", { concurrency: 2 }, () => {
     const { page, close } = await person({ address: "203.0.113.54" });
     for (const control of ["reconnect", "dismiss"]) {
       await page.goto(link);
-      await page.locator(CONTROLS[control]).click();
+      await readAndClick(page, control);
       await page.waitForLoadState();
     }
     await close();
@@ -67,9 +67,26 @@ describe("a scanner", { concurrency: 2 }, () => {
     await untilRecovered(id, "patient");
   });
 
+  test("that submits the forms without the page, or at once, changes nothing", async () => {
+    const id = member();
+    const link = await emailedLink(id);
+    assert.equal(await request(link, "POST", "FormPresser/1.0"), 200);
+    const { page, close } = await person({ address: "203.0.113.55" });
+    await page.goto(link);
+    await page.locator(CONTROLS.reconnect).click();
+    await atPage(page, "ready");
+    await close();
+    await reconnect(link);
+    await untilRecovered(id);
+  });
+
   test("that uses up the only redemption leaves a way to a new link", async () => {
     const link = await emailedLink(member());
-    assert.equal(await request(link, "POST", "FormPresser/1.0"), 303);
+    const scanner = await person({ address: "203.0.113.56" });
+    await scanner.page.goto(link);
+    await readAndClick(scanner.page, "reconnect");
+    await atSource(scanner.page);
+    await scanner.close();
     const { page, close } = await person();
     assert.equal((await page.goto(link)).status(), 410);
     await page.locator(CONTROLS.resend).waitFor();

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CONTROLS, answer, atPage, atSource, inspectEmail, person, press, signIn } from "./browser.mjs";
+import {
+  CONTROLS, READING_TIME, answer, atPage, atSource, inspectEmail, person, press, readAndClick, signIn,
+} from "./browser.mjs";
 import {
   emailTo, emailedLink, emailsTo, gatewayDown, gatewaySlow, gatewayUp, linkIn, list, member, set, until, untilRecovered,
   world,
@@ -40,7 +42,7 @@ describe("a member", { concurrency: 4 }, () => {
       const reader = await person();
       const page = await openFromMailbox(reader, await emailTo(id));
       const link = page.url();
-      await page.locator(CONTROLS.reconnect).click();
+      await readAndClick(page, "reconnect");
       await atSource(page);
       const signInRequest = reader.requests.find((request) => request.url().includes("/oauth/authorize"));
       assert.equal((await signInRequest.allHeaders()).referer, undefined, "the source does not learn the link");
@@ -71,6 +73,7 @@ describe("a member", { concurrency: 4 }, () => {
     assert.deepEqual(actions, ["redeem", "redeem", "dismiss"]);
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Shift+Tab");
+    await page.waitForTimeout(READING_TIME);
     await page.keyboard.press("Enter");
     await atSource(page);
     await close();
@@ -82,6 +85,7 @@ describe("a member", { concurrency: 4 }, () => {
     const { page, close } = await person();
     for (const name of ["Epic MyChart", "Kaiser North"]) {
       await page.goto(link);
+      await page.waitForTimeout(READING_TIME);
       await page.locator("li", { hasText: name }).locator(CONTROLS.reconnect).click();
       await atSource(page);
       await answer(page, "allow");
@@ -97,7 +101,7 @@ describe("a member", { concurrency: 4 }, () => {
       const email = await emailTo(id);
       const reader = await person();
       const page = await openFromMailbox(reader, email);
-      await page.locator(CONTROLS.reconnect).click();
+      await readAndClick(page, "reconnect");
       await atSource(page);
 
       const other = await person();
@@ -108,7 +112,7 @@ describe("a member", { concurrency: 4 }, () => {
       await other.close();
 
       await goBack(page, linkIn(email));
-      await page.locator(CONTROLS.reconnect).click();
+      await readAndClick(page, "reconnect");
       await atSource(page);
       await answer(page, "allow");
       await untilRecovered(id);
@@ -137,7 +141,7 @@ describe("a member", { concurrency: 4 }, () => {
     const link = await emailedLink(id);
     const { page, close } = await person();
     await page.goto(link);
-    await page.locator(CONTROLS.reconnect).click();
+    await readAndClick(page, "reconnect");
     await atSource(page);
     await answer(page, "deny");
     assert.equal((await list("lapses list", id))[0].state, "open");
@@ -152,6 +156,7 @@ describe("a member", { concurrency: 4 }, () => {
     await gatewaySlow(id);
     const { page, close } = await person();
     await page.goto(link);
+    await page.waitForTimeout(READING_TIME);
     await page.locator(CONTROLS.reconnect).dblclick({ delay: 40 });
     // `atSource` would fail when the browser aborts the first of the two navigations.
     await until("the source", async () => page.url().startsWith(`${world.gateway}/oauth/authorize`));
@@ -170,7 +175,7 @@ describe("a member", { concurrency: 4 }, () => {
     assert.equal((await press(page, "reconnect")).status(), 503);
     await gatewayUp();
     await page.locator(CONTROLS.link).click();
-    await page.locator(CONTROLS.reconnect).click();
+    await readAndClick(page, "reconnect");
     await atSource(page);
     await close();
   });

@@ -122,10 +122,19 @@ pub(super) fn page_text(page: &Page) -> Text {
         Page::ResendRequested => Text::new(
             "Check your email",
             &[
-                "If something still needs you, we’re sending a new link to the address we have for you.",
-                "It can take up to ten minutes. If it doesn’t arrive, check your spam folder, or open this link again and \
-                 request another one.",
+                "We’re sending a new link to the address we have for you.",
+                "It can take up to ten minutes. If it doesn’t arrive, look in your spam folder.",
             ],
+        ),
+        Page::EmailOnItsWay => Text::new(
+            "An email is on its way",
+            &[
+                "We already sent you a link. It can take a few minutes. If it doesn’t arrive, look in your spam folder.",
+            ],
+        ),
+        Page::ResendUnavailable => Text::new(
+            "We can’t send another email now",
+            &["Please look for our latest email, also in your spam folder. Its link may still work."],
         ),
         Page::OauthReturn { success: true } => Text::new(
             "Thanks, we’re checking",

@@ -127,9 +127,21 @@ pub(super) fn page_text(page: &Page) -> Text {
         Page::ResendRequested => Text::new(
             "Revisa tu correo",
             &[
-                "Si algo todavía te necesita, enviaremos un enlace nuevo a la dirección que tenemos registrada.",
-                "Puede tardar hasta diez minutos. Si no llega, mira en la carpeta de correo no deseado, o abre este enlace \
-                 otra vez y pide uno nuevo.",
+                "Enviamos un enlace nuevo a la dirección que tenemos de ti.",
+                "Puede tardar hasta diez minutos. Si no llega, mira en la carpeta de correo no deseado.",
+            ],
+        ),
+        Page::EmailOnItsWay => Text::new(
+            "Hay un correo en camino",
+            &[
+                "Ya te enviamos un enlace. Puede tardar unos minutos. Si no llega, mira en la carpeta de correo no deseado.",
+            ],
+        ),
+        Page::ResendUnavailable => Text::new(
+            "Ahora no podemos enviar otro correo",
+            &[
+                "Busca nuestro último correo, también en la carpeta de correo no deseado. Es posible que su enlace aún \
+               funcione.",
             ],
         ),
         Page::OauthReturn { success: true } => Text::new(

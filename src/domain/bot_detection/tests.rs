@@ -46,6 +46,6 @@ fn requests_are_classified_by_method_headers_and_timing() {
         ("a press within the reading time is a bot", press(9.0), accepted, Some(1.0), Bot),
     ];
     for (sentence, request, email, last_viewed_at, expected) in rows {
-        assert_eq!(classify(&request, email, last_viewed_at.map(at)), expected, "{sentence}");
+        assert_eq!(classify_client(&request, email, last_viewed_at.map(at)), expected, "{sentence}");
     }
 }

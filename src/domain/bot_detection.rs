@@ -1,8 +1,8 @@
 //! Pure: tells bots from people by server-side evidence.
 //!
-//! The result is for statistics only, and it defaults to human.
+//! It defaults to human. The statistics use it, and the page that turns a direct connection on again.
 
-use crate::domain::{Client, EmailStatus, LinkAction, LinkRequest, Time};
+use super::{Client, EmailStatus, LinkAction, LinkRequest, Time};
 use chrono::TimeDelta;
 
 /// A person needs longer than this to open an email after the email server accepted it.
@@ -11,7 +11,11 @@ pub(crate) const MIN_READING_TIME: TimeDelta = TimeDelta::seconds(10);
 pub(crate) const MIN_PRESS_DELAY: TimeDelta = TimeDelta::seconds(1);
 
 /// Classifies one request. `last_viewed_at` is the link's latest view before it.
-pub(crate) fn classify(request: &LinkRequest, email: EmailStatus, last_viewed_at: Option<Time>) -> Client {
+pub(crate) fn classify_client(
+    request: &LinkRequest,
+    email: EmailStatus,
+    last_viewed_at: Option<Time>,
+) -> Client {
     let is_bot = request.signals.is_head
         || request.signals.is_prefetch
         || is_too_early(request, email)
