@@ -2,6 +2,7 @@
 
 mod error;
 pub mod keyring;
+mod pending_refreshes;
 mod refresh;
 mod token_provider;
 

@@ -8,6 +8,7 @@
 
 use super::error::{CallError, Refusal};
 use super::keyring::{Keyring, SealedField};
+use super::pending_refreshes::PendingRefreshes;
 use super::refresh::{LEASE, Refresher, Token};
 use crate::base::backoff;
 use crate::base::clock::Clock;
@@ -48,12 +49,13 @@ pub struct TokenProvider {
     refresher: Refresher,
     /// The refreshes in flight.
     refreshes: TaskTracker,
+    pending: PendingRefreshes,
 }
 
 impl TokenProvider {
     pub fn new(store: Store, gateway: Gateway, keyring: Arc<Keyring>, clock: Clock, mode: AuthMode) -> Self {
         let refresher = Refresher { store: store.clone(), gateway, keyring, clock, mode };
-        Self { store, refresher, refreshes: TaskTracker::new() }
+        Self { store, refresher, refreshes: TaskTracker::new(), pending: PendingRefreshes::default() }
     }
 
     /// A provider for calls that a person waits for.
@@ -194,6 +196,9 @@ impl TokenProvider {
                 }
                 return self.refresh(member, lease).await;
             }
+            if self.store.is_interactive() {
+                self.pending.hurry(member);
+            }
             tracing::trace!(%member, poll, "waiting for a refresh elsewhere");
             tokio::time::sleep(WAIT_POLL).await;
             credentials = self.credentials(member).await?;
@@ -204,9 +209,14 @@ impl TokenProvider {
     /// Runs in a task of its own: the caller may be cancelled, but rotated tokens must be stored. A person waits for that
     /// no longer than for other writes.
     async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
-        let (refresher, member) = (self.refresher.clone(), member.clone());
+        let (is_urgent, pending) = self.pending.register(member);
+        let gateway = self.refresher.gateway.background_until(is_urgent);
+        let (refresher, member) = (Refresher { gateway, ..self.refresher.clone() }, member.clone());
         let (responded, response) = oneshot::channel();
-        let refresh = async move { refresher.refresh(&member, lease, responded).await };
+        let refresh = async move {
+            let _pending = pending;
+            refresher.refresh(&member, lease, responded).await
+        };
         let refresh = self.refreshes.spawn(refresh);
         let wait_is_over = async {
             if !self.store.is_interactive() || response.await.is_err() {

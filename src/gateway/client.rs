@@ -21,6 +21,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// The gateway. Cheap to clone; all clones share connections, limits, and the shared wait.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub(super) inner: Arc<Inner>,
     /// Whether a person waits for the responses.
     pub(super) interactive: bool,
+    /// Set when a person may begin to wait while a call is made.
+    pub(super) is_urgent: Option<watch::Receiver<bool>>,
     /// Whether a reconnect URL may lead to this machine.
     pub(super) allows_local_sign_in: bool,
 }
@@ -73,7 +76,7 @@ impl Gateway {
             token_endpoint,
             broker,
         };
-        Ok(Self { inner: Arc::new(inner), interactive: false, allows_local_sign_in: false })
+        Ok(Self { inner: Arc::new(inner), interactive: false, is_urgent: None, allows_local_sign_in: false })
     }
 
     /// A handle for calls that a person waits for, such as a member who presses a button. Its calls have reserved slots.
@@ -81,6 +84,12 @@ impl Gateway {
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {
         Self { interactive: true, ..self.clone() }
+    }
+
+    /// A handle whose calls can take reserved slots as soon as `is_urgent`.
+    #[must_use]
+    pub(crate) fn background_until(&self, is_urgent: watch::Receiver<bool>) -> Self {
+        Self { is_urgent: Some(is_urgent), ..self.clone() }
     }
 
     /// A handle that accepts reconnect URLs of this machine if `allows`: members, too, are on it.
@@ -137,7 +146,8 @@ impl Gateway {
         build: impl Fn() -> Result<RequestBuilder, Fault> + Send + Sync,
         read: impl Fn(&HttpResponse) -> Result<T, Fault> + Send + Sync,
     ) -> Result<T, GatewayError> {
-        let call = http::Call { operation, retry, caller, interactive: self.interactive };
+        let (interactive, is_urgent) = (self.interactive, self.is_urgent.as_ref());
+        let call = http::Call { operation, retry, caller, interactive, is_urgent };
         self.inner.http.call(call, build, read).await
     }
 

@@ -15,7 +15,7 @@ use backon::Retryable;
 use chrono::TimeDelta;
 use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// The largest response that is read, in bytes after decompression.
 pub(super) const MAX_RESPONSE_BYTES: usize = 16 << 20;
@@ -54,6 +54,8 @@ pub(super) struct Call<'a> {
     pub(super) caller: &'a str,
     /// Whether a person waits for the response.
     pub(super) interactive: bool,
+    /// Whether a person waits by now. `None`: `interactive` does not change.
+    pub(super) is_urgent: Option<&'a watch::Receiver<bool>>,
 }
 
 pub(super) struct Http {
@@ -197,7 +199,10 @@ impl Http {
     async fn send(&self, call: Call<'_>, request: RequestBuilder) -> Result<HttpResponse, Failure> {
         let operation = call.operation;
         self.check_shared_wait(call)?;
-        let _slot = self.slots.take(call.interactive).await;
+        let _slot = match call.is_urgent {
+            Some(is_urgent) if !call.interactive => self.slots.take_until_urgent(is_urgent).await,
+            _ => self.slots.take(call.interactive).await,
+        };
         // The shared wait may have started in the meantime.
         self.check_shared_wait(call)?;
         let started = Instant::now();

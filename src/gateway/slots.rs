@@ -5,7 +5,7 @@
 
 use governor::{DefaultDirectRateLimiter, Quota};
 use std::num::NonZeroU32;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
 /// One of this many slots is reserved.
 const RESERVED_SHARE: usize = 8;
@@ -57,6 +57,21 @@ impl Slots {
             rate.wait(interactive).await;
         }
         Slot { _permit: permit.ok() }
+    }
+
+    /// Waits like a call of a sweep, until a person waits for the result, too.
+    pub(super) async fn take_until_urgent(&self, is_urgent: &watch::Receiver<bool>) -> Slot<'_> {
+        let mut is_urgent = is_urgent.clone();
+        let becomes_urgent = async {
+            if is_urgent.wait_for(|is_urgent| *is_urgent).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            slot = self.take(false) => slot,
+            () = becomes_urgent => self.take(true).await,
+        }
     }
 
     /// The slots that calls other than interactive ones can take.
@@ -146,6 +161,17 @@ mod tests {
         assert!(poll!(&mut second).is_pending());
         drop(press);
         assert!(poll!(&mut second).is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_queued_call_takes_a_reserved_slot_as_soon_as_it_is_urgent() {
+        let slots = Slots::new(8, 0);
+        let _sweep = take_all(&slots, false);
+        let (urgent, is_urgent) = watch::channel(false);
+        let mut queued = pin!(slots.take_until_urgent(&is_urgent));
+        assert!(poll!(&mut queued).is_pending());
+        urgent.send_replace(true);
+        assert!(poll!(&mut queued).is_ready());
     }
 
     #[tokio::test]

@@ -55,6 +55,27 @@ async fn a_press_and_its_token_refresh_need_no_slot_of_a_sweep() {
 }
 
 #[tokio::test]
+async fn a_press_hurries_the_refresh_that_a_sweep_has_queued_for_its_member() {
+    let (h, [alice, _]) = two_emailed().await;
+    h.clock.advance(TimeDelta::hours(2));
+    during_full_sweep(&h, async {
+        let press = async {
+            while h.rows().await.count("token_refresh_leases").await.unwrap() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(h.asked("alice", Operation::Refresh), 0, "the refresh waits for a slot");
+            assert_eq!(h.press(&alice).await.status, 303);
+            assert_eq!(h.asked("alice", Operation::Refresh), 1);
+        };
+        tokio::select! {
+            () = press => {}
+            report = h.retry(&["alice"]) => panic!("the poll got a slot: {report:?}"),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn presses_during_a_full_sweep_share_the_reserved_slot() {
     let (h, [alice, bob]) = two_emailed().await;
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 200 });

@@ -72,7 +72,7 @@ async fn an_http2_connection_that_has_gone_silent_is_given_up_and_a_new_one_is_m
     let inner = Arc::into_inner(base.inner).unwrap();
     let http = Http::with_client(builder, &settings, retries, super::clock()).unwrap();
     let inner = Arc::new(Inner { http, url: settings.url.clone(), ..inner });
-    let gateway = Gateway { inner, interactive: false, allows_local_sign_in: false };
+    let gateway = Gateway { inner, interactive: false, is_urgent: None, allows_local_sign_in: false };
     let begun = Instant::now();
     let error = gateway.connections(&token()).await.unwrap_err();
     assert_eq!(error.verdict(), RETRY, "{error}");
