@@ -1,6 +1,7 @@
 //! Repairs connections: a member's link and its buttons, and an operator's actions for one member.
 
 pub(crate) mod confirmation;
+mod direct;
 pub(crate) mod form_keys;
 pub(crate) mod links;
 pub mod operator_actions;

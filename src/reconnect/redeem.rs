@@ -15,7 +15,7 @@ use crate::domain::{
     Button, Client, ConnectionId, LinkAction, LinkRecord, LinkRequest, OauthUrl, Repair, RequestSignals,
     ResumeToken, Status, Time, TokenHash, classify_client,
 };
-use crate::gateway::{Establish, Verdict};
+use crate::gateway::Verdict;
 use crate::store::{Redemption, StoreError};
 use std::time::Duration;
 
@@ -217,38 +217,8 @@ impl LinkService {
             }
             return self.refuse(redemption.link).await;
         }
-        let id = &button.gateway_id;
-        let credentials = self.tokens.credentials(redemption.member).await?;
-        let call = self.tokens.call_as(redemption.member, credentials, |token| async move {
-            if button.connection.status == Some(Status::Disconnected) {
-                self.gateway.activate_direct(&token, id).await.map(drop)
-            } else {
-                self.gateway.establish(&token, id, Establish::Direct).await.map(drop)
-            }
-        });
-        match call.await {
-            Ok(()) => Ok(RedemptionOutcome::Reconnected { has_more }),
-            Err(error) => {
-                self.undo(redemption).await?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Returns a redemption whose call failed. If the writer is busy, the member gets a response without it, and the button
-    /// can be pressed as soon as the writer is free.
-    async fn undo(&self, redemption: &Redemption<'_>) -> Result<(), StoreError> {
-        let result = self.store.undo_redemption(redemption.link, redemption.connection).await;
-        if matches!(result, Err(StoreError::Busy)) {
-            let (store, link) = (self.store.background(), redemption.link);
-            let connection = redemption.connection.clone();
-            tokio::spawn(async move {
-                if let Err(error) = store.undo_redemption(link, &connection).await {
-                    tracing::error!(%connection, %error, "cannot return a redemption that failed");
-                }
-            });
-        }
-        result
+        self.reconnect_or_undo(redemption.link, redemption.member, button).await?;
+        Ok(RedemptionOutcome::Reconnected { has_more })
     }
 
     /// The gateway's response can take seconds, in which the link may expire.

@@ -96,8 +96,36 @@ async fn a_direct_reconnection_that_fails_is_undone_as_soon_as_the_writer_is_fre
     assert_eq!(h.look(&link).await.states()[0], "used");
     drop(blocker);
     h.end_faults();
-    while h.look(&link).await.states()[0] != "ready" {
+    until_ready(&h, &link).await;
+    assert_eq!(h.press(&link).await.states()[0], "signed_in");
+}
+
+#[tokio::test]
+async fn a_direct_reconnection_that_fails_is_undone_even_when_the_browser_has_gone() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("labcorp", "EXPIRED")]).await;
+    h.fault(Operation::CreateConnection, FaultKind::Delay { ms: 300 });
+    h.fault(Operation::CreateConnection, FaultKind::Http { status: 503, retry_after: Some("60".into()) });
+    h.sim.world().reset_requests();
+    let is_in_flight = async {
+        while h.asked("alice", Operation::CreateConnection) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        page = h.press(&link) => panic!("the press ended first: {}", page.status),
+        () = is_in_flight => {}
+    }
+    assert_eq!(h.look(&link).await.states()[0], "used");
+    until_ready(&h, &link).await;
+    h.end_faults();
+}
+
+async fn until_ready(h: &Harness, link: &str) {
+    for _ in 0..1_000 {
+        if h.look(link).await.states()[0] == "ready" {
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(h.press(&link).await.states()[0], "signed_in");
+    panic!("the redemption was not returned");
 }
