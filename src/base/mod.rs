@@ -1,7 +1,8 @@
-//! The foundation: clock, randomness, retry delays, configuration, logs, and metrics.
+//! The foundation: clock, randomness, retry delays, configuration, templates, logs, and metrics.
 
 pub(crate) mod backoff;
 pub mod clock;
 pub mod config;
 pub mod random;
 pub mod telemetry;
+pub(crate) mod templates;

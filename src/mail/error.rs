@@ -1,6 +1,6 @@
 //! Why the renderer cannot start, and why it cannot write one email.
 
-use super::templates::TemplateError;
+use crate::base::templates::TemplateError;
 
 /// Why no renderer can be created: the operator has to correct the configuration or a template.
 #[derive(Debug, thiserror::Error)]

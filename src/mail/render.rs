@@ -4,11 +4,14 @@ use super::{
     error::{RenderError, SetupError},
     message::{self, Email, Parts, Sender},
     notice::{ConnectionLabel, NoticeEmail, Template},
-    templates::{TemplateError, TemplateWarning, Templates},
+    templates::{self, TemplateWarning},
     text::{one_line, wrap},
 };
 use crate::{
-    base::config::{self, Brand, Disclosure},
+    base::{
+        config::{self, Brand, Disclosure},
+        templates::{TemplateError, TemplateSet},
+    },
     domain::{LinkToken, SourceType, printable},
 };
 use minijinja::{Value, context};
@@ -20,7 +23,7 @@ const MAX_NAMED_SOURCES: usize = 3;
 const MAX_SUBJECT_CHARS: usize = 150;
 
 pub struct Renderer {
-    pub(super) templates: Templates,
+    pub(super) templates: TemplateSet,
     sender: Sender,
     brand: Brand,
     pub(super) disclosure: Disclosure,
@@ -42,7 +45,7 @@ impl Renderer {
         }
         let directory = notices.templates.as_deref();
         Ok(Self {
-            templates: Templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
+            templates: templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
             brand: brand.clone(),
             sender: Sender::new(&email.from, email.reply_to.as_ref())?,
             disclosure: notices.disclosure,
@@ -53,7 +56,7 @@ impl Renderer {
 
     /// Warnings about the operator's own templates.
     pub(crate) fn warnings(&self) -> Vec<TemplateWarning> {
-        self.templates.warnings()
+        templates::warnings(&self.templates, self.disclosure)
     }
 
     /// The languages with templates, as BCP 47 tags in lower case.

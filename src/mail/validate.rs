@@ -7,10 +7,12 @@ use super::{
     notice::{ConnectionLabel, Template},
     render::{Rendered, Renderer},
     sample_matrix::{Case, LINK, SOURCE_TYPES},
-    templates::TemplateError,
 };
 use crate::{
-    base::config::{self, Disclosure},
+    base::{
+        config::{self, Disclosure},
+        templates::TemplateError,
+    },
     domain::SourceType,
 };
 

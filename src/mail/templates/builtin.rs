@@ -1,6 +1,9 @@
 //! The embedded templates, and the files that a language needs.
 
-use crate::{base::config::Disclosure, mail::notice::Template};
+use crate::base::config::Disclosure;
+use crate::base::templates::{Catalog, TemplateError, TemplateSet};
+use crate::mail::notice::Template;
+use std::path::Path;
 
 macro_rules! language {
     ($language:literal) => {
@@ -22,12 +25,50 @@ static LANGUAGES: [&[(&str, &str)]; 2] = [language!("en"), language!("es")];
 static SHARED: (&str, &str) = (LAYOUT, include_str!("layout.html"));
 
 /// The one file that all languages share.
-pub(super) const LAYOUT: &str = "layout.html";
+const LAYOUT: &str = "layout.html";
 /// Turns the connections into a phrase; its variables differ from those of the emails.
-pub(super) const SOURCES: &str = "sources.txt";
+const SOURCES: &str = "sources.txt";
+
+/// The variables of an email. HTML also has `subject`. `sources` is undefined under `generic`; `link` and `unsubscribe`
+/// may be empty; `days`, `hours` and `minutes` each express the whole lifetime of the link.
+const VARIABLES: &[&str] =
+    &["operator", "link", "unsubscribe", "sources", "count", "last", "days", "hours", "minutes", "lang"];
+
+/// The pages' templates are in the same directory.
+const FOREIGN_FOLDERS: &[&str] = &["pages"];
+
+/// Reads and parses the operator's `directory` and the built-in templates. `default` is the locale for members without one.
+pub(in crate::mail) fn load(
+    directory: Option<&Path>,
+    default: &str,
+    disclosure: Disclosure,
+) -> Result<TemplateSet, TemplateError> {
+    TemplateSet::load(directory, &catalog(disclosure), default, |file| match file.rsplit('.').next() {
+        _ if file == SOURCES => vec!["items", "more"],
+        Some("html") => [VARIABLES, &["subject"]].concat(),
+        _ => VARIABLES.to_vec(),
+    })
+}
+
+fn catalog(disclosure: Disclosure) -> Catalog {
+    Catalog {
+        product: "email",
+        builtin: all().collect(),
+        shared: &[LAYOUT],
+        foreign_folders: FOREIGN_FOLDERS,
+        required: used_files(disclosure).collect(),
+        known: known_files().collect(),
+        undefined_hint: if disclosure == Disclosure::Generic {
+            "; under notices.disclosure = \"generic\" there is no {{ sources }}: put its sentence into {% if sources %}, \
+             and another after {% else %}"
+        } else {
+            ""
+        },
+    }
+}
 
 /// Name, such as `es/expired.txt`, and text.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     LANGUAGES.iter().flat_map(|files| files.iter().copied()).chain([SHARED])
 }
 
@@ -44,7 +85,7 @@ pub(super) fn used_files(disclosure: Disclosure) -> impl Iterator<Item = String>
 }
 
 /// The files that emails are made of at any level.
-pub(super) fn known_files() -> impl Iterator<Item = String> {
+fn known_files() -> impl Iterator<Item = String> {
     used_files(Disclosure::Generic).chain(used_files(Disclosure::Name))
 }
 

@@ -1,15 +1,10 @@
 //! The templates of the emails: the built-in ones and an operator's overrides.
 
 mod builtin;
-mod error;
-mod languages;
-mod locate;
-mod overrides;
-mod set;
 #[cfg(test)]
 mod tests;
 mod warnings;
 
-pub(crate) use error::TemplateError;
-pub(super) use set::Templates;
+pub(super) use builtin::load;
 pub(crate) use warnings::TemplateWarning;
+pub(super) use warnings::warnings;

@@ -1,6 +1,6 @@
 //! An operator's directory: its overrides and its faults.
 
-use super::TemplateError;
+use crate::base::templates::{TemplateError, place};
 use crate::{
     base::config::Disclosure,
     mail::{Renderer, SetupError, fixtures::with_templates},
@@ -12,7 +12,7 @@ fn fault(level: Disclosure, files: &[(&str, &str)]) -> Option<String> {
     match renderer.err()? {
         SetupError::Template(TemplateError::Faulty { file, line, .. }) => {
             let file = file.replace(&format!("{}/", directory.path().display()), "");
-            Some(super::locate::place(&file, line))
+            Some(place(&file, line))
         }
         other => panic!("{other}"),
     }
@@ -204,7 +204,7 @@ fn included_files_and_other_kinds_of_files_are_accepted() {
 
 #[test]
 fn a_new_language_needs_every_file_and_one_folder() {
-    let TemplateError::Missing { folder, files } = error(&[("pt-BR/first.txt", "Oi {{ link }}")]) else {
+    let TemplateError::Missing { folder, files, .. } = error(&[("pt-BR/first.txt", "Oi {{ link }}")]) else {
         panic!()
     };
     assert!(folder.ends_with("pt-BR"));
@@ -221,7 +221,7 @@ fn an_unreadable_file_is_named_and_its_cause_appears_once() {
     let file = directory.path().join("en/first.txt");
     for bytes in [b"caf\xe9".to_vec(), vec![b'x'; 300 * 1024]] {
         std::fs::write(&file, bytes).unwrap();
-        let error = super::Templates::load(Some(directory.path()), "en", Disclosure::Generic).err().unwrap();
+        let error = super::load(Some(directory.path()), "en", Disclosure::Generic).err().unwrap();
         let TemplateError::Read { path, problem } = &error else { panic!("{error}") };
         assert_eq!(*path, file);
         let problem = problem.clone();

@@ -1,7 +1,8 @@
 //! Warnings about an operator's own templates. They stop nothing: the variables alone decide what an email can reveal.
 
-use super::{builtin, locate::place, set::Templates};
+use super::builtin;
 use crate::base::config::Disclosure;
+use crate::base::templates::{TemplateSet, place};
 use std::{collections::BTreeSet, fmt};
 
 /// The beginnings of words that reveal a status or the kind of a source, in lower case.
@@ -38,35 +39,32 @@ impl fmt::Display for TemplateWarning {
     }
 }
 
-impl Templates {
-    /// Files that no email uses at this level, and, under `generic`, words that may reveal what the level hides.
-    pub(in crate::mail) fn warnings(&self) -> Vec<TemplateWarning> {
-        let level = self.disclosure();
-        // A regional language can use the files of its language, so a file can appear twice.
-        let mut warnings = BTreeSet::new();
-        for (name, file, source) in self.overrides() {
-            let mut warn = |line, problem| {
-                warnings.insert(TemplateWarning { file: file.to_owned(), line, problem });
-            };
-            let short = name.rsplit('/').next().unwrap_or(name);
-            if builtin::is_known(short) && builtin::used_files(level).all(|used| used != short) {
-                warn(0, format!("no email uses this file with notices.disclosure = \"{}\"", level.as_str()));
-                continue;
-            }
-            if level != Disclosure::Generic {
-                continue;
-            }
-            for (index, line) in source.lines().enumerate() {
-                if let Some(word) = revealing_word(line).filter(|_| !is_built_in(name, line)) {
-                    let problem = format!(
-                        "{word:?} may reveal a status or a kind of source, which notices.disclosure = \"generic\" hides"
-                    );
-                    warn(index + 1, problem);
-                }
+/// Files that no email uses at this level, and, under `generic`, words that may reveal what the level hides.
+pub(in crate::mail) fn warnings(templates: &TemplateSet, level: Disclosure) -> Vec<TemplateWarning> {
+    // A regional language can use the files of its language, so a file can appear twice.
+    let mut warnings = BTreeSet::new();
+    for (name, file, source) in templates.overrides() {
+        let mut warn = |line, problem| {
+            warnings.insert(TemplateWarning { file: file.to_owned(), line, problem });
+        };
+        let short = name.rsplit('/').next().unwrap_or(name);
+        if builtin::is_known(short) && builtin::used_files(level).all(|used| used != short) {
+            warn(0, format!("no email uses this file with notices.disclosure = \"{}\"", level.as_str()));
+            continue;
+        }
+        if level != Disclosure::Generic {
+            continue;
+        }
+        for (index, line) in source.lines().enumerate() {
+            if let Some(word) = revealing_word(line).filter(|_| !is_built_in(name, line)) {
+                let problem = format!(
+                    "{word:?} may reveal a status or a kind of source, which notices.disclosure = \"generic\" hides"
+                );
+                warn(index + 1, problem);
             }
         }
-        warnings.into_iter().collect()
     }
+    warnings.into_iter().collect()
 }
 
 fn revealing_word(line: &str) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! Finds places in templates.
 
 /// `file:line`, or `file` when the line is unknown (0).
-pub(super) fn place(file: &str, line: usize) -> String {
+pub(crate) fn place(file: &str, line: usize) -> String {
     if line > 0 { format!("{file}:{line}") } else { file.to_owned() }
 }
 

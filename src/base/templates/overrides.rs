@@ -1,11 +1,6 @@
 //! Reads an operator's directory of templates.
 
-use super::{
-    builtin::{self, LAYOUT},
-    error::TemplateError,
-    languages::normalize,
-    locate::mentions,
-};
+use super::{catalog::Catalog, error::TemplateError, languages::normalize, locate::mentions};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -26,24 +21,28 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
-    pub(super) fn read(directory: &Path) -> Result<Self, TemplateError> {
+    pub(super) fn read(directory: &Path, catalog: &Catalog) -> Result<Self, TemplateError> {
         let mut overrides = Self::default();
         let mut unused = Vec::new();
         for path in entries(directory)? {
             let name = file_name(&path);
-            if path.is_dir() {
+            if path.is_dir() && catalog.foreign_folders.contains(&name.as_str()) {
+                continue;
+            } else if path.is_dir() {
                 unused.extend(overrides.read_language(path)?);
-            } else if name == LAYOUT {
+            } else if catalog.shared.contains(&name.as_str()) {
                 overrides.files.insert(name, (path.clone(), read_file(&path)?));
             } else if looks_like_template(&path) {
                 unused.push(path);
             }
         }
-        unused.extend(overrides.unmentioned());
+        unused.extend(overrides.unmentioned(catalog));
         if unused.is_empty() {
             Ok(overrides)
         } else {
-            Err(TemplateError::Unused(unused.iter().map(|path| describe_unused(directory, path)).collect()))
+            Err(TemplateError::Unused(
+                unused.iter().map(|path| describe_unused(directory, path, catalog)).collect(),
+            ))
         }
     }
 
@@ -66,38 +65,41 @@ impl Overrides {
         }
     }
 
-    /// The files that are not part of an email and that no other file includes.
-    fn unmentioned(&self) -> Vec<PathBuf> {
+    /// The files that are not part of the product and that no other file includes.
+    fn unmentioned(&self, catalog: &Catalog) -> Vec<PathBuf> {
         let is_mentioned = |file: &str, by_other_than: &str| {
             let own = self.files.iter().filter(|(name, _)| *name != by_other_than);
             let sources = own.map(|(_, (_, source))| source.as_str());
-            sources.chain(builtin::all().map(|(_, source)| source)).any(|source| mentions(source, file))
+            sources
+                .chain(catalog.builtin.iter().map(|(_, source)| *source))
+                .any(|source| mentions(source, file))
         };
         let unmentioned = self.files.iter().filter(|(name, _)| {
             let file = name.rsplit('/').next().unwrap_or(name);
-            !builtin::is_known(file) && !is_mentioned(file, name)
+            !catalog.is_known(file) && !is_mentioned(file, name)
         });
         unmentioned.map(|(_, (path, _))| path.clone()).collect()
     }
 }
 
-fn describe_unused(directory: &Path, path: &Path) -> String {
+fn describe_unused(directory: &Path, path: &Path, catalog: &Catalog) -> String {
     let name = file_name(path).to_lowercase();
     let name = match name.rsplit_once('.') {
         Some((stem, "htm")) => format!("{stem}.html"),
         Some((stem, "text")) => format!("{stem}.txt"),
         _ => name,
     };
-    let similarity = |other: &String| strsim::normalized_damerau_levenshtein(other, &name);
-    let closest = builtin::known_files().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    let similarity = |other: &str| strsim::normalized_damerau_levenshtein(other, &name);
+    let known = catalog.known.iter().map(String::as_str);
+    let closest = known.max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
     let hint = match closest.filter(|closest| similarity(closest) >= MIN_SIMILARITY) {
-        Some(closest) if path.parent() == Some(directory) && closest != LAYOUT => {
+        Some(closest) if path.parent() == Some(directory) && !catalog.shared.contains(&closest) => {
             format!("did you mean en/{closest}?")
         }
         Some(closest) => format!("did you mean {closest}?"),
         None => "remove it, or include it in another".to_owned(),
     };
-    format!("{}: no email uses this file; {hint}", path.display())
+    format!("{}: no {} uses this file; {hint}", path.display(), catalog.product)
 }
 
 /// The visible entries of a folder, sorted by name.

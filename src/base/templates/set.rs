@@ -1,20 +1,15 @@
 //! The parsed templates of every language.
 
 use super::{
-    builtin::{self, LAYOUT, SOURCES},
+    catalog::Catalog,
     error::TemplateError,
     languages::{normalize, primary},
     locate::{line_of_variable, mentions},
     overrides::Overrides,
 };
-use crate::base::config::Disclosure;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use std::{collections::BTreeMap, path::Path};
 
-/// The variables of an email. HTML also has `subject`. `sources` is undefined under `generic`; `link` and `unsubscribe`
-/// may be empty; `days`, `hours` and `minutes` each express the whole lifetime of the link.
-const VARIABLES: &[&str] =
-    &["operator", "link", "unsubscribe", "sources", "count", "last", "days", "hours", "minutes", "lang"];
 const FALLBACK_LANGUAGE: &str = "en";
 /// Far more than an email needs; stops a template that would never end.
 const FUEL: u64 = 100_000;
@@ -25,65 +20,64 @@ pub(super) struct Origin {
     pub(super) is_override: bool,
 }
 
-pub(in crate::mail) struct Templates {
+pub(crate) struct TemplateSet {
     environment: Environment<'static>,
     /// By name, such as `es/expired.txt`.
     origins: BTreeMap<String, Origin>,
     languages: Vec<String>,
     default: String,
-    disclosure: Disclosure,
+    undefined_hint: &'static str,
 }
 
-impl Templates {
-    /// Reads and parses the operator's `directory` and the built-in templates, and rejects unknown variables. `default`
-    /// is the locale for members without one.
-    pub(in crate::mail) fn load(
+impl TemplateSet {
+    /// Reads and parses the operator's `directory` and the built-in templates, and rejects variables that `variables` does not
+    /// return for the file. `default` is the locale for members without one.
+    pub(crate) fn load(
         directory: Option<&Path>,
+        catalog: &Catalog,
         default: &str,
-        disclosure: Disclosure,
+        variables: impl Fn(&str) -> Vec<&'static str>,
     ) -> Result<Self, TemplateError> {
-        let overrides = directory.map(Overrides::read).transpose()?.unwrap_or_default();
+        let read = directory.map(|directory| Overrides::read(directory, catalog));
+        let overrides = read.transpose()?.unwrap_or_default();
         let mut templates = Self {
             environment: environment(),
             origins: BTreeMap::new(),
-            languages: languages(&overrides),
+            languages: languages(catalog, &overrides),
             default: default.to_owned(),
-            disclosure,
+            undefined_hint: catalog.undefined_hint,
         };
         for tag in templates.languages.clone() {
             let mut missing = Vec::new();
-            for file in files(&overrides, &tag) {
-                let Some((origin, source)) = find(&overrides, &tag, &file) else {
+            for file in files(catalog, &overrides, &tag) {
+                let Some((origin, source)) = find(catalog, &overrides, &tag, &file) else {
                     missing.push(file);
                     continue;
                 };
                 let name = format!("{tag}/{file}");
                 templates.origins.insert(name.clone(), origin);
-                templates.add(name, source, &file)?;
+                templates.add(name, source, &variables(&file))?;
             }
-            missing.retain(|file| builtin::used_files(disclosure).any(|used| used == *file));
+            missing.retain(|file| catalog.required.contains(file));
             if !missing.is_empty() {
                 let folder = overrides.folders.get(&tag).cloned().unwrap_or_default();
-                return Err(TemplateError::Missing { folder, files: missing });
+                return Err(TemplateError::Missing { folder, files: missing, product: catalog.product });
             }
         }
         Ok(templates)
     }
 
-    fn add(&mut self, name: String, source: String, file: &str) -> Result<(), TemplateError> {
+    fn add(&mut self, name: String, source: String, known: &[&str]) -> Result<(), TemplateError> {
         self.environment
             .add_template_owned(name.clone(), source.clone())
             .map_err(|error| self.fault(&name, &error))?;
-        let known = match file.rsplit('.').next() {
-            _ if file == SOURCES => vec!["items", "more"],
-            Some("html") => [VARIABLES, &["subject"]].concat(),
-            _ => VARIABLES.to_vec(),
-        };
         let template = self.environment.get_template(&name).map_err(|error| self.fault(&name, &error))?;
         let mut unknown: Vec<_> = template
             .undeclared_variables(false)
             .into_iter()
-            .filter(|variable| !known.contains(&variable.as_str()) && variable != "super")
+            .filter(|variable| {
+                !known.contains(&variable.as_str()) && variable != "super" && variable != "self"
+            })
             .filter(|variable| self.environment.globals().all(|(function, _)| function != variable))
             .collect();
         unknown.sort();
@@ -96,7 +90,7 @@ impl Templates {
     }
 
     /// The language for a locale: the locale itself, its language, the default's, then English.
-    pub(in crate::mail) fn language(&self, locale: Option<&str>) -> &str {
+    pub(crate) fn language(&self, locale: Option<&str>) -> &str {
         locale
             .into_iter()
             .chain([self.default.as_str(), FALLBACK_LANGUAGE])
@@ -107,22 +101,17 @@ impl Templates {
     }
 
     /// Whether there are templates for the locale or its language.
-    pub(in crate::mail) fn has(&self, locale: &str) -> bool {
+    pub(crate) fn has(&self, locale: &str) -> bool {
         let tag = normalize(locale);
         self.languages.iter().any(|language| *language == tag || *language == primary(&tag))
     }
 
-    pub(in crate::mail) fn languages(&self) -> &[String] {
+    pub(crate) fn languages(&self) -> &[String] {
         &self.languages
     }
 
     /// Renders `file`, such as `expired.txt`, in a language.
-    pub(in crate::mail) fn render(
-        &self,
-        language: &str,
-        file: &str,
-        values: Value,
-    ) -> Result<String, TemplateError> {
+    pub(crate) fn render(&self, language: &str, file: &str, values: Value) -> Result<String, TemplateError> {
         let name = format!("{language}/{file}");
         self.environment
             .get_template(&name)
@@ -131,7 +120,7 @@ impl Templates {
     }
 
     /// The file that is probably at fault when an email made of `files` is unusable: an operator's before a built-in one.
-    pub(in crate::mail) fn locate(&self, language: &str, files: &[String]) -> String {
+    pub(crate) fn locate(&self, language: &str, files: &[String]) -> String {
         let names = self.with_included(language, files);
         let mut origins = names.iter().filter_map(|name| self.origins.get(name));
         let first = origins.clone().next();
@@ -142,15 +131,11 @@ impl Templates {
     }
 
     /// The operator's templates: name, file and text.
-    pub(super) fn overrides(&self) -> impl Iterator<Item = (&str, &str, String)> {
+    pub(crate) fn overrides(&self) -> impl Iterator<Item = (&str, &str, String)> {
         self.origins.iter().filter(|(_, origin)| origin.is_override).filter_map(|(name, origin)| {
             let template = self.environment.get_template(name).ok()?;
             Some((name.as_str(), origin.file.as_str(), template.source().to_owned()))
         })
-    }
-
-    pub(super) fn disclosure(&self) -> Disclosure {
-        self.disclosure
     }
 
     fn with_included(&self, language: &str, files: &[String]) -> Vec<String> {
@@ -186,9 +171,8 @@ impl Templates {
         let mut problem = innermost
             .detail()
             .map_or_else(|| innermost.kind().to_string(), |detail| format!("{}: {detail}", innermost.kind()));
-        if innermost.kind() == ErrorKind::UndefinedError && self.disclosure == Disclosure::Generic {
-            problem += "; under notices.disclosure = \"generic\" there is no {{ sources }}: put its sentence into \
-                        {% if sources %}, and another after {% else %}";
+        if innermost.kind() == ErrorKind::UndefinedError {
+            problem += self.undefined_hint;
         }
         TemplateError::Faulty { file: self.file_of(name), line, problem: crate::domain::mask(&problem) }
     }
@@ -211,8 +195,9 @@ fn environment() -> Environment<'static> {
 }
 
 /// The built-in languages and the operator's.
-fn languages(overrides: &Overrides) -> Vec<String> {
-    let names = builtin::all().map(|(name, _)| name).chain(overrides.files.keys().map(String::as_str));
+fn languages(catalog: &Catalog, overrides: &Overrides) -> Vec<String> {
+    let builtin = catalog.builtin.iter().map(|(name, _)| *name);
+    let names = builtin.chain(overrides.files.keys().map(String::as_str));
     let mut tags: Vec<String> =
         names.filter_map(|name| name.split_once('/').map(|(tag, _)| tag.to_owned())).collect();
     tags.sort();
@@ -221,8 +206,8 @@ fn languages(overrides: &Overrides) -> Vec<String> {
 }
 
 /// The files that a language can have, and the operator's other files in its folders.
-fn files(overrides: &Overrides, tag: &str) -> Vec<String> {
-    let mut files: Vec<String> = builtin::known_files().collect();
+fn files(catalog: &Catalog, overrides: &Overrides, tag: &str) -> Vec<String> {
+    let mut files = catalog.known.clone();
     for folder in [tag, primary(tag)] {
         let prefix = format!("{folder}/");
         files.extend(overrides.files.keys().filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned)));
@@ -234,16 +219,16 @@ fn files(overrides: &Overrides, tag: &str) -> Vec<String> {
 
 /// The file for a language and its origin, in this order: the operator's for the locale, the operator's for its
 /// language, the built-in one for the locale, the built-in one for its language.
-fn find(overrides: &Overrides, tag: &str, file: &str) -> Option<(Origin, String)> {
+fn find(catalog: &Catalog, overrides: &Overrides, tag: &str, file: &str) -> Option<(Origin, String)> {
     let mut names = vec![format!("{tag}/{file}"), format!("{}/{file}", primary(tag))];
-    if file == LAYOUT {
-        names.push(LAYOUT.to_owned());
+    if catalog.shared.contains(&file) {
+        names.push(file.to_owned());
     }
     if let Some((path, source)) = names.iter().find_map(|name| overrides.files.get(name)) {
         return Some((Origin { file: path.display().to_string(), is_override: true }, source.clone()));
     }
     names.iter().find_map(|name| {
-        let source = builtin::find(name)?;
+        let source = catalog.find(name)?;
         Some((Origin { file: format!("built-in {name}"), is_override: false }, source.to_owned()))
     })
 }
