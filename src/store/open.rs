@@ -1,6 +1,6 @@
 //! Opens the database, with its settings and migrations.
 
-use super::sqlite::Store;
+use super::sqlite::{ACQUIRE_TIMEOUT, Store};
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
 use sqlx::ConnectOptions;
@@ -37,7 +37,7 @@ impl Store {
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(BUSY * 2)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
             .connect_with(writing)
             .await
@@ -54,7 +54,14 @@ impl Store {
             .connect_with(base.read_only(true))
             .await
             .map_err(cannot_open)?;
-        Ok(Self { writer, reader, path, instance: Arc::default(), interactive: false })
+        Ok(Self {
+            writer,
+            reader,
+            path,
+            instance: Arc::default(),
+            interactive: false,
+            background_turn: Arc::default(),
+        })
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 /// SQL for the domain of `members.email`, with ASCII letters in lower case.
 pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
 
+/// How long a background write waits for other writers of this process.
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a write waits while a person waits for it.
 pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 
@@ -25,6 +27,8 @@ pub struct Store {
     pub(super) instance: Arc<AtomicBool>,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
+    /// Only one background transaction waits for the connection, so that an interactive one has at most one ahead of it.
+    pub(super) background_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
@@ -49,6 +53,8 @@ impl Store {
     pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
         let begin = self.writer.begin_with("BEGIN IMMEDIATE");
         if !self.interactive {
+            let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, self.background_turn.lock()).await;
+            let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
             return Ok(begin.await?);
         }
         // An abandoned BEGIN waits on in its connection's thread. When it gets the lock, sqlx rolls it back, because nobody
@@ -152,6 +158,29 @@ mod tests {
         store.interactive().begin().await.unwrap().commit().await.unwrap();
         let mut other = TestDatabase::open(store.path()).await.unwrap();
         other.block_writers().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_interactive_write_waits_behind_one_background_write_at_most() {
+        let (store, _folder) = store().await;
+        let held = store.begin().await.unwrap();
+        let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
+        for name in ["sweep 1", "sweep 2", "sweep 3", "press"] {
+            let store = if name == "press" { store.interactive() } else { store.clone() };
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                let _transaction = store.begin().await.unwrap();
+                let _ = sender.send(name);
+            });
+        }
+        drop(sender);
+        tokio::task::yield_now().await;
+        drop(held);
+        let mut names = Vec::new();
+        while let Some(name) = order.recv().await {
+            names.push(name);
+        }
+        assert_eq!(names, ["sweep 1", "press", "sweep 2", "sweep 3"]);
     }
 
     #[tokio::test]
