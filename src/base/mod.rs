@@ -4,5 +4,7 @@ pub(crate) mod backoff;
 pub mod clock;
 pub mod config;
 pub mod random;
+#[cfg(test)]
+pub(crate) mod readability;
 pub mod telemetry;
 pub(crate) mod templates;

@@ -43,7 +43,7 @@ pub use notice_reason::NoticeReason;
 pub(crate) use planning::{
     LapseInput, LastNotice, PlannedNotice, PlanningInput, PlanningOutput, Recipient, RecoveredInput,
 };
-pub use printable::printable;
+pub use printable::{printable, visible_name};
 pub use secret::{
     AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
     ResumeToken, Sealed, TokenHash, UsedCredential,

@@ -2,12 +2,13 @@
 
 use super::{ConnectionLabel, NoticeEmail, Renderer, SetupError, Template};
 use crate::{
-    base::config::{Config, DEFAULTS, Disclosure},
+    base::config::{Brand, Config, DEFAULTS, Disclosure},
     domain::{LinkToken, NoticeId, SourceType},
 };
 use std::fs;
 use tempfile::TempDir;
 
+pub(super) const HELP: &str = "Questions? Call 555-0100.";
 pub(super) const TOKEN: &str = "tok-9f8e7d6c5b4a";
 
 pub(super) fn config() -> Config {
@@ -22,6 +23,21 @@ pub(super) fn renderer(disclosure: Disclosure) -> Renderer {
     config.notices.disclosure = disclosure;
     config.links.public_url = "https://acme.test/some/where/".parse().unwrap();
     Renderer::new(&config.brand(), &config.notices, &config.email, &config.links).unwrap()
+}
+
+/// A renderer with every setting that adds something to an email.
+pub(super) fn branded_renderer(disclosure: Disclosure) -> Renderer {
+    let mut config = config();
+    config.notices.disclosure = disclosure;
+    config.notices.app_url = Some("https://app.acme.test/connections".parse().unwrap());
+    config.links.public_url = "https://acme.test".parse().unwrap();
+    let brand = Brand {
+        name: "Example Health".to_owned(),
+        help: Some(HELP.to_owned()),
+        color: Some("#ffd400".parse().unwrap()),
+        privacy_url: Some("https://acme.test/privacy".parse().unwrap()),
+    };
+    Renderer::new(&brand, &config.notices, &config.email, &config.links).unwrap()
 }
 
 pub(super) fn notice(template: Template, names: &[&str]) -> NoticeEmail {

@@ -5,14 +5,14 @@ use super::{
     message::{self, Email, Parts, Sender},
     notice::{ConnectionLabel, NoticeEmail, Template},
     templates::{self, TemplateWarning},
-    text::{one_line, wrap},
+    text::{keep_from_linking, one_line, wrap},
 };
 use crate::{
     base::{
         config::{self, Brand, Disclosure},
         templates::{TemplateError, TemplateSet},
     },
-    domain::{LinkToken, SourceType, printable},
+    domain::{LinkToken, SourceType, visible_name},
 };
 use minijinja::{Value, context};
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub struct Renderer {
     brand: Brand,
     pub(super) disclosure: Disclosure,
     public_url: Url,
+    app_url: Option<Url>,
     /// The configured lifetime of links, for the samples at startup.
     pub(super) ttl: Duration,
 }
@@ -49,6 +50,7 @@ impl Renderer {
             brand: brand.clone(),
             sender: Sender::new(&email.from, email.reply_to.as_ref())?,
             disclosure: notices.disclosure,
+            app_url: notices.app_url.clone(),
             public_url: links.public_url.clone(),
             ttl: links.ttl,
         })
@@ -79,6 +81,21 @@ impl Renderer {
         &self.brand.name
     }
 
+    pub(super) fn brand_values(&self) -> BrandValues {
+        let color = self.brand.button_color();
+        let dark_color = color.for_dark();
+        let text = |url: &Option<Url>| url.as_ref().map(Url::to_string).unwrap_or_default();
+        BrandValues {
+            help: self.brand.help.clone().unwrap_or_default(),
+            privacy_url: text(&self.brand.privacy_url),
+            app_url: text(&self.app_url),
+            color: color.to_string(),
+            on_color: color.on_color().to_string(),
+            dark_color: dark_color.to_string(),
+            on_dark_color: dark_color.on_color().to_string(),
+        }
+    }
+
     /// # Errors
     /// When an email cannot carry the address, or a template fails.
     pub fn render(&self, notice: &NoticeEmail) -> Result<Email, RenderError> {
@@ -87,6 +104,7 @@ impl Renderer {
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
         let values = Values {
             operator: self.operator(),
+            brand: self.brand_values(),
             link: &link,
             unsubscribe: unsubscribe.as_deref().unwrap_or_default(),
             sources: self.sources(language, &notice.connections)?,
@@ -135,8 +153,9 @@ impl Renderer {
         // Equal names or kinds appear once, with their count.
         let mut items: Vec<(String, String, usize)> = Vec::new();
         for label in all {
-            let name =
-                if self.disclosure == Disclosure::Name { printable(&label.name) } else { String::new() };
+            // Without a name, the phrase is that of the kind.
+            let name = visible_name(&label.name).filter(|_| self.disclosure == Disclosure::Name);
+            let name = name.unwrap_or_default();
             let kind = label.source_type.as_ref().map_or("", SourceType::as_str).to_ascii_lowercase();
             match items.iter_mut().find(|item| (&item.0, &item.1) == (&name, &kind)) {
                 Some(item) => item.2 += 1,
@@ -158,7 +177,7 @@ impl Renderer {
         let [subject, text, html] = template.files(self.disclosure);
         let subject = self.templates.render(language, &subject, values.plain(language))?;
         let subject: String = one_line(&subject).chars().take(MAX_SUBJECT_CHARS).collect();
-        let text = self.templates.render(language, &text, values.plain(language))?;
+        let text = self.templates.render(language, &text, values.text(language))?;
         let html = self.templates.render(language, &html, values.html(language, &subject))?;
         Ok(Rendered { subject, text: wrap(&text), html })
     }
@@ -170,9 +189,21 @@ pub(super) struct Rendered {
     pub(super) html: String,
 }
 
+/// The variables that are the same in every email. A value that is not configured is empty.
+pub(super) struct BrandValues {
+    help: String,
+    privacy_url: String,
+    app_url: String,
+    color: String,
+    on_color: String,
+    dark_color: String,
+    on_dark_color: String,
+}
+
 /// The variables of the templates.
 pub(super) struct Values<'a> {
     pub(super) operator: &'a str,
+    pub(super) brand: BrandValues,
     pub(super) link: &'a str,
     pub(super) unsubscribe: &'a str,
     /// `None`: the variable is undefined, and a template that prints it fails.
@@ -184,17 +215,29 @@ pub(super) struct Values<'a> {
 }
 
 impl Values<'_> {
+    /// For the subject, which email programs do not search for links.
     fn plain(&self, lang: &str) -> Value {
         let Self { operator, link, unsubscribe, count, last, .. } = *self;
+        let BrandValues { help, privacy_url, app_url, color, on_color, dark_color, on_dark_color } =
+            &self.brand;
         let minutes = self.ttl.as_secs() / 60;
         let (hours, days) = (minutes / 60, minutes / (24 * 60));
         let sources = self.sources.as_ref().map_or(Value::UNDEFINED, |sources| Value::from(sources.as_str()));
-        context! { operator, lang, link, unsubscribe, sources, count, last, minutes, hours, days }
+        context! {
+            operator, lang, link, unsubscribe, sources, count, last, minutes, hours, days, help, privacy_url, app_url,
+            color, on_color, dark_color, on_dark_color,
+        }
+    }
+
+    fn text(&self, lang: &str) -> Value {
+        let sources = self.sources.as_deref().map(keep_from_linking);
+        context! { sources => sources.map_or(Value::UNDEFINED, Value::from), ..self.plain(lang) }
     }
 
     fn html(&self, lang: &str, subject: &str) -> Value {
         let (link, unsubscribe) = (url_value(self.link), url_value(self.unsubscribe));
-        context! { subject, link, unsubscribe, ..self.plain(lang) }
+        let privacy_url = url_value(&self.brand.privacy_url);
+        context! { subject, link, unsubscribe, privacy_url, ..self.text(lang) }
     }
 }
 
@@ -208,6 +251,10 @@ fn url_value(url: &str) -> Value {
     }
 }
 
+#[cfg(test)]
+mod brand_tests;
+#[cfg(test)]
+mod readability_tests;
 #[cfg(test)]
 mod robustness_tests;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     notice::{ConnectionLabel, Template},
-    render::Values,
+    render::{BrandValues, Values},
 };
 use crate::domain::SourceType;
 use std::time::Duration;
@@ -50,9 +50,10 @@ impl Case {
         (0..self.count).map(label).collect()
     }
 
-    pub(super) fn values(&self, sources: Option<String>) -> Values<'static> {
+    pub(super) fn values(&self, sources: Option<String>, brand: BrandValues) -> Values<'static> {
         Values {
             operator: "Sample",
+            brand,
             link: if self.template.has_link() { LINK } else { "" },
             unsubscribe: if self.unsubscribe { UNSUBSCRIBE } else { "" },
             sources,

@@ -41,7 +41,11 @@ fn validate(renderer: &Renderer) -> Result<(), TemplateError> {
         for &template in Template::ALL {
             for case in Case::matrix(template, renderer.ttl) {
                 let sources = renderer.sources(language, &case.connections())?;
-                let rendered = renderer.render_parts(language, template, &case.values(sources))?;
+                let rendered = renderer.render_parts(
+                    language,
+                    template,
+                    &case.values(sources, renderer.brand_values()),
+                )?;
                 check_usable(renderer, language, template, &rendered)?;
             }
         }

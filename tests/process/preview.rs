@@ -36,9 +36,7 @@ async fn emails_are_written_to_a_folder_and_one_part_to_a_file() {
     let line =
         ["notices", "preview", "--kind", "several", "--count", "4", "--part", "html", "--output", "one"];
     home.run(&line).await.well();
-    assert!(
-        read("one").starts_with("<!doctype html>") && read("one").contains("<p style=\"margin:0\">4 of ")
-    );
+    assert!(read("one").starts_with("<!doctype html>") && read("one").contains(">4 of "));
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 //! After a change of wording, record it with `INSTA_UPDATE=always cargo test --lib snapshots` and read the difference.
 
 use super::*;
-use crate::mail::fixtures::{TOKEN, notice, renderer};
+use crate::mail::fixtures::{TOKEN, branded_renderer, notice};
 
 const LEVELS: [Disclosure; 3] = [Disclosure::Generic, Disclosure::Kind, Disclosure::Name];
 
 fn emails(level: Disclosure, language: &str) -> Vec<(Template, Email)> {
-    let renderer = renderer(level);
+    let renderer = branded_renderer(level);
     let render = |template: Template| {
         let names: &[&str] = if template == Template::Several {
             &["Epic MyChart", "Basic Insurance"]

@@ -41,7 +41,7 @@ fn every_email_has_both_parts_with_the_link_once_in_each_and_short_lines() {
         assert_eq!(text.lines().filter(|line| *line == link).count(), 1, "{text}");
         assert_eq!(text.matches(TOKEN).count(), 1);
         assert_eq!(html.matches(&format!("href=\"{link}\"")).count(), 1, "{html}");
-        assert_eq!(html.matches(TOKEN).count(), 2, "the button, and the address to copy");
+        assert_eq!(html.matches(TOKEN).count(), 1, "the button");
         assert!(text.lines().all(|line| line.chars().count() <= 78), "{text}");
         assert!(raw(&email).lines().all(|line| line.len() <= 998));
         assert!(email.bytes.len() < 20_000, "{}", email.bytes.len());
@@ -106,7 +106,6 @@ fn under_generic_no_email_reveals_a_source_a_kind_or_a_status() {
             "desconect",
             "health",
             "salud",
-            "records",
         ];
         for word in revealing {
             assert!(!all.to_lowercase().contains(word), "{word}: {all}");

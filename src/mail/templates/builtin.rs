@@ -29,10 +29,28 @@ const LAYOUT: &str = "layout.html";
 /// Turns the connections into a phrase; its variables differ from those of the emails.
 const SOURCES: &str = "sources.txt";
 
-/// The variables of an email. HTML also has `subject`. `sources` is undefined under `generic`; `link` and `unsubscribe`
-/// may be empty; `days`, `hours` and `minutes` each express the whole lifetime of the link.
-const VARIABLES: &[&str] =
-    &["operator", "link", "unsubscribe", "sources", "count", "last", "days", "hours", "minutes", "lang"];
+/// The variables of an email. HTML also has `subject`. `sources` is undefined under `generic`. `link`, `unsubscribe`,
+/// `help`, `privacy_url` and `app_url` may be empty. `days`, `hours` and `minutes` each express the whole lifetime of the
+/// link. The colors are those of the button and of the text on it, in light and in dark mode.
+const VARIABLES: &[&str] = &[
+    "operator",
+    "link",
+    "unsubscribe",
+    "sources",
+    "count",
+    "last",
+    "days",
+    "hours",
+    "minutes",
+    "lang",
+    "help",
+    "privacy_url",
+    "app_url",
+    "color",
+    "on_color",
+    "dark_color",
+    "on_dark_color",
+];
 
 /// The pages' templates are in the same directory.
 const FOREIGN_FOLDERS: &[&str] = &["pages"];

@@ -1,0 +1,73 @@
+//! Every built-in email is easy to read, and says nothing twice.
+
+use super::*;
+use crate::base::readability::assert_easy_to_read;
+use crate::mail::fixtures::{HELP, branded_renderer, notice};
+use std::collections::BTreeSet;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Our words: the text without addresses of pages, their labels, the operator's help line, and the rule above the footer.
+fn prose(email: &Email) -> String {
+    let paragraphs = email.text().split("\n\n").map(one_line);
+    let is_prose =
+        |text: &String| !text.starts_with("https:") && !text.ends_with(':') && text != "--" && text != HELP;
+    paragraphs.filter(is_prose).collect::<Vec<_>>().join("\n")
+}
+
+/// Every variant of every email in a language.
+fn emails(language: &str) -> Vec<Email> {
+    let mut emails = Vec::new();
+    for level in [Disclosure::Generic, Disclosure::Kind, Disclosure::Name] {
+        let renderer = branded_renderer(level);
+        for &template in Template::ALL {
+            for names in
+                [&["Epic MyChart"][..], &["Epic MyChart", "Quest"], &["Epic", "Quest", "Aetna", "CVS"]]
+            {
+                for ttl in [HOUR, 168 * HOUR] {
+                    if template.accepts_count(names.len()) {
+                        let locale = Some(language.to_owned());
+                        let notice = NoticeEmail { locale, ttl, ..notice(template, names) };
+                        emails.push(renderer.render(&notice).unwrap());
+                    }
+                }
+            }
+        }
+    }
+    emails
+}
+
+#[test]
+fn every_email_is_easy_to_read() {
+    for language in ["en", "es"] {
+        for email in emails(language) {
+            assert_easy_to_read(language, &format!("{}\n{}", email.subject(), prose(&email)));
+        }
+    }
+}
+
+#[test]
+fn no_email_says_anything_twice() {
+    for language in ["en", "es"] {
+        for email in emails(language) {
+            let prose = prose(&email);
+            let sentences: Vec<_> =
+                prose.split(['.', '?', '\n']).map(str::trim).filter(|s| !s.is_empty()).collect();
+            let distinct: BTreeSet<_> = sentences.iter().map(|sentence| sentence.to_lowercase()).collect();
+            assert_eq!(sentences.len(), distinct.len(), "{prose}");
+        }
+    }
+}
+
+#[test]
+fn text_and_html_say_the_same() {
+    for language in ["en", "es"] {
+        for email in emails(language) {
+            let html = crate::mail::html::visible_text(email.html().split_once("</div>").unwrap().1);
+            let html = one_line(&html).replace('’', "'");
+            for sentence in prose(&email).split(['.', '?', '\n']).map(str::trim) {
+                assert!(html.contains(sentence), "{sentence:?}: {html}");
+            }
+        }
+    }
+}
