@@ -27,7 +27,7 @@ fn subjects(h: &Harness) -> Vec<String> {
 }
 
 const BROKEN: &str = "One of your connections stopped updating";
-const WORKS: &str = "Your connection is working again";
+const WORKS: &str = "One of your connections is working again";
 
 async fn kinds(h: &Harness) -> Vec<String> {
     let notices = h.notices("alice").await;
@@ -90,7 +90,7 @@ async fn simultaneous_recoveries_share_an_email_and_others_have_their_own() {
         h.set("alice", source, "CONNECTED");
     }
     h.pass_after(TimeDelta::minutes(15)).await;
-    assert_eq!(subjects(&h)[1..], ["Your connections are working again"]);
+    assert_eq!(subjects(&h)[1..], ["2 of your connections are working again"]);
     assert!(h.mails()[1].text().unwrap().starts_with("2 of "));
     h.set("alice", "cerner", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;

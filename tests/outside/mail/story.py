@@ -19,9 +19,9 @@ MEMBERS = {
     "alice": ("alice@example.org", "alice", "en", {"epic": "EXPIRED"}, NEEDS_YOU),
     "bob": ("bob@example.org", "bob", "es", {"epic": "DISCONNECTED"}, ES_NEEDS_YOU),
     "carol": ("carol@example.org", "carol", "en", {"epic": "EXPIRED", "cerner": "DISCONNECTED"},
-              "Some of your Clínica Example, S.L. connections stopped updating"),
+              "2 of your Clínica Example, S.L. connections stopped updating"),
     "m1": ("m1@example.org", "m1", "es", {"epic": "EXPIRED", "cerner": "EXPIRED"},
-           "Algunas de tus conexiones con Clínica Example, S.L. dejaron de actualizarse"),
+           "2 de tus conexiones con Clínica Example, S.L. dejaron de actualizarse"),
     "m2": ("josé@example.org", "jose", "es", {"epic": "EXPIRED"}, ES_NEEDS_YOU),
     "m3": ("ana@exámple.net", "ana", "en", {"epic": "DISCONNECTED"}, NEEDS_YOU),
     "m4": ("nobody@example.org", None, "en", {"epic": "EXPIRED"}, None),
@@ -135,8 +135,8 @@ def recovered(product, gateway, postfix):
     product("once")
     until("the emails of recovery", lambda: postfix.deliveries() == before + 2)
     emails = []
-    for member, words in (("alice", "Your Clínica Example, S.L. connection is working again"),
-                          ("bob", "Tu conexión con Clínica Example, S.L. vuelve a funcionar")):
+    for member, words in (("alice", "One of your Clínica Example, S.L. connections is working again"),
+                          ("bob", "Una de tus conexiones con Clínica Example, S.L. ya funciona otra vez")):
         address, box, locale, _, _ = MEMBERS[member]
         mail = next(raw for raw in postfix.emails(box) if words == reader.read(raw)["Subject"])
         reader.check(mail, to=address, language=locale, subject=words, link=False)
