@@ -1,10 +1,12 @@
-//! `notices preview`: every email as a member would receive it, with sample values. Needs no database, keys or network.
+//! `notices preview`: every email and page as a member would see it, with sample values. Needs no database, keys or
+//! network.
 
 use super::completion::{Completion, UsageError};
 use super::context::Context;
 use super::output::outln;
 use crate::cli::args::preview::{Part, Preview};
 use crate::mail::{Email, NoticeEmail, Renderer, Template};
+use crate::web::pages::Pages;
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use std::fs;
@@ -19,6 +21,8 @@ struct Sample {
 pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Completion> {
     let config = &context.config;
     let renderer = Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)
+        .map_err(|error| UsageError(error.into()))?;
+    let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)
         .map_err(|error| UsageError(error.into()))?;
     let templates = templates(wanted)?;
     let languages = languages(&renderer, wanted)?;
@@ -36,7 +40,7 @@ pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Com
         }
     }
     match &wanted.output {
-        Some(output) => write(context, wanted, output, &samples)?,
+        Some(output) => write(context, wanted, output, &samples, &pages)?,
         None => print(context, wanted, &samples)?,
     }
     for warning in renderer.warnings() {
@@ -136,10 +140,16 @@ fn content(sample: &Sample, part: Part) -> String {
 }
 
 /// Writes one part of one email to a file, or the parts of each email to a folder.
-fn write(context: &Context, wanted: &Preview, output: &Path, samples: &[Sample]) -> anyhow::Result<()> {
-    let [one] = samples else { return write_all(context, wanted, output, samples) };
+fn write(
+    context: &Context,
+    wanted: &Preview,
+    output: &Path,
+    samples: &[Sample],
+    pages: &Pages,
+) -> anyhow::Result<()> {
+    let [one] = samples else { return write_all(context, wanted, output, samples, pages) };
     if output.is_dir() || output.as_os_str().to_string_lossy().ends_with('/') {
-        return write_all(context, wanted, output, samples);
+        return write_all(context, wanted, output, samples, pages);
     }
     let part =
         wanted.part.unwrap_or_else(|| match output.extension().and_then(|extension| extension.to_str()) {
@@ -156,10 +166,18 @@ fn write(context: &Context, wanted: &Preview, output: &Path, samples: &[Sample])
     Ok(())
 }
 
-fn write_all(context: &Context, wanted: &Preview, folder: &Path, samples: &[Sample]) -> anyhow::Result<()> {
+/// With the pages, unless one kind or one part is wanted.
+fn write_all(
+    context: &Context,
+    wanted: &Preview,
+    folder: &Path,
+    samples: &[Sample],
+    pages: &Pages,
+) -> anyhow::Result<()> {
     let parts = wanted.part.map_or(vec![Part::Text, Part::Html, Part::Eml], |part| vec![part]);
-    let mut index =
-        String::from("<!doctype html><meta charset=\"utf-8\"><title>Emails</title>\n<h1>Emails</h1>\n<ul>\n");
+    let mut index = String::from(
+        "<!doctype html><meta charset=\"utf-8\"><title>Previews</title>\n<h1>Emails</h1>\n<ul>\n",
+    );
     for sample in samples {
         let mut links = String::new();
         let mut files = Vec::new();
@@ -175,12 +193,42 @@ fn write_all(context: &Context, wanted: &Preview, folder: &Path, samples: &[Samp
             outln!("{}", line(context, sample, wanted.part, &files));
         }
     }
+    let has_pages = wanted.kind.is_none() && wanted.part.is_none();
+    let pages = if has_pages { write_pages(wanted, folder, samples, pages)? } else { Vec::new() };
+    index += "</ul>\n<h1>Pages</h1>\n<ul>\n";
+    for name in &pages {
+        index += &format!("<li><a href=\"{name}\">{name}</a></li>\n");
+    }
     let index_file = folder.join("index.html");
     put(&index_file, &(index + "</ul>\n"))?;
     if !context.json {
-        outln!("{} emails in {}; open {}", samples.len(), folder.display(), index_file.display());
+        let (emails, pages) = (samples.len(), pages.len());
+        outln!("{emails} emails and {pages} pages in {}; open {}", folder.display(), index_file.display());
     }
     Ok(())
+}
+
+/// Returns the names of the files.
+fn write_pages(
+    wanted: &Preview,
+    folder: &Path,
+    samples: &[Sample],
+    pages: &Pages,
+) -> anyhow::Result<Vec<String>> {
+    let mut languages: Vec<&str> = match wanted.locale {
+        Some(_) => samples.iter().map(|sample| sample.language.as_str()).collect(),
+        None => pages.languages().iter().map(String::as_str).collect(),
+    };
+    languages.dedup();
+    let mut names = Vec::new();
+    for language in languages {
+        for (name, html) in pages.samples(language) {
+            let name = format!("{language}/page-{name}.html");
+            put(&folder.join(&name), &html)?;
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 fn put(file: &Path, text: &str) -> anyhow::Result<()> {

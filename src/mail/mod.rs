@@ -3,7 +3,6 @@
 mod error;
 #[cfg(test)]
 mod fixtures;
-mod html;
 mod message;
 mod notice;
 mod render;

@@ -3,7 +3,6 @@
 
 use super::{
     error::SetupError,
-    html,
     notice::{ConnectionLabel, Template},
     render::{Rendered, Renderer},
     sample_matrix::{Case, LINK, SOURCE_TYPES},
@@ -11,7 +10,7 @@ use super::{
 use crate::{
     base::{
         config::{self, Disclosure},
-        templates::TemplateError,
+        templates::{TemplateError, html},
     },
     domain::SourceType,
 };

@@ -159,11 +159,7 @@ impl App {
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },
-            pages: Arc::new(Pages::new(
-                &config.brand().name,
-                config.notices.locale.as_str(),
-                config.notices.app_url.as_ref(),
-            )?),
+            pages: Arc::new(Pages::new(&config.brand(), &config.notices, config.links.ttl)?),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, recheck_after),
             planner: Planner::new(store.clone(), clock.clone(), policy.clone()),
             deliverer: Deliverer {

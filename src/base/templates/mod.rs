@@ -2,6 +2,7 @@
 
 mod catalog;
 mod error;
+pub(crate) mod html;
 mod languages;
 mod locate;
 mod overrides;

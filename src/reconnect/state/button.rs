@@ -1,6 +1,6 @@
 //! Pure: the state of a button, decided once for the page that shows it and for the redemption.
 
-use crate::domain::{Button, ConnectionId, LapseState, Outcome, Repair, Status};
+use crate::domain::{Button, ConnectionId, LapseState, Outcome, Repair, SourceType, Status};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ButtonState {
@@ -33,6 +33,8 @@ pub(crate) struct ButtonView {
     pub(crate) connection_id: ConnectionId,
     /// The source's name; any text.
     pub(crate) name: String,
+    /// For a source without a visible name.
+    pub(crate) source_type: Option<SourceType>,
     pub(crate) repair: Repair,
     pub(crate) state: ButtonState,
     /// Offers "I disconnected this on purpose".
@@ -89,6 +91,7 @@ impl ButtonView {
             can_dismiss: button.state == LapseState::Open && is_disconnected && !button.is_missing,
             repair: button.connection.source.repair(),
             connection_id: button.connection.id,
+            source_type: button.connection.source.source_type,
             name: button.connection.source.name,
             state,
         }

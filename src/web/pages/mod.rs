@@ -4,11 +4,15 @@
 //! `default-src 'none'; style-src '<style_hash>'; base-uri 'none'; frame-ancestors 'none'` fits it. Pages and buttons
 //! carry their state in `data-state`.
 
-mod i18n;
+mod accept_language;
 mod page;
 mod render;
+mod samples;
+mod situation;
+mod style;
+mod templates;
+mod validate;
 
-pub(crate) use i18n::negotiate_language;
 pub(crate) use page::Page;
 pub(crate) use render::Pages;
 

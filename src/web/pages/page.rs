@@ -1,11 +1,43 @@
-//! The pages for members. Their wording is in [`super::i18n`].
+//! The pages for members. Their wording is in `templates/`.
 
 use crate::domain::ConnectionId;
 use crate::reconnect::state::LinkState;
 use crate::reconnect::state::{ButtonState, ButtonView};
 
+/// All codes that [`Page::state`] returns. Each is the name of a template.
+pub(super) const STATES: [&str; 26] = [
+    "root",
+    "ready",
+    "used",
+    "expired",
+    "replaced",
+    "confirm",
+    "missing",
+    "removed",
+    "recovered",
+    "dismissed",
+    "link_not_found",
+    "gateway_down",
+    "repair_unavailable",
+    "bad_request",
+    "too_many_requests",
+    "busy",
+    "needs_app",
+    "resend_requested",
+    "email_on_its_way",
+    "resend_unavailable",
+    "signed_in",
+    "sign_in_failed",
+    "unsubscribe",
+    "unsubscribed",
+    "resubscribed",
+    "failed",
+];
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
+    /// The host's own address: the organization's name and nothing else.
+    Root,
     /// The link works: a button for each broken connection.
     Ready {
         buttons: Vec<ButtonView>,
@@ -133,6 +165,7 @@ impl Page {
     /// A stable code, which the page carries as `data-state`.
     pub(crate) fn state(&self) -> &'static str {
         match self {
+            Self::Root => "root",
             Self::Ready { .. } => "ready",
             Self::Used { .. } => "used",
             Self::Expired { .. } => "expired",
@@ -170,7 +203,8 @@ impl Page {
             Self::TooManyRequests => 429,
             Self::Failed => 500,
             Self::GatewayDown { .. } | Self::RepairUnavailable | Self::Missing | Self::Busy => 503,
-            Self::Ready { .. }
+            Self::Root
+            | Self::Ready { .. }
             | Self::Recovered
             | Self::Removed
             | Self::Dismissed { .. }
@@ -205,7 +239,11 @@ impl Page {
             Self::LinkNotFound | Self::BadRequest | Self::Failed | Self::OauthReturn { success: false } => {
                 "ask"
             }
-            Self::Ready { .. } | Self::Used { .. } | Self::NeedsApp | Self::ConfirmDirect { .. } => "link",
+            Self::Root
+            | Self::Ready { .. }
+            | Self::Used { .. }
+            | Self::NeedsApp
+            | Self::ConfirmDirect { .. } => "link",
         }
     }
 

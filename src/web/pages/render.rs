@@ -1,129 +1,181 @@
-//! Renders the pages.
+//! Renders the pages. Pure: the templates are read once, at startup.
 
-use super::i18n::{Language, Notes, PageText, needs_app};
+use super::accept_language;
 use super::page::{Page, PrimaryAction};
-use crate::domain::{Outcome, printable};
+use super::samples::{BASE, FORM_KEY, samples};
+use super::situation::{Situation, count, is_offered, is_waiting, needs_app};
+use super::style::Style;
+use super::templates::{self, file_of};
+use super::validate::validate;
+use crate::base::config::{Brand, Notices};
+use crate::base::templates::{TemplateError, TemplateSet};
+use crate::domain::{SourceType, visible_name};
 use crate::reconnect::state::{ButtonState, ButtonView};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use minijinja::{Environment, UndefinedBehavior, Value, context};
-use url::Url;
-
-const STYLE: &str = include_str!("style.css");
-const LAYOUT: &str = include_str!("layout.html");
+use minijinja::{Value, context};
+use std::path::Path;
+use std::time::Duration;
 
 pub(crate) struct Pages {
-    environment: Environment<'static>,
-    operator: String,
-    /// For members without a locale.
-    locale: String,
+    pub(super) templates: TemplateSet,
+    brand: Brand,
     app_url: Option<String>,
-    style_hash: String,
+    style: Style,
+    /// The lifetime of links.
+    link_ttl: Duration,
 }
 
 impl Pages {
+    /// Reads the templates and renders each page in every language, so that a fault shows at startup.
+    ///
     /// # Errors
-    /// The built-in layout does not parse. The tests rule this out.
-    pub(crate) fn new(
-        operator: impl Into<String>,
-        locale: impl Into<String>,
-        app_url: Option<&Url>,
-    ) -> Result<Self, minijinja::Error> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.add_template("layout.html", LAYOUT)?;
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, STYLE.as_bytes());
-        let style_hash = format!("sha256-{}", STANDARD.encode(digest));
-        let app_url = app_url.map(Url::to_string);
-        Ok(Self { environment, operator: operator.into(), locale: locale.into(), app_url, style_hash })
+    /// An operator's template is unusable.
+    pub(crate) fn new(brand: &Brand, notices: &Notices, link_ttl: Duration) -> Result<Self, TemplateError> {
+        let load = |directory| Self::load(directory, brand, notices, link_ttl);
+        let pages = load(notices.templates.as_deref())?;
+        if notices.templates.is_some() {
+            validate(&pages, &load(None)?)?;
+        }
+        Ok(pages)
+    }
+
+    fn load(
+        directory: Option<&Path>,
+        brand: &Brand,
+        notices: &Notices,
+        link_ttl: Duration,
+    ) -> Result<Self, TemplateError> {
+        Ok(Self {
+            templates: templates::load(directory, notices.locale.as_str())?,
+            brand: brand.clone(),
+            app_url: notices.app_url.as_ref().map(ToString::to_string),
+            style: Style::new(brand),
+            link_ttl,
+        })
     }
 
     /// The source of the `<style>` element, for the content security policy (without quotes).
-    pub(crate) fn style_hash(&self) -> &str {
-        &self.style_hash
+    pub(crate) fn style_source(&self) -> &str {
+        &self.style.csp_source
+    }
+
+    /// The languages with templates, as BCP 47 tags in lower case.
+    pub(crate) fn languages(&self) -> &[String] {
+        self.templates.languages()
+    }
+
+    /// The language that an `Accept-Language` header prefers. `None`: there are no templates for any.
+    pub(crate) fn negotiate_language<'a>(&self, accept_language: &'a str) -> Option<&'a str> {
+        accept_language::negotiate(accept_language, |tag| self.templates.has(tag))
     }
 
     /// Renders a page. `base` is the link's path, such as `/r/TOKEN`, with the public URL's path before it. The forms post
     /// to it and to the paths below it; unsubscribing posts to the page's own address. `form_key` is different on each
     /// page.
     pub(crate) fn render(&self, locale: Option<&str>, page: &Page, base: &str, form_key: &str) -> String {
-        let language = Language::select(locale.unwrap_or(&self.locale), &self.locale);
-        self.fill(&PageText::new(page, language), page, base, form_key).unwrap_or_else(|error| {
+        self.fill(self.templates.language(locale), page, base, form_key).unwrap_or_else(|error| {
             tracing::error!(%error, "cannot render a page");
             "<!doctype html><title>Error</title><h1>Please try again later.</h1>".to_owned()
         })
     }
 
-    fn fill(
+    /// A sample of every state in a language: its name and its HTML.
+    pub(crate) fn samples(&self, language: &str) -> Vec<(&'static str, String)> {
+        let render = |(name, page)| (name, self.render(Some(language), &page, BASE, FORM_KEY));
+        samples().into_iter().map(render).collect()
+    }
+
+    pub(super) fn fill(
         &self,
-        page_text: &PageText,
+        language: &str,
         page: &Page,
         base: &str,
         form_key: &str,
-    ) -> Result<String, minijinja::Error> {
-        let PageText { lang, strings, text } = page_text;
-        let values = |views: &[ButtonView]| -> Vec<Value> {
-            views.iter().map(|view| button_value(view, &strings.notes, views.len() == 1)).collect()
+    ) -> Result<String, TemplateError> {
+        let (buttons, resumable): (&[ButtonView], &[ButtonView]) = match page {
+            Page::Ready { buttons, .. } | Page::Dismissed { buttons } => (buttons, &[]),
+            Page::Used { resumable, .. } => (&[], resumable),
+            _ => (&[], &[]),
         };
-        let (buttons, resumable) = match page {
-            Page::Ready { buttons, .. } | Page::Dismissed { buttons } => (values(buttons), Vec::new()),
-            Page::Used { resumable, .. } => (Vec::new(), values(resumable)),
-            _ => (Vec::new(), Vec::new()),
+        let situation = match page {
+            Page::Ready { buttons, .. } => Situation::of(buttons),
+            _ => Situation::NothingWaits,
         };
         let confirmation = match page {
             Page::ConfirmDirect { connection, token } => {
                 context! { connection => connection.as_str(), token }
             }
-            _ => Value::UNDEFINED,
+            _ => Value::from(()),
         };
         let action = match page.primary_action() {
             PrimaryAction::OpenApp if self.app_url.is_none() => PrimaryAction::None,
             action => action,
         };
-        self.environment.get_template("layout.html")?.render(context! {
-            lang => *lang,
-            operator => self.operator.as_str(),
-            style => STYLE,
+        let retry_minutes = match page {
+            Page::GatewayDown { retry_minutes } => *retry_minutes,
+            _ => 0,
+        };
+        let hours = self.link_ttl.as_secs() / 3600;
+        let values = |views: &[ButtonView]| -> Vec<Value> {
+            views.iter().map(|view| button_value(view, views.len() == 1)).collect()
+        };
+        let values = context! {
+            lang => language,
+            operator => self.brand.name.as_str(),
+            help => self.brand.help.as_deref(),
+            privacy_url => self.brand.privacy_url.as_ref().map(ToString::to_string),
+            app_url => self.app_url.as_deref(),
+            style => self.style.sheet.as_str(),
             state => page.state(),
             icon => page.icon(),
             action => action.as_str(),
-            title => text.title,
-            heading => text.heading.as_deref().unwrap_or(text.title),
-            names_source => text.heading.is_some(),
-            lines => &text.lines,
-            strings => context! {
-                reconnect => strings.reconnect, resume => strings.resume, dismiss => strings.dismiss,
-                resend => strings.resend, retry => strings.retry, open_app => strings.open_app,
-                unsubscribe => strings.unsubscribe, resubscribe => strings.resubscribe,
-                resubscribe_and_resend => strings.resubscribe_and_resend,
-                confirm => strings.confirm, keep_off => strings.keep_off,
-                resume_note => strings.notes.resume, unsubscribed_note => strings.notes.unsubscribed,
-            },
-            buttons, resumable, base, form_key, confirmation,
-            app_url => self.app_url.as_deref(),
-        })
+            situation => situation.as_str(),
+            is_alone => situation.names_source(),
+            waiting => count(buttons, is_waiting),
+            can_change_mind => buttons.iter().any(is_offered),
+            buttons => values(buttons),
+            resumable => values(resumable),
+            hours,
+            days => hours / 24,
+            base, form_key, confirmation, retry_minutes,
+        };
+        self.templates.render(language, &file_of(page.state()), values)
     }
 }
 
-fn button_value(view: &ButtonView, notes: &Notes, is_alone: bool) -> Value {
+fn button_value(view: &ButtonView, is_alone: bool) -> Value {
     let needs_app = needs_app(view);
     let note = match view.state {
         // The page's own text says it.
         _ if needs_app && is_alone => "",
-        _ if needs_app => notes.needs_app,
+        _ if needs_app => "needs_app",
         ButtonState::Available => "",
-        ButtonState::Superseded => notes.superseded,
-        ButtonState::ResumeElsewhere => notes.resume,
-        ButtonState::Used => notes.used,
-        ButtonState::Missing => notes.missing,
-        ButtonState::Closed(Outcome::Recovered) => notes.recovered,
-        ButtonState::Closed(Outcome::Removed) => notes.removed,
-        ButtonState::Dismissed | ButtonState::Closed(Outcome::Dismissed) => notes.dismissed,
+        state => state.as_str(),
+    };
+    let action = match view.state {
+        _ if needs_app => "open_app",
+        ButtonState::Available | ButtonState::Dismissed => "reconnect",
+        ButtonState::ResumeElsewhere => "resume",
+        _ => "",
     };
     context! {
         id => view.connection_id.as_str(),
-        name => printable(&view.name),
+        name => visible_name(&view.name),
+        kind => kind(view.source_type.as_ref()),
         state => view.state.as_str(),
+        is_secondary => view.state == ButtonState::Dismissed,
         can_dismiss => view.can_dismiss,
-        needs_app, note,
+        note, action,
+    }
+}
+
+/// The code of a source's kind, for a source without a visible name.
+fn kind(source_type: Option<&SourceType>) -> &'static str {
+    match source_type {
+        Some(SourceType::Clinical) => "clinical",
+        Some(SourceType::Insurance) => "insurance",
+        Some(SourceType::Lab) => "lab",
+        Some(SourceType::Pharmacy) => "pharmacy",
+        Some(SourceType::Practitioner) => "practitioner",
+        _ => "unknown",
     }
 }

@@ -1,16 +1,38 @@
-use super::page::ResendOption;
+use super::page::{ResendOption, STATES};
+use super::samples::{button, samples};
 use super::*;
-use crate::domain::{Outcome, Repair};
+use crate::base::config::{Config, DEFAULTS};
+use crate::base::templates::TemplateError;
+use crate::base::templates::html;
+use crate::domain::{Repair, SourceType};
 use crate::reconnect::state::{ButtonState, ButtonView};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::collections::BTreeSet;
 
 pub(super) const BASE: &str = "/some/where/r/tok";
 pub(super) const FORM_KEY: &str = "one-page";
-const APP_URL: &str = "https://app.acme.test/fix";
+
+pub(super) fn config() -> Config {
+    config_with_brand(&[])
+}
+
+fn config_with_brand(brand: &[(&str, &str)]) -> Config {
+    let mut sections: toml::Table = toml::from_str(DEFAULTS).unwrap();
+    for (key, value) in brand {
+        sections["brand"][key] = (*value).into();
+    }
+    let mut config: Config = sections.try_into().unwrap();
+    config.email.from = "Acme & Söhne <no-reply@acme.test>".parse().unwrap();
+    config.notices.app_url = Some("https://app.acme.test/fix".parse().unwrap());
+    config
+}
+
+pub(super) fn pages_of(config: &Config) -> Result<Pages, TemplateError> {
+    Pages::new(&config.brand(), &config.notices, config.links.ttl)
+}
 
 pub(super) fn pages() -> Pages {
-    Pages::new("Acme & Söhne", "en", Some(&APP_URL.parse().unwrap())).unwrap()
+    pages_of(&config()).unwrap()
 }
 
 /// A page as a browser reads it: the slashes of addresses are written as entities.
@@ -18,69 +40,12 @@ fn read(page: &Page, base: &str) -> String {
     pages().render(None, page, base, FORM_KEY).replace("&#x2f;", "/")
 }
 
-fn button(id: &str, name: &str, repair: Repair, state: ButtonState) -> ButtonView {
-    ButtonView { connection_id: id.into(), name: name.to_owned(), repair, state, can_dismiss: false }
-}
-
 fn oauth(id: &str, state: ButtonState) -> ButtonView {
     button(id, &id.to_uppercase(), Repair::Oauth, state)
 }
 
-/// Every state of every page.
-pub(super) fn every() -> Vec<Page> {
-    use ButtonState::{Available, Closed, Dismissed, Missing, ResumeElsewhere, Superseded, Used};
-    let epic = |state| button("epic", "Epic MyChart", Repair::Oauth, state);
-    let app = button("basicins", "Basic Insurance", Repair::App, Available);
-    let (resend, not_needed) = (ResendOption::Offered, ResendOption::NotNeeded);
-    vec![
-        Page::Ready { buttons: vec![epic(Available)], resend: not_needed },
-        Page::Ready {
-            resend,
-            buttons: vec![
-                ButtonView { can_dismiss: true, ..epic(Available) },
-                app.clone(),
-                button("lab", "Lab", Repair::Direct, Used),
-                button("rx", "Pharmacy", Repair::Oauth, Closed(Outcome::Recovered)),
-                button("old", "Old Clinic", Repair::Oauth, Closed(Outcome::Removed)),
-                button("plan", "Plan", Repair::Oauth, Dismissed),
-            ],
-        },
-        Page::Used { resumable: Vec::new(), resend },
-        Page::Used { resumable: vec![epic(ResumeElsewhere)], resend },
-        Page::Expired { resend },
-        Page::Expired { resend: ResendOption::Resubscribe },
-        Page::Replaced,
-        Page::ConfirmDirect { connection: "lab".into(), token: "1.t0ken".to_owned() },
-        Page::Removed,
-        Page::Recovered,
-        Page::Dismissed { buttons: vec![epic(Dismissed)] },
-        Page::Dismissed { buttons: vec![epic(Closed(Outcome::Dismissed))] },
-        Page::LinkNotFound,
-        Page::GatewayDown { retry_minutes: 5 },
-        Page::RepairUnavailable,
-        Page::BadRequest,
-        Page::TooManyRequests,
-        Page::Busy,
-        Page::NeedsApp,
-        Page::ResendRequested,
-        Page::EmailOnItsWay,
-        Page::ResendUnavailable,
-        Page::OauthReturn { success: true },
-        Page::OauthReturn { success: false },
-        Page::Unsubscribe,
-        Page::Unsubscribed { can_resubscribe: true },
-        Page::Unsubscribed { can_resubscribe: false },
-        Page::Resubscribed,
-        Page::Failed,
-        Page::Ready { buttons: vec![app], resend: not_needed },
-        Page::Ready { buttons: vec![button("lab", "Lab", Repair::Direct, Available)], resend: not_needed },
-        Page::Ready {
-            buttons: vec![oauth("a", Superseded), oauth("b", Dismissed)],
-            resend: ResendOption::Resubscribe,
-        },
-        Page::Missing,
-        Page::Ready { buttons: vec![oauth("a", Missing), oauth("b", Available)], resend: not_needed },
-    ]
+fn every() -> impl Iterator<Item = Page> {
+    samples().into_iter().map(|(_, page)| page)
 }
 
 #[test]
@@ -98,7 +63,7 @@ fn every_page_is_complete_in_each_language_and_loads_nothing() {
             ] {
                 assert!(html.contains(part), "{part} in {page:?}");
             }
-            for one in ["<h1>", "<main ", "<title>", "<style>"] {
+            for one in ["<h1", "<main ", "<title>", "<style>"] {
                 assert_eq!(html.matches(one).count(), 1, "{one} in {page:?}");
             }
             for foreign in
@@ -114,10 +79,10 @@ fn every_page_is_complete_in_each_language_and_loads_nothing() {
 
 #[test]
 fn the_languages_differ_on_every_page() {
-    for page in every() {
+    for page in every().filter(|page| *page != Page::Root) {
         let title = |lang| {
             let html = pages().render(Some(lang), &page, BASE, FORM_KEY);
-            html.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
+            html.split("<h1").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
         };
         assert_ne!(title("en"), title("es"));
     }
@@ -126,8 +91,9 @@ fn the_languages_differ_on_every_page() {
 #[test]
 fn a_member_without_a_supported_locale_gets_the_default_then_english() {
     let lang = |default: &str, locale: Option<&str>| {
-        let html =
-            Pages::new("Acme", default, None).unwrap().render(locale, &Page::LinkNotFound, BASE, FORM_KEY);
+        let mut config = config();
+        config.notices.locale = default.parse().unwrap();
+        let html = pages_of(&config).unwrap().render(locale, &Page::LinkNotFound, BASE, FORM_KEY);
         html.split("lang=\"").nth(1).unwrap()[..2].to_owned()
     };
     for (default, locale, expected) in [
@@ -163,9 +129,10 @@ fn each_page_and_each_button_carries_its_state() {
 
 #[test]
 fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
-    let html = read(&every()[1], BASE);
+    let mixed = samples().into_iter().find(|(name, _)| *name == "ready-mixed").unwrap().1;
+    let html = read(&mixed, BASE);
     let form = "<form method=\"post\" action=\"/some/where/r/tok\">";
-    assert_eq!(html.matches(form).count(), 2, "available and dismissed");
+    assert_eq!(html.matches(form).count(), 3, "available, dismissed, and to be resumed");
     let fields =
         "name=\"form_key\" value=\"one-page\">\n<input type=\"hidden\" name=\"connection\" value=\"epic\">";
     assert!(html.contains(fields), "{html}");
@@ -233,7 +200,9 @@ fn hostile_names_ids_and_addresses_stay_text() {
     assert!(!html.contains("<script"));
     assert!(html.contains("&lt;script&gt;"));
     assert!(!html.contains(&"x".repeat(100)), "a long name is cut");
-    let without_app = Pages::new("Acme", "en", None).unwrap();
+    let mut config = config();
+    config.notices.app_url = None;
+    let without_app = pages_of(&config).unwrap();
     for page in [page, Page::NeedsApp] {
         assert!(!without_app.render(None, &page, BASE, FORM_KEY).contains("rel=\"noreferrer\""));
     }
@@ -247,16 +216,13 @@ fn the_style_hash_matches_the_style_element() {
     let html = pages.render(None, &Page::LinkNotFound, BASE, FORM_KEY);
     let style = html.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
-    assert_eq!(pages.style_hash(), format!("sha256-{}", STANDARD.encode(digest)));
+    assert_eq!(pages.style_source(), format!("sha256-{}", STANDARD.encode(digest)));
 }
 
 #[test]
 fn each_page_has_its_http_status() {
-    let other_than_ok: BTreeSet<_> = every()
-        .iter()
-        .map(|page| (page.status(), page.state()))
-        .filter(|(status, _)| *status != 200)
-        .collect();
+    let other_than_ok: BTreeSet<_> =
+        every().map(|page| (page.status(), page.state())).filter(|(status, _)| *status != 200).collect();
     let expected = [
         (400, "bad_request"),
         (404, "link_not_found"),
@@ -271,4 +237,50 @@ fn each_page_has_its_http_status() {
         (503, "repair_unavailable"),
     ];
     assert_eq!(other_than_ok.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_samples_show_every_state() {
+    let shown: BTreeSet<_> = every().map(|page| page.state()).collect();
+    assert_eq!(shown, BTreeSet::from(STATES));
+}
+
+#[test]
+fn a_source_without_a_visible_name_is_called_by_its_kind() {
+    for name in ["", " ", "\u{200B}"] {
+        let plan = || button("plan", name, Repair::Oauth, ButtonState::Available);
+        let plan = || ButtonView { source_type: Some(SourceType::Insurance), ..plan() };
+        for buttons in [vec![plan()], vec![plan(), oauth("a", ButtonState::Available)]] {
+            let page = Page::Ready { buttons, resend: ResendOption::NotNeeded };
+            assert!(read(&page, BASE).contains("<bdi>your health plan</bdi>"), "{name:?}");
+            let spanish = pages().render(Some("es"), &page, BASE, FORM_KEY);
+            assert!(spanish.contains("<bdi>tu plan de salud</bdi>"), "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn every_page_ends_with_the_help_line_and_the_privacy_link_except_the_root() {
+    let config = config_with_brand(&[
+        ("name", "Example Health"),
+        ("help", "Questions? 555-0100"),
+        ("privacy_url", "https://example.org/privacy"),
+    ]);
+    let pages = pages_of(&config).unwrap();
+    for page in every() {
+        let html = pages.render(None, &page, BASE, FORM_KEY).replace("&#x2f;", "/");
+        let is_root = page == Page::Root;
+        assert_eq!(html.contains("Questions? 555-0100"), !is_root, "{page:?}");
+        assert_eq!(html.contains("href=\"https://example.org/privacy\""), !is_root, "{page:?}");
+    }
+    let root = pages.render(None, &Page::Root, "", "");
+    assert_eq!(html::visible_text(&root).trim(), "Example Health");
+}
+
+#[test]
+fn the_style_has_the_color_of_the_organization() {
+    let config = config_with_brand(&[("color", "#ffd200")]);
+    let html =
+        pages_of(&config).unwrap().render(None, &Page::Expired { resend: ResendOption::Offered }, BASE, "");
+    assert!(html.contains("--act:#ffd200;") && html.contains("--on-act:#14202b"), "{html}");
 }

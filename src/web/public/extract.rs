@@ -1,7 +1,6 @@
 //! Extractors. Whatever a client sends, the response is a page.
 
 use super::link_path::is_token_character;
-use super::response::PageContext;
 use super::state::PublicState;
 use crate::domain::{ConnectionId, FormKey, LinkToken, RequestSignals};
 use crate::reconnect::form_keys::FormProof;
@@ -57,7 +56,7 @@ impl FromRequest<PublicState> for Press {
         let fields = match request.extract::<Form<Fields>, _>().await {
             Ok(Form(fields)) => fields,
             Err(FormRejection::InvalidFormContentType(_)) => Fields::default(),
-            Err(_) => return Err(state.page(&PageContext::of_browser(&headers), &Page::BadRequest)),
+            Err(_) => return Err(state.page(&state.browser_context(&headers), &Page::BadRequest)),
         };
         let Some(key) = fields.form_key.map(FormKey::new).filter(|_| !is_cross_site(&headers)) else {
             return Err(state.show_link(&token, &headers).await);

@@ -117,7 +117,7 @@ impl PublicState {
     ) -> Response {
         let context = match self.links.view(token.hash(), &BrowserProof::default()).await {
             Ok(LinkPage { state: LinkState::NotFound, .. }) | Err(_) => {
-                PageContext { base: self.base(token), ..PageContext::of_browser(headers) }
+                PageContext { base: self.base(token), ..self.browser_context(headers) }
             }
             Ok(page) => self.link_context(token, page.locale),
         };
@@ -164,5 +164,5 @@ pub(super) async fn oauth_return(
     query: Result<Query<OauthReturn>, QueryRejection>,
 ) -> Response {
     let success = query.is_ok_and(|Query(query)| query.status_code == "success");
-    state.page(&PageContext::of_browser(&headers), &Page::OauthReturn { success })
+    state.page(&state.browser_context(&headers), &Page::OauthReturn { success })
 }

@@ -18,7 +18,6 @@ use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
-use response::PageContext;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -45,7 +44,7 @@ fn pages(state: PublicState) -> Router {
     let (rejecting, hostless) = (state.clone(), state.clone());
     let rate_limit =
         RateLimit::new(state.requests_per_minute, state.trusted_proxies, &state.clock, move |headers| {
-            rejecting.page(&PageContext::of_browser(headers), &Page::TooManyRequests)
+            rejecting.page(&rejecting.browser_context(headers), &Page::TooManyRequests)
         });
     let links = Router::new()
         .route("/r/{token}", get(link::view).post(link::redeem))
@@ -55,6 +54,7 @@ fn pages(state: PublicState) -> Router {
     links
         .route("/u/{token}", get(unsubscribe::view).post(unsubscribe::unsubscribe))
         .route("/u/{token}/resubscribe", post(unsubscribe::resubscribe).get(back))
+        .route("/", get(root))
         .route("/oauth/return", get(link::oauth_return))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -76,13 +76,17 @@ async fn back(State(state): State<PublicState>, uri: Uri) -> Response {
 async fn require_host(State(state): State<PublicState>, request: Request, next: Next) -> Response {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if hosts != 1 && request.version() == Version::HTTP_11 && request.uri().host().is_none() {
-        return state.page(&PageContext::of_browser(request.headers()), &Page::BadRequest);
+        return state.page(&state.browser_context(request.headers()), &Page::BadRequest);
     }
     next.run(request).await
 }
 
+async fn root(State(state): State<PublicState>, headers: HeaderMap) -> Response {
+    state.page(&state.browser_context(&headers), &Page::Root)
+}
+
 async fn not_found(State(state): State<PublicState>, headers: HeaderMap) -> Response {
-    state.page(&PageContext::of_browser(&headers), &Page::LinkNotFound)
+    state.page(&state.browser_context(&headers), &Page::LinkNotFound)
 }
 
 async fn not_allowed(state: State<PublicState>, headers: HeaderMap) -> Response {

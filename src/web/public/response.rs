@@ -8,7 +8,7 @@ use crate::reconnect::redeem::ResumeGrant;
 use crate::reconnect::resume::BrowserProof;
 use crate::reconnect::state::LinkState;
 use crate::store::StoreError;
-use crate::web::pages::{Page, negotiate_language};
+use crate::web::pages::Page;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::time::Duration;
@@ -36,12 +36,6 @@ impl PageContext {
     pub(super) fn anonymous() -> Self {
         Self { locale: None, base: String::new(), form_key: None }
     }
-
-    /// In the browser's language, without a link.
-    pub(super) fn of_browser(headers: &HeaderMap) -> Self {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { locale: accepted.and_then(negotiate_language).map(str::to_owned), ..Self::anonymous() }
-    }
 }
 
 pub(super) fn browser_proof(headers: &HeaderMap, form_key: Option<FormKeyHash>) -> BrowserProof {
@@ -51,6 +45,13 @@ pub(super) fn browser_proof(headers: &HeaderMap, form_key: Option<FormKeyHash>) 
 impl PublicState {
     pub(super) fn base(&self, token: &LinkToken) -> String {
         format!("{}/r/{}", self.prefix, token.expose())
+    }
+
+    /// In the browser's language, without a link.
+    pub(super) fn browser_context(&self, headers: &HeaderMap) -> PageContext {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let language = accepted.and_then(|accepted| self.pages.negotiate_language(accepted));
+        PageContext { locale: language.map(str::to_owned), ..PageContext::anonymous() }
     }
 
     /// For a page of this link, with a key for its forms.
@@ -100,7 +101,7 @@ impl PublicState {
 
     pub(super) fn link_page(&self, page: LinkPage, context: PageContext, headers: &HeaderMap) -> Response {
         let context = match page.state {
-            LinkState::NotFound => PageContext::of_browser(headers),
+            LinkState::NotFound => self.browser_context(headers),
             _ => context,
         };
         self.page(&context, &Page::of_link(page.state, page.unsubscribed))
@@ -155,7 +156,7 @@ impl PublicState {
         // address, an app's own scheme included.
         let policy = format!(
             "default-src 'none'; style-src '{}'; base-uri 'none'; frame-ancestors 'none'",
-            self.pages.style_hash()
+            self.pages.style_source()
         );
         let fixed = [
             (header::CACHE_CONTROL, "no-store"),

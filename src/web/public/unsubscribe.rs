@@ -55,7 +55,7 @@ impl PublicState {
         let base = format!("{}/u/{}", self.prefix, token.expose());
         match (acted, self.store.subscription(hash, self.clock.now()).await) {
             (_, Err(error)) => self.failed(&error),
-            (Ok(()), Ok(None)) => self.page(&PageContext::of_browser(headers), &Page::LinkNotFound),
+            (Ok(()), Ok(None)) => self.page(&self.browser_context(headers), &Page::LinkNotFound),
             (Ok(()), Ok(Some(subscription))) => {
                 let context = PageContext { locale: subscription.locale.clone(), base, form_key: None };
                 self.page(&context, &page(&subscription, resubscribed))
@@ -63,7 +63,7 @@ impl PublicState {
             (Err(error), Ok(subscription)) => {
                 let context = match subscription {
                     Some(subscription) => PageContext { locale: subscription.locale, base, form_key: None },
-                    None => PageContext { base, ..PageContext::of_browser(headers) },
+                    None => PageContext { base, ..self.browser_context(headers) },
                 };
                 self.press_failed(&error, &context)
             }

@@ -1,4 +1,4 @@
-//! The visible text and the links of an email's HTML, for the check that an email is usable.
+//! The visible text and the links of HTML, for the check that an email or a page is usable.
 
 /// Elements whose content is not shown.
 const HIDDEN: [&str; 3] = ["style", "script", "title"];
@@ -6,7 +6,7 @@ const HIDDEN: [&str; 3] = ["style", "script", "title"];
 const BLANK: [&str; 5] = ["&nbsp;", "&zwnj;", "&zwj;", "&shy;", "&#847;"];
 
 /// Without markup, comments and hidden elements.
-pub(super) fn visible_text(html: &str) -> String {
+pub(crate) fn visible_text(html: &str) -> String {
     let mut text = String::new();
     let mut rest = html;
     while let Some((before, tag)) = rest.split_once('<') {
@@ -19,7 +19,7 @@ pub(super) fn visible_text(html: &str) -> String {
 }
 
 /// Whether the HTML shows `url` or links to it.
-pub(super) fn leads_to(html: &str, url: &str) -> bool {
+pub(crate) fn leads_to(html: &str, url: &str) -> bool {
     let links = ["href=\"", "href='", "href="].map(|start| format!("{start}{url}"));
     let without_comments = remove_comments(html);
     links.iter().any(|link| without_comments.contains(link)) || visible_text(html).contains(url)

@@ -1,0 +1,77 @@
+//! Renders every page at startup: parsing alone misses undefined values, pages without words, and buttons that are gone.
+
+use super::render::Pages;
+use super::samples::{BASE, FORM_KEY, samples};
+use super::templates::file_of;
+use crate::base::templates::{TemplateError, html};
+use std::collections::BTreeSet;
+
+/// The content security policy forbids all of these: the browser would leave them out.
+const BLOCKED: [&str; 6] = ["<script", "<link", "<iframe", "<img", "src=", "style="];
+
+/// Compares each page with the built-in one.
+pub(super) fn validate(pages: &Pages, builtin: &Pages) -> Result<(), TemplateError> {
+    for language in pages.languages() {
+        for (_, page) in samples() {
+            let rendered = pages.fill(language, &page, BASE, FORM_KEY)?;
+            let expected = builtin.render(Some(language), &page, BASE, FORM_KEY);
+            if let Some(problem) = problem(&rendered, &expected) {
+                let file = pages.templates.locate(language, &[file_of(page.state())]);
+                let problem = format!("{problem} (page {:?})", page.state());
+                return Err(TemplateError::Faulty { file, line: 0, problem });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn problem(rendered: &str, expected: &str) -> Option<String> {
+    if !html::visible_text(rendered).chars().any(char::is_alphanumeric) {
+        return Some("the page shows nothing; write what the member can do".to_owned());
+    }
+    let tags = || rendered.split('<').filter_map(|tag| tag.split('>').next());
+    if let Some(blocked) = BLOCKED
+        .iter()
+        .find(|part| tags().any(|tag| format!("<{}", tag.to_ascii_lowercase()).contains(**part)))
+    {
+        return Some(format!(
+            "the page has {blocked:?}, which browsers block here: pages load nothing; remove it"
+        ));
+    }
+    if styles(rendered).any(|style| !styles(expected).any(|expected| expected == style)) {
+        return Some("browsers block every style but {{ style|safe }} here; remove the other one".to_owned());
+    }
+    let (has, needs) = (controls(rendered), controls(expected));
+    needs
+        .difference(&has)
+        .next()
+        .map(|control| format!("the page has no {control}; keep it as the built-in layout has it"))
+}
+
+fn styles(html: &str) -> impl Iterator<Item = &str> {
+    html.split("<style>").skip(1).filter_map(|rest| rest.split("</style>").next())
+}
+
+/// The forms with their fields, and the addresses of the links.
+fn controls(html: &str) -> BTreeSet<String> {
+    let forms = html.split("<form").skip(1).filter_map(|rest| rest.split("</form>").next());
+    let forms = forms.map(|form| {
+        let action = attribute(form, "action").unwrap_or("its own address");
+        let fields = form.split("<input").skip(1).filter_map(|input| {
+            Some(format!("{}={}", attribute(input, "name")?, attribute(input, "value")?))
+        });
+        let fields = fields.collect::<Vec<_>>().join(" ");
+        format!("form that posts {fields:?} to {action}")
+    });
+    let links = html.split("<a ").skip(1).filter_map(|link| attribute(link, "href"));
+    forms.chain(links.map(|href| format!("link to {href}"))).collect()
+}
+
+/// The value of the first attribute with this name, as it is written.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let tag = tag.split('>').next()?;
+    ['"', '\''].into_iter().find_map(|quote| {
+        let (_, rest) = tag.split_once(&format!(" {name}={quote}"))?;
+        rest.split(quote).next()
+    })
+}
