@@ -94,6 +94,7 @@ impl App {
         for warning in renderer.warnings() {
             tracing::warn!(%warning, "check this template");
         }
+        let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = Store::open(&config.database.url).await?;
         let tokens = TokenProvider::new(
@@ -159,7 +160,7 @@ impl App {
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },
-            pages: Arc::new(Pages::new(&config.brand(), &config.notices, config.links.ttl)?),
+            pages: Arc::new(pages),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, recheck_after),
             planner: Planner::new(store.clone(), clock.clone(), policy.clone()),
             deliverer: Deliverer {

@@ -26,6 +26,7 @@ async fn a_good_setup_passes_every_check_and_the_test_email_arrives() {
         "keys",
         "gateway",
         "brand",
+        "pages",
         "templates",
         "mail server",
         "public URL",

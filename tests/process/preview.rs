@@ -29,6 +29,7 @@ async fn emails_are_written_to_a_folder_and_one_part_to_a_file() {
     let read = |name: &str| fs::read_to_string(home.path(name)).unwrap();
     assert!(read("emails/es/several.txt").contains("/r/SAMPLE-leads-nowhere"));
     assert!(read("emails/en/recovered.eml").contains("Auto-Submitted: auto-generated\r\n"));
+    assert!(read("emails/es/page-expired.html").contains("data-state=\"expired\""));
     let index = read("emails/index.html");
     for href in index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(home.path("emails").join(href).is_file(), "{href}");

@@ -1,11 +1,15 @@
-//! Whether every email renders, and discloses nothing beyond `notices.disclosure`.
+//! Whether every page and email renders, and no email discloses anything beyond `notices.disclosure`.
 
 use super::checklist::Checklist;
 use crate::base::config::Config;
 use crate::mail::Renderer;
+use crate::web::pages::Pages;
 use std::io;
 
 pub(super) fn check(config: &Config, checklist: &mut Checklist) -> io::Result<Option<Renderer>> {
+    let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl).map_err(Into::into);
+    checklist
+        .result("pages", pages, |pages| format!("every page renders ({})", pages.languages().join(", ")))?;
     let renderer =
         Renderer::new(&config.brand(), &config.notices, &config.email, &config.links).map_err(Into::into);
     let renderer = checklist.result("templates", renderer, |renderer| {

@@ -63,7 +63,8 @@ fn no_email_says_anything_twice() {
 fn text_and_html_say_the_same() {
     for language in ["en", "es"] {
         for email in emails(language) {
-            let html = crate::mail::html::visible_text(email.html().split_once("</div>").unwrap().1);
+            let html =
+                crate::base::templates::html::visible_text(email.html().split_once("</div>").unwrap().1);
             let html = one_line(&html).replace('’', "'");
             for sentence in prose(&email).split(['.', '?', '\n']).map(str::trim) {
                 assert!(html.contains(sentence), "{sentence:?}: {html}");

@@ -1,7 +1,7 @@
 //! The pages that members see.
 //!
 //! A page names the source but never the person, runs no script, and loads nothing. A content security policy of
-//! `default-src 'none'; style-src '<style_hash>'; base-uri 'none'; frame-ancestors 'none'` fits it. Pages and buttons
+//! `default-src 'none'; style-src '<style_source>'; base-uri 'none'; frame-ancestors 'none'` fits it. Pages and buttons
 //! carry their state in `data-state`.
 
 mod accept_language;
@@ -16,6 +16,10 @@ mod validate;
 pub(crate) use page::Page;
 pub(crate) use render::Pages;
 
+#[cfg(test)]
+mod override_tests;
+#[cfg(test)]
+mod readability_tests;
 #[cfg(test)]
 mod snapshots;
 #[cfg(test)]

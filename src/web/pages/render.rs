@@ -6,7 +6,6 @@ use super::samples::{BASE, FORM_KEY, samples};
 use super::situation::{Situation, count, is_offered, is_waiting, needs_app};
 use super::style::Style;
 use super::templates::{self, file_of};
-use super::validate::validate;
 use crate::base::config::{Brand, Notices};
 use crate::base::templates::{TemplateError, TemplateSet};
 use crate::domain::{SourceType, visible_name};
@@ -25,20 +24,8 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Reads the templates and renders each page in every language, so that a fault shows at startup.
-    ///
-    /// # Errors
-    /// An operator's template is unusable.
-    pub(crate) fn new(brand: &Brand, notices: &Notices, link_ttl: Duration) -> Result<Self, TemplateError> {
-        let load = |directory| Self::load(directory, brand, notices, link_ttl);
-        let pages = load(notices.templates.as_deref())?;
-        if notices.templates.is_some() {
-            validate(&pages, &load(None)?)?;
-        }
-        Ok(pages)
-    }
-
-    fn load(
+    /// With the operator's `directory` of templates, which is not checked yet.
+    pub(super) fn load(
         directory: Option<&Path>,
         brand: &Brand,
         notices: &Notices,

@@ -3,14 +3,31 @@
 use super::render::Pages;
 use super::samples::{BASE, FORM_KEY, samples};
 use super::templates::file_of;
+use crate::base::config::{Brand, Notices};
 use crate::base::templates::{TemplateError, html};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The content security policy forbids all of these: the browser would leave them out.
 const BLOCKED: [&str; 6] = ["<script", "<link", "<iframe", "<img", "src=", "style="];
 
+impl Pages {
+    /// Reads the templates and renders each page in every language, so that a fault shows at startup.
+    ///
+    /// # Errors
+    /// An operator's template is unusable.
+    pub(crate) fn new(brand: &Brand, notices: &Notices, link_ttl: Duration) -> Result<Self, TemplateError> {
+        let load = |directory| Self::load(directory, brand, notices, link_ttl);
+        let pages = load(notices.templates.as_deref())?;
+        if notices.templates.is_some() {
+            validate(&pages, &load(None)?)?;
+        }
+        Ok(pages)
+    }
+}
+
 /// Compares each page with the built-in one.
-pub(super) fn validate(pages: &Pages, builtin: &Pages) -> Result<(), TemplateError> {
+fn validate(pages: &Pages, builtin: &Pages) -> Result<(), TemplateError> {
     for language in pages.languages() {
         for (_, page) in samples() {
             let rendered = pages.fill(language, &page, BASE, FORM_KEY)?;
@@ -45,7 +62,7 @@ fn problem(rendered: &str, expected: &str) -> Option<String> {
     needs
         .difference(&has)
         .next()
-        .map(|control| format!("the page has no {control}; keep it as the built-in layout has it"))
+        .map(|control| format!("the page has no {control}; copy it from the built-in layout"))
 }
 
 fn styles(html: &str) -> impl Iterator<Item = &str> {
