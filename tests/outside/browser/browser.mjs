@@ -91,6 +91,16 @@ export async function inspectEmail(html, name, lang) {
   assert.ok(Buffer.byteLength(html) < 102_000, "Gmail clips larger emails");
 }
 
+/** Checks the HTML of pages that the daemon did not serve: pairs of name and HTML. */
+export async function inspectSamples(samples, lang) {
+  const page = await openAuditor();
+  for (const [name, html] of samples) {
+    await auditIn(page, html, `${name}.${lang}`, true);
+    assert.equal(await page.locator("h1").count(), 1, `${name} has one level-1 heading`);
+  }
+  await page.context().close();
+}
+
 /** Other languages differ only in text, so one picture of each is enough. */
 async function takePictures(page, name, lang) {
   const [sizes, schemes] = lang === "en" ? [Object.keys(SIZES), SCHEMES] : [["phone"], ["light"]];
@@ -107,10 +117,20 @@ async function takePictures(page, name, lang) {
 
 /** Runs the accessibility checker on the same HTML in a page with JavaScript. */
 async function audit(html, name, isPage) {
+  const page = await openAuditor();
+  await auditIn(page, html, name, isPage);
+  await page.context().close();
+}
+
+async function openAuditor() {
   const context = await browser.newContext({ viewport: SIZES.phone, reducedMotion: "reduce" });
-  const page = await context.newPage();
+  return context.newPage();
+}
+
+async function auditIn(page, html, name, isPage) {
+  await page.setViewportSize(SIZES.phone);
   await page.setContent(html);
-  await page.evaluate(AXE);
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
   for (const colorScheme of SCHEMES) {
     await page.emulateMedia({ colorScheme });
     const check = (runOnly) => globalThis.axe.run({ runOnly, resultTypes: ["violations"] });
@@ -137,7 +157,6 @@ async function audit(html, name, isPage) {
     assert.ok(overflow <= 0, `${name} scrolls sideways by ${overflow} px at ${width} px and ${size}`);
   }
   if (isPage) await checkTargetSizes(page, name);
-  await context.close();
 }
 
 /** Apple recommends 44 px for touch targets; WCAG 2.2 requires 24. */

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CONTROLS, atPage, atSource, inspectPage, person, press, readAndClick } from "./browser.mjs";
+import { CONTROLS, atPage, atSource, inspectPage, inspectSamples, person, press, readAndClick } from "./browser.mjs";
 import {
-  emailTo, emailedLink, gatewayDown, linkIn, list, member, set, sourceGone, until, untilRecovered, world,
+  emailTo, emailedLink, gatewayDown, linkIn, list, member, previews, set, sourceGone, until, untilRecovered, world,
 } from "./world.mjs";
 
 /** Presses the first reconnect button and leaves the source without signing in. */
@@ -158,6 +158,11 @@ async function expiredLink(id) {
 
 describe("the page", { concurrency: 6 }, () => {
   for (const locale of ["en", "es"]) {
+    test(`has no inaccessible sample, with a bright color and a help line (${locale})`, async () => {
+      const samples = await previews(locale);
+      assert.ok(samples.length > 40, `${samples.length} samples`);
+      await inspectSamples(samples, locale);
+    });
     for (const [name, [state, status, reach]] of Object.entries(pages)) {
       test(`${name} (${locale}) has its state, and is accessible at every size`, async () => {
         const { page, close } = await person({ locale: locale === "es" ? "es-MX" : "en-GB" });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,6 +112,23 @@ export async function startWorld() {
   world.pages = await startDaemon("main", "", ids.slice(0, 106));
   await startDaemon("shortLived", 'ttl = "2s"', ids.slice(106, 116));
   await startDaemon("patient", "max_redemptions = 3", ids.slice(116));
+}
+
+/** Every state of every page in a language, with all settings of the section `brand`: name and HTML. */
+export async function previews(lang) {
+  const [config, folder] = [join(home, "previews.toml"), join(home, `previews-${lang}`)];
+  writeFileSync(config, `
+[brand]
+name = "Example Health"
+help = "Questions? Call 555-0100 or write to help@example.org."
+color = "#ffd200"
+privacy_url = "https://example.org/privacy"
+[notices]
+app_url = "https://app.example.org/connections"
+`);
+  await command(config, "notices", "preview", "--locale", lang, "--output", folder);
+  const files = readdirSync(join(folder, lang)).filter((file) => file.startsWith("page-"));
+  return files.map((file) => [file.slice(5, -5), readFileSync(join(folder, lang, file), "utf8")]);
 }
 
 /** Stops all processes, and prints the output of those that failed. */
