@@ -3,6 +3,8 @@
 //! Renders 100,000 notices of every kind in every language on one core, and sends some thousands to the simulated mail
 //! server over one loopback connection, as the daemon does. What is slower bounds a big day.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use reconnectd::{
     base::config::{Config, DEFAULTS, Tls},
     base::random,

@@ -1,5 +1,6 @@
 //! The command `reconnectd`.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("reconnectd: cannot start the runtime: {error}");
+            // Nothing else can report it.
+            let _ = writeln!(std::io::stderr(), "reconnectd: cannot start the runtime: {error}");
             return ExitCode::FAILURE;
         }
     };

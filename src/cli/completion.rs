@@ -1,5 +1,6 @@
 //! How a command ends, and the exit code for it.
 
+use super::output::errln;
 use crate::base::config::ConfigError;
 use crate::credentials::keyring::KeyringError;
 use crate::store::StoreError;
@@ -27,7 +28,7 @@ pub(super) fn exit_code(result: anyhow::Result<Completion>) -> ExitCode {
         // The reader of the output, such as `head`, has closed it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("reconnectd: {error:#}");
+            errln!("reconnectd: {error:#}");
             ExitCode::from(if is_usage_error(&error) { 2 } else { 1 })
         }
     }

@@ -17,6 +17,16 @@ macro_rules! outln {
 }
 pub(super) use outln;
 
+/// Prints a line for people to the standard error. Unlike `eprintln!`, does not panic if its reader has closed the pipe.
+macro_rules! errln {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        // Nobody reads it anymore.
+        let _ = writeln!(std::io::stderr().lock(), $($words)*);
+    }};
+}
+pub(super) use errln;
+
 pub(super) fn print_json(row: &impl Serialize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, row)?;

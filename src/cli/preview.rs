@@ -3,7 +3,7 @@
 
 use super::completion::{Completion, UsageError};
 use super::context::Context;
-use super::output::outln;
+use super::output::{errln, outln};
 use crate::cli::args::preview::{Part, Preview};
 use crate::mail::{Email, NoticeEmail, Renderer, Template};
 use crate::web::pages::Pages;
@@ -44,7 +44,7 @@ pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Com
         None => print(context, wanted, &samples)?,
     }
     for warning in renderer.warnings() {
-        eprintln!("reconnectd: {warning}");
+        errln!("reconnectd: {warning}");
     }
     Ok(Completion::Complete)
 }

@@ -66,8 +66,10 @@ pub(super) fn password(file: Option<&Path>, from_stdin: bool) -> anyhow::Result<
 }
 
 fn prompt(question: &str) -> io::Result<String> {
-    eprint!("{question}");
-    io::stderr().flush()?;
+    let mut terminal = io::stderr().lock();
+    write!(terminal, "{question}")?;
+    terminal.flush()?;
+    drop(terminal);
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(without_line_break(&line).to_owned())

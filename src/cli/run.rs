@@ -3,7 +3,7 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::output::{outln, print_json};
-use super::signals::stop_signal;
+use super::signals::{log_hangups, stop_signal};
 use crate::base::telemetry;
 use crate::server::Daemon;
 use crate::store::SweepProgress;
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
+    log_hangups()?;
     let metrics = telemetry::metrics::install()?;
     let daemon = Daemon::start(context.app().await?, Some(metrics)).await?;
     telemetry::notify_ready();

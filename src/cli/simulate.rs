@@ -1,6 +1,7 @@
 //! `simulate`: the simulated gateway and mailbox, for trying a configuration.
 
 use super::completion::Completion;
+use super::output::outln;
 use super::signals::stop_signal;
 use crate::base::clock::Clock;
 use crate::sim::{Options, Simulator};
@@ -36,23 +37,23 @@ pub(super) async fn simulate(arguments: &SimulateArgs) -> anyhow::Result<Complet
     };
     let mut simulator = Simulator::start(options).await?;
     let (base, smtp) = (simulator.base_url().to_owned(), simulator.smtp_addr());
-    println!("# The simulated gateway and mailbox are running.");
-    println!("#   control page  {base}/");
-    println!("#   mailbox       {base}/mail");
-    println!("#\n# Configuration:\n");
-    println!("[gateway]\nurl = \"{}\"\nclient_key = \"any\"", simulator.gateway_url());
+    outln!("# The simulated gateway and mailbox are running.");
+    outln!("#   control page  {base}/");
+    outln!("#   mailbox       {base}/mail");
+    outln!("#\n# Configuration:\n");
+    outln!("[gateway]\nurl = \"{}\"\nclient_key = \"any\"", simulator.gateway_url());
     let host = Url::parse(&base)?.host_str().unwrap_or_default().to_owned();
-    println!("oauth_hosts = [{host:?}]           # its sign-in pages are on this machine\n");
-    println!("[email.smtp]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n", smtp.ip(), smtp.port());
-    println!("# Members to import (`reconnectd members import members.jsonl`):\n");
+    outln!("oauth_hosts = [{host:?}]           # its sign-in pages are on this machine\n");
+    outln!("[email.smtp]\nhost = \"{}\"\nport = {}\ntls = \"none\"\n", smtp.ip(), smtp.port());
+    outln!("# Members to import (`reconnectd members import members.jsonl`):\n");
     let world = simulator.world();
     let population = world.population();
     for number in (0..population).take(PRINTED) {
         let id = world.member_id(number);
-        println!("{}", world.import_line(&id));
+        outln!("{}", world.import_line(&id));
     }
     if population as usize > PRINTED {
-        println!("# … {population} in total: curl {base}/control/members.jsonl");
+        outln!("# … {population} in total: curl {base}/control/members.jsonl");
     }
     tokio::select! {
         () = stop.cancelled() => {}

@@ -84,7 +84,7 @@ impl Daemon {
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut failed = None;
         tokio::select! {
-            () = stop.cancelled() => tracing::info!("shutting down: draining"),
+            () = stop.cancelled() => tracing::info!(event = "stopping", "finishing what is in hand"),
             ended = self.tasks.join_next() => failed = Some(unexpected_exit(ended)),
         }
         telemetry::notify_stopping();

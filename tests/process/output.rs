@@ -1,6 +1,6 @@
 //! What programs read.
 
-use crate::harness::{Home, Running, simulator};
+use crate::harness::{Home, Running, simulator, until};
 use serde_json::json;
 
 #[tokio::test]
@@ -35,6 +35,38 @@ async fn a_report_whose_reader_leaves_early_is_no_failure() {
     let ended = Running::start(shell).ended().await.well();
     assert_eq!(ended.json().len(), 1);
     assert_eq!(ended.stderr, "0\n");
+}
+
+#[tokio::test]
+async fn no_command_panics_when_nobody_reads_its_output() {
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice"]).await;
+    for arguments in [
+        "check",
+        "status",
+        "config print",
+        "members list",
+        "no-such-command",
+        "notices preview",
+        "demo --once",
+        "simulate --listen 127.0.0.1:0 --smtp 127.0.0.1:0",
+        "run",
+    ] {
+        let mut shell = home.program_named("sh");
+        // Both pipes are closed before the program writes.
+        let script =
+            "{ sleep 0.3; timeout 3 \"$0\" --config reconnectd.toml $1; echo $? > code; } 2>&1 | true";
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_reconnectd"), arguments]);
+        Running::start(shell).ended().await;
+        let code = until("the exit code", async || {
+            std::fs::read_to_string(home.path("code")).ok().filter(|code| !code.is_empty())
+        })
+        .await;
+        std::fs::remove_file(home.path("code")).unwrap();
+        let daemon_goes_on = arguments == "run" && code.trim() == "124";
+        assert!(daemon_goes_on || ["0", "1", "2"].contains(&code.trim()), "{arguments}: {code}");
+    }
 }
 
 #[tokio::test]

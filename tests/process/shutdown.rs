@@ -172,3 +172,35 @@ async fn a_pass_without_a_mail_server_is_incomplete_and_keeps_the_emails() {
         (&json!("queued"), &json!("mail_server_unreachable"))
     );
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_the_daemon_at_once() {
+    for (first, second, code) in [("TERM", "TERM", 143), ("INT", "INT", 130), ("TERM", "QUIT", 131)] {
+        let simulator = simulator(0).await;
+        let mut home = Home::new(&simulator);
+        home.enrol(&["alice"]).await;
+        home.set("gateway.timeout", "30s");
+        let world = simulator.world();
+        world.add_fault(Fault::new(FaultKind::Delay { ms: 25_000 }).on(Operation::GetMemberConnections));
+        let daemon = home.daemon().await.running;
+        until_true("a poll", async || world.request_count(Operation::GetMemberConnections) > 0).await;
+        daemon.signal(first);
+        until_true("the first signal", async || daemon.stderr().contains("event=\"stopping\"")).await;
+        daemon.signal(second);
+        let ended = daemon.ended_within(Duration::from_secs(10)).await;
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains("event=\"stopped_at_once\""), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_daemon_survives_a_hangup_and_stops_on_sigquit() {
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice"]).await;
+    let daemon = home.daemon().await.running;
+    daemon.signal("HUP");
+    until_true("the log line", async || daemon.stderr().contains("event=\"hangup_ignored\"")).await;
+    daemon.signal("QUIT");
+    daemon.ended_within(DEADLINE).await.well();
+}

@@ -4,7 +4,7 @@ use super::args::CredentialArgs;
 use super::row::report_json;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::output::{outln, time};
+use crate::cli::output::{errln, outln, time};
 use crate::cli::prompt::usage;
 use crate::domain::{Connection, MemberId, Status};
 use crate::server::components::App;
@@ -31,7 +31,7 @@ pub(super) async fn sign_in(
         if context.json {
             return report_json(member, connection, Some(&link), None);
         }
-        eprintln!("give this link to {member} and nobody else; it works until {}", time(expires_at));
+        errln!("give this link to {member} and nobody else; it works until {}", time(expires_at));
         outln!("{link}");
         return Ok(Completion::Complete);
     }

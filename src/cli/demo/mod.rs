@@ -4,6 +4,7 @@ mod setup;
 mod story;
 
 use super::completion::Completion;
+use super::output::outln;
 use super::signals::stop_signal;
 use crate::base::clock::Clock;
 use crate::base::telemetry;
@@ -13,7 +14,10 @@ use crate::server::components::App;
 use crate::sim::{Options, Simulator};
 use anyhow::{Context, bail};
 use clap::Args;
+use std::io;
+use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -50,12 +54,7 @@ pub(super) async fn demo(arguments: &DemoArgs) -> anyhow::Result<Completion> {
             () = stop.cancelled() => bail!("interrupted"),
         }
     } else {
-        println!("reconnectd is running on this machine, with a simulated gateway and mailbox.\n");
-        println!("  control page  {}/       expire a connection here", simulator.base_url());
-        println!("  mailbox       {}/mail   the notice arrives here; open its link", simulator.base_url());
-        println!("  member pages  {public_url}");
-        println!("  metrics       http://{admin}/metrics\n");
-        println!("Press Ctrl-C to stop. Nothing is saved.");
+        print_addresses(&simulator, &public_url, admin)?;
         tokio::select! {
             () = stop.cancelled() => Ok(()),
             ended = &mut running => bail!("the daemon stopped: {:?}", ended?.err()),
@@ -65,4 +64,14 @@ pub(super) async fn demo(arguments: &DemoArgs) -> anyhow::Result<Completion> {
     running.await??;
     simulator.shutdown().await?;
     result.map(|()| Completion::Complete)
+}
+
+fn print_addresses(simulator: &Simulator, public_url: &Url, admin: SocketAddr) -> io::Result<()> {
+    outln!("reconnectd is running on this machine, with a simulated gateway and mailbox.\n");
+    outln!("  control page  {}/       expire a connection here", simulator.base_url());
+    outln!("  mailbox       {}/mail   the notice arrives here; open its link", simulator.base_url());
+    outln!("  member pages  {public_url}");
+    outln!("  metrics       http://{admin}/metrics\n");
+    outln!("Press Ctrl-C to stop. Nothing is saved.");
+    Ok(())
 }

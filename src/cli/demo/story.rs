@@ -1,9 +1,11 @@
 //! The steps of the demo: a connection expires, and its member reconnects it.
 
+use crate::cli::output::outln;
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, Status};
 use crate::sim::{Simulator, TestBrowser};
 use crate::store::Store;
 use anyhow::{Context, ensure};
+use std::io;
 use std::time::{Duration, Instant};
 
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,33 +16,36 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// A step does not happen in time.
 pub(super) async fn play(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
     let start = Instant::now();
-    let step = |words: &str| println!("{:>6.1}s  {words}", start.elapsed().as_secs_f32());
+    let step = |words: &str| -> io::Result<()> {
+        outln!("{:>6.1}s  {words}", start.elapsed().as_secs_f32());
+        Ok(())
+    };
     let (member, source) = (MemberId::from("alice"), "epic");
     let browser = TestBrowser::new()?;
 
-    step("alice, bob, and carol are enrolled; the first sweep polls their connections");
+    step("alice, bob, and carol are enrolled; the first sweep polls their connections")?;
     until(
         "the first sweep",
         async || Ok(status_of(store, &member, source).await? == Some(Status::Connected)),
     )
     .await?;
-    step("alice's connection to epic is CONNECTED");
+    step("alice's connection to epic is CONNECTED")?;
 
     simulator.world().set_status("alice", source, "EXPIRED")?;
-    step("at the gateway, it expires");
+    step("at the gateway, it expires")?;
     until("the transition", async || Ok(status_of(store, &member, source).await? == Some(Status::Expired)))
         .await?;
-    step("a sweep observed it and recorded the transition CONNECTED → EXPIRED");
+    step("a sweep observed it and recorded the transition CONNECTED → EXPIRED")?;
     until("the lapse", async || {
         Ok(lapse(store, &member).await?.is_some_and(|l| l.state == LapseState::Open))
     })
     .await?;
-    step("another sweep confirmed it: a lapse is open");
+    step("another sweep confirmed it: a lapse is open")?;
 
     let emails = tokio::time::timeout(STEP_TIMEOUT, simulator.mailbox().wait_for(1)).await;
     let emails = emails.context("no email arrived")?;
     let email = emails.first().context("no email arrived")?;
-    step(&format!("alice received an email: “{}”", email.subject().unwrap_or_default()));
+    step(&format!("alice received an email: “{}”", email.subject().unwrap_or_default()))?;
     let link = email.links().into_iter().find(|link| link.contains("/r/"));
     let link = link.context("the email contains no link")?;
 
@@ -48,22 +53,22 @@ pub(super) async fn play(simulator: &Simulator, store: &Store) -> anyhow::Result
         let page = browser.open(&link).await?;
         ensure!(page.status == 200 && page.has_button(), "the link's page has no button");
     }
-    step("its link opens a page with one button; opening it twice does not use it up");
+    step("its link opens a page with one button; opening it twice does not use it up")?;
     let pressed = browser.press(&link, &[]).await?;
     let destination = pressed.location.context("the button does not redirect")?;
     ensure!(pressed.status == 303, "the button responded with {}", pressed.status);
-    step("the button redirects to the sign-in at epic (303)");
+    step("the button redirects to the sign-in at epic (303)")?;
     browser.allow(&destination).await?;
-    step("alice signs in and allows access");
+    step("alice signs in and allows access")?;
 
     until("the recovery", async || {
         Ok(lapse(store, &member).await?.is_some_and(|lapse| lapse.outcome == Some(Outcome::Recovered)))
     })
     .await?;
-    step("a recheck observed CONNECTED: the lapse is closed as recovered");
+    step("a recheck observed CONNECTED: the lapse is closed as recovered")?;
     let again = browser.press(&link, &[]).await?;
     ensure!(again.location.is_none() && again.states() == ["recovered"], "the link works twice");
-    step("the link's page says that the connection works again; it has no button anymore");
+    step("the link's page says that the connection works again; it has no button anymore")?;
     let transitions = store.transitions(Some(&member), None, 100).await?;
     let path: Vec<&str> = transitions
         .iter()
@@ -71,7 +76,7 @@ pub(super) async fn play(simulator: &Simulator, store: &Store) -> anyhow::Result
         .map(|transition| transition.to.as_str())
         .collect();
     ensure!(path == ["CONNECTED", "EXPIRED", "CONNECTED"], "the transitions are {path:?}");
-    step("done: CONNECTED → EXPIRED → CONNECTED");
+    step("done: CONNECTED → EXPIRED → CONNECTED")?;
     Ok(())
 }
 

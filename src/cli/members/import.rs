@@ -3,7 +3,7 @@
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::import::{Import, ImportRow};
-use crate::cli::output::{PAGE, outln, print_json};
+use crate::cli::output::{PAGE, errln, outln, print_json};
 use crate::credentials::keyring::Keyring;
 use crate::store::ImportCounts;
 use anyhow::{Context as _, bail};
@@ -46,7 +46,7 @@ pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Com
     progress.finish_and_clear();
     if !errors.is_empty() {
         for error in &errors {
-            eprintln!("{}: {error}", file.display());
+            errln!("{}: {error}", file.display());
         }
         bail!("nothing was imported; correct the lines above and import the file again");
     }

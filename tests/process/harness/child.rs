@@ -60,9 +60,14 @@ impl Running {
     }
 
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
         // A signal cannot be sent without unsafe code, and every shell can send one.
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status();
-        assert!(sent.unwrap().success(), "SIGTERM was not sent");
+        let command = format!("kill -{name} {}", self.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{name} was not sent");
     }
 
     /// Sends SIGKILL.
@@ -101,12 +106,14 @@ impl Running {
 }
 
 impl Drop for Running {
+    #[expect(clippy::print_stdout, reason = "it belongs to the output of the test that fails")]
     fn drop(&mut self) {
         // One that has ended already cannot be killed, which is as well.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("-- process {} --\n{}\n{}", self.id(), self.stdout.whole(), self.stderr.whole());
+            let (id, stdout, stderr) = (self.id(), self.stdout.whole(), self.stderr.whole());
+            println!("-- process {id} --\n{stdout}\n{stderr}");
         }
     }
 }

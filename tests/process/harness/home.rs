@@ -115,7 +115,12 @@ impl Home {
 
     /// The program in this folder, without arguments.
     pub(crate) fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reconnectd"));
+        self.program_named(env!("CARGO_BIN_EXE_reconnectd"))
+    }
+
+    /// A program in this folder, with the daemon's environment.
+    pub(crate) fn program_named(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RECONNECTD") {
