@@ -21,6 +21,38 @@ const SWEEPS_OVERDUE: &str = "reconnectd_sweeps_overdue";
 const MEMBERS_UNREACHABLE: &str = "reconnectd_members_unreachable";
 const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
+/// The counters with one label: the label and all its values. Each series starts at zero, so that an alert also sees its
+/// first event.
+const SERIES: [(&str, &str, &[&str]); 6] = [
+    (SWEEPS, "outcome", &["complete", "incomplete"]),
+    (MEMBERS_POLLED, "outcome", &["clear", "unclear"]),
+    (
+        TRANSITIONS,
+        "to",
+        &["CONNECTED", "DISCONNECTED", "EXPIRED", "DELETED", "ACCESS_ENDED", "ERROR", OTHER_STATUS],
+    ),
+    (NOTICES, "outcome", &["sent", "retry", "deferred", "abandoned", "unknown", "cancelled", "interrupted"]),
+    (
+        REDEMPTIONS,
+        "outcome",
+        &[
+            "redirected",
+            "resumed",
+            "reconnected",
+            "needs_confirmation",
+            "needs_app",
+            "refused",
+            "too_many_presses",
+            "retry_later",
+            "unavailable",
+            "dismissed",
+        ],
+    ),
+    (RATE_LIMITED_REQUESTS, "quota", &["requests", "presses", "resends"]),
+];
+/// Every unknown status, because the gateway chooses its text.
+const OTHER_STATUS: &str = "OTHER";
+
 /// Seconds. A fleet can have a dozen members or hundreds of thousands.
 const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
 
@@ -31,6 +63,7 @@ const DURATION_BUCKETS: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 18
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = builder()?.install_recorder()?;
     describe();
+    create_series();
     Ok(handle)
 }
 
@@ -66,8 +99,32 @@ fn describe() {
     );
 }
 
+fn create_series() {
+    for (name, label, values) in SERIES {
+        for value in values {
+            counter!(name, label => *value).increment(0);
+        }
+    }
+    for action in [LinkAction::View, LinkAction::Press] {
+        for client in [Client::Bot, Client::Human] {
+            count_link_requests(action, client, 0);
+        }
+    }
+    for name in [SWEEP_TICKS_SKIPPED, LINK_REQUESTS_DROPPED, PERSON_MISMATCHES] {
+        counter!(name).increment(0);
+    }
+}
+
+/// Counts one event of a series in [`SERIES`].
+fn count(name: &'static str, value: &'static str) {
+    let series = SERIES.iter().find(|(other, ..)| *other == name);
+    debug_assert!(series.is_some_and(|(_, _, values)| values.contains(&value)), "{name} {value}");
+    let label = series.map_or("outcome", |(_, label, _)| label);
+    counter!(name, label => value).increment(1);
+}
+
 pub(crate) fn count_sweep(outcome: &'static str, duration: Duration) {
-    counter!(SWEEPS, "outcome" => outcome).increment(1);
+    count(SWEEPS, outcome);
     histogram!(SWEEP_DURATION).record(duration);
 }
 
@@ -76,21 +133,21 @@ pub(crate) fn count_skipped_tick() {
 }
 
 pub(crate) fn count_polled_member(outcome: &'static str) {
-    counter!(MEMBERS_POLLED, "outcome" => outcome).increment(1);
+    count(MEMBERS_POLLED, outcome);
 }
 
-/// Counts every unknown status as `OTHER`, because the gateway chooses its text.
 pub(crate) fn count_transition(to: &Status) {
-    let to = if let Status::Unknown(_) = to { "OTHER".to_owned() } else { to.as_str().to_owned() };
-    counter!(TRANSITIONS, "to" => to).increment(1);
+    let known =
+        SERIES.iter().filter(|(name, ..)| *name == TRANSITIONS).flat_map(|(.., values)| values.iter());
+    count(TRANSITIONS, known.copied().find(|known| *known == to.as_str()).unwrap_or(OTHER_STATUS));
 }
 
 pub(crate) fn count_notice(outcome: &'static str) {
-    counter!(NOTICES, "outcome" => outcome).increment(1);
+    count(NOTICES, outcome);
 }
 
 pub(crate) fn count_redemption(outcome: &'static str) {
-    counter!(REDEMPTIONS, "outcome" => outcome).increment(1);
+    count(REDEMPTIONS, outcome);
 }
 
 pub(crate) fn count_link_requests(action: LinkAction, client: Client, requests: u32) {
@@ -103,7 +160,7 @@ pub(crate) fn count_dropped_link_request() {
 }
 
 pub(crate) fn count_rate_limited_request(quota: &'static str) {
-    counter!(RATE_LIMITED_REQUESTS, "quota" => quota).increment(1);
+    count(RATE_LIMITED_REQUESTS, quota);
 }
 
 /// `None` leaves a gauge as it is.
@@ -130,6 +187,24 @@ pub(crate) fn count_person_mismatch() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_counter_starts_at_zero() {
+        let recorder = builder().unwrap().build_recorder();
+        ::metrics::with_local_recorder(&recorder, create_series);
+        let text = recorder.handle().render();
+        for line in [
+            "reconnectd_notices_total{outcome=\"abandoned\"} 0",
+            "reconnectd_transitions_total{to=\"EXPIRED\"} 0",
+            "reconnectd_transitions_total{to=\"OTHER\"} 0",
+            "reconnectd_link_requests_total{action=\"press\",client=\"human\"} 0",
+            "reconnectd_rate_limited_requests_total{quota=\"resends\"} 0",
+            "reconnectd_sweep_ticks_skipped_total 0",
+            "reconnectd_person_mismatches_total 0",
+        ] {
+            assert!(text.lines().any(|rendered| rendered == line), "{line} is not in\n{text}");
+        }
+    }
 
     #[test]
     fn metrics_are_rendered_under_their_names() {
