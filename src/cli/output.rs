@@ -75,10 +75,13 @@ impl Rows {
 }
 
 /// Replaces control characters, which could change the terminal: names come from the gateway.
+/// An empty cell is a dash.
 fn table_cell(text: &str) -> String {
-    if text.is_empty() {
-        return "-".to_owned();
-    }
+    if text.is_empty() { "-".to_owned() } else { single_line(text) }
+}
+
+/// A value from outside must not begin a line of its own or steer the terminal.
+pub(super) fn single_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -4,7 +4,7 @@
 //! whose thread wrote it. A subscriber per thread would be unreliable: `tracing` caches for all threads whether a
 //! callsite is enabled, and another test's thread can be the first to reach it.
 
-use super::logs::subscriber;
+use super::logs::{Destination, subscriber};
 use crate::base::config::{Config, DEFAULTS};
 use std::{
     cell::RefCell,
@@ -32,7 +32,7 @@ impl LogCapture {
         GLOBAL.call_once(|| {
             let mut settings = toml::from_str::<Config>(DEFAULTS).expect("the defaults are valid").telemetry;
             settings.log = "trace".parse().expect("a valid level");
-            let subscriber = subscriber(&settings, || ThreadWriter, false);
+            let subscriber = subscriber(&settings, || ThreadWriter, Destination::File);
             tracing::subscriber::set_global_default(subscriber).expect("tests log only through a capture");
         });
         CURRENT.with_borrow_mut(|current| {

@@ -1,5 +1,6 @@
 //! Log lines on standard error.
 
+use super::log_line::LogLine;
 use crate::{
     base::config::{LogFormat, Telemetry},
     domain,
@@ -23,7 +24,7 @@ const CRATE: &str = env!("CARGO_CRATE_NAME");
 /// # Errors
 /// At the second call in a process.
 pub(crate) fn init(settings: &Telemetry) -> Result<(), SetGlobalDefaultError> {
-    tracing::subscriber::set_global_default(subscriber(settings, io::stderr, io::stderr().is_terminal()))?;
+    tracing::subscriber::set_global_default(subscriber(settings, io::stderr, Destination::of_process()))?;
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
         log_panic(
@@ -34,8 +35,52 @@ pub(crate) fn init(settings: &Telemetry) -> Result<(), SetGlobalDefaultError> {
     Ok(())
 }
 
+/// What reads the log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Shows colors.
+    Terminal,
+    File,
+    /// The system's journal, which has its own times and priorities.
+    Journal,
+}
+
+impl Destination {
+    fn of_process() -> Self {
+        let variable = |name| std::env::var(name).ok();
+        if variable("JOURNAL_STREAM").is_some_and(|stream| is_stderr(&stream)) {
+            Self::Journal
+        } else if io::stderr().is_terminal()
+            && shows_colors(variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
+        {
+            Self::Terminal
+        } else {
+            Self::File
+        }
+    }
+}
+
+/// See <https://no-color.org>.
+fn shows_colors(no_color: Option<&str>, term: Option<&str>) -> bool {
+    no_color.is_none_or(str::is_empty) && term != Some("dumb")
+}
+
+/// Whether `stream`, device and inode as systemd writes them, is the standard error: it may have been redirected since.
+#[cfg(unix)]
+fn is_stderr(stream: &str) -> bool {
+    use std::os::{fd::AsFd, unix::fs::MetadataExt};
+    let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() else { return false };
+    let metadata = std::fs::File::from(stderr).metadata();
+    metadata.is_ok_and(|metadata| format!("{}:{}", metadata.dev(), metadata.ino()) == stream)
+}
+
+#[cfg(not(unix))]
+fn is_stderr(_stream: &str) -> bool {
+    false
+}
+
 /// The subscriber of [`init`], for tests that read the log.
-pub fn subscriber<W>(settings: &Telemetry, writer: W, ansi: bool) -> impl Subscriber + use<W>
+pub fn subscriber<W>(settings: &Telemetry, writer: W, destination: Destination) -> impl Subscriber + use<W>
 where
     W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
 {
@@ -43,12 +88,27 @@ where
     // `telemetry.log` cannot raise their level.
     let cap = Targets::new().with_default(LevelFilter::INFO).with_target(CRATE, LevelFilter::TRACE);
     let is_text = settings.format == LogFormat::Text;
-    let (text_writer, json_writer) = (writer.clone(), writer);
+    let in_journal = destination == Destination::Journal;
+    let (text_writer, journal_writer, json_writer) = (writer.clone(), writer.clone(), writer);
     tracing_subscriber::registry()
         .with(settings.log.filter())
         .with(cap)
-        .with(is_text.then(|| fmt::layer().with_writer(text_writer).with_ansi(ansi)))
-        .with((!is_text).then(|| fmt::layer().json().flatten_event(true).with_writer(json_writer)))
+        .with((is_text && !in_journal).then(|| {
+            let has_colors = destination == Destination::Terminal;
+            let inner = fmt::format().with_ansi(has_colors);
+            let event_format = LogLine { inner, has_colors, has_priority: false };
+            fmt::layer().with_writer(text_writer).event_format(event_format)
+        }))
+        .with((is_text && in_journal).then(|| {
+            let inner = fmt::format().with_ansi(false).without_time();
+            let event_format = LogLine { inner, has_colors: false, has_priority: true };
+            fmt::layer().with_writer(journal_writer).event_format(event_format)
+        }))
+        .with((!is_text).then(|| {
+            let inner = fmt::format().json().flatten_event(true);
+            let event_format = LogLine { inner, has_colors: false, has_priority: in_journal };
+            fmt::layer().json().with_writer(json_writer).event_format(event_format)
+        }))
 }
 
 /// Masks the message, because it can quote a member's data.
@@ -63,6 +123,10 @@ mod tests {
 
     /// Returns the log lines of `body`.
     fn logged(log: &str, format: LogFormat, body: impl FnOnce()) -> String {
+        logged_to(Destination::File, log, format, body)
+    }
+
+    fn logged_to(destination: Destination, log: &str, format: LogFormat, body: impl FnOnce()) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let settings =
             Telemetry { log: log.parse().unwrap(), format, heartbeat_url: None, heartbeat_max_unclear: 0.1 };
@@ -70,7 +134,7 @@ mod tests {
             let lines = Arc::clone(&lines);
             move || Shared(Arc::clone(&lines))
         };
-        tracing::subscriber::with_default(subscriber(&settings, writer, false), body);
+        tracing::subscriber::with_default(subscriber(&settings, writer, destination), body);
         String::from_utf8(lines.lock().unwrap().clone()).unwrap()
     }
 
@@ -110,6 +174,43 @@ mod tests {
             tracing::info!(target: "reconnectd::deliver", "left out");
         });
         assert!(lines.contains("asked") && !lines.contains("left out"), "{lines}");
+    }
+
+    #[test]
+    fn a_value_from_outside_cannot_forge_a_line_or_colors() {
+        let id = "epic\n2026-01-01T00:00:00Z ERROR reconnectd: forged\r\u{2028}\u{1b}[2J\u{85}";
+        for destination in [Destination::File, Destination::Terminal, Destination::Journal] {
+            let lines = logged_to(destination, "info", LogFormat::Text, || {
+                tracing::info!(connection = %id, other = id, "polled {id}");
+            });
+            assert_eq!(lines.lines().count(), 1, "{lines}");
+            assert!(lines.ends_with('\n') && !lines.contains(['\r', '\u{2028}', '\u{85}']), "{lines:?}");
+            assert!(!lines.contains("\u{1b}[2J") && lines.contains("forged"), "{lines:?}");
+            assert_eq!(lines.contains('\u{1b}'), destination == Destination::Terminal, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_and_no_times() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = logged_to(Destination::Journal, "debug", format, || {
+                tracing::error!("one");
+                tracing::warn!("two");
+                tracing::info!("three");
+                tracing::debug!("four");
+            });
+            let priorities: Vec<_> = lines.lines().map(|line| line.get(..3).unwrap()).collect();
+            assert_eq!(priorities, ["<3>", "<4>", "<6>", "<7>"], "{lines}");
+        }
+        let line =
+            logged_to(Destination::Journal, "info", LogFormat::Text, || tracing::warn!(members = 3, "x"));
+        assert_eq!(line.trim_end(), "<4> WARN reconnectd::base::telemetry::logs::tests: x members=3");
+    }
+
+    #[test]
+    fn colors_are_for_terminals_that_want_them() {
+        assert!(shows_colors(None, None) && shows_colors(Some(""), Some("xterm")));
+        assert!(!shows_colors(Some("1"), Some("xterm")) && !shows_colors(None, Some("dumb")));
     }
 
     #[test]

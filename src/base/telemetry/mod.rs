@@ -4,6 +4,7 @@ mod activity;
 #[cfg(any(test, feature = "sim"))]
 mod capture;
 mod heartbeat;
+mod log_line;
 mod logs;
 mod loop_states;
 pub(crate) mod metrics;
@@ -14,6 +15,6 @@ pub(crate) use activity::Activity;
 pub use capture::LogCapture;
 pub(crate) use heartbeat::send_heartbeat;
 pub(crate) use logs::init;
-pub use logs::subscriber;
+pub use logs::{Destination, subscriber};
 pub(crate) use loop_states::{LoopState, LoopStates, StepResult};
 pub(crate) use service_manager::{notify_ready, notify_stopping};

@@ -1,6 +1,6 @@
 //! The lines that `check` prints.
 
-use crate::cli::output::outln;
+use crate::cli::output::{outln, single_line};
 use std::io;
 
 /// Prints a line for each check, and remembers whether one failed.
@@ -70,7 +70,7 @@ impl Checklist {
             }
             outln!("{line}");
         } else {
-            outln!("{word:<7} {check:<14} {message}");
+            outln!("{word:<7} {check:<14} {}", single_line(message));
         }
         Ok(())
     }

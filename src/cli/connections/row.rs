@@ -2,7 +2,7 @@
 
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::output::{outln, print_json};
+use crate::cli::output::{outln, print_json, single_line};
 use crate::domain::{Connection, MemberId, NoticeId, Status};
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ pub(super) fn report(
         return report_json(member, connection, None, None);
     }
     let status = connection.status.as_ref().map_or("without a status", Status::as_str);
-    outln!("{} of {member} is {status}", connection.id);
+    outln!("{}", single_line(&format!("{} of {member} is {status}", connection.id)));
     Ok(Completion::Complete)
 }
 

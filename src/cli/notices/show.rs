@@ -3,7 +3,7 @@
 use super::row::{AttemptRow, NoticeRow};
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::output::{outln, print_json};
+use crate::cli::output::{outln, print_json, single_line};
 use crate::domain::NoticeId;
 use anyhow::bail;
 
@@ -22,15 +22,15 @@ pub(super) async fn show(context: &Context, id: &NoticeId) -> anyhow::Result<Com
         return Ok(Completion::Complete);
     }
     outln!("notice       {}", row.notice_id);
-    outln!("member       {}", row.member_id);
+    outln!("member       {}", single_line(row.member_id));
     outln!("kind         {}", row.kind);
     outln!("step         {}", row.step);
     outln!("state        {} ({})", row.state, row.reason);
-    outln!("connections  {}", row.connections.join(", "));
+    outln!("connections  {}", single_line(&row.connections.join(", ")));
     outln!("planned      {}", row.planned_at);
     outln!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
     for AttemptRow { attempt, count, started_at, last_at, outcome, detail, .. } in history {
-        let (outcome, detail) = (outcome.unwrap_or("in progress"), detail.unwrap_or_default());
+        let (outcome, detail) = (outcome.unwrap_or("in progress"), single_line(detail.unwrap_or_default()));
         let times = if count > 1 { format!(" {count} times, last {last_at}") } else { String::new() };
         outln!("attempt {attempt:<4} {started_at}  {outcome}{times}  {detail}");
     }
