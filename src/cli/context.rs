@@ -1,6 +1,7 @@
 //! The configuration of a command, and the components that it opens on demand.
 
 use super::completion::UsageError;
+use super::output::errln;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
 use crate::server::components::App;
@@ -18,6 +19,9 @@ impl Context {
     pub(super) fn load(file: Option<PathBuf>, json: bool) -> anyhow::Result<Self> {
         let file = Config::find(file);
         let loaded = Config::load(file.as_deref(), std::env::vars_os())?;
+        for warning in &loaded.warnings {
+            errln!("reconnectd: {warning}");
+        }
         Ok(Self { json, config: loaded.config.clone(), loaded, clock: Clock::System })
     }
 

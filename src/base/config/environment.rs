@@ -17,6 +17,8 @@ pub(super) struct EnvironmentLayer {
     /// The locations of all settings, including the rejected ones.
     pub(super) locations: BTreeMap<String, Location>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Variables without effect that are probably meant for the daemon: the name, and the name that it should have.
+    pub(super) near_misses: Vec<(String, String)>,
 }
 
 impl EnvironmentLayer {
@@ -29,6 +31,7 @@ impl EnvironmentLayer {
         let mut source = HashMap::new();
         for (name, value) in variables {
             let Ok(name) = name.into_string() else { continue };
+            layer.near_misses.extend(intended_name(&name).map(|intended| (name.clone(), intended)));
             match value.into_string() {
                 Ok(value) => drop(source.insert(name, value)),
                 Err(_) if key_of(&name).is_some() => layer.error(&name, "must be UTF-8 text".to_owned()),
@@ -73,6 +76,14 @@ impl EnvironmentLayer {
 /// The setting that a variable names; `None` without our prefix.
 fn key_of(name: &str) -> Option<String> {
     Some(name.to_lowercase().strip_prefix("reconnectd__")?.replace("__", "."))
+}
+
+/// The name of the setting's variable, for a name whose underscores are not doubled where they should be.
+fn intended_name(name: &str) -> Option<String> {
+    let rest = name.to_lowercase().strip_prefix("reconnectd_")?.replace("__", "_");
+    let key = schema::keys().find(|key| key.replace('.', "_") == rest.trim_start_matches('_'))?;
+    let intended = format!("RECONNECTD__{}", key.to_uppercase().replace('.', "__"));
+    (key_of(name).as_deref() != Some(key)).then_some(intended)
 }
 
 /// Converts the text to the type of `key`. The error does not repeat the text, which can be a secret.

@@ -4,7 +4,7 @@ use super::{
     diagnostic::{Diagnostic, Location},
     schema::{self, ValueType},
 };
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{collections::BTreeMap, ops::Range, path::Path, string::FromUtf8Error};
 use toml::{
     Table, Value,
     de::{DeTable, DeValue},
@@ -23,12 +23,13 @@ impl FileLayer {
     /// # Errors
     /// The file cannot be read, or is not TOML. Errors about settings are in [`FileLayer::diagnostics`].
     pub(super) fn read(path: &Path) -> Result<Self, Diagnostic> {
-        let text = std::fs::read_to_string(path).map_err(|error| Diagnostic {
+        let bytes = std::fs::read(path).map_err(|error| Diagnostic {
             location: Location::File(path.to_owned()),
             key: String::new(),
             message: format!("cannot read the file: {error}; name another one with --config"),
         })?;
-        Self::parse(path, &text)
+        let text = String::from_utf8(bytes).map_err(|error| wrong_encoding(path, &error))?;
+        Self::parse(path, text.trim_start_matches('\u{feff}'))
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Diagnostic> {
@@ -70,6 +71,19 @@ impl FileLayer {
             self.diagnostics.push(Diagnostic { location, key, message });
         }
     }
+}
+
+/// The error does not quote the line: it can contain a secret.
+fn wrong_encoding(path: &Path, error: &FromUtf8Error) -> Diagnostic {
+    let (bytes, valid) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let (location, message) = if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        (Location::File(path.to_owned()), "the file is in UTF-16; save it as UTF-8")
+    } else {
+        let text = String::from_utf8_lossy(&bytes[..valid]);
+        let source = Source { path, text: &text };
+        (source.location(text.len()..text.len()), "this character is not UTF-8; save the file as UTF-8")
+    };
+    Diagnostic { location, key: String::new(), message: message.to_owned() }
 }
 
 /// The type of a value, without the value.

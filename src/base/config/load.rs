@@ -18,6 +18,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, if any.
     pub(crate) file: Option<PathBuf>,
+    /// Variables without effect that are probably meant for the daemon.
+    pub(crate) warnings: Vec<String>,
     masked: Table,
 }
 
@@ -36,8 +38,10 @@ impl Loaded {
 impl Config {
     /// The file to read: `named` (`--config` or `$RECONNECTD_CONFIG`), else the default path if it exists.
     pub(crate) fn find(named: Option<PathBuf>) -> Option<PathBuf> {
-        // If the check itself fails, reading the file reports why.
-        named.or_else(|| Path::new(DEFAULT_PATH).try_exists().unwrap_or(true).then(|| DEFAULT_PATH.into()))
+        // An empty variable names no file. If the check itself fails, reading the file reports why.
+        named
+            .filter(|named| !named.as_os_str().is_empty())
+            .or_else(|| Path::new(DEFAULT_PATH).try_exists().unwrap_or(true).then(|| DEFAULT_PATH.into()))
     }
 
     /// # Errors
@@ -52,14 +56,18 @@ impl Config {
     {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let file_layer = file.map(FileLayer::read).transpose()?.unwrap_or_default();
-        let mut layers = Layers::new(file_layer, EnvironmentLayer::read(variables)?);
+        let environment = EnvironmentLayer::read(variables)?;
+        let warnings = environment.near_misses.iter();
+        let warnings =
+            warnings.map(|(name, intended)| format!("{name} has no effect; write {intended}")).collect();
+        let mut layers = Layers::new(file_layer, environment);
 
         let mut settings = layers.merge()?;
         let masked = secrets::mask(&settings);
         layers.read_secret_files(&mut settings);
         match layers.deserialize(settings) {
             Some(config) if layers.diagnostics.is_empty() => {
-                Ok(Loaded { config, file: file.map(Path::to_owned), masked })
+                Ok(Loaded { config, file: file.map(Path::to_owned), warnings, masked })
             }
             _ => {
                 layers.diagnostics.sort_by(|a, b| a.location.cmp(&b.location));

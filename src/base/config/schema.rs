@@ -38,6 +38,10 @@ fn collect(prefix: &str, table: &Table, keys: &mut BTreeSet<String>) {
     }
 }
 
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(String::as_str)
+}
+
 pub(super) fn join(section: &str, name: &str) -> String {
     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }

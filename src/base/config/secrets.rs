@@ -39,13 +39,16 @@ pub(super) fn read_files(settings: &mut Table, location: impl Fn(&str) -> String
     errors
 }
 
-/// Without the line break at the end.
+/// Without a byte order mark at the beginning and a line break at the end.
 fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("cannot read {shown}: {error}; name a file that this user can read"))?;
-    match text.trim_end_matches(['\r', '\n']) {
+    match text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']) {
         "" => Err(format!("{shown} is empty; write the secret into it")),
+        content if content.contains(['\r', '\n']) => {
+            Err(format!("{shown} has several lines; write the secret into one line"))
+        }
         content => Ok(content.to_owned()),
     }
 }

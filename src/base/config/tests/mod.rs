@@ -114,6 +114,53 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
 }
 
 #[test]
+fn a_byte_order_mark_is_not_part_of_a_secret_and_a_second_line_is_an_error() {
+    let given = given("");
+    let path = given.directory.path().join("secret");
+    let variables = [("RECONNECTD__ADMIN__TOKEN_FILE", path.to_str().unwrap())];
+    fs::write(&path, "\u{feff}sesame\r\n").unwrap();
+    assert_eq!(given.load(&variables).unwrap().config.admin.token.expose_secret(), "sesame");
+    fs::write(&path, "sesame\n\nopen\n").unwrap();
+    let errors = given.errors(&variables);
+    assert!(errors.starts_with("RECONNECTD__ADMIN__TOKEN_FILE: admin.token_file: "), "{errors}");
+    assert!(errors.contains(path.to_str().unwrap()) && !errors.contains("open"), "{errors}");
+}
+
+#[test]
+fn a_file_in_another_encoding_is_reported_with_its_place() {
+    for (bytes, start) in [
+        (&b"\xff\xfe[\0b\0"[..], "FILE: "),
+        (b"[brand]\nname = \"Caf\xe9\"\n", "FILE:2:12: "),
+        (b"\x80", "FILE:1:1: "),
+    ] {
+        let given = given("");
+        fs::write(&given.file, bytes).unwrap();
+        let errors = given.errors(&[]);
+        assert!(errors.starts_with(start) && errors.contains("UTF-8"), "{errors}");
+    }
+    let with_mark = given("\u{feff}[email]\nper_minute = 7\n");
+    assert_eq!(with_mark.load(&[]).unwrap().config.email.per_minute, 7);
+}
+
+#[test]
+fn a_variable_that_misses_an_underscore_is_reported() {
+    let warned = |name: &str| from_environment(&[(name, "x")]).map(|loaded| loaded.warnings);
+    for name in ["RECONNECTD_SWEEP__SCHEDULE", "RECONNECTD_SWEEP_SCHEDULE", "reconnectd_sweep__schedule"] {
+        let expected = format!("{name} has no effect; write RECONNECTD__SWEEP__SCHEDULE");
+        assert_eq!(warned(name).unwrap(), [expected]);
+    }
+    for foreign in ["RECONNECTD_PORT", "RECONNECTD_SERVICE_HOST", "RECONNECTD_CONFIG", "SWEEP_SCHEDULE"] {
+        assert!(warned(foreign).unwrap().is_empty(), "{foreign}");
+    }
+    assert!(from_environment(&[("RECONNECTD__EMAIL__PER_MINUTE", "5")]).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn an_empty_name_of_a_file_names_none() {
+    assert_eq!(Config::find(Some("".into())), Config::find(None));
+}
+
+#[test]
 fn an_unusable_secret_file_is_reported_by_its_key() {
     let given = given("[admin]\ntoken = \"sesame\"\ntoken_file = \"/somewhere\"\n");
     let errors = given.errors(&[]);
