@@ -16,6 +16,7 @@ use super::notices::NoticesCommand;
 #[cfg(feature = "sim")]
 use super::simulate::SimulateArgs;
 use super::suppress::SuppressCommand;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -27,7 +28,14 @@ use std::path::PathBuf;
 #[command(name = "reconnectd", version, max_term_width = 100)]
 pub(super) struct Cli {
     /// Configuration file [default: /etc/reconnectd/reconnectd.toml if it exists, else built-in defaults]
-    #[arg(long, global = true, value_name = "FILE", env = "RECONNECTD_CONFIG")]
+    // Unlike the parser of paths, this one accepts an empty variable, which names no file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "RECONNECTD_CONFIG",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub(super) config: Option<PathBuf>,
     /// Print one JSON object per line
     #[arg(long, global = true)]

@@ -1,6 +1,6 @@
 //! `config print` and `keys generate`.
 
-use crate::harness::{CLIENT_KEY, Home};
+use crate::harness::{CLIENT_KEY, Home, Running};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 #[tokio::test]
@@ -37,4 +37,15 @@ async fn a_key_ring_is_readable_by_its_owner_only_and_never_overwritten() {
     assert!(!made.stdout.contains(secret), "the key itself is not printed");
     home.run(&["keys", "generate"]).await.badly(1, &["exists already"]);
     assert_eq!(fs::read_to_string(&ring).unwrap(), keys);
+}
+
+#[tokio::test]
+async fn an_empty_variable_names_no_file_and_one_without_effect_is_reported() {
+    let mut home = Home::bare();
+    home.variable("RECONNECTD_CONFIG", "").variable("RECONNECTD_EMAIL__PER_MINUTE", "5");
+    let mut program = home.program();
+    program.args(["config", "print"]);
+    let printed = Running::start(program).ended().await.well();
+    assert!(printed.stderr.contains("RECONNECTD__EMAIL__PER_MINUTE"), "{}", printed.stderr);
+    assert!(!printed.stdout.contains("per_minute = 5"), "{}", printed.stdout);
 }
