@@ -45,15 +45,15 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     check_gateway(context, &mut checklist).await?;
     sign_in_hosts::check(&config.gateway.oauth_hosts, &seen, &checklist)?;
 
+    brand::check(&config.brand(), &checklist)?;
+    let renderer = templates::check(config, &mut checklist)?;
+    // Starts the daemon's components, so that an error above would repeat itself.
     let credentials = if checklist.has_failed && arguments.member.is_none() {
         Ok(credentials::Outcome::NotTried("correct the errors above first"))
     } else {
         credentials::check(context, arguments.member.as_ref()).await
     };
     checklist.result("credentials", credentials, credentials::Outcome::message)?;
-
-    brand::check(&config.brand(), &checklist)?;
-    let renderer = templates::check(config, &mut checklist)?;
     let transport = email::check_transport(&config.email, &mut checklist).await?;
     check_public_url(&config.links, &checklist)?;
     if let Some(to) = &arguments.send_test {

@@ -59,10 +59,15 @@ fn problem(rendered: &str, expected: &str) -> Option<String> {
         return Some("browsers block every style but {{ style|safe }} here; remove the other one".to_owned());
     }
     let (has, needs) = (controls(rendered), controls(expected));
-    needs
-        .difference(&has)
-        .next()
-        .map(|control| format!("the page has no {control}; copy it from the built-in layout"))
+    needs.difference(&has).next().map(|control| {
+        format!("the page has no {}; extend layout.html, or copy it from there", in_template(control))
+    })
+}
+
+/// With the variables in place of the samples' values.
+fn in_template(control: &str) -> String {
+    let control = control.replace("&#x2f;", "/");
+    control.replace(BASE, "{{ base }}").replace(FORM_KEY, "{{ form_key }}")
 }
 
 fn styles(html: &str) -> impl Iterator<Item = &str> {
@@ -78,7 +83,7 @@ fn controls(html: &str) -> BTreeSet<String> {
             Some(format!("{}={}", attribute(input, "name")?, attribute(input, "value")?))
         });
         let fields = fields.collect::<Vec<_>>().join(" ");
-        format!("form that posts {fields:?} to {action}")
+        format!("form that posts {fields} to {action}")
     });
     let links = html.split("<a ").skip(1).filter_map(|link| attribute(link, "href"));
     forms.chain(links.map(|href| format!("link to {href}"))).collect()

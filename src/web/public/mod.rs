@@ -32,7 +32,8 @@ pub fn public(state: PublicState) -> Router {
     let pages =
         if prefix.is_empty() { pages } else { pages.clone().without_v07_checks().nest(&prefix, pages) };
     let clean = move |mut request: Request| {
-        *request.uri_mut() = link_path::clean(std::mem::take(request.uri_mut()), &prefix);
+        let method = request.method().clone();
+        *request.uri_mut() = link_path::clean(&method, std::mem::take(request.uri_mut()), &prefix);
         request
     };
     // Before the routes: they match the path.
