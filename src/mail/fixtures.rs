@@ -41,8 +41,11 @@ pub(super) fn branded_renderer(disclosure: Disclosure) -> Renderer {
 }
 
 pub(super) fn notice(template: Template, names: &[&str]) -> NoticeEmail {
-    let label =
-        |name: &&str| ConnectionLabel { name: (*name).to_owned(), source_type: Some(SourceType::Pharmacy) };
+    let label = |name: &&str| ConnectionLabel {
+        name: (*name).to_owned(),
+        source_type: Some(SourceType::Pharmacy),
+        needs_sign_in: true,
+    };
     NoticeEmail {
         id: NoticeId::new("0190c1f2-7d7b"),
         to: "alice@example.org".parse().unwrap(),

@@ -90,6 +90,8 @@ pub struct ConnectionLabel {
     /// Any text: the gateway supplies it.
     pub name: String,
     pub source_type: Option<SourceType>,
+    /// Reconnecting it leads to the source's own website.
+    pub needs_sign_in: bool,
 }
 
 /// One notice to render.

@@ -109,6 +109,8 @@ impl Renderer {
             unsubscribe: unsubscribe.as_deref().unwrap_or_default(),
             sources: self.sources(language, &notice.connections)?,
             count: notice.connections.len(),
+            sign_in: (self.disclosure != Disclosure::Generic)
+                .then(|| notice.connections.iter().all(|connection| connection.needs_sign_in)),
             last: notice.template == Template::LastReminder,
             ttl: notice.ttl,
         };
@@ -209,6 +211,8 @@ pub(super) struct Values<'a> {
     /// `None`: the variable is undefined, and a template that prints it fails.
     pub(super) sources: Option<String>,
     pub(super) count: usize,
+    /// Whether each connection leads to a sign-in. `None`: the variable is undefined.
+    pub(super) sign_in: Option<bool>,
     /// Whether no reminder will follow.
     pub(super) last: bool,
     pub(super) ttl: Duration,
@@ -223,8 +227,9 @@ impl Values<'_> {
         let minutes = self.ttl.as_secs() / 60;
         let (hours, days) = (minutes / 60, minutes / (24 * 60));
         let sources = self.sources.as_ref().map_or(Value::UNDEFINED, |sources| Value::from(sources.as_str()));
+        let sign_in = self.sign_in.map_or(Value::UNDEFINED, Value::from);
         context! {
-            operator, lang, link, unsubscribe, sources, count, last, minutes, hours, days, help, privacy_url, app_url,
+            operator, lang, link, unsubscribe, sources, count, sign_in, last, minutes, hours, days, help, privacy_url, app_url,
             color, on_color, dark_color, on_dark_color,
         }
     }

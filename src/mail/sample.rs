@@ -23,6 +23,7 @@ impl NoticeEmail {
         let label = |(name, source_type): &(&str, SourceType)| ConnectionLabel {
             name: (*name).to_owned(),
             source_type: Some(source_type.clone()),
+            needs_sign_in: true,
         };
         Self {
             id: NoticeId::new("sample"),

@@ -12,6 +12,7 @@ pub(super) struct Case {
     pub(super) template: Template,
     count: usize,
     unsubscribe: bool,
+    sign_in: bool,
     ttl: Duration,
 }
 
@@ -35,8 +36,8 @@ impl Case {
         ttls.retain(|ttl| *ttl != configured);
         let mut cases = Vec::new();
         for count in COUNTS.into_iter().filter(|count| template.accepts_count(*count)) {
-            let one = Self { template, count, unsubscribe: true, ttl: configured };
-            cases.extend([one, Self { unsubscribe: false, ..one }]);
+            let one = Self { template, count, unsubscribe: true, sign_in: true, ttl: configured };
+            cases.extend([one, Self { unsubscribe: false, ..one }, Self { sign_in: false, ..one }]);
             cases.extend(ttls.iter().map(|&ttl| Self { ttl, ..one }));
         }
         cases
@@ -46,6 +47,7 @@ impl Case {
         let label = |index: usize| ConnectionLabel {
             name: format!("Source {index}"),
             source_type: Some(SOURCE_TYPES[index % SOURCE_TYPES.len()].clone()),
+            needs_sign_in: self.sign_in,
         };
         (0..self.count).map(label).collect()
     }
@@ -56,6 +58,7 @@ impl Case {
             brand,
             link: if self.template.has_link() { LINK } else { "" },
             unsubscribe: if self.unsubscribe { UNSUBSCRIBE } else { "" },
+            sign_in: sources.is_some().then_some(self.sign_in),
             sources,
             count: self.count,
             last: self.template == Template::LastReminder,

@@ -57,7 +57,7 @@ fn check_phrases(renderer: &Renderer, language: &str) -> Result<(), TemplateErro
     let mut without = Vec::new();
     for source_type in SOURCE_TYPES.into_iter().map(Some).chain([None]) {
         let kind = source_type.as_ref().map_or("unknown", SourceType::as_str).to_ascii_lowercase();
-        let label = ConnectionLabel { name: "Sample".to_owned(), source_type };
+        let label = ConnectionLabel { name: "Sample".to_owned(), source_type, needs_sign_in: true };
         if !renderer.sources(language, &[label])?.is_some_and(|phrase| has_words(&phrase)) {
             without.push(kind);
         }

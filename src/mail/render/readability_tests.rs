@@ -24,10 +24,13 @@ fn emails(language: &str) -> Vec<Email> {
             for names in
                 [&["Epic MyChart"][..], &["Epic MyChart", "Quest"], &["Epic", "Quest", "Aetna", "CVS"]]
             {
-                for ttl in [HOUR, 168 * HOUR] {
+                for (ttl, needs_sign_in) in [(HOUR, true), (168 * HOUR, true), (HOUR, false)] {
                     if template.accepts_count(names.len()) {
                         let locale = Some(language.to_owned());
-                        let notice = NoticeEmail { locale, ttl, ..notice(template, names) };
+                        let mut notice = NoticeEmail { locale, ttl, ..notice(template, names) };
+                        for connection in &mut notice.connections {
+                            connection.needs_sign_in = needs_sign_in;
+                        }
                         emails.push(renderer.render(&notice).unwrap());
                     }
                 }

@@ -129,7 +129,8 @@ fn kind_reveals_the_kind_and_name_the_name() {
 #[test]
 fn sources_form_a_natural_phrase() {
     use SourceType::{Insurance, Lab, Pharmacy};
-    let named = |name: &str, source_type| ConnectionLabel { name: name.to_owned(), source_type };
+    let named =
+        |name: &str, source_type| ConnectionLabel { name: name.to_owned(), source_type, needs_sign_in: true };
     let names = |names: &[&str]| names.iter().map(|name| named(name, Some(Pharmacy))).collect::<Vec<_>>();
     let kinds =
         |kinds: &[Option<SourceType>]| kinds.iter().cloned().map(|kind| named("", kind)).collect::<Vec<_>>();
@@ -255,5 +256,23 @@ fn an_operators_template_overrides_one_file_and_the_rest_stays_built_in() {
     assert_eq!(subject(&renderer, "es-MX"), "¡Hola! Acme, Ünlimited");
     for locale in ["es", "fr"] {
         assert_eq!(subject(&renderer, locale), subject(&built_in, locale));
+    }
+}
+
+#[test]
+fn whether_a_sign_in_follows_changes_the_email_except_under_generic() {
+    for (disclosure, is_told) in
+        [(Disclosure::Generic, false), (Disclosure::Kind, true), (Disclosure::Name, true)]
+    {
+        let renderer = renderer(disclosure);
+        for template in Template::ALL.iter().copied().filter(|template| template.has_link()) {
+            let count = if template == Template::Several { 2 } else { 1 };
+            let text = |needs_sign_in| {
+                let mut notice = notice(template, &["Epic", "Lab"][..count]);
+                notice.connections.iter_mut().for_each(|connection| connection.needs_sign_in = needs_sign_in);
+                renderer.render(&notice).unwrap().text().to_owned()
+            };
+            assert_eq!(text(true) != text(false), is_told, "{disclosure:?} {template:?}");
+        }
     }
 }

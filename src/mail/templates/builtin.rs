@@ -31,13 +31,15 @@ const SOURCES: &str = "sources.txt";
 
 /// The variables of an email. HTML also has `subject`. `sources` is undefined under `generic`. `link`, `unsubscribe`,
 /// `help`, `privacy_url` and `app_url` may be empty. `days`, `hours` and `minutes` each express the whole lifetime of the
-/// link. The colors are those of the button and of the text on it, in light and in dark mode.
+/// link. `sign_in`, which is undefined under `generic`, too: each connection leads to
+/// a sign-in. The colors are those of the button and of the text on it, in light and in dark mode.
 const VARIABLES: &[&str] = &[
     "operator",
     "link",
     "unsubscribe",
     "sources",
     "count",
+    "sign_in",
     "last",
     "days",
     "hours",

@@ -3,7 +3,7 @@
 use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
 use crate::base::random;
-use crate::domain::{Connection, LinkToken, Member, NoticeItem, NoticeReason, Status, Time};
+use crate::domain::{Connection, LinkToken, Member, NoticeItem, NoticeReason, Repair, Status, Time};
 use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
 use crate::store::{AttemptOutcome, Claim, StoredConnection};
 use chrono::TimeDelta;
@@ -132,6 +132,7 @@ impl Deliverer {
                 .map(|(_, connection)| ConnectionLabel {
                     name: connection.connection.source.name.clone(),
                     source_type: connection.connection.source.source_type.clone(),
+                    needs_sign_in: connection.repair() == Repair::Oauth,
                 })
                 .collect(),
             ttl: self.link_ttl,
