@@ -49,3 +49,24 @@ async fn an_empty_variable_names_no_file_and_one_without_effect_is_reported() {
     assert!(printed.stderr.contains("RECONNECTD__EMAIL__PER_MINUTE"), "{}", printed.stderr);
     assert!(!printed.stdout.contains("per_minute = 5"), "{}", printed.stdout);
 }
+
+#[tokio::test]
+async fn the_configuration_for_kubernetes_is_valid_and_reachable_from_other_machines() {
+    let home = Home::bare();
+    let manifest =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kubernetes.yaml")).unwrap();
+    let (_, block) = manifest.split_once("reconnectd.toml: |\n").unwrap();
+    let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let text = lines.map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let secrets = home.path("secrets");
+    fs::create_dir(&secrets).unwrap();
+    for name in ["client_key", "smtp_password"] {
+        fs::write(secrets.join(name), "secret").unwrap();
+        fs::set_permissions(secrets.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    home.write("reconnectd.toml", &text.replace("/run/secrets/reconnectd", &secrets.display().to_string()));
+    let printed = home.json(&["config", "print"]).await.remove(0);
+    for section in ["links", "admin"] {
+        assert!(printed[section]["listen"].as_str().unwrap().starts_with("[::]:"), "{section}");
+    }
+}
