@@ -3,8 +3,8 @@
 use super::sqlite::{ACQUIRE_TIMEOUT, Store};
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
-use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,7 @@ impl Store {
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
             .connect_with(writing)
             .await
             .map_err(cannot_open)?;
@@ -63,6 +64,14 @@ impl Store {
             background_turn: Arc::default(),
         })
     }
+}
+
+/// Whether the pool can use the connection again. On a full disk, SQLite rolls a transaction back by itself. The ROLLBACK of
+/// sqlx then fails, and the connection counts as in a transaction for good.
+async fn has_no_transaction(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // The rollback of a dropped transaction is still in the connection's queue.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn reason(path: &Path, error: &sqlx::Error) -> String {

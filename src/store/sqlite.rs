@@ -71,6 +71,23 @@ impl Store {
         Ok(())
     }
 
+    /// Writes something, for the readiness check.
+    ///
+    /// # Errors
+    /// The disk is full, for example. Not when others are writing.
+    pub(crate) async fn probe_write(&self) -> Result<()> {
+        let mut tx = match self.interactive().begin().await {
+            Ok(tx) => tx,
+            Err(StoreError::Busy) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // A few pages, so that the write-ahead log has to grow.
+        sqlx::query("INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))")
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Waits for running statements, then closes all connections.
     pub(crate) async fn close(&self) {
         self.reader.close().await;
@@ -181,6 +198,28 @@ mod tests {
             names.push(name);
         }
         assert_eq!(names, ["sweep 1", "press", "sweep 2", "sweep 3"]);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_rolled_back_by_itself_stops_no_later_write() {
+        let (store, _folder) = store().await;
+        let mut tx = store.begin().await.unwrap();
+        // SQLite does this on a full disk, without telling sqlx.
+        sqlx::raw_sql("ROLLBACK").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        for _ in 0..2 {
+            store.begin().await.unwrap().commit().await.unwrap();
+            store.probe_write().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_written_fails_the_probe() {
+        let (store, _folder) = store().await;
+        store.probe_write().await.unwrap();
+        sqlx::raw_sql("PRAGMA query_only = ON").execute(&store.writer).await.unwrap();
+        let error = store.probe_write().await.unwrap_err();
+        assert!(matches!(&error, StoreError::Database(_)), "{error}");
     }
 
     #[tokio::test]

@@ -35,6 +35,10 @@ async fn check_readiness(State(state): State<AdminState>) -> Response {
         tracing::error!(%error, "not ready: the database does not respond");
         return not_ready("database_unavailable: the database does not respond\n");
     }
+    if let Err(error) = state.store.probe_write().await {
+        tracing::error!(event = "database_not_writable", %error, "not ready");
+        return not_ready("database_not_writable: the database cannot be written; is the disk full?\n");
+    }
     if (state.sweeps_overdue)() {
         return not_ready("sweeps_overdue: no sweep has started for several periods of sweep.schedule\n");
     }
