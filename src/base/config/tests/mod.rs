@@ -265,17 +265,3 @@ fn quiet_hours_can_span_midnight_or_be_empty() {
     assert_eq!(hours("21:30-08:00"), Some(notices::QuietHours { from: time(21, 30), until: time(8, 0) }));
     assert_eq!(hours(""), None);
 }
-
-#[test]
-fn the_kubernetes_manifest_uses_known_settings() {
-    let manifest = include_str!("../../../../deploy/kubernetes.yaml");
-    let (_, map) = manifest.split_once("reconnectd.toml: |\n").unwrap();
-    let (map, _) = map.split_once("---").unwrap();
-    // The files of the secrets do not exist here.
-    let errors = given(map).errors(&[]);
-    assert!(
-        errors.lines().all(|line| line.contains("_file: cannot read /run/secrets/reconnectd/")),
-        "{errors}"
-    );
-    assert_eq!(errors.lines().count(), 3);
-}
