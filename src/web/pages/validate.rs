@@ -19,7 +19,8 @@ impl Pages {
     pub(crate) fn new(brand: &Brand, notices: &Notices, link_ttl: Duration) -> Result<Self, TemplateError> {
         let load = |directory| Self::load(directory, brand, notices, link_ttl);
         let pages = load(notices.templates.as_deref())?;
-        if notices.templates.is_some() {
+        // A directory can hold templates of emails only.
+        if pages.templates.overrides().next().is_some() {
             validate(&pages, &load(None)?)?;
         }
         Ok(pages)
