@@ -4,7 +4,7 @@ use super::{
     catalog::Catalog,
     error::TemplateError,
     languages::{normalize, primary},
-    locate::{line_of_variable, mentions},
+    locate::{line_of_variable, mentions, place},
     overrides::Overrides,
 };
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
@@ -116,7 +116,7 @@ impl TemplateSet {
         self.environment
             .get_template(&name)
             .and_then(|template| template.render(values))
-            .map_err(|error| self.fault(&name, &error))
+            .map_err(|error| self.blame_override(self.fault(&name, &error), language, file))
     }
 
     /// The file that is probably at fault when an email made of `files` is unusable: an operator's before a built-in one.
@@ -128,6 +128,20 @@ impl TemplateSet {
             .find(|origin| origin.is_override)
             .or(first)
             .map_or_else(String::new, |origin| origin.file.clone())
+    }
+
+    /// A built-in template fails only for what an operator's file has left out.
+    fn blame_override(&self, fault: TemplateError, language: &str, file: &str) -> TemplateError {
+        let is_override =
+            |file: &str| self.origins.values().any(|origin| origin.is_override && origin.file == file);
+        let located = self.locate(language, &[file.to_owned()]);
+        match fault {
+            TemplateError::Faulty { file, line, problem } if !is_override(&file) && is_override(&located) => {
+                let problem = format!("{}: {problem}", place(&file, line));
+                TemplateError::Faulty { file: located, line: 0, problem }
+            }
+            other => other,
+        }
     }
 
     /// The operator's templates: name, file and text.

@@ -65,6 +65,7 @@ fn a_language_of_the_operator_is_negotiated_and_needs_every_file() {
 #[test]
 fn a_fault_names_the_file_and_where_known_the_line() {
     let layout = include_str!("templates/layout.html");
+    let labels = include_str!("templates/en/labels.html").replace("  \"pharmacy\": \"your pharmacy\",\n", "");
     let without_key = layout.replace("{{ key() }}", "");
     let without_resend = layout.replace("{{ base }}/resend\"", "{{ base }}\"");
     let with_script = layout.replace("</main>", "</main><script>1</script>");
@@ -78,6 +79,7 @@ fn a_fault_names_the_file_and_where_known_the_line() {
         ("pages/en/expired.html", "{% if %}".to_owned(), "en/expired.html", 1),
         ("pages/en/expired.html", "<p>No way on.</p>".to_owned(), "en/expired.html", 0),
         ("pages/en/recovered.html", "<p></p>".to_owned(), "en/recovered.html", 0),
+        ("pages/en/labels.html", labels, "en/labels.html", 0),
         ("pages/layout.html", without_key, "layout.html", 0),
         ("pages/layout.html", without_resend, "layout.html", 0),
         ("pages/layout.html", with_script, "layout.html", 0),

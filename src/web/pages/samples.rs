@@ -23,6 +23,18 @@ fn epic(state: ButtonState) -> ButtonView {
     button("epic", "Epic MyChart", Repair::Oauth, state)
 }
 
+/// Each kind needs its words in the labels.
+fn nameless() -> Vec<ButtonView> {
+    use SourceType::{Clinical, Insurance, Lab, Pharmacy, Practitioner};
+    let kinds = [Clinical, Insurance, Lab, Pharmacy, Practitioner].map(Some).into_iter().chain([None]);
+    kinds
+        .map(|source_type| ButtonView {
+            source_type,
+            ..button("nameless", "", Repair::Oauth, ButtonState::Available)
+        })
+        .collect()
+}
+
 /// Name and page. The names are unique.
 pub(super) fn samples() -> Vec<(&'static str, Page)> {
     use ButtonState::{Available, Closed, Dismissed, Missing, ResumeElsewhere, Superseded, Used};
@@ -35,6 +47,7 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
         ("ready", ready(vec![epic(Available)])),
         ("ready-disconnected", ready(vec![off(epic(Available))])),
         ("ready-nameless", ready(vec![button("plan", "", Repair::Oauth, Available)])),
+        ("ready-nameless-of-each-kind", ready(nameless())),
         ("ready-direct", ready(vec![lab(Available)])),
         ("ready-direct-disconnected", ready(vec![off(lab(Available))])),
         ("ready-app", ready(vec![app.clone()])),
