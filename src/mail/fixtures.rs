@@ -3,9 +3,9 @@
 use super::{ConnectionLabel, NoticeEmail, Renderer, SetupError, Template};
 use crate::{
     base::config::{Brand, Config, DEFAULTS, Disclosure},
+    base::templates::testing::directory_of,
     domain::{LinkToken, NoticeId, SourceType},
 };
-use std::fs;
 use tempfile::TempDir;
 
 pub(super) const HELP: &str = "Questions? Call 555-0100.";
@@ -62,12 +62,7 @@ pub(super) fn with_templates(
     disclosure: Disclosure,
     files: &[(&str, &str)],
 ) -> (TempDir, Result<Renderer, SetupError>) {
-    let directory = TempDir::new().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
+    let directory = directory_of(files);
     let mut config = config();
     config.notices.templates = Some(directory.path().to_owned());
     config.notices.disclosure = disclosure;

@@ -7,6 +7,8 @@ mod languages;
 mod locate;
 mod overrides;
 mod set;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use catalog::Catalog;
 pub(crate) use error::TemplateError;

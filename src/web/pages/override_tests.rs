@@ -3,16 +3,11 @@
 use super::samples::samples;
 use super::tests::{BASE, FORM_KEY, config, pages_of};
 use super::*;
-use crate::base::templates::TemplateError;
+use crate::base::templates::{TemplateError, testing::directory_of};
 use std::fs;
 
 fn with_files(files: &[(&str, &str)]) -> Result<Pages, TemplateError> {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
+    let directory = directory_of(files);
     let mut config = config();
     config.notices.templates = Some(directory.path().to_owned());
     pages_of(&config)
