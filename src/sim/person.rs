@@ -21,7 +21,7 @@ pub struct TestBrowser {
 /// How long the person reads a page before they press. The server rejects presses within a second.
 const READING_TIME: Duration = Duration::from_millis(1_050);
 /// The paths of a link's actions, below the link.
-const ACTIONS: [&str; 4] = ["/resend", "/resubscribe", "/dismiss", "/snooze"];
+const ACTIONS: [&str; 3] = ["/resend", "/resubscribe", "/dismiss"];
 
 #[derive(Debug)]
 struct Cookie {

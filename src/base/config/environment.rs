@@ -17,8 +17,8 @@ pub(super) struct EnvironmentLayer {
     /// The locations of all settings, including the rejected ones.
     pub(super) locations: BTreeMap<String, Location>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// Variables without effect that are probably meant for the daemon: the name, and the name that it should have.
-    pub(super) near_misses: Vec<(String, String)>,
+    /// About variables without effect that are probably meant for the daemon.
+    pub(super) warnings: Vec<String>,
 }
 
 impl EnvironmentLayer {
@@ -31,7 +31,8 @@ impl EnvironmentLayer {
         let mut source = HashMap::new();
         for (name, value) in variables {
             let Ok(name) = name.into_string() else { continue };
-            layer.near_misses.extend(intended_name(&name).map(|intended| (name.clone(), intended)));
+            let intended = intended_name(&name);
+            layer.warnings.extend(intended.map(|intended| format!("{name} has no effect; write {intended}")));
             match value.into_string() {
                 Ok(value) => drop(source.insert(name, value)),
                 Err(_) if key_of(&name).is_some() => layer.error(&name, "must be UTF-8 text".to_owned()),

@@ -56,10 +56,8 @@ impl Config {
     {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let file_layer = file.map(FileLayer::read).transpose()?.unwrap_or_default();
-        let environment = EnvironmentLayer::read(variables)?;
-        let warnings = environment.near_misses.iter();
-        let warnings =
-            warnings.map(|(name, intended)| format!("{name} has no effect; write {intended}")).collect();
+        let mut environment = EnvironmentLayer::read(variables)?;
+        let warnings = std::mem::take(&mut environment.warnings);
         let mut layers = Layers::new(file_layer, environment);
 
         let mut settings = layers.merge()?;

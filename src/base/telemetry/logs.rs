@@ -13,7 +13,7 @@ use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefau
 use tracing_subscriber::{
     filter::Targets,
     fmt::{self, MakeWriter},
-    layer::SubscriberExt,
+    layer::{Layer, SubscriberExt},
 };
 
 /// The target of this crate's log lines.
@@ -82,33 +82,30 @@ fn is_stderr(_stream: &str) -> bool {
 /// The subscriber of [`init`], for tests that read the log.
 pub fn subscriber<W>(settings: &Telemetry, writer: W, destination: Destination) -> impl Subscriber + use<W>
 where
-    W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     // At debug and trace, HTTP, TLS, and SQL libraries log headers, frames, and parameters: tokens and addresses.
     // `telemetry.log` cannot raise their level.
     let cap = Targets::new().with_default(LevelFilter::INFO).with_target(CRATE, LevelFilter::TRACE);
-    let is_text = settings.format == LogFormat::Text;
     let in_journal = destination == Destination::Journal;
-    let (text_writer, journal_writer, json_writer) = (writer.clone(), writer.clone(), writer);
-    tracing_subscriber::registry()
-        .with(settings.log.filter())
-        .with(cap)
-        .with((is_text && !in_journal).then(|| {
-            let has_colors = destination == Destination::Terminal;
-            let inner = fmt::format().with_ansi(has_colors);
-            let event_format = LogLine { inner, has_colors, has_priority: false };
-            fmt::layer().with_writer(text_writer).event_format(event_format)
-        }))
-        .with((is_text && in_journal).then(|| {
-            let inner = fmt::format().with_ansi(false).without_time();
-            let event_format = LogLine { inner, has_colors: false, has_priority: true };
-            fmt::layer().with_writer(journal_writer).event_format(event_format)
-        }))
-        .with((!is_text).then(|| {
+    let has_colors = destination == Destination::Terminal;
+    let plain = fmt::layer().with_writer(writer);
+    let lines = match settings.format {
+        LogFormat::Json => {
             let inner = fmt::format().json().flatten_event(true);
-            let event_format = LogLine { inner, has_colors: false, has_priority: in_journal };
-            fmt::layer().json().with_writer(json_writer).event_format(event_format)
-        }))
+            let format = LogLine { inner, has_colors: false, has_priority: in_journal };
+            plain.json().event_format(format).boxed()
+        }
+        LogFormat::Text if in_journal => {
+            let inner = fmt::format().with_ansi(false).without_time();
+            plain.event_format(LogLine { inner, has_colors: false, has_priority: true }).boxed()
+        }
+        LogFormat::Text => {
+            let inner = fmt::format().with_ansi(has_colors);
+            plain.event_format(LogLine { inner, has_colors, has_priority: false }).boxed()
+        }
+    };
+    tracing_subscriber::registry().with(settings.log.filter()).with(cap).with(lines)
 }
 
 /// Masks the message, because it can quote a member's data.
