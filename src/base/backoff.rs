@@ -51,6 +51,11 @@ pub(crate) fn probe_delay(failures: u32, jitter: f64) -> Duration {
     jittered(doubling(MINUTE, 13 * MINUTE, failures), jitter)
 }
 
+/// Between attempts to record that an email was handed over: from a second, doubling to half a minute.
+pub(crate) fn record_retry_delay(failures: u32) -> Duration {
+    doubling(Duration::from_secs(1), Duration::from_secs(30), failures)
+}
+
 /// After a failed token request for a member: from 15 minutes, doubling to a day. Retries never end, because the member
 /// can consent again.
 pub(crate) fn credential_retry_delay(failures: u32, jitter: f64) -> Duration {

@@ -26,6 +26,7 @@ use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The components of the daemon. Cheap to clone.
 #[derive(Clone)]
@@ -175,6 +176,7 @@ impl App {
                 policy: Arc::new(policy),
                 gate: QueueGate::default(),
                 shares: DomainShares::new(config.email.connections),
+                recordings: TaskTracker::new(),
             },
             operator: OperatorActions {
                 store: store.clone(),

@@ -102,6 +102,8 @@ impl Daemon {
         if drained.await.is_err() {
             tracing::warn!(event = "work_released", "shutdown deadline passed: released the running work");
             self.tasks.shutdown().await;
+            // Before the leases: a released notice is sent again.
+            self.app.deliverer.finish_recordings().await;
             self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
         }
         // A rotated refresh token must be stored, however long the gateway's response takes.

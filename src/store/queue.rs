@@ -43,6 +43,11 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
+    /// Whether the member may have received the email.
+    pub(crate) fn may_have_arrived(self) -> bool {
+        matches!(self, Self::Sent | Self::Unknown)
+    }
+
     /// The code in the database, in reports, and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -319,8 +324,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        let may_have_arrived = matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Unknown);
-        if !may_have_arrived {
+        if !result.outcome.may_have_arrived() {
             for sql in [
                 "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
                 "DELETE FROM unsubscribe_tokens WHERE notice_id = $1 AND attempt = $2",

@@ -153,6 +153,21 @@ impl TestDatabase {
         self.texts("written", "what").await
     }
 
+    /// Makes every update of a table fail.
+    pub async fn refuse_updates(&mut self, table: &str) -> Result<()> {
+        let trigger = format!(
+            "CREATE TRIGGER refuse_{table} BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        );
+        sqlx::raw_sql(AssertSqlSafe(trigger)).execute(&mut self.0).await?;
+        Ok(())
+    }
+
+    /// Ends the effect of [`TestDatabase::refuse_updates`].
+    pub async fn accept_updates(&mut self, table: &str) -> Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP TRIGGER refuse_{table}"))).execute(&mut self.0).await?;
+        Ok(())
+    }
+
     /// Blocks all other writers for as long as this connection lives.
     pub async fn block_writers(&mut self) -> Result<()> {
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut self.0).await?;

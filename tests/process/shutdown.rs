@@ -133,6 +133,32 @@ async fn work_unfinished_at_the_deadline_is_released_for_the_next_run() {
 }
 
 #[tokio::test]
+async fn an_acceptance_that_cannot_be_recorded_is_retried_past_the_shutdown_deadline() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    let mut database = home.database().await;
+    database.refuse_updates("attempts").await.unwrap();
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    let daemon = home.daemon().await;
+    assert_eq!(mails(&simulator, 1).await.len(), 1);
+    daemon.running.terminate();
+    let ended = tokio::join!(daemon.running.ended_within(Duration::from_secs(60)), async {
+        tokio::time::sleep(DEADLINE + Duration::from_secs(2)).await;
+        database.accept_updates("attempts").await.unwrap();
+    });
+    let log = ended.0.well().stderr;
+    let retried = log.find("event=\"attempt_not_recorded\"").expect("the record is retried");
+    assert!(log[retried..].contains("event=\"work_released\""), "{log}");
+    let notices = home.json(&["notices", "list"]).await;
+    assert_eq!((&notices[0]["state"], &notices[0]["attempts"]), (&json!("sent"), &json!(1)));
+    home.run(&["once"]).await.well();
+    assert_eq!(simulator.mailbox().received(), 1, "nothing is sent twice");
+}
+
+#[tokio::test]
 async fn the_service_manager_is_told_when_the_daemon_is_ready_and_when_it_ends() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);

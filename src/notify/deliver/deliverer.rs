@@ -10,6 +10,7 @@ use crate::notify::plan::Policy;
 use crate::store::{AttemptOutcome, Store};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct Deliverer {
     pub(crate) policy: Arc<Policy>,
     pub(crate) gate: QueueGate,
     pub(crate) shares: DomainShares,
+    /// The results that are being stored, or retried until they are.
+    pub(crate) recordings: TaskTracker,
 }
 
 /// The result of one step of the delivery loop.

@@ -33,7 +33,7 @@ impl Deliverer {
             Err(Abort::With(result)) => (*result, None),
             Err(Abort::Store(error)) => return Err(error),
         };
-        if !self.store.end_attempt(&claim, &result, self.clock.now()).await? {
+        if !self.record(&claim, &result).await? {
             tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
         }
         metrics::count_notice(result.outcome.as_str());

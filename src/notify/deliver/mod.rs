@@ -11,6 +11,7 @@ mod domain_shares;
 mod outcome;
 mod preflight;
 mod queue_gate;
+mod record;
 
 pub use deliverer::{Delivered, Deliverer};
 pub(crate) use domain_shares::DomainShares;
