@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
-/// In bytes. A longer password is probably the wrong file.
-const MAX_PASSWORD: u64 = 4 * 1024;
+/// In bytes. A longer secret is probably the wrong file.
+const MAX_SECRET: u64 = 16 * 1024;
 
 pub(super) fn usage(message: impl Into<String>) -> anyhow::Error {
     UsageError(anyhow!(message.into())).into()
@@ -44,11 +44,7 @@ pub(super) fn username(option: Option<&str>) -> anyhow::Result<String> {
 /// From the file, from standard input, or typed without being shown.
 pub(super) fn password(file: Option<&Path>, from_stdin: bool) -> anyhow::Result<SecretString> {
     let text = match file {
-        Some(file) => {
-            let option = || format!("--password-file {}", file.display());
-            let opened = File::open(file).with_context(option);
-            read(opened.map_err(|error| anyhow::Error::from(UsageError(error)))?).with_context(option)?
-        }
+        Some(file) => secret_file("--password-file", file)?,
         None if from_stdin => read(io::stdin().lock()).context("--password-stdin")?,
         None if can_prompt() => {
             let term = Term::stderr();
@@ -63,6 +59,18 @@ pub(super) fn password(file: Option<&Path>, from_stdin: bool) -> anyhow::Result<
     };
     let password = without_line_break(&text);
     if password.is_empty() { Err(usage("the password is empty")) } else { Ok(password.to_owned().into()) }
+}
+
+/// The text of the file that `option` names, or of standard input for `-`, without the last line break.
+pub(super) fn secret_file(option: &str, file: &Path) -> anyhow::Result<String> {
+    let context = || format!("{option} {}", file.display());
+    let text = if file == Path::new("-") {
+        read(io::stdin().lock()).with_context(context)?
+    } else {
+        let opened = File::open(file).with_context(context);
+        read(opened.map_err(|error| anyhow::Error::from(UsageError(error)))?).with_context(context)?
+    };
+    Ok(without_line_break(&text).to_owned())
 }
 
 fn prompt(question: &str) -> io::Result<String> {
@@ -81,6 +89,6 @@ fn without_line_break(text: &str) -> &str {
 
 fn read(from: impl Read) -> anyhow::Result<String> {
     let mut text = String::new();
-    from.take(MAX_PASSWORD + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_PASSWORD { Err(usage("too long for a password")) } else { Ok(text) }
+    from.take(MAX_SECRET + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_SECRET { Err(usage("too long for a secret")) } else { Ok(text) }
 }

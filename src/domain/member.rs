@@ -13,6 +13,8 @@ pub struct Member {
     pub time_zone: Option<Tz>,
     /// The member's identity at the identity provider. The import sets it; the default is the member id.
     pub subject: String,
+    /// Distinguishes members who share an address, such as a first name.
+    pub label: Option<String>,
     /// Whether the operator paused the member.
     pub paused: bool,
 }

@@ -12,6 +12,7 @@ mod locale;
 mod mailbox;
 mod mask;
 mod member;
+mod member_edit;
 mod notice;
 mod notice_reason;
 mod planning;
@@ -38,6 +39,7 @@ pub use locale::{InvalidLocale, Locale};
 pub use mailbox::Mailbox;
 pub(crate) use mask::mask;
 pub use member::{CredentialState, Member};
+pub use member_edit::{Edit, MemberEdit};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;
 pub(crate) use planning::{

@@ -207,6 +207,10 @@ impl App {
             tracing::warn!(members = released, "released token refreshes that the last run left unfinished");
         }
         let now = self.clock.now();
+        let imported = self.store.finish_interrupted_import(now).await?;
+        if imported > 0 {
+            tracing::warn!(event = "import_finished", members = imported, "finished an interrupted import");
+        }
         let rescued = self.store.rescue_expired_leases(now, true).await?;
         if rescued > 0 {
             tracing::warn!(notices = rescued, "rescued interrupted deliveries");

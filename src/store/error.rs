@@ -10,6 +10,9 @@ pub enum StoreError {
         "another reconnectd (process {holder}) uses {path}; stop it first, or give this one its own database"
     )]
     Locked { path: String, holder: String },
+    /// Another process imports members. `holder` is its process id.
+    #[error("another import (process {holder}) is running; wait until it ends")]
+    Importing { holder: String },
     #[error("the database's tables do not fit this version: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error("column {column} holds {value:?}, which this version does not know")]

@@ -1,31 +1,49 @@
-//! Importing members: one transaction, so that an import happens as a whole or not at all.
+//! Importing members. The rows are stored beside the members first. After the whole file was read, they are applied in
+//! short transactions, so that no other writer waits long. An interruption before that moment leaves nothing; after it,
+//! the next import or the daemon applies the rest.
 
+use super::Store;
 use super::convert::{json_list, millis};
 use super::error::Result;
+use super::import_steps as steps;
+use super::locks::ImportLock;
 use super::sweeps::poll_key;
-use crate::domain::{Fingerprint, Member, NewCredential, Sealed, Time};
+use crate::domain::{Fingerprint, MemberEdit, NewCredential, Sealed, Time};
 use sqlx::Row;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-#[derive(serde::Serialize)]
-struct ImportedRow<'a> {
-    id: &'a str,
-    email: &'a str,
-    /// In hexadecimal.
-    address_hash: String,
-    domain: String,
-    locale: Option<&'a str>,
-    time_zone: Option<&'a str>,
-    subject: &'a str,
-    poll_key: i64,
+/// After this much time in transactions, an import pauses for [`PAUSE`]. Other processes wait for the write lock in
+/// naps of at most 100 ms, so each of them gets its turn.
+const TURN: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(110);
+
+/// A row of an import.
+#[derive(Clone, Debug)]
+pub struct ImportRow {
+    /// The line in the file, from 1. Ascending.
+    pub line: u64,
+    pub edit: MemberEdit,
+    /// `None` keeps the stored credential.
+    pub credential: Option<NewCredential>,
 }
 
 #[derive(serde::Serialize)]
-struct ImportedCredential<'a> {
+struct StagedRow<'a> {
+    line: u64,
     id: &'a str,
-    key_id: &'a str,
+    email: Option<&'a str>,
     /// In hexadecimal.
-    sealed: String,
+    address_hash: Option<String>,
+    domain: Option<String>,
+    locale: Option<String>,
+    time_zone: Option<String>,
+    subject: Option<String>,
+    label: Option<String>,
+    poll_key: i64,
+    key_id: Option<&'a str>,
+    /// In hexadecimal.
+    sealed: Option<String>,
     imported_key: Option<&'a str>,
     /// In hexadecimal.
     imported_hash: Option<String>,
@@ -43,116 +61,141 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An import under way: one transaction, so that it happens as a whole or not at all.
+/// An import under way. Dropped without [`Import::apply`], it changes no member.
 pub struct Import {
-    tx: sqlx::Transaction<'static, sqlx::Sqlite>,
-    now: i64,
+    store: Store,
+    _lock: ImportLock,
+    id: i64,
     counts: ImportCounts,
+    /// The time in transactions since the last pause.
+    busy: Duration,
+}
+
+impl Store {
+    /// Begins an import. First finishes or discards an interrupted one.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Importing`] if another import is under way.
+    pub async fn import(&self, now: Time) -> Result<Import> {
+        let lock = self.lock_imports()?;
+        steps::finish_interrupted(self, now).await?;
+        let id = sqlx::query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id")
+            .bind(millis(now))
+            .fetch_one(&self.writer)
+            .await?;
+        Ok(Import {
+            store: self.clone(),
+            _lock: lock,
+            id,
+            counts: ImportCounts::default(),
+            busy: Duration::ZERO,
+        })
+    }
+
+    /// Imports rows that fit into memory.
+    pub async fn import_all(&self, rows: &[ImportRow], now: Time) -> Result<ImportCounts> {
+        let mut import = self.import(now).await?;
+        import.stage(rows).await?;
+        import.apply(now, |_| {}).await
+    }
+
+    /// Applies the rest of an interrupted import, or deletes the rows of one whose file was not read to its end. Does
+    /// nothing while an import is under way. Returns the number of members enrolled or updated.
+    pub(crate) async fn finish_interrupted_import(&self, now: Time) -> Result<u64> {
+        let any: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM imports)").fetch_one(&self.reader).await?;
+        if !any {
+            return Ok(0);
+        }
+        match self.lock_imports() {
+            Ok(_lock) => steps::finish_interrupted(self, now).await,
+            Err(super::StoreError::Importing { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Import {
-    pub(super) fn new(tx: sqlx::Transaction<'static, sqlx::Sqlite>, now: Time) -> Self {
-        Self { tx, now: millis(now), counts: ImportCounts::default() }
-    }
-
-    /// Adds members, with the credentials that came with them. A known member is updated; a removed one is enrolled
-    /// again. A new credential replaces the old one and its failure. A refresh token that was imported before changes
-    /// nothing: the gateway may have rotated it since, and the old one would lock its member out.
-    pub async fn add(&mut self, members: &[(Member, Option<NewCredential>)]) -> Result<()> {
-        let rows: Vec<_> = members
-            .iter()
-            .map(|(member, _)| ImportedRow {
-                id: member.id.as_str(),
-                email: member.email.expose(),
-                address_hash: hex(&member.email.address_hash().0),
-                domain: member.email.ascii_domain(),
-                locale: member.locale.as_deref(),
-                time_zone: member.time_zone.map(|zone| zone.name()),
-                subject: &member.subject,
-                poll_key: poll_key(member.id.as_str()),
-            })
-            .collect();
-        let rows = json_list(&rows)?;
-        self.forgive_addresses(&rows).await?;
-        self.forget_other_subjects(&rows).await?;
-        sqlx::query(
-            "INSERT INTO members (member_id, email, address_hash, domain, locale, time_zone, subject, poll_key,
-                added_at, updated_at)
-             SELECT value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'), value ->> 'domain',
-                    value ->> 'locale', value ->> 'time_zone', value ->> 'subject', value ->> 'poll_key', $2, $2
-             FROM json_each($1) WHERE true
-             ON CONFLICT (member_id) DO UPDATE SET email = excluded.email, address_hash = excluded.address_hash,
-                domain = excluded.domain, locale = excluded.locale,
-                time_zone = excluded.time_zone, subject = excluded.subject, updated_at = excluded.updated_at,
-                added_at = CASE WHEN removed_at IS NULL THEN added_at ELSE excluded.added_at END,
-                answered_at = CASE WHEN removed_at IS NULL THEN answered_at END,
-                response_digest = CASE WHEN removed_at IS NULL THEN response_digest END, removed_at = NULL",
-        )
-        .bind(&rows)
-        .bind(self.now)
-        .execute(&mut *self.tx)
-        .await?;
-        sqlx::query(
-            "UPDATE notices SET domain = (SELECT m.domain FROM members m WHERE m.member_id = notices.member_id)
-             WHERE state IN ('queued', 'held') AND member_id IN (SELECT value ->> 'id' FROM json_each($1))",
-        )
-        .bind(&rows)
-        .execute(&mut *self.tx)
-        .await?;
-        self.add_credentials(members).await?;
-        self.counts.members += members.len() as u64;
-        Ok(())
-    }
-
-    async fn add_credentials(&mut self, members: &[(Member, Option<NewCredential>)]) -> Result<()> {
-        let with_token = || members.iter().filter_map(|(member, new)| Some((member, new.as_ref()?)));
-        let imported =
-            self.imported_before(&json_list(&with_token().map(|(m, _)| &m.id).collect::<Vec<_>>())?).await?;
-        let mut credentials = Vec::new();
-        for (member, new) in with_token() {
-            if imported.get(member.id.as_str()).is_some_and(|known| new.fingerprints.contains(known)) {
-                self.counts.known_tokens += 1;
-                continue;
+    /// Stores rows without a change to any member.
+    pub async fn stage(&mut self, rows: &[ImportRow]) -> Result<()> {
+        for rows in rows.chunks(steps::STEP as usize) {
+            let started = Instant::now();
+            let imported_before = self.imported_before(rows).await?;
+            let mut staged = Vec::with_capacity(rows.len());
+            for row in rows {
+                let mut credential = row.credential.as_ref();
+                if let (Some(new), Some(known)) = (credential, imported_before.get(row.edit.id.as_str()))
+                    && new.fingerprints.contains(known)
+                {
+                    // The gateway may have rotated it since, and the old one would lock its member out.
+                    self.counts.known_tokens += 1;
+                    credential = None;
+                }
+                staged.push(staged_row(row, credential));
             }
-            let Sealed { key_id, bytes } = &new.sealed;
-            let print = new.fingerprints.last();
-            credentials.push(ImportedCredential {
-                id: member.id.as_str(),
-                key_id,
-                sealed: hex(bytes),
-                imported_key: print.map(|print| print.key_id.as_str()),
-                imported_hash: print.map(|print| hex(&print.hash)),
-            });
-        }
-        let credentials = json_list(&credentials)?;
-        sqlx::query(
-            "INSERT INTO credentials (member_id, key_id, sealed, imported_key, imported_hash, updated_at)
-             SELECT value ->> 'id', value ->> 'key_id', unhex(value ->> 'sealed'), value ->> 'imported_key',
-                    unhex(value ->> 'imported_hash'), $2 FROM json_each($1) WHERE true
-             ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-                imported_key = excluded.imported_key, imported_hash = excluded.imported_hash,
-                updated_at = excluded.updated_at",
-        )
-        .bind(&credentials)
-        .bind(self.now)
-        .execute(&mut *self.tx)
-        .await?;
-        for table in ["credential_failures", "access_tokens"] {
-            let sql =
-                format!("DELETE FROM {table} WHERE member_id IN (SELECT value ->> 'id' FROM json_each($1))");
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&credentials).execute(&mut *self.tx).await?;
+            let mut tx = self.store.begin().await?;
+            steps::stage(&mut tx, self.id, &json_list(&staged)?).await?;
+            tx.commit().await?;
+            self.pause_after(started.elapsed()).await;
         }
         Ok(())
+    }
+
+    /// The lines without an address whose member is not enrolled, in ascending order, at most `limit`.
+    pub async fn lines_without_address(&self, limit: u32) -> Result<Vec<u64>> {
+        let lines: Vec<i64> = sqlx::query_scalar(
+            "SELECT line FROM import_rows r WHERE import_id = $1 AND email IS NULL
+               AND NOT EXISTS (SELECT 1 FROM members m WHERE m.member_id = r.member_id AND m.removed_at IS NULL)
+             ORDER BY line LIMIT $2",
+        )
+        .bind(self.id)
+        .bind(limit)
+        .fetch_all(&self.store.reader)
+        .await?;
+        Ok(lines.into_iter().map(i64::unsigned_abs).collect())
+    }
+
+    /// Enrolls and updates the members. A removed member is enrolled again, with the defaults for the values that the
+    /// row does not mention. A new credential replaces the old one and its failure. `progress` receives the number of
+    /// rows applied so far.
+    pub async fn apply(mut self, now: Time, mut progress: impl FnMut(u64)) -> Result<ImportCounts> {
+        steps::mark_read(&self.store, self.id, now).await?;
+        loop {
+            let started = Instant::now();
+            let Some(applied) = steps::apply(&self.store, self.id, now).await? else { break };
+            self.counts.members += applied;
+            progress(self.counts.members);
+            self.pause_after(started.elapsed()).await;
+        }
+        Ok(self.counts)
+    }
+
+    /// Deletes the staged rows.
+    pub async fn discard(self) -> Result<()> {
+        steps::discard(&self.store, self.id).await
+    }
+
+    async fn pause_after(&mut self, busy: Duration) {
+        self.busy += busy;
+        if self.busy >= TURN {
+            self.busy = Duration::ZERO;
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// The fingerprints of the refresh tokens that these members' last imports brought.
-    async fn imported_before(&mut self, ids: &str) -> Result<HashMap<String, Fingerprint>> {
+    async fn imported_before(&self, rows: &[ImportRow]) -> Result<HashMap<String, Fingerprint>> {
+        let with_token = rows.iter().filter(|row| row.credential.is_some()).map(|row| &row.edit.id);
+        let ids = with_token.collect::<Vec<_>>();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = sqlx::query(
             "SELECT member_id, imported_key, imported_hash FROM credentials
              WHERE imported_hash IS NOT NULL AND member_id IN (SELECT value FROM json_each($1))",
         )
-        .bind(ids)
-        .fetch_all(&mut *self.tx)
+        .bind(json_list(&ids)?)
+        .fetch_all(&self.store.reader)
         .await?;
         rows.iter()
             .map(|row| {
@@ -162,39 +205,26 @@ impl Import {
             })
             .collect()
     }
+}
 
-    /// To the identity provider, another subject is another person. The tokens of the old subject must not be used.
-    async fn forget_other_subjects(&mut self, rows: &str) -> Result<()> {
-        const OTHERS: &str =
-            "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
-            WHERE m.subject <> j.value ->> 'subject'";
-        for table in ["access_tokens", "credential_failures", "token_subjects"] {
-            let sql = format!("DELETE FROM {table} WHERE member_id IN ({OTHERS})");
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
-        }
-        let sql = format!("UPDATE members SET response_digest = NULL WHERE member_id IN ({OTHERS})");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
-        Ok(())
-    }
-
-    /// A notice that was abandoned because of the old address may be sent to the new one.
-    async fn forgive_addresses(&mut self, rows: &str) -> Result<()> {
-        const MOVED: &str =
-            "SELECT m.member_id FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id'
-            WHERE m.email <> j.value ->> 'email'";
-        let sql = format!(
-            "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
-                (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({MOVED}))"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).execute(&mut *self.tx).await?;
-        let sql = format!("UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN ({MOVED})");
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows).bind(self.now).execute(&mut *self.tx).await?;
-        Ok(())
-    }
-
-    /// Keeps the import, and returns what it did.
-    pub async fn commit(self) -> Result<ImportCounts> {
-        self.tx.commit().await?;
-        Ok(self.counts)
+fn staged_row<'a>(row: &'a ImportRow, credential: Option<&'a NewCredential>) -> StagedRow<'a> {
+    let edit = &row.edit;
+    let print = credential.and_then(|new| new.fingerprints.last());
+    let sealed = credential.map(|new| &new.sealed);
+    StagedRow {
+        line: row.line,
+        id: edit.id.as_str(),
+        email: edit.email.as_ref().map(|email| email.expose()),
+        address_hash: edit.email.as_ref().map(|email| hex(&email.address_hash().0)),
+        domain: edit.email.as_ref().map(|email| email.ascii_domain()),
+        locale: edit.locale.encode(Clone::clone),
+        time_zone: edit.time_zone.encode(|zone| zone.name().to_owned()),
+        subject: edit.subject.encode(Clone::clone),
+        label: edit.label.encode(Clone::clone),
+        poll_key: poll_key(edit.id.as_str()),
+        key_id: sealed.map(|Sealed { key_id, .. }| key_id.as_str()),
+        sealed: sealed.map(|Sealed { bytes, .. }| hex(bytes)),
+        imported_key: print.map(|print| print.key_id.as_str()),
+        imported_hash: print.map(|print| hex(&print.hash)),
     }
 }

@@ -1,7 +1,6 @@
 //! `members`.
 
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
-use super::import::Import;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, link_requests, millis};
@@ -42,7 +41,7 @@ pub struct ListedMember {
     pub(crate) suppressed: bool,
 }
 
-const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m.paused_at";
+const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m.label, m.paused_at";
 
 fn member(row: &SqliteRow) -> Result<Member> {
     let id: String = row.try_get("member_id")?;
@@ -54,6 +53,7 @@ fn member(row: &SqliteRow) -> Result<Member> {
         // A zone that this version no longer knows is as good as none.
         time_zone: time_zone.and_then(|name| name.parse().ok()),
         subject: row.try_get("subject")?,
+        label: row.try_get("label")?,
         paused: row.try_get::<Option<i64>, _>("paused_at")?.is_some(),
         id: MemberId::new(id),
     })
@@ -88,11 +88,6 @@ fn due_member(row: &SqliteRow) -> Result<DueMember> {
 }
 
 impl Store {
-    /// Begins an import. Dropped without [`Import::commit`], it never happened.
-    pub async fn import(&self, now: Time) -> Result<Import> {
-        Ok(Import::new(self.begin().await?, now))
-    }
-
     /// The next `limit` enrolled, unpaused members behind the poll key `after`, up to `until` where that is given.
     pub(crate) async fn members_to_poll(
         &self,
@@ -234,7 +229,7 @@ impl Store {
         link_requests::delete_orphan_domain(&mut tx, id).await?;
         let removed = sqlx::query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', domain = '', address_hash = NULL,
-                response_digest = NULL
+                label = NULL, response_digest = NULL
              WHERE member_id = $1 AND removed_at IS NULL",
         )
         .bind(id.as_str())
@@ -298,6 +293,7 @@ impl Store {
         link_requests::delete_orphan_domain(&mut tx, id).await?;
         let statements = [
             "INSERT INTO erasures (member_id) VALUES ($1)",
+            "DELETE FROM import_rows WHERE member_id = $1",
             "DELETE FROM transitions WHERE member_id = $1",
             "DELETE FROM links WHERE member_id = $1",
             "DELETE FROM notices WHERE member_id = $1",

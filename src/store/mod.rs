@@ -12,6 +12,7 @@ mod credentials;
 mod disconnects;
 mod error;
 mod import;
+mod import_steps;
 mod invitations;
 mod lapses;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod link_migration_tests;
 mod link_requests;
 mod link_rows;
 mod links;
+mod locks;
 mod members;
 #[cfg(test)]
 mod migration_tests;
@@ -51,10 +53,11 @@ pub(crate) use credentials::{
 };
 pub(crate) use error::Result;
 pub use error::StoreError;
-pub use import::{Import, ImportCounts};
+pub use import::{Import, ImportCounts, ImportRow};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
 pub(crate) use links::RevokedLinks;
+pub(crate) use locks::InstanceLock;
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use observations::{ApplyReport, PollResult};
@@ -63,7 +66,6 @@ pub(crate) use rechecks::{DueRecheck, Purpose};
 pub use redemptions::Redemption;
 pub(crate) use resends::{ResendOutcome, ResendPolicy};
 pub(crate) use sqlite::INTERACTIVE_WAIT;
-pub(crate) use sqlite::InstanceLock;
 pub use sqlite::Store;
 pub(crate) use stats::{Funnel, Stats, SweepRecord};
 pub(crate) use suppressions::{ListedSuppression, Subscription};

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a writer waits for another process. An import of a million members is one transaction.
+/// How long a writer waits for another process, such as a backup tool.
 const BUSY: Duration = Duration::from_secs(60);
 const READERS: u32 = 4;
 

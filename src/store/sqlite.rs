@@ -1,12 +1,10 @@
-//! The SQLite database, and the lock that keeps a second daemon out.
+//! The SQLite database.
 
 use super::{Result, StoreError};
 use sqlx::SqlitePool;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// SQL for the domain of `members.email`, with ASCII letters in lower case.
@@ -23,7 +21,7 @@ pub struct Store {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
     pub(super) path: PathBuf,
-    /// Whether this process holds the [`InstanceLock`].
+    /// Whether this process holds the [`super::InstanceLock`].
     pub(super) instance: Arc<AtomicBool>,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
@@ -92,65 +90,6 @@ impl Store {
     pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
-    }
-
-    /// Makes this process the only one that sweeps and delivers with this database.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] if another process holds the lock.
-    pub fn lock(&self) -> Result<InstanceLock> {
-        // Several paths can lead to the same file.
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let mut name = path.into_os_string();
-        name.push(".lock");
-        let name = PathBuf::from(name);
-        let open = |error: std::io::Error| StoreError::Open {
-            path: name.display().to_string(),
-            reason: error.to_string(),
-        };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&name)
-            .map_err(open)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // The id only improves the error message.
-                let _ = file.read_to_string(&mut holder);
-                return Err(StoreError::Locked {
-                    path: self.path.display().to_string(),
-                    holder: if holder.is_empty() { "unknown".into() } else { holder.trim().into() },
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(open(error)),
-        }
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(open)?;
-        self.instance.store(true, Ordering::SeqCst);
-        Ok(InstanceLock { _file: file, instance: Arc::clone(&self.instance) })
-    }
-
-    pub(super) fn holds_instance_lock(&self) -> bool {
-        self.instance.load(Ordering::SeqCst)
-    }
-}
-
-/// The operating system releases the lock when the process ends, even by a crash.
-#[derive(Debug)]
-pub struct InstanceLock {
-    _file: File,
-    instance: Arc<AtomicBool>,
-}
-
-impl Drop for InstanceLock {
-    fn drop(&mut self) {
-        self.instance.store(false, Ordering::SeqCst);
     }
 }
 

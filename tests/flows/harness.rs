@@ -14,7 +14,7 @@ use reconnectd::{
     sim::{
         Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
     },
-    store::{ImportCounts, testing::TestDatabase},
+    store::{ImportCounts, ImportRow, testing::TestDatabase},
     web,
 };
 use std::{net::TcpListener, sync::Arc, thread};
@@ -190,9 +190,13 @@ impl Harness {
     }
 
     async fn import(&self, rows: &[(Member, Option<NewCredential>)]) -> ImportCounts {
-        let mut import = self.app.store.import(self.clock.now()).await.expect("an import begins");
-        import.add(rows).await.expect("members are added");
-        import.commit().await.expect("the import is kept")
+        let row = |(line, (member, credential)): (u64, &(Member, Option<NewCredential>))| ImportRow {
+            line,
+            edit: member.clone().into(),
+            credential: credential.clone(),
+        };
+        let rows: Vec<_> = (1..).zip(rows).map(row).collect();
+        self.app.store.import_all(&rows, self.clock.now()).await.expect("members are imported")
     }
 
     /// One pass: sweep, early polls, plan, deliver.
@@ -347,6 +351,7 @@ fn member(id: &str) -> Member {
         locale: None,
         time_zone: None,
         subject: id.into(),
+        label: None,
         paused: false,
     }
 }

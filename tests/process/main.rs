@@ -7,6 +7,7 @@ mod crash;
 mod demo;
 mod fuzz;
 mod harness;
+mod imports;
 mod instance;
 mod listeners;
 mod operations;

@@ -11,7 +11,7 @@ mod suppressions;
 
 use reconnectd::{
     domain::{Member, Time},
-    store::{Store, testing::TestDatabase},
+    store::{ImportRow, Store, testing::TestDatabase},
 };
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -49,10 +49,8 @@ impl Fixture {
     }
 
     async fn import(&self, members: &[&str]) {
-        let mut import = self.store.import(now()).await.unwrap();
-        let rows: Vec<_> = members.iter().map(|id| (member(id), None)).collect();
-        import.add(&rows).await.unwrap();
-        import.commit().await.unwrap();
+        let rows: Vec<_> = (1..).zip(members).map(|(line, id)| row(line, id)).collect();
+        self.store.import_all(&rows, now()).await.unwrap();
     }
 }
 
@@ -72,8 +70,13 @@ fn member(id: &str) -> Member {
         locale: None,
         time_zone: None,
         subject: id.into(),
+        label: None,
         paused: false,
     }
+}
+
+fn row(line: u64, id: &str) -> ImportRow {
+    ImportRow { line, edit: member(id).into(), credential: None }
 }
 
 /// Runs tests of the suite on each engine.
@@ -101,7 +104,11 @@ suite! {
         an_expired_claim_is_rescued_and_the_late_result_is_dropped,
         a_second_daemon_is_kept_out_until_the_first_ends;
     members:
-        an_import_that_is_not_committed_leaves_nothing,
+        an_import_changes_the_values_that_it_mentions,
+        a_removed_member_is_enrolled_again_with_the_defaults,
+        an_import_that_is_not_applied_changes_no_member,
+        an_import_interrupted_while_it_is_applied_is_finished_by_the_next,
+        only_one_import_runs_at_a_time,
         a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing;
     migrations:
         a_database_of_an_earlier_version_keeps_its_rows;

@@ -1,14 +1,92 @@
 //! Members come by import, and go.
 
-use crate::{Fixture, member, now};
+use crate::{Fixture, now, row};
+use reconnectd::{
+    domain::{Edit, MemberEdit},
+    store::{ImportRow, StoreError},
+};
 
-pub(crate) async fn an_import_that_is_not_committed_leaves_nothing(f: &Fixture) {
+fn edit(id: &str) -> MemberEdit {
+    let (email, locale, time_zone, subject, label) = (None, Edit::Keep, Edit::Keep, Edit::Keep, Edit::Keep);
+    MemberEdit { id: id.into(), email, locale, time_zone, subject, label }
+}
+
+async fn import(f: &Fixture, edit: MemberEdit) -> u64 {
+    let rows = [ImportRow { line: 1, edit, credential: None }];
+    f.store.import_all(&rows, now()).await.unwrap().members
+}
+
+/// Every member's locale, time zone, subject, and label.
+async fn values(f: &Fixture) -> Vec<[String; 4]> {
+    f.rows().await.rows("members", ["locale", "time_zone", "subject", "label"]).await.unwrap()
+}
+
+pub(crate) async fn an_import_changes_the_values_that_it_mentions(f: &Fixture) {
+    let full = MemberEdit {
+        email: Some("alice@example.org".parse().unwrap()),
+        locale: Edit::Set("es".into()),
+        time_zone: Edit::Set(chrono_tz::Europe::Madrid),
+        subject: Edit::Set("s-1".into()),
+        label: Edit::Set("Ali".into()),
+        ..edit("alice")
+    };
+    import(f, full.clone()).await;
+    let all = ["es", "Europe/Madrid", "s-1", "Ali"].map(String::from);
+    assert_eq!(values(f).await, [all.clone()]);
+    import(f, edit("alice")).await;
+    assert_eq!(values(f).await, [all]);
+    import(f, MemberEdit { locale: Edit::Set("en".into()), ..edit("alice") }).await;
+    assert_eq!(values(f).await, [["en", "Europe/Madrid", "s-1", "Ali"].map(String::from)]);
+    let cleared = MemberEdit {
+        locale: Edit::Clear,
+        time_zone: Edit::Clear,
+        subject: Edit::Clear,
+        label: Edit::Clear,
+        ..edit("alice")
+    };
+    import(f, cleared).await;
+    assert_eq!(values(f).await, [["", "", "alice", ""].map(String::from)]);
+    assert_eq!(f.rows().await.texts("members", "email").await.unwrap(), ["alice@example.org"]);
+}
+
+pub(crate) async fn a_removed_member_is_enrolled_again_with_the_defaults(f: &Fixture) {
+    let email = Some("alice@example.org".parse().unwrap());
+    let full = MemberEdit { email: email.clone(), subject: Edit::Set("s-1".into()), ..edit("alice") };
+    import(f, full).await;
+    f.store.remove_member(&"alice".into(), now()).await.unwrap();
+    assert_eq!(import(f, edit("alice")).await, 0, "without an address, nobody is enrolled");
+    assert_eq!(import(f, MemberEdit { email, ..edit("alice") }).await, 1);
+    assert_eq!(values(f).await, [["", "", "alice", ""].map(String::from)]);
+}
+
+pub(crate) async fn an_import_that_is_not_applied_changes_no_member(f: &Fixture) {
     let mut import = f.store.import(now()).await.unwrap();
-    import.add(&[(member("alice"), None)]).await.unwrap();
+    import.stage(&[row(1, "alice")]).await.unwrap();
     drop(import);
     assert_eq!(f.rows().await.count("members").await.unwrap(), 0);
-    f.import(&["alice"]).await;
-    assert_eq!(f.rows().await.count("members").await.unwrap(), 1);
+    f.import(&["bob"]).await;
+    let mut rows = f.rows().await;
+    assert_eq!(rows.texts("members", "member_id").await.unwrap(), ["bob"]);
+    assert_eq!((rows.count("imports").await.unwrap(), rows.count("import_rows").await.unwrap()), (0, 0));
+}
+
+pub(crate) async fn an_import_interrupted_while_it_is_applied_is_finished_by_the_next(f: &Fixture) {
+    let mut import = f.store.import(now()).await.unwrap();
+    import.stage(&[row(1, "alice"), row(2, "bob")]).await.unwrap();
+    drop(import);
+    f.rows().await.set("imports", "read_at", 1).await.unwrap();
+    f.import(&["carol"]).await;
+    let mut rows = f.rows().await;
+    assert_eq!(rows.texts("members", "member_id").await.unwrap(), ["alice", "bob", "carol"]);
+    assert_eq!(rows.count("import_rows").await.unwrap(), 0);
+}
+
+pub(crate) async fn only_one_import_runs_at_a_time(f: &Fixture) {
+    let first = f.store.import(now()).await.unwrap();
+    let second = f.reopen().await.import(now()).await;
+    assert!(matches!(second.err(), Some(StoreError::Importing { .. })));
+    first.discard().await.unwrap();
+    f.reopen().await.import(now()).await.unwrap();
 }
 
 pub(crate) async fn a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing(
@@ -19,6 +97,8 @@ pub(crate) async fn a_member_who_is_removed_keeps_their_history_and_one_who_is_e
     assert!(f.store.remove_member(&alice, now()).await.unwrap());
     assert!(!f.store.remove_member(&alice, now()).await.unwrap());
     assert_eq!(f.rows().await.count("members").await.unwrap(), 2);
+    let mut import = f.store.import(now()).await.unwrap();
+    import.stage(&[row(1, "alice")]).await.unwrap();
     assert!(f.store.erase_member(&alice).await.unwrap());
     assert!(!f.store.erase_member(&alice).await.unwrap());
     let left = f.rows().await.contents().await.unwrap();

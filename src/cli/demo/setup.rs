@@ -4,6 +4,7 @@ use crate::base::config::Config;
 use crate::domain::{Member, RefreshToken};
 use crate::server::components::App;
 use crate::sim::Simulator;
+use crate::store::ImportRow;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
@@ -46,19 +47,20 @@ fn free(wanted: SocketAddr) -> std::io::Result<SocketAddr> {
 }
 
 pub(super) async fn enroll(app: &App) -> anyhow::Result<()> {
-    let mut import = app.store.import(app.clock.now()).await?;
-    for id in MEMBERS {
+    let mut rows = Vec::new();
+    for (line, id) in (1..).zip(MEMBERS) {
         let member = Member {
             id: id.into(),
             email: format!("{id}@example.org").parse()?,
             locale: None,
             time_zone: None,
             subject: id.into(),
+            label: None,
             paused: false,
         };
         let credential = app.keyring.new_credential(&member.id, &RefreshToken::new(format!("rt-{id}")))?;
-        import.add(&[(member, Some(credential))]).await?;
+        rows.push(ImportRow { line, edit: member.into(), credential: Some(credential) });
     }
-    import.commit().await?;
+    app.store.import_all(&rows, app.clock.now()).await?;
     Ok(())
 }

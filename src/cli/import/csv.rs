@@ -3,8 +3,30 @@
 use super::error::{ImportError, RowError};
 use super::row::{self, Fields};
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Field(&'static str),
+    /// Unknown, and ignored on request.
+    Ignored,
+    /// Its values must be empty.
+    Unnamed,
+}
+
+/// Whether a spreadsheet wrote this line to name the separator.
+///
+/// # Errors
+/// The separator is not a comma.
+pub(super) fn is_separator_line(line: u64, text: &str) -> Result<bool, ImportError> {
+    let text = text.trim().trim_matches('"').to_ascii_lowercase();
+    match text.strip_prefix("sep=").map(|rest| rest.trim_end_matches(',')) {
+        None => Ok(false),
+        Some("") => Ok(true),
+        Some(_) => Err(ImportError::at(line, "separate columns with commas")),
+    }
+}
+
 /// The columns that the header on this line names.
-pub(super) fn columns(line: u64, header: &str) -> Result<Vec<&'static str>, ImportError> {
+pub(super) fn columns(line: u64, header: &str, ignore_unknown: bool) -> Result<Vec<Column>, ImportError> {
     let error = |message: String| Err(ImportError::at(line, message));
     let names = values(header).map_err(|error| error.at(line))?;
     if names.len() == 1 && header.contains([';', '\t']) {
@@ -12,32 +34,56 @@ pub(super) fn columns(line: u64, header: &str) -> Result<Vec<&'static str>, Impo
     }
     let mut columns = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        match row::field(name) {
-            Ok(field) if columns.contains(&field) => {
-                return error(format!("column {} is a second {field}; remove one of them", index + 1));
-            }
-            Ok(field) => columns.push(field),
+        let column = match row::field(name) {
+            _ if name.trim().is_empty() => Column::Unnamed,
+            Ok(field) => Column::Field(field),
+            Err(_) if ignore_unknown => Column::Ignored,
             Err(hint) => return error(format!("column {} is unknown; {hint}", index + 1)),
+        };
+        if let Column::Field(field) = column
+            && columns.contains(&column)
+        {
+            return error(format!("column {} is a second {field}; remove one of them", index + 1));
         }
+        columns.push(column);
     }
-    match row::REQUIRED.iter().find(|required| !columns.contains(required)) {
-        Some(missing) => {
-            error(format!("the column {missing} is missing; name the columns on the first line"))
-        }
-        None => Ok(columns),
+    if !columns.contains(&Column::Field(row::MEMBER_ID)) {
+        return error("the column member_id is missing; name the columns on the first line".to_owned());
     }
+    Ok(columns)
 }
 
-pub(super) fn fields(columns: &[&'static str], line: &str) -> Result<Fields, RowError> {
-    let values = values(line)?;
+/// The values of a row; `None` if all are empty.
+pub(super) fn fields(columns: &[Column], line: &str) -> Result<Option<Fields>, RowError> {
+    let mut values = values(line)?;
+    if values.iter().all(|value| value.trim().is_empty()) {
+        return Ok(None);
+    }
+    // Spreadsheets add and drop separators at the end of a row.
+    while values.len() > columns.len() && values.last().is_some_and(|value| value.trim().is_empty()) {
+        values.pop();
+    }
+    while columns.get(values.len()).is_some_and(|column| *column == Column::Unnamed) {
+        values.push(String::new());
+    }
     if values.len() != columns.len() {
         let (actual, expected) = (values.len(), columns.len());
         return Err(format!(
-            "{actual} values for {expected} columns; put a value that contains a comma in double quotes"
+            "the row has {actual} of {expected} values; put a value that contains a comma in double quotes"
         )
         .into());
     }
-    Ok(columns.iter().copied().zip(values).collect())
+    let mut fields = Fields::new();
+    for (index, (column, value)) in columns.iter().zip(values).enumerate() {
+        match column {
+            Column::Field(field) => drop(fields.insert(field, value)),
+            Column::Unnamed if !value.trim().is_empty() => {
+                return Err(format!("column {} has a value and no name; name or remove it", index + 1).into());
+            }
+            Column::Ignored | Column::Unnamed => {}
+        }
+    }
+    Ok(Some(fields))
 }
 
 fn values(line: &str) -> Result<Vec<String>, RowError> {

@@ -6,14 +6,19 @@ use std::fmt;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cli) struct ImportError {
     /// From 1; 0 for the file as a whole.
-    pub(super) line: u64,
-    pub(super) field: Option<&'static str>,
-    pub(super) message: String,
+    pub(in crate::cli) line: u64,
+    pub(in crate::cli) field: Option<&'static str>,
+    pub(in crate::cli) message: String,
 }
 
 impl ImportError {
     pub(super) fn at(line: u64, message: impl Into<String>) -> Self {
         Self { line, field: None, message: message.into() }
+    }
+
+    pub(in crate::cli) fn missing_address(line: u64) -> Self {
+        let message = "missing; the member is not enrolled yet".to_owned();
+        Self { line, field: Some("email"), message }
     }
 }
 
@@ -30,7 +35,7 @@ impl fmt::Display for ImportError {
 }
 
 /// An error in a row, whose line the reader adds.
-pub(super) struct RowError {
+pub(in crate::cli) struct RowError {
     pub(super) field: Option<&'static str>,
     pub(super) message: String,
 }
@@ -40,7 +45,7 @@ impl RowError {
         Self { field: Some(field), message: message.into() }
     }
 
-    pub(super) fn at(self, line: u64) -> ImportError {
+    pub(in crate::cli) fn at(self, line: u64) -> ImportError {
         ImportError { line, field: self.field, message: self.message }
     }
 }

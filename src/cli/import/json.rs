@@ -2,22 +2,58 @@
 
 use super::error::RowError;
 use super::row::{self, Fields};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use std::fmt;
 
-pub(super) fn fields(line: &str) -> Result<Fields, RowError> {
-    // The error names the column only: the parser's own message can repeat a value.
-    let value: Value =
-        serde_json::from_str(line).map_err(|error| format!("invalid JSON (column {})", error.column()))?;
-    let Value::Object(object) = value else {
+/// The keys and values of an object, in order. A key can occur twice.
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+pub(super) fn fields(line: &str, ignore_unknown: bool) -> Result<Fields, RowError> {
+    if !line.trim_start().starts_with('{') {
         return Err("must be a JSON object, such as {\"member_id\": …, \"email\": …}".to_owned().into());
-    };
+    }
+    // The error names the column only: the parser's own message can repeat a value.
+    let Entries(entries) =
+        serde_json::from_str(line).map_err(|error| format!("invalid JSON (column {})", error.column()))?;
     let mut fields = Fields::new();
-    for (name, value) in object {
-        let field = row::field(&name).map_err(|hint| format!("unknown field; {hint}"))?;
-        match value {
-            Value::String(text) => drop(fields.insert(field, text)),
-            Value::Null => {}
+    for (name, value) in entries {
+        let field = match row::field(&name) {
+            Ok(field) => field,
+            Err(_) if ignore_unknown => continue,
+            Err(hint) => return Err(format!("unknown field; {hint}").into()),
+        };
+        let text = match value {
+            Value::String(text) => text,
+            Value::Null => String::new(),
             _ => return Err(RowError::field(field, "must be text in double quotes")),
+        };
+        if fields.insert(field, text).is_some() {
+            return Err(RowError::field(field, "is given twice; remove one of them"));
         }
     }
     Ok(fields)

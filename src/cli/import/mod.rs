@@ -2,6 +2,7 @@
 
 mod csv;
 mod error;
+mod file_kind;
 mod json;
 mod lines;
 mod reader;
@@ -9,5 +10,6 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-pub(super) use reader::Import;
-pub(super) use row::ImportRow;
+pub(super) use error::ImportError;
+pub(super) use reader::MemberFile;
+pub(super) use row::{Fields, MemberRow, check};

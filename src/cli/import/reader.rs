@@ -1,8 +1,9 @@
 //! The rows of a file.
 
 use super::error::ImportError;
+use super::file_kind;
 use super::lines::Lines;
-use super::row::{self, ImportRow};
+use super::row::{self, MemberRow};
 use super::{csv, json};
 use std::{
     collections::HashMap,
@@ -13,38 +14,57 @@ use std::{
 
 enum Format {
     JsonLines,
-    /// With the field of each column.
-    Csv(Vec<&'static str>),
+    Csv(Vec<csv::Column>),
 }
 
 /// The rows of a file. After an invalid row the next one follows; after a read error the rows end.
-pub(in crate::cli) struct Import {
+pub(in crate::cli) struct MemberFile {
     lines: Lines<Box<dyn Read + Send>>,
     format: Format,
+    ignore_unknown: bool,
     /// The first line, which was read to detect the format.
     first: Option<(u64, String)>,
     /// The line of each id.
     seen: HashMap<String, u64>,
+    /// The line of each id with an upper-case letter, by the id in lower case.
+    folded: HashMap<String, u64>,
+    case_twins: Vec<CaseTwins>,
 }
 
-impl Import {
+/// Two lines whose ids differ only in case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct CaseTwins {
+    pub(in crate::cli) line: u64,
+    pub(in crate::cli) earlier: u64,
+}
+
+impl MemberFile {
     /// Opens a file, or standard input for `-`. The extension selects the format (`.csv`, or `.jsonl`, `.ndjson`, or
-    /// `.json`); without one of these, the first character does.
+    /// `.json`); without one of these, the first character does. With `ignore_unknown`, other columns are ignored.
     ///
     /// # Errors
-    /// The file cannot be read, or the columns of a CSV file are not those of a member.
-    pub(in crate::cli) fn open(path: &Path) -> Result<Self, ImportError> {
+    /// The file cannot be read, is of another kind, or the columns of a CSV file are not those of a member.
+    pub(in crate::cli) fn open(path: &Path, ignore_unknown: bool) -> Result<Self, ImportError> {
         if path == Path::new("-") {
-            return Self::read(Box::new(BufReader::new(io::stdin())), None);
+            return Self::read(Box::new(BufReader::new(io::stdin())), None, ignore_unknown);
         }
-        let file = File::open(path)
-            .map_err(|error| ImportError::at(0, format!("cannot read {}: {error}", path.display())))?;
-        Self::read(Box::new(BufReader::new(file)), path.extension().and_then(|extension| extension.to_str()))
+        let file = File::open(path).map_err(|error| ImportError::at(0, format!("cannot read: {error}")))?;
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        Self::read(Box::new(BufReader::new(file)), extension, ignore_unknown)
     }
 
-    pub(super) fn read(reader: Box<dyn Read + Send>, extension: Option<&str>) -> Result<Self, ImportError> {
-        let mut lines = Lines::new(reader);
-        let first = lines.next().transpose()?;
+    pub(super) fn read(
+        reader: Box<dyn Read + Send>,
+        extension: Option<&str>,
+        ignore_unknown: bool,
+    ) -> Result<Self, ImportError> {
+        let (reader, remedy) =
+            file_kind::detect(reader).map_err(|error| ImportError::at(0, format!("cannot read: {error}")))?;
+        if let Some(remedy) = remedy {
+            return Err(ImportError::at(0, remedy));
+        }
+        let mut lines = Lines::new(Box::new(reader) as Box<dyn Read + Send>);
+        let mut first = lines.next().transpose()?;
         let start = first.as_ref().map_or("", |(_, line)| line.trim_start());
         let is_csv = match extension.map(str::to_lowercase).as_deref() {
             Some("csv") => true,
@@ -54,36 +74,71 @@ impl Import {
         if !is_csv && start.starts_with('[') {
             return Err(ImportError::at(1, "must not be a JSON array; write one JSON object per line"));
         }
+        if let Some((number, line)) = &first
+            && is_csv
+            && csv::is_separator_line(*number, line)?
+        {
+            first = lines.next().transpose()?;
+        }
         let (format, first) = match first {
-            Some((number, header)) if is_csv => (Format::Csv(csv::columns(number, &header)?), None),
+            Some((number, header)) if is_csv => {
+                (Format::Csv(csv::columns(number, &header, ignore_unknown)?), None)
+            }
             first => (Format::JsonLines, first),
         };
-        Ok(Self { lines, format, first, seen: HashMap::new() })
+        let (seen, folded) = (HashMap::new(), HashMap::new());
+        Ok(Self { lines, format, ignore_unknown, first, seen, folded, case_twins: Vec::new() })
     }
 
     pub(in crate::cli) fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }
 
-    fn row(&mut self, number: u64, line: &str) -> Result<ImportRow, ImportError> {
+    /// The pairs so far.
+    pub(in crate::cli) fn case_twins(&self) -> &[CaseTwins] {
+        &self.case_twins
+    }
+
+    /// `None` if the row is empty.
+    fn row(&mut self, line: u64, text: &str) -> Result<Option<MemberRow>, ImportError> {
         let fields = match &self.format {
-            Format::JsonLines => json::fields(line),
-            Format::Csv(columns) => csv::fields(columns, line),
+            Format::JsonLines => json::fields(text, self.ignore_unknown).map(Some),
+            Format::Csv(columns) => csv::fields(columns, text),
         };
-        let row = fields.and_then(row::check).map_err(|error| error.at(number))?;
-        if let Some(earlier) = self.seen.insert(row.member.id.as_str().to_owned(), number) {
+        let Some(fields) = fields.map_err(|error| error.at(line))? else { return Ok(None) };
+        let row = row::check(line, fields).map_err(|error| error.at(line))?;
+        let id = row.edit.id.as_str();
+        if let Some(earlier) = self.seen.insert(id.to_owned(), line) {
             let message = format!("is already on line {earlier}; remove one of them");
-            return Err(ImportError { line: number, field: Some("member_id"), message });
+            return Err(ImportError { line, field: Some(row::MEMBER_ID), message });
         }
-        Ok(row)
+        self.note_case(line, id.to_owned());
+        Ok(Some(row))
+    }
+
+    fn note_case(&mut self, line: u64, id: String) {
+        let folded = id.to_lowercase();
+        let mut earlier = self.folded.get(&folded).copied();
+        if folded != id {
+            earlier = earlier.or_else(|| self.seen.get(&folded).copied());
+            self.folded.insert(folded, line);
+        }
+        if let Some(earlier) = earlier {
+            self.case_twins.push(CaseTwins { line, earlier });
+        }
     }
 }
 
-impl Iterator for Import {
-    type Item = Result<ImportRow, ImportError>;
+impl Iterator for MemberFile {
+    type Item = Result<MemberRow, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.first.take().map(Ok).or_else(|| self.lines.next())?;
-        Some(line.and_then(|(number, line)| self.row(number, &line)))
+        loop {
+            let line = self.first.take().map(Ok).or_else(|| self.lines.next())?;
+            let row = line.and_then(|(number, line)| self.row(number, &line));
+            if let Some(row) = row.transpose() {
+                return Some(row);
+            }
+        }
     }
 }

@@ -1,23 +1,24 @@
 use super::error::ImportError;
 use super::*;
+use crate::domain::Edit;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-fn import(extension: &str, content: impl AsRef<[u8]>) -> Result<Import, ImportError> {
-    Import::read(Box::new(io::Cursor::new(content.as_ref().to_vec())), Some(extension))
+fn import(extension: &str, content: impl AsRef<[u8]>) -> Result<MemberFile, ImportError> {
+    MemberFile::read(Box::new(io::Cursor::new(content.as_ref().to_vec())), Some(extension), false)
 }
 
 /// The id or the error of each row.
 fn outcomes(extension: &str, content: impl AsRef<[u8]>) -> Vec<String> {
     match import(extension, content) {
         Ok(rows) => rows
-            .map(|row| row.map_or_else(|error| error.to_string(), |row| row.member.id.as_str().to_owned()))
+            .map(|row| row.map_or_else(|error| error.to_string(), |row| row.edit.id.as_str().to_owned()))
             .collect(),
         Err(error) => vec![error.to_string()],
     }
 }
 
-fn only(rows: Import) -> ImportRow {
+fn only(rows: MemberFile) -> MemberRow {
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>().unwrap();
     assert_eq!(rows.len(), 1);
     rows.remove(0)
@@ -31,34 +32,100 @@ fn both_formats_describe_the_same_member() {
     let csv = "email,member_id,refresh_token,subject,time_zone,locale\n\
                alice@example.org,alice,\"rt,1\",s-1,America/Mexico_City,es-MX\n";
     let (json, csv) = (only(import("jsonl", json).unwrap()), only(import("csv", csv).unwrap()));
-    assert_eq!(json.member, csv.member);
-    assert_eq!(csv.member.email.expose(), "alice@example.org");
-    assert_eq!(csv.member.locale.as_deref(), Some("es-MX"));
-    assert_eq!(csv.member.time_zone, Some(chrono_tz::America::Mexico_City));
-    assert_eq!(csv.member.subject, "s-1");
+    assert_eq!(json.edit, csv.edit);
+    assert_eq!(csv.edit.email.as_ref().unwrap().expose(), "alice@example.org");
+    assert_eq!(csv.edit.locale, Edit::Set("es-MX".to_owned()));
+    assert_eq!(csv.edit.time_zone, Edit::Set(chrono_tz::America::Mexico_City));
+    assert_eq!(csv.edit.subject, Edit::Set("s-1".to_owned()));
     for row in [json, csv] {
         assert_eq!(row.refresh_token.unwrap().expose(), "rt,1");
     }
 }
 
 #[test]
-fn optional_fields_can_be_missing_or_empty() {
-    for (extension, content) in [
-        ("csv", "member_id,email\nalice,a@b.example"),
-        ("csv", "member_id,email,locale,subject,refresh_token\nalice,a@b.example,,,"),
-        ("json", r#"{"member_id":"alice","email":"a@b.example"}"#),
-        ("json", r#"{"member_id":"alice","email":"a@b.example","locale":null,"subject":""}"#),
+fn an_absent_field_keeps_its_value_and_an_empty_one_clears_it() {
+    for (extension, content, expected) in [
+        ("csv", "member_id,email\nalice,a@b.example", Edit::Keep),
+        ("csv", "member_id,email,locale,subject,label,refresh_token\nalice,a@b.example,,, ,", Edit::Clear),
+        ("json", r#"{"member_id":"alice","email":"a@b.example"}"#, Edit::Keep),
+        ("json", r#"{"member_id":"alice","locale":null,"subject":"","label":null}"#, Edit::Clear),
     ] {
-        let row = only(import(extension, content).unwrap());
-        assert_eq!((row.member.locale, row.member.time_zone), (None, None));
-        assert_eq!(row.member.subject, "alice");
-        assert!(row.refresh_token.is_none() && !row.member.paused);
+        let MemberRow { edit, refresh_token, .. } = only(import(extension, content).unwrap());
+        assert_eq!(edit.email.is_some(), content.contains("email"), "{content}");
+        assert_eq!((&edit.locale, &edit.subject, &edit.label), (&expected, &expected, &expected));
+        assert_eq!(edit.time_zone, Edit::Keep);
+        assert!(refresh_token.is_none());
     }
 }
 
 #[test]
+fn line_feeds_carriage_returns_and_both_end_lines() {
+    for end in ["\n", "\r", "\r\n"] {
+        let content = ["member_id,email", "a,a@b.example", "", "b,nobody", "c,c@b.example"].join(end);
+        let outcomes = outcomes("csv", content);
+        assert_eq!((outcomes[0].as_str(), outcomes[2].as_str(), outcomes.len()), ("a", "c", 3), "{end:?}");
+        assert!(outcomes[1].starts_with("line 4: email: "), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn harmless_leftovers_of_a_spreadsheet_are_skipped() {
+    for content in [
+        "sep=,\nmember_id,email\na,a@b.example\n",
+        "\u{feff}\"sep=,\"\nmember_id,email\na,a@b.example\n",
+        "member_id,email,,\na,a@b.example,,\n,,,\n",
+        "member_id,email,,\na,a@b.example\n",
+        "member_id,email\na,a@b.example,, \n,\n",
+        "member_id,email,,locale\na,a@b.example,,\n",
+    ] {
+        assert_eq!(outcomes("csv", content), ["a"], "{content:?}");
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_recognized() {
+    let utf16: Vec<u8> = "member_id,email".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let with_mark = [&[0xff, 0xfe], &utf16[..]].concat();
+    let starts: [&[u8]; 7] = [
+        &utf16,
+        &with_mark,
+        b"PK\x03\x04...",
+        b"\xd0\xcf\x11\xe0...",
+        b"\x1f\x8b\x08...",
+        b"\x28\xb5\x2f\xfd...",
+        b"BZh9...",
+    ];
+    for start in starts {
+        let error = import("csv", start).err().expect("it is no CSV");
+        assert_eq!((error.line, error.field), (0, None), "{error}");
+    }
+    assert!(outcomes("csv", "a").len() == 1 && outcomes("csv", "").is_empty());
+}
+
+#[test]
+fn unknown_columns_and_fields_are_ignored_on_request() {
+    let csv = "member_id,phone,email\na,555-0100,a@b.example\n";
+    let json = r#"{"member_id":"a","phone":{"home":5},"email":"a@b.example"}"#;
+    for (extension, content) in [("csv", csv), ("json", json)] {
+        assert!(first_error(extension, content).field.is_none());
+        let rows = MemberFile::read(Box::new(content.as_bytes()), Some(extension), true).unwrap();
+        assert_eq!(only(rows).edit.id.as_str(), "a");
+    }
+}
+
+#[test]
+fn ids_that_differ_only_in_case_are_two_members_and_noted() {
+    let mut rows =
+        import("csv", "member_id,email\nBo,a@b.example\nbo,c@b.example\nx,d@b.example\nX,e@b.example\n")
+            .unwrap();
+    assert!(rows.by_ref().all(|row| row.is_ok()));
+    let twins: Vec<_> = rows.case_twins().iter().map(|twins| (twins.line, twins.earlier)).collect();
+    assert_eq!(twins, [(3, 2), (5, 4)]);
+}
+
+#[test]
 fn without_a_known_extension_the_first_character_selects_the_format() {
-    let read = |content: &'static str| Import::read(Box::new(content.as_bytes()), None).unwrap();
+    let read = |content: &'static str| MemberFile::read(Box::new(content.as_bytes()), None, false).unwrap();
     only(read("\n  {\"member_id\":\"alice\",\"email\":\"a@b.example\"}\n"));
     only(read("member_id,email\nalice,a@b.example\n"));
 }
@@ -86,7 +153,6 @@ const INVALID_CSV: &[Case] = &[
     ("member_id,email,phone\n", 1, None),
     ("alice,alice@example.org\n", 1, None),
     ("Member ID,email\n", 1, None),
-    ("member_id,locale\n", 1, None),
     ("member_id,email,email\n", 1, None),
     ("member_id;email\n", 1, None),
     ("member_id,email\na\n", 2, None),
@@ -97,6 +163,14 @@ const INVALID_CSV: &[Case] = &[
     ("member_id,email\na\u{7},a@b.example\n", 2, Some("member_id")),
     ("member_id,email,locale\na,a@b.example,en_GB\n", 2, Some("locale")),
     ("member_id,email,time_zone\na,a@b.example,Mars\n", 2, Some("time_zone")),
+    ("sep=;\nmember_id;email\n", 1, None),
+    ("email,locale\n", 1, None),
+    ("member_id,email,\na,a@b.example,x\n", 2, None),
+    ("member_id,email\n1.23457E+11,a@b.example\n", 2, Some("member_id")),
+    ("member_id,email\na\u{a0}b,a@b.example\n", 2, Some("member_id")),
+    ("member_id,email\na\u{202e}b,a@b.example\n", 2, Some("member_id")),
+    ("member_id,email\n#REF!,a@b.example\n", 2, Some("member_id")),
+    ("member_id,email,subject\na,a@b.example,1E+20\n", 2, Some("subject")),
 ];
 
 const INVALID_JSON: &[Case] = &[
@@ -104,7 +178,9 @@ const INVALID_JSON: &[Case] = &[
     (r#""a@b.example""#, 1, None),
     (r#"{"member_id":"a","e-mail":"a@b.example"}"#, 1, None),
     (r#"{"member_id":5,"email":"a@b.example"}"#, 1, Some("member_id")),
-    (r#"{"member_id":"a"}"#, 1, Some("email")),
+    (r#"{"email":"a@b.example"}"#, 1, Some("member_id")),
+    (r#"{"member_id":"a","email":"","locale":"en"}"#, 1, Some("email")),
+    (r#"{"member_id":"a","email":"a@b.example","member_id":"b"}"#, 1, Some("member_id")),
     (r#"{"member_id":"a\nb","email":"a@b.example"}"#, 1, Some("member_id")),
     (r#"[{"member_id":"a"}]"#, 1, None),
 ];
@@ -147,10 +223,10 @@ fn a_second_row_of_a_member_is_an_error() {
 }
 
 #[test]
-fn an_id_has_at_most_200_bytes() {
+fn an_id_has_at_most_255_bytes() {
     let row = |length: usize| format!("member_id,email\n{},a@b.example\n", "é".repeat(length / 2));
-    assert_eq!(outcomes("csv", row(200))[0].len(), 200);
-    let error = first_error("csv", &row(202));
+    assert_eq!(outcomes("csv", row(254))[0].len(), 254);
+    let error = first_error("csv", &row(256));
     assert_eq!((error.line, error.field), (2, Some("member_id")));
 }
 
@@ -189,7 +265,7 @@ fn a_file_is_streamed() {
     for number in 0..10_000 {
         writeln!(file, "m{number},m{number}@b.example").unwrap();
     }
-    let mut rows = Import::open(file.path()).unwrap();
+    let mut rows = MemberFile::open(file.path(), false).unwrap();
     assert!(rows.next().unwrap().is_ok());
     assert_eq!(rows.bytes_read(), "member_id,email\nm0,m0@b.example\n".len() as u64);
     assert_eq!(rows.by_ref().filter(Result::is_ok).count(), 9_999);
@@ -198,17 +274,14 @@ fn a_file_is_streamed() {
 
 #[test]
 fn a_read_error_ends_the_rows() {
-    /// Returns a header and a row, then only errors.
-    struct Failing(bool);
+    struct Failing;
     impl Read for Failing {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if std::mem::replace(&mut self.0, true) {
-                return Err(io::Error::other("the disk is gone"));
-            }
-            b"member_id,email\na,a@b.example\n".as_slice().read(buffer)
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the disk is gone"))
         }
     }
-    let mut rows = Import::read(Box::new(Failing(false)), Some("csv")).unwrap();
+    let reader = b"member_id,email\na,a@b.example\n".chain(Failing);
+    let mut rows = MemberFile::read(Box::new(reader), Some("csv"), false).unwrap();
     assert!(rows.next().unwrap().is_ok());
     let error = rows.next().unwrap().unwrap_err();
     assert_eq!((error.line, error.field), (3, None));
@@ -216,7 +289,7 @@ fn a_read_error_ends_the_rows() {
 }
 
 #[test]
-fn a_missing_file_is_named() {
-    let error = Import::open(Path::new("/no/such/members.csv")).err().unwrap().to_string();
-    assert!(error.contains("/no/such/members.csv"), "{error}");
+fn a_missing_file_is_an_error_of_the_file() {
+    let error = MemberFile::open(Path::new("/no/such/members.csv"), false).err().unwrap().to_string();
+    assert!(error.starts_with("cannot read: "), "{error}");
 }

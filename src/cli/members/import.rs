@@ -1,75 +1,140 @@
 //! `members import`.
 
+use super::rejections::Rejections;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::import::{Import, ImportRow};
-use crate::cli::output::{PAGE, errln, outln, print_json};
+use crate::cli::import::{ImportError, MemberFile, MemberRow};
+use crate::cli::output::{errln, outln, print_json};
 use crate::credentials::keyring::Keyring;
-use crate::store::ImportCounts;
-use anyhow::{Context as _, bail};
+use crate::store::{Import, ImportCounts, ImportRow};
+use anyhow::bail;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::Path;
+use std::path::PathBuf;
 
-/// An import stops after this many invalid lines.
-const MAX_ERRORS: usize = 20;
+/// Rows in memory.
+const BATCH: usize = 500;
+/// Pairs of ids that differ only in case are reported up to this many.
+const MAX_TWINS: usize = 20;
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct ImportArgs {
+    /// A .csv, .jsonl, .ndjson, or .json file; - for standard input
+    file: PathBuf,
+    /// Succeed although the file names no members
+    #[arg(long)]
+    allow_empty: bool,
+    /// Ignore columns and fields that reconnectd does not know
+    #[arg(long)]
+    ignore_unknown_columns: bool,
+}
 
 /// Imports the whole file or nothing.
-pub(super) async fn import(context: &Context, file: &Path) -> anyhow::Result<Completion> {
+pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Result<Completion> {
+    let mut rejections = Rejections::new(&args.file, context.json);
+    let mut rows = match MemberFile::open(&args.file, args.ignore_unknown_columns) {
+        Ok(rows) => rows,
+        Err(error) => {
+            rejections.add(&error)?;
+            return Err(rejections.failure());
+        }
+    };
     let keyring = Keyring::open(&context.config.keys.file)?;
     let store = context.store().await?;
-    let mut rows = Import::open(file).with_context(|| file.display().to_string())?;
-    let progress = progress(file);
     let mut import = store.import(context.clock.now()).await?;
-    let (mut batch, mut errors) = (Vec::new(), Vec::new());
-    while let Some(row) = rows.next() {
+    let staged = stage(&mut import, &mut rows, &keyring, args, &mut rejections).await;
+    let Some(staged) = staged.transpose() else {
+        import.discard().await?;
+        return Err(rejections.failure());
+    };
+    let staged = match staged {
+        Ok(staged) => staged,
+        Err(error) => {
+            import.discard().await?;
+            return Err(error);
+        }
+    };
+    let progress = progress_bar(Some(staged), "{bar:40} {pos} of {len} members");
+    let counts = import.apply(context.clock.now(), |applied| progress.set_position(applied)).await?;
+    progress.finish_and_clear();
+    report(context, counts, &rows)
+}
+
+/// Reads and stores all rows. Returns their number, or `None` when a line was rejected.
+async fn stage(
+    import: &mut Import,
+    rows: &mut MemberFile,
+    keyring: &Keyring,
+    args: &ImportArgs,
+    rejections: &mut Rejections,
+) -> anyhow::Result<Option<u64>> {
+    let size = std::fs::metadata(&args.file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    let progress = progress_bar(size, "{bar:40} {bytes} of {total_bytes}, {eta} left");
+    let (mut batch, mut staged) = (Vec::new(), 0);
+    while !rejections.is_full()
+        && let Some(row) = rows.next()
+    {
         progress.set_position(rows.bytes_read());
         match row {
-            Err(error) => {
-                errors.push(error.to_string());
-                if errors.len() == MAX_ERRORS {
-                    break;
-                }
-            }
+            Err(error) => rejections.add(&error)?,
             // After an error the remaining lines are only checked.
-            Ok(_) if !errors.is_empty() => {}
-            Ok(ImportRow { member, refresh_token }) => {
+            Ok(_) if !rejections.is_empty() => {}
+            Ok(MemberRow { line, edit, refresh_token }) => {
                 let credential =
-                    refresh_token.map(|token| keyring.new_credential(&member.id, &token)).transpose()?;
-                batch.push((member, credential));
-                if batch.len() == PAGE as usize {
-                    import.add(&batch).await?;
+                    refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
+                batch.push(ImportRow { line, edit, credential });
+                staged += 1;
+                if batch.len() == BATCH {
+                    import.stage(&batch).await?;
                     batch.clear();
                 }
             }
         }
     }
     progress.finish_and_clear();
-    if !errors.is_empty() {
-        for error in &errors {
-            errln!("{}: {error}", file.display());
+    if rejections.is_empty() {
+        import.stage(&batch).await?;
+        for line in import.lines_without_address(Rejections::MAX).await? {
+            rejections.add(&ImportError::missing_address(line))?;
         }
-        bail!("nothing was imported; correct the lines above and import the file again");
     }
-    import.add(&batch).await?;
-    let ImportCounts { members, known_tokens } = import.commit().await?;
+    if !rejections.is_empty() {
+        return Ok(None);
+    }
+    if staged == 0 && !args.allow_empty {
+        bail!(
+            "{} names no members; nothing was imported. Give --allow-empty if that is intended",
+            args.file.display()
+        );
+    }
+    Ok(Some(staged))
+}
+
+fn report(context: &Context, counts: ImportCounts, rows: &MemberFile) -> anyhow::Result<Completion> {
+    let ImportCounts { members, known_tokens } = counts;
+    for twins in rows.case_twins().iter().take(MAX_TWINS) {
+        errln!(
+            "line {}: member_id differs only in case from line {}; they are two members",
+            twins.line,
+            twins.earlier
+        );
+    }
     if context.json {
         print_json(&serde_json::json!({ "imported": members, "known_tokens": known_tokens }))?;
-    } else {
-        outln!("{members} members imported");
-        if known_tokens > 0 {
-            outln!("{known_tokens} refresh tokens had been imported before and changed nothing");
-        }
+        return Ok(Completion::Complete);
+    }
+    outln!("{members} members imported");
+    if known_tokens > 0 {
+        outln!("{known_tokens} refresh tokens had been imported before and changed nothing");
     }
     Ok(Completion::Complete)
 }
 
-/// A bar; for standard input, whose length is unknown, a spinner.
-fn progress(file: &Path) -> ProgressBar {
-    let (bar, template) = match std::fs::metadata(file) {
-        Ok(file) if file.is_file() => {
-            (ProgressBar::new(file.len()), "{bar:40} {bytes} of {total_bytes}, {eta} left")
-        }
-        _ => (ProgressBar::new_spinner(), "{spinner} {bytes} in {elapsed}"),
+/// A bar, or a spinner when the total is unknown.
+fn progress_bar(total: Option<u64>, template: &str) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (ProgressBar::new(total), template),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes} in {elapsed}"),
     };
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),

@@ -1,7 +1,9 @@
 //! `members …`.
 
+mod add;
 mod import;
 mod list;
+mod rejections;
 mod remove;
 mod retry;
 mod row;
@@ -10,16 +12,16 @@ mod show;
 use super::completion::Completion;
 use super::context::Context;
 use crate::domain::MemberId;
+use add::AddArgs;
 use clap::Subcommand;
-use std::path::PathBuf;
+use import::ImportArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MembersCommand {
     /// Enroll or update members from CSV or JSON Lines
-    Import {
-        /// A .csv, .jsonl, .ndjson, or .json file; - for standard input
-        file: PathBuf,
-    },
+    Import(ImportArgs),
+    /// Enroll one member, or change the given values of an enrolled one
+    Add(AddArgs),
     /// List members
     List {
         /// List only unpaused members without a usable response for 24 hours
@@ -52,7 +54,8 @@ pub(super) enum MembersCommand {
 
 pub(super) async fn run(context: &Context, command: &MembersCommand) -> anyhow::Result<Completion> {
     match command {
-        MembersCommand::Import { file } => import::import(context, file).await,
+        MembersCommand::Import(args) => import::import(context, args).await,
+        MembersCommand::Add(args) => add::add(context, args).await,
         MembersCommand::List { unreachable } => list::list(context, *unreachable).await,
         MembersCommand::Retry { ids, all } => retry::retry(context, ids, *all).await,
         MembersCommand::Show { id } => show::show(context, id).await,

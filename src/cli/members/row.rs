@@ -17,6 +17,7 @@ pub(super) struct MemberRow<'a> {
     pub(super) last_answer_at: Option<String>,
     pub(super) unclear_reason: Option<&'a str>,
     pub(super) suppressed: bool,
+    pub(super) label: Option<&'a str>,
     pub(super) locale: Option<&'a str>,
     pub(super) time_zone: Option<&'a str>,
 }
@@ -33,6 +34,7 @@ impl<'a> From<&'a ListedMember> for MemberRow<'a> {
             last_answer_at: optional_time(listed.last_answer_at),
             unclear_reason: listed.unclear_reason.as_deref(),
             suppressed: listed.suppressed,
+            label: member.label.as_deref(),
             locale: member.locale.as_deref(),
             time_zone: member.time_zone.map(|zone| zone.name()),
         }

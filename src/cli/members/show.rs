@@ -3,7 +3,7 @@
 use super::row::{MemberRow, no_such_member};
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::output::{outln, print_json};
+use crate::cli::output::{outln, print_json, single_line};
 use crate::domain::MemberId;
 
 pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Completion> {
@@ -17,6 +17,7 @@ pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Com
     }
     outln!("member         {}", row.member_id);
     outln!("address        {}", listed.member.email.expose());
+    outln!("label          {}", single_line(row.label.unwrap_or("-")));
     outln!("locale         {}", row.locale.unwrap_or("-"));
     outln!("time zone      {}", row.time_zone.unwrap_or("-"));
     outln!("subject        {}", listed.member.subject);

@@ -1,4 +1,4 @@
-//! Rescues deliveries whose lease expired.
+//! Rescues deliveries whose lease expired, and finishes an interrupted import.
 
 use crate::base::clock::Clock;
 use crate::server::components::App;
@@ -23,6 +23,10 @@ impl Loop for LeaseLoop {
     const NAME: &'static str = "leases";
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
+        let imported = self.store.finish_interrupted_import(self.clock.now()).await?;
+        if imported > 0 {
+            tracing::warn!(event = "import_finished", members = imported, "finished an interrupted import");
+        }
         let rescued = self.store.rescue_expired_leases(self.clock.now(), false).await?;
         if rescued > 0 {
             tracing::warn!(notices = rescued, "rescued interrupted deliveries");

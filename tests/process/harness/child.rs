@@ -4,7 +4,7 @@ use super::{PATIENCE, until};
 use std::{
     io::{Read, Write},
     os::unix::process::ExitStatusExt,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -37,14 +37,21 @@ impl Running {
     }
 
     /// Starts the program with `input` on its standard input.
-    pub(crate) fn start_with_input(mut command: Command, input: &str) -> Self {
+    pub(crate) fn start_with_input(command: Command, input: &str) -> Self {
+        let (running, mut pipe) = Self::start_with_pipe(command);
+        // A command that fails before it reads closes the pipe.
+        let _ = pipe.write_all(input.as_bytes());
+        running
+    }
+
+    /// Starts the program. Its standard input ends when the pipe is dropped.
+    pub(crate) fn start_with_pipe(mut command: Command) -> (Self, ChildStdin) {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that fails before it reads closes the pipe.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let pipe = child.stdin.take().unwrap();
         let stdout = Output::collect(child.stdout.take().unwrap());
         let stderr = Output::collect(child.stderr.take().unwrap());
-        Self { child, stdout, stderr }
+        (Self { child, stdout, stderr }, pipe)
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -10,7 +10,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{ChildStdin, Command},
 };
 use tempfile::TempDir;
 
@@ -105,6 +105,11 @@ impl Home {
 
     pub(crate) fn start_with_input(&self, arguments: &[&str], input: &str) -> Running {
         Running::start_with_input(self.command(arguments), input)
+    }
+
+    /// Starts a command whose standard input ends when the pipe is dropped.
+    pub(crate) fn start_with_pipe(&self, arguments: &[&str]) -> (Running, ChildStdin) {
+        Running::start_with_pipe(self.command(arguments))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -1,0 +1,54 @@
+//! The lines of an import file that cannot be used.
+
+use crate::cli::import::ImportError;
+use crate::cli::output::{errln, print_json};
+use serde::Serialize;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Reports rejected lines as they are found: on standard error, or as JSON on standard output.
+pub(super) struct Rejections {
+    file: PathBuf,
+    json: bool,
+    count: u32,
+}
+
+#[derive(Serialize)]
+struct Rejection<'a> {
+    /// Null for the file as a whole.
+    line: Option<u64>,
+    field: Option<&'static str>,
+    reason: &'a str,
+}
+
+impl Rejections {
+    /// An import stops after this many.
+    pub(super) const MAX: u32 = 20;
+
+    pub(super) fn new(file: &Path, json: bool) -> Self {
+        Self { file: file.to_owned(), json, count: 0 }
+    }
+
+    pub(super) fn add(&mut self, error: &ImportError) -> io::Result<()> {
+        self.count += 1;
+        if self.json {
+            let line = Some(error.line).filter(|line| *line > 0);
+            return print_json(&Rejection { line, field: error.field, reason: &error.message });
+        }
+        errln!("{}: {error}", self.file.display());
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.count >= Self::MAX
+    }
+
+    /// The error with which the command ends.
+    pub(super) fn failure(&self) -> anyhow::Error {
+        anyhow::anyhow!("nothing was imported; correct what is reported above and import the file again")
+    }
+}

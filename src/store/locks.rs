@@ -1,0 +1,89 @@
+//! Locks between processes: files beside the database. The operating system releases them when the process ends, even by
+//! a crash.
+
+use super::{Result, Store, StoreError};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The only process that sweeps and delivers.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: File,
+    instance: Arc<AtomicBool>,
+}
+
+impl Drop for InstanceLock {
+    fn drop(&mut self) {
+        self.instance.store(false, Ordering::SeqCst);
+    }
+}
+
+/// The only process that imports.
+#[derive(Debug)]
+pub(super) struct ImportLock(#[expect(dead_code, reason = "holds the lock")] File);
+
+impl Store {
+    /// Makes this process the only one that sweeps and delivers with this database.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process holds the lock.
+    pub fn lock(&self) -> Result<InstanceLock> {
+        let file = self
+            .lock_file("lock")?
+            .map_err(|holder| StoreError::Locked { path: self.path.display().to_string(), holder })?;
+        self.instance.store(true, Ordering::SeqCst);
+        Ok(InstanceLock { _file: file, instance: Arc::clone(&self.instance) })
+    }
+
+    /// Makes this process the only one that imports members.
+    ///
+    /// # Errors
+    /// [`StoreError::Importing`] if another process imports.
+    pub(super) fn lock_imports(&self) -> Result<ImportLock> {
+        let file = self.lock_file("import")?.map_err(|holder| StoreError::Importing { holder })?;
+        Ok(ImportLock(file))
+    }
+
+    /// Locks the file with this extension, or returns the process id of its holder.
+    fn lock_file(&self, extension: &str) -> Result<std::result::Result<File, String>> {
+        // Several paths can lead to the same file.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.into_os_string();
+        name.push(".");
+        name.push(extension);
+        let name = PathBuf::from(name);
+        let open = |error: std::io::Error| StoreError::Open {
+            path: name.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&name)
+            .map_err(open)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // The id only improves the error message.
+                let _ = file.read_to_string(&mut holder);
+                return Ok(Err(if holder.is_empty() { "unknown".into() } else { holder.trim().into() }));
+            }
+            Err(TryLockError::Error(error)) => return Err(open(error)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(open)?;
+        Ok(Ok(file))
+    }
+
+    pub(super) fn holds_instance_lock(&self) -> bool {
+        self.instance.load(Ordering::SeqCst)
+    }
+}
