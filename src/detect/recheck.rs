@@ -3,14 +3,17 @@
 use crate::base::clock::Clock;
 use crate::credentials::CallError;
 use crate::detect::poll::Poller;
-use crate::domain::Cause;
+use crate::domain::{Cause, MemberId};
 use crate::gateway::Verdict;
 use crate::store::{DueRecheck, Purpose, Store, StoreError};
 use chrono::TimeDelta;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The longest deferral of one member's rechecks.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 
+/// Cheap to clone. Clones that work at the same time recheck different members.
 #[derive(Clone)]
 pub struct Rechecker {
     store: Store,
@@ -18,6 +21,7 @@ pub struct Rechecker {
     clock: Clock,
     after_redemption: Vec<TimeDelta>,
     suspicion_every: TimeDelta,
+    under_way: UnderWay,
 }
 
 impl Rechecker {
@@ -30,16 +34,22 @@ impl Rechecker {
         after_redemption: Vec<TimeDelta>,
         suspicion_every: TimeDelta,
     ) -> Self {
-        Self { store, poller, clock, after_redemption, suspicion_every }
+        let under_way = UnderWay::default();
+        Self { store, poller, clock, after_redemption, suspicion_every, under_way }
     }
 
-    /// Makes the early poll that is due first. Gives whether there was one.
+    /// Makes the early poll that is due first, of a member whose recheck is not under way. Returns whether one was due.
     ///
     /// # Errors
     /// Only errors of the store. A poll without a usable response is repeated at the next scheduled time.
     pub async fn recheck_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let Some(due) = self.store.due_recheck(now).await? else { return Ok(false) };
+        let choosing = self.under_way.choosing.lock().await;
+        let Some(due) = self.store.due_recheck(now, &self.under_way.members()).await? else {
+            return Ok(false);
+        };
+        let _under_way = self.under_way.begin(due.member_id.clone());
+        drop(choosing);
         let credentials = self.store.credentials(&due.member_id).await?;
         let failure = credentials.and_then(|credentials| credentials.failure);
         // A refused credential is tried again at its own time, and not before.
@@ -47,7 +57,7 @@ impl Rechecker {
             self.store.postpone_rechecks(&due.member_id, retry_at.min(now + LONGEST_WAIT)).await?;
             return Ok(true);
         }
-        // Put off before it is made: should the process end within, the next of its times stands.
+        // Deferred before the poll, so that the next recheck takes place even if the process ends during this one.
         if !self.store.claim_recheck(&due, self.next(&due)).await? {
             return Ok(true);
         }
@@ -61,7 +71,10 @@ impl Rechecker {
             }
             Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
-                tracing::warn!(member = %due.member_id, %error, "no usable response to a recheck");
+                tracing::warn!(
+                    event = "recheck_unclear", member = %due.member_id, %error,
+                    "no usable response to a recheck"
+                );
                 if let Some(wait) = asked_to_wait(&error) {
                     self.store.postpone_rechecks(&due.member_id, self.clock.now() + wait).await?;
                 }
@@ -87,4 +100,39 @@ fn asked_to_wait(error: &CallError) -> Option<TimeDelta> {
     let CallError::Gateway(error) = error else { return None };
     let Verdict::Retry { after } = error.verdict() else { return None };
     after.map(|after| TimeDelta::from_std(after).map_or(LONGEST_WAIT, |after| after.min(LONGEST_WAIT)))
+}
+
+/// The members whose recheck is under way.
+#[derive(Clone, Default)]
+struct UnderWay {
+    members: Arc<Mutex<HashSet<MemberId>>>,
+    /// Only one recheck at a time chooses its member, so that each sees the others' choice.
+    choosing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// One recheck under way.
+struct Recheck {
+    under_way: UnderWay,
+    member: MemberId,
+}
+
+impl UnderWay {
+    fn members(&self) -> Vec<MemberId> {
+        self.lock().iter().cloned().collect()
+    }
+
+    fn begin(&self, member: MemberId) -> Recheck {
+        self.lock().insert(member.clone());
+        Recheck { under_way: self.clone(), member }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<MemberId>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Recheck {
+    fn drop(&mut self) {
+        self.under_way.lock().remove(&self.member);
+    }
 }

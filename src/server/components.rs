@@ -18,15 +18,18 @@ use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
 use crate::reconnect::press_limits::PressLimits;
 use crate::reconnect::resume::ResumeTokens;
-use crate::store::{InstanceLock, Store};
+use crate::store::{InstanceLock, Store, StoreError};
 use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
 use crate::{detect::decide, notify::plan};
 use chrono::TimeDelta;
+use futures_util::future::try_join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+const MAX_RECHECKS_AT_ONCE: usize = 32;
 
 /// The components of the daemon. Cheap to clone.
 #[derive(Clone)]
@@ -252,9 +255,18 @@ impl App {
         report
     }
 
+    /// The limit leaves calls for sweeps and deliveries.
+    pub(super) fn rechecks_at_once(&self) -> usize {
+        (self.gateway.max_background_calls() / 2).clamp(1, MAX_RECHECKS_AT_ONCE)
+    }
+
     async fn cycle(&self, stop: &CancellationToken) -> anyhow::Result<CycleReport> {
         let mut report = CycleReport { sweep: self.sweeper.sweep(stop).await?, mail_pending: false };
-        while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
+        let rechecks = (0..self.rechecks_at_once()).map(|_| async {
+            while !stop.is_cancelled() && self.rechecker.recheck_one().await? {}
+            Ok::<_, StoreError>(())
+        });
+        try_join_all(rechecks).await?;
         while !stop.is_cancelled() && self.planner.plan_one().await? {}
         while !stop.is_cancelled() {
             match self.deliverer.deliver_one().await? {

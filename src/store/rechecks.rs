@@ -54,13 +54,16 @@ pub(super) async fn set(
 }
 
 impl Store {
-    /// The early poll that is due first at `now`, if any; members who have pressed a button come before suspicions.
-    pub async fn due_recheck(&self, now: Time) -> Result<Option<DueRecheck>> {
+    /// The early poll that is due first at `now`, of a member not in `except`. Redemptions come before suspicions.
+    pub async fn due_recheck(&self, now: Time, except: &[MemberId]) -> Result<Option<DueRecheck>> {
+        let except: Vec<&str> = except.iter().map(MemberId::as_str).collect();
         let row = sqlx::query(
-            "SELECT member_id, purpose, due_at, since FROM rechecks WHERE due_at <= $1
+            "SELECT member_id, purpose, due_at, since FROM rechecks
+             WHERE due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
              ORDER BY purpose, due_at LIMIT 1",
         )
         .bind(millis(now))
+        .bind(super::json_list(&except)?)
         .fetch_optional(&self.reader)
         .await?;
         row.map(|row| {

@@ -1,24 +1,12 @@
 //! A wall clock that is set while the daemon runs.
 
 use crate::harness::{Harness, Setup};
+use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::domain::Time;
-use reconnectd::server::Daemon;
 use reconnectd::sim::Operation;
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 const YEAR: TimeDelta = TimeDelta::days(365);
-
-async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_000 {
-        if look().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("timed out waiting for {what}");
-}
 
 async fn last_started(h: &Harness) -> Option<Time> {
     h.app.store.last_sweep().await.unwrap().map(|sweep| sweep.started_at)
@@ -31,10 +19,7 @@ async fn a_clock_that_was_a_year_ahead_at_the_start_or_is_set_back_by_a_day_ends
     h.enrol(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.clock.advance(YEAR);
-    let any = [("LINKS__LISTEN", "127.0.0.1:0"), ("ADMIN__LISTEN", "127.0.0.1:0")];
-    let daemon = Daemon::start(h.another_app(&any).await, None).await.unwrap();
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(daemon.run(stop.clone()));
+    let daemon = h.run_daemon(&[]).await;
     until("the first sweep", async || h.asked("alice", Operation::GetMemberConnections) == 1).await;
     until("its end", async || h.lapse_states("alice").await == ["epic suspected"]).await;
     let has_ended =
@@ -50,8 +35,7 @@ async fn a_clock_that_was_a_year_ahead_at_the_start_or_is_set_back_by_a_day_ends
     h.clock.advance(TimeDelta::days(-1));
     let now = h.clock.now();
     until("a sweep a day earlier", async || last_started(&h).await == Some(now)).await;
-    stop.cancel();
-    running.await.unwrap().unwrap();
+    daemon.stop().await;
 }
 
 #[tokio::test]

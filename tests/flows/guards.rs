@@ -156,17 +156,17 @@ async fn a_recheck_that_was_due_before_a_press_does_not_delay_the_new_ones() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.press(&link).await;
     h.clock.advance(TimeDelta::minutes(1));
-    let due = h.app.store.due_recheck(h.clock.now()).await.unwrap().expect("a recheck is due");
+    let due = h.app.store.due_recheck(h.clock.now(), &[]).await.unwrap().expect("a recheck is due");
     for changed in ["due_at", "since"] {
         h.rows().await.add("rechecks", changed, 1).await.unwrap();
         for next in [Some(h.clock.now() + QUARTER), None] {
             assert!(!h.app.store.claim_recheck(&due, next).await.unwrap(), "{changed}");
         }
         h.rows().await.add("rechecks", changed, -1).await.unwrap();
-        assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap().as_ref(), Some(&due));
+        assert_eq!(h.app.store.due_recheck(h.clock.now(), &[]).await.unwrap().as_ref(), Some(&due));
     }
     assert!(h.app.store.claim_recheck(&due, None).await.unwrap());
-    assert_eq!(h.app.store.due_recheck(h.clock.now()).await.unwrap(), None);
+    assert_eq!(h.app.store.due_recheck(h.clock.now(), &[]).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -16,7 +16,9 @@ use super::wake_signals::WakeSignals;
 
 pub(super) fn start(runner: &mut Runner<'_>, app: &App, wakes: &WakeSignals, readiness: Readiness) {
     runner.spawn(sweep::SweepLoop::new(app, wakes, runner.shutdown));
-    runner.spawn(recheck::RecheckLoop::new(app, wakes));
+    for _ in 0..app.rechecks_at_once() {
+        runner.spawn(recheck::RecheckLoop::new(app, wakes));
+    }
     runner.spawn(plan::PlanLoop::new(app, wakes));
     for _ in 0..app.config.email.connections {
         runner.spawn(deliver::DeliverLoop::new(app, wakes));

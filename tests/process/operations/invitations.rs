@@ -95,7 +95,7 @@ async fn a_used_link_is_rechecked_until_the_source_is_connected() {
     assert_eq!(pressed.status, 303);
     let app = bench.app().await;
     let in_an_hour = app.clock.now() + chrono::TimeDelta::hours(1);
-    let due = async || app.store.due_recheck(in_an_hour).await.unwrap().is_some();
+    let due = async || app.store.due_recheck(in_an_hour, &[]).await.unwrap().is_some();
     assert!(due().await);
     // A look meanwhile finds it not connected yet, and the early polls stay.
     bench.json("connections list --member alice").await;

@@ -1,0 +1,38 @@
+//! Rechecks of several members at the same time.
+
+use crate::harness::{Harness, Setup};
+use crate::running::until;
+use chrono::TimeDelta;
+use reconnectd::sim::{Fault, FaultKind, Operation};
+
+const NEVER: (&str, &str) = ("SWEEP__SCHEDULE", "0 0 0 1 1 *");
+
+#[tokio::test]
+async fn members_whose_rechecks_hang_delay_nobody_elses() {
+    let hanging: Vec<String> = (1..=10).map(|n| format!("m{n}")).collect();
+    let members: Vec<&str> = hanging.iter().map(String::as_str).chain(["m11"]).collect();
+    let setup = Setup::default().members(11).set("SWEEP__CONFIRM_SWEEPS", 2).set("GATEWAY__TIMEOUT", "2s");
+    let h = Harness::watching_with(setup, &members).await;
+    for member in &members {
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.pass().await;
+    for member in &hanging {
+        let hang = Fault::new(FaultKind::Delay { ms: 60_000 }).on(Operation::GetMemberConnections);
+        h.sim.world().add_fault(hang.member(member));
+    }
+    h.sim.world().reset_requests();
+    h.clock.advance(TimeDelta::minutes(30));
+    let daemon = h.run_daemon(&[NEVER]).await;
+    until("m11's recheck", async || h.lapse_states("m11").await == ["epic open"]).await;
+    assert!(!h.log.text().contains("recheck_unclear"), "a hanging recheck ended first");
+    let asked = || hanging.iter().map(|member| h.asked(member, Operation::GetMemberConnections));
+    until("the hanging rechecks", async || asked().all(|times| times > 0)).await;
+    assert!(
+        asked().all(|times| times <= 3),
+        "one recheck of a member at a time: {:?}",
+        Vec::from_iter(asked())
+    );
+    daemon.stop().await;
+    h.end_faults();
+}
