@@ -38,10 +38,10 @@ impl TestDatabase {
         Ok(Self(SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await?))
     }
 
-    /// The names of the tables, without those of the migrations.
+    /// The names of the tables, without those of the migrations and of SQLite.
     pub async fn tables(&mut self) -> Result<Vec<String>> {
-        let tables =
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'";
+        let tables = "SELECT name FROM sqlite_master WHERE type = 'table'
+                      AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
         Ok(sqlx::query_scalar(tables).fetch_all(&mut self.0).await?)
     }
 
