@@ -178,6 +178,7 @@ impl App {
                 link_ttl: config.links.ttl,
                 policy: Arc::new(policy),
                 gate: QueueGate::default(),
+                wake: Arc::default(),
                 shares: DomainShares::new(config.email.connections),
                 recordings: TaskTracker::new(),
             },

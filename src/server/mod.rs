@@ -50,7 +50,7 @@ impl Daemon {
         let links = listen("links.listen", app.config.links.listen).await?;
         let admin = listen("admin.listen", app.config.admin.listen).await?;
         let (links_addr, admin_addr) = (links.local_addr()?, admin.local_addr()?);
-        let wakes = WakeSignals::default();
+        let wakes = WakeSignals::new(&app);
         let shutdown = CancellationToken::new();
         let (mut tasks, states) = (Tasks::new(), LoopStates::default());
         let readiness = Readiness::new(&app, &wakes);

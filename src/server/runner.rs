@@ -17,7 +17,7 @@ const ERROR_BACKOFF: Duration = Duration::from_secs(5);
 pub(super) trait Loop: Send + 'static {
     const NAME: &'static str;
 
-    /// Ends the wait of an idle loop. A pause or a failure is waited out.
+    /// Ends the wait of an idle loop and a pause. The wait after a failure is not cut short.
     fn wake(&self) -> Option<Arc<Notify>> {
         None
     }
@@ -76,7 +76,7 @@ impl Runner<'_> {
                     tokio::task::yield_now().await;
                     continue;
                 };
-                let wake = body.wake().filter(|_| result == StepResult::Idle);
+                let wake = body.wake().filter(|_| result != StepResult::Failed);
                 let woken = async {
                     match wake {
                         Some(wake) => wake.notified().await,
@@ -115,6 +115,43 @@ mod tests {
             self.shutdown.cancel();
             anyhow::bail!("a failure")
         }
+    }
+
+    /// Pauses for an hour, and ends the daemon with the second step.
+    struct Paused {
+        steps: u32,
+        wake: Arc<Notify>,
+        shutdown: CancellationToken,
+    }
+
+    impl Loop for Paused {
+        const NAME: &'static str = "paused";
+
+        fn wake(&self) -> Option<Arc<Notify>> {
+            Some(self.wake.clone())
+        }
+
+        async fn step(&mut self) -> anyhow::Result<Progress> {
+            self.steps += 1;
+            if self.steps == 2 {
+                self.shutdown.cancel();
+            }
+            Ok(Progress::Pause(Duration::from_secs(3_600)))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wake_up_ends_a_pause() {
+        let (states, clock) = (LoopStates::default(), Clock::System);
+        let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+        let wake = Arc::new(Notify::new());
+        let mut runner = Runner { tasks: &mut tasks, states: &states, clock: &clock, shutdown: &shutdown };
+        runner.spawn(Paused { steps: 0, wake: wake.clone(), shutdown: shutdown.clone() });
+        while states.all()[0].last_step.is_none() {
+            tokio::task::yield_now().await;
+        }
+        wake.notify_one();
+        assert_eq!(tasks.join_next().await.unwrap().unwrap().0, "paused");
     }
 
     #[tokio::test]

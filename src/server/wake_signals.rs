@@ -1,5 +1,6 @@
 //! Wake-ups between loops. A lost one costs latency, never work.
 
+use super::components::App;
 use crate::base::telemetry::{Activity, metrics};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,10 @@ pub(super) struct WakeSignals {
 }
 
 impl WakeSignals {
+    pub(super) fn new(app: &App) -> Self {
+        Self { deliver: app.deliverer.wake.clone(), ..Self::default() }
+    }
+
     /// A tick of the schedule. A tick during a sweep is skipped and counted.
     pub(super) fn tick(&self) {
         if self.is_sweeping.load(Ordering::SeqCst) {

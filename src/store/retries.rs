@@ -15,6 +15,16 @@ impl Store {
         self.retry_where(None, now).await
     }
 
+    /// Whether a notice that waits for delivery was retried by an operator after `time`.
+    pub(crate) async fn is_retry_requested_after(&self, time: Time) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'queued' AND not_before > $1 AND reason = $2)";
+        Ok(sqlx::query_scalar(sql)
+            .bind(millis(time))
+            .bind(NoticeReason::RetryRequested.as_str())
+            .fetch_one(&self.reader)
+            .await?)
+    }
+
     /// Frees the steps of notices that were abandoned for a cause that the configuration may have fixed since, so that
     /// the planner plans them again. Notices abandoned because of their address stay abandoned. Returns the number of
     /// lapses.

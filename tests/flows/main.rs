@@ -34,6 +34,7 @@ mod rechecks;
 mod relays;
 mod resume;
 mod resumed;
+mod retries;
 mod running;
 mod secrets;
 mod sign_in_hosts;

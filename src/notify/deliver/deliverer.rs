@@ -10,6 +10,7 @@ use crate::notify::plan::Policy;
 use crate::store::{AttemptOutcome, Store};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 /// Cheap to clone.
@@ -26,6 +27,8 @@ pub struct Deliverer {
     /// Applies to queued notices, too: the configuration may have changed since they were planned.
     pub(crate) policy: Arc<Policy>,
     pub(crate) gate: QueueGate,
+    /// Wakes the loops that deliver.
+    pub(crate) wake: Arc<Notify>,
     pub(crate) shares: DomainShares,
     /// The results that are being stored, or retried until they are.
     pub(crate) recordings: TaskTracker,

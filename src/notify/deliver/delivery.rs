@@ -23,6 +23,11 @@ impl Deliverer {
     /// # Errors
     /// Only errors of the store. Every other failure is a result of the attempt, and a row.
     pub async fn deliver_one(&self) -> Result<Delivered, StoreError> {
+        if let Some(since) = self.gate.closed_since()
+            && self.store.is_retry_requested_after(since).await?
+        {
+            self.gate.end_pause();
+        }
         let pass = match self.gate.enter(self.clock.now()) {
             Ok(pass) => pass,
             Err(wait) => return Ok(Delivered::QueuePaused(wait)),
@@ -103,7 +108,9 @@ impl Deliverer {
         };
         match self.transport.send(&email).await {
             Ok(accepted) => {
-                pass.accepted();
+                if pass.accepted() {
+                    self.wake.notify_waiters();
+                }
                 let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
                 let result = final_result(AttemptOutcome::Sent, NoticeReason::Accepted, detail);
                 Ok((AttemptResult { included, ..result }, None))

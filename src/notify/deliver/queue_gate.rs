@@ -30,6 +30,7 @@ struct State {
 }
 
 struct Closed {
+    since: Time,
     until: Time,
     failures: u32,
     is_probing: bool,
@@ -61,6 +62,18 @@ impl QueueGate {
         };
         Ok(Pass { gate: self.0.clone(), generation, is_probe })
     }
+
+    /// The time of the last failure, while the queue is closed and nothing probes.
+    pub(super) fn closed_since(&self) -> Option<Time> {
+        self.0.lock().closed.as_ref().filter(|closed| !closed.is_probing).map(|closed| closed.since)
+    }
+
+    /// Lets the next notice probe.
+    pub(super) fn end_pause(&self) {
+        if let Some(closed) = &mut self.0.lock().closed {
+            closed.until = closed.since;
+        }
+    }
 }
 
 impl Gate {
@@ -70,14 +83,16 @@ impl Gate {
 }
 
 impl Pass {
-    /// The server accepted an email.
-    pub(super) fn accepted(&self) {
+    /// The server accepted an email. Returns whether that opens the queue again.
+    pub(super) fn accepted(&self) -> bool {
         let mut state = self.gate.lock();
         state.rejections_in_a_row = 0;
-        if state.closed.take().is_some() {
+        let reopens = state.closed.take().is_some();
+        if reopens {
             state.generation += 1;
             tracing::info!(event = "queue_reopened", "the mail server accepts email again");
         }
+        reopens
     }
 
     /// Counts a transient rejection in a session that had accepted nothing. Returns whether it is the server's own.
@@ -98,7 +113,7 @@ impl Pass {
         let wait = backoff::probe_delay(failures, jitter);
         let until = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(15));
         state.generation += 1;
-        state.closed = Some(Closed { until, failures, is_probing: false });
+        state.closed = Some(Closed { since: now, until, failures, is_probing: false });
         until
     }
 }
@@ -137,8 +152,9 @@ mod tests {
             until = next;
         }
         assert!(waits.is_sorted() && waits.iter().all(|wait| *wait <= TimeDelta::minutes(15)), "{waits:?}");
-        gate.enter(until).ok().unwrap().accepted();
-        assert!(gate.enter(until).is_ok() && gate.enter(until).is_ok());
+        assert!(gate.enter(until).ok().unwrap().accepted());
+        let passes = [gate.enter(until).ok().unwrap(), gate.enter(until).ok().unwrap()];
+        assert!(passes.iter().all(|pass| !pass.accepted()), "the queue is open");
     }
 
     #[test]
@@ -155,6 +171,19 @@ mod tests {
         let until = gate.enter(at(0)).ok().unwrap().close(at(0), 0.0);
         drop(gate.enter(until).ok().unwrap());
         assert!(gate.enter(until).is_ok());
+    }
+
+    #[test]
+    fn the_end_of_a_pause_lets_one_notice_probe() {
+        let gate = QueueGate::default();
+        assert_eq!(gate.closed_since(), None);
+        let until = gate.enter(at(0)).ok().unwrap().close(at(0), 0.0);
+        assert_eq!(gate.closed_since(), Some(at(0)));
+        gate.end_pause();
+        let probe = gate.enter(at(0)).ok().unwrap();
+        assert_eq!((gate.enter(at(0)).err(), gate.closed_since()), (Some(PROBING), None));
+        assert!(probe.close(at(0), 0.0) > until);
+        assert!(gate.enter(until).is_err());
     }
 
     #[test]
