@@ -13,8 +13,12 @@ use sqlx::Row;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// After this much time in transactions, an import pauses for [`PAUSE`]. Other processes wait for the write lock in
-/// naps of at most 100 ms, so each of them gets its turn.
+/// Rows in one transaction while a daemon runs.
+const SHORT_STEP: u32 = 500;
+/// Rows in one transaction while none runs.
+const LONG_STEP: u32 = 10_000;
+/// After this much time in transactions, an import beside a daemon pauses for [`PAUSE`]. The daemon waits for the write
+/// lock in naps of at most 100 ms, so it gets its turn.
 const TURN: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(110);
 
@@ -67,6 +71,8 @@ pub struct Import {
     _lock: ImportLock,
     id: i64,
     counts: ImportCounts,
+    /// Rows in one transaction.
+    step: u32,
     /// The time in transactions since the last pause.
     busy: Duration,
 }
@@ -88,6 +94,7 @@ impl Store {
             _lock: lock,
             id,
             counts: ImportCounts::default(),
+            step: if self.is_instance_running()? { SHORT_STEP } else { LONG_STEP },
             busy: Duration::ZERO,
         })
     }
@@ -118,7 +125,7 @@ impl Store {
 impl Import {
     /// Stores rows without a change to any member.
     pub async fn stage(&mut self, rows: &[ImportRow]) -> Result<()> {
-        for rows in rows.chunks(steps::STEP as usize) {
+        for rows in rows.chunks(self.step as usize) {
             let started = Instant::now();
             let imported_before = self.imported_before(rows).await?;
             let mut staged = Vec::with_capacity(rows.len());
@@ -162,7 +169,7 @@ impl Import {
         steps::mark_read(&self.store, self.id, now).await?;
         loop {
             let started = Instant::now();
-            let Some(applied) = steps::apply(&self.store, self.id, now).await? else { break };
+            let Some(applied) = steps::apply(&self.store, self.id, self.step, now).await? else { break };
             self.counts.members += applied;
             progress(self.counts.members);
             self.pause_after(started.elapsed()).await;
@@ -177,7 +184,7 @@ impl Import {
 
     async fn pause_after(&mut self, busy: Duration) {
         self.busy += busy;
-        if self.busy >= TURN {
+        if self.step == SHORT_STEP && self.busy >= TURN {
             self.busy = Duration::ZERO;
             tokio::time::sleep(PAUSE).await;
         }

@@ -6,8 +6,8 @@ use super::error::Result;
 use crate::domain::Time;
 use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 
-/// Rows staged or applied in one transaction.
-pub(super) const STEP: u32 = 500;
+/// Rows of an interrupted import applied in one transaction.
+const REST_STEP: u32 = 500;
 /// Staged rows deleted in one transaction.
 const DISCARD_STEP: u32 = 5_000;
 
@@ -49,15 +49,15 @@ pub(super) async fn mark_read(store: &Store, import: i64, now: Time) -> Result<(
     Ok(tx.commit().await?)
 }
 
-/// Applies the next [`STEP`] rows and deletes them. Returns the number of members enrolled or updated; `None` when no row
+/// Applies the next `limit` rows and deletes them. Returns the number of members enrolled or updated; `None` when no row
 /// was left and the import has ended.
-pub(super) async fn apply(store: &Store, import: i64, now: Time) -> Result<Option<u64>> {
+pub(super) async fn apply(store: &Store, import: i64, limit: u32, now: Time) -> Result<Option<u64>> {
     let mut tx = store.begin().await?;
     let last: Option<i64> = sqlx::query_scalar(
         "SELECT max(line) FROM (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2)",
     )
     .bind(import)
-    .bind(STEP)
+    .bind(limit)
     .fetch_one(&mut *tx)
     .await?;
     let Some(last) = last else {
@@ -88,7 +88,7 @@ pub(super) async fn finish_interrupted(store: &Store, now: Time) -> Result<u64> 
             discard(store, import).await?;
             continue;
         }
-        while let Some(applied) = apply(store, import, now).await? {
+        while let Some(applied) = apply(store, import, REST_STEP, now).await? {
             members += applied;
         }
     }

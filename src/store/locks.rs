@@ -38,6 +38,11 @@ impl Store {
         Ok(InstanceLock { _file: file, instance: Arc::clone(&self.instance) })
     }
 
+    /// Whether a process, this one included, sweeps and delivers with this database.
+    pub(super) fn is_instance_running(&self) -> Result<bool> {
+        Ok(self.holds_instance_lock() || self.lock_file("lock")?.is_err())
+    }
+
     /// Makes this process the only one that imports members.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 
 /// Rows in memory.
-const BATCH: usize = 500;
+const BATCH: usize = 10_000;
 /// Pairs of ids that differ only in case are reported up to this many.
 const MAX_TWINS: usize = 20;
 
