@@ -27,6 +27,10 @@ impl PendingRefreshes {
         }
     }
 
+    pub(super) fn has(&self, member: &MemberId) -> bool {
+        self.lock().contains_key(member)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -189,7 +189,10 @@ impl TokenProvider {
                 return self.unseal(member, stored);
             }
             let now = self.refresher.clock.now();
-            if let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await? {
+            // A refresh of this process holds its lease, whatever the wall clock says.
+            if !self.pending.has(member)
+                && let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await?
+            {
                 if let Some(stored) = self.valid_token(&lease.credentials, rejected) {
                     self.store.release_refresh_lease(member, &lease).await?;
                     return self.unseal(member, stored);

@@ -10,7 +10,7 @@ use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
-use crate::notify::deliver::{Delivered, Deliverer, DomainShares, QueueGate};
+use crate::notify::deliver::{Delivered, Deliverer, DomainShares, HeldClaims, QueueGate};
 use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::form_keys::FormKeys;
@@ -180,6 +180,7 @@ impl App {
                 gate: QueueGate::default(),
                 wake: Arc::default(),
                 shares: DomainShares::new(config.email.connections),
+                claims: HeldClaims::default(),
                 recordings: TaskTracker::new(),
             },
             operator: OperatorActions {
@@ -215,7 +216,7 @@ impl App {
         if imported > 0 {
             tracing::warn!(event = "import_finished", members = imported, "finished an interrupted import");
         }
-        let rescued = self.store.rescue_expired_leases(now, true).await?;
+        let rescued = self.store.release_leases(now).await?;
         if rescued > 0 {
             tracing::warn!(notices = rescued, "rescued interrupted deliveries");
         }

@@ -104,7 +104,7 @@ impl Daemon {
             self.tasks.shutdown().await;
             // Before the leases: a released notice is sent again.
             self.app.deliverer.finish_recordings().await;
-            self.app.store.rescue_expired_leases(self.app.clock.now(), true).await?;
+            self.app.store.release_leases(self.app.clock.now()).await?;
         }
         // A rotated refresh token must be stored, however long the gateway's response takes.
         if tokio::time::timeout(self.app.config.gateway.timeout + STORE_MARGIN, self.app.tokens.drain())

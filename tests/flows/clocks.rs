@@ -4,7 +4,9 @@ use crate::harness::{Harness, Setup};
 use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::domain::Time;
-use reconnectd::sim::Operation;
+use reconnectd::notify::deliver::Delivered;
+use reconnectd::sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage};
+use reconnectd::store::AttemptOutcome;
 
 const YEAR: TimeDelta = TimeDelta::days(365);
 
@@ -55,4 +57,38 @@ async fn work_scheduled_by_a_wrong_clock_is_rescheduled() {
     let report = h.pass().await;
     assert_eq!((report.progress.members, report.progress.skipped), (2, 0));
     assert_eq!((h.notice_states("alice").await, h.credential("bob").await), (vec!["sent"], "ok"));
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_during_a_delivery_sends_no_second_email() {
+    let h = Harness::queued(&["alice"]).await;
+    h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 500 }));
+    let jump = async {
+        let mut rows = h.rows().await;
+        // Stored just before the message is handed over.
+        let mut tokens = async || rows.texts("unsubscribe_tokens", "notice_id").await.unwrap();
+        until("the message", async || tokens().await.len() == 1).await;
+        h.clock.advance(TimeDelta::hours(2));
+        assert_eq!(h.app.deliverer.rescue_expired_leases().await.unwrap(), 0);
+        assert_eq!(h.app.deliverer.deliver_one().await.unwrap(), Delivered::Nothing);
+    };
+    let (delivered, ()) = tokio::join!(h.app.deliverer.deliver_one(), jump);
+    assert_eq!(delivered.unwrap(), Delivered::One(AttemptOutcome::Sent));
+    assert_eq!((h.mails().len(), h.attempts("alice").await), (1, vec!["sent".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_during_a_token_refresh_causes_no_second_refresh() {
+    let h = Harness::watching(&["alice"]).await;
+    h.clock.advance(TimeDelta::hours(2));
+    h.fault(Operation::Refresh, FaultKind::Delay { ms: 300 });
+    h.sim.world().reset_requests();
+    let jump = async {
+        until("the refresh", async || h.asked("alice", Operation::Refresh) == 1).await;
+        h.clock.advance(TimeDelta::minutes(1));
+        h.retry(&["alice"]).await
+    };
+    let (first, second) = tokio::join!(h.retry(&["alice"]), jump);
+    assert_eq!((first.progress.unclear, second.progress.unclear), (0, 0));
+    assert_eq!(h.asked("alice", Operation::Refresh), 1);
 }

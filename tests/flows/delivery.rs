@@ -103,7 +103,7 @@ async fn an_interrupted_delivery_is_retried() {
     h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
     assert_eq!(deliver(&h).await, Delivered::Nothing, "it is in another's hands");
     h.clock.advance(TimeDelta::minutes(15));
-    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), &[]).await.unwrap(), 1);
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
     assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
 }

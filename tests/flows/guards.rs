@@ -82,7 +82,7 @@ async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
 async fn overtaken(h: &Harness) -> (Claim, Claim) {
     let first = claim(h, QUARTER).await;
     h.clock.advance(QUARTER);
-    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), &[]).await.unwrap(), 1);
     (first, claim(h, QUARTER).await)
 }
 
@@ -128,7 +128,7 @@ async fn only_notices_with_an_expired_lease_are_rescued() {
     let short = claim(&h, QUARTER).await;
     let long = claim(&h, QUARTER * 2).await;
     h.clock.advance(QUARTER);
-    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), &[]).await.unwrap(), 1);
     assert_eq!(h.notice_states(short.notice.member_id.as_str()).await, ["queued"]);
     assert_eq!(h.notice_states(long.notice.member_id.as_str()).await, ["sending"]);
     assert_eq!(h.attempts(long.notice.member_id.as_str()).await, [""], "it is under way");
@@ -210,7 +210,7 @@ async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
         tokio::task::yield_now().await;
     }
     h.clock.advance(TimeDelta::hours(2));
-    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), false).await.unwrap(), 1);
+    assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), &[]).await.unwrap(), 1);
     let quick = h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(quick, Delivered::One(AttemptOutcome::Sent));
     slow.await.unwrap();

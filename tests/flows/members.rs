@@ -58,7 +58,7 @@ async fn a_member_removed_during_the_delivery_gets_no_email() {
     let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
     h.app.store.remove_member(&"alice".into(), now).await.unwrap();
     assert!(h.app.store.items_still_open(&claim.notice.id).await.unwrap().is_empty());
-    h.app.store.rescue_expired_leases(now, true).await.unwrap();
+    h.app.store.release_leases(now).await.unwrap();
     h.pass().await;
     assert_eq!(h.notice_states("alice").await, ["cancelled"]);
     assert!(h.mails().is_empty());

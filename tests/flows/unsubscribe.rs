@@ -166,7 +166,7 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
         !h.app.store.add_unsubscribe(token.hash(), from, address, now).await.unwrap(),
         "the last step refuses"
     );
-    h.app.store.rescue_expired_leases(now, true).await.unwrap();
+    h.app.store.release_leases(now).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),
         Delivered::One(AttemptOutcome::Cancelled),

@@ -71,9 +71,9 @@ pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixtu
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {
     queue(f, 1).await;
     let late = f.store.claim_notice(now(), now() + LEASE, &[]).await.unwrap().unwrap();
-    assert_eq!(f.store.rescue_expired_leases(now(), false).await.unwrap(), 0, "the lease is still running");
+    assert_eq!(f.store.rescue_expired_leases(now(), &[]).await.unwrap(), 0, "the lease is still running");
     let expired = now() + LEASE;
-    assert_eq!(f.store.rescue_expired_leases(expired, false).await.unwrap(), 1);
+    assert_eq!(f.store.rescue_expired_leases(expired, &[]).await.unwrap(), 1);
     let second = f.store.claim_notice(expired, expired + LEASE, &[]).await.unwrap();
     assert!(second.is_some());
     let sent = AttemptResult {

@@ -1,6 +1,6 @@
 //! The parts of a deliverer.
 
-use super::{domain_shares::DomainShares, queue_gate::QueueGate};
+use super::{domain_shares::DomainShares, held_claims::HeldClaims, queue_gate::QueueGate};
 use crate::base::clock::Clock;
 use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
@@ -30,6 +30,7 @@ pub struct Deliverer {
     /// Wakes the loops that deliver.
     pub(crate) wake: Arc<Notify>,
     pub(crate) shares: DomainShares,
+    pub(crate) claims: HeldClaims,
     /// The results that are being stored, or retried until they are.
     pub(crate) recordings: TaskTracker,
 }

@@ -33,6 +33,7 @@ impl Deliverer {
             Err(wait) => return Ok(Delivered::QueuePaused(wait)),
         };
         let Some((claim, _share)) = self.claim().await? else { return Ok(Delivered::Nothing) };
+        let _held = self.claims.hold(claim.notice.id.clone());
         let (result, pause) = match self.attempt(&claim, &pass).await {
             Ok(finished) => finished,
             Err(Abort::With(result)) => (*result, None),
@@ -50,6 +51,18 @@ impl Deliverer {
             tracing::info!(%member, %notice, attempt, outcome, reason, detail, "delivery attempt finished");
         }
         Ok(pause.map_or(Delivered::One(result.outcome), Delivered::QueuePaused))
+    }
+
+    /// Queues the notices again whose lease expired, except those that this process still delivers. Returns their number.
+    ///
+    /// # Errors
+    /// Only errors of the store.
+    pub async fn rescue_expired_leases(&self) -> Result<u64, StoreError> {
+        let rescued = self.store.rescue_expired_leases(self.clock.now(), &self.claims.notices()).await?;
+        if rescued > 0 {
+            tracing::warn!(notices = rescued, "rescued interrupted deliveries");
+        }
+        Ok(rescued)
     }
 
     /// Claims the notice that is due first, unless its recipient's domain holds more than its share of the connections.

@@ -1,6 +1,7 @@
 //! Rescues deliveries whose lease expired, and finishes an interrupted import.
 
 use crate::base::clock::Clock;
+use crate::notify::deliver::Deliverer;
 use crate::server::components::App;
 use crate::server::runner::{Loop, Progress};
 use crate::store::Store;
@@ -11,11 +12,12 @@ const INTERVAL: Duration = Duration::from_secs(30);
 pub(super) struct LeaseLoop {
     store: Store,
     clock: Clock,
+    deliverer: Deliverer,
 }
 
 impl LeaseLoop {
     pub(super) fn new(app: &App) -> Self {
-        Self { store: app.store.clone(), clock: app.clock.clone() }
+        Self { store: app.store.clone(), clock: app.clock.clone(), deliverer: app.deliverer.clone() }
     }
 }
 
@@ -27,10 +29,7 @@ impl Loop for LeaseLoop {
         if imported > 0 {
             tracing::warn!(event = "import_finished", members = imported, "finished an interrupted import");
         }
-        let rescued = self.store.rescue_expired_leases(self.clock.now(), false).await?;
-        if rescued > 0 {
-            tracing::warn!(notices = rescued, "rescued interrupted deliveries");
-        }
+        self.deliverer.rescue_expired_leases().await?;
         Ok(Progress::Pause(INTERVAL))
     }
 }
