@@ -209,8 +209,8 @@ include {cls.folder}/site.conf;
         status, headers, page = self.request("POST", link, form, client="127.0.1.1")
         self.assertEqual(status, 303, page)
         self.assertTrue(headers["Location"].startswith(f"http://127.0.0.1:{self.ports['gateway']}/"))
-        status, _, page = self.request("GET", "/oauth/return?statusCode=success&state=secret-state", client="127.0.1.1")
-        self.assertEqual(status, 200, page)
+        status, _, page = self.request("GET", "/oauth/return?status_code=success&state=secret-state", client="127.0.1.1")
+        self.assertIn('data-state="signed_in"', page)
         status, _, page = self.request("POST", self.unsubscribe[0], b"List-Unsubscribe=One-Click", client="127.0.1.1")
         self.assertEqual(status, 200, page)
 
@@ -259,6 +259,7 @@ include {cls.folder}/site.conf;
         self.daemon.wait(20)
         self.assertEqual(self.request("GET", link, client=client)[0], 502)
         self.assertEqual(self.request("POST", self.unsubscribe[2], b"", client=client)[0], 502)
+        self.passes_the_longest_location()
 
         logs = self.logs()
         access = logs["reconnectd.log"]
@@ -268,6 +269,21 @@ include {cls.folder}/site.conf;
         for name, text in logs.items():
             leaked = [line for line in text.splitlines() if any(secret[:12] in line for secret in secrets)]
             self.assertEqual(leaked, [], name)
+
+
+    def passes_the_longest_location(self):
+        """In place of the daemon, which has ended: its longest response header."""
+        location = "https://source.example/?state=" + "x" * 8_150
+        with socket.create_server(("127.0.0.1", self.ports["public"])) as listener:
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(self.request, "GET", "/", client="127.0.1.8")
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    head = ["HTTP/1.1 303 See Other", f"Location: {location}", "Content-Length: 0", "", ""]
+                    connection.sendall("\r\n".join(head).encode())
+                    status, headers, _ = answer.result(20)
+        self.assertEqual((status, headers["Location"]), (303, location))
 
 
 class Ingress(unittest.TestCase):
