@@ -1,7 +1,7 @@
 //! The checker finds a breach of each rule, and nothing in what is allowed.
 
 use crate::{
-    cycles, rooms, size,
+    cycles, documents, rooms, size,
     source::{Source, Tree},
     words,
 };
@@ -257,4 +257,26 @@ fn a_phrase_is_found_in_comments_and_strings_but_not_in_code() {
         Vec::<String>::new()
     );
     assert_eq!(found("README.md", "The WHO. Emails, email."), Vec::<String>::new());
+}
+
+#[test]
+fn a_reference_to_nothing_and_a_threat_without_a_proof_are_found() {
+    let document = |text: &str| Source::new("SECURITY.md", text);
+    let missing = |text: &str| documents::breaches(&document(text)).len();
+    assert_eq!(
+        missing("See `tests/architecture/examples.rs::chain`, `src/lib.rs`, and [this](README.md)."),
+        0
+    );
+    assert_eq!(
+        missing("Run `src/<locale>.html`, `reconnectd check`, [that](https://example.org), [up](#top)."),
+        0
+    );
+    assert_eq!(missing("`tests/architecture/examples.rs::nothing` `src/nothing.rs` [this](nothing.md)"), 3);
+
+    let table =
+        "| threat | proof |\n| --- | --- |\n| one | `tests/run` |\n| two | hope |\n\n| a | b |\n| c | d |";
+    assert_eq!(
+        documents::unproven(&document(table)),
+        [("SECURITY.md".into(), "SECURITY.md:4: no proof".into())]
+    );
 }

@@ -1,6 +1,7 @@
 //! Reads the sources and enforces the rules of the house.
 
 mod cycles;
+mod documents;
 mod examples;
 mod resolve;
 mod rooms;
@@ -48,11 +49,20 @@ fn no_room_outweighs_the_others() {
 
 #[test]
 fn comments_and_texts_avoid_phrases_that_make_a_reader_stumble() {
-    let extensions = ["rs", "txt", "html", "md", "toml", "service", "yaml", "py", "mjs"];
-    let roots = ["src", "tests", "benches", "config", "deploy", "README.md", "ARCHITECTURE.md"];
+    let extensions = ["rs", "txt", "html", "md", "toml", "service", "yaml", "conf", "py", "mjs"];
+    let roots =
+        ["src", "tests", "benches", "config", "deploy", "README.md", "ARCHITECTURE.md", "SECURITY.md"];
     let files = roots.iter().flat_map(|root| source::read(root, &extensions));
     // The list of the phrases, and the examples of breaches, contain them.
     let checked = files.filter(|file| !file.path.starts_with("tests/architecture/"));
     let breaches: Vec<_> = checked.flat_map(|file| words::breaches(&file)).collect();
     assert_none(&breaches);
+}
+
+#[test]
+fn the_documents_name_files_and_tests_that_exist() {
+    let documents = ["README.md", "ARCHITECTURE.md", "SECURITY.md"];
+    let documents: Vec<_> = documents.iter().flat_map(|path| source::read(path, &["md"])).collect();
+    assert_none(&documents.iter().flat_map(documents::breaches).collect::<Vec<_>>());
+    assert_none(&documents.iter().flat_map(documents::unproven).collect::<Vec<_>>());
 }

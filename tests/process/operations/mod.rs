@@ -7,4 +7,5 @@ mod link_activity;
 mod modes;
 mod retry;
 mod rotation;
+mod runbooks;
 mod suppress;

@@ -1,0 +1,57 @@
+//! The documents name files and tests that exist.
+
+use crate::source::Source;
+use std::{fs, path::Path};
+
+const FOLDERS: [&str; 7] = ["benches/", "config/", "deploy/", "migrations/", "src/", "tests/", ".ci/"];
+
+/// References to files or tests that do not exist: links, and code spans such as `tests/flows/links.rs::name`.
+pub(crate) fn breaches(document: &Source) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (at, line) in document.text.lines().enumerate() {
+        let spans = line.split('`').skip(1).step_by(2).filter(|span| is_reference(span));
+        let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let links = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+        for reference in spans.chain(links) {
+            if !exists(reference) {
+                let path = &document.path;
+                found.push((path.clone(), format!("{path}:{}: {reference} does not exist", at + 1)));
+            }
+        }
+    }
+    found
+}
+
+/// A path, not a pattern.
+fn is_reference(span: &str) -> bool {
+    FOLDERS.iter().any(|folder| span.starts_with(folder)) && !span.contains(['<', '{', '*', ' '])
+}
+
+fn exists(reference: &str) -> bool {
+    let (path, test) = reference.split_once("::").unwrap_or((reference, ""));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if test.is_empty() {
+        return path.exists();
+    }
+    let text = fs::read_to_string(path).unwrap_or_default();
+    ["fn ", "def "].iter().any(|keyword| text.contains(&format!("{keyword}{test}(")))
+}
+
+/// Rows of the tables whose last column is "proof" without a test.
+pub(crate) fn unproven(document: &Source) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut is_proofs = false;
+    for (at, line) in document.text.lines().enumerate() {
+        if !line.starts_with('|') {
+            is_proofs = false;
+        } else if line.ends_with("| proof |") {
+            is_proofs = true;
+        } else if is_proofs && !line.starts_with("| ---") {
+            let proof = line.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
+            if !proof.contains("`tests/") && !proof.contains("`src/") {
+                found.push((document.path.clone(), format!("{}:{}: no proof", document.path, at + 1)));
+            }
+        }
+    }
+    found
+}
