@@ -40,7 +40,7 @@ string_enum!(pub NoticeKind { Reconnect = "reconnect", Invited = "invited", Reco
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeItem {
     pub(crate) lapse_id: LapseId,
-    pub(crate) connection_id: ConnectionId,
+    pub connection_id: ConnectionId,
     /// 0 for the first notice, then the number of the reminder.
     pub(crate) step: u32,
 }

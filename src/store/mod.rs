@@ -32,6 +32,7 @@ mod queue;
 mod rechecks;
 mod recoveries;
 mod redemptions;
+mod rescues;
 mod resends;
 mod retries;
 mod row;

@@ -68,7 +68,8 @@ pub(super) fn item(row: &SqliteRow) -> Result<NoticeItem> {
 }
 
 impl Store {
-    /// At most `limit` notices after `after`, oldest first, optionally of one member or with one id.
+    /// At most `limit` notices after `after`, oldest first, optionally of one member or with one id. A sent notice has the
+    /// items that its email included.
     pub async fn notices(
         &self,
         member: Option<&MemberId>,
@@ -90,7 +91,8 @@ impl Store {
         let mut listed: Vec<ListedNotice> = rows.iter().map(read).collect::<Result<_>>()?;
         for notice in &mut listed {
             let items = sqlx::query(
-                "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1 ORDER BY connection_id",
+                "SELECT lapse_id, connection_id, step FROM notice_items
+                 WHERE notice_id = $1 AND in_email IS NOT 0 ORDER BY connection_id",
             )
             .bind(notice.notice.id.as_str())
             .fetch_all(&self.reader)

@@ -56,6 +56,26 @@ async fn two_connections_that_expire_together_share_one_email_and_have_a_button_
 }
 
 #[tokio::test]
+async fn a_sent_notice_lists_the_connections_that_its_email_included() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.sweep().await;
+    assert!(h.app.planner.plan_one().await.unwrap());
+    let listed = async || {
+        let notice = h.notices("alice").await.remove(0).notice;
+        notice.items.into_iter().map(|item| item.connection_id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, ["epic", "kaiser-north"]);
+    h.set("alice", "kaiser-north", "CONNECTED");
+    h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!((h.notice_states("alice").await, listed().await), (vec!["sent"], vec!["epic".to_owned()]));
+    h.set("alice", "epic", "CONNECTED");
+    h.pass().await;
+    assert_eq!(listed().await, ["epic"], "it was in the email");
+}
+
+#[tokio::test]
 async fn a_second_lapse_waits_until_a_day_after_the_last_email() {
     let h = Harness::watching_with(Setup::default().set("NOTICES__MIN_GAP", "24h"), &["alice", "bob"]).await;
     h.set("alice", "epic", "EXPIRED");

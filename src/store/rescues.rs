@@ -1,0 +1,57 @@
+//! Notices whose delivery was interrupted.
+
+use super::{Result, Store, millis};
+use crate::domain::{NoticeId, NoticeReason, Time};
+
+impl Store {
+    /// Queues the notices again whose lease expired, except those in `held`. Returns their number.
+    pub async fn rescue_expired_leases(&self, now: Time, held: &[NoticeId]) -> Result<u64> {
+        self.rescue(now, Some(now), held).await
+    }
+
+    /// Queues every notice again that is being sent. Only for a process that holds the instance lock and delivers nothing
+    /// now. Returns the number of notices.
+    pub async fn release_leases(&self, now: Time) -> Result<u64> {
+        self.rescue(now, None, &[]).await
+    }
+
+    /// `expired_at`: `None` for all leases.
+    async fn rescue(&self, now: Time, expired_at: Option<Time>, held: &[NoticeId]) -> Result<u64> {
+        const EXPIRED: &str = "state = 'sending' AND ($1 IS NULL OR leased_until <= $1)
+            AND notice_id NOT IN (SELECT value FROM json_each($2))";
+        let held: Vec<&str> = held.iter().map(NoticeId::as_str).collect();
+        let held = super::json_list(&held)?;
+        // Usually there are none. A read is enough to know that.
+        let any: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT EXISTS (SELECT 1 FROM notices WHERE {EXPIRED})"
+        )))
+        .bind(expired_at.map(millis))
+        .bind(&held)
+        .fetch_one(&self.reader)
+        .await?;
+        if !any {
+            return Ok(0);
+        }
+        let mut tx = self.begin().await?;
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "UPDATE attempts SET finished_at = $3, outcome = 'interrupted' WHERE finished_at IS NULL
+               AND (notice_id, attempt) IN (SELECT notice_id, attempts FROM notices WHERE {EXPIRED})"
+        )))
+        .bind(expired_at.map(millis))
+        .bind(&held)
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
+        let rescued = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}"
+        )))
+        .bind(expired_at.map(millis))
+        .bind(&held)
+        .bind(NoticeReason::Interrupted.as_str())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        Ok(rescued)
+    }
+}
