@@ -35,7 +35,7 @@ pub(super) fn exit_code(result: anyhow::Result<Completion>) -> ExitCode {
 }
 
 fn is_usage_error(error: &anyhow::Error) -> bool {
-    let by_store = matches!(error.downcast_ref(), Some(StoreError::Open { .. } | StoreError::Migration(_)));
+    let by_store = error.downcast_ref().is_some_and(StoreError::is_unusable_file);
     let by_keyring =
         error.downcast_ref::<KeyringError>().is_some_and(|error| !matches!(error, KeyringError::Exists(_)));
     by_store || by_keyring || error.is::<ConfigError>() || error.is::<UsageError>()

@@ -33,20 +33,28 @@ impl Context {
         }
     }
 
+    /// Opens the database, which must exist.
     pub(super) async fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open_existing(&self.config.database.url).await?)
+    }
+
+    /// Opens the database, and creates it if needed.
+    pub(super) async fn store_or_create(&self) -> anyhow::Result<Store> {
         Ok(Store::open(&self.config.database.url).await?)
     }
 
-    pub(super) async fn app(&self) -> anyhow::Result<App> {
+    /// Opens the components. Creates the database if needed.
+    pub(super) async fn app_or_create(&self) -> anyhow::Result<App> {
         App::open(self.config.clone(), self.clock.clone()).await.map_err(|error| UsageError(error).into())
     }
 
-    /// Runs `action`, then waits for token refreshes that are still running. An interrupted one could lose a token.
+    /// Runs `action` on the components, then waits for token refreshes that are still running. An interrupted one could
+    /// lose a token. The database must exist.
     pub(super) async fn with_app<T>(
         &self,
         action: impl AsyncFnOnce(&App) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let app = self.app().await?;
+        let app = App::open_existing(self.config.clone(), self.clock.clone()).await.map_err(UsageError)?;
         let result = action(&app).await;
         app.tokens.drain().await;
         result

@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
     let stop = stop_signal()?;
     log_hangups()?;
     let metrics = telemetry::metrics::install()?;
-    let daemon = Daemon::start(context.app().await?, Some(metrics)).await?;
+    let daemon = Daemon::start(context.app_or_create().await?, Some(metrics)).await?;
     telemetry::notify_ready();
     daemon.run(stop).await?;
     Ok(Completion::Complete)
@@ -28,7 +28,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
 pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
-    let app = context.app().await?;
+    let app = context.app_or_create().await?;
     let _lock = app.acquire_instance_lock().await?;
     let spinner = ProgressBar::new_spinner().with_style(
         ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),

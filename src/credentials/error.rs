@@ -33,7 +33,7 @@ pub enum CallError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     #[error("the token refresh was aborted: {0}")]
-    TaskAborted(#[from] tokio::task::JoinError),
+    TaskAborted(tokio::task::JoinError),
 }
 
 /// The rejection of a credential by the gateway itself.

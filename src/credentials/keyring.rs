@@ -36,8 +36,8 @@ pub enum KeyringError {
     #[error("keys.file: no key ring at {0}; make one with `reconnectd keys generate`, or restore yours")]
     Missing(PathBuf),
     /// The key ring cannot be read or written.
-    #[error("keys.file: {path}: {source}")]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error("keys.file: {path}: {error}")]
+    Io { path: PathBuf, error: std::io::Error },
     /// A line of the key ring is not `ID BASE64`.
     #[error("keys.file: {path}:{line}: expected `ID KEY` with a key of 32 bytes in base64")]
     Line {
@@ -83,7 +83,7 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// Reads the key ring: one key per line, `ID BASE64`, oldest first. `#` begins a comment.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
-        let io = |source| KeyringError::Io { path: path.to_owned(), source };
+        let io = |error| KeyringError::Io { path: path.to_owned(), error };
         let mut text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -109,7 +109,7 @@ impl Keyring {
     /// # Errors
     /// The file exists: keys are never overwritten.
     pub fn generate(path: &Path) -> Result<String, KeyringError> {
-        let io = |source| KeyringError::Io { path: path.to_owned(), source };
+        let io = |error| KeyringError::Io { path: path.to_owned(), error };
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -282,7 +282,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
 fn check_permissions(path: &Path) -> Result<(), KeyringError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata =
-        std::fs::metadata(path).map_err(|source| KeyringError::Io { path: path.to_owned(), source })?;
+        std::fs::metadata(path).map_err(|error| KeyringError::Io { path: path.to_owned(), error })?;
     if metadata.permissions().mode() & 0o004 == 0 {
         Ok(())
     } else {

@@ -228,7 +228,7 @@ impl TokenProvider {
             tokio::time::sleep(INTERACTIVE_WAIT).await;
         };
         tokio::select! {
-            token = refresh => token?,
+            token = refresh => token.map_err(CallError::TaskAborted)?,
             () = wait_is_over => Err(StoreError::Busy.into()),
         }
     }

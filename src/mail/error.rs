@@ -8,7 +8,7 @@ pub enum SetupError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error("email.from and email.reply_to need an address that SMTP can carry: {0}")]
-    Sender(#[from] lettre::address::AddressError),
+    Sender(lettre::address::AddressError),
     #[error("links.public_url must be an http or https URL")]
     PublicUrl,
 }

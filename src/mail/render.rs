@@ -48,7 +48,7 @@ impl Renderer {
         Ok(Self {
             templates: templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
             brand: brand.clone(),
-            sender: Sender::new(&email.from, email.reply_to.as_ref())?,
+            sender: Sender::new(&email.from, email.reply_to.as_ref()).map_err(SetupError::Sender)?,
             disclosure: notices.disclosure,
             app_url: notices.app_url.clone(),
             public_url: links.public_url.clone(),

@@ -22,7 +22,7 @@ impl LinkService {
             }
             result
         });
-        call.await?
+        call.await.map_err(CallError::TaskAborted)?
     }
 
     async fn activate(&self, member: &MemberId, button: &Button) -> Result<(), CallError> {

@@ -76,7 +76,7 @@ fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
 }
 
 impl App {
-    /// Opens the key ring and the database, and builds the components.
+    /// Opens the key ring and the database, which it creates if needed, and builds the components.
     ///
     /// # Errors
     /// The error names the setting.
@@ -85,11 +85,31 @@ impl App {
         Self::with_keyring(config, clock, keyring).await
     }
 
+    /// Like [`App::open`], but never creates a database.
+    ///
+    /// # Errors
+    /// The error names the setting.
+    pub(crate) async fn open_existing(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let keyring = Keyring::open(&config.keys.file)?;
+        Self::build(config, clock, keyring, async |config| Store::open_existing(&config.database.url).await)
+            .await
+    }
+
     /// Like [`App::open`], with a given key ring.
     ///
     /// # Errors
     /// The error names the setting.
     pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
+        Self::build(config, clock, keyring, async |config| Store::open(&config.database.url).await).await
+    }
+
+    /// Opens the database last, so that an error in the configuration creates none.
+    async fn build(
+        config: Config,
+        clock: Clock,
+        keyring: Keyring,
+        open_store: impl AsyncFnOnce(&Config) -> Result<Store, StoreError>,
+    ) -> anyhow::Result<Self> {
         let keyring = Arc::new(keyring);
         let gateway = Gateway::new(&config.gateway, clock.clone())?
             .allowing_local_sign_in(is_local_url(&config.links.public_url));
@@ -100,7 +120,7 @@ impl App {
         }
         let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
         let transport = Arc::new(Transport::new(&config.email)?);
-        let store = Store::open(&config.database.url).await?;
+        let store = open_store(&config).await?;
         let tokens = TokenProvider::new(
             store.clone(),
             gateway.clone(),

@@ -1,10 +1,37 @@
-//! Errors of the store.
+//! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
+
+use sqlx::migrate::MigrateError;
+
+/// SQLite's result codes, without their extensions.
+const CORRUPT: i32 = 11;
+const NOT_A_DATABASE: i32 = 26;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// There is no database file, and the command creates none.
+    #[error(
+        "database.url: there is no database at {path}; correct database.url, or create one with `reconnectd run` or \
+         `reconnectd members import`"
+    )]
+    Missing { path: String },
     /// The database file cannot be opened or created. `reason` says what to do.
     #[error("database.url: cannot open {path}: {reason}")]
     Open { path: String, reason: String },
+    #[error(
+        "database.url: {path} is not a database; name reconnectd's file, or move this one away to start with an empty \
+         database"
+    )]
+    NotADatabase { path: String },
+    #[error("database.url: {path} is the database of another program; name reconnectd's file")]
+    OtherProgram { path: String },
+    #[error("the database is damaged ({0}); stop reconnectd, keep a copy of its files, and restore a backup")]
+    Damaged(String),
+    /// `migration` is the newest change that this version does not know.
+    #[error(
+        "database.url: a newer version of reconnectd has changed {path} (migration {migration}); run that version, or \
+         restore a backup from before the upgrade"
+    )]
+    Newer { path: String, migration: i64 },
     /// Another daemon uses this database. `holder` is its process id.
     #[error(
         "another reconnectd (process {holder}) uses {path}; stop it first, or give this one its own database"
@@ -14,7 +41,7 @@ pub enum StoreError {
     #[error("another import (process {holder}) is running; wait until it ends")]
     Importing { holder: String },
     #[error("the database's tables do not fit this version: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(MigrateError),
     #[error("column {column} holds {value:?}, which this version does not know")]
     Value { column: &'static str, value: String },
     /// A row that this version cannot read. `row` is its key.
@@ -24,7 +51,43 @@ pub enum StoreError {
     #[error("database: other writers have held the lock for too long")]
     Busy,
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether an operator has to change the configuration or the file before a retry can succeed.
+    pub(crate) fn is_unusable_file(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Open { .. }
+                | Self::NotADatabase { .. }
+                | Self::OtherProgram { .. }
+                | Self::Damaged(_)
+                | Self::Newer { .. }
+                | Self::Migration(_)
+        )
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match sqlite_code(&error) {
+            Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged(error.to_string()),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Whether the file has no header of SQLite.
+pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
+    sqlite_code(error) == Some(NOT_A_DATABASE)
+}
+
+/// The lowest byte of an extended result code is the code itself.
+fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    Some(code.parse::<i32>().ok()? & 0xff)
 }
 
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;

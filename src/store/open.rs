@@ -1,10 +1,15 @@
 //! Opens the database, with its settings and migrations.
 
+use super::error::is_not_a_database;
 use super::sqlite::{ACQUIRE_TIMEOUT, Store};
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +24,26 @@ impl Store {
     /// # Errors
     /// The folder is missing or not writable, the file is not a database, or a newer version created it.
     pub async fn open(url: &DatabaseUrl) -> Result<Self> {
-        let path = url.path().to_owned();
+        create(url.path())?;
+        Self::open_file(url.path()).await
+    }
+
+    /// Like [`Store::open`], but never creates a database.
+    ///
+    /// # Errors
+    /// Also [`StoreError::Missing`].
+    pub(crate) async fn open_existing(url: &DatabaseUrl) -> Result<Self> {
+        // A creation that was interrupted leaves an empty file.
+        match std::fs::metadata(url.path()) {
+            Ok(file) if file.is_file() && file.len() == 0 => Err(missing(url.path())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(url.path())),
+            _ => Self::open_file(url.path()).await,
+        }
+    }
+
+    /// The connections create no file: the pool also opens some later, when the file may be gone.
+    async fn open_file(path: &Path) -> Result<Self> {
+        let path = path.to_owned();
         let base = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -27,14 +51,10 @@ impl Store {
             .disable_statement_logging();
         let writing = base
             .clone()
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "FAST");
-        let cannot_open = |error: sqlx::Error| StoreError::Open {
-            path: path.display().to_string(),
-            reason: reason(&path, &error),
-        };
+        let cannot_open = |error: sqlx::Error| open_error(&path, error);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -43,10 +63,7 @@ impl Store {
             .connect_with(writing)
             .await
             .map_err(cannot_open)?;
-        sqlx::migrate!().run(&writer).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(error) => cannot_open(error),
-            other => StoreError::Migration(other),
-        })?;
+        migrate(&path, &writer).await?;
         suppressions::backfill_address_hashes(&writer).await?;
         sweeps::fill_poll_keys(&writer).await?;
         let reader = SqlitePoolOptions::new()
@@ -66,6 +83,33 @@ impl Store {
     }
 }
 
+/// Creates an empty file if there is none. SQLite makes it a database.
+fn create(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Open { path: shown(path), reason: reason(path, &error) }),
+    }
+}
+
+async fn migrate(path: &Path, writer: &SqlitePool) -> Result<()> {
+    let is_foreign: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table')
+            AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')",
+    )
+    .fetch_one(writer)
+    .await
+    .map_err(|error| open_error(path, error))?;
+    if is_foreign {
+        return Err(StoreError::OtherProgram { path: shown(path) });
+    }
+    sqlx::migrate!().run(writer).await.map_err(|error| match error {
+        MigrateError::Execute(error) => open_error(path, error),
+        MigrateError::VersionMissing(migration) => StoreError::Newer { path: shown(path), migration },
+        other => StoreError::Migration(other),
+    })
+}
+
 /// Whether the pool can use the connection again. On a full disk, SQLite rolls a transaction back by itself. The ROLLBACK of
 /// sqlx then fails, and the connection counts as in a transaction for good.
 async fn has_no_transaction(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
@@ -74,7 +118,27 @@ async fn has_no_transaction(connection: &mut SqliteConnection) -> sqlx::Result<b
     Ok(!connection.is_in_transaction())
 }
 
-fn reason(path: &Path, error: &sqlx::Error) -> String {
+fn missing(path: &Path) -> StoreError {
+    // A relative path depends on the working directory, which is a frequent mistake.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    StoreError::Missing { path: shown(&absolute) }
+}
+
+fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+    if is_not_a_database(&error) {
+        return StoreError::NotADatabase { path: shown(path) };
+    }
+    match StoreError::from(error) {
+        StoreError::Database(error) => StoreError::Open { path: shown(path), reason: reason(path, &error) },
+        other => other,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn reason(path: &Path, error: &impl Display) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         format!("the folder {} does not exist; create it", folder.display())
@@ -82,5 +146,71 @@ fn reason(path: &Path, error: &sqlx::Error) -> String {
         "it is a folder; name a file in it".into()
     } else {
         format!("{error}; this user must be able to write the file and its folder")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::AssertSqlSafe;
+
+    async fn opened(folder: &tempfile::TempDir, existing: bool) -> Result<Store> {
+        let url = format!("sqlite://{}", folder.path().join("open.db").display()).parse().unwrap();
+        if existing { Store::open_existing(&url).await } else { Store::open(&url).await }
+    }
+
+    async fn run(folder: &tempfile::TempDir, sql: &str) {
+        let options =
+            SqliteConnectOptions::new().filename(folder.path().join("open.db")).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_absent_or_empty_file_is_created_only_on_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("open.db");
+        assert!(matches!(opened(&folder, true).await, Err(StoreError::Missing { .. })));
+        assert!(!file.exists());
+        std::fs::write(&file, "").unwrap();
+        assert!(matches!(opened(&folder, true).await, Err(StoreError::Missing { .. })));
+        opened(&folder, false).await.unwrap().close().await;
+        opened(&folder, true).await.unwrap().close().await;
+    }
+
+    #[tokio::test]
+    async fn a_file_of_a_newer_version_or_of_another_program_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        opened(&folder, false).await.unwrap().close().await;
+        run(
+            &folder,
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'newer', true, x'00', 0)",
+        )
+        .await;
+        let newer = opened(&folder, true).await;
+        assert!(matches!(newer, Err(StoreError::Newer { migration: 9999, .. })), "{newer:?}");
+
+        let folder = tempfile::tempdir().unwrap();
+        run(&folder, "CREATE TABLE bookmarks (url TEXT)").await;
+        for existing in [true, false] {
+            assert!(matches!(opened(&folder, existing).await, Err(StoreError::OtherProgram { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_or_damaged_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("open.db");
+        std::fs::write(&file, "a text").unwrap();
+        assert!(matches!(opened(&folder, true).await, Err(StoreError::NotADatabase { .. })));
+        std::fs::remove_file(&file).unwrap();
+        opened(&folder, false).await.unwrap().close().await;
+        let mut content = std::fs::read(&file).unwrap();
+        content[100..].fill(0xa5);
+        std::fs::write(&file, content).unwrap();
+        let damaged = opened(&folder, true).await;
+        assert!(matches!(damaged, Err(StoreError::Damaged(_))), "{damaged:?}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod checks;
 mod crash;
+mod database;
 mod demo;
 mod fuzz;
 mod harness;

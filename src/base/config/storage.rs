@@ -30,6 +30,12 @@ impl FromStr for DatabaseUrl {
             None | Some("") => {
                 Err("must be \"sqlite://PATH\", such as \"sqlite:///var/lib/reconnectd/reconnectd.db\"")
             }
+            Some(":memory:") => Err(
+                "loses everything when the process ends; name a file, such as \"sqlite:///var/lib/reconnectd/reconnectd.db\"",
+            ),
+            Some(path) if path.contains('?') => {
+                Err("takes no parameters; remove the part from the question mark on")
+            }
             Some(path) => Ok(Self(path.into())),
         }
     }

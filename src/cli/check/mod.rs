@@ -4,6 +4,7 @@ mod brand;
 mod checklist;
 mod clock;
 mod credentials;
+mod database;
 mod email;
 mod sign_in_hosts;
 mod templates;
@@ -14,7 +15,6 @@ use crate::base::config::Links;
 use crate::credentials::keyring::Keyring;
 use crate::domain::{EmailAddress, MemberId};
 use crate::gateway::Gateway;
-use crate::store::Store;
 use anyhow::{Context as _, bail};
 use checklist::Checklist;
 use clap::Args;
@@ -35,8 +35,8 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     let mut checklist = Checklist::new(context.json);
     checklist.ok("configuration", &context.source())?;
     let mut seen = Vec::new();
-    let store = Store::open(&config.database.url).await.map_err(Into::into);
-    if let Some(store) = checklist.result("database", store, |store| store.path().display().to_string())? {
+    let database = database::check(&config.database.url, &mut checklist).await?;
+    if let database::Outcome::Opened(store) = &database {
         seen = store.sign_in_hosts().await?;
         store.close().await;
     }
@@ -48,10 +48,12 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     brand::check(&config.brand(), &checklist)?;
     let renderer = templates::check(config, &mut checklist)?;
     // Starts the daemon's components, so that an error above would repeat itself.
-    let credentials = if checklist.has_failed && arguments.member.is_none() {
-        Ok(credentials::Outcome::NotTried("correct the errors above first"))
-    } else {
-        credentials::check(context, arguments.member.as_ref()).await
+    let credentials = match (&arguments.member, &database) {
+        (None, database::Outcome::Absent) => Ok(credentials::Outcome::NotTried("there is no database yet")),
+        (None, _) if checklist.has_failed => {
+            Ok(credentials::Outcome::NotTried("correct the errors above first"))
+        }
+        (member, _) => credentials::check(context, member.as_ref()).await,
     };
     checklist.result("credentials", credentials, credentials::Outcome::message)?;
     let transport = email::check_transport(&config.email, &mut checklist).await?;

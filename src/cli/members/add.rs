@@ -52,7 +52,7 @@ pub(super) async fn add(context: &Context, args: &AddArgs) -> anyhow::Result<Com
     let MemberRow { line, edit, refresh_token } =
         check(1, fields).map_err(|error| usage(error.at(0).to_string()))?;
     let keyring = Keyring::open(&context.config.keys.file)?;
-    let store = context.store().await?;
+    let store = context.store_or_create().await?;
     let is_new = store.member(&edit.id).await?.is_none();
     if is_new && edit.email.is_none() {
         return Err(usage(format!("there is no member {} yet; give --email", edit.id)).into());

@@ -8,11 +8,11 @@ pub enum TransportError {
     Unprotected { host: String },
     #[error("email.smtp.host: {host:?} is neither a host name nor an IP address")]
     Host { host: String },
-    #[error("email.smtp.ca_file: {}: {source}", path.display())]
-    CaFile { path: PathBuf, source: io::Error },
+    #[error("email.smtp.ca_file: {}: {error}", path.display())]
+    CaFile { path: PathBuf, error: io::Error },
     #[error("email.smtp.ca_file: {}: contains no usable PEM certificate", path.display())]
     NoCertificate { path: PathBuf },
     /// The system's certificates cannot be used.
     #[error("TLS for email: {0}")]
-    Tls(#[from] rustls::Error),
+    Tls(rustls::Error),
 }

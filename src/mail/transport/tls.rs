@@ -14,9 +14,10 @@ use tokio_rustls::TlsConnector;
 pub(super) fn connector(ca_file: &str) -> Result<TlsConnector, TransportError> {
     let roots = if ca_file.is_empty() { Vec::new() } else { certificates(Path::new(ca_file))? };
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Verifier::new_with_extra_roots(roots, provider.clone())?;
+    let verifier = Verifier::new_with_extra_roots(roots, provider.clone()).map_err(TransportError::Tls)?;
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_safe_default_protocol_versions()
+        .map_err(TransportError::Tls)?
         .dangerous() // the method's name; the verifier is the system's own
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -24,7 +25,7 @@ pub(super) fn connector(ca_file: &str) -> Result<TlsConnector, TransportError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TransportError> {
-    let pem = fs::read(path).map_err(|source| TransportError::CaFile { path: path.to_owned(), source })?;
+    let pem = fs::read(path).map_err(|error| TransportError::CaFile { path: path.to_owned(), error })?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),

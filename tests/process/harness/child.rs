@@ -159,12 +159,17 @@ impl Ended {
         self
     }
 
-    /// Asserts the exit code, and that standard error contains each of the phrases.
+    /// Asserts the exit code, and that standard error contains each of the phrases and repeats no cause.
     #[track_caller]
     pub(crate) fn badly(self, code: i32, saying: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
         for words in saying {
             assert!(self.stderr.contains(words), "{words:?} is not in\n{}", self.stderr);
+        }
+        for line in self.stderr.lines().filter(|line| line.starts_with("reconnectd: ")) {
+            let causes: Vec<&str> = line.split(": ").filter(|cause| cause.contains(' ')).collect();
+            let is_repeated = |at: usize| causes[..at].iter().any(|earlier| earlier.ends_with(causes[at]));
+            assert!(!(1..causes.len()).any(is_repeated), "it says something twice: {line}");
         }
         self
     }

@@ -82,8 +82,12 @@ impl Home {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        self.write_bytes(name, text.as_bytes())
+    }
+
+    pub(crate) fn write_bytes(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path(name);
-        fs::write(&path, text).unwrap();
+        fs::write(&path, content).unwrap();
         path
     }
 

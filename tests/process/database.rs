@@ -1,0 +1,100 @@
+//! The database file: who creates it, and what the commands say about a file that they cannot use.
+
+use crate::harness::{Home, simulator};
+use serde_json::json;
+use std::fs;
+
+#[tokio::test]
+async fn only_commands_that_enroll_or_sweep_create_a_database() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.run(&["keys", "generate"]).await.well();
+    let reports = [
+        "status",
+        "members list",
+        "members show alice",
+        "members retry --all",
+        "members remove alice",
+        "members remove alice --erase",
+        "connections list",
+        "connections list --member alice",
+        "connections disconnect epic --member alice --yes",
+        "transitions",
+        "lapses list",
+        "notices list",
+        "notices retry --all",
+        "suppress list",
+        "suppress add alice@example.org",
+        "links activity",
+        "links revoke --member alice",
+    ];
+    let database = home.path("reconnectd.db").display().to_string();
+    for command in reports {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        home.run(&arguments).await.badly(2, &["database.url", &database]);
+        assert_eq!(home.database_files(), [], "{command}");
+    }
+    let checked = home.json(&["check"]).await;
+    let line = checked.iter().find(|line| line["check"] == "database").unwrap();
+    assert_eq!(line["level"], json!("ok"));
+    assert_eq!(home.database_files(), [], "check");
+
+    // An error in the configuration creates none, either.
+    home.set("gateway.auth.mode", "token_exchange");
+    for command in ["run", "once"] {
+        home.run(&[command]).await.badly(2, &[]);
+        assert_eq!(home.database_files(), [], "{command}");
+    }
+    home.set("gateway.auth.mode", "refresh_token");
+    home.run(&["once"]).await.well();
+    assert_eq!(home.json(&["status"]).await[0]["members"], json!(0));
+}
+
+#[tokio::test]
+async fn a_path_is_reported_as_it_leads_from_the_working_directory() {
+    let mut home = Home::bare();
+    home.set("database.url", "sqlite://typo.db");
+    let typo = home.path("typo.db").display().to_string();
+    home.run(&["status"]).await.badly(2, &["database.url", &typo]);
+    assert!(!home.path("typo.db").exists());
+}
+
+#[tokio::test]
+async fn a_url_that_names_no_plain_file_is_refused_and_no_file_is_created() {
+    for url in ["sqlite://reconnectd.db?mode=ro", "sqlite://reconnectd.db?mode=memory", "sqlite://:memory:"] {
+        let mut home = Home::bare();
+        home.run(&["keys", "generate"]).await.well();
+        home.set("database.url", url);
+        for command in ["run", "once", "check", "status"] {
+            home.run(&[command]).await.badly(2, &["reconnectd.toml:", "database.url"]);
+        }
+        let files = fs::read_dir(home.path(".")).unwrap().map(|file| file.unwrap().file_name());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        assert_eq!(files, ["reconnectd.keys", "reconnectd.toml"], "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_usable_database_is_refused_and_stays_as_it_is() {
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice"]).await;
+    let good = fs::read(home.path("reconnectd.db")).unwrap();
+    let mut damaged = good.clone();
+    damaged[100..].fill(0xa5);
+    for content in [b"no database at all".as_slice(), &damaged] {
+        // Pages in the write-ahead log would repair the file.
+        for (name, _) in home.database_files() {
+            fs::remove_file(home.path(&name)).unwrap();
+        }
+        home.write_bytes("reconnectd.db", content);
+        for command in ["run", "once", "status"] {
+            home.run(&[command]).await.badly(2, &["database"]);
+        }
+        let checked = home.run(&["check", "--json"]).await.badly(1, &[]);
+        let line = checked.json().into_iter().find(|line| line["check"] == "database").unwrap();
+        assert_eq!(line["level"], json!("failed"));
+        assert_eq!(fs::read(home.path("reconnectd.db")).unwrap(), content);
+    }
+}
