@@ -3,6 +3,7 @@
 pub(crate) mod backoff;
 pub mod clock;
 pub mod config;
+pub(crate) mod private_files;
 pub mod random;
 #[cfg(test)]
 pub(crate) mod readability;

@@ -3,12 +3,12 @@
 //! The member, the column, and the key's id are authenticated, too: a ciphertext that was moved to another row cannot be
 //! decrypted.
 
-use crate::base::random;
+use crate::base::{private_files, random};
 use crate::domain::{Fingerprint, MemberId, NewCredential, RefreshToken, Sealed};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{fmt, io::Write, path::Path, path::PathBuf};
+use std::{fmt, io::Read, io::Write, path::Path, path::PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The column of an encrypted value.
@@ -48,8 +48,8 @@ pub enum KeyringError {
     /// The key ring has no key.
     #[error("keys.file: {0} holds no key; make one with `reconnectd keys generate`")]
     Empty(PathBuf),
-    /// Other users can read the key ring.
-    #[error("keys.file: {0} can be read by others; run `chmod 600` on it")]
+    /// Other users can read or write the key ring, or its group can write it.
+    #[error("keys.file: others can read or write {0}; run `chmod 600` on it")]
     InsecurePermissions(PathBuf),
     /// `keys generate` does not overwrite.
     #[error("keys.file: {0} exists already; it is left as it is")]
@@ -84,14 +84,15 @@ impl Keyring {
     /// Reads the key ring: one key per line, `ID BASE64`, oldest first. `#` begins a comment.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
         let io = |error| KeyringError::Io { path: path.to_owned(), error };
-        let mut text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(KeyringError::Missing(path.to_owned()));
-            }
-            Err(error) => return Err(io(error)),
-        };
-        check_permissions(path)?;
+        let mut file = std::fs::File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => KeyringError::Missing(path.to_owned()),
+            _ => io(error),
+        })?;
+        if private_files::is_exposed(&file.metadata().map_err(io)?) {
+            return Err(KeyringError::InsecurePermissions(path.to_owned()));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(io)?;
         let keys = parse(path, &text);
         text.zeroize();
         let keys = keys?;
@@ -110,11 +111,7 @@ impl Keyring {
     /// The file exists: keys are never overwritten.
     pub fn generate(path: &Path) -> Result<String, KeyringError> {
         let io = |error| KeyringError::Io { path: path.to_owned(), error };
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(|error| match error.kind() {
+        let mut file = private_files::create_new(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => KeyringError::Exists(path.to_owned()),
             _ => io(error),
         })?;
@@ -277,24 +274,6 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
     Ok(keys)
 }
 
-/// A mounted Kubernetes secret belongs to root, and its group may read it. Only access by others is refused.
-#[cfg(unix)]
-fn check_permissions(path: &Path) -> Result<(), KeyringError> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata =
-        std::fs::metadata(path).map_err(|error| KeyringError::Io { path: path.to_owned(), error })?;
-    if metadata.permissions().mode() & 0o004 == 0 {
-        Ok(())
-    } else {
-        Err(KeyringError::InsecurePermissions(path.to_owned()))
-    }
-}
-
-#[cfg(not(unix))]
-fn check_permissions(_: &Path) -> Result<(), KeyringError> {
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,11 +325,16 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_key_ring_that_others_can_read_is_refused() {
+    fn a_key_ring_that_others_can_read_or_write_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let (folder, _vault) = ring();
         let path = folder.path().join("ring.keys");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Keyring::open(&path), Err(KeyringError::InsecurePermissions(_))));
+        for mode in [0o644, 0o602, 0o622, 0o660] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let opened = Keyring::open(&path);
+            assert!(matches!(opened, Err(KeyringError::InsecurePermissions(_))), "{mode:o}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        Keyring::open(&path).unwrap();
     }
 }

@@ -4,11 +4,11 @@ use super::error::is_not_a_database;
 use super::sqlite::{ACQUIRE_TIMEOUT, Store};
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
+use crate::base::private_files;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use std::fmt::Display;
-use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -83,9 +83,10 @@ impl Store {
     }
 }
 
-/// Creates an empty file if there is none. SQLite makes it a database.
+/// Creates an empty file if there is none. SQLite makes it a database, and gives the permissions of the file to the files
+/// beside it.
 fn create(path: &Path) -> Result<()> {
-    match OpenOptions::new().write(true).create_new(true).open(path) {
+    match private_files::create_new(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(StoreError::Open { path: shown(path), reason: reason(path, &error) }),

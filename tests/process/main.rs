@@ -14,6 +14,7 @@ mod listeners;
 mod operations;
 mod outage;
 mod output;
+mod permissions;
 mod preview;
 mod refusals;
 mod schedule;

@@ -1,6 +1,9 @@
 //! Secrets: read from files, masked in what is printed.
 
 use super::schema::{self, BUILT_IN, SECRETS};
+use crate::base::private_files;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -42,8 +45,14 @@ pub(super) fn read_files(settings: &mut Table, location: impl Fn(&str) -> String
 /// Without a byte order mark at the beginning and a line break at the end.
 fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {shown}: {error}; name a file that this user can read"))?;
+    let cannot_read =
+        |error: io::Error| format!("cannot read {shown}: {error}; name a file that this user can read");
+    let mut file = File::open(path).map_err(cannot_read)?;
+    if private_files::is_exposed(&file.metadata().map_err(cannot_read)?) {
+        return Err(format!("others can read or write {shown}; run `chmod 600` on it"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(cannot_read)?;
     match text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']) {
         "" => Err(format!("{shown} is empty; write the secret into it")),
         content if content.contains(['\r', '\n']) => {

@@ -1,9 +1,10 @@
 //! One file per email.
 
 use super::error::{Accepted, SendError};
+use crate::base::private_files;
 use crate::mail::message::Email;
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -29,13 +30,14 @@ async fn put(directory: &Path, name: String, bytes: Vec<u8>) -> Result<PathBuf, 
 }
 
 fn put_blocking(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    fs::create_dir_all(directory)?;
+    private_files::create_dir(directory)?;
     let (path, partial) = (directory.join(name), directory.join(format!(".{name}.partial")));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&partial)?;
+    // An attempt that was interrupted leaves one.
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private_files::create_new(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&partial, &path)?;

@@ -316,7 +316,8 @@ async fn a_file_a_mail_is_written_for_this_user_only_and_a_second_attempt_replac
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&email.directory), mode(&files[0].path())), (0o700, 0o600));
     }
 }
 

@@ -3,7 +3,11 @@ mod diagnostics;
 use super::diagnostic::Location;
 use super::*;
 use secrecy::ExposeSecret;
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tempfile::TempDir;
 
 type Variables<'v> = &'v [(&'v str, &'v str)];
@@ -96,7 +100,7 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
     for secret in schema::SECRETS {
         let given = given("");
         let path = given.directory.path().join("secret");
-        fs::write(&path, "  of many words\n").unwrap();
+        write_secret(&path, "  of many words\n");
         let variable = format!("RECONNECTD__{}_FILE", secret.to_uppercase().replace('.', "__"));
         let variables =
             [(variable.as_str(), path.to_str().unwrap()), ("RECONNECTD__EMAIL__SMTP__USERNAME", "user")];
@@ -118,12 +122,38 @@ fn a_byte_order_mark_is_not_part_of_a_secret_and_a_second_line_is_an_error() {
     let given = given("");
     let path = given.directory.path().join("secret");
     let variables = [("RECONNECTD__ADMIN__TOKEN_FILE", path.to_str().unwrap())];
-    fs::write(&path, "\u{feff}sesame\r\n").unwrap();
+    write_secret(&path, "\u{feff}sesame\r\n");
     assert_eq!(given.load(&variables).unwrap().config.admin.token.expose_secret(), "sesame");
-    fs::write(&path, "sesame\n\nopen\n").unwrap();
+    write_secret(&path, "sesame\n\nopen\n");
     let errors = given.errors(&variables);
     assert!(errors.starts_with("RECONNECTD__ADMIN__TOKEN_FILE: admin.token_file: "), "{errors}");
     assert!(errors.contains(path.to_str().unwrap()) && !errors.contains("open"), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_others_can_read_or_write_is_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let given = given("");
+    let path = given.directory.path().join("secret");
+    let variables = [("RECONNECTD__ADMIN__TOKEN_FILE", path.to_str().unwrap())];
+    fs::write(&path, "sesame").unwrap();
+    for mode in [0o644, 0o602, 0o622, 0o660] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let errors = given.errors(&variables);
+        assert!(
+            errors.starts_with("RECONNECTD__ADMIN__TOKEN_FILE: admin.token_file: "),
+            "{mode:o}: {errors}"
+        );
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(given.load(&variables).is_ok());
+}
+
+fn write_secret(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 #[test]
