@@ -4,6 +4,9 @@ use super::completion::UsageError;
 use super::output::errln;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
+use crate::credentials::key_check::{self, KeyReport};
+use crate::credentials::keyring::Keyring;
+use crate::domain::CredentialRules;
 use crate::server::components::App;
 use crate::store::Store;
 use std::path::PathBuf;
@@ -38,11 +41,6 @@ impl Context {
         Ok(Store::open_existing(&self.config.database.url).await?)
     }
 
-    /// Opens the database, and creates it if needed.
-    pub(super) async fn store_or_create(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.config.database.url).await?)
-    }
-
     /// Opens the components. Creates the database if needed.
     pub(super) async fn app_or_create(&self) -> anyhow::Result<App> {
         App::open(self.config.clone(), self.clock.clone()).await.map_err(|error| UsageError(error).into())
@@ -60,8 +58,44 @@ impl Context {
         result
     }
 
+    /// Without a readable key ring, only a sweep knows which credentials are locked.
+    pub(super) async fn credential_rules(&self, store: &Store) -> anyhow::Result<CredentialRules> {
+        let needs_token = self.needs_token();
+        let mut locked_keys = Vec::new();
+        if needs_token {
+            match Keyring::open(&self.config.keys.file) {
+                Ok(keyring) => locked_keys = KeyReport::new(store, &keyring).await?.locked_keys,
+                Err(error) => {
+                    errln!("reconnectd: cannot tell which credentials the key ring opens: {error}");
+                }
+            }
+        }
+        Ok(CredentialRules { needs_token, locked_keys })
+    }
+
+    /// Opens the key ring and the database to store credentials. Creates the database if needed.
+    pub(super) async fn keyring_and_store(&self) -> anyhow::Result<(Keyring, Store)> {
+        let keyring = Keyring::open(&self.config.keys.file)?;
+        let store = Store::open(&self.config.database.url).await?;
+        let report = KeyReport::new(&store, &keyring).await?;
+        report.verify_sealing()?;
+        key_check::leave_canary(&store, &keyring).await?;
+        if report.locked > 0 && self.needs_token() {
+            errln!("reconnectd: {}", locked_warning(report.locked));
+        }
+        Ok((keyring, store))
+    }
+
     /// Whether the daemon stores a credential for each member.
     pub(super) fn needs_token(&self) -> bool {
         self.config.gateway.auth.mode == AuthMode::RefreshToken
     }
+}
+
+/// The warning that the key ring does not open so many stored credentials.
+pub(super) fn locked_warning(credentials: u64) -> String {
+    format!(
+        "the key ring does not open {credentials} of the stored credentials, and the daemon skips their members; restore \
+         the keys, or import fresh refresh tokens"
+    )
 }

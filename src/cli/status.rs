@@ -1,8 +1,8 @@
 //! `status`.
 
 use super::completion::Completion;
-use super::context::Context;
-use super::output::{optional_time, outln, print_json, time};
+use super::context::{Context, locked_warning};
+use super::output::{errln, optional_time, outln, print_json, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::store::{Funnel, Stats, SweepRecord};
 use chrono::TimeDelta;
@@ -89,9 +89,13 @@ impl Status {
 pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let now = context.clock.now();
+    let rules = context.credential_rules(&store).await?;
     let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
-    let fleet = store.stats(context.needs_token(), now - UNREACHABLE_AFTER).await?;
+    let fleet = store.stats(&rules, now - UNREACHABLE_AFTER).await?;
     let status = Status::new(fleet, funnel);
+    if let Some(locked) = status.credentials.get("locked") {
+        errln!("reconnectd: {}", locked_warning(*locked));
+    }
     if context.json {
         print_json(&status)?;
         return Ok(Completion::Complete);

@@ -18,6 +18,8 @@ pub enum SealedField {
     RefreshToken,
     /// `access_tokens.sealed`
     AccessToken,
+    /// `key_canaries.sealed`
+    Canary,
 }
 
 impl SealedField {
@@ -25,6 +27,7 @@ impl SealedField {
         match self {
             Self::RefreshToken => "credentials",
             Self::AccessToken => "access_tokens",
+            Self::Canary => "key_canaries",
         }
     }
 }
@@ -57,6 +60,22 @@ pub enum KeyringError {
     /// The value was encrypted with a key that the ring does not contain.
     #[error("key {0} is not in the key ring; restore the ring that the database was used with")]
     UnknownKey(String),
+    /// The database belongs to another key ring.
+    #[error(
+        "keys.file: the key ring opens none of the {locked} stored credentials, which key {keys} sealed; restore the \
+         ring that the database was used with, or import fresh refresh tokens with `reconnectd members import`"
+    )]
+    OpensNothing {
+        locked: u64,
+        /// The ids, with commas.
+        keys: String,
+    },
+    /// Another key than the one of this id sealed stored credentials.
+    #[error(
+        "keys.file: key {0} is another key than the one with this id that sealed stored credentials; restore the ring \
+         that the database was used with, or make one with `reconnectd keys generate`, which has an id of its own"
+    )]
+    OtherKey(String),
     /// The ciphertext, its row, or the key has changed since the encryption.
     #[error(
         "a sealed value does not open: the database and the key ring do not belong together, or it was altered"
@@ -182,8 +201,17 @@ impl Keyring {
         self.keys.iter().any(|key| hmac::verify(&mac_key(key, purpose), &message, signature).is_ok())
     }
 
-    pub(crate) fn can_open(&self, sealed: &Sealed) -> bool {
-        self.keys.iter().any(|key| key.id == sealed.key_id)
+    pub(crate) fn has_key(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id == id)
+    }
+
+    /// The id of the key that seals.
+    pub(crate) fn newest_key_id(&self) -> Option<&str> {
+        self.keys.last().map(|key| key.id.as_str())
+    }
+
+    pub(crate) fn can_open(&self, member: &MemberId, field: SealedField, sealed: &Sealed) -> bool {
+        self.open_sealed(member, field, sealed).is_ok()
     }
 
     /// Decrypts the value of `field` of `member`.

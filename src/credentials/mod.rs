@@ -1,6 +1,7 @@
 //! Members' credentials: the key ring that seals them, and the access tokens that they yield.
 
 mod error;
+pub(crate) mod key_check;
 pub mod keyring;
 mod pending_refreshes;
 mod refresh;

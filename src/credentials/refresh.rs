@@ -47,10 +47,11 @@ pub(super) struct Refresher {
 }
 
 impl Refresher {
-    /// Whether the key that opens the member's refresh token is missing from the key ring.
-    pub(super) fn is_locked(&self, credentials: &StoredCredentials) -> bool {
+    /// Whether no key of the key ring opens the member's refresh token.
+    pub(super) fn is_locked(&self, member: &MemberId, credentials: &StoredCredentials) -> bool {
+        let opens = |sealed: &Sealed| self.keyring.can_open(member, SealedField::RefreshToken, sealed);
         self.mode == AuthMode::RefreshToken
-            && credentials.refresh.as_ref().is_some_and(|refresh| !self.keyring.can_open(refresh))
+            && credentials.refresh.as_ref().is_some_and(|refresh| !opens(refresh))
     }
 
     /// Refreshes the member's tokens and stores them. Run it to its end: the gateway may already have consumed the old
@@ -102,7 +103,7 @@ impl Refresher {
                     .as_ref()
                     .ok_or_else(|| CallError::missing("no refresh token is stored; import one"))?;
                 let token = self.keyring.open_sealed(member, SealedField::RefreshToken, sealed);
-                let token = token.map_err(|error| self.locked(credentials, error))?;
+                let token = token.map_err(locked)?;
                 let response = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
                 (response, UsedCredential::RefreshToken(sealed.clone()))
             }
@@ -126,15 +127,6 @@ impl Refresher {
                 })
             }
             Err(error) => Err(error.into()),
-        }
-    }
-
-    fn locked(&self, credentials: &StoredCredentials, error: KeyringError) -> CallError {
-        if self.is_locked(credentials) {
-            let state = CredentialState::Locked;
-            CallError::NoToken { state, reason: error.to_string(), refusal: None }
-        } else {
-            error.into()
         }
     }
 
@@ -196,4 +188,8 @@ impl Refresher {
             (None, fingerprint) => Ok(fingerprint),
         }
     }
+}
+
+fn locked(error: KeyringError) -> CallError {
+    CallError::NoToken { state: CredentialState::Locked, reason: error.to_string(), refusal: None }
 }

@@ -136,9 +136,9 @@ impl TokenProvider {
         self.token(member, StoredCredentials { access: None, ..credentials }, stored.as_ref()).await.map(drop)
     }
 
-    /// Whether the key for the member's refresh token is missing from the key ring.
-    pub(crate) fn is_locked(&self, credentials: &StoredCredentials) -> bool {
-        self.refresher.is_locked(credentials)
+    /// Whether no key of the key ring opens the member's refresh token.
+    pub(crate) fn is_locked(&self, member: &MemberId, credentials: &StoredCredentials) -> bool {
+        self.refresher.is_locked(member, credentials)
     }
 
     /// Records the rejection of a member's credential, with the time of the next attempt. Ignored if another credential
@@ -185,7 +185,7 @@ impl TokenProvider {
         rejected: Option<&Sealed>,
     ) -> Result<Token, CallError> {
         for poll in 0..MAX_WAIT_POLLS {
-            if let Some(stored) = self.valid_token(&credentials, rejected) {
+            if let Some(stored) = self.valid_token(member, &credentials, rejected) {
                 return self.unseal(member, stored);
             }
             let now = self.refresher.clock.now();
@@ -193,7 +193,7 @@ impl TokenProvider {
             if !self.pending.has(member)
                 && let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await?
             {
-                if let Some(stored) = self.valid_token(&lease.credentials, rejected) {
+                if let Some(stored) = self.valid_token(member, &lease.credentials, rejected) {
                     self.store.release_refresh_lease(member, &lease).await?;
                     return self.unseal(member, stored);
                 }
@@ -235,6 +235,7 @@ impl TokenProvider {
 
     fn valid_token<'a>(
         &self,
+        member: &MemberId,
         credentials: &'a StoredCredentials,
         rejected: Option<&Sealed>,
     ) -> Option<&'a StoredToken> {
@@ -242,7 +243,7 @@ impl TokenProvider {
         let is_valid = |stored: &&StoredToken| {
             now < stored.refresh_at
                 && Some(&stored.sealed) != rejected
-                && self.refresher.keyring.can_open(&stored.sealed)
+                && self.refresher.keyring.can_open(member, SealedField::AccessToken, &stored.sealed)
         };
         credentials.access.as_ref().filter(is_valid)
     }

@@ -43,3 +43,19 @@ impl CredentialState {
         }
     }
 }
+
+/// The facts outside the database that decide on the state of a credential.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialRules {
+    /// Whether every member needs a stored refresh token.
+    pub needs_token: bool,
+    /// The keys that sealed stored credentials and that the key ring does not contain.
+    pub(crate) locked_keys: Vec<String>,
+}
+
+impl CredentialRules {
+    /// Every member needs a stored refresh token, and the key ring opens all of them.
+    pub fn stored_tokens() -> Self {
+        Self { needs_token: true, locked_keys: Vec::new() }
+    }
+}

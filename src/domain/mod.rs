@@ -38,7 +38,7 @@ pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, Requ
 pub use locale::{InvalidLocale, Locale};
 pub use mailbox::Mailbox;
 pub(crate) use mask::mask;
-pub use member::{CredentialState, Member};
+pub use member::{CredentialRules, CredentialState, Member};
 pub use member_edit::{Edit, MemberEdit};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;

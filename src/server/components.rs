@@ -1,5 +1,6 @@
 //! Composition: a configuration becomes components. Nothing runs here.
 
+use super::keys;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, is_local_url};
 use crate::base::telemetry::metrics;
@@ -121,6 +122,8 @@ impl App {
         let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
         let transport = Arc::new(Transport::new(&config.email)?);
         let store = open_store(&config).await?;
+        let needs_token = config.gateway.auth.mode == AuthMode::RefreshToken;
+        keys::verify(&store, &keyring, needs_token).await?;
         let tokens = TokenProvider::new(
             store.clone(),
             gateway.clone(),
@@ -168,7 +171,7 @@ impl App {
                 clock.clone(),
                 Limits {
                     at_once: gateway.max_background_calls(),
-                    needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
+                    needs_token,
                     max_unclear: config.telemetry.heartbeat_max_unclear,
                 },
             ),

@@ -1,6 +1,7 @@
 //! The process: composition, loops, listeners, schedule, and shutdown.
 
 pub mod components;
+mod keys;
 mod loops;
 mod readiness;
 mod runner;

@@ -5,7 +5,8 @@ use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, link_requests, millis};
 use crate::domain::{
-    CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, NoticeState, Outcome, Time,
+    CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, NoticeState,
+    Outcome, Time,
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
@@ -162,18 +163,18 @@ impl Store {
         row.as_ref().map(member).transpose()
     }
 
-    /// The next `limit` members after `after`, as operators see them. With `needs_token`, a member without a stored
-    /// credential is `missing`. With `unreachable_since`, only unpaused members without a usable response since then.
+    /// The next `limit` members after `after`, as operators see them. With `unreachable_since`, only unpaused members
+    /// without a usable response since then.
     pub async fn list_members(
         &self,
         only: Option<&MemberId>,
         after: Option<&MemberId>,
         limit: u32,
-        needs_token: bool,
+        rules: &CredentialRules,
         unreachable_since: Option<Time>,
     ) -> Result<Vec<ListedMember>> {
         let sql = format!(
-            "SELECT {COLUMNS}, c.member_id AS held, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed,
+            "SELECT {COLUMNS}, c.key_id, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed,
                 u.reason AS unclear_reason, {} AS last_answer_at FROM members m
              LEFT JOIN credentials c ON c.member_id = m.member_id
              LEFT JOIN credential_failures f ON f.member_id = m.member_id
@@ -193,14 +194,15 @@ impl Store {
             .await?;
         rows.iter()
             .map(|row| {
-                let held = row.try_get::<Option<String>, _>("held")?.is_some();
+                let key_id: Option<String> = row.try_get("key_id")?;
                 let state: Option<String> = row.try_get("state")?;
                 let unclear_reason: Option<String> = row.try_get("unclear_reason")?;
-                let locked = unclear_reason.as_deref() == Some(CREDENTIAL_LOCKED);
+                let locked = unclear_reason.as_deref() == Some(CREDENTIAL_LOCKED)
+                    || key_id.as_ref().is_some_and(|id| rules.locked_keys.contains(id));
                 let credential = match state.as_deref() {
                     Some("rejected") => CredentialState::Rejected,
                     Some(_) => CredentialState::Missing,
-                    None if needs_token && !held => CredentialState::Missing,
+                    None if rules.needs_token && key_id.is_none() => CredentialState::Missing,
                     None if locked => CredentialState::Locked,
                     None => CredentialState::Ok,
                 };

@@ -14,6 +14,7 @@ mod error;
 mod import;
 mod import_steps;
 mod invitations;
+mod key_canaries;
 mod lapses;
 #[cfg(test)]
 mod link_migration_tests;

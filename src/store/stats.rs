@@ -3,8 +3,8 @@
 use super::connections::MISMATCHED;
 use super::members::CREDENTIAL_LOCKED;
 use super::row::RowExt;
-use super::{Result, Store, millis, time};
-use crate::domain::Time;
+use super::{Result, Store, json_list, millis, time};
+use crate::domain::{CredentialRules, Time};
 use sqlx::Row;
 use std::collections::BTreeMap;
 
@@ -65,23 +65,29 @@ pub struct SweepRecord {
 }
 
 impl Store {
-    /// Counts everything. With `needs_token`, a member without a stored credential is `missing`. Members without a usable
-    /// response since `answered_since` are unreachable.
-    pub async fn stats(&self, needs_token: bool, answered_since: Time) -> Result<Stats> {
+    /// Counts everything. Members without a usable response since `answered_since` are unreachable.
+    pub async fn stats(&self, rules: &CredentialRules, answered_since: Time) -> Result<Stats> {
         let members = sqlx::query(
             "SELECT count(*) AS members, count(paused_at) AS paused,
-                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without
+                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without,
+                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NOT NULL AND (u.reason IS $1
+                    OR c.key_id IN (SELECT value FROM json_each($2)))) AS locked
              FROM members m LEFT JOIN credentials c ON c.member_id = m.member_id
-             LEFT JOIN credential_failures f ON f.member_id = m.member_id WHERE m.removed_at IS NULL",
+             LEFT JOIN credential_failures f ON f.member_id = m.member_id
+             LEFT JOIN unclear_members u ON u.member_id = m.member_id WHERE m.removed_at IS NULL",
         )
+        .bind(CREDENTIAL_LOCKED)
+        .bind(json_list(&rules.locked_keys)?)
         .fetch_one(&self.reader)
         .await?;
         let mut credentials =
             self.counts("SELECT state, count(*) FROM credential_failures GROUP BY state").await?;
-        if needs_token {
-            let without: i64 = members.try_get("without")?;
-            if without > 0 {
-                *credentials.entry("missing".into()).or_default() += without.unsigned_abs();
+        if rules.needs_token {
+            for (state, column) in [("missing", "without"), ("locked", "locked")] {
+                let count: i64 = members.try_get(column)?;
+                if count > 0 {
+                    *credentials.entry(state.into()).or_default() += count.unsigned_abs();
+                }
             }
         }
         let unclear = self
@@ -90,9 +96,6 @@ impl Store {
                  WHERE m.paused_at IS NULL GROUP BY 1",
             )
             .await?;
-        if let Some(locked) = unclear.get(CREDENTIAL_LOCKED) {
-            credentials.insert("locked".into(), *locked);
-        }
         Ok(Stats {
             unclear,
             unreachable: self.unreachable_members(answered_since).await?,

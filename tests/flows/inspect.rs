@@ -2,7 +2,7 @@
 
 use crate::harness::Harness;
 use reconnectd::{
-    domain::{Lapse, MemberId},
+    domain::{CredentialRules, Lapse, MemberId},
     store::{ListedNotice, testing::TestDatabase},
 };
 use std::path::PathBuf;
@@ -56,7 +56,12 @@ impl Harness {
     /// How it stands with a member's credential.
     pub(crate) async fn credential(&self, member: &str) -> &'static str {
         let id = MemberId::from(member);
-        let listed = self.app.store.list_members(Some(&id), None, 1, true, None).await.expect("members");
+        let listed = self
+            .app
+            .store
+            .list_members(Some(&id), None, 1, &CredentialRules::stored_tokens(), None)
+            .await
+            .expect("members");
         listed.first().expect("an enrolled member").credential.as_str()
     }
 

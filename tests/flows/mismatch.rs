@@ -2,6 +2,7 @@
 
 use crate::harness::Harness;
 use chrono::TimeDelta;
+use reconnectd::domain::CredentialRules;
 use reconnectd::sim::Change;
 
 fn errors(h: &Harness, member: &str, connection: &str, status: &str, codes: &[&str]) {
@@ -18,7 +19,7 @@ fn warnings(h: &Harness, member: &str) -> usize {
 }
 
 async fn mismatches(h: &Harness) -> u64 {
-    h.app.store.stats(true, h.clock.now()).await.unwrap().person_mismatches
+    h.app.store.stats(&CredentialRules::stored_tokens(), h.clock.now()).await.unwrap().person_mismatches
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     credentials::CallError,
-    domain::{Cause, MemberId, RefreshToken},
+    domain::{Cause, CredentialRules, MemberId, RefreshToken},
     sim::{Fault, FaultKind, Operation},
     store::ListedMember,
 };
@@ -26,7 +26,12 @@ fn refused() -> FaultKind {
 
 async fn listed(h: &Harness, member: &str) -> ListedMember {
     let id = MemberId::from(member);
-    h.app.store.list_members(Some(&id), None, 1, true, None).await.unwrap().remove(0)
+    h.app
+        .store
+        .list_members(Some(&id), None, 1, &CredentialRules::stored_tokens(), None)
+        .await
+        .unwrap()
+        .remove(0)
 }
 
 #[tokio::test]
@@ -44,7 +49,12 @@ async fn refusals_for_everybody_reject_nobody_and_do_not_look_healthy() {
     for member in &members {
         assert_eq!(h.credential(member).await, "ok", "{member}");
     }
-    let fleet = h.app.store.stats(true, h.clock.now() - TimeDelta::hours(24)).await.unwrap();
+    let fleet = h
+        .app
+        .store
+        .stats(&CredentialRules::stored_tokens(), h.clock.now() - TimeDelta::hours(24))
+        .await
+        .unwrap();
     assert!(!fleet.last_sweep.unwrap().complete);
     assert!(fleet.unclear["credential_refused"] >= 10, "{:?}", fleet.unclear);
 
@@ -53,7 +63,9 @@ async fn refusals_for_everybody_reject_nobody_and_do_not_look_healthy() {
     assert!(report.complete(), "everyone is polled at once: nobody had to wait");
     assert_eq!(report.progress.members, 40);
     assert_eq!(h.mails().len(), 1);
-    assert!(h.app.store.stats(true, h.clock.now()).await.unwrap().unclear.is_empty());
+    assert!(
+        h.app.store.stats(&CredentialRules::stored_tokens(), h.clock.now()).await.unwrap().unclear.is_empty()
+    );
 }
 
 #[tokio::test]
@@ -215,7 +227,10 @@ async fn a_credential_under_a_lost_key_is_locked_and_skipped() {
     let report = h.pass_after(TimeDelta::hours(2)).await;
     assert_eq!((report.progress.members, report.progress.unclear, report.progress.skipped), (1, 0, 1));
     assert_eq!(h.credential("bob").await, "locked");
-    assert_eq!(h.app.store.stats(true, h.clock.now()).await.unwrap().credentials["locked"], 1);
+    assert_eq!(
+        h.app.store.stats(&CredentialRules::stored_tokens(), h.clock.now()).await.unwrap().credentials["locked"],
+        1
+    );
     let token = RefreshToken::new("rt-bob");
     assert!(h.app.keyring.new_credential(&"bob".into(), &token).unwrap().sealed.key_id != "lost");
     h.import_token("bob", "rt-bob~").await;

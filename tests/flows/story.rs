@@ -2,6 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use reconnectd::domain::CredentialRules;
 
 #[tokio::test]
 async fn an_expired_connection_causes_an_email_is_reconnected_and_recovers() {
@@ -56,7 +57,7 @@ async fn an_expired_connection_causes_an_email_is_reconnected_and_recovers() {
     }
     assert_eq!(h.mails().len(), 1, "no reminder of what has recovered");
     assert_eq!(h.path("bob", "epic").await, ["CONNECTED"], "bob had no part in it");
-    let fleet = h.app.store.stats(true, h.clock.now()).await.unwrap();
+    let fleet = h.app.store.stats(&CredentialRules::stored_tokens(), h.clock.now()).await.unwrap();
     assert_eq!((fleet.lapses_open, fleet.connections["CONNECTED"]), (0, 6));
 }
 

@@ -2,6 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use reconnectd::domain::CredentialRules;
 use reconnectd::sim::{FaultKind, Operation};
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +63,10 @@ async fn when_most_polls_fail_the_sweep_stops_early_and_nothing_is_concluded() {
     let last = h.app.store.last_sweep().await.unwrap().unwrap();
     assert_eq!(last.ended_early_because.as_deref(), Some("most_polls_failed"));
     assert!(last.finished_at.is_some() && !last.complete);
-    assert_eq!(h.app.store.stats(true, h.clock.now()).await.unwrap().connections["CONNECTED"], 200);
+    assert_eq!(
+        h.app.store.stats(&CredentialRules::stored_tokens(), h.clock.now()).await.unwrap().connections["CONNECTED"],
+        200
+    );
     assert!(h.mails().is_empty());
     h.end_faults();
     let report = h.pass_after(TimeDelta::minutes(15)).await;

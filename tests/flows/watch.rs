@@ -2,6 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use reconnectd::domain::CredentialRules;
 use reconnectd::sim::{Fault, FaultKind, Operation};
 use tokio_util::sync::CancellationToken;
 
@@ -145,7 +146,13 @@ async fn a_token_for_another_subject_is_never_used() {
     }
     assert_eq!(h.path("bob", "oncology").await, [] as [&str; 0]);
     let id = "bob".into();
-    let bob = h.app.store.list_members(Some(&id), None, 1, true, None).await.unwrap().remove(0);
+    let bob = h
+        .app
+        .store
+        .list_members(Some(&id), None, 1, &CredentialRules::stored_tokens(), None)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!((bob.credential.as_str(), bob.unclear_reason.as_deref()), ("ok", Some("other_subject")));
     assert!(h.mails().iter().all(|mail| mail.to == ["alice@example.org"]));
     h.end_faults();

@@ -10,6 +10,7 @@ mod fuzz;
 mod harness;
 mod imports;
 mod instance;
+mod keys;
 mod listeners;
 mod operations;
 mod outage;

@@ -1,6 +1,7 @@
 //! Databases that an earlier version made.
 
 use crate::{Fixture, now};
+use reconnectd::domain::CredentialRules;
 use reconnectd::store::testing::TestDatabase;
 use sqlx::{ConnectOptions, Connection, migrate::Migrator, sqlite::SqliteConnectOptions};
 use std::path::Path;
@@ -38,7 +39,14 @@ pub(crate) async fn a_database_of_an_earlier_version_keeps_its_rows(f: &Fixture)
     let url = format!("sqlite://{}", path.display());
     let store = reconnectd::store::Store::open(&url.parse().unwrap()).await.unwrap();
     let alice = "alice".into();
-    assert_eq!(store.list_members(Some(&alice), None, 10, true, None).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .list_members(Some(&alice), None, 10, &CredentialRules::stored_tokens(), None)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let transitions = store.transitions(Some(&alice), None, 10).await.unwrap();
     assert_eq!(transitions.len(), 1);
     let lapses = store.lapses(Some(&alice), None, 10).await.unwrap();

@@ -6,13 +6,13 @@ mod clock;
 mod credentials;
 mod database;
 mod email;
+mod keys;
 mod sign_in_hosts;
 mod templates;
 
 use super::completion::Completion;
 use super::context::Context;
 use crate::base::config::Links;
-use crate::credentials::keyring::Keyring;
 use crate::domain::{EmailAddress, MemberId};
 use crate::gateway::Gateway;
 use anyhow::{Context as _, bail};
@@ -38,10 +38,11 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     let database = database::check(&config.database.url, &mut checklist).await?;
     if let database::Outcome::Opened(store) = &database {
         seen = store.sign_in_hosts().await?;
+    }
+    keys::check(context, &database, &mut checklist).await?;
+    if let database::Outcome::Opened(store) = &database {
         store.close().await;
     }
-    let keyring = Keyring::open(&config.keys.file).map_err(Into::into);
-    checklist.result("keys", keyring, |_| config.keys.file.display().to_string())?;
     check_gateway(context, &mut checklist).await?;
     sign_in_hosts::check(&config.gateway.oauth_hosts, &seen, &checklist)?;
 

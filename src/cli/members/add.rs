@@ -5,7 +5,6 @@ use crate::cli::context::Context;
 use crate::cli::import::{Fields, MemberRow, check};
 use crate::cli::output::{outln, print_json};
 use crate::cli::prompt;
-use crate::credentials::keyring::Keyring;
 use crate::store::ImportRow;
 use clap::Args;
 use std::path::PathBuf;
@@ -51,8 +50,7 @@ pub(super) async fn add(context: &Context, args: &AddArgs) -> anyhow::Result<Com
     let usage = |text: String| UsageError(anyhow::anyhow!(text));
     let MemberRow { line, edit, refresh_token } =
         check(1, fields).map_err(|error| usage(error.at(0).to_string()))?;
-    let keyring = Keyring::open(&context.config.keys.file)?;
-    let store = context.store_or_create().await?;
+    let (keyring, store) = context.keyring_and_store().await?;
     let is_new = store.member(&edit.id).await?.is_none();
     if is_new && edit.email.is_none() {
         return Err(usage(format!("there is no member {} yet; give --email", edit.id)).into());

@@ -39,8 +39,7 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
             return Err(rejections.failure());
         }
     };
-    let keyring = Keyring::open(&context.config.keys.file)?;
-    let store = context.store_or_create().await?;
+    let (keyring, store) = context.keyring_and_store().await?;
     let mut import = store.import(context.clock.now()).await?;
     let staged = stage(&mut import, &mut rows, &keyring, args, &mut rejections).await;
     let Some(staged) = staged.transpose() else {

@@ -8,6 +8,7 @@ use crate::detect::sweep::UNREACHABLE_AFTER;
 
 pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Completion> {
     let store = context.store().await?;
+    let rules = context.credential_rules(&store).await?;
     let mut rows = Rows::new(
         context.json,
         &[
@@ -23,7 +24,7 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
     let since = unreachable.then(|| context.clock.now() - UNREACHABLE_AFTER);
     let mut after = None;
     loop {
-        let page = store.list_members(None, after.as_ref(), PAGE, context.needs_token(), since).await?;
+        let page = store.list_members(None, after.as_ref(), PAGE, &rules, since).await?;
         for row in page.iter().map(MemberRow::from) {
             let paused = if row.paused { "yes" } else { "no" };
             rows.row(

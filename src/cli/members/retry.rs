@@ -49,8 +49,9 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
 async fn print(context: &Context, store: &Store, members: &[MemberId]) -> anyhow::Result<()> {
     let mut rows =
         Rows::new(context.json, &[("MEMBER", 24), ("CREDENTIAL", 10), ("LAST RESPONSE", 24), ("UNCLEAR", 0)]);
+    let rules = context.credential_rules(store).await?;
     for id in members {
-        let listed = store.list_members(Some(id), None, 1, context.needs_token(), None).await?;
+        let listed = store.list_members(Some(id), None, 1, &rules, None).await?;
         let Some(listed) = listed.first() else { continue };
         let row = RetriedMember {
             member_id: id.as_str(),

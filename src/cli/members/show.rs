@@ -8,7 +8,8 @@ use crate::domain::MemberId;
 
 pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Completion> {
     let store = context.store().await?;
-    let listed = store.list_members(Some(id), None, 1, context.needs_token(), None).await?;
+    let rules = context.credential_rules(&store).await?;
+    let listed = store.list_members(Some(id), None, 1, &rules, None).await?;
     let listed = listed.first().ok_or_else(|| no_such_member(id))?;
     let row = MemberRow::from(listed);
     if context.json {

@@ -236,7 +236,7 @@ impl Sweeper {
             Some("credential_refused")
         } else if self.needs_token && credentials.refresh.is_none() {
             Some("credential_missing")
-        } else if self.services.tokens.is_locked(credentials) {
+        } else if self.services.tokens.is_locked(&due.id, credentials) {
             Some("credential_locked")
         } else if due.retry_at.is_some_and(|until| waits(until, LONGEST_THROTTLE)) {
             Some(THROTTLED_MEMBER)
