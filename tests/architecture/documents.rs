@@ -37,6 +37,36 @@ fn exists(reference: &str) -> bool {
     ["fn ", "def "].iter().any(|keyword| text.contains(&format!("{keyword}{test}(")))
 }
 
+/// Settings such as `links.listen` that the default configuration does not have.
+pub(crate) fn unknown_settings(document: &Source, defaults: &toml::Table) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (at, line) in document.text.lines().enumerate() {
+        for span in line.split('`').skip(1).step_by(2).filter(|span| is_setting(span, defaults)) {
+            let secret = span.strip_suffix("_file").unwrap_or(span);
+            if ![span, secret].into_iter().any(|name| has_setting(defaults, name)) {
+                let path = &document.path;
+                found.push((path.clone(), format!("{path}:{}: there is no setting {span}", at + 1)));
+            }
+        }
+    }
+    found
+}
+
+fn is_setting(span: &str, defaults: &toml::Table) -> bool {
+    let is_plain = span.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.');
+    let section = span.split_once('.').map(|(section, _)| section);
+    is_plain && !span.ends_with(".rs") && section.is_some_and(|section| defaults.contains_key(section))
+}
+
+fn has_setting(table: &toml::Table, name: &str) -> bool {
+    match name.split_once('.') {
+        Some((section, rest)) => {
+            table.get(section).and_then(toml::Value::as_table).is_some_and(|table| has_setting(table, rest))
+        }
+        None => table.contains_key(name),
+    }
+}
+
 /// Rows of the tables whose last column is "proof" without a test.
 pub(crate) fn unproven(document: &Source) -> Vec<(String, String)> {
     let mut found = Vec::new();

@@ -280,3 +280,14 @@ fn a_reference_to_nothing_and_a_threat_without_a_proof_are_found() {
         [("SECURITY.md".into(), "SECURITY.md:4: no proof".into())]
     );
 }
+
+#[test]
+fn a_setting_that_does_not_exist_is_found() {
+    let defaults = "[links]\nlisten = 1\n[email.smtp]\npassword = 1".parse().unwrap();
+    let unknown = |text: &str| documents::unknown_settings(&Source::new("README.md", text), &defaults).len();
+    assert_eq!(
+        unknown("`links.listen`, `email.smtp`, `email.smtp.password_file`, `tests.toml`, `links.rs`, `a.b`"),
+        0
+    );
+    assert_eq!(unknown("`links.port`, `email.password`, `email.smtp.host_file`"), 3);
+}

@@ -59,10 +59,26 @@ fn comments_and_texts_avoid_phrases_that_make_a_reader_stumble() {
     assert_none(&breaches);
 }
 
+fn documents() -> Vec<source::Source> {
+    ["README.md", "ARCHITECTURE.md", "SECURITY.md"]
+        .iter()
+        .flat_map(|path| source::read(path, &["md"]))
+        .collect()
+}
+
 #[test]
 fn the_documents_name_files_and_tests_that_exist() {
-    let documents = ["README.md", "ARCHITECTURE.md", "SECURITY.md"];
-    let documents: Vec<_> = documents.iter().flat_map(|path| source::read(path, &["md"])).collect();
-    assert_none(&documents.iter().flat_map(documents::breaches).collect::<Vec<_>>());
-    assert_none(&documents.iter().flat_map(documents::unproven).collect::<Vec<_>>());
+    assert_none(&documents().iter().flat_map(documents::breaches).collect::<Vec<_>>());
+    assert_none(&documents().iter().flat_map(documents::unproven).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_documents_name_settings_that_exist() {
+    let [defaults] = &source::read("config/reconnectd.toml", &["toml"])[..] else { panic!("one file") };
+    let defaults = defaults.text.parse().expect("the defaults are TOML");
+    let breaches = documents()
+        .iter()
+        .flat_map(|document| documents::unknown_settings(document, &defaults))
+        .collect::<Vec<_>>();
+    assert_none(&breaches);
 }
