@@ -123,9 +123,14 @@ impl Store {
 }
 
 impl Import {
+    /// How many rows to stage at once.
+    pub fn step(&self) -> usize {
+        self.step as usize
+    }
+
     /// Stores rows without a change to any member.
     pub async fn stage(&mut self, rows: &[ImportRow]) -> Result<()> {
-        for rows in rows.chunks(self.step as usize) {
+        for rows in rows.chunks(self.step()) {
             let started = Instant::now();
             let imported_before = self.imported_before(rows).await?;
             let mut staged = Vec::with_capacity(rows.len());

@@ -47,16 +47,16 @@ async fn an_import_killed_while_it_reads_leaves_nothing_and_one_killed_later_is_
     home.enrol(&["alice"]).await;
     let mut database = home.database().await;
     let (import, mut pipe) = home.start_with_pipe(&["members", "import", "-"]);
-    pipe.write_all(rows(2_000).as_bytes()).unwrap();
-    until_true("rows to be staged", async || database.count("import_rows").await.unwrap() >= 1_000).await;
+    pipe.write_all(rows(12_000).as_bytes()).unwrap();
+    until_true("rows to be staged", async || database.count("import_rows").await.unwrap() >= 10_000).await;
     import.kill();
     home.run(&["once"]).await;
     let left = [database.count("members").await.unwrap(), database.count("import_rows").await.unwrap()];
     assert_eq!(left, [1, 0]);
 
     let (import, mut pipe) = home.start_with_pipe(&["members", "import", "-"]);
-    pipe.write_all(rows(2_000).as_bytes()).unwrap();
-    until_true("rows to be staged", async || database.count("import_rows").await.unwrap() >= 1_000).await;
+    pipe.write_all(rows(12_000).as_bytes()).unwrap();
+    until_true("rows to be staged", async || database.count("import_rows").await.unwrap() >= 10_000).await;
     let staged = database.count("import_rows").await.unwrap();
     import.kill();
     database.set("imports", "read_at", 1).await.unwrap();

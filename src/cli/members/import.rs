@@ -12,8 +12,6 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 
-/// Rows in memory.
-const BATCH: usize = 10_000;
 /// Pairs of ids that differ only in case are reported up to this many.
 const MAX_TWINS: usize = 20;
 
@@ -83,7 +81,7 @@ async fn stage(
                     refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
                 batch.push(ImportRow { line, edit, credential });
                 staged += 1;
-                if batch.len() == BATCH {
+                if batch.len() == import.step() {
                     import.stage(&batch).await?;
                     batch.clear();
                 }
