@@ -2,6 +2,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::telemetry::{LoopStates, StepResult};
+use crate::store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -62,15 +63,20 @@ impl Runner<'_> {
                     Ok(Progress::Idle) => (StepResult::Idle, Some(POLL_INTERVAL)),
                     Ok(Progress::Pause(pause)) => (StepResult::Paused, Some(pause)),
                     Err(error) => {
+                        let (reason, loop_name) = (failure_code(&error), L::NAME);
                         tracing::error!(
-                            loop_name = L::NAME,
-                            error = format!("{error:#}"),
-                            "iteration failed"
+                            event = "loop_failed",
+                            loop_name,
+                            reason,
+                            "iteration failed: {error:#}"
                         );
+                        state.publish_failure(clock.now(), reason);
                         (StepResult::Failed, Some(ERROR_BACKOFF))
                     }
                 };
-                state.publish(clock.now(), result);
+                if result != StepResult::Failed {
+                    state.publish(clock.now(), result);
+                }
                 let Some(wait) = wait else {
                     // A loop that always finds work must not keep the others from running.
                     tokio::task::yield_now().await;
@@ -94,6 +100,10 @@ impl Runner<'_> {
     }
 }
 
+fn failure_code(error: &anyhow::Error) -> &'static str {
+    error.chain().find_map(|cause| cause.downcast_ref::<StoreError>()).map_or("failed", StoreError::code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +123,7 @@ mod tests {
                 return Ok(Progress::Worked);
             }
             self.shutdown.cancel();
-            anyhow::bail!("a failure")
+            Err(StoreError::Busy.into())
         }
     }
 
@@ -165,5 +175,6 @@ mod tests {
         assert_eq!((name, ended.is_ok()), ("scripted", true));
         let last = states.all()[0].last_step.map(|(_, result)| result);
         assert_eq!(last, Some(StepResult::Failed));
+        assert_eq!(states.all()[0].last_failure.map(|(_, reason)| reason), Some("database_locked"));
     }
 }

@@ -3,7 +3,13 @@
 use sqlx::migrate::MigrateError;
 
 /// SQLite's result codes, without their extensions.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const READONLY: i32 = 8;
+const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const CANTOPEN: i32 = 14;
 const NOT_A_DATABASE: i32 = 26;
 
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,26 @@ impl StoreError {
                 | Self::Newer { .. }
                 | Self::Migration(_)
         )
+    }
+
+    /// The reason code in `/readyz` and in logs.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::Open { .. } => "database_cannot_open",
+            Self::NotADatabase { .. } | Self::OtherProgram { .. } | Self::Damaged(_) => "database_damaged",
+            Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
+            Self::Newer { .. } | Self::Migration(_) => "database_schema",
+            Self::Value { .. } | Self::Row { .. } => "database_value",
+            Self::Database(sqlx::Error::PoolTimedOut) => "database_locked",
+            Self::Database(error) => match sqlite_code(error) {
+                Some(BUSY | LOCKED) => "database_locked",
+                Some(READONLY) => "database_read_only",
+                Some(IOERR) => "database_io",
+                Some(FULL) => "database_full",
+                Some(CANTOPEN) => "database_cannot_open",
+                _ => "database_failed",
+            },
+        }
     }
 }
 

@@ -29,36 +29,42 @@ pub(crate) fn admin_router(state: AdminState) -> Router {
         .with_state(state)
 }
 
-/// The body of a 503 starts with a reason code.
+/// The body of a 503 starts with a reason code. Both bodies list the loops.
 async fn check_readiness(State(state): State<AdminState>) -> Response {
+    let loops = loop_lines(&state.loops);
+    match obstacle(&state).await {
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n{loops}")).into_response(),
+        None => format!("ready\n{loops}").into_response(),
+    }
+}
+
+async fn obstacle(state: &AdminState) -> Option<&'static str> {
     if let Err(error) = state.store.ping().await {
-        tracing::error!(%error, "not ready: the database does not respond");
-        return not_ready("database_unavailable: the database does not respond\n");
+        tracing::error!(event = "database_unavailable", %error, "not ready");
+        return Some("database_unavailable: the database does not respond");
     }
     if let Err(error) = state.store.probe_write().await {
         tracing::error!(event = "database_not_writable", %error, "not ready");
-        return not_ready("database_not_writable: the database cannot be written; is the disk full?\n");
+        return Some("database_not_writable: the database cannot be written; is the disk full?");
     }
-    if (state.sweeps_overdue)() {
-        return not_ready("sweeps_overdue: no sweep has started for several periods of sweep.schedule\n");
-    }
-    format!("ready\n{}", loop_lines(&state.loops)).into_response()
+    (state.sweeps_overdue)()
+        .then_some("sweeps_overdue: no sweep has started for several periods of sweep.schedule")
 }
 
-fn not_ready(reason: &'static str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
-}
-
-/// One line per loop: its name, its start, and the end and result of its last step.
+/// One line per loop: its name, its start, the end and result of its last step, and its last failure.
 fn loop_lines(loops: &LoopStates) -> String {
     let line = |state: LoopState| {
         let (at, result) =
             state.last_step.map_or((None, "running"), |(at, result)| (Some(at), result.as_str()));
         let at = at.map_or_else(|| "-".to_owned(), rfc3339);
+        let failure = state
+            .last_failure
+            .map(|(at, reason)| format!(" last_failure_at={} last_failure={reason}", rfc3339(at)));
         format!(
-            "loop={} started_at={} last_step_at={at} last_result={result}\n",
+            "loop={} started_at={} last_step_at={at} last_result={result}{}\n",
             state.name,
-            rfc3339(state.started_at)
+            rfc3339(state.started_at),
+            failure.unwrap_or_default()
         )
     };
     loops.all().into_iter().map(line).collect()

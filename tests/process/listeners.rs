@@ -79,6 +79,28 @@ fn assert_protected(headers: &HeaderMap) {
 }
 
 #[tokio::test]
+async fn readiness_names_the_last_failed_write_of_a_loop() {
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice"]).await;
+    let mut database = home.database().await;
+    database.refuse_updates("sweeps").await.unwrap();
+    let daemon = home.daemon().await;
+    let http = browser();
+    until_true("a failed sweep", async || {
+        get(&http, &daemon, "/readyz").await.1.contains(" last_failure=database_failed\n")
+    })
+    .await;
+    database.accept_updates("sweeps").await.unwrap();
+    until_true("a sweep that succeeds", async || {
+        let (_, ready) = get(&http, &daemon, "/readyz").await;
+        let sweep = ready.lines().find(|line| line.starts_with("loop=sweep ")).unwrap();
+        sweep.contains("last_failure=database_failed") && !sweep.contains("last_result=failed")
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn every_response_to_a_member_forbids_caches_referrers_frames_and_foreign_sources() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);

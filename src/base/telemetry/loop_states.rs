@@ -30,6 +30,8 @@ pub(crate) struct LoopState {
     pub(crate) started_at: Time,
     /// The end of the last step and its result; `None` before the first step has ended.
     pub(crate) last_step: Option<(Time, StepResult)>,
+    /// The end of the last failed step and its reason code; `None` if no step has failed.
+    pub(crate) last_failure: Option<(Time, &'static str)>,
 }
 
 /// The states of all loops, in the order of their start. Cheap to clone.
@@ -46,7 +48,7 @@ pub(crate) struct LoopStateHandle {
 impl LoopStates {
     pub(crate) fn register(&self, name: &'static str, started_at: Time) -> LoopStateHandle {
         let index = self.with(|states| {
-            states.push(LoopState { name, started_at, last_step: None });
+            states.push(LoopState { name, started_at, last_step: None, last_failure: None });
             states.len() - 1
         });
         LoopStateHandle { states: self.clone(), index }
@@ -64,5 +66,13 @@ impl LoopStates {
 impl LoopStateHandle {
     pub(crate) fn publish(&self, at: Time, result: StepResult) {
         self.states.with(|states| states[self.index].last_step = Some((at, result)));
+    }
+
+    /// `reason` is a code.
+    pub(crate) fn publish_failure(&self, at: Time, reason: &'static str) {
+        self.states.with(|states| {
+            states[self.index].last_step = Some((at, StepResult::Failed));
+            states[self.index].last_failure = Some((at, reason));
+        });
     }
 }
