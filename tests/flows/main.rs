@@ -19,6 +19,7 @@ mod kinds;
 mod link_requests;
 mod links;
 mod mail;
+mod many_connections;
 mod members;
 mod mismatch;
 mod missing;

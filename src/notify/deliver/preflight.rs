@@ -7,23 +7,33 @@ use crate::domain::{Member, NoticeReason, Repair};
 use crate::gateway::Verdict;
 use crate::store::{Claim, StoredConnection};
 
+/// A member can have thousands of connections. The email covers those beyond this number without a call, and the press
+/// of a button gets a fresh URL anyway.
+const MAX_VERIFIED: usize = 50;
+
 impl Deliverer {
-    /// Gets the OAuth URL of each OAuth connection, records its host, and discards it. Drops the connections for which the gateway
-    /// permanently refuses a URL; defers the notice when that leaves none.
+    /// Gets the OAuth URL of each OAuth connection, up to [`MAX_VERIFIED`], records its host, and discards it. Drops the
+    /// connections for which the gateway permanently refuses a URL; defers the notice when that leaves no verified one.
     pub(super) async fn verify_oauth_urls<T>(
         &self,
         claim: &Claim,
         member: &Member,
         connections: Vec<(T, StoredConnection)>,
     ) -> Step<Vec<(T, StoredConnection)>> {
-        let mut verified = Vec::new();
+        let (mut verified, mut unverified) = (Vec::new(), Vec::new());
         let mut refused = Vec::new();
+        let mut calls = 0;
         let mut detail = String::new();
         for (item, connection) in connections {
             if connection.repair() != Repair::Oauth {
                 verified.push((item, connection));
                 continue;
             }
+            if calls == MAX_VERIFIED {
+                unverified.push((item, connection));
+                continue;
+            }
+            calls += 1;
             let credentials = match self.tokens.credentials(&member.id).await {
                 Ok(credentials) => credentials,
                 Err(error) => return Err(self.defer_for(claim, NoticeReason::TokenUnavailable, &error)),
@@ -52,6 +62,7 @@ impl Deliverer {
         if verified.is_empty() && !refused.is_empty() {
             return Err(self.oauth_url_refused(claim, &refused, detail).await?);
         }
+        verified.extend(unverified);
         Ok(verified)
     }
 }

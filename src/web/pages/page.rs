@@ -1,8 +1,12 @@
 //! The pages for members. Their wording is in `templates/`.
 
+use super::situation::{count, is_offered, is_waiting};
 use crate::domain::ConnectionId;
 use crate::reconnect::state::LinkState;
 use crate::reconnect::state::{ButtonState, ButtonView};
+
+/// A member can have thousands of connections.
+const MAX_BUTTONS: usize = 50;
 
 /// All codes that [`Page::state`] returns. Each is the name of a template.
 pub(super) const STATES: [&str; 26] = [
@@ -41,6 +45,8 @@ pub(crate) enum Page {
     /// The link works: a button for each broken connection.
     Ready {
         buttons: Vec<ButtonView>,
+        /// The number of connections that wait for the member, too, but are not on the page.
+        more: usize,
         /// For buttons that need a newer link.
         resend: ResendOption,
     },
@@ -125,6 +131,17 @@ pub(super) enum PrimaryAction {
     Confirm,
 }
 
+/// At most [`MAX_BUTTONS`], and the number of the others that wait for the member. If there are too many, those that wait
+/// come first, and then those that can be pressed.
+fn bounded(mut buttons: Vec<ButtonView>) -> (Vec<ButtonView>, usize) {
+    if buttons.len() <= MAX_BUTTONS {
+        return (buttons, 0);
+    }
+    buttons.sort_by_key(|view| (!is_waiting(view), !is_offered(view)));
+    let others = buttons.split_off(MAX_BUTTONS);
+    (buttons, count(&others, is_waiting))
+}
+
 impl PrimaryAction {
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -149,16 +166,18 @@ impl Page {
                 let needs_new_link =
                     |view: &ButtonView| matches!(view.state, ButtonState::Used | ButtonState::Superseded);
                 let is_needed = buttons.iter().any(needs_new_link);
-                Self::Ready { buttons, resend: if is_needed { resend } else { ResendOption::NotNeeded } }
+                let resend = if is_needed { resend } else { ResendOption::NotNeeded };
+                let (buttons, more) = bounded(buttons);
+                Self::Ready { buttons, more, resend }
             }
-            LinkState::Used { resumable } => Self::Used { resumable, resend },
+            LinkState::Used { resumable } => Self::Used { resumable: bounded(resumable).0, resend },
             LinkState::Expired => Self::Expired { resend },
             LinkState::Replaced => Self::Replaced,
             LinkState::Recovered => Self::Recovered,
             LinkState::Missing => Self::Missing,
             LinkState::Removed => Self::Removed,
             LinkState::NotFound => Self::LinkNotFound,
-            LinkState::Dismissed(buttons) => Self::Dismissed { buttons },
+            LinkState::Dismissed(buttons) => Self::Dismissed { buttons: bounded(buttons).0 },
         }
     }
 

@@ -83,9 +83,9 @@ impl Pages {
             Page::Used { resumable, .. } => (&[], resumable),
             _ => (&[], &[]),
         };
-        let situation = match page {
-            Page::Ready { buttons, .. } => Situation::of(buttons),
-            _ => Situation::NothingWaits,
+        let (situation, more) = match page {
+            Page::Ready { buttons, more, .. } => (Situation::of(buttons), *more),
+            _ => (Situation::NothingWaits, 0),
         };
         let confirmation = match page {
             Page::ConfirmDirect { connection, token } => {
@@ -117,13 +117,13 @@ impl Pages {
             action => action.as_str(),
             situation => situation.as_str(),
             is_alone => situation.names_source(),
-            waiting => count(buttons, is_waiting),
+            waiting => count(buttons, is_waiting) + more,
             can_change_mind => buttons.iter().any(is_offered),
             buttons => values(buttons),
             resumable => values(resumable),
             hours,
             days => hours / 24,
-            base, form_key, confirmation, retry_minutes,
+            base, form_key, confirmation, retry_minutes, more,
         };
         self.templates.render(language, &file_of(page.state()), values)
     }

@@ -38,7 +38,7 @@ fn nameless() -> Vec<ButtonView> {
 /// Name and page. The names are unique.
 pub(super) fn samples() -> Vec<(&'static str, Page)> {
     use ButtonState::{Available, Closed, Dismissed, Missing, ResumeElsewhere, Superseded, Used};
-    let ready = |buttons| Page::Ready { buttons, resend: ResendOption::NotNeeded };
+    let ready = |buttons| Page::Ready { buttons, more: 0, resend: ResendOption::NotNeeded };
     let app = button("basicins", "Basic Insurance", Repair::App, Available);
     let lab = |state| button("lab", "Quest Labs", Repair::Direct, state);
     let off = |view| ButtonView { can_dismiss: true, ..view };
@@ -58,6 +58,7 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
             "ready-mixed",
             Page::Ready {
                 resend: ResendOption::Offered,
+                more: 12,
                 buttons: vec![
                     off(epic(Available)),
                     app,
@@ -73,6 +74,7 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
             "ready-nothing-waits",
             Page::Ready {
                 resend: ResendOption::Resubscribe,
+                more: 0,
                 buttons: vec![epic(Superseded), button("rx", "CVS", Repair::Oauth, Dismissed)],
             },
         ),

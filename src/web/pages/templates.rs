@@ -44,6 +44,7 @@ const VARIABLES: &[&str] = &[
     "icon",
     "is_alone",
     "lang",
+    "more",
     "operator",
     "privacy_url",
     "resumable",

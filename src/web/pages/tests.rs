@@ -139,7 +139,7 @@ fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
     assert!(html.contains("action=\"/some/where/r/tok/dismiss\""));
     assert!(html.contains("href=\"https://app.acme.test/fix\""));
     let buttons = vec![oauth("a", ButtonState::Available), oauth("b", ButtonState::Available)];
-    let two = Page::Ready { buttons, resend: ResendOption::NotNeeded };
+    let two = Page::Ready { buttons, more: 0, resend: ResendOption::NotNeeded };
     assert_eq!(read(&two, BASE).matches(form).count(), 2);
 }
 
@@ -162,7 +162,7 @@ fn a_used_link_offers_to_resume_before_anything_else_and_names_the_sources_only_
 #[test]
 fn a_used_connection_among_others_can_be_resumed_on_their_page() {
     let buttons = vec![oauth("a", ButtonState::ResumeElsewhere), oauth("b", ButtonState::Available)];
-    let html = read(&Page::Ready { buttons, resend: ResendOption::NotNeeded }, BASE);
+    let html = read(&Page::Ready { buttons, more: 0, resend: ResendOption::NotNeeded }, BASE);
     let section = html.split("<li data-state=\"resume_elsewhere\">").nth(1).unwrap().split("</li>").next();
     assert!(section.unwrap().contains("name=\"connection\" value=\"a\""), "{html}");
 }
@@ -195,7 +195,7 @@ fn hostile_names_ids_and_addresses_stay_text() {
         ButtonView { can_dismiss: true, ..button(evil, evil, Repair::Oauth, ButtonState::Available) },
         button("a", &"x".repeat(1000), Repair::App, ButtonState::Available),
     ];
-    let page = Page::Ready { buttons, resend: ResendOption::NotNeeded };
+    let page = Page::Ready { buttons, more: 0, resend: ResendOption::NotNeeded };
     let html = read(&page, BASE);
     assert!(!html.contains("<script"));
     assert!(html.contains("&lt;script&gt;"));
@@ -251,7 +251,7 @@ fn a_source_without_a_visible_name_is_called_by_its_kind() {
         let plan = || button("plan", name, Repair::Oauth, ButtonState::Available);
         let plan = || ButtonView { source_type: Some(SourceType::Insurance), ..plan() };
         for buttons in [vec![plan()], vec![plan(), oauth("a", ButtonState::Available)]] {
-            let page = Page::Ready { buttons, resend: ResendOption::NotNeeded };
+            let page = Page::Ready { buttons, more: 0, resend: ResendOption::NotNeeded };
             assert!(read(&page, BASE).to_lowercase().contains("<bdi>your health plan</bdi>"), "{name:?}");
             let spanish = pages().render(Some("es"), &page, BASE, FORM_KEY);
             assert!(spanish.to_lowercase().contains("<bdi>tu plan de salud</bdi>"), "{name:?}");
