@@ -15,22 +15,24 @@ use tokio::{
     net::TcpListener,
 };
 
-/// Counts the requests to a heartbeat URL.
-async fn heartbeats() -> (SocketAddr, Arc<AtomicU32>) {
+/// Counts the requests to a heartbeat URL, and those to its `/fail`.
+async fn heartbeats() -> (SocketAddr, Arc<AtomicU32>, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicU32::new(0)));
-    let counted = Arc::clone(&count);
+    let address = listener.local_addr().unwrap();
+    let (count, failures) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (counted, failed) = (Arc::clone(&count), Arc::clone(&failures));
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 1024];
             if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
-                counted.fetch_add(1, Ordering::SeqCst);
+                let counter = if request.starts_with(b"GET /fail ") { &failed } else { &counted };
+                counter.fetch_add(1, Ordering::SeqCst);
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 stream.write_all(answer).await.unwrap();
             }
         }
     });
-    (address, count)
+    (address, count, failures)
 }
 
 async fn last_sweep(home: &Home) -> Value {
@@ -42,9 +44,9 @@ async fn an_outage_of_all_credentials_is_loud_once_and_never_looks_healthy() {
     let simulator = simulator(40).await;
     let world = simulator.world();
     world.configure(|settings| settings.access_token_lifetime = 1);
-    let (address, beats) = heartbeats().await;
+    let (address, beats, failures) = heartbeats().await;
     let mut home = Home::new(&simulator);
-    home.set("telemetry.heartbeat_url", format!("http://{address}/"));
+    home.set("telemetry.heartbeat_url", format!("http://{address}/")).set("telemetry.heartbeat_fail", true);
     let members: Vec<String> = (1..=40).map(|n| format!("m{n}")).collect();
     home.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let daemon = home.daemon().await;
@@ -65,6 +67,7 @@ async fn an_outage_of_all_credentials_is_loud_once_and_never_looks_healthy() {
     })
     .await;
     assert_eq!(beats.load(Ordering::SeqCst), before, "a heartbeat went out during the outage");
+    assert!(failures.load(Ordering::SeqCst) >= 2, "each sweep that stops early requests /fail");
     let log = daemon.running.stderr();
     let loud = log.lines().filter(|line| line.contains("ERROR") && line.contains("most_refreshes_refused"));
     assert_eq!(loud.count(), 1, "{log}");
@@ -83,7 +86,7 @@ async fn an_outage_of_all_credentials_is_loud_once_and_never_looks_healthy() {
 async fn the_heartbeat_goes_on_while_few_members_are_unclear_or_skipped_and_ends_when_many_are() {
     let simulator = simulator(20).await;
     let world = simulator.world();
-    let (address, beats) = heartbeats().await;
+    let (address, beats, _) = heartbeats().await;
     let mut home = Home::new(&simulator);
     home.set("telemetry.heartbeat_url", format!("http://{address}/"));
     let members: Vec<String> = (1..=20).map(|n| format!("m{n}")).collect();

@@ -7,12 +7,13 @@ use toml::{Table, Value};
 pub const DEFAULTS: &str = include_str!("../../../config/reconnectd.toml");
 
 /// Each secret can also be given as `<key>_file`, the path of a file that contains it.
-pub(super) const SECRETS: [&str; 5] = [
+pub(super) const SECRETS: [&str; 6] = [
     "gateway.client_key",
     "gateway.auth.signing_key",
     "gateway.auth.broker_token",
     "email.smtp.password",
     "admin.token",
+    "telemetry.heartbeat_url",
 ];
 
 /// From 0 to 1 (identical). An unknown key suggests a known one that is at least this similar.

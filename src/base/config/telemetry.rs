@@ -1,7 +1,8 @@
 //! `[telemetry]`: logs and the heartbeat.
 
 use super::values;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 use std::str::FromStr;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use url::Url;
@@ -12,12 +13,35 @@ pub struct Telemetry {
     #[serde(deserialize_with = "values::parsed")]
     pub(crate) log: LogDirectives,
     pub(crate) format: LogFormat,
-    /// Requested after each complete sweep.
-    #[serde(deserialize_with = "values::optional_http_url")]
-    pub(crate) heartbeat_url: Option<Url>,
+    /// Requested after each complete sweep. A secret: whoever knows it can silence the alarm.
+    pub(crate) heartbeat_url: HeartbeatUrl,
+    /// Whether a sweep that stopped early requests `<heartbeat_url>/fail`.
+    pub(crate) heartbeat_fail: bool,
     /// A sweep requests the heartbeat URL if at most this share of unpaused members is unclear or skipped, 0 to 1.
     #[serde(deserialize_with = "values::share")]
     pub(crate) heartbeat_max_unclear: f64,
+}
+
+/// An https URL, or an http URL of a loopback host; "" for none. Its text is never printed.
+#[derive(Clone, Default)]
+pub(crate) struct HeartbeatUrl(Option<Url>);
+
+impl HeartbeatUrl {
+    pub(crate) fn expose(&self) -> Option<&Url> {
+        self.0.as_ref()
+    }
+}
+
+impl fmt::Debug for HeartbeatUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeartbeatUrl")
+    }
+}
+
+impl<'de> Deserialize<'de> for HeartbeatUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        values::optional_secret_url(deserializer).map(Self)
+    }
 }
 
 /// A level, or directives such as `info,reconnectd::detect=debug`.

@@ -116,6 +116,7 @@ fn log_panic(message: &str, location: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::config::Config;
     use std::sync::{Arc, Mutex};
 
     /// Returns the log lines of `body`.
@@ -125,8 +126,8 @@ mod tests {
 
     fn logged_to(destination: Destination, log: &str, format: LogFormat, body: impl FnOnce()) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let settings =
-            Telemetry { log: log.parse().unwrap(), format, heartbeat_url: None, heartbeat_max_unclear: 0.1 };
+        let defaults = Config::load(None, [("", ""); 0]).unwrap().config.telemetry;
+        let settings = Telemetry { log: log.parse().unwrap(), format, ..defaults };
         let writer = {
             let lines = Arc::clone(&lines);
             move || Shared(Arc::clone(&lines))

@@ -13,7 +13,7 @@ mod service_manager;
 pub(crate) use activity::Activity;
 #[cfg(any(test, feature = "sim"))]
 pub use capture::LogCapture;
-pub(crate) use heartbeat::send_heartbeat;
+pub(crate) use heartbeat::{Beat, send_heartbeat};
 pub(crate) use logs::init;
 pub use logs::{Destination, subscriber};
 pub(crate) use loop_states::{LoopState, LoopStates, StepResult};

@@ -4,7 +4,7 @@
 //! the scheduler remembers one instant, and after a wrong clock that instant can be a year away.
 
 use crate::base::config::Schedule;
-use crate::base::telemetry::{self, metrics};
+use crate::base::telemetry::{self, Beat, metrics};
 use crate::domain::Time;
 use crate::server::components::App;
 use crate::server::runner::{Loop, Progress};
@@ -83,8 +83,11 @@ impl Loop for SweepLoop {
         self.followed = Some(Followed(Some(app.clock.now())));
         // A failed sweep continues with the next step.
         self.is_unfinished = swept.is_err();
-        if swept?.is_healthy() {
-            telemetry::send_heartbeat(&app.config.telemetry).await;
+        let report = swept?;
+        if report.is_healthy() {
+            telemetry::send_heartbeat(&app.config.telemetry, Beat::Healthy).await;
+        } else if report.ended_early_because.is_some() {
+            telemetry::send_heartbeat(&app.config.telemetry, Beat::StoppedEarly).await;
         }
         Ok(Progress::Worked)
     }

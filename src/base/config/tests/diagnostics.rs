@@ -69,6 +69,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("[telemetry]\nlog = \"verbose\"", "FILE:2:1", "telemetry.log"),
     ("[telemetry]\nlog = \"reconnectd=loud\"", "FILE:2:1", "telemetry.log"),
     ("[telemetry]\nheartbeat_url = \"ping\"", "FILE:2:1", "telemetry.heartbeat_url"),
+    ("[telemetry]\nheartbeat_url = \"http://ping.example.org/17\"", "FILE:2:1", "telemetry.heartbeat_url"),
     ("[links]\nrequests_per_minute = 9", "FILE:2:1", "links.requests_per_minute"),
     ("[links]\npublic_url = \"https://a:b@c.example\"", "FILE:2:1", "links.public_url"),
     ("[sweep]\nconfirm_after = \"11y\"", "FILE:2:1", "sweep.confirm_after"),

@@ -100,20 +100,28 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
     for secret in schema::SECRETS {
         let given = given("");
         let path = given.directory.path().join("secret");
-        write_secret(&path, "  of many words\n");
+        let text = if secret == "telemetry.heartbeat_url" {
+            "https://user:password@ping.example.org/17"
+        } else {
+            "  of many words"
+        };
+        write_secret(&path, &format!("{text}\n"));
         let variable = format!("RECONNECTD__{}_FILE", secret.to_uppercase().replace('.', "__"));
         let variables =
             [(variable.as_str(), path.to_str().unwrap()), ("RECONNECTD__EMAIL__SMTP__USERNAME", "user")];
         let needed = if secret == "email.smtp.password" { &variables[..] } else { &variables[..1] };
-        let config = given.load(needed).unwrap().config;
+        let loaded = given.load(needed).unwrap();
+        assert!(!format!("{:?} {}", loaded.config, loaded.to_toml()).contains(text), "{secret}");
+        let config = loaded.config;
         let held = match secret {
-            "gateway.client_key" => config.gateway.client_key,
-            "gateway.auth.signing_key" => config.gateway.auth.signing_key,
-            "gateway.auth.broker_token" => config.gateway.auth.broker_token,
-            "email.smtp.password" => config.email.smtp.password,
-            _ => config.admin.token,
+            "gateway.client_key" => config.gateway.client_key.expose_secret().to_owned(),
+            "gateway.auth.signing_key" => config.gateway.auth.signing_key.expose_secret().to_owned(),
+            "gateway.auth.broker_token" => config.gateway.auth.broker_token.expose_secret().to_owned(),
+            "email.smtp.password" => config.email.smtp.password.expose_secret().to_owned(),
+            "telemetry.heartbeat_url" => config.telemetry.heartbeat_url.expose().unwrap().to_string(),
+            _ => config.admin.token.expose_secret().to_owned(),
         };
-        assert_eq!(held.expose_secret(), "  of many words", "{secret}");
+        assert_eq!(held, text, "{secret}");
     }
 }
 
@@ -237,7 +245,12 @@ fn the_configuration_printed_as_json_masks_secrets() {
 fn neither_debug_output_nor_errors_contain_a_secret() {
     let secrets: Vec<_> = schema::SECRETS
         .iter()
-        .map(|key| (format!("RECONNECTD__{}", key.to_uppercase().replace('.', "__")), "hush-hush"))
+        .map(|key| {
+            (
+                format!("RECONNECTD__{}", key.to_uppercase().replace('.', "__")),
+                "https://hush-hush@example.org",
+            )
+        })
         .chain([("RECONNECTD__EMAIL__SMTP__USERNAME".to_owned(), "u")])
         .collect();
     let shown = format!("{:#?}", Config::load(None, secrets.clone()).unwrap());
@@ -249,6 +262,7 @@ fn neither_debug_output_nor_errors_contain_a_secret() {
         "[admin]\ntoken = [\"hush-hush\"]",
         "[gateway]\nurl = \"https://user:hush@gateway.example\"",
         "[gateway]\nurl = \"//hush\"",
+        "[telemetry]\nheartbeat_url = \"http://user:hush@ping.example\"",
         "[gateway.auth]\nmode = \"token_exchange\"\nsigning_key = \"hush\"",
     ];
     for text in wrong {

@@ -27,18 +27,17 @@ pub(in crate::base::config) fn optional_secure_url<'de, D: Deserializer<'de>>(
     Ok(Some(url))
 }
 
-/// Reads an http or https URL; `None` for "".
-pub(in crate::base::config) fn optional_http_url<'de, D: Deserializer<'de>>(
+/// Like [`optional_secure_url`], but with credentials: the whole URL is a secret.
+pub(in crate::base::config) fn optional_secret_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() {
         return Ok(None);
     }
-    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.map(Some).ok_or_else(|| {
-        D::Error::custom("must be an absolute URL, such as \"https://host/path\", or \"\" for none")
-    })
+    let url = parse(&text).map_err(D::Error::custom)?;
+    check_encryption(&url).map_err(D::Error::custom)?;
+    Ok(Some(url))
 }
 
 fn parse(text: &str) -> Result<Url, String> {
@@ -52,11 +51,15 @@ fn parse(text: &str) -> Result<Url, String> {
 /// # Errors
 /// The change that the URL needs.
 fn check_secure_url(url: &Url) -> Result<(), &'static str> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not contain a user name or password; remove the part before the @");
+    }
+    check_encryption(url)
+}
+
+fn check_encryption(url: &Url) -> Result<(), &'static str> {
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
-        _ if !url.username().is_empty() || url.password().is_some() => {
-            Err("must not contain a user name or password; remove the part before the @")
-        }
         "https" if !host.is_empty() => Ok(()),
         "http" if is_loopback_host(host) => Ok(()),
         "http" => Err("must use https; plain http is allowed for loopback hosts only"),
