@@ -1,6 +1,7 @@
 //! The process: composition, loops, listeners, schedule, and shutdown.
 
 pub mod components;
+mod database_file;
 mod keys;
 mod loops;
 mod readiness;
@@ -12,6 +13,7 @@ use crate::store::InstanceLock;
 use crate::web;
 use anyhow::Context;
 use components::App;
+use database_file::DatabaseFile;
 use metrics_exporter_prometheus::PrometheusHandle;
 use readiness::Readiness;
 use runner::{Runner, Tasks};
@@ -38,6 +40,7 @@ pub struct Daemon {
     shutdown: CancellationToken,
     tasks: Tasks,
     scheduler: JobScheduler,
+    database_file: DatabaseFile,
     _lock: InstanceLock,
 }
 
@@ -57,7 +60,8 @@ impl Daemon {
         let readiness = Readiness::new(&app, &wakes);
         let mut runner =
             Runner { tasks: &mut tasks, states: &states, clock: &app.clock, shutdown: &shutdown };
-        loops::start(&mut runner, &app, &wakes, readiness.clone());
+        let database_file = DatabaseFile::new(app.store.clone());
+        loops::start(&mut runner, &app, &wakes, readiness.clone(), &database_file);
         let limits = if app.config.links.trusted_proxies == 0 {
             web::ServerLimits::without_proxy()
         } else {
@@ -74,19 +78,25 @@ impl Daemon {
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(schedule_text, &wakes).await?;
         tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
-        Ok(Self { app, links_addr, admin_addr, shutdown, tasks, scheduler, _lock: lock })
+        Ok(Self { app, links_addr, admin_addr, shutdown, tasks, scheduler, database_file, _lock: lock })
     }
 
     /// Runs until `stop` or until a loop ends unexpectedly. Then it starts no new work, and finishes the running work
     /// or, at the deadline, releases it.
     ///
     /// # Errors
-    /// A loop ended unexpectedly.
+    /// A loop ended unexpectedly, or the database file was deleted or replaced.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut failed = None;
         tokio::select! {
             () = stop.cancelled() => tracing::info!(event = "stopping", "finishing what is in hand"),
             ended = self.tasks.join_next() => failed = Some(unexpected_exit(ended)),
+            error = self.database_file.wait_until_replaced() => {
+                telemetry::notify_stopping();
+                // The links of further emails would not work, and nothing that is still written can be found.
+                self.tasks.shutdown().await;
+                return Err(error.into());
+            }
         }
         telemetry::notify_stopping();
         self.shutdown.cancel();
@@ -117,6 +127,9 @@ impl Daemon {
         self.app.deliverer.transport.close().await;
         if let Err(error) = self.app.request_counter.drain_queue().await {
             tracing::warn!(%error, "cannot count the last link requests");
+        }
+        if !self.database_file.is_in_place() {
+            failed.get_or_insert(self.database_file.wait_until_replaced().await.into());
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)

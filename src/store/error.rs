@@ -32,6 +32,11 @@ pub enum StoreError {
     OtherProgram { path: String },
     #[error("the database is damaged ({0}); stop reconnectd, keep a copy of its files, and restore a backup")]
     Damaged(String),
+    /// Nothing that is written to the open file can be found anymore.
+    #[error(
+        "the database file {path} was deleted or replaced by another one while it was in use; start again"
+    )]
+    FileReplaced { path: String },
     /// `migration` is the newest change that this version does not know.
     #[error(
         "database.url: a newer version of reconnectd has changed {path} (migration {migration}); run that version, or \
@@ -80,6 +85,7 @@ impl StoreError {
         match self {
             Self::Missing { .. } | Self::Open { .. } => "database_cannot_open",
             Self::NotADatabase { .. } | Self::OtherProgram { .. } | Self::Damaged(_) => "database_damaged",
+            Self::FileReplaced { .. } => "database_file_replaced",
             Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Value { .. } | Self::Row { .. } => "database_value",

@@ -11,6 +11,7 @@ mod convert;
 mod credentials;
 mod disconnects;
 mod error;
+mod file_identity;
 mod import;
 mod import_steps;
 mod invitations;

@@ -1,16 +1,19 @@
 //! Opens the database, with its settings and migrations.
 
 use super::error::is_not_a_database;
+use super::file_identity::FileIdentity;
 use super::sqlite::{ACQUIRE_TIMEOUT, Store};
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
 use sqlx::migrate::MigrateError;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +47,8 @@ impl Store {
     /// The connections create no file: the pool also opens some later, when the file may be gone.
     async fn open_file(path: &Path) -> Result<Self> {
         let path = path.to_owned();
+        let file = FileIdentity::of(&path)
+            .map_err(|error| StoreError::Open { path: shown(&path), reason: reason(&path, &error) })?;
         let base = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -59,6 +64,7 @@ impl Store {
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
+            .after_connect(verify(&path, file))
             .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
             .connect_with(writing)
             .await
@@ -69,6 +75,7 @@ impl Store {
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
+            .after_connect(verify(&path, file))
             .connect_with(base.read_only(true))
             .await
             .map_err(cannot_open)?;
@@ -76,9 +83,29 @@ impl Store {
             writer,
             reader,
             path,
+            file,
             instance: Arc::default(),
             interactive: false,
             background_turn: Arc::default(),
+        })
+    }
+}
+
+type Verified<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
+
+/// Closes a new connection if another file has taken the place of the database.
+fn verify(
+    path: &Path,
+    file: FileIdentity,
+) -> impl for<'a> Fn(&'a mut SqliteConnection, PoolConnectionMetadata) -> Verified<'a> + Send + Sync + use<> {
+    let path = path.to_owned();
+    move |_, _| {
+        let is_gone = file.is_gone_from(&path);
+        Box::pin(async move {
+            if is_gone {
+                return Err(sqlx::Error::Configuration("the database file was deleted or replaced".into()));
+            }
+            Ok(())
         })
     }
 }

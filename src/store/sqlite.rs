@@ -1,5 +1,6 @@
 //! The SQLite database.
 
+use super::file_identity::FileIdentity;
 use super::{Result, StoreError};
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub struct Store {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
     pub(super) path: PathBuf,
+    pub(super) file: FileIdentity,
     /// Whether this process holds the [`super::InstanceLock`].
     pub(super) instance: Arc<AtomicBool>,
     /// Whether a person waits for the writes.
@@ -48,7 +50,11 @@ impl Store {
     }
 
     /// Begins a write transaction. It waits for the write lock now, because SQLite cannot wait for it later.
+    ///
+    /// # Errors
+    /// Also [`StoreError::FileReplaced`]: the write would be lost.
     pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
+        self.verify_file()?;
         let begin = self.writer.begin_with("BEGIN IMMEDIATE");
         if !self.interactive {
             let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, self.background_turn.lock()).await;
@@ -58,6 +64,15 @@ impl Store {
         // An abandoned BEGIN waits on in its connection's thread. When it gets the lock, sqlx rolls it back, because nobody
         // receives its result. The connection returns to the pool after that.
         Ok(tokio::time::timeout(INTERACTIVE_WAIT, begin).await.map_err(|_| StoreError::Busy)??)
+    }
+
+    /// # Errors
+    /// [`StoreError::FileReplaced`].
+    pub(crate) fn verify_file(&self) -> Result<()> {
+        if self.file.is_gone_from(&self.path) {
+            return Err(StoreError::FileReplaced { path: self.path.display().to_string() });
+        }
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -39,6 +39,9 @@ async fn check_readiness(State(state): State<AdminState>) -> Response {
 }
 
 async fn obstacle(state: &AdminState) -> Option<&'static str> {
+    if state.store.verify_file().is_err() {
+        return Some("database_file_replaced: the database file was deleted or replaced");
+    }
     if let Err(error) = state.store.ping().await {
         tracing::error!(event = "database_unavailable", %error, "not ready");
         return Some("database_unavailable: the database does not respond");

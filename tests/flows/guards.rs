@@ -7,7 +7,7 @@ use reconnectd::{
     domain::{Cause, ConnectionState, EmailAddress, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
-    store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult},
+    store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult, StoreError},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -216,4 +216,18 @@ async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
     slow.await.unwrap();
     assert_eq!(h.mails().len(), 1);
     assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
+}
+
+#[tokio::test]
+async fn no_email_is_sent_while_another_file_is_in_the_place_of_the_database() {
+    let h = Harness::queued(&["alice"]).await;
+    let (database, aside) = (h.database(), h.folder.path().join("aside.db"));
+    std::fs::rename(&database, &aside).unwrap();
+    std::fs::copy(&aside, &database).unwrap();
+    let refused = h.app.deliverer.deliver_one().await;
+    assert!(matches!(refused, Err(StoreError::FileReplaced { .. })), "{refused:?}");
+    assert!(h.mails().is_empty());
+    std::fs::rename(&aside, &database).unwrap();
+    assert!(matches!(h.app.deliverer.deliver_one().await.unwrap(), Delivered::One(_)));
+    assert_eq!(h.mails().len(), 1);
 }

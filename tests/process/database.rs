@@ -1,6 +1,6 @@
 //! The database file: who creates it, and what the commands say about a file that they cannot use.
 
-use crate::harness::{Home, simulator};
+use crate::harness::{Home, simulator, until_true};
 use serde_json::json;
 use std::fs;
 
@@ -97,4 +97,49 @@ async fn a_file_that_is_no_usable_database_is_refused_and_stays_as_it_is() {
         assert_eq!(line["level"], json!("failed"));
         assert_eq!(fs::read(home.path("reconnectd.db")).unwrap(), content);
     }
+}
+
+/// Puts a copy in the place of the database, as a restored backup would be.
+fn replace_database(home: &Home) {
+    let database = home.path("reconnectd.db");
+    fs::copy(&database, home.path("copy.db")).unwrap();
+    fs::rename(home.path("copy.db"), &database).unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_ends_before_the_next_sweep_when_its_database_is_deleted_or_replaced() {
+    let simulator = simulator(0).await;
+    for is_replaced in [true, false] {
+        let home = Home::new(&simulator);
+        home.enrol(&["alice"]).await;
+        let daemon = home.daemon().await;
+        if is_replaced {
+            replace_database(&home);
+        } else {
+            fs::remove_file(home.path("reconnectd.db")).unwrap();
+        }
+        let ended = daemon.running.ended().await;
+        ended.badly(1, &["event=\"database_file_replaced\""]);
+        assert_eq!(home.path("reconnectd.db").exists(), is_replaced, "no database is made in its place");
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_without_its_database_is_not_ready_and_does_not_end_well() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    // No sweep but the first one notices it.
+    home.set("sweep.schedule", "0 0 0 1 1 *");
+    home.enrol(&["alice"]).await;
+    let daemon = home.daemon().await;
+    until_true("the first sweep", async || {
+        home.json(&["status"]).await[0]["last_sweep"]["finished_at"] != json!(null)
+    })
+    .await;
+    replace_database(&home);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.text().await.unwrap().starts_with("database_file_replaced:"));
+    daemon.running.stopped().await.badly(1, &["event=\"database_file_replaced\""]);
 }

@@ -28,7 +28,7 @@ async fn health_and_metrics_are_answered_on_the_admin_listener_alone() {
         assert_eq!(get(&http, &daemon, path).await.0, 200, "{path}");
     }
     let (_, ready) = get(&http, &daemon, "/readyz").await;
-    for name in ["sweep", "recheck", "plan", "deliver", "leases", "clock", "link_requests"] {
+    for name in ["database_file", "sweep", "recheck", "plan", "deliver", "leases", "clock", "link_requests"] {
         assert!(ready.contains(&format!("\nloop={name} started_at=")), "{name} is not in\n{ready}");
     }
     let metrics = until("a sweep to be counted", async || {

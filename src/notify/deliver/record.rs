@@ -23,6 +23,8 @@ impl Deliverer {
             loop {
                 match store.end_attempt(&claim, &result, finished_at).await {
                     Ok(is_recorded) => return is_recorded,
+                    // Nothing will read the record.
+                    Err(StoreError::FileReplaced { .. }) => return false,
                     Err(error) => {
                         failures += 1;
                         let (notice, attempt, outcome) =

@@ -2,6 +2,7 @@
 
 mod clock;
 mod clock_steps;
+mod database_file;
 mod deliver;
 mod leases;
 mod link_requests;
@@ -10,12 +11,20 @@ mod recheck;
 mod sweep;
 
 use super::components::App;
+use super::database_file::DatabaseFile;
 use super::readiness::Readiness;
 use super::runner::Runner;
 use super::wake_signals::WakeSignals;
 
-pub(super) fn start(runner: &mut Runner<'_>, app: &App, wakes: &WakeSignals, readiness: Readiness) {
-    runner.spawn(sweep::SweepLoop::new(app, wakes, runner.shutdown));
+pub(super) fn start(
+    runner: &mut Runner<'_>,
+    app: &App,
+    wakes: &WakeSignals,
+    readiness: Readiness,
+    file: &DatabaseFile,
+) {
+    runner.spawn(database_file::DatabaseFileLoop::new(file.clone()));
+    runner.spawn(sweep::SweepLoop::new(app, wakes, file.clone(), runner.shutdown));
     for _ in 0..app.rechecks_at_once() {
         runner.spawn(recheck::RecheckLoop::new(app, wakes));
     }

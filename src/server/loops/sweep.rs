@@ -7,6 +7,7 @@ use crate::base::config::Schedule;
 use crate::base::telemetry::{self, Beat, metrics};
 use crate::domain::Time;
 use crate::server::components::App;
+use crate::server::database_file::DatabaseFile;
 use crate::server::runner::{Loop, Progress};
 use crate::server::wake_signals::WakeSignals;
 use chrono::TimeDelta;
@@ -21,6 +22,7 @@ const MAX_CLOCK_ERROR: TimeDelta = TimeDelta::minutes(1);
 pub(super) struct SweepLoop {
     app: App,
     wakes: WakeSignals,
+    file: DatabaseFile,
     shutdown: CancellationToken,
     /// `None` until the last sweep has been read.
     followed: Option<Followed>,
@@ -29,10 +31,16 @@ pub(super) struct SweepLoop {
 }
 
 impl SweepLoop {
-    pub(super) fn new(app: &App, wakes: &WakeSignals, shutdown: &CancellationToken) -> Self {
+    pub(super) fn new(
+        app: &App,
+        wakes: &WakeSignals,
+        file: DatabaseFile,
+        shutdown: &CancellationToken,
+    ) -> Self {
         Self {
             app: app.clone(),
             wakes: wakes.clone(),
+            file,
             shutdown: shutdown.clone(),
             followed: None,
             is_unfinished: false,
@@ -73,6 +81,9 @@ impl Loop for SweepLoop {
                 self.followed = Some(Followed(Some(app.clock.now())));
                 return Ok(Progress::Worked);
             }
+        }
+        if !self.file.is_in_place() {
+            return Ok(Progress::Idle);
         }
         wakes.is_sweeping.store(true, Ordering::SeqCst);
         wakes.sweep_activity.note();

@@ -1,0 +1,60 @@
+//! Verifies that the database file is still in its place.
+
+use crate::server::database_file::DatabaseFile;
+use crate::server::runner::{Loop, Progress};
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_secs(30);
+
+pub(super) struct DatabaseFileLoop {
+    file: DatabaseFile,
+    interval: Duration,
+}
+
+impl DatabaseFileLoop {
+    pub(super) fn new(file: DatabaseFile) -> Self {
+        Self { file, interval: INTERVAL }
+    }
+}
+
+impl Loop for DatabaseFileLoop {
+    const NAME: &'static str = "database_file";
+
+    async fn step(&mut self) -> anyhow::Result<Progress> {
+        self.file.is_in_place();
+        Ok(Progress::Pause(self.interval))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::Clock;
+    use crate::base::telemetry::LoopStates;
+    use crate::server::runner::{Runner, Tasks};
+    use crate::store::{Store, StoreError};
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test]
+    async fn a_file_that_is_deleted_or_replaced_is_noticed_between_two_sweeps() {
+        for replacement in [None, Some("another file")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("replaced.db");
+            let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
+            let file = DatabaseFile::new(store);
+            let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+            let (clock, states) = (Clock::System, LoopStates::default());
+            let mut runner =
+                Runner { tasks: &mut tasks, states: &states, clock: &clock, shutdown: &shutdown };
+            runner.spawn(DatabaseFileLoop { file: file.clone(), interval: Duration::from_millis(10) });
+            let replaced = file.wait_until_replaced();
+            assert!(tokio::time::timeout(Duration::from_millis(100), replaced).await.is_err());
+            std::fs::remove_file(&path).unwrap();
+            if let Some(text) = replacement {
+                std::fs::write(&path, text).unwrap();
+            }
+            let error = tokio::time::timeout(Duration::from_secs(10), file.wait_until_replaced()).await;
+            assert!(matches!(error, Ok(StoreError::FileReplaced { .. })), "{error:?}");
+        }
+    }
+}
