@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 pub mod clock;
 pub mod config;
 pub(crate) mod private_files;
+pub(crate) mod proxy;
 pub mod random;
 #[cfg(test)]
 pub(crate) mod readability;

@@ -10,10 +10,10 @@ use super::{
     slots::Slots,
     throttle::{Caller, SharedWait},
 };
-use crate::{base::clock::Clock, base::config};
+use crate::{base::clock::Clock, base::config, base::proxy::Proxies};
 use backon::Retryable;
 use chrono::TimeDelta;
-use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
+use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, redirect};
 use std::time::Duration;
 use tokio::{sync::watch, time::Instant};
 
@@ -79,19 +79,16 @@ impl Http {
     }
 
     pub(super) fn builder(settings: &config::Gateway, keep_alive: KeepAlive) -> ClientBuilder {
-        let builder = Client::builder()
+        let proxies = Proxies::from_env();
+        Client::builder()
             .user_agent(concat!("reconnectd/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
             .timeout(settings.timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http2_keep_alive_interval(keep_alive.interval)
-            .http2_keep_alive_timeout(keep_alive.timeout);
-        if settings.url.host_str().is_some_and(config::is_loopback_host) {
-            builder.no_proxy()
-        } else {
-            builder
-        }
+            .http2_keep_alive_timeout(keep_alive.timeout)
+            .proxy(Proxy::custom(move |target| proxies.of_target(target).cloned()))
     }
 
     pub(super) fn with_client(

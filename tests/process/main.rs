@@ -17,6 +17,7 @@ mod outage;
 mod output;
 mod permissions;
 mod preview;
+mod proxies;
 mod refusals;
 mod schedule;
 mod secrets;

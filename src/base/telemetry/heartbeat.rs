@@ -1,6 +1,7 @@
 //! Requests the URL of a monitor that raises an alarm when sweeps no longer end well.
 
-use crate::base::config::{Telemetry, is_loopback_host};
+use crate::base::config::Telemetry;
+use crate::base::proxy::Proxies;
 use std::time::Duration;
 use url::Url;
 
@@ -23,9 +24,11 @@ pub(crate) async fn send_heartbeat(settings: &Telemetry, beat: Beat) {
         Beat::StoppedEarly => return,
     };
     let response = async {
-        let builder = reqwest::Client::builder().timeout(TIMEOUT);
-        let builder = if url.host_str().is_some_and(is_loopback_host) { builder.no_proxy() } else { builder };
-        builder.build()?.get(url).send().await?.error_for_status()
+        let proxies = Proxies::from_env();
+        let proxy = reqwest::Proxy::custom(move |target| proxies.of_target(target).cloned());
+        // A referer would tell the next host the URL, which is a secret.
+        let client = reqwest::Client::builder().timeout(TIMEOUT).referer(false).proxy(proxy).build()?;
+        client.get(url).send().await?.error_for_status()
     };
     if let Err(error) = response.await {
         tracing::warn!(event = "heartbeat_failed", error = %error.without_url(), "heartbeat failed");

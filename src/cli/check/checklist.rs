@@ -1,6 +1,7 @@
 //! The lines that `check` prints.
 
 use crate::cli::output::{outln, single_line};
+use serde_json::Value;
 use std::io;
 
 /// Prints a line for each check, and remembers whether one failed.
@@ -52,10 +53,21 @@ impl Checklist {
 
     /// A warning about these hosts. As JSON, they are a list of their own.
     pub(super) fn hosts_warning(&self, check: &str, message: &str, hosts: &[String]) -> io::Result<()> {
-        self.print(check, Level::Warning, message, hosts)
+        let field = ("hosts", hosts.into());
+        self.print(
+            check,
+            Level::Warning,
+            message,
+            if hosts.is_empty() { &[] } else { std::slice::from_ref(&field) },
+        )
     }
 
-    fn print(&self, check: &str, level: Level, message: &str, hosts: &[String]) -> io::Result<()> {
+    /// What applies to one target. As JSON, it also has these fields.
+    pub(super) fn ok_with(&self, check: &str, message: &str, fields: &[(&str, Value)]) -> io::Result<()> {
+        self.print(check, Level::Ok, message, fields)
+    }
+
+    fn print(&self, check: &str, level: Level, message: &str, fields: &[(&str, Value)]) -> io::Result<()> {
         let word = match level {
             Level::Ok => "ok",
             Level::Warning => "warning",
@@ -65,8 +77,8 @@ impl Checklist {
             let (ok, level) = (level != Level::Failed, word.to_lowercase());
             let mut line =
                 serde_json::json!({ "check": check, "ok": ok, "level": level, "message": message });
-            if !hosts.is_empty() {
-                line["hosts"] = hosts.into();
+            for (name, value) in fields {
+                line[name] = value.clone();
             }
             outln!("{line}");
         } else {

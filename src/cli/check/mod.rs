@@ -7,6 +7,7 @@ mod credentials;
 mod database;
 mod email;
 mod keys;
+mod proxies;
 mod sign_in_hosts;
 mod templates;
 
@@ -43,6 +44,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     if let database::Outcome::Opened(store) = &database {
         store.close().await;
     }
+    proxies::check(config, &checklist)?;
     check_gateway(context, &mut checklist).await?;
     sign_in_hosts::check(&config.gateway.oauth_hosts, &seen, &checklist)?;
 
