@@ -10,7 +10,7 @@ use super::{
     slots::Slots,
     throttle::{Caller, SharedWait},
 };
-use crate::{base::clock::Clock, base::config, base::proxy::Proxies};
+use crate::{base::certificates, base::clock::Clock, base::config, base::proxy::Proxies};
 use backon::Retryable;
 use chrono::TimeDelta;
 use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, redirect};
@@ -98,7 +98,11 @@ impl Http {
         clock: Clock,
     ) -> Result<Self, SetupError> {
         let client = builder.build().map_err(|error| {
-            SetupError::new("gateway", format!("cannot create an HTTP client: {}", masked_chain(&error)))
+            let remedy = certificates::remedy_if_missing();
+            SetupError::new(
+                "gateway",
+                format!("cannot create an HTTP client: {}{remedy}", masked_chain(&error)),
+            )
         })?;
         Ok(Self {
             client,

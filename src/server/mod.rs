@@ -77,7 +77,10 @@ impl Daemon {
         serve(&mut tasks, "admin", admin, web::admin_router(health), web::ServerLimits::default(), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(schedule_text, &wakes).await?;
-        tracing::info!(links = %links_addr, admin = %admin_addr, schedule = schedule_text, "running");
+        let next_sweeps = app.config.sweep.schedule.describe_next(app.clock.now());
+        tracing::info!(
+            event = "running", links = %links_addr, admin = %admin_addr, schedule = schedule_text, next_sweeps, "running"
+        );
         Ok(Self { app, links_addr, admin_addr, shutdown, tasks, scheduler, database_file, _lock: lock })
     }
 

@@ -3,6 +3,7 @@
 use crate::harness::{Ended, Home, mails, simulator};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 /// Whether the line of `item` is `ok`, and its message.
 fn line<'a>(ended: &'a Ended, item: &str) -> (bool, &'a str) {
@@ -30,6 +31,9 @@ async fn a_good_setup_passes_every_check_and_the_test_email_arrives() {
         "templates",
         "mail server",
         "public URL",
+        "schedule",
+        "links listener",
+        "admin listener",
         "test mail",
     ] {
         assert!(line(&checked, item).0, "{item}: {}", checked.stdout);
@@ -40,6 +44,38 @@ async fn a_good_setup_passes_every_check_and_the_test_email_arrives() {
     assert_eq!(mails[0].to, ["someone@example.org"]);
     assert!(mails[0].subject().is_some());
     assert_eq!(home.json(&["check"]).await.len(), checked.stdout.lines().count() - 1);
+}
+
+#[tokio::test]
+async fn the_check_warns_about_what_others_can_reach() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("links.listen", "[::]:0").set("links.trusted_proxies", 1).set("admin.listen", "0.0.0.0:0");
+    home.run(&["keys", "generate"]).await.well();
+    let file = home.path("reconnectd.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let lines = home.json(&["check"]).await;
+    for item in ["configuration", "links listener", "admin listener"] {
+        let line = lines.iter().find(|line| line["check"] == item).unwrap();
+        assert_eq!((&line["level"], &line["ok"]), (&json!("warning"), &json!(true)), "{item}");
+    }
+    home.set("links.trusted_proxies", 0);
+    let lines = home.json(&["check"]).await;
+    let ok = |item: &str| lines.iter().any(|line| line["check"] == item && line["level"] == "ok");
+    assert!(ok("configuration") && ok("links listener") && !ok("admin listener"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn missing_ca_certificates_are_reported_with_the_remedy() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("gateway.url", "https://127.0.0.1:9/")
+        .variable("SSL_CERT_FILE", "/nonexistent")
+        .variable("SSL_CERT_DIR", "/nonexistent");
+    home.run(&["keys", "generate"]).await.well();
+    let checked = home.run(&["check"]).await.badly(1, &[]);
+    assert!(line(&checked, "gateway").1.contains("ca-certificates"), "{}", checked.stdout);
+    home.run(&["once"]).await.badly(2, &["ca-certificates"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use super::{
     diagnostic::ConfigError, environment::EnvironmentLayer, file::FileLayer, layers::Layers, secrets,
     settings::Config,
 };
+use crate::base::private_files::is_exposed;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -20,6 +21,8 @@ pub struct Loaded {
     pub(crate) file: Option<PathBuf>,
     /// Variables without effect that are probably meant for the daemon.
     pub(crate) warnings: Vec<String>,
+    /// Whether the file holds a secret, and others than its owner and group can read it, or others than its owner write it.
+    pub(crate) exposes_secret: bool,
     masked: Table,
 }
 
@@ -56,6 +59,7 @@ impl Config {
     {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let file_layer = file.map(FileLayer::read).transpose()?.unwrap_or_default();
+        let holds_secret = secrets::any(&file_layer.values);
         let mut environment = EnvironmentLayer::read(variables)?;
         let warnings = std::mem::take(&mut environment.warnings);
         let mut layers = Layers::new(file_layer, environment);
@@ -65,7 +69,9 @@ impl Config {
         layers.read_secret_files(&mut settings);
         match layers.deserialize(settings) {
             Some(config) if layers.diagnostics.is_empty() => {
-                Ok(Loaded { config, file: file.map(Path::to_owned), warnings, masked })
+                let exposes_secret = holds_secret
+                    && file.and_then(|file| file.metadata().ok()).is_some_and(|file| is_exposed(&file));
+                Ok(Loaded { config, file: file.map(Path::to_owned), warnings, exposes_secret, masked })
             }
             _ => {
                 layers.diagnostics.sort_by(|a, b| a.location.cmp(&b.location));

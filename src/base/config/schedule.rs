@@ -3,7 +3,7 @@
 //! The last due instant depends on the current time only. A clock that was wrong, or a daemon that was not running,
 //! therefore delays no sweep by more than one period.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use croner::{
     Cron,
     errors::CronError,
@@ -62,6 +62,14 @@ impl Schedule {
         self.cron.find_next_occurrence(&now.trunc_subsecs(0), false).ok()
     }
 
+    /// The next two instants after `now`, for people: RFC 3339 in UTC.
+    pub(crate) fn describe_next(&self, now: DateTime<Utc>) -> String {
+        let first = self.next_due(now);
+        let second = first.and_then(|first| self.next_due(first));
+        let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        first.into_iter().chain(second).map(text).collect::<Vec<_>>().join(" and ")
+    }
+
     /// The time between the last and the next due instant.
     pub(crate) fn period(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         Some(self.next_due(now)? - self.last_due(now)?)
@@ -102,5 +110,12 @@ mod tests {
             assert!(expression.parse::<Schedule>().is_err(), "{expression}");
         }
         assert!("0 0 0 29 2 *".parse::<Schedule>().is_ok(), "leap days exist");
+    }
+
+    #[test]
+    fn the_next_two_instants_are_named() {
+        let schedule = "0 */15 * * * *".parse::<Schedule>().unwrap();
+        let next = schedule.describe_next(at("2026-03-02T09:44:59.5Z"));
+        assert_eq!(next, "2026-03-02T09:45:00Z and 2026-03-02T10:00:00Z");
     }
 }

@@ -2,12 +2,20 @@
 
 use super::schema::{self, BUILT_IN, SECRETS};
 use crate::base::private_files;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 const MASK: &str = "***";
+
+/// Whether one of the values is a secret.
+pub(super) fn any(values: &BTreeMap<String, Value>) -> bool {
+    SECRETS
+        .iter()
+        .any(|secret| values.get(*secret).and_then(Value::as_str).is_some_and(|text| !text.is_empty()))
+}
 
 /// An error about `key`.
 pub(super) struct SecretError {

@@ -1,6 +1,7 @@
 //! Whether the database can be used.
 
 use super::checklist::Checklist;
+use super::file_system;
 use crate::base::config::DatabaseUrl;
 use crate::store::{Store, StoreError};
 
@@ -25,6 +26,10 @@ pub(super) async fn check(url: &DatabaseUrl, checklist: &mut Checklist) -> anyho
         )),
         opened => opened.map_err(Into::into),
     };
+    if let Some(name) = file_system::network_type(url.path()) {
+        let message = format!("{path} is on a network file system ({name}); SQLite needs a local disk");
+        checklist.warning("database", &message)?;
+    }
     let store = checklist.result("database", opened, |store| store.path().display().to_string())?;
     Ok(store.map_or(Outcome::Failed, Outcome::Opened))
 }

@@ -6,6 +6,8 @@ mod clock;
 mod credentials;
 mod database;
 mod email;
+mod exposure;
+mod file_system;
 mod keys;
 mod proxies;
 mod sign_in_hosts;
@@ -34,7 +36,7 @@ pub(super) struct CheckArgs {
 pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Completion> {
     let config = &context.config;
     let mut checklist = Checklist::new(context.json);
-    checklist.ok("configuration", &context.source())?;
+    exposure::check_configuration(&context.loaded, &context.source(), &checklist)?;
     let mut seen = Vec::new();
     let database = database::check(&config.database.url, &mut checklist).await?;
     if let database::Outcome::Opened(store) = &database {
@@ -48,6 +50,8 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     check_gateway(context, &mut checklist).await?;
     sign_in_hosts::check(&config.gateway.oauth_hosts, &seen, &checklist)?;
 
+    let next = config.sweep.schedule.describe_next(context.clock.now());
+    checklist.ok("schedule", &format!("{:?}; next sweeps at {next}", config.sweep.schedule.as_str()))?;
     brand::check(&config.brand(), &checklist)?;
     let renderer = templates::check(config, &mut checklist)?;
     // Starts the daemon's components, so that an error above would repeat itself.
@@ -59,6 +63,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
         (member, _) => credentials::check(context, member.as_ref()).await,
     };
     checklist.result("credentials", credentials, credentials::Outcome::message)?;
+    exposure::check(&context.loaded, &checklist)?;
     let transport = email::check_transport(&config.email, &mut checklist).await?;
     check_public_url(&config.links, &checklist)?;
     if let Some(to) = &arguments.send_test {

@@ -1,5 +1,6 @@
 //! Why the transport cannot be set up: the operator has to correct the configuration.
 
+use crate::base::certificates;
 use std::{io, path::PathBuf};
 
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,6 @@ pub enum TransportError {
     #[error("email.smtp.ca_file: {}: contains no usable PEM certificate", path.display())]
     NoCertificate { path: PathBuf },
     /// The system's certificates cannot be used.
-    #[error("TLS for email: {0}")]
+    #[error("TLS for email: {0}{remedy}", remedy = certificates::remedy_if_missing())]
     Tls(rustls::Error),
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{ChildStdin, Command},
 };
@@ -67,7 +68,9 @@ impl Home {
             table = below.as_table_mut().unwrap();
         }
         table.insert(name.to_owned(), value.into());
-        self.write("reconnectd.toml", &self.settings.to_string());
+        let file = self.write("reconnectd.toml", &self.settings.to_string());
+        // It contains the client key.
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
         self
     }
 
