@@ -288,30 +288,4 @@ impl Store {
         tx.commit().await?;
         Ok(true)
     }
-
-    /// Deletes a member with all history. Returns `false` when there is no such member.
-    pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        link_requests::delete_orphan_domain(&mut tx, id).await?;
-        let statements = [
-            "INSERT INTO erasures (member_id) VALUES ($1)",
-            "DELETE FROM import_rows WHERE member_id = $1",
-            "DELETE FROM transitions WHERE member_id = $1",
-            "DELETE FROM links WHERE member_id = $1",
-            "DELETE FROM notices WHERE member_id = $1",
-            "DELETE FROM lapses WHERE member_id = $1",
-            "DELETE FROM connections WHERE member_id = $1",
-        ];
-        for statement in statements {
-            sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;
-        }
-        let known = sqlx::query("DELETE FROM members WHERE member_id = $1")
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-        sqlx::query("DELETE FROM erasures").execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(known > 0)
-    }
 }

@@ -10,6 +10,7 @@ mod connections;
 mod convert;
 mod credentials;
 mod disconnects;
+mod erasure;
 mod error;
 mod file_identity;
 mod import;

@@ -58,7 +58,8 @@ impl Store {
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("secure_delete", "FAST");
+            // "FAST" would keep addresses in free pages, where an erasure does not reach them.
+            .pragma("secure_delete", "ON");
         let cannot_open = |error: sqlx::Error| open_error(&path, error);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)

@@ -105,3 +105,40 @@ pub(crate) async fn a_member_who_is_removed_keeps_their_history_and_one_who_is_e
     assert!(!left.iter().any(|row| row.contains("alice")), "{left:?}");
     assert!(left.iter().any(|row| row.contains("bob")));
 }
+
+/// The files of the database that contain a text.
+fn files_with(f: &Fixture, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(f.folder.path()).unwrap() {
+        let file = file.unwrap();
+        let content = std::fs::read(file.path()).unwrap();
+        if content.windows(text.len()).any(|bytes| bytes == text.as_bytes()) {
+            found.push(file.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+pub(crate) async fn an_erased_member_is_in_no_byte_of_the_files(f: &Fixture) {
+    // Enough rows that pages are split and freed.
+    let ids: Vec<String> = (0..3_000).map(|n| format!("member-{:04}", n * 7 % 3_000)).collect();
+    f.import(&ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let moved = MemberEdit { email: Some("new-1234@example.net".parse().unwrap()), ..edit("member-1234") };
+    import(f, moved).await;
+    f.store.remove_member(&"member-0815".into(), now()).await.unwrap();
+    let texts = ["member-1234", "new-1234@example.net", "member-0815"];
+    for text in texts {
+        assert!(!files_with(f, text).is_empty(), "{text} was stored");
+    }
+    // Another process that has read the database.
+    let other = f.reopen().await;
+    assert!(other.credentials(&"member-0000".into()).await.unwrap().is_some());
+    for id in ["member-1234", "member-0815"] {
+        assert!(f.store.erase_member(&id.into()).await.unwrap());
+    }
+    assert!(f.store.truncate_log().await.unwrap());
+    for text in texts {
+        assert_eq!(files_with(f, text), Vec::<String>::new(), "{text}");
+    }
+    assert!(!files_with(f, "member-0000").is_empty());
+}

@@ -85,17 +85,18 @@ async fn the_runbook_for_a_wrong_address_sends_a_link_to_the_right_one() {
 #[tokio::test]
 async fn the_runbook_for_an_erasure_request_leaves_nothing() {
     let mut bench = emailed().await;
+    // The log names the addresses that the daemon listens on.
+    bench.home.set("telemetry.log", "info");
+    let daemon = bench.home.daemon().await;
     follow("A member asks to be erased", &bench).await;
     let members = bench.json("members list").await;
     assert_eq!(members.iter().map(|row| &row["member_id"]).collect::<Vec<_>>(), [&json!("bob")]);
     for report in ["transitions", "lapses list", "notices list"] {
         assert!(bench.json(report).await.iter().all(|row| row["member_id"] != "alice"), "{report}");
     }
-    // The restart. The log names the addresses that the daemon listens on.
-    bench.home.set("telemetry.log", "info");
-    bench.home.daemon().await.running.stopped().await.well();
     for (file, content) in bench.home.database_files() {
         let found = content.windows(5).any(|bytes| bytes == b"alice");
         assert!(!found, "{file} holds the member");
     }
+    daemon.running.stopped().await.well();
 }

@@ -1,0 +1,85 @@
+//! Erases members, also from the bytes of the files.
+
+use super::{Result, Store, link_requests};
+use crate::domain::MemberId;
+use sqlx::Row;
+
+/// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
+const STATEMENTS: [&str; 8] = [
+    "INSERT INTO erasures (member_id) VALUES ($1)",
+    "DELETE FROM import_rows WHERE member_id = $1",
+    "DELETE FROM transitions WHERE member_id = $1",
+    "DELETE FROM links WHERE member_id = $1",
+    "DELETE FROM notices WHERE member_id = $1",
+    "DELETE FROM lapses WHERE member_id = $1",
+    // A source can be so rare that its name tells who used it.
+    "DELETE FROM verified_sources
+     WHERE source IN (SELECT lower(connection_id) FROM connections WHERE member_id = $1)
+       AND NOT EXISTS (SELECT 1 FROM connections k JOIN members m ON m.member_id = k.member_id
+            WHERE k.member_id = verified_sources.member_id AND k.member_id <> $1 AND m.removed_at IS NULL
+              AND lower(k.connection_id) = verified_sources.source)",
+    "DELETE FROM connections WHERE member_id = $1",
+];
+
+impl Store {
+    /// Deletes a member with all history. Returns `false` when there is no such member. Traces stay in the write-ahead log
+    /// until [`Store::truncate_log`].
+    pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        link_requests::delete_orphan_domain(&mut tx, id).await?;
+        for statement in STATEMENTS {
+            sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;
+        }
+        let known = sqlx::query("DELETE FROM members WHERE member_id = $1")
+            .bind(id.as_str())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        sqlx::query("DELETE FROM erasures").execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(known > 0)
+    }
+
+    /// Empties the write-ahead log, which holds earlier versions of the pages. Waits for running reads, also of other
+    /// processes. Returns `false` when they took too long.
+    pub async fn truncate_log(&self) -> Result<bool> {
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
+        Ok(row.try_get::<i64, _>(0)? == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ConnectionId, Time};
+
+    #[tokio::test]
+    async fn a_source_is_forgotten_with_the_last_member_who_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("erasure.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        for sql in [
+            "INSERT INTO members (member_id, email, subject, poll_key, added_at, updated_at)
+             VALUES ('alice', '', 'a', 1, 1, 1), ('bob', '', 'b', 2, 1, 1), ('carol', '', 'c', 3, 1, 1)",
+            "INSERT INTO connections (member_id, connection_id, name, is_direct, sync_errors, first_seen_at, changed_at)
+             VALUES ('alice', 'Rare', '', 0, '[]', 1, 1), ('bob', 'rare', '', 0, '[]', 1, 1)",
+        ] {
+            sqlx::query(sql).execute(&store.writer).await.unwrap();
+        }
+        let (alice, bob, carol) = (MemberId::from("alice"), MemberId::from("bob"), MemberId::from("carol"));
+        let sources = async || -> i64 {
+            let count = sqlx::query_scalar("SELECT count(*) FROM verified_sources");
+            count.fetch_one(&store.reader).await.unwrap()
+        };
+        let verified = async |member: &MemberId| {
+            store.source_verified(&ConnectionId::from("rare"), member, Time::UNIX_EPOCH).await.unwrap();
+        };
+        verified(&bob).await;
+        store.erase_member(&alice).await.unwrap();
+        assert_eq!(sources().await, 1, "bob has it");
+        // It was verified for carol, who has it no longer.
+        verified(&carol).await;
+        store.erase_member(&bob).await.unwrap();
+        assert_eq!(sources().await, 0);
+    }
+}
