@@ -1,6 +1,7 @@
 //! Locks between processes: files beside the database. The operating system releases them when the process ends, even by
 //! a crash.
 
+use super::open_error::cannot_open;
 use super::{Result, Store, StoreError};
 use crate::base::private_files;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -61,10 +62,7 @@ impl Store {
         name.push(".");
         name.push(extension);
         let name = PathBuf::from(name);
-        let open = |error: std::io::Error| StoreError::Open {
-            path: name.display().to_string(),
-            reason: error.to_string(),
-        };
+        let open = |error: std::io::Error| cannot_open(&name, &error);
         let mut file = match private_files::create_new(&name) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 OpenOptions::new().read(true).write(true).open(&name)

@@ -30,6 +30,7 @@ mod migration_tests;
 mod notices;
 mod observations;
 mod open;
+mod open_error;
 mod planning;
 mod queue;
 mod rechecks;

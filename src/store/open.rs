@@ -1,7 +1,7 @@
 //! Opens the database, with its settings and migrations.
 
-use super::error::is_not_a_database;
 use super::file_identity::FileIdentity;
+use super::open_error::{cannot_open, missing, open_error, shown};
 use super::sqlite::{ACQUIRE_TIMEOUT, Store};
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
@@ -10,7 +10,6 @@ use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
-use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -37,18 +36,31 @@ impl Store {
     /// Also [`StoreError::Missing`].
     pub(crate) async fn open_existing(url: &DatabaseUrl) -> Result<Self> {
         // A creation that was interrupted leaves an empty file.
-        match std::fs::metadata(url.path()) {
-            Ok(file) if file.is_file() && file.len() == 0 => Err(missing(url.path())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(url.path())),
-            _ => Self::open_file(url.path()).await,
+        let path = url.path();
+        match std::fs::metadata(path) {
+            Ok(file) if file.is_file() && file.len() == 0 => Err(missing(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Err(missing(path)),
+            _ => Self::open_file(path).await,
         }
+    }
+
+    /// Whether [`Store::open`] could create the database. Leaves no file behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`].
+    pub(crate) fn verify_folder(url: &DatabaseUrl) -> Result<()> {
+        let mut probe = url.path().to_owned().into_os_string();
+        probe.push(format!(".probe-{}", std::process::id()));
+        let probe = Path::new(&probe);
+        private_files::create_new(probe)
+            .and_then(|_| std::fs::remove_file(probe))
+            .map_err(|error| cannot_open(url.path(), &error))
     }
 
     /// The connections create no file: the pool also opens some later, when the file may be gone.
     async fn open_file(path: &Path) -> Result<Self> {
         let path = path.to_owned();
-        let file = FileIdentity::of(&path)
-            .map_err(|error| StoreError::Open { path: shown(&path), reason: reason(&path, &error) })?;
+        let file = FileIdentity::of(&path).map_err(|error| cannot_open(&path, &error))?;
         let base = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -60,7 +72,6 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             // "FAST" would keep addresses in free pages, where an erasure does not reach them.
             .pragma("secure_delete", "ON");
-        let cannot_open = |error: sqlx::Error| open_error(&path, error);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -69,7 +80,7 @@ impl Store {
             .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
             .connect_with(writing)
             .await
-            .map_err(cannot_open)?;
+            .map_err(|error| open_error(&path, error))?;
         migrate(&path, &writer).await?;
         suppressions::backfill_address_hashes(&writer).await?;
         sweeps::fill_poll_keys(&writer).await?;
@@ -79,7 +90,7 @@ impl Store {
             .after_connect(verify(&path, file))
             .connect_with(base.read_only(true))
             .await
-            .map_err(cannot_open)?;
+            .map_err(|error| open_error(&path, error))?;
         Ok(Self {
             writer,
             reader,
@@ -117,7 +128,7 @@ fn create(path: &Path) -> Result<()> {
     match private_files::create_new(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(StoreError::Open { path: shown(path), reason: reason(path, &error) }),
+        Err(error) => Err(cannot_open(path, &error)),
     }
 }
 
@@ -145,37 +156,6 @@ async fn has_no_transaction(connection: &mut SqliteConnection) -> sqlx::Result<b
     // The rollback of a dropped transaction is still in the connection's queue.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
-}
-
-fn missing(path: &Path) -> StoreError {
-    // A relative path depends on the working directory, which is a frequent mistake.
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    StoreError::Missing { path: shown(&absolute) }
-}
-
-fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
-    if is_not_a_database(&error) {
-        return StoreError::NotADatabase { path: shown(path) };
-    }
-    match StoreError::from(error) {
-        StoreError::Database(error) => StoreError::Open { path: shown(path), reason: reason(path, &error) },
-        other => other,
-    }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn reason(path: &Path, error: &impl Display) -> String {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        format!("the folder {} does not exist; create it", folder.display())
-    } else if path.is_dir() {
-        "it is a folder; name a file in it".into()
-    } else {
-        format!("{error}; this user must be able to write the file and its folder")
-    }
 }
 
 #[cfg(test)]

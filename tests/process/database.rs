@@ -60,6 +60,24 @@ async fn a_path_is_reported_as_it_leads_from_the_working_directory() {
 }
 
 #[tokio::test]
+async fn the_check_fails_where_no_database_could_be_created() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.run(&["keys", "generate"]).await.well();
+    std::os::unix::fs::symlink(home.path("nothing"), home.path("link.db")).unwrap();
+    for name in ["nowhere/x.db", "link.db"] {
+        let path = home.path(name).display().to_string();
+        home.set("database.url", format!("sqlite://{path}"));
+        let checked = home.run(&["check", "--json"]).await.badly(1, &[]);
+        let line = checked.json().into_iter().find(|line| line["check"] == "database").unwrap();
+        assert_eq!(line["level"], json!("failed"), "{name}");
+        home.run(&["once"]).await.badly(2, &["database.url", &path]);
+    }
+    let files: Vec<_> = fs::read_dir(home.path(".")).unwrap().collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+}
+
+#[tokio::test]
 async fn a_url_that_names_no_plain_file_is_refused_and_no_file_is_created() {
     for url in ["sqlite://reconnectd.db?mode=ro", "sqlite://reconnectd.db?mode=memory", "sqlite://:memory:"] {
         let mut home = Home::bare();

@@ -14,22 +14,18 @@ pub(super) enum Outcome {
 
 pub(super) async fn check(url: &DatabaseUrl, checklist: &mut Checklist) -> anyhow::Result<Outcome> {
     let path = url.path().display();
-    let folder = url.path().parent().filter(|folder| !folder.as_os_str().is_empty());
-    let opened = match Store::open_existing(url).await {
-        Err(StoreError::Missing { .. }) if folder.is_none_or(|folder| folder.is_dir()) => {
-            let message = format!("there is no database yet; `run` and `members import` create {path}");
-            checklist.ok("database", &message)?;
-            return Ok(Outcome::Absent);
-        }
-        Err(StoreError::Missing { .. }) => Err(anyhow::anyhow!(
-            "database.url: cannot create {path}: its folder does not exist; create it, and let the daemon's user write it"
-        )),
-        opened => opened.map_err(Into::into),
-    };
+    let opened = Store::open_existing(url).await;
     if let Some(name) = file_system::network_type(url.path()) {
         let message = format!("{path} is on a network file system ({name}); SQLite needs a local disk");
         checklist.warning("database", &message)?;
     }
+    if let Err(StoreError::Missing { .. }) = opened {
+        let message = format!("there is no database yet; `run` and `members import` create {path}");
+        let creatable = Store::verify_folder(url).map_err(Into::into);
+        let is_creatable = checklist.result("database", creatable, |()| message)?.is_some();
+        return Ok(if is_creatable { Outcome::Absent } else { Outcome::Failed });
+    }
+    let opened = opened.map_err(Into::into);
     let store = checklist.result("database", opened, |store| store.path().display().to_string())?;
     Ok(store.map_or(Outcome::Failed, Outcome::Opened))
 }

@@ -1,0 +1,51 @@
+//! Why a file of the database cannot be opened, and the remedy.
+
+use super::error::{StoreError, is_not_a_database};
+use std::fmt::Display;
+use std::path::Path;
+
+pub(super) fn missing(path: &Path) -> StoreError {
+    // A relative path depends on the working directory, which is a frequent mistake.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    StoreError::Missing { path: shown(&absolute) }
+}
+
+pub(super) fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+    if is_not_a_database(&error) {
+        return StoreError::NotADatabase { path: shown(path) };
+    }
+    match StoreError::from(error) {
+        StoreError::Database(error) => cannot_open(path, &error),
+        other => other,
+    }
+}
+
+pub(super) fn cannot_open(path: &Path, error: &impl Display) -> StoreError {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let reason = if !folder.is_dir() {
+        format!("the folder {} does not exist; create it", folder.display())
+    } else if path.is_dir() {
+        "it is a folder; name a file in it".into()
+    } else if path.is_symlink() && !path.exists() {
+        "it is a symbolic link to a file that does not exist; correct or remove the link".into()
+    } else {
+        let owner = if path.exists() { owner(path) } else { owner(folder) };
+        format!("{error}; this user must be able to write the file and its folder{owner}")
+    };
+    StoreError::Open { path: shown(path), reason }
+}
+
+/// The owner, in words to append.
+fn owner(path: &Path) -> String {
+    #[cfg(unix)]
+    if let Ok(metadata) = path.metadata() {
+        let owner = std::os::unix::fs::MetadataExt::uid(&metadata);
+        return format!(" ({} belongs to user {owner})", path.display());
+    }
+    let _ = path;
+    String::new()
+}
+
+pub(super) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
