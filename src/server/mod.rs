@@ -31,6 +31,8 @@ use wake_signals::WakeSignals;
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(20);
 /// For storing the refreshed token after the gateway's response.
 const STORE_MARGIN: Duration = Duration::from_secs(5);
+/// For closing the connections to the mail server and the database.
+const CLOSE_MARGIN: Duration = Duration::from_secs(10);
 
 /// A running daemon.
 pub struct Daemon {
@@ -95,13 +97,13 @@ impl Daemon {
             () = stop.cancelled() => tracing::info!(event = "stopping", "finishing what is in hand"),
             ended = self.tasks.join_next() => failed = Some(unexpected_exit(ended)),
             error = self.database_file.wait_until_replaced() => {
-                telemetry::notify_stopping();
+                telemetry::notify_stopping(stop_deadline(self.app.config.gateway.timeout));
                 // The links of further emails would not work, and nothing that is still written can be found.
                 self.tasks.shutdown().await;
                 return Err(error.into());
             }
         }
-        telemetry::notify_stopping();
+        telemetry::notify_stopping(stop_deadline(self.app.config.gateway.timeout));
         self.shutdown.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");
@@ -137,6 +139,11 @@ impl Daemon {
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// How long a shutdown may take, so that the service manager waits for it.
+fn stop_deadline(gateway_timeout: Duration) -> Duration {
+    SHUTDOWN_DEADLINE + gateway_timeout + STORE_MARGIN + CLOSE_MARGIN
 }
 
 fn unexpected_exit(ended: Option<Result<(&'static str, anyhow::Result<()>), JoinError>>) -> anyhow::Error {

@@ -6,6 +6,7 @@ use crate::base::config::Schedule;
 use crate::base::telemetry::Activity;
 use crate::server::components::App;
 use crate::store::SweepProgress;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -15,12 +16,16 @@ const PERIODS: u32 = 3;
 /// The minimum, for a schedule with a short period.
 const GRACE: Duration = Duration::from_secs(120);
 
+/// Each poll ends within a few minutes, unless `gateway.timeout` is very long.
+const MAX_IDLE_SWEEP: Duration = Duration::from_secs(60 * 60);
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
     clock: Clock,
     schedule: Arc<Schedule>,
     activity: Activity,
+    is_sweeping: Arc<AtomicBool>,
     /// Progress within a sweep counts as activity.
     progress: Arc<Mutex<watch::Receiver<SweepProgress>>>,
 }
@@ -31,17 +36,32 @@ impl Readiness {
             clock: app.clock.clone(),
             schedule: Arc::new(app.config.sweep.schedule.clone()),
             activity: wakes.sweep_activity.clone(),
+            is_sweeping: wakes.is_sweeping.clone(),
             progress: Arc::new(Mutex::new(app.sweeper.progress())),
         }
     }
 
-    /// Whether no sweep has started or made progress for several periods of the schedule.
-    pub(super) fn sweeps_overdue(&self) -> bool {
+    pub(super) fn is_sweeping(&self) -> bool {
+        self.is_sweeping.load(Ordering::SeqCst)
+    }
+
+    /// Whether a sweep runs without progress.
+    pub(super) fn is_sweep_stalled(&self) -> bool {
+        self.note_progress();
+        self.is_sweeping() && self.activity.idle() > MAX_IDLE_SWEEP
+    }
+
+    fn note_progress(&self) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if progress.has_changed().unwrap_or(false) {
             progress.mark_unchanged();
             self.activity.note();
         }
+    }
+
+    /// Whether no sweep has started or made progress for several periods of the schedule.
+    pub(super) fn sweeps_overdue(&self) -> bool {
+        self.note_progress();
         let now = self.clock.now();
         let period = self.schedule.period(now).and_then(|period| period.to_std().ok());
         is_overdue(self.activity.idle(), period.unwrap_or_default())

@@ -17,6 +17,8 @@ const ERROR_BACKOFF: Duration = Duration::from_secs(5);
 /// A loop of the daemon.
 pub(super) trait Loop: Send + 'static {
     const NAME: &'static str;
+    /// A loop whose step takes longer is stalled. `None`: a step may take as long as it needs.
+    const MAX_STEP: Option<Duration> = Some(Duration::from_secs(15 * 60));
 
     /// Ends the wait of an idle loop and a pause. The wait after a failure is not cut short.
     fn wake(&self) -> Option<Arc<Notify>> {
@@ -55,7 +57,7 @@ pub(super) struct Runner<'a> {
 impl Runner<'_> {
     pub(super) fn spawn<L: Loop>(&mut self, mut body: L) {
         let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
-        let state = self.states.register(L::NAME, clock.now());
+        let state = self.states.register(L::NAME, clock.now(), L::MAX_STEP);
         self.tasks.spawn(async move {
             while !shutdown.is_cancelled() {
                 let (result, wait) = match body.step().await {

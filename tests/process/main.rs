@@ -21,6 +21,7 @@ mod proxies;
 mod refusals;
 mod schedule;
 mod secrets;
+mod service_manager;
 mod settings;
 mod shutdown;
 mod story;

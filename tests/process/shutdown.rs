@@ -1,6 +1,6 @@
 //! SIGTERM: what is in hand is finished, and what is not is taken up again.
 
-use crate::harness::{Home, PATIENCE, mails, simulator, until_true};
+use crate::harness::{Home, mails, simulator, until_true};
 use reconnectd::sim::{Fault, FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage};
 use serde_json::json;
 use std::time::Duration;
@@ -156,26 +156,6 @@ async fn an_acceptance_that_cannot_be_recorded_is_retried_past_the_shutdown_dead
     assert_eq!((&notices[0]["state"], &notices[0]["attempts"]), (&json!("sent"), &json!(1)));
     home.run(&["once"]).await.well();
     assert_eq!(simulator.mailbox().received(), 1, "nothing is sent twice");
-}
-
-#[tokio::test]
-async fn the_service_manager_is_told_when_the_daemon_is_ready_and_when_it_ends() {
-    let simulator = simulator(0).await;
-    let mut home = Home::new(&simulator);
-    home.enrol(&["alice"]).await;
-    let socket = home.path("notify.socket");
-    let manager = tokio::net::UnixDatagram::bind(&socket).unwrap();
-    home.variable("NOTIFY_SOCKET", socket.to_str().unwrap());
-    let told = async || {
-        let mut said = [0; 256];
-        let length = tokio::time::timeout(PATIENCE, manager.recv(&mut said)).await.unwrap().unwrap();
-        String::from_utf8_lossy(&said[..length]).trim().to_owned()
-    };
-    let daemon = home.daemon().await;
-    assert_eq!(told().await, "READY=1");
-    daemon.running.terminate();
-    assert_eq!(told().await, "STOPPING=1");
-    daemon.running.ended().await.well();
 }
 
 #[tokio::test]

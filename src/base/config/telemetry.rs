@@ -13,7 +13,7 @@ pub struct Telemetry {
     #[serde(deserialize_with = "values::parsed")]
     pub(crate) log: LogDirectives,
     pub(crate) format: LogFormat,
-    /// Requested after each complete sweep. A secret: whoever knows it can silence the alarm.
+    /// Requested after each complete sweep. A secret: with it, anybody can silence the alarm.
     pub(crate) heartbeat_url: HeartbeatUrl,
     /// Whether a sweep that stopped early requests `<heartbeat_url>/fail`.
     pub(crate) heartbeat_fail: bool,

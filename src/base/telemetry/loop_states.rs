@@ -2,6 +2,7 @@
 
 use crate::domain::Time;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepResult {
@@ -32,6 +33,10 @@ pub(crate) struct LoopState {
     pub(crate) last_step: Option<(Time, StepResult)>,
     /// The end of the last failed step and its reason code; `None` if no step has failed.
     pub(crate) last_failure: Option<(Time, &'static str)>,
+    /// The end of the last step, or the start.
+    progressed_at: Instant,
+    /// A loop without progress for longer is stalled; `None`: it may take as long as it needs.
+    max_step: Option<Duration>,
 }
 
 /// The states of all loops, in the order of their start. Cheap to clone.
@@ -46,9 +51,16 @@ pub(crate) struct LoopStateHandle {
 }
 
 impl LoopStates {
-    pub(crate) fn register(&self, name: &'static str, started_at: Time) -> LoopStateHandle {
+    pub(crate) fn register(
+        &self,
+        name: &'static str,
+        started_at: Time,
+        max_step: Option<Duration>,
+    ) -> LoopStateHandle {
         let index = self.with(|states| {
-            states.push(LoopState { name, started_at, last_step: None, last_failure: None });
+            let progressed_at = Instant::now();
+            let (last_step, last_failure) = (None, None);
+            states.push(LoopState { name, started_at, last_step, last_failure, progressed_at, max_step });
             states.len() - 1
         });
         LoopStateHandle { states: self.clone(), index }
@@ -58,6 +70,14 @@ impl LoopStates {
         self.with(|states| states.clone())
     }
 
+    /// The names of the loops that are stalled at `now`.
+    pub(crate) fn stalled(&self, now: Instant) -> Vec<&'static str> {
+        let is_stalled = |state: &&LoopState| {
+            state.max_step.is_some_and(|max| now.saturating_duration_since(state.progressed_at) > max)
+        };
+        self.with(|states| states.iter().filter(is_stalled).map(|state| state.name).collect())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Vec<LoopState>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -65,7 +85,10 @@ impl LoopStates {
 
 impl LoopStateHandle {
     pub(crate) fn publish(&self, at: Time, result: StepResult) {
-        self.states.with(|states| states[self.index].last_step = Some((at, result)));
+        self.states.with(|states| {
+            states[self.index].last_step = Some((at, result));
+            states[self.index].progressed_at = Instant::now();
+        });
     }
 
     /// `reason` is a code.
@@ -73,6 +96,27 @@ impl LoopStateHandle {
         self.states.with(|states| {
             states[self.index].last_step = Some((at, StepResult::Failed));
             states[self.index].last_failure = Some((at, reason));
+            states[self.index].progressed_at = Instant::now();
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_is_stalled_when_its_step_takes_longer_than_it_may() {
+        let states = LoopStates::default();
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let plan = states.register("plan", Time::UNIX_EPOCH, Some(minutes(5)));
+        states.register("deliver", Time::UNIX_EPOCH, None);
+        let stalled_in = |duration| states.stalled(Instant::now() + duration);
+        assert!(stalled_in(minutes(4)).is_empty());
+        assert_eq!(stalled_in(minutes(6)), ["plan"]);
+        states.with(|states| states[0].progressed_at -= minutes(6));
+        assert_eq!(stalled_in(minutes(0)), ["plan"]);
+        plan.publish_failure(Time::UNIX_EPOCH, "database_locked");
+        assert!(stalled_in(minutes(0)).is_empty(), "a failed step is progress, too");
     }
 }

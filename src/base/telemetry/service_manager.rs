@@ -1,17 +1,39 @@
 //! Reports the daemon's state to its service manager, if there is one (sd_notify(3)).
 
 use sd_notify::NotifyState;
+use std::time::Duration;
 
 pub(crate) fn notify_ready() {
-    notify(&NotifyState::Ready);
+    notify(&[NotifyState::Ready]);
 }
 
-pub(crate) fn notify_stopping() {
-    notify(&NotifyState::Stopping);
+/// Asks the service manager to wait at least `deadline` for the end.
+pub(crate) fn notify_stopping(deadline: Duration) {
+    let deadline = u32::try_from(deadline.as_micros()).unwrap_or(u32::MAX);
+    notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(deadline)]);
 }
 
-fn notify(state: &NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
-        tracing::warn!(%error, ?state, "sd_notify failed");
+/// A line for `systemctl status`.
+pub(crate) fn notify_status(status: &str) {
+    notify(&[NotifyState::Status(status)]);
+}
+
+/// The daemon works. Without this for the time that [`watchdog_timeout`] returns, it is restarted.
+pub(crate) fn notify_watchdog() {
+    notify(&[NotifyState::Watchdog]);
+}
+
+pub(crate) fn has_service_manager() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
+/// `None`: there is no watchdog.
+pub(crate) fn watchdog_timeout() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, ?states, "sd_notify failed");
     }
 }

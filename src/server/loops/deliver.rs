@@ -25,6 +25,8 @@ impl DeliverLoop {
 
 impl Loop for DeliverLoop {
     const NAME: &'static str = "deliver";
+    /// A restart while an accepted email is being recorded would send it again.
+    const MAX_STEP: Option<Duration> = None;
 
     fn wake(&self) -> Option<Arc<Notify>> {
         Some(self.wake.clone())

@@ -8,6 +8,7 @@ mod leases;
 mod link_requests;
 mod plan;
 mod recheck;
+mod service_manager;
 mod sweep;
 
 use super::components::App;
@@ -15,6 +16,7 @@ use super::database_file::DatabaseFile;
 use super::readiness::Readiness;
 use super::runner::Runner;
 use super::wake_signals::WakeSignals;
+use crate::base::telemetry;
 
 pub(super) fn start(
     runner: &mut Runner<'_>,
@@ -33,6 +35,10 @@ pub(super) fn start(
         runner.spawn(deliver::DeliverLoop::new(app, wakes));
     }
     runner.spawn(leases::LeaseLoop::new(app));
+    if telemetry::has_service_manager() {
+        let loops = runner.states.clone();
+        runner.spawn(service_manager::ServiceManagerLoop::new(app, readiness.clone(), loops));
+    }
     runner.spawn(clock::ClockLoop::new(app, readiness));
     runner.spawn(link_requests::LinkRequestLoop::new(app));
 }

@@ -5,6 +5,7 @@ use crate::server::components::App;
 use crate::server::runner::{Loop, Progress};
 use crate::server::wake_signals::WakeSignals;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 pub(super) struct RecheckLoop {
@@ -21,6 +22,8 @@ impl RecheckLoop {
 
 impl Loop for RecheckLoop {
     const NAME: &'static str = "recheck";
+    /// A poll can wait for its turn behind a sweep with a low rate limit.
+    const MAX_STEP: Option<Duration> = None;
 
     fn wake(&self) -> Option<Arc<Notify>> {
         Some(self.wake.clone())

@@ -13,6 +13,7 @@ use crate::server::wake_signals::WakeSignals;
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +60,8 @@ impl SweepLoop {
 
 impl Loop for SweepLoop {
     const NAME: &'static str = "sweep";
+    /// A large fleet takes hours. The progress within the sweep shows whether it is stalled.
+    const MAX_STEP: Option<Duration> = None;
 
     fn wake(&self) -> Option<Arc<Notify>> {
         Some(self.wakes.sweep.clone())
