@@ -67,3 +67,16 @@ async fn what_root_creates_belongs_to_the_owner_of_the_directory() {
         assert_eq!(owner, OWNER, "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_check_warns_about_a_database_that_others_can_read() {
+    let simulator = simulator(0).await;
+    let home = Home::new(&simulator);
+    home.enrol(&["alice"]).await;
+    for (mode, expected) in [(0o644, "warning"), (0o600, "ok")] {
+        fs::set_permissions(home.path("reconnectd.db"), fs::Permissions::from_mode(mode)).unwrap();
+        let checked = home.json(&["check"]).await;
+        let line = checked.iter().find(|line| line["check"] == "database").unwrap();
+        assert_eq!(line["level"], expected, "{mode:o}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::checklist::Checklist;
 use super::file_system;
 use crate::base::config::DatabaseUrl;
+use crate::base::private_files;
 use crate::store::{Store, StoreError};
 
 pub(super) enum Outcome {
@@ -24,6 +25,11 @@ pub(super) async fn check(url: &DatabaseUrl, checklist: &mut Checklist) -> anyho
         let creatable = Store::verify_folder(url).map_err(Into::into);
         let is_creatable = checklist.result("database", creatable, |()| message)?.is_some();
         return Ok(if is_creatable { Outcome::Absent } else { Outcome::Failed });
+    }
+    if url.path().metadata().is_ok_and(|file| private_files::is_exposed(&file)) {
+        // An earlier version created it like any other file.
+        let message = format!("other users can read or write {path}; run `chmod 600 {path}*`");
+        checklist.warning("database", &message)?;
     }
     let opened = opened.map_err(Into::into);
     let store = checklist.result("database", opened, |store| store.path().display().to_string())?;
