@@ -5,7 +5,8 @@ use crate::gateway::Gateway;
 use chrono::TimeDelta;
 use std::io;
 
-const MAX_SKEW: TimeDelta = TimeDelta::minutes(2);
+/// Well below the two minutes at which tokens and signatures may be rejected.
+const MAX_SKEW: TimeDelta = TimeDelta::seconds(30);
 
 pub(super) fn check(gateway: &Gateway, checklist: &Checklist) -> io::Result<()> {
     match gateway.clock_skew() {
