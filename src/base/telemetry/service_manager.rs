@@ -9,8 +9,13 @@ pub(crate) fn notify_ready() {
 
 /// Asks the service manager to wait at least `deadline` for the end.
 pub(crate) fn notify_stopping(deadline: Duration) {
-    let deadline = u32::try_from(deadline.as_micros()).unwrap_or(u32::MAX);
-    notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(deadline)]);
+    let microseconds = |duration: Duration| u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+    let mut states = vec![NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(microseconds(deadline))];
+    // The loops end, and nothing feeds the watchdog any longer.
+    if let Some(timeout) = watchdog_timeout() {
+        states.push(NotifyState::WatchdogUsec(microseconds(timeout.max(deadline))));
+    }
+    notify(&states);
 }
 
 /// A line for `systemctl status`.
