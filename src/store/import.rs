@@ -85,10 +85,13 @@ impl Store {
     pub async fn import(&self, now: Time) -> Result<Import> {
         let lock = self.lock_imports()?;
         steps::finish_interrupted(self, now).await?;
+        // Without a transaction, an error of the commit would be lost after the first row.
+        let mut tx = self.begin().await?;
         let id = sqlx::query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id")
             .bind(millis(now))
-            .fetch_one(&self.writer)
+            .fetch_one(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(Import {
             store: self.clone(),
             _lock: lock,

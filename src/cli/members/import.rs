@@ -7,7 +7,7 @@ use crate::cli::import::{ImportError, MemberFile, MemberRow};
 use crate::cli::output::{errln, outln, print_json};
 use crate::credentials::keyring::Keyring;
 use crate::store::{Import, ImportCounts, ImportRow};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -52,7 +52,13 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
         }
     };
     let progress = progress_bar(Some(staged), "{bar:40} {pos} of {len} members");
-    let counts = import.apply(context.clock.now(), |applied| progress.set_position(applied)).await?;
+    let counts = import
+        .apply(context.clock.now(), |applied| progress.set_position(applied))
+        .await
+        .with_context(|| {
+            let applied = progress.position();
+            format!("{applied} of {staged} members are imported; the daemon or the next import adds the rest")
+        })?;
     progress.finish_and_clear();
     report(context, counts, &rows)
 }
