@@ -9,7 +9,6 @@ mod runner;
 mod wake_signals;
 
 use crate::base::telemetry::{self, LoopStates};
-use crate::store::InstanceLock;
 use crate::web;
 use anyhow::Context;
 use components::App;
@@ -43,7 +42,6 @@ pub struct Daemon {
     tasks: Tasks,
     scheduler: JobScheduler,
     database_file: DatabaseFile,
-    _lock: InstanceLock,
 }
 
 impl Daemon {
@@ -62,7 +60,7 @@ impl Daemon {
         let readiness = Readiness::new(&app, &wakes);
         let mut runner =
             Runner { tasks: &mut tasks, states: &states, clock: &app.clock, shutdown: &shutdown };
-        let database_file = DatabaseFile::new(app.store.clone());
+        let database_file = DatabaseFile::new(app.store.clone(), lock);
         loops::start(&mut runner, &app, &wakes, readiness.clone(), &database_file);
         let limits = if app.config.links.trusted_proxies == 0 {
             web::ServerLimits::without_proxy()
@@ -83,20 +81,20 @@ impl Daemon {
         tracing::info!(
             event = "running", links = %links_addr, admin = %admin_addr, schedule = schedule_text, next_sweeps, "running"
         );
-        Ok(Self { app, links_addr, admin_addr, shutdown, tasks, scheduler, database_file, _lock: lock })
+        Ok(Self { app, links_addr, admin_addr, shutdown, tasks, scheduler, database_file })
     }
 
     /// Runs until `stop` or until a loop ends unexpectedly. Then it starts no new work, and finishes the running work
     /// or, at the deadline, releases it.
     ///
     /// # Errors
-    /// A loop ended unexpectedly, or the database file was deleted or replaced.
+    /// A loop ended unexpectedly, the database file was deleted or replaced, or another daemon has taken the lock.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut failed = None;
         tokio::select! {
             () = stop.cancelled() => tracing::info!(event = "stopping", "finishing what is in hand"),
             ended = self.tasks.join_next() => failed = Some(unexpected_exit(ended)),
-            error = self.database_file.wait_until_replaced() => {
+            error = self.database_file.wait_until_lost() => {
                 telemetry::notify_stopping(stop_deadline(self.app.config.gateway.timeout));
                 // The links of further emails would not work, and nothing that is still written can be found.
                 self.tasks.shutdown().await;
@@ -134,7 +132,7 @@ impl Daemon {
             tracing::warn!(%error, "cannot count the last link requests");
         }
         if !self.database_file.is_in_place() {
-            failed.get_or_insert(self.database_file.wait_until_replaced().await.into());
+            failed.get_or_insert(self.database_file.wait_until_lost().await.into());
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)

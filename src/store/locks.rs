@@ -1,6 +1,7 @@
 //! Locks between processes: files beside the database. The operating system releases them when the process ends, even by
 //! a crash.
 
+use super::file_identity::FileIdentity;
 use super::open_error::cannot_open;
 use super::{Result, Store, StoreError};
 use crate::base::private_files;
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The only process that sweeps and delivers.
 #[derive(Debug)]
 pub struct InstanceLock {
-    _file: File,
+    file: File,
+    identity: FileIdentity,
     instance: Arc<AtomicBool>,
 }
 
@@ -33,11 +35,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] if another process holds the lock.
     pub fn lock(&self) -> Result<InstanceLock> {
-        let file = self
-            .lock_file("lock")?
-            .map_err(|holder| StoreError::Locked { path: self.path.display().to_string(), holder })?;
+        let (file, path) = (self.lock_instance_file()?, self.lock_path("lock"));
+        let identity = FileIdentity::of(&path).map_err(|error| cannot_open(&path, &error))?;
         self.instance.store(true, Ordering::SeqCst);
-        Ok(InstanceLock { _file: file, instance: Arc::clone(&self.instance) })
+        Ok(InstanceLock { file, identity, instance: Arc::clone(&self.instance) })
+    }
+
+    /// Takes the lock again if somebody deleted its file. Returns whether that was necessary.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has taken the lock since.
+    pub(crate) fn renew_lock(&self, lock: &mut InstanceLock) -> Result<bool> {
+        let path = self.lock_path("lock");
+        if !lock.identity.is_gone_from(&path) {
+            return Ok(false);
+        }
+        lock.file = self.lock_instance_file()?;
+        lock.identity = FileIdentity::of(&path).map_err(|error| cannot_open(&path, &error))?;
+        Ok(true)
+    }
+
+    fn lock_instance_file(&self) -> Result<File> {
+        self.lock_file("lock")?
+            .map_err(|holder| StoreError::Locked { path: self.path.display().to_string(), holder })
     }
 
     /// Whether a process, this one included, sweeps and delivers with this database.
@@ -56,12 +76,7 @@ impl Store {
 
     /// Locks the file with this extension, or returns the process id of its holder.
     fn lock_file(&self, extension: &str) -> Result<std::result::Result<File, String>> {
-        // Several paths can lead to the same file.
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let mut name = path.into_os_string();
-        name.push(".");
-        name.push(extension);
-        let name = PathBuf::from(name);
+        let name = self.lock_path(extension);
         let open = |error: std::io::Error| cannot_open(&name, &error);
         let mut file = match private_files::create_new(&name) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -85,6 +100,15 @@ impl Store {
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(open)?;
         Ok(Ok(file))
+    }
+
+    fn lock_path(&self, extension: &str) -> PathBuf {
+        // Several paths can lead to the same file.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.into_os_string();
+        name.push(".");
+        name.push(extension);
+        PathBuf::from(name)
     }
 
     pub(super) fn holds_instance_lock(&self) -> bool {

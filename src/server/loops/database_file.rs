@@ -1,4 +1,4 @@
-//! Verifies that the database file is still in its place.
+//! Verifies that the database file and its lock are still in their places.
 
 use crate::server::database_file::DatabaseFile;
 use crate::server::runner::{Loop, Progress};
@@ -41,20 +41,39 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("replaced.db");
             let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
-            let file = DatabaseFile::new(store);
+            let lock = store.lock().unwrap();
+            let file = DatabaseFile::new(store, lock);
             let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
             let (clock, states) = (Clock::System, LoopStates::default());
             let mut runner =
                 Runner { tasks: &mut tasks, states: &states, clock: &clock, shutdown: &shutdown };
             runner.spawn(DatabaseFileLoop { file: file.clone(), interval: Duration::from_millis(10) });
-            let replaced = file.wait_until_replaced();
+            let replaced = file.wait_until_lost();
             assert!(tokio::time::timeout(Duration::from_millis(100), replaced).await.is_err());
             std::fs::remove_file(&path).unwrap();
             if let Some(text) = replacement {
                 std::fs::write(&path, text).unwrap();
             }
-            let error = tokio::time::timeout(Duration::from_secs(10), file.wait_until_replaced()).await;
+            let error = tokio::time::timeout(Duration::from_secs(10), file.wait_until_lost()).await;
             assert!(matches!(error, Ok(StoreError::FileReplaced { .. })), "{error:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_lock_file_is_locked_again_unless_another_daemon_was_faster() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("locked.db").display()).parse().unwrap();
+        let (store, other) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
+        let lock_file = folder.path().join("locked.db.lock");
+        let lock = store.lock().unwrap();
+        let file = DatabaseFile::new(store, lock);
+        std::fs::remove_file(&lock_file).unwrap();
+        assert!(file.is_in_place());
+        assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
+
+        std::fs::remove_file(&lock_file).unwrap();
+        let _taken = other.lock().unwrap();
+        assert!(!file.is_in_place());
+        assert!(matches!(file.wait_until_lost().await, StoreError::Locked { .. }));
     }
 }
