@@ -1,6 +1,7 @@
 //! Prompts on the terminal, and input that can be secret.
 
 use super::completion::UsageError;
+use crate::base::private_files;
 use anyhow::{Context as _, anyhow, bail};
 use console::Term;
 use secrecy::SecretString;
@@ -62,13 +63,20 @@ pub(super) fn password(file: Option<&Path>, from_stdin: bool) -> anyhow::Result<
 }
 
 /// The text of the file that `option` names, or of standard input for `-`, without the last line break.
+///
+/// # Errors
+/// Also if other users can read or write the file.
 pub(super) fn secret_file(option: &str, file: &Path) -> anyhow::Result<String> {
     let context = || format!("{option} {}", file.display());
     let text = if file == Path::new("-") {
         read(io::stdin().lock()).with_context(context)?
     } else {
-        let opened = File::open(file).with_context(context);
-        read(opened.map_err(|error| anyhow::Error::from(UsageError(error)))?).with_context(context)?
+        let opened = File::open(file).and_then(|opened| Ok((opened.metadata()?, opened)));
+        let (metadata, opened) = opened.with_context(context).map_err(UsageError)?;
+        if private_files::is_exposed(&metadata) {
+            return Err(usage(format!("{}: others can read or write it; run `chmod 600` on it", context())));
+        }
+        read(opened).with_context(context)?
     };
     Ok(without_line_break(&text).to_owned())
 }

@@ -109,7 +109,7 @@ async fn a_file_of_tokens_changes_nothing_else() {
     home.run(&["members", "import", "tokens.csv"]).await.well();
     let shown = home.json(&["members", "show", "alice"]).await;
     assert_eq!((&shown[0]["locale"], &shown[0]["label"]), (&json!("es"), &json!("Ali")));
-    home.write("token", "rt-2\n");
+    home.write_secret("token", "rt-2\n");
     let update = ["members", "add", "alice", "--time-zone", "Europe/Madrid", "--refresh-token-file", "token"];
     assert_eq!(home.run(&update).await.well().stdout, "updated member alice\n");
     let shown = home.json(&["members", "show", "alice"]).await;

@@ -88,6 +88,13 @@ impl Home {
         self.write_bytes(name, text.as_bytes())
     }
 
+    /// Like [`Home::write`], with mode 0600.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
     pub(crate) fn write_bytes(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).unwrap();

@@ -102,7 +102,8 @@ async fn a_row_that_lingers_after_its_deletion_starts_no_notice() {
 #[tokio::test]
 async fn a_connection_with_a_password_is_created_and_repaired_from_the_command_line() {
     let bench = Bench::new().await;
-    let path = bench.home.write("password", "hunter2-from-file\n");
+    let path = bench.home.write_secret("password", "hunter2-from-file\n");
+    bench.home.write("exposed", "hunter2-from-file\n");
     let establish = "connections establish basicins --member alice --username al";
     let with_file = format!("{establish} --password-file {}", path.display());
     assert_eq!(bench.status("connections delete basicins --member alice --yes").await, "DELETED");
@@ -121,6 +122,7 @@ async fn a_connection_with_a_password_is_created_and_repaired_from_the_command_l
         "connections establish basicins --member alice",
         "connections establish basicins --member alice --password-file /dev/null --username al",
         "connections establish basicins --member alice --password-file /does/not/exist --username al",
+        "connections establish basicins --member alice --password-file exposed --username al",
         "connections establish basicins --member alice --send",
     ] {
         bench.fails(2, line).await;
