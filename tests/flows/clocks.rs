@@ -7,6 +7,7 @@ use reconnectd::domain::Time;
 use reconnectd::notify::deliver::Delivered;
 use reconnectd::sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage};
 use reconnectd::store::AttemptOutcome;
+use std::time::Duration;
 
 const YEAR: TimeDelta = TimeDelta::days(365);
 
@@ -27,6 +28,8 @@ async fn a_clock_that_was_a_year_ahead_at_the_start_or_is_set_back_by_a_day_ends
     let has_ended =
         async || h.app.store.last_sweep().await.unwrap().is_some_and(|sweep| sweep.finished_at.is_some());
     until("the sweep to be recorded", has_ended).await;
+    // The loop takes note of the end just after that.
+    tokio::time::sleep(Duration::from_millis(300)).await;
 
     h.clock.advance(-YEAR);
     let now = h.clock.now();
