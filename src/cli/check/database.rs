@@ -20,6 +20,13 @@ pub(super) async fn check(url: &DatabaseUrl, checklist: &mut Checklist) -> anyho
         let message = format!("{path} is on a network file system ({name}); SQLite needs a local disk");
         checklist.warning("database", &message)?;
     }
+    if file_system::has_other_names(url.path()) {
+        let message = format!(
+            "{path} has a second name (a hard link); a program that opens the file by that name damages it: SQLite \
+             finds the files beside the database by its name"
+        );
+        checklist.warning("database", &message)?;
+    }
     if let Err(StoreError::Missing { .. }) = opened {
         let message = format!("there is no database yet; `run` and `members import` create {path}");
         let creatable = Store::verify_folder(url).map_err(Into::into);

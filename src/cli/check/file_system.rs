@@ -34,6 +34,15 @@ pub(super) fn network_type(path: &Path) -> Option<String> {
     type_of(&mounts, &path).filter(|name| is_network(name))
 }
 
+/// Whether the file has a hard link.
+pub(super) fn has_other_names(path: &Path) -> bool {
+    #[cfg(unix)]
+    return std::fs::metadata(path)
+        .is_ok_and(|file| file.is_file() && std::os::unix::fs::MetadataExt::nlink(&file) > 1);
+    #[cfg(not(unix))]
+    return false;
+}
+
 fn is_network(name: &str) -> bool {
     match name.strip_prefix("fuse.") {
         Some(program) => NETWORK_FUSE.contains(&program),
@@ -82,5 +91,16 @@ mod tests {
         assert!(
             is_network("nfs4") && is_network("fuse.sshfs") && !is_network("ext4") && !is_network("fuse.ext4")
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_hard_link_is_a_second_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("x.db"), folder.path().join("y.db"));
+        std::fs::write(&file, "").unwrap();
+        assert!(!has_other_names(&file));
+        std::fs::hard_link(&file, &link).unwrap();
+        assert!(has_other_names(&file) && has_other_names(&link));
     }
 }
