@@ -82,10 +82,13 @@ async fn a_file_without_members_is_refused_unless_that_is_intended() {
 async fn rejected_lines_are_reported_as_json() {
     let home = Home::bare();
     home.run(&["keys", "generate"]).await.well();
-    home.write("m.csv", "member_id,email\na,a@b.example\nb,nobody\n1E+11,c@b.example\n");
+    home.write("m.csv", "member_id,email\na,a@b.example\nb,nobody\n=A1,c@b.example\n");
+    home.write("columns.csv", "member_id,email,first_name\nm1,m1@example.org,Ann\n");
+    home.run(&["members", "import", "columns.csv"]).await.badly(1, &["\"first_name\""]);
     home.write("known.csv", "member_id,locale\nnobody,es\n");
     for (file, expected) in [
         ("m.csv", vec![(json!(3), json!("email")), (json!(4), json!("member_id"))]),
+        ("columns.csv", vec![(json!(1), Value::Null)]),
         ("known.csv", vec![(json!(2), json!("email"))]),
         ("missing.csv", vec![(Value::Null, Value::Null)]),
     ] {

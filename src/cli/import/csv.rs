@@ -38,7 +38,10 @@ pub(super) fn columns(line: u64, header: &str, ignore_unknown: bool) -> Result<V
             _ if name.trim().is_empty() => Column::Unnamed,
             Ok(field) => Column::Field(field),
             Err(_) if ignore_unknown => Column::Ignored,
-            Err(hint) => return error(format!("column {} is unknown; {hint}", index + 1)),
+            Err(unknown) => {
+                let name = unknown.shown(names.iter().any(|name| name.trim() == row::MEMBER_ID));
+                return error(format!("column {}{name} is unknown; {}", index + 1, unknown.hint));
+            }
         };
         if let Column::Field(field) = column
             && columns.contains(&column)

@@ -35,6 +35,7 @@ impl fmt::Display for ImportError {
 }
 
 /// An error in a row, whose line the reader adds.
+#[derive(Debug)]
 pub(in crate::cli) struct RowError {
     pub(super) field: Option<&'static str>,
     pub(super) message: String,

@@ -40,12 +40,16 @@ pub(super) fn fields(line: &str, ignore_unknown: bool) -> Result<Fields, RowErro
     // The error names the column only: the parser's own message can repeat a value.
     let Entries(entries) =
         serde_json::from_str(line).map_err(|error| format!("invalid JSON (column {})", error.column()))?;
+    let is_member = entries.iter().any(|(name, _)| name == row::MEMBER_ID);
     let mut fields = Fields::new();
     for (name, value) in entries {
         let field = match row::field(&name) {
             Ok(field) => field,
             Err(_) if ignore_unknown => continue,
-            Err(hint) => return Err(format!("unknown field; {hint}").into()),
+            Err(unknown) => {
+                let name = unknown.shown(is_member);
+                return Err(format!("unknown field{name}; {}", unknown.hint).into());
+            }
         };
         let text = match value {
             Value::String(text) => text,

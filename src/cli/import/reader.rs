@@ -12,6 +12,9 @@ use std::{
     path::Path,
 };
 
+/// More warnings would not help.
+const MAX_WARNINGS: usize = 20;
+
 enum Format {
     JsonLines,
     Csv(Vec<csv::Column>),
@@ -28,14 +31,7 @@ pub(in crate::cli) struct MemberFile {
     seen: HashMap<String, u64>,
     /// The line of each id with an upper-case letter, by the id in lower case.
     folded: HashMap<String, u64>,
-    case_twins: Vec<CaseTwins>,
-}
-
-/// Two lines whose ids differ only in case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct CaseTwins {
-    pub(in crate::cli) line: u64,
-    pub(in crate::cli) earlier: u64,
+    warnings: Vec<ImportError>,
 }
 
 impl MemberFile {
@@ -87,16 +83,22 @@ impl MemberFile {
             first => (Format::JsonLines, first),
         };
         let (seen, folded) = (HashMap::new(), HashMap::new());
-        Ok(Self { lines, format, ignore_unknown, first, seen, folded, case_twins: Vec::new() })
+        Ok(Self { lines, format, ignore_unknown, first, seen, folded, warnings: Vec::new() })
     }
 
     pub(in crate::cli) fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }
 
-    /// The pairs so far.
-    pub(in crate::cli) fn case_twins(&self) -> &[CaseTwins] {
-        &self.case_twins
+    /// Values that are imported but probably wrong, so far; the first ones.
+    pub(in crate::cli) fn warnings(&self) -> &[ImportError] {
+        &self.warnings
+    }
+
+    fn warn(&mut self, warning: ImportError) {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(warning);
+        }
     }
 
     /// `None` if the row is empty.
@@ -106,7 +108,10 @@ impl MemberFile {
             Format::Csv(columns) => csv::fields(columns, text),
         };
         let Some(fields) = fields.map_err(|error| error.at(line))? else { return Ok(None) };
-        let row = row::check(line, fields).map_err(|error| error.at(line))?;
+        let mut row = row::check(line, fields).map_err(|error| error.at(line))?;
+        if let Some(suspicion) = row.suspicion.take() {
+            self.warn(suspicion.at(line));
+        }
         let id = row.edit.id.as_str();
         if let Some(earlier) = self.seen.insert(id.to_owned(), line) {
             let message = format!("is already on line {earlier}; remove one of them");
@@ -124,7 +129,8 @@ impl MemberFile {
             self.folded.insert(folded, line);
         }
         if let Some(earlier) = earlier {
-            self.case_twins.push(CaseTwins { line, earlier });
+            let message = format!("differs only in case from line {earlier}; they are two members");
+            self.warn(ImportError { line, field: Some(row::MEMBER_ID), message });
         }
     }
 }

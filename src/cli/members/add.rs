@@ -48,7 +48,7 @@ pub(super) async fn add(context: &Context, args: &AddArgs) -> anyhow::Result<Com
     ];
     let fields: Fields = values.into_iter().filter_map(|(field, value)| Some((field, value?))).collect();
     let usage = |text: String| UsageError(anyhow::anyhow!(text));
-    let MemberRow { line, edit, refresh_token } =
+    let MemberRow { line, edit, refresh_token, .. } =
         check(1, fields).map_err(|error| usage(error.at(0).to_string()))?;
     let (keyring, store) = context.keyring_and_store().await?;
     let is_new = store.member(&edit.id).await?.is_none();

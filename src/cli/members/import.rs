@@ -1,6 +1,6 @@
 //! `members import`.
 
-use super::rejections::Rejections;
+use super::rejections::{self, Rejections};
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::import::{ImportError, MemberFile, MemberRow};
@@ -10,10 +10,7 @@ use crate::store::{Import, ImportCounts, ImportRow};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
-
-/// Pairs of ids that differ only in case are reported up to this many.
-const MAX_TWINS: usize = 20;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ImportArgs {
@@ -60,7 +57,7 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
             format!("{applied} of {staged} members are imported; the daemon or the next import adds the rest")
         })?;
     progress.finish_and_clear();
-    report(context, counts, &rows)
+    report(context, &args.file, counts, &rows)
 }
 
 /// Reads and stores all rows. Returns their number, or `None` when a line was rejected.
@@ -82,7 +79,7 @@ async fn stage(
             Err(error) => rejections.add(&error)?,
             // After an error the remaining lines are only checked.
             Ok(_) if !rejections.is_empty() => {}
-            Ok(MemberRow { line, edit, refresh_token }) => {
+            Ok(MemberRow { line, edit, refresh_token, .. }) => {
                 let credential =
                     refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
                 batch.push(ImportRow { line, edit, credential });
@@ -113,18 +110,24 @@ async fn stage(
     Ok(Some(staged))
 }
 
-fn report(context: &Context, counts: ImportCounts, rows: &MemberFile) -> anyhow::Result<Completion> {
+fn report(
+    context: &Context,
+    file: &Path,
+    counts: ImportCounts,
+    rows: &MemberFile,
+) -> anyhow::Result<Completion> {
     let ImportCounts { members, known_tokens } = counts;
-    for twins in rows.case_twins().iter().take(MAX_TWINS) {
-        errln!(
-            "line {}: member_id differs only in case from line {}; they are two members",
-            twins.line,
-            twins.earlier
-        );
-    }
     if context.json {
-        print_json(&serde_json::json!({ "imported": members, "known_tokens": known_tokens }))?;
+        let warnings: Vec<_> = rows.warnings().iter().map(rejections::line).collect();
+        let mut report = serde_json::json!({ "imported": members, "known_tokens": known_tokens });
+        if !warnings.is_empty() {
+            report["warnings"] = serde_json::json!(warnings);
+        }
+        print_json(&report)?;
         return Ok(Completion::Complete);
+    }
+    for warning in rows.warnings() {
+        errln!("{}: warning: {warning}", file.display());
     }
     outln!("{members} members imported");
     if known_tokens > 0 {

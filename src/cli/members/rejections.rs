@@ -13,12 +13,18 @@ pub(super) struct Rejections {
     count: u32,
 }
 
+/// A line, as JSON.
 #[derive(Serialize)]
-struct Rejection<'a> {
+pub(super) struct Line<'a> {
     /// Null for the file as a whole.
     line: Option<u64>,
     field: Option<&'static str>,
     reason: &'a str,
+}
+
+pub(super) fn line(error: &ImportError) -> Line<'_> {
+    let line = Some(error.line).filter(|line| *line > 0);
+    Line { line, field: error.field, reason: &error.message }
 }
 
 impl Rejections {
@@ -32,8 +38,7 @@ impl Rejections {
     pub(super) fn add(&mut self, error: &ImportError) -> io::Result<()> {
         self.count += 1;
         if self.json {
-            let line = Some(error.line).filter(|line| *line > 0);
-            return print_json(&Rejection { line, field: error.field, reason: &error.message });
+            return print_json(&line(error));
         }
         errln!("{}: {error}", self.file.display());
         Ok(())
