@@ -1,14 +1,16 @@
 //! What is late, outdated, or another's changes nothing.
 
 use crate::harness::{Harness, Setup};
+use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
     domain::{Cause, ConnectionState, EmailAddress, Listing, MemberId, NoticeItem, Time, TokenHash},
     notify::deliver::Delivered,
-    sim::{FaultKind, Operation},
+    sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult, StoreError},
 };
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -152,6 +154,17 @@ async fn an_open_lapse_that_the_member_cannot_repair_causes_no_email() {
 }
 
 #[tokio::test]
+async fn an_email_that_a_member_requested_is_not_sent_once_they_can_no_longer_repair_the_connection() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.clock.advance(TimeDelta::hours(1));
+    assert_eq!(h.press(&format!("{link}/resend")).await.states(), ["resend_requested"]);
+    h.set("alice", "epic", "ERROR");
+    let delivered = h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(delivered, Delivered::One(AttemptOutcome::Cancelled));
+    assert_eq!((h.mails().len(), h.lapse_states("alice").await), (1, vec!["epic open".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_recheck_that_was_due_before_a_press_does_not_delay_the_new_ones() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.press(&link).await;
@@ -167,6 +180,53 @@ async fn a_recheck_that_was_due_before_a_press_does_not_delay_the_new_ones() {
     }
     assert!(h.app.store.claim_recheck(&due, None).await.unwrap());
     assert_eq!(h.app.store.due_recheck(h.clock.now(), &[]).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_imported_during_a_refresh_stays() {
+    let h = Harness::watching(&["alice"]).await;
+    h.sim.world().configure(|settings| settings.rotate = true);
+    h.clock.advance(TimeDelta::hours(2));
+    h.fault(Operation::Refresh, FaultKind::Delay { ms: 300 });
+    h.sim.world().reset_requests();
+    let alice = MemberId::from("alice");
+    let import = async {
+        until("the refresh", async || h.asked("alice", Operation::Refresh) == 1).await;
+        h.import_token("alice", "rt-alice~anew").await;
+        h.app.store.credentials(&alice).await.unwrap().unwrap().refresh
+    };
+    let (polled, imported) = tokio::join!(h.app.poller.poll(&alice, Cause::Sweep), import);
+    polled.unwrap();
+    let kept = h.app.store.credentials(&alice).await.unwrap().unwrap();
+    assert!(imported.is_some() && kept.refresh == imported, "the gateway's rotated token replaced it");
+    assert!(kept.access.is_none(), "a token of the earlier credential");
+}
+
+#[tokio::test]
+async fn an_access_token_that_was_refused_does_not_cost_its_successor() {
+    let h = Harness::watching(&["alice"]).await;
+    let alice = MemberId::from("alice");
+    let access = async || h.app.store.credentials(&alice).await.unwrap().unwrap().access;
+    let refused = access().await.unwrap();
+    h.pass_after(TimeDelta::hours(2)).await;
+    let successor = access().await;
+    h.app.store.drop_access_token(&alice, &refused.sealed).await.unwrap();
+    assert!(successor.is_some() && access().await == successor);
+}
+
+#[tokio::test]
+async fn an_imported_refresh_token_replaces_the_access_token_and_ends_the_failure() {
+    let h = Harness::watching(&["alice"]).await;
+    let alice = MemberId::from("alice");
+    let stored = async || h.app.store.credentials(&alice).await.unwrap().unwrap();
+    assert!(stored().await.access.is_some());
+    h.import_token("alice", "rt-alice~anew").await;
+    assert!(stored().await.access.is_none());
+    h.sim.world().revoke("alice").unwrap();
+    h.pass().await;
+    assert_eq!(h.credential("alice").await, "rejected");
+    h.import_token("alice", "rt-alice~once-more").await;
+    assert!(stored().await.failure.is_none());
 }
 
 #[tokio::test]
@@ -216,6 +276,59 @@ async fn a_lease_that_runs_out_during_the_second_look_sends_nothing_twice() {
     slow.await.unwrap();
     assert_eq!(h.mails().len(), 1);
     assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
+}
+
+#[tokio::test]
+async fn a_notice_whose_delivery_failed_in_the_store_is_rescued_when_its_lease_expires() {
+    let h = Harness::queued(&["alice"]).await;
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 502, retry_after: None });
+    h.rows().await.refuse_updates("attempts").await.unwrap();
+    assert!(h.app.deliverer.deliver_one().await.is_err(), "the deferral cannot be stored");
+    h.rows().await.accept_updates("attempts").await.unwrap();
+    h.end_faults();
+    assert_eq!(h.app.deliverer.rescue_expired_leases().await.unwrap(), 0);
+    h.clock.advance(TimeDelta::hours(1));
+    assert_eq!(h.app.deliverer.rescue_expired_leases().await.unwrap(), 1);
+    assert_eq!(h.app.deliverer.deliver_one().await.unwrap(), Delivered::One(AttemptOutcome::Sent));
+}
+
+#[tokio::test]
+async fn an_acceptance_that_cannot_be_recorded_is_recorded_later_even_if_the_delivery_is_aborted() {
+    for (reply_is_lost, state) in [(false, "sent"), (true, "queued")] {
+        let h = Harness::queued(&["alice"]).await;
+        if reply_is_lost {
+            h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop).times(1));
+        }
+        h.rows().await.refuse_updates("attempts").await.unwrap();
+        let deliverer = h.app.deliverer.clone();
+        let delivery = tokio::spawn(async move { deliverer.deliver_one().await.is_ok() });
+        let is_retried = async || h.log.text().contains("event=\"attempt_not_recorded\"");
+        until("the first try to fail", is_retried).await;
+        delivery.abort();
+        h.rows().await.accept_updates("attempts").await.unwrap();
+        until("the record", async || h.notice_states("alice").await == [state]).await;
+        assert_eq!(h.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_acceptance_is_not_recorded_forever_in_a_file_that_was_replaced() {
+    let h = Harness::queued(&["alice"]).await;
+    h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 300 }));
+    let (database, aside) = (h.database(), h.folder.path().join("aside.db"));
+    let replace = async {
+        let mut rows = h.rows().await;
+        // Stored just before the message is handed over.
+        let mut tokens = async || rows.texts("unsubscribe_tokens", "notice_id").await.unwrap();
+        until("the message", async || tokens().await.len() == 1).await;
+        std::fs::rename(&database, &aside).unwrap();
+        std::fs::write(&database, "").unwrap();
+    };
+    let delivery = tokio::time::timeout(Duration::from_secs(20), h.app.deliverer.deliver_one());
+    let (delivered, ()) = tokio::join!(delivery, replace);
+    assert_eq!(delivered.expect("the delivery ends").unwrap(), Delivered::One(AttemptOutcome::Sent));
+    std::fs::rename(&aside, &database).unwrap();
+    assert_eq!(h.app.store.release_leases(h.clock.now()).await.unwrap(), 1);
 }
 
 #[tokio::test]
