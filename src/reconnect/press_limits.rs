@@ -111,13 +111,35 @@ mod tests {
     #[tokio::test]
     async fn idle_links_are_forgotten() {
         let (limits, clock) = limits();
-        for n in 0..MAX_IDLE {
+        fill(&limits).await;
+        clock.advance(TimeDelta::minutes(1));
+        drop(limits.enter(TokenHash([255; 32])).await);
+        assert_eq!(limits.lock().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_link_whose_press_is_in_flight_or_whose_budget_is_not_full_is_not_forgotten() {
+        let (limits, _) = limits();
+        let (pressing, pressed) = (TokenHash([253; 32]), TokenHash([254; 32]));
+        let _in_flight = limits.enter(pressing).await;
+        drop(limits.enter(pressed).await);
+        limits.take(pressed).unwrap();
+        fill(&limits).await;
+        drop(limits.enter(TokenHash([255; 32])).await);
+        let links = limits.lock();
+        assert!(links.contains_key(&pressing) && links.contains_key(&pressed));
+        assert!(links.len() < MAX_IDLE, "the idle ones are");
+    }
+
+    /// Makes the map so large that the next link forgets the idle ones.
+    async fn fill(limits: &PressLimits) {
+        for n in 0_usize.. {
+            if limits.lock().len() >= MAX_IDLE {
+                return;
+            }
             let mut hash = [0; 32];
             hash[..8].copy_from_slice(&n.to_be_bytes());
             drop(limits.enter(TokenHash(hash)).await);
         }
-        clock.advance(TimeDelta::minutes(1));
-        drop(limits.enter(TokenHash([255; 32])).await);
-        assert_eq!(limits.lock().len(), 1);
     }
 }
