@@ -109,6 +109,7 @@ suite! {
         an_import_that_is_not_applied_changes_no_member,
         an_import_interrupted_while_it_is_applied_is_finished_by_the_next,
         only_one_import_runs_at_a_time,
+        an_import_takes_short_steps_only_while_a_daemon_runs,
         an_erased_member_is_in_no_byte_of_the_files,
         a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing;
     migrations:

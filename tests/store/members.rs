@@ -3,7 +3,7 @@
 use crate::{Fixture, now, row};
 use reconnectd::{
     domain::{Edit, MemberEdit},
-    store::{ImportRow, StoreError},
+    store::{ImportRow, Store, StoreError},
 };
 
 fn edit(id: &str) -> MemberEdit {
@@ -87,6 +87,21 @@ pub(crate) async fn only_one_import_runs_at_a_time(f: &Fixture) {
     assert!(matches!(second.err(), Some(StoreError::Importing { .. })));
     first.discard().await.unwrap();
     f.reopen().await.import(now()).await.unwrap();
+}
+
+pub(crate) async fn an_import_takes_short_steps_only_while_a_daemon_runs(f: &Fixture) {
+    let step = async |store: Store| {
+        let import = store.import(now()).await.unwrap();
+        let step = import.step();
+        import.discard().await.unwrap();
+        step
+    };
+    let alone = step(f.store.clone()).await;
+    let daemon = f.store.lock().unwrap();
+    let beside = [step(f.store.clone()).await, step(f.reopen().await).await];
+    assert!(beside.iter().all(|beside| *beside < alone), "{beside:?} {alone}");
+    drop(daemon);
+    assert_eq!([step(f.store.clone()).await, step(f.reopen().await).await], [alone; 2]);
 }
 
 pub(crate) async fn a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing(

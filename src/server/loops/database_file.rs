@@ -69,6 +69,7 @@ mod tests {
         let file = DatabaseFile::new(store, lock);
         std::fs::remove_file(&lock_file).unwrap();
         assert!(file.is_in_place());
+        assert!(file.is_in_place(), "the new lock file is this daemon's own");
         assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
 
         std::fs::remove_file(&lock_file).unwrap();
