@@ -1,5 +1,6 @@
 //! Reschedules rows that were written while the clock was ahead.
 
+use super::engine::query;
 use super::{Result, Store, millis};
 use crate::domain::Time;
 use chrono::TimeDelta;
@@ -36,7 +37,7 @@ impl Store {
             ),
         ] {
             let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);
-            let done = sqlx::query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut *tx).await?;
+            let done = query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut tx).await?;
             changed += done.rows_affected();
         }
         tx.commit().await?;

@@ -1,9 +1,9 @@
 //! `connections`.
 
+use super::engine::{Row, Tx, query, query_scalar};
 use super::row::RowExt;
 use super::{Result, Store};
 use crate::domain::{Connection, ConnectionId, MemberId, Repair, Source};
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConnection {
@@ -25,7 +25,7 @@ pub(super) const COLUMNS: &str =
 pub(super) const MISMATCHED: &str =
     "status IN ('CONNECTED', 'ERROR') AND instr(sync_errors, '\"PERSON_MATCHING_ERROR\"') > 0";
 
-pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
+pub(super) fn read(row: &Row) -> Result<StoredConnection> {
     let errors: String = row.try_get("sync_errors")?;
     Ok(StoredConnection {
         member_id: row.text("member_id")?,
@@ -67,7 +67,7 @@ impl Store {
                AND (k.member_id, k.connection_id) > ($2, $3)
              ORDER BY k.member_id, k.connection_id LIMIT $4"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = query(sql)
             .bind(only.map(MemberId::as_str))
             .bind(after.map_or("", |(member, _)| member.as_str()))
             .bind(after.map_or("", |(_, connection)| connection.as_str()))
@@ -78,12 +78,8 @@ impl Store {
     }
 }
 
-pub(super) async fn mismatched(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-) -> Result<Vec<ConnectionId>> {
+pub(super) async fn mismatched(tx: &mut Tx, member: &MemberId) -> Result<Vec<ConnectionId>> {
     let sql = format!("SELECT connection_id FROM connections WHERE member_id = $1 AND {MISMATCHED}");
-    let ids: Vec<String> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    let ids: Vec<String> = query_scalar(sql).bind(member.as_str()).fetch_all(&mut *tx).await?;
     Ok(ids.into_iter().map(ConnectionId::new).collect())
 }

@@ -1,9 +1,9 @@
 //! `credentials`, `access_tokens`, `token_refresh_leases`, `credential_failures`.
 
+use super::engine::{Row, Tx, query, query_scalar};
 use super::{InstanceLock, Result, Store, count, millis, time};
 use crate::base::random;
 use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// An access token, sealed, and how long it is good for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,20 +76,18 @@ pub(super) const CREDENTIAL_JOINS: &str = "LEFT JOIN credentials c ON c.member_i
     LEFT JOIN token_subjects t ON t.member_id = m.member_id";
 
 impl StoredCredentials {
-    pub(super) fn read(row: &SqliteRow) -> Result<Self> {
+    pub(super) fn read(row: &Row) -> Result<Self> {
         let sealed = |key: &str, bytes: &str| -> Result<Option<Sealed>> {
             let key_id: Option<String> = row.try_get(key)?;
             let bytes: Option<Vec<u8>> = row.try_get(bytes)?;
             Ok(key_id.zip(bytes).map(|(key_id, bytes)| Sealed { key_id, bytes }))
         };
-        let access =
-            match (sealed("access_key", "access_sealed")?, row.try_get::<Option<i64>, _>("refresh_at")?) {
-                (Some(sealed), Some(refresh_at)) => {
-                    Some(StoredToken { sealed, refresh_at: time(refresh_at) })
-                }
-                _ => None,
-            };
-        let failure = match row.try_get::<Option<String>, _>("failure_state")? {
+        let access = match (sealed("access_key", "access_sealed")?, row.try_get::<Option<i64>>("refresh_at")?)
+        {
+            (Some(sealed), Some(refresh_at)) => Some(StoredToken { sealed, refresh_at: time(refresh_at) }),
+            _ => None,
+        };
+        let failure = match row.try_get::<Option<String>>("failure_state")? {
             None => None,
             Some(state) => Some(CredentialFailure {
                 state: if state == "rejected" { CredentialState::Rejected } else { CredentialState::Missing },
@@ -116,8 +114,7 @@ impl Store {
         let sql = format!(
             "SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1 AND m.removed_at IS NULL"
         );
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(StoredCredentials::read).transpose()
     }
 
@@ -126,7 +123,7 @@ impl Store {
     pub async fn lease_refresh(&self, id: &MemberId, now: Time, until: Time) -> Result<Option<RefreshLease>> {
         let owner = random::id(now);
         let mut tx = self.begin().await?;
-        let leased = sqlx::query(
+        let leased = query(
             "INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon, owner)
              SELECT member_id, $2, $4, $5 FROM members WHERE member_id = $1 AND removed_at IS NULL
              ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
@@ -138,7 +135,7 @@ impl Store {
         .bind(millis(now))
         .bind(self.holds_instance_lock())
         .bind(&owner)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         if leased == 0 {
@@ -146,7 +143,7 @@ impl Store {
         }
         let sql =
             format!("SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_one(&mut *tx).await?;
+        let row = query(sql).bind(id.as_str()).fetch_one(&mut tx).await?;
         let credentials = StoredCredentials::read(&row)?;
         tx.commit().await?;
         Ok(Some(RefreshLease { owner, credentials }))
@@ -154,7 +151,7 @@ impl Store {
 
     /// Extends a lease, unless another holder has taken it over.
     pub async fn extend_refresh_lease(&self, id: &MemberId, lease: &RefreshLease, until: Time) -> Result<()> {
-        sqlx::query("UPDATE token_refresh_leases SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
+        query("UPDATE token_refresh_leases SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
             .bind(id.as_str())
             .bind(millis(until))
             .bind(&lease.owner)
@@ -165,19 +162,18 @@ impl Store {
 
     /// Releases the leases that the instance which worked on this database before has left behind.
     pub(crate) async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
-        let freed = sqlx::query("DELETE FROM token_refresh_leases WHERE held_by_daemon = 1")
-            .execute(&self.writer)
-            .await?;
+        let freed =
+            query("DELETE FROM token_refresh_leases WHERE held_by_daemon = 1").execute(&self.writer).await?;
         Ok(freed.rows_affected())
     }
 
     /// Releases a lease without new tokens.
     pub async fn release_refresh_lease(&self, id: &MemberId, lease: &RefreshLease) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
+        query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
             .bind(&lease.owner)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(())
@@ -196,14 +192,14 @@ impl Store {
         let mut tx = self.begin().await?;
         if is_current(&mut tx, id, tokens.used).await? {
             if let Some(refresh) = tokens.rotated {
-                sqlx::query(
+                query(
                     "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4 WHERE member_id = $1",
                 )
                 .bind(id.as_str())
                 .bind(&refresh.key_id)
                 .bind(&refresh.bytes)
                 .bind(millis(now))
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
             }
             if let Some(access) = tokens.access {
@@ -211,21 +207,21 @@ impl Store {
                 end_failure(&mut tx, id, now).await?;
             }
             if let Some(subject) = tokens.subject {
-                sqlx::query(
+                query(
                     "INSERT INTO token_subjects (member_id, key_id, hash) VALUES ($1, $2, $3)
                      ON CONFLICT (member_id) DO NOTHING",
                 )
                 .bind(id.as_str())
                 .bind(&subject.key_id)
                 .bind(&subject.hash)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
             }
         }
-        sqlx::query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
+        query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
             .bind(id.as_str())
             .bind(&lease.owner)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(())
@@ -234,10 +230,10 @@ impl Store {
     /// Drops an access token that the gateway no longer accepts, unless another has replaced it already.
     pub async fn drop_access_token(&self, id: &MemberId, token: &Sealed) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM access_tokens WHERE member_id = $1 AND sealed = $2")
+        query("DELETE FROM access_tokens WHERE member_id = $1 AND sealed = $2")
             .bind(id.as_str())
             .bind(&token.bytes)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(())
@@ -255,7 +251,7 @@ impl Store {
         if !is_current(&mut tx, id, used).await? {
             return Ok(false);
         }
-        sqlx::query(
+        query(
             "INSERT INTO credential_failures (member_id, state, reason, since, failures, retry_at)
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (member_id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
@@ -267,7 +263,7 @@ impl Store {
         .bind(millis(failure.since))
         .bind(failure.failures)
         .bind(millis(failure.retry_at))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(true)
@@ -275,30 +271,26 @@ impl Store {
 }
 
 /// Whether the member is enrolled and still has the credential that was used.
-async fn is_current(tx: &mut Transaction<'_, Sqlite>, id: &MemberId, used: &UsedCredential) -> Result<bool> {
+async fn is_current(tx: &mut Tx, id: &MemberId, used: &UsedCredential) -> Result<bool> {
     let query = match used {
-        UsedCredential::RefreshToken(sealed) => sqlx::query_scalar(
+        UsedCredential::RefreshToken(sealed) => query_scalar(
             "SELECT EXISTS (SELECT 1 FROM members m JOIN credentials c ON c.member_id = m.member_id
                 WHERE m.member_id = $1 AND m.removed_at IS NULL AND c.sealed = $2)",
         )
         .bind(id.as_str())
         .bind(&sealed.bytes),
-        UsedCredential::Subject(subject) => sqlx::query_scalar(
+        UsedCredential::Subject(subject) => query_scalar(
             "SELECT EXISTS (SELECT 1 FROM members
                 WHERE member_id = $1 AND removed_at IS NULL AND subject = $2)",
         )
         .bind(id.as_str())
         .bind(subject),
     };
-    Ok(query.fetch_one(&mut **tx).await?)
+    Ok(query.fetch_one(&mut *tx).await?)
 }
 
-async fn store_access_token(
-    tx: &mut Transaction<'_, Sqlite>,
-    id: &MemberId,
-    access: &StoredToken,
-) -> Result<()> {
-    sqlx::query(
+async fn store_access_token(tx: &mut Tx, id: &MemberId, access: &StoredToken) -> Result<()> {
+    query(
         "INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
             refresh_at = excluded.refresh_at",
@@ -307,19 +299,19 @@ async fn store_access_token(
     .bind(&access.sealed.key_id)
     .bind(&access.sealed.bytes)
     .bind(millis(access.refresh_at))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
-async fn end_failure(tx: &mut Transaction<'_, Sqlite>, id: &MemberId, now: Time) -> Result<()> {
+async fn end_failure(tx: &mut Tx, id: &MemberId, now: Time) -> Result<()> {
     let since: Option<i64> =
-        sqlx::query_scalar("DELETE FROM credential_failures WHERE member_id = $1 RETURNING since")
+        query_scalar("DELETE FROM credential_failures WHERE member_id = $1 RETURNING since")
             .bind(id.as_str())
-            .fetch_optional(&mut **tx)
+            .fetch_optional(&mut *tx)
             .await?;
     let Some(since) = since else { return Ok(()) };
-    sqlx::query(
+    query(
         "UPDATE credential_failures SET retry_at = min(retry_at, $2 +
             (SELECT poll_key % $4 FROM members m WHERE m.member_id = credential_failures.member_id))
          WHERE since BETWEEN $1 - $3 AND $1 + $3",
@@ -328,7 +320,7 @@ async fn end_failure(tx: &mut Transaction<'_, Sqlite>, id: &MemberId, now: Time)
     .bind(millis(now))
     .bind(SAME_CAUSE)
     .bind(RETRY_SPREAD)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

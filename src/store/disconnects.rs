@@ -1,8 +1,8 @@
 //! An operator's disconnecting or deleting of a connection: it is on purpose, so the member gets no email about it.
 
+use super::engine::{Tx, query, query_scalar};
 use super::{Result, Store, invitations, lapses, observations};
 use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseChange, LapseFields, LapseId, MemberId, Time};
-use sqlx::{Sqlite, Transaction};
 
 /// The connection's lapse before the intent.
 #[derive(Clone, Debug)]
@@ -51,13 +51,13 @@ impl Store {
         connection: &ConnectionId,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        let undone = sqlx::query(
+        let undone = query(
             "UPDATE lapses SET disconnect_intent = NULL
              WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND disconnect_intent IS NOT NULL",
         )
         .bind(member.as_str())
         .bind(connection.as_str())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         if undone > 0 {
@@ -78,9 +78,9 @@ impl Store {
         let (lapse, change) = match &announced.before {
             Some(lapse) => (lapse, LapseChange::Update(lapse.id.clone(), LapseFields::from(lapse))),
             None => {
-                sqlx::query("DELETE FROM lapses WHERE lapse_id = $1")
+                query("DELETE FROM lapses WHERE lapse_id = $1")
                     .bind(announced.lapse.as_str())
-                    .execute(&mut *tx)
+                    .execute(&mut tx)
                     .await?;
                 return Ok(tx.commit().await?);
             }
@@ -93,44 +93,32 @@ impl Store {
 }
 
 /// The spelling under which a connection is stored.
-async fn stored_id(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-    connection: &ConnectionId,
-) -> Result<ConnectionId> {
-    let stored: Option<String> = sqlx::query_scalar(
+async fn stored_id(tx: &mut Tx, member: &MemberId, connection: &ConnectionId) -> Result<ConnectionId> {
+    let stored: Option<String> = query_scalar(
         "SELECT connection_id FROM connections WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE
          ORDER BY status = 'DELETED', connection_id LIMIT 1",
     )
     .bind(member.as_str())
     .bind(connection.as_str())
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     Ok(stored.map_or_else(|| connection.clone(), ConnectionId::new))
 }
 
-async fn newest(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-    connection: &ConnectionId,
-) -> Result<Option<Lapse>> {
+async fn newest(tx: &mut Tx, member: &MemberId, connection: &ConnectionId) -> Result<Option<Lapse>> {
     let sql = format!(
         "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.connection_id = $2 
          ORDER BY l.state = 'closed', l.lapse_id DESC LIMIT 1",
         lapses::COLUMNS
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(member.as_str())
-        .bind(connection.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
+    let row = query(sql).bind(member.as_str()).bind(connection.as_str()).fetch_optional(&mut *tx).await?;
     row.as_ref().map(lapses::read).transpose()
 }
 
-async fn clear_response_digest(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<()> {
-    sqlx::query("UPDATE members SET response_digest = NULL WHERE member_id = $1")
+async fn clear_response_digest(tx: &mut Tx, member: &MemberId) -> Result<()> {
+    query("UPDATE members SET response_digest = NULL WHERE member_id = $1")
         .bind(member.as_str())
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     Ok(())
 }

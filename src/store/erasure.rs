@@ -1,8 +1,8 @@
 //! Erases members, also from the bytes of the files.
 
+use super::engine::query;
 use super::{Result, Store, link_requests};
 use crate::domain::MemberId;
-use sqlx::Row;
 
 /// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
 const STATEMENTS: [&str; 8] = [
@@ -28,14 +28,14 @@ impl Store {
         let mut tx = self.begin().await?;
         link_requests::delete_orphan_domain(&mut tx, id).await?;
         for statement in STATEMENTS {
-            sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;
+            query(statement).bind(id.as_str()).execute(&mut tx).await?;
         }
-        let known = sqlx::query("DELETE FROM members WHERE member_id = $1")
+        let known = query("DELETE FROM members WHERE member_id = $1")
             .bind(id.as_str())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?
             .rows_affected();
-        sqlx::query("DELETE FROM erasures").execute(&mut *tx).await?;
+        query("DELETE FROM erasures").execute(&mut tx).await?;
         tx.commit().await?;
         Ok(known > 0)
     }
@@ -43,8 +43,8 @@ impl Store {
     /// Empties the write-ahead log, which holds earlier versions of the pages. Waits for running reads, also of other
     /// processes. Returns `false` when they took too long.
     pub async fn truncate_log(&self) -> Result<bool> {
-        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
-        Ok(row.try_get::<i64, _>(0)? == 0)
+        let row = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
+        Ok(row.try_get::<i64>("busy")? == 0)
     }
 }
 
@@ -52,6 +52,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::domain::{ConnectionId, Time};
+    use crate::store::engine::query_scalar;
 
     #[tokio::test]
     async fn a_source_is_forgotten_with_the_last_member_who_has_it() {
@@ -64,11 +65,11 @@ mod tests {
             "INSERT INTO connections (member_id, connection_id, name, is_direct, sync_errors, first_seen_at, changed_at)
              VALUES ('alice', 'Rare', '', 0, '[]', 1, 1), ('bob', 'rare', '', 0, '[]', 1, 1)",
         ] {
-            sqlx::query(sql).execute(&store.writer).await.unwrap();
+            query(sql).execute(&store.writer).await.unwrap();
         }
         let (alice, bob, carol) = (MemberId::from("alice"), MemberId::from("bob"), MemberId::from("carol"));
         let sources = async || -> i64 {
-            let count = sqlx::query_scalar("SELECT count(*) FROM verified_sources");
+            let count = query_scalar("SELECT count(*) FROM verified_sources");
             count.fetch_one(&store.reader).await.unwrap()
         };
         let verified = async |member: &MemberId| {

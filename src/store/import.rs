@@ -4,12 +4,12 @@
 
 use super::Store;
 use super::convert::{json_list, millis};
+use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::import_steps as steps;
 use super::locks::ImportLock;
 use super::sweeps::poll_key;
 use crate::domain::{Fingerprint, MemberEdit, NewCredential, Sealed, Time};
-use sqlx::Row;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -87,9 +87,9 @@ impl Store {
         steps::finish_interrupted(self, now).await?;
         // Without a transaction, an error of the commit would be lost after the first row.
         let mut tx = self.begin().await?;
-        let id = sqlx::query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id")
+        let id = query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id")
             .bind(millis(now))
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(Import {
@@ -112,8 +112,7 @@ impl Store {
     /// Applies the rest of an interrupted import, or deletes the rows of one whose file was not read to its end. Does
     /// nothing while an import is under way. Returns the number of members enrolled or updated.
     pub(crate) async fn finish_interrupted_import(&self, now: Time) -> Result<u64> {
-        let any: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM imports)").fetch_one(&self.reader).await?;
+        let any: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM imports)").fetch_one(&self.reader).await?;
         if !any {
             return Ok(0);
         }
@@ -158,7 +157,7 @@ impl Import {
 
     /// The lines without an address whose member is not enrolled, in ascending order, at most `limit`.
     pub async fn lines_without_address(&self, limit: u32) -> Result<Vec<u64>> {
-        let lines: Vec<i64> = sqlx::query_scalar(
+        let lines: Vec<i64> = query_scalar(
             "SELECT line FROM import_rows r WHERE import_id = $1 AND email IS NULL
                AND NOT EXISTS (SELECT 1 FROM members m WHERE m.member_id = r.member_id AND m.removed_at IS NULL)
              ORDER BY line LIMIT $2",
@@ -205,7 +204,7 @@ impl Import {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT member_id, imported_key, imported_hash FROM credentials
              WHERE imported_hash IS NOT NULL AND member_id IN (SELECT value FROM json_each($1))",
         )

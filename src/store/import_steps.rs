@@ -2,9 +2,9 @@
 
 use super::Store;
 use super::convert::millis;
+use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::Result;
 use crate::domain::Time;
-use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 
 /// Rows of an interrupted import applied in one transaction.
 const REST_STEP: u32 = 500;
@@ -21,8 +21,8 @@ const ROWS: &str = "rows AS (
     WHERE r.import_id = $1 AND r.line <= $2)";
 
 /// Stores rows, which are a JSON list.
-pub(super) async fn stage(tx: &mut Transaction<'_, Sqlite>, import: i64, rows: &str) -> Result<()> {
-    sqlx::query(
+pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
+    query(
         "INSERT INTO import_rows (import_id, line, member_id, email, address_hash, domain, locale, time_zone, subject,
             label, poll_key, key_id, sealed, imported_key, imported_hash)
          SELECT $1, value ->> 'line', value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'),
@@ -33,7 +33,7 @@ pub(super) async fn stage(tx: &mut Transaction<'_, Sqlite>, import: i64, rows: &
     )
     .bind(import)
     .bind(rows)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -41,10 +41,10 @@ pub(super) async fn stage(tx: &mut Transaction<'_, Sqlite>, import: i64, rows: &
 /// From now on, the import is finished even after an interruption.
 pub(super) async fn mark_read(store: &Store, import: i64, now: Time) -> Result<()> {
     let mut tx = store.begin().await?;
-    sqlx::query("UPDATE imports SET read_at = $2 WHERE import_id = $1")
+    query("UPDATE imports SET read_at = $2 WHERE import_id = $1")
         .bind(import)
         .bind(millis(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
     Ok(tx.commit().await?)
 }
@@ -53,15 +53,15 @@ pub(super) async fn mark_read(store: &Store, import: i64, now: Time) -> Result<(
 /// was left and the import has ended.
 pub(super) async fn apply(store: &Store, import: i64, limit: u32, now: Time) -> Result<Option<u64>> {
     let mut tx = store.begin().await?;
-    let last: Option<i64> = sqlx::query_scalar(
+    let last: Option<i64> = query_scalar(
         "SELECT max(line) FROM (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2)",
     )
     .bind(import)
     .bind(limit)
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut tx)
     .await?;
     let Some(last) = last else {
-        sqlx::query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut *tx).await?;
+        query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut tx).await?;
         tx.commit().await?;
         return Ok(None);
     };
@@ -79,7 +79,7 @@ pub(super) async fn apply(store: &Store, import: i64, limit: u32, now: Time) -> 
 /// holder of the import lock. Returns the number of members enrolled or updated.
 pub(super) async fn finish_interrupted(store: &Store, now: Time) -> Result<u64> {
     let imports: Vec<(i64, bool)> =
-        sqlx::query_as("SELECT import_id, read_at IS NOT NULL FROM imports ORDER BY import_id")
+        query_as("SELECT import_id, read_at IS NOT NULL FROM imports ORDER BY import_id")
             .fetch_all(&store.reader)
             .await?;
     let mut members = 0;
@@ -99,17 +99,17 @@ pub(super) async fn finish_interrupted(store: &Store, now: Time) -> Result<u64> 
 pub(super) async fn discard(store: &Store, import: i64) -> Result<()> {
     loop {
         let mut tx = store.begin().await?;
-        let deleted = sqlx::query(
+        let deleted = query(
             "DELETE FROM import_rows WHERE import_id = $1
                AND line IN (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2)",
         )
         .bind(import)
         .bind(DISCARD_STEP)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         if deleted == 0 {
-            sqlx::query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut *tx).await?;
+            query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut tx).await?;
         }
         tx.commit().await?;
         if deleted == 0 {
@@ -120,7 +120,7 @@ pub(super) async fn discard(store: &Store, import: i64) -> Result<()> {
 
 /// One transaction for the rows of `import` up to line `last`.
 struct Step {
-    tx: Transaction<'static, Sqlite>,
+    tx: Tx,
     import: i64,
     last: i64,
     now: i64,
@@ -129,8 +129,8 @@ struct Step {
 impl Step {
     /// Runs a statement with the import, the last line, and the time as `$1`, `$2`, and `$3`.
     async fn run(&mut self, sql: impl Into<String>) -> Result<u64> {
-        let query = sqlx::query(AssertSqlSafe(sql.into())).bind(self.import).bind(self.last).bind(self.now);
-        Ok(query.execute(&mut *self.tx).await?.rows_affected())
+        let query = query(sql.into()).bind(self.import).bind(self.last).bind(self.now);
+        Ok(query.execute(&mut self.tx).await?.rows_affected())
     }
 
     /// A notice that was abandoned because of the old address may be sent to the new one.

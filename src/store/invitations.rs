@@ -2,6 +2,7 @@
 
 use super::connections::StoredConnection;
 use super::convert::millis;
+use super::engine::{Row, Tx, query, query_as};
 use super::error::Result;
 use super::link_rows::{self, LinkKind, NewLink};
 use super::queue;
@@ -11,22 +12,21 @@ use crate::domain::{
     Category, Connection, LapseState, MemberId, NoticeId, NoticeReason, Outcome, Source, Status, Time,
     TokenHash,
 };
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// Columns of `invitations i` with [`JOINS`].
 pub(super) const COLUMNS: &str = "i.member_id, i.connection_id, i.name, i.source_type, c.status,
     coalesce(c.gateway_id, c.connection_id, i.connection_id) AS gateway_id";
 pub(super) const JOINS: &str = "LEFT JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE";
 
-pub(super) fn read(row: &SqliteRow) -> Result<StoredConnection> {
-    let text = |column: &str| row.try_get::<Option<String>, _>(column);
+pub(super) fn read(row: &Row) -> Result<StoredConnection> {
+    let text = |column: &str| row.try_get::<Option<String>>(column);
     Ok(StoredConnection {
-        member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
-        gateway_id: row.try_get::<String, _>("gateway_id")?.as_str().into(),
+        member_id: MemberId::new(row.try_get::<String>("member_id")?),
+        gateway_id: row.try_get::<String>("gateway_id")?.as_str().into(),
         // The source can be connected whether or not it is listed.
         is_missing: false,
         connection: Connection {
-            id: row.try_get::<String, _>("connection_id")?.as_str().into(),
+            id: row.try_get::<String>("connection_id")?.as_str().into(),
             source: Source {
                 name: row.try_get("name")?,
                 // Invitations are only for OAuth sources.
@@ -85,8 +85,7 @@ impl Store {
     /// The source that a notice invites to. `None` when the notice is no invitation.
     pub(crate) async fn invitation_of(&self, notice: &NoticeId) -> Result<Option<StoredConnection>> {
         let sql = format!("SELECT {COLUMNS} FROM invitations i {JOINS} WHERE i.notice_id = $1");
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_optional(&self.reader).await?;
+        let row = query(sql).bind(notice.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -104,9 +103,9 @@ impl Store {
             return Ok(false);
         }
         let invitation: Option<(String, String)> =
-            sqlx::query_as("SELECT invitation_id, member_id FROM invitations WHERE notice_id = $1")
+            query_as("SELECT invitation_id, member_id FROM invitations WHERE notice_id = $1")
                 .bind(notice.as_str())
-                .fetch_optional(&mut *tx)
+                .fetch_optional(&mut tx)
                 .await?;
         let Some((invitation, member)) = invitation else { return Ok(false) };
         let member = &MemberId::new(member);
@@ -120,14 +119,14 @@ impl Store {
 }
 
 async fn insert(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     member: &MemberId,
     connection: &Connection,
     notice: Option<&NoticeId>,
     now: Time,
 ) -> Result<String> {
     let id = random::id(now);
-    sqlx::query(
+    query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -138,32 +137,32 @@ async fn insert(
     .bind(connection.source.source_type.as_ref().map(|value| value.as_str()))
     .bind(notice.map(NoticeId::as_str))
     .bind(millis(now))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(id)
 }
 
-async fn add_button(tx: &mut Transaction<'_, Sqlite>, hash: TokenHash, invitation: &str) -> Result<()> {
-    sqlx::query(
+async fn add_button(tx: &mut Tx, hash: TokenHash, invitation: &str) -> Result<()> {
+    query(
         "INSERT INTO link_buttons (token_hash, connection_id, invitation_id)
          SELECT $1, connection_id, invitation_id FROM invitations WHERE invitation_id = $2",
     )
     .bind(&hash.0[..])
     .bind(invitation)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 pub(super) async fn queue(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     member: &str,
     reason: NoticeReason,
     now: Time,
     not_before: Time,
 ) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
-    sqlx::query(
+    query(
         "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before, domain)
          VALUES ($1, $2, 'invited', 0, 'queued', $3, $4, $5, (SELECT domain FROM members WHERE member_id = $2))",
     )
@@ -172,30 +171,26 @@ pub(super) async fn queue(
     .bind(reason.as_str())
     .bind(millis(now))
     .bind(millis(not_before))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(notice)
 }
 
 /// Withdraws all invitations to one connection: their links lose their button, and queued emails are cancelled.
-pub(super) async fn withdraw(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-    connection: &str,
-) -> Result<()> {
-    sqlx::query(
+pub(super) async fn withdraw(tx: &mut Tx, member: &MemberId, connection: &str) -> Result<()> {
+    query(
         "UPDATE notices SET state = 'cancelled', reason = $3 WHERE state IN ('queued', 'held') AND notice_id IN
             (SELECT notice_id FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE)",
     )
     .bind(member.as_str())
     .bind(connection)
     .bind(NoticeReason::InvitationWithdrawn.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
-    sqlx::query("DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE")
+    query("DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE")
         .bind(member.as_str())
         .bind(connection)
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     Ok(())
 }

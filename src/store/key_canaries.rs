@@ -1,5 +1,6 @@
 //! `key_canaries`, and the keys that sealed `credentials`.
 
+use super::engine::{query, query_as, query_scalar};
 use super::{Result, Store};
 use crate::domain::{MemberId, Sealed};
 
@@ -7,7 +8,7 @@ impl Store {
     /// The ids of the keys that sealed stored refresh tokens, each with their number.
     pub(crate) async fn credentials_by_key(&self) -> Result<Vec<(String, u64)>> {
         let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT key_id, count(*) FROM credentials GROUP BY key_id ORDER BY key_id")
+            query_as("SELECT key_id, count(*) FROM credentials GROUP BY key_id ORDER BY key_id")
                 .fetch_all(&self.reader)
                 .await?;
         Ok(rows.into_iter().map(|(key_id, count)| (key_id, count.unsigned_abs())).collect())
@@ -16,7 +17,7 @@ impl Store {
     /// Up to `limit` stored refresh tokens that a key sealed.
     pub(crate) async fn sealed_with(&self, key_id: &str, limit: u32) -> Result<Vec<(MemberId, Sealed)>> {
         let rows: Vec<(String, Vec<u8>)> =
-            sqlx::query_as("SELECT member_id, sealed FROM credentials WHERE key_id = $1 LIMIT $2")
+            query_as("SELECT member_id, sealed FROM credentials WHERE key_id = $1 LIMIT $2")
                 .bind(key_id)
                 .bind(limit)
                 .fetch_all(&self.reader)
@@ -26,7 +27,7 @@ impl Store {
     }
 
     pub(crate) async fn key_canary(&self, key_id: &str) -> Result<Option<Sealed>> {
-        let bytes: Option<Vec<u8>> = sqlx::query_scalar("SELECT sealed FROM key_canaries WHERE key_id = $1")
+        let bytes: Option<Vec<u8>> = query_scalar("SELECT sealed FROM key_canaries WHERE key_id = $1")
             .bind(key_id)
             .fetch_optional(&self.reader)
             .await?;
@@ -36,13 +37,13 @@ impl Store {
     /// Stores the canary of a key, in place of an earlier one.
     pub(crate) async fn store_key_canary(&self, canary: &Sealed) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query(
+        query(
             "INSERT INTO key_canaries (key_id, sealed) VALUES ($1, $2)
              ON CONFLICT (key_id) DO UPDATE SET sealed = excluded.sealed",
         )
         .bind(&canary.key_id)
         .bind(&canary.bytes)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         Ok(tx.commit().await?)
     }

@@ -1,15 +1,15 @@
 //! `lapses`.
 
+use super::engine::{Row, query};
 use super::row::RowExt;
 use super::{Result, Store, millis};
 use crate::domain::{Lapse, LapseId, MemberId, Time};
-use sqlx::sqlite::SqliteRow;
 
 pub(super) const COLUMNS: &str =
     "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
     l.consecutive_observations, l.opened_at, l.closed_at, l.disconnect_intent";
 
-pub(super) fn read(row: &SqliteRow) -> Result<Lapse> {
+pub(super) fn read(row: &Row) -> Result<Lapse> {
     Ok(Lapse {
         id: row.text("lapse_id")?,
         member_id: row.text("member_id")?,
@@ -36,7 +36,7 @@ impl Store {
             "SELECT {COLUMNS} FROM lapses l WHERE ($1 IS NULL OR l.member_id = $1) AND l.lapse_id > $2
              ORDER BY l.lapse_id LIMIT $3"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = query(sql)
             .bind(only.map(MemberId::as_str))
             .bind(after.map_or("", LapseId::as_str))
             .bind(limit)
@@ -47,12 +47,10 @@ impl Store {
 
     /// Makes the planner evaluate each open lapse now, because the policy may have changed.
     pub(crate) async fn mark_all_for_planning(&self, now: Time) -> Result<()> {
-        sqlx::query(
-            "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)",
-        )
-        .bind(millis(now))
-        .execute(&self.writer)
-        .await?;
+        query("UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)")
+            .bind(millis(now))
+            .execute(&self.writer)
+            .await?;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! An older database keeps its links and invitations.
 
+use super::engine::query_scalar;
 use super::{Redemption, Store};
 use crate::domain::{LapseState, MemberId, Time, TokenHash};
 use chrono::TimeDelta;
@@ -54,7 +55,7 @@ async fn links_and_invitations_of_an_older_database_still_work() {
 
     let url = format!("sqlite://{}", path.display()).parse().unwrap();
     let store = Store::open(&url).await.unwrap();
-    let broken: Vec<String> = sqlx::query_scalar("SELECT \"table\" FROM pragma_foreign_key_check")
+    let broken: Vec<String> = query_scalar("SELECT \"table\" FROM pragma_foreign_key_check")
         .fetch_all(&store.writer)
         .await
         .unwrap();

@@ -1,10 +1,10 @@
 //! `link_requests`: counts of link views and button presses. They name no member.
 
+use super::engine::{Tx, query, query_scalar};
 use super::sqlite::DOMAIN;
 use super::{Result, Store, millis, time};
 use crate::domain::{Client, EmailStatus, LinkAction, MemberId, Time, TokenHash};
 use chrono::TimeDelta;
-use sqlx::{Row, Sqlite, Transaction};
 
 const RETENTION_DAYS: i64 = 400;
 
@@ -55,18 +55,17 @@ impl Store {
              JOIN members m ON m.member_id = k.member_id
              LEFT JOIN attempts a ON a.notice_id = k.notice_id AND a.attempt = k.attempt WHERE k.token_hash = $1"
         );
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
+        let row = query(sql).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
         let Some(row) = row else { return Ok(None) };
         let domain: String = row.try_get("domain")?;
-        let accepted_at = row.try_get::<Option<i64>, _>("finished_at")?.map(time);
+        let accepted_at = row.try_get::<Option<i64>>("finished_at")?.map(time);
         let context = LinkContext {
             domain,
-            email: match row.try_get::<bool, _>("emailed")? {
+            email: match row.try_get::<bool>("emailed")? {
                 false => EmailStatus::NotEmailed,
                 true => accepted_at.map_or(EmailStatus::InTransit, EmailStatus::AcceptedAt),
             },
-            last_viewed_at: row.try_get::<Option<i64>, _>("last_viewed_at")?.map(time),
+            last_viewed_at: row.try_get::<Option<i64>>("last_viewed_at")?.map(time),
         };
         // A removed member has no address.
         Ok(Some(context).filter(|context| !context.domain.is_empty()))
@@ -76,13 +75,13 @@ impl Store {
     pub(crate) async fn add_counts(&self, counts: &[DailyCount], activities: &[LinkActivity]) -> Result<()> {
         let mut tx = self.begin().await?;
         if let Some(newest) = counts.iter().map(|count| count.day).max() {
-            sqlx::query("DELETE FROM link_requests WHERE day < $1")
+            query("DELETE FROM link_requests WHERE day < $1")
                 .bind(millis(newest - TimeDelta::days(RETENTION_DAYS)))
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         for count in counts {
-            sqlx::query(
+            query(
                 "INSERT INTO link_requests (day, domain, action, client, requests) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (day, domain, action, client)
                  DO UPDATE SET requests = link_requests.requests + excluded.requests",
@@ -92,11 +91,11 @@ impl Store {
             .bind(count.action.as_str())
             .bind(count.client.as_str())
             .bind(count.requests)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         }
         for activity in activities {
-            sqlx::query(
+            query(
                 "UPDATE links SET last_viewed_at = coalesce($2, last_viewed_at),
                     first_opened_at = coalesce(first_opened_at, $3)
                  WHERE token_hash = $1",
@@ -104,7 +103,7 @@ impl Store {
             .bind(&activity.link.0[..])
             .bind(activity.last_viewed_at.map(millis))
             .bind(activity.first_opened_at.map(millis))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         }
         tx.commit().await?;
@@ -133,15 +132,14 @@ impl Store {
             sum(LinkAction::Press, Client::Bot),
             sum(LinkAction::Press, Client::Human),
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = query(sql)
             .bind(millis(since - TimeDelta::days(1)))
             .bind(min_members)
             .fetch_all(&self.reader)
             .await?;
         rows.iter()
             .map(|row| {
-                let number =
-                    |column: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(column)?.unsigned_abs());
+                let number = |column: &str| row.try_get::<i64>(column).map(i64::unsigned_abs);
                 Ok(DomainStats {
                     domain: row.try_get("domain_or_other")?,
                     bot_views: number("bot_views")?,
@@ -156,18 +154,17 @@ impl Store {
 
 /// Deletes the counts of the member's email domain if no other member has an address there. Call it before the
 /// member's address is erased.
-pub(super) async fn delete_orphan_domain(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<()> {
+pub(super) async fn delete_orphan_domain(tx: &mut Tx, member: &MemberId) -> Result<()> {
     let sql = format!(
         "SELECT {DOMAIN} FROM members
          WHERE member_id = $1 AND EXISTS (SELECT 1 FROM link_requests WHERE domain = {DOMAIN})"
     );
-    let counted: Option<String> =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_optional(&mut **tx).await?;
+    let counted: Option<String> = query_scalar(sql).bind(member.as_str()).fetch_optional(&mut *tx).await?;
     let Some(domain) = counted else { return Ok(()) };
     let sql = format!(
         "DELETE FROM link_requests WHERE domain = $1
          AND NOT EXISTS (SELECT 1 FROM members WHERE member_id <> $2 AND {DOMAIN} = $1)"
     );
-    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(domain).bind(member.as_str()).execute(&mut **tx).await?;
+    query(sql).bind(domain).bind(member.as_str()).execute(&mut *tx).await?;
     Ok(())
 }

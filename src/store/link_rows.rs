@@ -1,9 +1,9 @@
 //! `links`: the rows, whatever the link is for.
 
 use super::convert::millis;
+use super::engine::{Row, Tx, query};
 use super::error::{Result, StoreError};
 use crate::domain::{MemberId, NoticeId, Time, TokenHash};
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) struct NewLink<'a> {
 /// changes, because it was emailed to the old one, and when an operator revokes it.
 pub(super) const CURRENT: &str = "k.revoked_at IS NULL AND k.address_hash IS m.address_hash";
 
-pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, link: &NewLink<'_>) -> Result<()> {
-    sqlx::query(
+pub(super) async fn insert(tx: &mut Tx, link: &NewLink<'_>) -> Result<()> {
+    query(
         "INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at, address_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT address_hash FROM members WHERE member_id = $4))",
     )
@@ -53,13 +53,13 @@ pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, link: &NewLink<'_>)
     .bind(link.notice.map(|(_, attempt)| attempt))
     .bind(millis(link.now))
     .bind(millis(link.expires_at))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// The `kind` of a row of `links`.
-pub(super) fn kind(row: &SqliteRow) -> Result<LinkKind> {
+pub(super) fn kind(row: &Row) -> Result<LinkKind> {
     let kind: String = row.try_get("kind")?;
     LinkKind::parse(&kind).ok_or(StoreError::Row { table: "links", row: kind, what: "its kind" })
 }

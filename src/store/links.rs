@@ -2,6 +2,7 @@
 
 use super::connections::{self, StoredConnection};
 use super::convert::{count, millis, time};
+use super::engine::{Row, query, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::{CURRENT, LinkKind, NewLink, insert, kind};
 use super::sqlite::Store;
@@ -10,7 +11,6 @@ use super::{invitations, queue};
 use crate::domain::{
     Button, FormKeyHash, LapseState, LinkRecord, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
 };
-use sqlx::{Row, sqlite::SqliteRow};
 
 /// The numbers of links that an operator revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -39,13 +39,13 @@ impl Store {
         insert(&mut tx, &NewLink { hash, kind: LinkKind::Notice, notice, member, now, expires_at }).await?;
         let mut open = Vec::new();
         for item in items {
-            let added = sqlx::query(
+            let added = query(
                 "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
                  SELECT $1, connection_id, lapse_id FROM lapses WHERE lapse_id = $2 AND state = 'open'",
             )
             .bind(&hash.0[..])
             .bind(item.lapse_id.as_str())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?
             .rows_affected();
             if added > 0 {
@@ -60,10 +60,10 @@ impl Store {
 
     /// `None` when there is no such link.
     pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkRecord>> {
-        let link = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let link = query(format!(
             "SELECT k.kind, k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed, {CURRENT} AS is_current
              FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
-        )))
+        ))
         .bind(&hash.0[..])
         .fetch_optional(&self.reader)
         .await?;
@@ -73,10 +73,10 @@ impl Store {
             LinkKind::Invitation => self.invitation_buttons(hash).await?,
         };
         Ok(Some(LinkRecord {
-            member_id: MemberId::new(link.try_get::<String, _>("member_id")?),
+            member_id: MemberId::new(link.try_get::<String>("member_id")?),
             locale: link.try_get("locale")?,
             unsubscribed: link.try_get("unsubscribed")?,
-            is_replaced: !link.try_get::<bool, _>("is_current")?,
+            is_replaced: !link.try_get::<bool>("is_current")?,
             expires_at: time(link.try_get("expires_at")?),
             buttons,
         }))
@@ -85,23 +85,22 @@ impl Store {
     /// Revokes all links and unsubscribe links of a member. Returns their numbers; `None` when there is no such member.
     pub(crate) async fn revoke_links(&self, member: &MemberId, now: Time) -> Result<Option<RevokedLinks>> {
         let mut tx = self.begin().await?;
-        let is_known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
+        let is_known: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
             .bind(member.as_str())
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         if !is_known {
             return Ok(None);
         }
-        let links =
-            sqlx::query("UPDATE links SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
-                .bind(member.as_str())
-                .bind(millis(now))
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-        let unsubscribe_links = sqlx::query("DELETE FROM unsubscribe_tokens WHERE member_id = $1")
+        let links = query("UPDATE links SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
             .bind(member.as_str())
-            .execute(&mut *tx)
+            .bind(millis(now))
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+        let unsubscribe_links = query("DELETE FROM unsubscribe_tokens WHERE member_id = $1")
+            .bind(member.as_str())
+            .execute(&mut tx)
             .await?
             .rows_affected();
         tx.commit().await?;
@@ -116,7 +115,7 @@ impl Store {
              WHERE b.token_hash = $1 ORDER BY b.connection_id",
             connections::COLUMNS
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        let rows = query(sql).bind(&hash.0[..]).fetch_all(&self.reader).await?;
         rows.iter()
             .map(|row| {
                 let state: String = row.try_get("state")?;
@@ -142,7 +141,7 @@ impl Store {
             invitations::COLUMNS,
             invitations::JOINS
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        let rows = query(sql).bind(&hash.0[..]).fetch_all(&self.reader).await?;
         rows.iter()
             .map(|row| {
                 let invited = invitations::read(row)?;
@@ -154,7 +153,7 @@ impl Store {
 }
 
 fn button(
-    row: &SqliteRow,
+    row: &Row,
     connection: StoredConnection,
     state: LapseState,
     outcome: Option<Outcome>,
@@ -168,7 +167,7 @@ fn button(
         state,
         outcome,
         redemptions: count(row.try_get("redemptions")?),
-        redeemed_at: row.try_get::<Option<i64>, _>("redeemed_at")?.map(time),
+        redeemed_at: row.try_get::<Option<i64>>("redeemed_at")?.map(time),
         last_form_key: form_key.and_then(|hash| hash.try_into().ok()).map(FormKeyHash),
         superseded: row.try_get("superseded")?,
     })

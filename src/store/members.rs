@@ -1,6 +1,7 @@
 //! `members`.
 
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
+use super::engine::{Row, query, query_scalar};
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, link_requests, millis};
@@ -8,7 +9,6 @@ use crate::domain::{
     CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, NoticeState,
     Outcome, Time,
 };
-use sqlx::{Row, sqlite::SqliteRow};
 
 /// An enrolled, unpaused member whom a sweep polls.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub struct ListedMember {
 
 const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m.label, m.paused_at";
 
-fn member(row: &SqliteRow) -> Result<Member> {
+fn member(row: &Row) -> Result<Member> {
     let id: String = row.try_get("member_id")?;
     let email: String = row.try_get("email")?;
     let time_zone: Option<String> = row.try_get("time_zone")?;
@@ -55,7 +55,7 @@ fn member(row: &SqliteRow) -> Result<Member> {
         time_zone: time_zone.and_then(|name| name.parse().ok()),
         subject: row.try_get("subject")?,
         label: row.try_get("label")?,
-        paused: row.try_get::<Option<i64>, _>("paused_at")?.is_some(),
+        paused: row.try_get::<Option<i64>>("paused_at")?.is_some(),
         id: MemberId::new(id),
     })
 }
@@ -76,13 +76,13 @@ fn due_members(condition: &str) -> String {
     )
 }
 
-fn due_member(row: &SqliteRow) -> Result<DueMember> {
+fn due_member(row: &Row) -> Result<DueMember> {
     Ok(DueMember {
-        id: MemberId::new(row.try_get::<String, _>("member_id")?),
+        id: MemberId::new(row.try_get::<String>("member_id")?),
         poll_key: row.try_get("poll_key")?,
         digest: row.try_get("response_digest")?,
         unclear: row.try_get("unclear")?,
-        retry_at: row.try_get::<Option<i64>, _>("unclear_retry_at")?.map(super::time),
+        retry_at: row.try_get::<Option<i64>>("unclear_retry_at")?.map(super::time),
         suspicion: row.try_get("suspicion")?,
         credentials: StoredCredentials::read(row)?,
     })
@@ -97,7 +97,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<DueMember>> {
         let sql = due_members("m.poll_key > $1 AND m.poll_key <= $2 ORDER BY m.poll_key LIMIT $3");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = query(sql)
             .bind(after.unwrap_or(-1))
             .bind(until.unwrap_or(i64::MAX))
             .bind(limit)
@@ -109,8 +109,7 @@ impl Store {
     /// One member as a sweep sees them; `None` when they are not enrolled, or paused.
     pub(crate) async fn member_to_poll(&self, id: &MemberId) -> Result<Option<DueMember>> {
         let sql = due_members("m.member_id = $1");
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(due_member).transpose()
     }
 
@@ -121,7 +120,7 @@ impl Store {
         after: Option<&MemberId>,
         limit: u32,
     ) -> Result<Vec<MemberId>> {
-        let ids: Vec<String> = sqlx::query_scalar(
+        let ids: Vec<String> = query_scalar(
             "SELECT m.member_id FROM members m LEFT JOIN credential_failures f ON f.member_id = m.member_id
              LEFT JOIN unclear_members u ON u.member_id = m.member_id
              WHERE m.member_id > $1 AND m.removed_at IS NULL AND m.paused_at IS NULL
@@ -142,7 +141,7 @@ impl Store {
         needs_token: bool,
         limit: u32,
     ) -> Result<Vec<MemberId>> {
-        let ids: Vec<String> = sqlx::query_scalar(
+        let ids: Vec<String> = query_scalar(
             "SELECT m.member_id FROM members m WHERE m.removed_at IS NULL AND m.paused_at IS NULL
                AND (NOT $1 OR EXISTS (SELECT 1 FROM credentials c WHERE c.member_id = m.member_id))
              ORDER BY EXISTS (SELECT 1 FROM credential_failures f WHERE f.member_id = m.member_id), m.poll_key
@@ -158,8 +157,7 @@ impl Store {
     /// One member, if enrolled.
     pub(crate) async fn member(&self, id: &MemberId) -> Result<Option<Member>> {
         let sql = format!("SELECT {COLUMNS} FROM members m WHERE member_id = $1 AND removed_at IS NULL");
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.reader).await?;
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(member).transpose()
     }
 
@@ -185,7 +183,7 @@ impl Store {
             last_answer_at(),
             last_answer_at()
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = query(sql)
             .bind(after.map_or("", MemberId::as_str))
             .bind(only.map(MemberId::as_str))
             .bind(limit)
@@ -206,12 +204,12 @@ impl Store {
                     None if locked => CredentialState::Locked,
                     None => CredentialState::Ok,
                 };
-                let trouble = match (row.try_get("reason")?, row.try_get::<Option<i64>, _>("since")?) {
+                let trouble = match (row.try_get("reason")?, row.try_get::<Option<i64>>("since")?) {
                     (Some(reason), Some(since)) => Some((reason, super::time(since))),
                     _ => None,
                 };
                 let suppressed = row.try_get("suppressed")?;
-                let last_answer_at = row.try_get::<Option<i64>, _>("last_answer_at")?.map(super::time);
+                let last_answer_at = row.try_get::<Option<i64>>("last_answer_at")?.map(super::time);
                 Ok(ListedMember {
                     member: member(row)?,
                     credential,
@@ -229,14 +227,14 @@ impl Store {
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
         link_requests::delete_orphan_domain(&mut tx, id).await?;
-        let removed = sqlx::query(
+        let removed = query(
             "UPDATE members SET removed_at = $2, updated_at = $2, email = '', domain = '', address_hash = NULL,
                 label = NULL, response_digest = NULL
              WHERE member_id = $1 AND removed_at IS NULL",
         )
         .bind(id.as_str())
         .bind(millis(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         if removed == 0 {
@@ -253,14 +251,14 @@ impl Store {
             "token_subjects",
         ] {
             let sql = format!("DELETE FROM {table} WHERE member_id = $1");
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str()).execute(&mut *tx).await?;
+            query(sql).bind(id.as_str()).execute(&mut tx).await?;
         }
-        sqlx::query("DELETE FROM lapses WHERE member_id = $1 AND state = $2 AND opened_at IS NULL")
+        query("DELETE FROM lapses WHERE member_id = $1 AND state = $2 AND opened_at IS NULL")
             .bind(id.as_str())
             .bind(LapseState::Suspected.as_str())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        sqlx::query(
+        query(
             "UPDATE lapses SET state = $2, outcome = $3, closed_at = $4, plan_at = NULL
              WHERE member_id = $1 AND state <> $2",
         )
@@ -268,22 +266,22 @@ impl Store {
         .bind(LapseState::Closed.as_str())
         .bind(Outcome::Removed.as_str())
         .bind(millis(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
-        sqlx::query(
+        query(
             "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id IN
                 (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
         )
         .bind(id.as_str())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
-        sqlx::query(
+        query(
             "UPDATE notices SET state = $2, reason = $3 WHERE member_id = $1 AND state IN ('queued', 'held')",
         )
         .bind(id.as_str())
         .bind(NoticeState::Cancelled.as_str())
         .bind(NoticeReason::MemberRemoved.as_str())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(true)

@@ -10,6 +10,7 @@ mod connections;
 mod convert;
 mod credentials;
 mod disconnects;
+mod engine;
 mod erasure;
 mod error;
 mod file_identity;

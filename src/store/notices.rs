@@ -1,10 +1,10 @@
 //! Notices and their attempts, as reports show them.
 
+use super::engine::{Row, query, query_scalar};
 use super::{Result, Store, StoreError, count, time};
 use crate::domain::{
     ConnectionId, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeKind, NoticeState, Time,
 };
-use sqlx::{Row, sqlite::SqliteRow};
 
 /// One attempt, or several consecutive deferred attempts.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct ListedNotice {
 
 pub(super) const COLUMNS: &str = "n.notice_id, n.member_id, n.kind, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
 
-pub(super) fn read(row: &SqliteRow) -> Result<ListedNotice> {
+pub(super) fn read(row: &Row) -> Result<ListedNotice> {
     let id: String = row.try_get("notice_id")?;
     let unreadable = |what| StoreError::Row { table: "notices", row: id.clone(), what };
     let (state, kind): (String, String) = (row.try_get("state")?, row.try_get("kind")?);
@@ -45,13 +45,13 @@ pub(super) fn read(row: &SqliteRow) -> Result<ListedNotice> {
     Ok(ListedNotice {
         notice: Notice {
             id: NoticeId::new(id),
-            member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+            member_id: MemberId::new(row.try_get::<String>("member_id")?),
             kind,
             step: count(row.try_get("step")?),
             state,
             attempts: count(row.try_get("attempts")?),
             items: Vec::new(),
-            sent_at: row.try_get::<Option<i64>, _>("sent_at")?.map(time),
+            sent_at: row.try_get::<Option<i64>>("sent_at")?.map(time),
         },
         reason: row.try_get("reason")?,
         planned_at: time(row.try_get("planned_at")?),
@@ -59,10 +59,10 @@ pub(super) fn read(row: &SqliteRow) -> Result<ListedNotice> {
     })
 }
 
-pub(super) fn item(row: &SqliteRow) -> Result<NoticeItem> {
+pub(super) fn item(row: &Row) -> Result<NoticeItem> {
     Ok(NoticeItem {
-        lapse_id: LapseId::new(row.try_get::<String, _>("lapse_id")?),
-        connection_id: ConnectionId::new(row.try_get::<String, _>("connection_id")?),
+        lapse_id: LapseId::new(row.try_get::<String>("lapse_id")?),
+        connection_id: ConnectionId::new(row.try_get::<String>("connection_id")?),
         step: count(row.try_get("step")?),
     })
 }
@@ -81,7 +81,7 @@ impl Store {
             "SELECT {COLUMNS} FROM notices n WHERE ($1 IS NULL OR n.member_id = $1) AND ($2 IS NULL OR n.notice_id = $2)
                AND n.notice_id > $3 ORDER BY n.notice_id LIMIT $4"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = query(sql)
             .bind(member.map(MemberId::as_str))
             .bind(only.map(NoticeId::as_str))
             .bind(after.map_or("", NoticeId::as_str))
@@ -90,7 +90,7 @@ impl Store {
             .await?;
         let mut listed: Vec<ListedNotice> = rows.iter().map(read).collect::<Result<_>>()?;
         for notice in &mut listed {
-            let items = sqlx::query(
+            let items = query(
                 "SELECT lapse_id, connection_id, step FROM notice_items
                  WHERE notice_id = $1 AND in_email IS NOT 0 ORDER BY connection_id",
             )
@@ -105,7 +105,7 @@ impl Store {
     /// Whether the mail server accepted another notice since the first failure of this one, which can be the current
     /// attempt.
     pub(crate) async fn server_accepted_others_since(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
-        Ok(sqlx::query_scalar(
+        Ok(query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
                 (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2
                     OR (outcome = 'deferred' AND reason = 'mail_server_busy'))
@@ -119,7 +119,7 @@ impl Store {
 
     /// The attempts of a notice, oldest first.
     pub async fn attempts(&self, notice: &NoticeId) -> Result<Vec<Attempt>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT attempt, count, started_at, coalesce(last_at, started_at) AS last_at, finished_at, outcome, reason,
                 detail FROM attempts WHERE notice_id = $1 ORDER BY attempt",
         )
@@ -133,7 +133,7 @@ impl Store {
                     count: count(row.try_get("count")?),
                     started_at: time(row.try_get("started_at")?),
                     last_at: time(row.try_get("last_at")?),
-                    finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+                    finished_at: row.try_get::<Option<i64>>("finished_at")?.map(time),
                     outcome: row.try_get("outcome")?,
                     reason: row.try_get("reason")?,
                     detail: row.try_get("detail")?,

@@ -1,5 +1,6 @@
 //! Applies a response of the gateway: the known state, the decision, and its effects, in one transaction.
 
+use super::engine::{Tx, query, query_scalar};
 use super::{Result, Store, clamp, connections, count, json_list, lapses, millis, queue, time};
 use crate::base::random;
 use crate::domain::{
@@ -7,7 +8,6 @@ use crate::domain::{
     LapseFields, LapseId, LapseState, Listing, MemberId, Missing, Outcome, Status, Time, stored_ids,
     turned_empty,
 };
-use sqlx::{Row, Sqlite, Transaction};
 use std::collections::BTreeMap;
 
 /// A usable response of the gateway about one member.
@@ -45,9 +45,9 @@ impl Store {
     ) -> Result<ApplyReport> {
         let mut tx = self.begin().await?;
         let member: Option<Option<i64>> =
-            sqlx::query_scalar("SELECT answered_at FROM members WHERE member_id = $1 AND removed_at IS NULL")
+            query_scalar("SELECT answered_at FROM members WHERE member_id = $1 AND removed_at IS NULL")
                 .bind(answer.member_id.as_str())
-                .fetch_optional(&mut *tx)
+                .fetch_optional(&mut tx)
                 .await?;
         // A time in the future proves nothing: a clock was ahead.
         let late = |answered_at: Option<i64>| {
@@ -76,11 +76,11 @@ impl Store {
         for (connection, missing) in &decision.missing {
             keep_missing(&mut tx, answer.member_id, connection, *missing, now).await?;
         }
-        sqlx::query("UPDATE members SET response_digest = $2, answered_at = $3 WHERE member_id = $1")
+        query("UPDATE members SET response_digest = $2, answered_at = $3 WHERE member_id = $1")
             .bind(answer.member_id.as_str())
             .bind(answer.digest)
             .bind(millis(answer.asked_at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         applied.mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
         applied.mismatched.retain(|connection| !mismatched.contains(connection));
@@ -90,14 +90,14 @@ impl Store {
     }
 }
 
-async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<ConnectionState>> {
-    let rows = sqlx::query(
+async fn known(tx: &mut Tx, member: &MemberId) -> Result<Vec<ConnectionState>> {
+    let rows = query(
         "SELECT connection_id, status, coalesce(sync_status, '') IN ('DELETING', 'DATA_DELETED') AS is_being_deleted,
             missing_since, missing_observations FROM connections WHERE member_id = $1
          ORDER BY connection_id",
     )
         .bind(member.as_str())
-        .fetch_all(&mut **tx)
+        .fetch_all(&mut *tx)
         .await?;
     let sql = format!(
         "SELECT {} FROM lapses l WHERE l.member_id = $1 AND l.lapse_id =
@@ -105,19 +105,19 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
              ORDER BY x.state = 'closed', x.lapse_id DESC LIMIT 1)",
         lapses::COLUMNS
     );
-    let newest = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    let newest = query(sql).bind(member.as_str()).fetch_all(&mut *tx).await?;
     let mut newest: std::collections::HashMap<_, _> = newest
         .iter()
-        .map(|row| Ok((row.try_get::<String, _>("connection_id")?, lapses::read(row)?)))
+        .map(|row| Ok((row.try_get::<String>("connection_id")?, lapses::read(row)?)))
         .collect::<Result<_>>()?;
     rows.iter()
         .map(|row| {
             let id: String = row.try_get("connection_id")?;
             Ok(ConnectionState {
-                status: row.try_get::<Option<String>, _>("status")?.as_deref().map(Status::from),
+                status: row.try_get::<Option<String>>("status")?.as_deref().map(Status::from),
                 is_being_deleted: row.try_get("is_being_deleted")?,
                 lapse: newest.remove(&id),
-                missing: match row.try_get::<Option<i64>, _>("missing_since")? {
+                missing: match row.try_get::<Option<i64>>("missing_since")? {
                     None => None,
                     Some(since) => Some(Missing {
                         since: time(since),
@@ -133,7 +133,7 @@ async fn known(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Ve
 /// Stores the rows of a list. Of several rows that name one connection, the first one is stored, without a status that
 /// another one contradicts.
 async fn keep_connections(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     answer: &PollResult<'_>,
     known: &[ConnectionState],
     now: Time,
@@ -153,13 +153,13 @@ async fn keep_connections(
 }
 
 async fn keep_missing(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     member: &MemberId,
     connection: &ConnectionId,
     missing: Option<Missing>,
     now: Time,
 ) -> Result<()> {
-    sqlx::query(
+    query(
         "UPDATE connections SET missing_since = $3, missing_observations = $4
          WHERE member_id = $1 AND connection_id = $2",
     )
@@ -167,22 +167,20 @@ async fn keep_missing(
     .bind(connection.as_str())
     .bind(missing.map(|missing| millis(missing.since)))
     .bind(missing.map_or(0, |missing| missing.observations))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     // The planner says nothing of a missing row, and looks again when it is back.
-    sqlx::query(
-        "UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'",
-    )
-    .bind(member.as_str())
-    .bind(connection.as_str())
-    .bind(millis(now))
-    .execute(&mut **tx)
-    .await?;
+    query("UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'")
+        .bind(member.as_str())
+        .bind(connection.as_str())
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
     Ok(())
 }
 
 async fn keep_connection(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     member: &MemberId,
     id: &ConnectionId,
     connection: &Connection,
@@ -190,7 +188,7 @@ async fn keep_connection(
     now: Time,
 ) -> Result<()> {
     // A missing status says nothing, so what was known of it stays.
-    sqlx::query(
+    query(
         "INSERT INTO connections (member_id, connection_id, name, category, source_type, integration_type, is_direct,
             status, sync_status, sync_errors, first_seen_at, changed_at, gateway_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
@@ -212,38 +210,34 @@ async fn keep_connection(
     .bind(json_list(&connection.sync_errors)?)
     .bind(millis(now))
     .bind(Some(connection.id.as_str()).filter(|spelling| *spelling != id.as_str()))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 async fn record_transition(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     answer: &PollResult<'_>,
     change: &Change,
     from: Option<&Status>,
     to: &Status,
     now: Time,
 ) -> Result<()> {
-    sqlx::query(
-        "UPDATE connections SET status = $3, changed_at = $4 WHERE member_id = $1 AND connection_id = $2",
-    )
-    .bind(answer.member_id.as_str())
-    .bind(change.connection_id.as_str())
-    .bind(to.as_str())
-    .bind(millis(now))
-    .execute(&mut **tx)
-    .await?;
+    query("UPDATE connections SET status = $3, changed_at = $4 WHERE member_id = $1 AND connection_id = $2")
+        .bind(answer.member_id.as_str())
+        .bind(change.connection_id.as_str())
+        .bind(to.as_str())
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
     // An open lapse is planned by its connection's present status.
-    sqlx::query(
-        "UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'",
-    )
-    .bind(answer.member_id.as_str())
-    .bind(change.connection_id.as_str())
-    .bind(millis(now))
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query(
+    query("UPDATE lapses SET plan_at = $3 WHERE member_id = $1 AND connection_id = $2 AND state = 'open'")
+        .bind(answer.member_id.as_str())
+        .bind(change.connection_id.as_str())
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
+    query(
         "INSERT INTO transitions (transition_id, member_id, connection_id, from_status, to_status, observed_at, cause,
             reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -255,13 +249,13 @@ async fn record_transition(
     .bind(millis(now))
     .bind(answer.cause.as_str())
     .bind(change.reason.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 pub(super) async fn apply_to_lapse(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     member: &MemberId,
     connection: &ConnectionId,
     change: &LapseChange,
@@ -271,7 +265,7 @@ pub(super) async fn apply_to_lapse(
         LapseChange::Unchanged => Ok(()),
         LapseChange::Insert(fields) => {
             let id = LapseId::new(random::id(now));
-            sqlx::query(
+            query(
                 "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, consecutive_observations)
                  VALUES ($1, $2, $3, 'suspected', $4, 0)",
             )
@@ -279,16 +273,13 @@ pub(super) async fn apply_to_lapse(
             .bind(member.as_str())
             .bind(connection.as_str())
             .bind(millis(fields.suspected_at))
-            .execute(&mut **tx)
+            .execute(&mut *tx)
             .await?;
             write_lapse(tx, &id, fields, now).await
         }
         LapseChange::Update(id, fields) => write_lapse(tx, id, fields, now).await,
         LapseChange::Delete(id) => {
-            sqlx::query("DELETE FROM lapses WHERE lapse_id = $1")
-                .bind(id.as_str())
-                .execute(&mut **tx)
-                .await?;
+            query("DELETE FROM lapses WHERE lapse_id = $1").bind(id.as_str()).execute(&mut *tx).await?;
             Ok(())
         }
     }
@@ -296,13 +287,8 @@ pub(super) async fn apply_to_lapse(
 
 /// Writes the state of a lapse. The planner evaluates a lapse that opened, or one that recovered, because members may get an
 /// email about the recovery. A closed lapse cancels its queued notices.
-async fn write_lapse(
-    tx: &mut Transaction<'_, Sqlite>,
-    id: &LapseId,
-    fields: &LapseFields,
-    now: Time,
-) -> Result<()> {
-    sqlx::query(
+async fn write_lapse(tx: &mut Tx, id: &LapseId, fields: &LapseFields, now: Time) -> Result<()> {
+    query(
         "UPDATE lapses SET state = $2, outcome = $3, suspected_at = $4, consecutive_observations = $5, opened_at = $6,
             closed_at = $7, disconnect_intent = $9,
             plan_at = CASE WHEN $2 = 'open' OR (state = 'open' AND $3 = 'recovered') THEN $8 END
@@ -317,37 +303,32 @@ async fn write_lapse(
     .bind(fields.closed_at.map(millis))
     .bind(millis(now))
     .bind(fields.disconnect_intent.map(DisconnectKind::as_str))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     if fields.state == LapseState::Closed {
         queue::cancel_for_lapse(tx, id, fields.outcome).await?;
     }
     if fields.outcome == Some(Outcome::Recovered) {
-        sqlx::query("UPDATE link_buttons SET superseded = 1 WHERE lapse_id = $1 AND superseded = 0")
+        query("UPDATE link_buttons SET superseded = 1 WHERE lapse_id = $1 AND superseded = 0")
             .bind(id.as_str())
-            .execute(&mut **tx)
+            .execute(&mut *tx)
             .await?;
         // A connection that works again was reachable after all. What an address has caused stays given up.
-        sqlx::query(
+        query(
             "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned'
                  AND reason IN ('oauth_url_refused', 'render_failed', 'never_confirmed'))",
         )
         .bind(id.as_str())
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     }
     Ok(())
 }
 
 /// Early polls are for members who have something open, or have followed an invitation that is not fulfilled yet.
-async fn settle_rechecks(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-    now: Time,
-    recheck_at: Option<Time>,
-) -> Result<()> {
-    sqlx::query(
+async fn settle_rechecks(tx: &mut Tx, member: &MemberId, now: Time, recheck_at: Option<Time>) -> Result<()> {
+    query(
         "DELETE FROM rechecks WHERE member_id = $1 AND NOT EXISTS
             (SELECT 1 FROM lapses l WHERE l.member_id = $1
              AND (l.state = 'suspected' OR (l.state = 'open' AND rechecks.purpose = 'redemption')))
@@ -358,17 +339,17 @@ async fn settle_rechecks(
              WHERE i.member_id = $1 AND b.redeemed_at >= rechecks.since AND c.status IS NOT 'CONNECTED'))",
     )
     .bind(member.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     let Some(recheck_at) = recheck_at else { return Ok(()) };
-    sqlx::query(
+    query(
         "INSERT INTO rechecks (member_id, purpose, due_at, since) VALUES ($1, 'suspicion', $3, $2)
          ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at",
     )
     .bind(member.as_str())
     .bind(millis(now))
     .bind(millis(recheck_at))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Opens the database, with its settings and migrations.
 
+use super::engine::Pool;
 use super::file_identity::FileIdentity;
 use super::open_error::{cannot_open, missing, open_error, shown};
 use super::sqlite::{ACQUIRE_TIMEOUT, Store};
@@ -82,6 +83,7 @@ impl Store {
             .await
             .map_err(|error| open_error(&path, error))?;
         migrate(&path, &writer).await?;
+        let writer = Pool::Sqlite(writer);
         suppressions::backfill_address_hashes(&writer).await?;
         sweeps::fill_poll_keys(&writer).await?;
         let reader = SqlitePoolOptions::new()
@@ -93,7 +95,7 @@ impl Store {
             .map_err(|error| open_error(&path, error))?;
         Ok(Self {
             writer,
-            reader,
+            reader: Pool::Sqlite(reader),
             path,
             file,
             instance: Arc::default(),

@@ -1,12 +1,12 @@
 //! The planner's queue: loads one member's facts and stores the decisions in the same transaction.
 
+use super::engine::{Row, Tx, query, query_scalar};
 use super::{Result, Store, clamp, connections, count, lapses, millis, recoveries, suppressions, time};
 use crate::base::random;
 use crate::domain::{
     LapseInput, LastNotice, MemberId, NoticeId, NoticeKind, NoticeState, PlannedNotice, PlanningInput,
     PlanningOutput, Recipient, Time,
 };
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 /// The open or just recovered lapse that is due first.
 const NEXT: &str =
@@ -22,21 +22,20 @@ impl Store {
         plan: impl FnOnce(PlanningInput) -> PlanningOutput,
     ) -> Result<Option<(MemberId, Vec<NoticeId>)>> {
         // Usually no lapse is due. A read is enough to know that.
-        let due: Option<String> =
-            sqlx::query_scalar(NEXT).bind(millis(now)).fetch_optional(&self.reader).await?;
+        let due: Option<String> = query_scalar(NEXT).bind(millis(now)).fetch_optional(&self.reader).await?;
         if due.is_none() {
             return Ok(None);
         }
         let mut tx = self.begin().await?;
-        let due: Option<String> = sqlx::query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut *tx).await?;
+        let due: Option<String> = query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut tx).await?;
         let Some(member) = due.map(MemberId::new) else { return Ok(None) };
         clamp::clamp(&mut tx, &member, now).await?;
         let output = plan(planning_input(&mut tx, &member).await?);
         for (lapse, at) in &output.next_evaluation {
-            sqlx::query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
+            query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
                 .bind(lapse.as_str())
                 .bind(at.map(millis))
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         recoveries::clear_pending(&mut tx, &member).await?;
@@ -49,7 +48,7 @@ impl Store {
     }
 }
 
-async fn planning_input(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<PlanningInput> {
+async fn planning_input(tx: &mut Tx, member: &MemberId) -> Result<PlanningInput> {
     Ok(PlanningInput {
         member_id: member.clone(),
         recipient: recipient(tx, member).await?,
@@ -58,7 +57,7 @@ async fn planning_input(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> 
     })
 }
 
-async fn recipient(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Recipient> {
+async fn recipient(tx: &mut Tx, member: &MemberId) -> Result<Recipient> {
     let sql = format!(
         "SELECT paused_at IS NOT NULL AS is_paused, {} AS is_suppressed,
             (SELECT max(coalesce(sent_at, planned_at)) FROM notices n WHERE n.member_id = m.member_id
@@ -66,15 +65,15 @@ async fn recipient(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Resul
          FROM members m WHERE member_id = $1",
         suppressions::SUPPRESSED
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_one(&mut **tx).await?;
+    let row = query(sql).bind(member.as_str()).fetch_one(&mut *tx).await?;
     Ok(Recipient {
         is_paused: row.try_get("is_paused")?,
         is_suppressed: row.try_get("is_suppressed")?,
-        last_notice_at: row.try_get::<Option<i64>, _>("last_notice_at")?.map(time),
+        last_notice_at: row.try_get::<Option<i64>>("last_notice_at")?.map(time),
     })
 }
 
-async fn open_lapses(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<Vec<LapseInput>> {
+async fn open_lapses(tx: &mut Tx, member: &MemberId) -> Result<Vec<LapseInput>> {
     let sql = format!(
         "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
@@ -91,11 +90,11 @@ async fn open_lapses(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Res
         lapses::COLUMNS,
         connections::COLUMNS
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    let rows = query(sql).bind(member.as_str()).fetch_all(&mut *tx).await?;
     rows.iter().map(lapse_input).collect()
 }
 
-fn lapse_input(row: &SqliteRow) -> Result<LapseInput> {
+fn lapse_input(row: &Row) -> Result<LapseInput> {
     let (lapse, connection) = (lapses::read(row)?, connections::read(row)?);
     Ok(LapseInput {
         opened_at: lapse.opened_at.unwrap_or(lapse.suspected_at),
@@ -109,14 +108,14 @@ fn lapse_input(row: &SqliteRow) -> Result<LapseInput> {
     })
 }
 
-fn last_notice(row: &SqliteRow) -> Result<LastNotice> {
+fn last_notice(row: &Row) -> Result<LastNotice> {
     let state: Option<String> = row.try_get("notice_state")?;
-    let sent_at = row.try_get::<Option<i64>, _>("sent_at")?.map(time);
+    let sent_at = row.try_get::<Option<i64>>("sent_at")?.map(time);
     Ok(match (state.as_deref().and_then(|text| text.parse().ok()), sent_at) {
         (None | Some(NoticeState::Cancelled), _) => LastNotice::None,
         (Some(NoticeState::Sent), Some(last_sent_at)) => LastNotice::Sent {
             step: count(row.try_get("step")?),
-            first_sent_at: row.try_get::<Option<i64>, _>("first_sent_at")?.map_or(last_sent_at, time),
+            first_sent_at: row.try_get::<Option<i64>>("first_sent_at")?.map_or(last_sent_at, time),
             last_sent_at,
             is_extra: row.try_get("is_extra")?,
         },
@@ -125,14 +124,9 @@ fn last_notice(row: &SqliteRow) -> Result<LastNotice> {
     })
 }
 
-async fn queue(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-    planned: &PlannedNotice,
-    now: Time,
-) -> Result<NoticeId> {
+async fn queue(tx: &mut Tx, member: &MemberId, planned: &PlannedNotice, now: Time) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
-    sqlx::query(
+    query(
         "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before, domain)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $7, (SELECT domain FROM members WHERE member_id = $2))",
     )
@@ -143,10 +137,10 @@ async fn queue(
     .bind(NoticeState::Queued.as_str())
     .bind(planned.reason.as_str())
     .bind(millis(now))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     for item in &planned.items {
-        sqlx::query(
+        query(
             "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step, extra)
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -156,7 +150,7 @@ async fn queue(
         .bind(item.step)
         .bind(planned.kind == NoticeKind::Reconnect)
         .bind(planned.extra.contains(&item.lapse_id))
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     }
     Ok(notice)

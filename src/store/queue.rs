@@ -1,11 +1,11 @@
 //! The delivery queue: claims, attempts, and their results.
 
+use super::engine::{Tx, query, query_as, query_scalar};
 use super::notices::{COLUMNS, item, read};
 use super::{Result, Store, count, millis};
 use crate::domain::{
     LapseId, Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Outcome, Status, Time,
 };
-use sqlx::{Row, Sqlite, Transaction};
 
 /// A claimed notice, until its lease expires.
 #[derive(Clone, Debug)]
@@ -76,55 +76,42 @@ pub struct AttemptResult {
 }
 
 /// Removes a lapse from its unsent notices and cancels those that become empty.
-pub(super) async fn cancel_for_lapse(
-    tx: &mut Transaction<'_, Sqlite>,
-    lapse: &LapseId,
-    outcome: Option<Outcome>,
-) -> Result<()> {
-    let affected: Vec<String> = sqlx::query_scalar(
+pub(super) async fn cancel_for_lapse(tx: &mut Tx, lapse: &LapseId, outcome: Option<Outcome>) -> Result<()> {
+    let affected: Vec<String> = query_scalar(
         "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND EXISTS
             (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
          RETURNING notice_id",
     )
     .bind(lapse.as_str())
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     for notice in affected {
-        sqlx::query(
+        query(
             "UPDATE notices SET state = 'cancelled', reason = $2 WHERE notice_id = $1 AND NOT EXISTS
                 (SELECT 1 FROM notice_items i WHERE i.notice_id = $1 AND i.counts_as_step = 1)",
         )
         .bind(notice)
         .bind(NoticeReason::for_closed_lapse(outcome).as_str())
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     }
     Ok(())
 }
 
 /// Whether this attempt still holds the notice. After the lease expires, another attempt may hold it.
-pub(super) async fn is_claimed(
-    tx: &mut Transaction<'_, Sqlite>,
-    notice: &NoticeId,
-    attempt: u32,
-) -> Result<bool> {
-    Ok(sqlx::query_scalar(
+pub(super) async fn is_claimed(tx: &mut Tx, notice: &NoticeId, attempt: u32) -> Result<bool> {
+    Ok(query_scalar(
         "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2)",
     )
     .bind(notice.as_str())
     .bind(attempt)
-    .fetch_one(&mut **tx)
+    .fetch_one(&mut *tx)
     .await?)
 }
 
 /// Counts a deferred attempt in the row of the deferred attempts just before it. Returns `false` when there is none.
-async fn merge_deferral(
-    tx: &mut Transaction<'_, Sqlite>,
-    claim: &Claim,
-    result: &AttemptResult,
-    now: Time,
-) -> Result<bool> {
-    let merged = sqlx::query(
+async fn merge_deferral(tx: &mut Tx, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
+    let merged = query(
         "UPDATE attempts SET count = count + 1, finished_at = $3, detail = $4, reason = $5,
             last_at = (SELECT a.started_at FROM attempts a WHERE a.notice_id = $1 AND a.attempt = $2)
          WHERE notice_id = $1 AND outcome = 'deferred'
@@ -136,16 +123,16 @@ async fn merge_deferral(
     .bind(millis(now))
     .bind(&result.detail)
     .bind(result.reason.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?
     .rows_affected();
     if merged == 0 {
         return Ok(false);
     }
-    sqlx::query("DELETE FROM attempts WHERE notice_id = $1 AND attempt = $2")
+    query("DELETE FROM attempts WHERE notice_id = $1 AND attempt = $2")
         .bind(claim.notice.id.as_str())
         .bind(claim.attempt)
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     Ok(true)
 }
@@ -160,7 +147,7 @@ impl Store {
         except: &[String],
     ) -> Result<Option<Claim>> {
         let except = super::json_list(except)?;
-        let due: Option<String> = sqlx::query_scalar(
+        let due: Option<String> = query_scalar(
             "SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
                AND domain NOT IN (SELECT value FROM json_each($2)) ORDER BY not_before LIMIT 1",
         )
@@ -179,23 +166,23 @@ impl Store {
              RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
             COLUMNS.replace("n.", "")
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = query(sql)
             .bind(millis(now))
             .bind(millis(leased_until))
             .bind(&except)
-            .fetch_optional(&mut *tx)
+            .fetch_optional(&mut tx)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let (domain, is_resend) = (row.try_get("domain")?, row.try_get("is_resend")?);
         let mut notice = read(&row)?.notice;
-        let earlier: Vec<(String, i64, bool)> = sqlx::query_as(
+        let earlier: Vec<(String, i64, bool)> = query_as(
             "SELECT coalesce(outcome, 'interrupted'), count, EXISTS (SELECT 1 FROM unsubscribe_tokens u
                 WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
              FROM attempts WHERE notice_id = $1
                AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1) ORDER BY attempt DESC",
         )
         .bind(notice.id.as_str())
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         let is = |outcome: &str, expected: AttemptOutcome| outcome == expected.as_str();
         let failures = earlier.iter().filter(|(outcome, ..)| is(outcome, AttemptOutcome::Retry)).count();
@@ -208,20 +195,20 @@ impl Store {
                     || (is(outcome, AttemptOutcome::Interrupted) && *handed_over)
             })
             .count();
-        sqlx::query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
+        query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
             .bind(notice.id.as_str())
             .bind(notice.attempts)
             .bind(millis(now))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        let items = sqlx::query(
+        let items = query(
             "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
                    AND (counts_as_step = 1 OR EXISTS (SELECT 1 FROM notices n
                         WHERE n.notice_id = $1 AND (n.resend_of IS NOT NULL OR n.kind = 'recovered')))
                  ORDER BY connection_id",
         )
         .bind(notice.id.as_str())
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         notice.items = items.iter().map(item).collect::<Result<_>>()?;
         tx.commit().await?;
@@ -250,8 +237,7 @@ impl Store {
              ORDER BY i.connection_id",
             super::connections::COLUMNS
         );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_all(&self.reader).await?;
+        let rows = query(sql).bind(notice.as_str()).fetch_all(&self.reader).await?;
         let mut open = Vec::new();
         for row in &rows {
             let connection = super::connections::read(row)?;
@@ -272,7 +258,7 @@ impl Store {
             _ => NoticeState::Queued,
         };
         let mut tx = self.begin().await?;
-        let updated = sqlx::query(
+        let updated = query(
             "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, not_before = coalesce($5, not_before),
                 sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
              WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",
@@ -283,14 +269,14 @@ impl Store {
         .bind(result.reason.as_str())
         .bind(result.retry_at.map(millis))
         .bind(millis(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         if updated == 0 {
             return Ok(false);
         }
         if result.outcome != AttemptOutcome::Deferred || !merge_deferral(&mut tx, claim, result, now).await? {
-            sqlx::query(
+            query(
                 "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5, reason = $6
                  WHERE notice_id = $1 AND attempt = $2",
             )
@@ -300,39 +286,39 @@ impl Store {
             .bind(result.outcome.as_str())
             .bind(&result.detail)
             .bind(result.reason.as_str())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         }
         if matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
             let included: Vec<&str> = result.included.iter().map(|item| item.lapse_id.as_str()).collect();
             let included = super::json_list(&included)?;
-            sqlx::query(
+            query(
                 "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id = $1
                  AND lapse_id NOT IN (SELECT value FROM json_each($2))",
             )
             .bind(claim.notice.id.as_str())
             .bind(&included)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
             if result.outcome == AttemptOutcome::Sent {
-                sqlx::query(
+                query(
                     "UPDATE notice_items SET in_email = lapse_id IN (SELECT value FROM json_each($2))
                      WHERE notice_id = $1",
                 )
                 .bind(claim.notice.id.as_str())
                 .bind(&included)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
             }
         }
         if state != NoticeState::Queued {
-            sqlx::query(
+            query(
                 "UPDATE lapses SET plan_at = $2 WHERE state = 'open'
                  AND lapse_id IN (SELECT lapse_id FROM notice_items WHERE notice_id = $1)",
             )
             .bind(claim.notice.id.as_str())
             .bind(millis(now))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         }
         if !result.outcome.may_have_arrived() {
@@ -340,7 +326,7 @@ impl Store {
                 "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
                 "DELETE FROM unsubscribe_tokens WHERE notice_id = $1 AND attempt = $2",
             ] {
-                sqlx::query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut *tx).await?;
+                query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut tx).await?;
             }
         }
         tx.commit().await?;

@@ -1,9 +1,9 @@
 //! `rechecks`: early polls of single members.
 
+use super::engine::{Tx, query};
 use super::row::RowExt;
 use super::{Result, Store, millis};
 use crate::domain::{MemberId, Time};
-use sqlx::{Row, Sqlite, Transaction};
 
 /// The purpose of a recheck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,21 +34,16 @@ pub struct DueRecheck {
 }
 
 /// Replaces the member's rechecks; their delays count from the redemption.
-pub(super) async fn set(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-    since: Time,
-    due_at: Option<Time>,
-) -> Result<()> {
+pub(super) async fn set(tx: &mut Tx, member: &MemberId, since: Time, due_at: Option<Time>) -> Result<()> {
     let Some(due) = due_at else { return Ok(()) };
-    sqlx::query(
+    query(
         "INSERT INTO rechecks (member_id, purpose, due_at, since) VALUES ($1, 'redemption', $2, $3)
          ON CONFLICT (member_id, purpose) DO UPDATE SET due_at = excluded.due_at, since = excluded.since",
     )
     .bind(member.as_str())
     .bind(millis(due))
     .bind(millis(since))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -57,7 +52,7 @@ impl Store {
     /// The early poll that is due first at `now`, of a member not in `except`. Redemptions come before suspicions.
     pub async fn due_recheck(&self, now: Time, except: &[MemberId]) -> Result<Option<DueRecheck>> {
         let except: Vec<&str> = except.iter().map(MemberId::as_str).collect();
-        let row = sqlx::query(
+        let row = query(
             "SELECT member_id, purpose, due_at, since FROM rechecks
              WHERE due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
              ORDER BY purpose, due_at LIMIT 1",
@@ -80,7 +75,7 @@ impl Store {
 
     /// Defers all rechecks of a member until `until` or later.
     pub(crate) async fn postpone_rechecks(&self, member: &MemberId, until: Time) -> Result<()> {
-        sqlx::query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
+        query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
             .bind(member.as_str())
             .bind(millis(until))
             .execute(&self.writer)
@@ -91,7 +86,7 @@ impl Store {
     /// Defers a recheck until `next`, or deletes it. Returns `false` when another poll or a new redemption has changed it.
     pub async fn claim_recheck(&self, recheck: &DueRecheck, next: Option<Time>) -> Result<bool> {
         let query = match next {
-            Some(next) => sqlx::query(
+            Some(next) => query(
                 "UPDATE rechecks SET due_at = $5
                  WHERE member_id = $1 AND purpose = $2 AND due_at = $3 AND since = $4",
             )
@@ -100,7 +95,7 @@ impl Store {
             .bind(millis(recheck.due_at))
             .bind(millis(recheck.since))
             .bind(millis(next)),
-            None => sqlx::query(
+            None => query(
                 "DELETE FROM rechecks WHERE member_id = $1 AND purpose = $2 AND due_at = $3 AND since = $4",
             )
             .bind(recheck.member_id.as_str())

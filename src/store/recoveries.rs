@@ -3,14 +3,11 @@
 //! A closed lapse waits for the planner by its `plan_at`. A notice of recovery takes no step of a lapse, so the cadence
 //! continues unchanged if the lapse resumes.
 
+use super::engine::{Tx, query};
 use super::{Result, Store, StoredConnection, connections, notices, time};
 use crate::domain::{LapseId, MemberId, NoticeId, NoticeItem, RecoveredInput, Status};
-use sqlx::{Row, Sqlite, Transaction};
 
-pub(super) async fn pending_recoveries(
-    tx: &mut Transaction<'_, Sqlite>,
-    member: &MemberId,
-) -> Result<Vec<RecoveredInput>> {
+pub(super) async fn pending_recoveries(tx: &mut Tx, member: &MemberId) -> Result<Vec<RecoveredInput>> {
     let sql = format!(
         "SELECT l.lapse_id, {},
             (SELECT max(n.sent_at) FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
@@ -25,28 +22,28 @@ pub(super) async fn pending_recoveries(
          ORDER BY l.lapse_id",
         connections::COLUMNS
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_all(&mut **tx).await?;
+    let rows = query(sql).bind(member.as_str()).fetch_all(&mut *tx).await?;
     rows.iter()
         .map(|row| {
             let StoredConnection { connection, is_missing, .. } = connections::read(row)?;
             Ok(RecoveredInput {
-                lapse_id: LapseId::new(row.try_get::<String, _>("lapse_id")?),
+                lapse_id: LapseId::new(row.try_get::<String>("lapse_id")?),
                 is_person_mismatch: connection.is_person_mismatch(),
                 connection_id: connection.id,
                 status: connection.status.filter(|_| !is_missing),
-                notified_at: row.try_get::<Option<i64>, _>("notified_at")?.map(time),
-                recovery_notified_at: row.try_get::<Option<i64>, _>("recovery_notified_at")?.map(time),
+                notified_at: row.try_get::<Option<i64>>("notified_at")?.map(time),
+                recovery_notified_at: row.try_get::<Option<i64>>("recovery_notified_at")?.map(time),
             })
         })
         .collect()
 }
 
-pub(super) async fn clear_pending(tx: &mut Transaction<'_, Sqlite>, member: &MemberId) -> Result<()> {
-    sqlx::query(
+pub(super) async fn clear_pending(tx: &mut Tx, member: &MemberId) -> Result<()> {
+    query(
         "UPDATE lapses SET plan_at = NULL WHERE member_id = $1 AND state = 'closed' AND plan_at IS NOT NULL",
     )
     .bind(member.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -64,8 +61,7 @@ impl Store {
              WHERE i.notice_id = $1 AND l.state = 'closed' AND l.outcome = 'recovered' ORDER BY i.connection_id",
             connections::COLUMNS
         );
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(notice.as_str()).fetch_all(&self.reader).await?;
+        let rows = query(sql).bind(notice.as_str()).fetch_all(&self.reader).await?;
         let mut still_recovered = Vec::new();
         for row in &rows {
             let stored = connections::read(row)?;

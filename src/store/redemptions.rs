@@ -1,6 +1,7 @@
 //! `link_buttons`: redemptions and dismissals.
 
 use super::convert::millis;
+use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::link_rows::CURRENT;
 use super::sqlite::Store;
@@ -26,7 +27,7 @@ impl Store {
     /// otherwise, or the form was sent before. Of concurrent requests, `max_redemptions` succeed.
     pub async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let consumed = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let consumed = query(format!(
             "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4, last_form_key = $5
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND superseded = 0
                AND ($5 IS NULL OR last_form_key IS NOT $5 OR redeemed_at <= $6)
@@ -38,20 +39,20 @@ impl Store {
                    ELSE NOT EXISTS (SELECT 1 FROM invitations i JOIN connections c ON c.member_id = i.member_id
                         AND c.connection_id = i.connection_id COLLATE NOCASE
                         WHERE i.invitation_id = link_buttons.invitation_id AND c.status = 'CONNECTED') END"
-        )))
+        ))
         .bind(&redemption.link.0[..])
         .bind(redemption.connection.as_str())
         .bind(max_redemptions)
         .bind(millis(redemption.at))
         .bind(redemption.form_key.map(|key| key.0.to_vec()))
         .bind(millis(redemption.form_key_since))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         if consumed == 0 {
             return Ok(false);
         }
-        sqlx::query(
+        query(
             "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, disconnect_intent = NULL, plan_at = $3
              WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
                 (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
@@ -59,7 +60,7 @@ impl Store {
         .bind(&redemption.link.0[..])
         .bind(redemption.connection.as_str())
         .bind(millis(redemption.at))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
         tx.commit().await?;
@@ -77,13 +78,13 @@ impl Store {
     /// Returns a redemption that failed at the gateway, so that the button can be pressed again.
     pub(crate) async fn undo_redemption(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
         let mut tx = self.begin().await?;
-        sqlx::query(
+        query(
             "UPDATE link_buttons SET redemptions = redemptions - 1, redeemed_at = NULL, last_form_key = NULL
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions > 0",
         )
         .bind(&hash.0[..])
         .bind(connection.as_str())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(())
@@ -99,7 +100,7 @@ impl Store {
         now: Time,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let lapse: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        let lapse: Option<String> = query_scalar(format!(
             "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
              WHERE state = 'open' AND lapse_id IN
                 (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
@@ -109,17 +110,17 @@ impl Store {
                AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                  AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
              RETURNING lapse_id"
-        )))
+        ))
         .bind(&hash.0[..])
         .bind(connection.as_str())
         .bind(millis(now))
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await?;
         let Some(lapse) = lapse else { return Ok(false) };
-        sqlx::query("UPDATE link_buttons SET redemptions = 0 WHERE token_hash = $1 AND connection_id = $2 COLLATE NOCASE")
+        query("UPDATE link_buttons SET redemptions = 0 WHERE token_hash = $1 AND connection_id = $2 COLLATE NOCASE")
             .bind(&hash.0[..])
             .bind(connection.as_str())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Some(Outcome::Dismissed)).await?;
         tx.commit().await?;

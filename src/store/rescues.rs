@@ -1,5 +1,6 @@
 //! Notices whose delivery was interrupted.
 
+use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::{NoticeId, NoticeReason, Time};
 
@@ -22,33 +23,31 @@ impl Store {
         let held: Vec<&str> = held.iter().map(NoticeId::as_str).collect();
         let held = super::json_list(&held)?;
         // Usually there are none. A read is enough to know that.
-        let any: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-            "SELECT EXISTS (SELECT 1 FROM notices WHERE {EXPIRED})"
-        )))
-        .bind(expired_at.map(millis))
-        .bind(&held)
-        .fetch_one(&self.reader)
-        .await?;
+        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM notices WHERE {EXPIRED})"))
+            .bind(expired_at.map(millis))
+            .bind(&held)
+            .fetch_one(&self.reader)
+            .await?;
         if !any {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
-        sqlx::query(sqlx::AssertSqlSafe(format!(
+        query(format!(
             "UPDATE attempts SET finished_at = $3, outcome = 'interrupted' WHERE finished_at IS NULL
                AND (notice_id, attempt) IN (SELECT notice_id, attempts FROM notices WHERE {EXPIRED})"
-        )))
+        ))
         .bind(expired_at.map(millis))
         .bind(&held)
         .bind(millis(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
-        let rescued = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let rescued = query(format!(
             "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}"
-        )))
+        ))
         .bind(expired_at.map(millis))
         .bind(&held)
         .bind(NoticeReason::Interrupted.as_str())
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?
         .rows_affected();
         tx.commit().await?;

@@ -1,6 +1,7 @@
 //! `notices`: emails that members request with a link.
 
 use super::convert::{millis, time};
+use super::engine::{Tx, query, query_as};
 use super::error::Result;
 use super::invitations;
 use super::link_rows::{CURRENT, LinkKind, kind};
@@ -9,7 +10,6 @@ use super::suppressions::{SUPPRESSED, UNSUBSCRIBED};
 use crate::base::random;
 use crate::domain::{NoticeId, NoticeReason, Time, TokenHash};
 use chrono::TimeDelta;
-use sqlx::{Row, Sqlite, Transaction};
 
 /// Per member, in 24 hours.
 const MAX_RESENDS_PER_DAY: i64 = 3;
@@ -60,7 +60,7 @@ impl Store {
                 (SELECT max(n.sent_at) FROM notices n WHERE n.member_id = m.member_id AND n.kind <> 'recovered') AS last
              FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
         );
-        let link = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&hash.0[..]).fetch_optional(&mut *tx).await?;
+        let link = query(sql).bind(&hash.0[..]).fetch_optional(&mut tx).await?;
         let Some(link) = link else { return Ok(ResendOutcome::NothingOpen) };
         let kind = kind(&link)?;
         let facts = facts(&mut tx, hash, kind, now, policy).await?;
@@ -79,7 +79,7 @@ impl Store {
         if facts.resends_of_member >= MAX_RESENDS_PER_DAY || facts.resends_of_link >= MAX_RESENDS_PER_LINK {
             return Ok(ResendOutcome::Unavailable);
         }
-        let last = link.try_get::<Option<i64>, _>("last")?.map(time);
+        let last = link.try_get::<Option<i64>>("last")?.map(time);
         let not_before = last.map_or(now, |last| now.max(last + policy.min_interval));
         let notice = match kind {
             LinkKind::Notice => resend_notice(&mut tx, hash, now, not_before).await?,
@@ -91,7 +91,7 @@ impl Store {
 }
 
 async fn facts(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Tx,
     hash: TokenHash,
     kind: LinkKind,
     now: Time,
@@ -124,11 +124,11 @@ async fn facts(
             invitations::JOINS
         ),
     };
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+    let row = query(sql)
         .bind(&hash.0[..])
         .bind(millis(now - policy.transit))
         .bind(millis(now - TimeDelta::days(1)))
-        .fetch_optional(&mut **tx)
+        .fetch_optional(&mut *tx)
         .await?;
     let Some(row) = row else {
         // A link without buttons: its lapse or its invitation was deleted.
@@ -142,14 +142,9 @@ async fn facts(
     })
 }
 
-async fn resend_notice(
-    tx: &mut Transaction<'_, Sqlite>,
-    hash: TokenHash,
-    now: Time,
-    not_before: Time,
-) -> Result<NoticeId> {
+async fn resend_notice(tx: &mut Tx, hash: TokenHash, now: Time, not_before: Time) -> Result<NoticeId> {
     let notice = NoticeId::new(random::id(now));
-    sqlx::query(
+    query(
         "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of, domain)
          SELECT $2, n.member_id, n.step, 'queued', $5, $3, $4, n.notice_id,
             (SELECT m.domain FROM members m WHERE m.member_id = n.member_id)
@@ -160,10 +155,10 @@ async fn resend_notice(
     .bind(millis(now))
     .bind(millis(not_before))
     .bind(NoticeReason::Resend.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     // Its items do not count as steps, so the plan stays the same.
-    sqlx::query(
+    query(
         "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step)
          SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
          JOIN links k ON k.token_hash = b.token_hash
@@ -173,27 +168,22 @@ async fn resend_notice(
     )
     .bind(&hash.0[..])
     .bind(notice.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(notice)
 }
 
-async fn resend_invitation(
-    tx: &mut Transaction<'_, Sqlite>,
-    hash: TokenHash,
-    now: Time,
-    not_before: Time,
-) -> Result<NoticeId> {
-    let (old, member): (String, String) = sqlx::query_as(
+async fn resend_invitation(tx: &mut Tx, hash: TokenHash, now: Time, not_before: Time) -> Result<NoticeId> {
+    let (old, member): (String, String) = query_as(
         "UPDATE invitations SET resends = resends + 1
          WHERE invitation_id = (SELECT invitation_id FROM link_buttons WHERE token_hash = $1)
          RETURNING invitation_id, member_id",
     )
     .bind(&hash.0[..])
-    .fetch_one(&mut **tx)
+    .fetch_one(&mut *tx)
     .await?;
     let notice = invitations::queue(tx, &member, NoticeReason::Resend, now, not_before).await?;
-    sqlx::query(
+    query(
         "INSERT INTO invitations (invitation_id, member_id, connection_id, name, source_type, notice_id, created_at)
          SELECT $2, member_id, connection_id, name, source_type, $3, $4 FROM invitations WHERE invitation_id = $1",
     )
@@ -201,7 +191,7 @@ async fn resend_invitation(
     .bind(random::id(now))
     .bind(notice.as_str())
     .bind(millis(now))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(notice)
 }

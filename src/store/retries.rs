@@ -1,5 +1,6 @@
 //! Retries of deferred and abandoned notices.
 
+use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::{NoticeId, NoticeReason, Time};
 
@@ -18,7 +19,7 @@ impl Store {
     /// Whether a notice that waits for delivery was retried by an operator after `time`.
     pub(crate) async fn is_retry_requested_after(&self, time: Time) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'queued' AND not_before > $1 AND reason = $2)";
-        Ok(sqlx::query_scalar(sql)
+        Ok(query_scalar(sql)
             .bind(millis(time))
             .bind(NoticeReason::RetryRequested.as_str())
             .fetch_one(&self.reader)
@@ -30,20 +31,20 @@ impl Store {
     /// lapses.
     pub(crate) async fn replan_misconfigured(&self, now: Time) -> Result<u64> {
         let mut tx = self.begin().await?;
-        let lapses: Vec<String> = sqlx::query_scalar(
+        let lapses: Vec<String> = query_scalar(
             "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned'
                  AND reason IN ('oauth_url_refused', 'render_failed'))
                AND lapse_id IN (SELECT lapse_id FROM lapses WHERE state = 'open')
              RETURNING lapse_id",
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         for lapse in &lapses {
-            sqlx::query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1")
+            query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1")
                 .bind(lapse)
                 .bind(millis(now))
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         tx.commit().await?;
@@ -51,7 +52,7 @@ impl Store {
     }
 
     async fn retry_where(&self, notice: Option<&NoticeId>, now: Time) -> Result<Vec<NoticeId>> {
-        let ids: Vec<String> = sqlx::query_scalar(
+        let ids: Vec<String> = query_scalar(
             "UPDATE notices SET state = 'queued', reason = $3, not_before = $2, attempts_before_retry = attempts
              WHERE attempts > 0 AND state IN ('queued', 'abandoned') AND ($1 IS NULL OR notice_id = $1)
              RETURNING notice_id",

@@ -1,9 +1,9 @@
 //! Reads domain values from rows. Each error names the column.
 
 use super::convert;
+use super::engine::Row;
 use super::error::{Result, StoreError};
 use crate::domain::Time;
-use sqlx::{Row, sqlite::SqliteRow};
 use std::str::FromStr;
 
 pub(super) trait RowExt {
@@ -28,21 +28,21 @@ pub(super) trait RowExt {
     fn total(&self, column: &'static str) -> Result<u64>;
 }
 
-impl RowExt for SqliteRow {
+impl RowExt for Row {
     fn text<T: for<'a> From<&'a str>>(&self, column: &'static str) -> Result<T> {
-        Ok(T::from(self.try_get::<&str, _>(column)?))
+        Ok(T::from(self.text_of(column)?))
     }
 
     fn optional_text<T: for<'a> From<&'a str>>(&self, column: &'static str) -> Result<Option<T>> {
-        Ok(self.try_get::<Option<&str>, _>(column)?.map(T::from))
+        Ok(self.optional_text_of(column)?.map(T::from))
     }
 
     fn parsed<T: FromStr>(&self, column: &'static str) -> Result<T> {
-        parse(self.try_get(column)?, column)
+        parse(self.text_of(column)?, column)
     }
 
     fn optional_parsed<T: FromStr>(&self, column: &'static str) -> Result<Option<T>> {
-        self.try_get::<Option<&str>, _>(column)?.map(|text| parse(text, column)).transpose()
+        self.optional_text_of(column)?.map(|text| parse(text, column)).transpose()
     }
 
     fn time(&self, column: &'static str) -> Result<Time> {
@@ -50,7 +50,7 @@ impl RowExt for SqliteRow {
     }
 
     fn optional_time(&self, column: &'static str) -> Result<Option<Time>> {
-        Ok(self.try_get::<Option<i64>, _>(column)?.map(convert::time))
+        Ok(self.try_get::<Option<i64>>(column)?.map(convert::time))
     }
 
     fn count(&self, column: &'static str) -> Result<u32> {
@@ -58,7 +58,7 @@ impl RowExt for SqliteRow {
     }
 
     fn total(&self, column: &'static str) -> Result<u64> {
-        Ok(self.try_get::<i64, _>(column)?.unsigned_abs())
+        Ok(self.try_get::<i64>(column)?.unsigned_abs())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `sign_in_hosts`: the hosts that reconnect URLs led to.
 
+use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::{OauthUrl, Time};
 
@@ -10,7 +11,7 @@ impl Store {
     /// Records the host of a reconnect URL, and nothing else of it. Writes only when the host is new.
     pub(crate) async fn record_sign_in_host(&self, url: &OauthUrl, now: Time) -> Result<()> {
         let Some(host) = url.host() else { return Ok(()) };
-        let needs_no_row: bool = sqlx::query_scalar(
+        let needs_no_row: bool = query_scalar(
             "SELECT EXISTS (SELECT 1 FROM sign_in_hosts WHERE host = $1)
                 OR (SELECT count(*) FROM sign_in_hosts) >= $2",
         )
@@ -22,7 +23,7 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        sqlx::query(
+        query(
             "INSERT INTO sign_in_hosts (host, first_seen_at)
              SELECT $1, $2 WHERE (SELECT count(*) FROM sign_in_hosts) < $3
              ON CONFLICT (host) DO NOTHING",
@@ -30,7 +31,7 @@ impl Store {
         .bind(&host)
         .bind(millis(now))
         .bind(MAX_SIGN_IN_HOSTS)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(())
@@ -38,7 +39,7 @@ impl Store {
 
     /// The hosts seen so far, in alphabetical order, at most [`MAX_SIGN_IN_HOSTS`].
     pub(crate) async fn sign_in_hosts(&self) -> Result<Vec<String>> {
-        Ok(sqlx::query_scalar("SELECT host FROM sign_in_hosts ORDER BY host").fetch_all(&self.reader).await?)
+        Ok(query_scalar("SELECT host FROM sign_in_hosts ORDER BY host").fetch_all(&self.reader).await?)
     }
 }
 

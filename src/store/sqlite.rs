@@ -1,8 +1,8 @@
 //! The SQLite database.
 
+use super::engine::{Pool, Tx, query};
 use super::file_identity::FileIdentity;
 use super::{Result, StoreError};
-use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,8 +19,8 @@ pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(super) writer: SqlitePool,
-    pub(super) reader: SqlitePool,
+    pub(super) writer: Pool,
+    pub(super) reader: Pool,
     pub(super) path: PathBuf,
     pub(super) file: FileIdentity,
     /// Whether this process holds the [`super::InstanceLock`].
@@ -49,21 +49,21 @@ impl Store {
         self.interactive
     }
 
-    /// Begins a write transaction. It waits for the write lock now, because SQLite cannot wait for it later.
+    /// Begins a write transaction.
     ///
     /// # Errors
     /// Also [`StoreError::FileReplaced`]: the write would be lost.
-    pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
+    pub(super) async fn begin(&self) -> Result<Tx> {
         self.verify_file()?;
-        let begin = self.writer.begin_with("BEGIN IMMEDIATE");
+        let begin = self.writer.begin();
         if !self.interactive {
             let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, self.background_turn.lock()).await;
             let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
-            return Ok(begin.await?);
+            return begin.await;
         }
         // An abandoned BEGIN waits on in its connection's thread. When it gets the lock, sqlx rolls it back, because nobody
         // receives its result. The connection returns to the pool after that.
-        Ok(tokio::time::timeout(INTERACTIVE_WAIT, begin).await.map_err(|_| StoreError::Busy)??)
+        tokio::time::timeout(INTERACTIVE_WAIT, begin).await.map_err(|_| StoreError::Busy)?
     }
 
     /// # Errors
@@ -80,7 +80,7 @@ impl Store {
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(&self.reader).await?;
+        query("SELECT 1").execute(&self.reader).await?;
         Ok(())
     }
 
@@ -95,10 +95,10 @@ impl Store {
             Err(error) => return Err(error),
         };
         // A few pages, so that the write-ahead log has to grow.
-        sqlx::query("INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))")
-            .execute(&mut *tx)
+        query("INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))")
+            .execute(&mut tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Waits for running statements, then closes all connections.
@@ -159,7 +159,7 @@ mod tests {
         let (store, _folder) = store().await;
         let mut tx = store.begin().await.unwrap();
         // SQLite does this on a full disk, without telling sqlx.
-        sqlx::raw_sql("ROLLBACK").execute(&mut *tx).await.unwrap();
+        query("ROLLBACK").execute(&mut tx).await.unwrap();
         drop(tx);
         for _ in 0..2 {
             store.begin().await.unwrap().commit().await.unwrap();
@@ -171,7 +171,7 @@ mod tests {
     async fn a_database_that_cannot_be_written_fails_the_probe() {
         let (store, _folder) = store().await;
         store.probe_write().await.unwrap();
-        sqlx::raw_sql("PRAGMA query_only = ON").execute(&store.writer).await.unwrap();
+        query("PRAGMA query_only = ON").execute(&store.writer).await.unwrap();
         let error = store.probe_write().await.unwrap_err();
         assert!(matches!(&error, StoreError::Database(_)), "{error}");
     }

@@ -1,11 +1,11 @@
 //! The fleet at a glance: what `status` reports.
 
 use super::connections::MISMATCHED;
+use super::engine::{query, query_as, query_scalar};
 use super::members::CREDENTIAL_LOCKED;
 use super::row::RowExt;
 use super::{Result, Store, json_list, millis, time};
 use crate::domain::{CredentialRules, Time};
-use sqlx::Row;
 use std::collections::BTreeMap;
 
 /// Counts of the whole fleet.
@@ -67,7 +67,7 @@ pub struct SweepRecord {
 impl Store {
     /// Counts everything. Members without a usable response since `answered_since` are unreachable.
     pub async fn stats(&self, rules: &CredentialRules, answered_since: Time) -> Result<Stats> {
-        let members = sqlx::query(
+        let members = query(
             "SELECT count(*) AS members, count(paused_at) AS paused,
                 count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without,
                 count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NOT NULL AND (u.reason IS $1
@@ -128,14 +128,13 @@ impl Store {
     }
 
     async fn count(&self, sql: &str) -> Result<u64> {
-        let count: i64 =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&self.reader).await?;
+        let count: i64 = query_scalar(sql.to_owned()).fetch_one(&self.reader).await?;
         Ok(count.unsigned_abs())
     }
 
     /// The funnel of the lapses that opened since an instant.
     pub async fn funnel(&self, since: Time) -> Result<Funnel> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT count(*) AS lapsed,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
                     WHERE i.lapse_id = l.lapse_id AND i.counts_as_step = 1 AND n.state = 'sent')) AS noticed,
@@ -160,7 +159,7 @@ impl Store {
 
     /// The end of the last sweep in which some member gave a usable response.
     async fn last_answer_at(&self) -> Result<Option<Time>> {
-        let at: Option<i64> = sqlx::query_scalar(
+        let at: Option<i64> = query_scalar(
             "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear
              ORDER BY rowid DESC LIMIT 1",
         )
@@ -170,13 +169,13 @@ impl Store {
     }
 
     async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
+        let rows: Vec<(String, i64)> = query_as(sql).fetch_all(&self.reader).await?;
         Ok(rows.into_iter().map(|(key, count)| (key, count.unsigned_abs())).collect())
     }
 
     /// The newest sweep.
     pub async fn last_sweep(&self) -> Result<Option<SweepRecord>> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, ended_early_because FROM sweeps
              ORDER BY rowid DESC LIMIT 1",
         )

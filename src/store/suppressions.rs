@@ -1,6 +1,7 @@
 //! `suppressions`, `unsubscribe_tokens`: addresses that receive no email, and the tokens to unsubscribe with.
 
 use super::convert::{json_list, millis, time};
+use super::engine::{Pool, Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::CURRENT;
 use super::queue;
@@ -9,7 +10,6 @@ use crate::domain::{
     AddressHash, EmailAddress, MemberId, NoticeId, NoticeReason, Suppression, Time, TokenHash,
 };
 use chrono::TimeDelta;
-use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 /// The lifetime of an unsubscribe link.
 const UNSUBSCRIBE_TTL: TimeDelta = TimeDelta::days(365);
@@ -68,7 +68,7 @@ impl Store {
     /// Whether the member's current address is suppressed.
     pub async fn is_suppressed(&self, member: &MemberId) -> Result<bool> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id = $1 AND {SUPPRESSED})");
-        Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(member.as_str()).fetch_one(&self.reader).await?)
+        Ok(query_scalar(sql).bind(member.as_str()).fetch_one(&self.reader).await?)
     }
 
     /// The next `limit` suppressions after `after`, oldest first. `only`: of this address.
@@ -78,7 +78,7 @@ impl Store {
         after: Option<&ListedSuppression>,
         limit: u32,
     ) -> Result<Vec<ListedSuppression>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT address_hash, reason, created_at FROM suppressions WHERE ($1 IS NULL OR address_hash = $1)
                AND (created_at, address_hash, reason) > ($2, $3, $4)
              ORDER BY created_at, address_hash, reason LIMIT $5",
@@ -95,7 +95,7 @@ impl Store {
             let unreadable = |what| StoreError::Row { table: "suppressions", row: "an address".into(), what };
             let address: Vec<u8> = row.try_get("address_hash")?;
             let reason: String = row.try_get("reason")?;
-            let members: Vec<String> = sqlx::query_scalar(
+            let members: Vec<String> = query_scalar(
                 "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
             )
             .bind(&address)
@@ -131,13 +131,13 @@ impl Store {
              WHERE n.notice_id = $2 AND m.removed_at IS NULL AND coalesce(m.address_hash, $5) = $5
                AND NOT {SUPPRESSED}"
         );
-        let added = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let added = query(sql)
             .bind(&hash.0[..])
             .bind(notice.as_str())
             .bind(attempt)
             .bind(millis(now))
             .bind(&address.0[..])
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?
             .rows_affected();
         tx.commit().await?;
@@ -147,7 +147,7 @@ impl Store {
     /// The subscription of the address that the token was emailed to. `None` when the token is unknown, was revoked, or is
     /// older than a year.
     pub(crate) async fn subscription(&self, hash: TokenHash, now: Time) -> Result<Option<Subscription>> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT m.member_id, m.locale, m.removed_at IS NOT NULL AS removed,
                 EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason = $2) AS own,
                 EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason = $3) AS other
@@ -162,7 +162,7 @@ impl Store {
         .await?;
         row.map(|row| {
             Ok(Subscription {
-                member_id: MemberId::new(row.try_get::<String, _>("member_id")?),
+                member_id: MemberId::new(row.try_get::<String>("member_id")?),
                 locale: row.try_get("locale")?,
                 unsubscribed: row.try_get("own")?,
                 by_operator: row.try_get("other")?,
@@ -176,13 +176,13 @@ impl Store {
     /// whether anything changed.
     pub(crate) async fn set_subscribed(&self, hash: TokenHash, subscribed: bool, now: Time) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let address: Option<Vec<u8>> = sqlx::query_scalar(
+        let address: Option<Vec<u8>> = query_scalar(
             "SELECT address_hash FROM unsubscribe_tokens
              WHERE token_hash = $1 AND created_at > $2 AND address_hash IS NOT NULL",
         )
         .bind(&hash.0[..])
         .bind(millis(now - UNSUBSCRIBE_TTL))
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await?;
         let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
             return Ok(false);
@@ -199,12 +199,12 @@ impl Store {
     /// Resubscribes the member of a link. Returns the member if anything changed.
     pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         let mut tx = self.begin().await?;
-        let member: Option<(String, Vec<u8>)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let member: Option<(String, Vec<u8>)> = query_as(format!(
             "SELECT m.member_id, m.address_hash FROM links k JOIN members m ON m.member_id = k.member_id
              WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL AND {CURRENT}"
-        )))
+        ))
         .bind(&link.0[..])
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await?;
         let Some((member, address)) = member else { return Ok(None) };
         let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
@@ -214,71 +214,61 @@ impl Store {
     }
 }
 
-async fn suppress(
-    tx: &mut Transaction<'_, Sqlite>,
-    address: AddressHash,
-    reason: Suppression,
-    now: Time,
-) -> Result<bool> {
-    let added = sqlx::query(
+async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: Time) -> Result<bool> {
+    let added = query(
         "INSERT INTO suppressions (address_hash, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
     .bind(&address.0[..])
     .bind(reason.as_str())
     .bind(millis(now))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?
     .rows_affected();
-    sqlx::query(
+    query(
         "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
             (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
              WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
     )
     .bind(&address.0[..])
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
-    sqlx::query(
+    query(
         "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held')
             AND member_id IN (SELECT member_id FROM members WHERE address_hash = $1)",
     )
     .bind(&address.0[..])
     .bind(NoticeReason::Suppressed.as_str())
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(added > 0)
 }
 
-async fn delete(
-    tx: &mut Transaction<'_, Sqlite>,
-    address: AddressHash,
-    reasons: &[Suppression],
-    now: Time,
-) -> Result<bool> {
+async fn delete(tx: &mut Tx, address: AddressHash, reasons: &[Suppression], now: Time) -> Result<bool> {
     let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-    let removed = sqlx::query(
+    let removed = query(
         "DELETE FROM suppressions WHERE address_hash = $1 AND reason IN (SELECT value FROM json_each($2))",
     )
     .bind(&address.0[..])
     .bind(json_list(&reasons)?)
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?
     .rows_affected();
-    sqlx::query(
+    query(
         "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN
             (SELECT member_id FROM members WHERE address_hash = $1)",
     )
     .bind(&address.0[..])
     .bind(millis(now))
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(removed > 0)
 }
 
 /// Hashes the addresses that an earlier version stored without one.
-pub(super) async fn backfill_address_hashes(writer: &SqlitePool) -> Result<()> {
+pub(super) async fn backfill_address_hashes(writer: &Pool) -> Result<()> {
     let mut after = String::new();
     loop {
-        let rows: Vec<(String, String)> = sqlx::query_as(
+        let rows: Vec<(String, String)> = query_as(
             "SELECT member_id, email FROM members WHERE address_hash IS NULL AND email <> '' AND member_id > $1
              ORDER BY member_id LIMIT $2",
         )
@@ -288,23 +278,23 @@ pub(super) async fn backfill_address_hashes(writer: &SqlitePool) -> Result<()> {
         .await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = last.clone();
-        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = writer.begin().await?;
         for (member, email) in &rows {
             // An invalid address receives no email, so it needs no hash.
             let Ok(address) = email.parse::<EmailAddress>() else { continue };
             let hash = address.address_hash().0;
-            sqlx::query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
+            query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
                 .bind(member)
                 .bind(&hash[..])
                 .bind(email)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
             // The links were emailed to this address.
             for sql in [
                 "UPDATE links SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
                 "UPDATE unsubscribe_tokens SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
             ] {
-                sqlx::query(sql).bind(member).bind(&hash[..]).execute(&mut *tx).await?;
+                query(sql).bind(member).bind(&hash[..]).execute(&mut tx).await?;
             }
         }
         tx.commit().await?;

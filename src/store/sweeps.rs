@@ -3,11 +3,11 @@
 //! The last one is the one that was inserted last: by its id or its time, one that began while the clock was ahead would
 //! stay the last for a year.
 
+use super::engine::{Pool, query, query_scalar};
 use super::row::RowExt;
 use super::{Result, Store, StoreError, millis, time};
 use crate::base::random;
 use crate::domain::{SweepId, Time};
-use sqlx::{Row, SqlitePool};
 
 /// SQL for "sweep `s` has polled, or deliberately skipped, the member with the poll key `m.poll_key`".
 pub(super) const COVERS_MEMBER: &str = "(s.ended_early_because IS NULL OR CASE WHEN s.wrapped
@@ -68,22 +68,22 @@ pub(super) fn poll_key(member: &str) -> i64 {
 }
 
 /// Fills in the poll keys of members that an earlier version enrolled.
-pub(super) async fn fill_poll_keys(writer: &SqlitePool) -> Result<()> {
+pub(super) async fn fill_poll_keys(writer: &Pool) -> Result<()> {
     loop {
         let members: Vec<String> =
-            sqlx::query_scalar("SELECT member_id FROM members WHERE poll_key IS NULL LIMIT $1")
+            query_scalar("SELECT member_id FROM members WHERE poll_key IS NULL LIMIT $1")
                 .bind(BACKFILL)
                 .fetch_all(writer)
                 .await?;
         if members.is_empty() {
             return Ok(());
         }
-        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = writer.begin().await?;
         for member in &members {
-            sqlx::query("UPDATE members SET poll_key = $2 WHERE member_id = $1")
+            query("UPDATE members SET poll_key = $2 WHERE member_id = $1")
                 .bind(member)
                 .bind(poll_key(member))
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         tx.commit().await?;
@@ -97,7 +97,7 @@ impl Store {
         if let Some(sweep) = self.unfinished_sweep().await? {
             return Ok(sweep);
         }
-        let stopped_at: Option<Option<i64>> = sqlx::query_scalar(
+        let stopped_at: Option<Option<i64>> = query_scalar(
             "SELECT coalesce(position, CASE WHEN ended_early_because IS NOT NULL THEN starts_after END) FROM sweeps
              WHERE finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1",
         )
@@ -105,7 +105,7 @@ impl Store {
         .await?;
         let position = SweepPosition { starts_after: stopped_at.flatten(), ..SweepPosition::default() };
         let id = SweepId::new(random::id(now));
-        sqlx::query("INSERT INTO sweeps (sweep_id, started_at, starts_after) VALUES ($1, $2, $3)")
+        query("INSERT INTO sweeps (sweep_id, started_at, starts_after) VALUES ($1, $2, $3)")
             .bind(id.as_str())
             .bind(millis(now))
             .bind(position.starts_after)
@@ -116,7 +116,7 @@ impl Store {
 
     /// The sweep that a shutdown or a crash interrupted.
     pub(crate) async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT sweep_id, starts_after, position, wrapped, members, unclear, skipped, transitions FROM sweeps
              WHERE finished_at IS NULL ORDER BY rowid DESC LIMIT 1",
         )
@@ -150,7 +150,7 @@ impl Store {
         progress: SweepProgress,
         end: Option<(SweepEnd, Time)>,
     ) -> Result<()> {
-        sqlx::query(
+        query(
             "UPDATE sweeps SET position = $2, wrapped = $3, members = $4, unclear = $5, skipped = $6, transitions = $7,
                 finished_at = $8, ended_early_because = $9, complete = $10 WHERE sweep_id = $1",
         )
@@ -176,8 +176,7 @@ impl Store {
                 "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND {condition}
                  ORDER BY rowid DESC LIMIT 1"
             );
-            let at: Option<i64> =
-                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_optional(&self.reader).await?;
+            let at: Option<i64> = query_scalar(sql).fetch_optional(&self.reader).await?;
             Ok::<_, StoreError>(at.map(time))
         };
         Ok((last("true").await?, last("complete = 1").await?))
@@ -185,7 +184,7 @@ impl Store {
 
     /// The reason why the sweep before this one ended early.
     pub(crate) async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
-        let ended_early_because: Option<Option<String>> = sqlx::query_scalar(
+        let ended_early_because: Option<Option<String>> = query_scalar(
             "SELECT ended_early_because FROM sweeps WHERE finished_at IS NOT NULL
                AND rowid < (SELECT rowid FROM sweeps WHERE sweep_id = $1) ORDER BY rowid DESC LIMIT 1",
         )

@@ -1,5 +1,6 @@
 //! `transitions`.
 
+use super::engine::query;
 use super::row::RowExt;
 use super::{Result, Store};
 use crate::domain::{MemberId, Transition, TransitionId};
@@ -12,7 +13,7 @@ impl Store {
         after: Option<&TransitionId>,
         limit: u32,
     ) -> Result<Vec<Transition>> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT transition_id, member_id, connection_id, from_status, to_status, observed_at FROM transitions
              WHERE ($1 IS NULL OR member_id = $1) AND transition_id > $2 ORDER BY transition_id LIMIT $3",
         )

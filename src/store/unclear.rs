@@ -1,5 +1,6 @@
 //! `unclear_members`: members without a usable response, and when the last one was.
 
+use super::engine::{query, query_scalar};
 use super::sweeps::COVERS_MEMBER;
 use super::{Result, Store, json_list, millis};
 use crate::domain::{MemberId, Time};
@@ -60,11 +61,7 @@ impl Store {
              ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, retry_at = excluded.retry_at",
             last_covered_at()
         );
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(json_list(&rows)?)
-            .bind(millis(now))
-            .execute(&self.writer)
-            .await?;
+        query(sql).bind(json_list(&rows)?).bind(millis(now)).execute(&self.writer).await?;
         Ok(())
     }
 
@@ -75,18 +72,18 @@ impl Store {
         }
         let members = json_list(members)?;
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM unclear_members WHERE member_id IN (SELECT value FROM json_each($1))")
+        query("DELETE FROM unclear_members WHERE member_id IN (SELECT value FROM json_each($1))")
             .bind(&members)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         // The sweep that covers them may be hours from its end.
-        sqlx::query(
+        query(
             "UPDATE members SET answered_at = max(coalesce(answered_at, 0), $2)
              WHERE member_id IN (SELECT value FROM json_each($1))",
         )
         .bind(&members)
         .bind(millis(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(())
@@ -99,8 +96,7 @@ impl Store {
              WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND coalesce({}, m.added_at) < $1",
             last_answer_at()
         );
-        let count: i64 =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(millis(since)).fetch_one(&self.reader).await?;
+        let count: i64 = query_scalar(sql).bind(millis(since)).fetch_one(&self.reader).await?;
         Ok(count.unsigned_abs())
     }
 }

@@ -1,5 +1,6 @@
 //! `verified_sources`: which sources' reconnect URLs could be fetched, and for whom.
 
+use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::{ConnectionId, MemberId, NoticeId, Time};
 
@@ -11,7 +12,7 @@ impl Store {
         member: &MemberId,
         now: Time,
     ) -> Result<()> {
-        sqlx::query(
+        query(
             "INSERT INTO verified_sources (source, member_id, verified_at)
              SELECT $1, member_id, $3 FROM members WHERE member_id = $2
              ON CONFLICT (source) DO UPDATE SET member_id = excluded.member_id, verified_at = excluded.verified_at",
@@ -31,7 +32,7 @@ impl Store {
         member: &MemberId,
         notice: &NoticeId,
     ) -> Result<bool> {
-        Ok(sqlx::query_scalar(
+        Ok(query_scalar(
             "SELECT EXISTS (SELECT 1 FROM verified_sources WHERE source = $1 AND member_id <> $2 AND verified_at >=
                 (SELECT min(started_at) FROM attempts WHERE notice_id = $3 AND reason = 'oauth_url_refused'
                  AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $3)))",
