@@ -248,8 +248,9 @@ impl App {
         if lapses > 0 {
             tracing::info!(lapses, "planning notices again that a misconfiguration abandoned");
         }
-        self.store.mark_all_for_planning(now).await?;
-        self.pull_back_from_future().await?;
+        self.store.plan_under(&self.deliverer.policy.fingerprint(), now).await?;
+        let was_ahead = self.store.has_rows_from_future(now).await?;
+        self.pull_back(was_ahead).await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;
         metrics::set_last_sweeps(ended, complete);
         Ok(lock)
@@ -260,9 +261,14 @@ impl App {
     /// # Errors
     /// Only errors of the store.
     pub async fn pull_back_from_future(&self) -> anyhow::Result<()> {
+        self.pull_back(true).await
+    }
+
+    /// `plans`: also evaluate all open lapses again.
+    async fn pull_back(&self, plans: bool) -> anyhow::Result<()> {
         let sweep = &self.config.sweep;
         let longest = delta(sweep.confirm_after.max(sweep.recheck.last())).max(TimeDelta::hours(1));
-        let changed = self.store.pull_back_from_future(self.clock.now(), longest).await?;
+        let changed = self.store.pull_back_from_future(self.clock.now(), longest, plans).await?;
         if changed > 0 {
             tracing::info!(rows = changed, "rescheduled rows that a wrong clock had put into the future");
         }

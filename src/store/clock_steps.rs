@@ -1,6 +1,6 @@
 //! Reschedules rows that were written while the clock was ahead.
 
-use super::engine::query;
+use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::Time;
 use chrono::TimeDelta;
@@ -17,14 +17,32 @@ const DELIVERY_LEASE: TimeDelta = TimeDelta::hours(1);
 const ATTEMPT: TimeDelta = TimeDelta::hours(24);
 
 impl Store {
-    /// Reschedules work that a wrong clock scheduled too far ahead. `recheck` is the longest wait for a recheck. Returns the
-    /// number of changed rows.
-    pub(crate) async fn pull_back_from_future(&self, now: Time, recheck: TimeDelta) -> Result<u64> {
+    /// Whether the clock was ahead while the daemon worked: a sweep, a transition, a lapse, or an email lies in the future.
+    pub(crate) async fn has_rows_from_future(&self, now: Time) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM sweeps WHERE started_at > $1)
+                OR EXISTS (SELECT 1 FROM transitions WHERE observed_at > $1)
+                OR EXISTS (SELECT 1 FROM lapses WHERE opened_at > $1)
+                OR EXISTS (SELECT 1 FROM notices WHERE sent_at > $1)";
+        query_scalar(sql).bind(millis(now)).fetch_one(&self.reader).await
+    }
+
+    /// Reschedules work that a wrong clock scheduled too far ahead. `recheck` is the longest wait for a recheck. With
+    /// `plans`, all open lapses are evaluated again. Returns the number of changed rows.
+    pub(crate) async fn pull_back_from_future(
+        &self,
+        now: Time,
+        recheck: TimeDelta,
+        plans: bool,
+    ) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut changed = 0;
-        // Each time has a longest distance that it is ever set ahead. A lapse can be planned for any time, so it is evaluated again.
+        if plans {
+            // A lapse can be planned for any time.
+            let planned = query("UPDATE lapses SET plan_at = $1 WHERE plan_at > $1");
+            changed += planned.bind(millis(now)).execute(&mut tx).await?.rows_affected();
+        }
+        // Each other time has a longest distance that it is ever set ahead.
         for (sql, longest) in [
-            ("UPDATE lapses SET plan_at = $1 WHERE plan_at > $2", TimeDelta::zero()),
             ("UPDATE rechecks SET due_at = $1 WHERE due_at > $2", recheck),
             ("UPDATE rechecks SET since = $1 WHERE since > $2", TimeDelta::zero()),
             ("UPDATE credential_failures SET retry_at = $1 WHERE retry_at > $2", CREDENTIAL),

@@ -286,7 +286,7 @@ async fn is_current(tx: &mut Tx, id: &MemberId, used: &UsedCredential) -> Result
         .bind(id.as_str())
         .bind(subject),
     };
-    Ok(query.fetch_one(&mut *tx).await?)
+    query.fetch_one(&mut *tx).await
 }
 
 async fn store_access_token(tx: &mut Tx, id: &MemberId, access: &StoredToken) -> Result<()> {

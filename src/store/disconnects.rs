@@ -82,7 +82,7 @@ impl Store {
                     .bind(announced.lapse.as_str())
                     .execute(&mut tx)
                     .await?;
-                return Ok(tx.commit().await?);
+                return tx.commit().await;
             }
         };
         observations::apply_to_lapse(&mut tx, member, &lapse.connection_id, &change, now).await?;

@@ -46,7 +46,7 @@ pub(super) async fn mark_read(store: &Store, import: i64, now: Time) -> Result<(
         .bind(millis(now))
         .execute(&mut tx)
         .await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 /// Applies the next `limit` rows and deletes them. Returns the number of members enrolled or updated; `None` when no row

@@ -45,6 +45,6 @@ impl Store {
         .bind(&canary.bytes)
         .execute(&mut tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

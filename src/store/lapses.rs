@@ -1,6 +1,6 @@
 //! `lapses`.
 
-use super::engine::{Row, query};
+use super::engine::{Row, query, query_scalar};
 use super::row::RowExt;
 use super::{Result, Store, millis};
 use crate::domain::{Lapse, LapseId, MemberId, Time};
@@ -45,12 +45,26 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Makes the planner evaluate each open lapse now, because the policy may have changed.
-    pub(crate) async fn mark_all_for_planning(&self, now: Time) -> Result<()> {
+    /// Makes the planner evaluate each open lapse now, unless they were last planned under this policy. Returns whether it
+    /// does.
+    pub(crate) async fn plan_under(&self, policy: &str, now: Time) -> Result<bool> {
+        let mut tx = self.begin().await?;
+        let known: Option<String> =
+            query_scalar("SELECT policy FROM planning_policy").fetch_optional(&mut tx).await?;
+        if known.as_deref() == Some(policy) {
+            return Ok(false);
+        }
         query("UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)")
             .bind(millis(now))
-            .execute(&self.writer)
+            .execute(&mut tx)
             .await?;
-        Ok(())
+        query(
+            "INSERT INTO planning_policy (id, policy) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET policy = excluded.policy",
+        )
+        .bind(policy)
+        .execute(&mut tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }

@@ -105,7 +105,7 @@ impl Store {
     /// Whether the mail server accepted another notice since the first failure of this one, which can be the current
     /// attempt.
     pub(crate) async fn server_accepted_others_since(&self, notice: &NoticeId, attempt: u32) -> Result<bool> {
-        Ok(query_scalar(
+        query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
                 (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2
                     OR (outcome = 'deferred' AND reason = 'mail_server_busy'))
@@ -114,7 +114,7 @@ impl Store {
         .bind(notice.as_str())
         .bind(attempt)
         .fetch_one(&self.reader)
-        .await?)
+        .await
     }
 
     /// The attempts of a notice, oldest first.

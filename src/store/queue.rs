@@ -100,13 +100,13 @@ pub(super) async fn cancel_for_lapse(tx: &mut Tx, lapse: &LapseId, outcome: Opti
 
 /// Whether this attempt still holds the notice. After the lease expires, another attempt may hold it.
 pub(super) async fn is_claimed(tx: &mut Tx, notice: &NoticeId, attempt: u32) -> Result<bool> {
-    Ok(query_scalar(
+    query_scalar(
         "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2)",
     )
     .bind(notice.as_str())
     .bind(attempt)
     .fetch_one(&mut *tx)
-    .await?)
+    .await
 }
 
 /// Counts a deferred attempt in the row of the deferred attempts just before it. Returns `false` when there is none.

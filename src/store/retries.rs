@@ -19,11 +19,11 @@ impl Store {
     /// Whether a notice that waits for delivery was retried by an operator after `time`.
     pub(crate) async fn is_retry_requested_after(&self, time: Time) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'queued' AND not_before > $1 AND reason = $2)";
-        Ok(query_scalar(sql)
+        query_scalar(sql)
             .bind(millis(time))
             .bind(NoticeReason::RetryRequested.as_str())
             .fetch_one(&self.reader)
-            .await?)
+            .await
     }
 
     /// Frees the steps of notices that were abandoned for a cause that the configuration may have fixed since, so that

@@ -39,7 +39,7 @@ impl Store {
 
     /// The hosts seen so far, in alphabetical order, at most [`MAX_SIGN_IN_HOSTS`].
     pub(crate) async fn sign_in_hosts(&self) -> Result<Vec<String>> {
-        Ok(query_scalar("SELECT host FROM sign_in_hosts ORDER BY host").fetch_all(&self.reader).await?)
+        query_scalar("SELECT host FROM sign_in_hosts ORDER BY host").fetch_all(&self.reader).await
     }
 }
 

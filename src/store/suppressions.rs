@@ -68,7 +68,7 @@ impl Store {
     /// Whether the member's current address is suppressed.
     pub async fn is_suppressed(&self, member: &MemberId) -> Result<bool> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM members m WHERE m.member_id = $1 AND {SUPPRESSED})");
-        Ok(query_scalar(sql).bind(member.as_str()).fetch_one(&self.reader).await?)
+        query_scalar(sql).bind(member.as_str()).fetch_one(&self.reader).await
     }
 
     /// The next `limit` suppressions after `after`, oldest first. `only`: of this address.

@@ -243,6 +243,19 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
 }
 
 #[tokio::test]
+async fn a_start_under_the_same_policy_plans_nothing_anew() {
+    let (h, _) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    drop(h.app.acquire_instance_lock().await.unwrap());
+    while h.app.planner.plan_one().await.unwrap() {}
+    let restarted = h.another_app(&[]).await;
+    drop(restarted.acquire_instance_lock().await.unwrap());
+    assert!(!restarted.planner.plan_one().await.unwrap());
+    let changed = h.another_app(&[("NOTICES__MIN_GAP", "48h")]).await;
+    drop(changed.acquire_instance_lock().await.unwrap());
+    assert!(changed.planner.plan_one().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_recovery_is_planned_once_whether_it_is_announced_or_not() {
     for told in [true, false] {
         let setup = Setup::default().set("NOTICES__RECOVERED__ENABLED", told);

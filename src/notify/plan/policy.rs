@@ -20,6 +20,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Differs between policies, and between versions of the program, whose gates may differ.
+    pub(crate) fn fingerprint(&self) -> String {
+        format!("{} {self:?}", env!("CARGO_PKG_VERSION"))
+    }
+
     /// `None` when members cannot repair connections with this status.
     pub(crate) fn for_status(&self, status: &Status) -> Option<&StatusPolicy> {
         match status {
