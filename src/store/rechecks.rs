@@ -53,9 +53,15 @@ impl Store {
     pub async fn due_recheck(&self, now: Time, except: &[MemberId]) -> Result<Option<DueRecheck>> {
         let except: Vec<&str> = except.iter().map(MemberId::as_str).collect();
         let row = query(
-            "SELECT member_id, purpose, due_at, since FROM rechecks
-             WHERE due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
-             ORDER BY purpose, due_at LIMIT 1",
+            // One range of the index for each purpose. In one range for both, all rows that are not due would be read.
+            "SELECT * FROM (SELECT member_id, purpose, due_at, since FROM rechecks
+                WHERE purpose = 'redemption' AND due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
+                ORDER BY due_at LIMIT 1)
+             UNION ALL
+             SELECT * FROM (SELECT member_id, purpose, due_at, since FROM rechecks
+                WHERE purpose = 'suspicion' AND due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
+                ORDER BY due_at LIMIT 1)
+             ORDER BY purpose LIMIT 1",
         )
         .bind(millis(now))
         .bind(super::json_list(&except)?)

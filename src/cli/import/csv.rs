@@ -90,6 +90,10 @@ pub(super) fn fields(columns: &[Column], line: &str) -> Result<Option<Fields>, R
 }
 
 fn values(line: &str) -> Result<Vec<String>, RowError> {
+    if !line.contains('"') {
+        // To build a reader for each line takes longer than everything else.
+        return Ok(line.split(',').map(str::to_owned).collect());
+    }
     if line.matches('"').count() % 2 == 1 {
         return Err("unclosed quote; close it on the same line".to_owned().into());
     }
