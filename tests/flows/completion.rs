@@ -226,6 +226,19 @@ async fn a_new_link_can_be_requested_right_after_another_connections_recovery() 
 }
 
 #[tokio::test]
+async fn an_email_about_the_recovery_does_not_answer_the_request_for_a_new_link() {
+    let h = mailed(told()).await;
+    let link = h.link();
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(TimeDelta::minutes(15)).await;
+    assert_eq!(subjects(&h), [BROKEN, WORKS]);
+    h.set("alice", "epic", "EXPIRED");
+    h.pass_after(TimeDelta::seconds(30)).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+    assert_eq!(h.press(&format!("{link}/resend")).await.states(), ["resend_requested"]);
+}
+
+#[tokio::test]
 async fn a_recovery_email_whose_reply_is_lost_is_not_repeated_forever() {
     let h = mailed(told()).await;
     h.set("alice", "epic", "CONNECTED");

@@ -110,6 +110,29 @@ async fn one_link_allows_three_resends_and_the_page_promises_no_more() {
 }
 
 #[tokio::test]
+async fn a_member_can_request_three_emails_a_day_beside_those_that_the_daemon_plans() {
+    let (h, link) = Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", ""), EPIC).await;
+    for other in ["kaiser-north", "cerner"] {
+        h.set("alice", other, "EXPIRED");
+        h.pass_after(TimeDelta::minutes(15)).await;
+    }
+    assert_eq!(h.mails().len(), 3, "planned");
+    let request = async |link: &str| {
+        h.clock.advance(TimeDelta::hours(1));
+        let state = h.press(&format!("{link}/resend")).await.states()[0].to_owned();
+        h.pass().await;
+        state
+    };
+    for _ in 0..3 {
+        assert_eq!(request(&link).await, "resend_requested");
+    }
+    let newest = h.link();
+    assert_eq!(request(&newest).await, "resend_unavailable");
+    h.clock.advance(TimeDelta::hours(21));
+    assert_eq!(request(&newest).await, "resend_requested", "a day after the first");
+}
+
+#[tokio::test]
 async fn while_the_gateway_is_down_the_page_says_when_to_try_again_and_the_link_stays_valid() {
     let (h, link) = Harness::mailed(Setup::default(), EPIC).await;
     h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 503, retry_after: Some("120".into()) });

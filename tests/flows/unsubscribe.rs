@@ -130,6 +130,22 @@ async fn an_unsubscribed_member_gets_no_reminder_no_first_email_and_no_new_link(
 }
 
 #[tokio::test]
+async fn a_paused_or_suppressed_member_is_not_promised_a_new_link() {
+    for paused in [true, false] {
+        let (h, _) = mailed(&["alice"]).await;
+        h.clock.advance(TimeDelta::hours(1));
+        if paused {
+            h.rows().await.set("members", "paused_at", 1).await.unwrap();
+        } else {
+            suppress(&h, "alice").await;
+        }
+        let page = h.press(&format!("{}/resend", h.link())).await;
+        assert_eq!(page.states(), ["resend_unavailable"], "paused: {paused}");
+        assert_eq!(h.notice_states("alice").await, ["sent"]);
+    }
+}
+
+#[tokio::test]
 async fn the_link_of_an_earlier_email_still_works() {
     let (h, stop) = mailed(&["alice"]).await;
     one_click(&stop).await;
