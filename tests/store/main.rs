@@ -106,6 +106,7 @@ suite! {
     members:
         an_import_changes_the_values_that_it_mentions,
         a_removed_member_is_enrolled_again_with_the_defaults,
+        an_import_keeps_what_is_known_of_an_enrolled_member_and_nothing_of_a_removed_one,
         an_import_that_is_not_applied_changes_no_member,
         an_import_interrupted_while_it_is_applied_is_finished_by_the_next,
         only_one_import_runs_at_a_time,

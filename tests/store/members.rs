@@ -59,6 +59,25 @@ pub(crate) async fn a_removed_member_is_enrolled_again_with_the_defaults(f: &Fix
     assert_eq!(values(f).await, [["", "", "alice", ""].map(String::from)]);
 }
 
+pub(crate) async fn an_import_keeps_what_is_known_of_an_enrolled_member_and_nothing_of_a_removed_one(
+    f: &Fixture,
+) {
+    const KNOWN: [&str; 3] = ["paused_at", "answered_at", "response_digest"];
+    f.import(&["alice"]).await;
+    for (removed, kept) in [(false, "1"), (true, "")] {
+        if removed {
+            f.store.remove_member(&"alice".into(), now()).await.unwrap();
+        }
+        let mut rows = f.rows().await;
+        for time in &KNOWN[..2] {
+            rows.set("members", time, 1).await.unwrap();
+        }
+        rows.set("members", KNOWN[2], &b"1"[..]).await.unwrap();
+        f.import(&["alice"]).await;
+        assert_eq!(rows.rows("members", KNOWN).await.unwrap(), [[kept; 3].map(String::from)]);
+    }
+}
+
 pub(crate) async fn an_import_that_is_not_applied_changes_no_member(f: &Fixture) {
     let mut import = f.store.import(now()).await.unwrap();
     import.stage(&[row(1, "alice")]).await.unwrap();
