@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -98,8 +99,9 @@ class Machine:
         """Asks a process to end, and kills it when it does not."""
         if child.pid not in self.live:
             return
-        for stop, seconds in ((child.terminate, limit), (child.kill, 5)):
-            stop()
+        # Not `child.terminate`, which would reap a child that has just ended. Until it is reaped, its id stays its own.
+        for number, seconds in ((signal.SIGTERM, limit), (signal.SIGKILL, 5)):
+            os.kill(child.pid, number)
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 pid, status = os.waitpid(child.pid, os.WNOHANG)
@@ -141,7 +143,7 @@ class Machine:
 
     def wait_until_quiet(self, limit):
         """Waits until other programs leave the machine alone for a second."""
-        until = time.monotonic() + limit
+        until = min(time.monotonic() + limit, self.deadline)
         while time.monotonic() < until:
             before = self.snapshot()
             time.sleep(1)
