@@ -36,17 +36,10 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
     };
     let (keyring, store) = context.keyring_and_store().await?;
     let mut import = store.import(context.clock.now()).await?;
-    let staged = stage(&mut import, &mut rows, &keyring, args, &mut rejections).await;
-    let Some(staged) = staged.transpose() else {
+    // After an error, the next import or the daemon deletes the staged rows.
+    let Some(staged) = stage(&mut import, &mut rows, &keyring, args, &mut rejections).await? else {
         import.discard().await?;
         return Err(rejections.failure());
-    };
-    let staged = match staged {
-        Ok(staged) => staged,
-        Err(error) => {
-            import.discard().await?;
-            return Err(error);
-        }
     };
     let progress = progress_bar(Some(staged), "{bar:40} {pos} of {len} members");
     let counts = import
