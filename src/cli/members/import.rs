@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ImportArgs {
@@ -27,7 +28,7 @@ pub(in crate::cli) struct ImportArgs {
 /// Imports the whole file or nothing.
 pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Result<Completion> {
     let mut rejections = Rejections::new(&args.file, context.json);
-    let mut rows = match MemberFile::open(&args.file, args.ignore_unknown_columns) {
+    let rows = match MemberFile::open(&args.file, args.ignore_unknown_columns) {
         Ok(rows) => rows,
         Err(error) => {
             rejections.add(&error)?;
@@ -37,7 +38,7 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
     let (keyring, store) = context.keyring_and_store().await?;
     let mut import = store.import(context.clock.now()).await?;
     // After an error, the next import or the daemon deletes the staged rows.
-    let Some(staged) = stage(&mut import, &mut rows, &keyring, args, &mut rejections).await? else {
+    let Some((staged, rows)) = stage(&mut import, rows, keyring, args, &mut rejections).await? else {
         import.discard().await?;
         return Err(rejections.failure());
     };
@@ -53,40 +54,75 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
     report(context, &args.file, counts, &rows)
 }
 
-/// Reads and stores all rows. Returns their number, or `None` when a line was rejected.
-async fn stage(
-    import: &mut Import,
-    rows: &mut MemberFile,
+/// Rows of the file, ready to be stored.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<ImportRow>,
+    rejected: Vec<ImportError>,
+    /// From the start of the file.
+    bytes_read: u64,
+}
+
+/// Reads the file and seals its tokens, ahead of the database. Ends early when nobody receives the batches.
+fn read(
+    mut rows: MemberFile,
     keyring: &Keyring,
-    args: &ImportArgs,
-    rejections: &mut Rejections,
-) -> anyhow::Result<Option<u64>> {
-    let size = std::fs::metadata(&args.file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    let progress = progress_bar(size, "{bar:40} {bytes} of {total_bytes}, {eta} left");
-    let (mut batch, mut staged) = (Vec::new(), 0);
-    while !rejections.is_full()
-        && let Some(row) = rows.next()
-    {
-        progress.set_position(rows.bytes_read());
-        match row {
-            Err(error) => rejections.add(&error)?,
-            // After an error the remaining lines are only checked.
-            Ok(_) if !rejections.is_empty() => {}
-            Ok(MemberRow { line, edit, refresh_token, .. }) => {
-                let credential =
-                    refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
-                batch.push(ImportRow { line, edit, credential });
-                staged += 1;
-                if batch.len() == import.step() {
-                    import.stage(&batch).await?;
-                    batch.clear();
+    size: usize,
+    batches: &mpsc::Sender<Batch>,
+) -> anyhow::Result<MemberFile> {
+    loop {
+        let mut batch = Batch::default();
+        for row in rows.by_ref().take(size) {
+            match row {
+                Err(error) => batch.rejected.push(error),
+                Ok(MemberRow { line, edit, refresh_token, .. }) => {
+                    let credential =
+                        refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
+                    batch.rows.push(ImportRow { line, edit, credential });
                 }
             }
         }
+        batch.bytes_read = rows.bytes_read();
+        let is_last = batch.rows.len() + batch.rejected.len() < size;
+        if batches.blocking_send(batch).is_err() || is_last {
+            return Ok(rows);
+        }
     }
+}
+
+/// Stores all rows. Returns their number and the file, or `None` when a line was rejected.
+async fn stage(
+    import: &mut Import,
+    rows: MemberFile,
+    keyring: Keyring,
+    args: &ImportArgs,
+    rejections: &mut Rejections,
+) -> anyhow::Result<Option<(u64, MemberFile)>> {
+    let file_size =
+        std::fs::metadata(&args.file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    let progress = progress_bar(file_size, "{bar:40} {bytes} of {total_bytes}, {eta} left");
+    let (sender, mut batches) = mpsc::channel(1);
+    let size = import.step();
+    let reading = tokio::task::spawn_blocking(move || read(rows, &keyring, size, &sender));
+    let mut staged = 0;
+    while let Some(batch) = batches.recv().await {
+        progress.set_position(batch.bytes_read);
+        for error in &batch.rejected {
+            rejections.add(error)?;
+            if rejections.is_full() {
+                // The reader may wait for a pipe that stays open.
+                return Ok(None);
+            }
+        }
+        // After an error the remaining lines are only checked.
+        if rejections.is_empty() {
+            import.stage(&batch.rows).await?;
+            staged += batch.rows.len() as u64;
+        }
+    }
+    let rows = reading.await??;
     progress.finish_and_clear();
     if rejections.is_empty() {
-        import.stage(&batch).await?;
         for line in import.lines_without_address(Rejections::MAX).await? {
             rejections.add(&ImportError::missing_address(line))?;
         }
@@ -100,7 +136,7 @@ async fn stage(
             args.file.display()
         );
     }
-    Ok(Some(staged))
+    Ok(Some((staged, rows)))
 }
 
 fn report(
