@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
-    sim::Operation,
+    sim::{Operation, SmtpFault, SmtpStage},
 };
 
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -50,6 +50,21 @@ async fn a_replaced_link_can_send_a_new_one_to_the_address_on_file() {
     assert_eq!(h.recipients(), ["alice@example.org", "alice@new.example"]);
     assert_eq!(h.look(&h.link()).await.states()[0], "ready");
     assert_eq!(h.look(&link).await.states(), ["replaced"], "the old one stays replaced");
+}
+
+#[tokio::test]
+async fn an_email_that_an_address_rejected_is_sent_to_the_next_address_and_not_to_the_same_one_again() {
+    let h = Harness::queued(&["alice"]).await;
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 unknown").times(1));
+    h.pass().await;
+    for (address, states) in
+        [("alice@example.org", &["abandoned"][..]), ("alice@new.example", &["abandoned", "sent"])]
+    {
+        h.enrol_at("alice", address).await;
+        h.pass_after(TimeDelta::hours(1)).await;
+        assert_eq!(h.notice_states("alice").await, states, "{address}");
+    }
+    assert_eq!(h.recipients(), ["alice@new.example"]);
 }
 
 #[tokio::test]

@@ -221,6 +221,19 @@ async fn a_member_with_another_subject_starts_anew_with_tokens() {
 }
 
 #[tokio::test]
+async fn a_refusal_and_a_response_are_forgotten_when_the_member_has_another_subject() {
+    let h = Harness::watching(&["alice"]).await;
+    h.sim.world().revoke("alice").unwrap();
+    h.pass_after(TimeDelta::hours(2)).await;
+    for (subject, is_kept) in [("alice", true), ("someone-else", false)] {
+        h.enrol_as("alice", subject).await;
+        let credentials = h.app.store.credentials(&"alice".into()).await.unwrap().unwrap();
+        let digests = h.rows().await.blobs("members", "response_digest").await.unwrap();
+        assert_eq!((credentials.failure.is_some(), digests.len() == 1), (is_kept, is_kept), "{subject}");
+    }
+}
+
+#[tokio::test]
 async fn a_credential_under_a_lost_key_is_locked_and_skipped() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.rows().await.set_where("credentials", ("member_id", "bob"), "key_id", "lost").await.unwrap();
