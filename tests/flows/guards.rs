@@ -357,3 +357,20 @@ async fn no_email_is_sent_while_another_file_is_in_the_place_of_the_database() {
     assert!(matches!(h.app.deliverer.deliver_one().await.unwrap(), Delivered::One(_)));
     assert_eq!(h.mails().len(), 1);
 }
+
+#[tokio::test]
+async fn a_sweep_that_is_due_finds_another_file_in_the_place_of_the_database_and_ends_the_daemon() {
+    let h = Harness::watching(&["alice"]).await;
+    let daemon = h.run_daemon(&[("SWEEP__SCHEDULE", "0 0 * * * *")]).await;
+    let (database, aside) = (h.database(), h.folder.path().join("aside.db"));
+    std::fs::rename(&database, &aside).unwrap();
+    std::fs::copy(&aside, &database).unwrap();
+    h.sim.world().reset_requests();
+    h.clock.advance(TimeDelta::hours(1));
+    // Before the next regular look at the file, which is made every half minute.
+    let ended = tokio::time::timeout(Duration::from_secs(20), daemon.failure()).await;
+    let error = ended.expect("the daemon ends");
+    assert!(matches!(error.downcast_ref(), Some(StoreError::FileReplaced { .. })), "{error:?}");
+    assert_eq!(h.asked("alice", Operation::GetMemberConnections), 0);
+    std::fs::rename(&aside, &database).unwrap();
+}

@@ -16,6 +16,11 @@ impl RunningDaemon {
         self.stop.cancel();
         self.running.await.expect("no panic").expect("the daemon ends well");
     }
+
+    /// Waits until the daemon ends by itself.
+    pub(crate) async fn failure(self) -> anyhow::Error {
+        self.running.await.expect("no panic").expect_err("the daemon fails")
+    }
 }
 
 impl Harness {

@@ -77,4 +77,15 @@ mod tests {
         assert!(!file.is_in_place());
         assert!(matches!(file.wait_until_lost().await, StoreError::Locked { .. }));
     }
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_daemon_that_reaches_the_database_by_another_path_is_kept_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("real.db"), folder.path().join("link.db"));
+        let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let other = Store::open(&format!("sqlite://{}", link.display()).parse().unwrap()).await.unwrap();
+        let _lock = store.lock().unwrap();
+        assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
+    }
 }
