@@ -36,3 +36,15 @@ async fn members_whose_rechecks_hang_delay_nobody_elses() {
     daemon.stop().await;
     h.end_faults();
 }
+
+#[tokio::test]
+async fn rechecks_after_a_press_count_from_the_press_and_not_from_the_recheck_before() {
+    let setup = Setup::default().set("SWEEP__RECHECK", "1m,5m");
+    let (h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
+    h.press(&link).await;
+    let pressed_at = h.clock.now();
+    for (after, is_due) in [(59, false), (120, true), (299, false), (300, true), (3_600, false)] {
+        h.clock.advance(pressed_at + TimeDelta::seconds(after) - h.clock.now());
+        assert_eq!(h.app.rechecker.recheck_one().await.unwrap(), is_due, "{after}");
+    }
+}
