@@ -82,6 +82,7 @@ impl Store {
                     .bind(announced.lapse.as_str())
                     .execute(&mut tx)
                     .await?;
+                clear_response_digest(&mut tx, member).await?;
                 return tx.commit().await;
             }
         };

@@ -128,6 +128,22 @@ async fn an_act_that_was_refused_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_before_its_act_is_refused_lapses_afterwards() {
+    let h = Harness::watching(&["alice"]).await;
+    let (store, alice, epic) = (&h.app.store, MemberId::from("alice"), "epic".into());
+    let intent = store.record_disconnect_intent(&alice, &epic, DisconnectKind::Disconnect, h.clock.now());
+    let intent = intent.await.unwrap();
+    h.set("alice", "epic", "EXPIRED");
+    h.sweep_after(QUARTER).await;
+    store.revert_disconnect_intent(&alice, &intent, h.clock.now()).await.unwrap();
+    assert_eq!(h.lapse_states("alice").await, [""; 0]);
+    for _ in 0..2 {
+        h.sweep_after(QUARTER).await;
+    }
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+}
+
+#[tokio::test]
 async fn a_response_that_came_before_an_act_was_refused_is_evaluated_again() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
