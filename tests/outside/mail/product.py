@@ -58,10 +58,16 @@ class Product:
         self.folder.mkdir()
         self.configure()
 
+    def _write(self, name, text):
+        """Only the daemon's user may read secrets."""
+        file = self.folder / name
+        file.touch(mode=0o600)
+        file.write_text(text)
+
     def configure(self, password=PASSWORD, disclosure="generic", templates=""):
         quoted = json.dumps
-        (self.folder / "password").write_text(password)
-        (self.folder / "reconnectd.toml").write_text(f"""
+        self._write("password", password)
+        self._write("reconnectd.toml", f"""
 [database]
 url = {quoted(f"sqlite://{self.folder}/reconnectd.db")}
 [keys]
