@@ -145,7 +145,7 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<()> {
     if is_foreign {
         return Err(StoreError::OtherProgram { path: shown(path) });
     }
-    sqlx::migrate!().run(writer).await.map_err(|error| match error {
+    sqlx::migrate!("migrations/sqlite").run(writer).await.map_err(|error| match error {
         MigrateError::Execute(error) => open_error(path, error),
         MigrateError::VersionMissing(migration) => StoreError::Newer { path: shown(path), migration },
         other => StoreError::Migration(other),

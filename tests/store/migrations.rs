@@ -29,7 +29,7 @@ pub(crate) async fn a_database_of_an_earlier_version_keeps_its_rows(f: &Fixture)
     let path = f.folder.path().join("earlier.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(true);
     let mut sql = options.connect().await.unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
     let mut migrator = Migrator::new(folder).await.unwrap();
     migrator.migrations.to_mut().retain(|migration| migration.version <= BEFORE_RENAMES);
     migrator.run_direct(None, &mut sql, false).await.unwrap();
