@@ -2,6 +2,7 @@
 
 use crate::store::{InstanceLock, Store, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Cheap to clone.
@@ -41,6 +42,11 @@ impl DatabaseFile {
             }
         }
         false
+    }
+
+    /// Notified when there is a reason to call [`Self::is_in_place`] now.
+    pub(super) fn wake(&self) -> Arc<Notify> {
+        self.store.file_loss()
     }
 
     /// Waits until [`Self::is_in_place`] has returned `false`. For one caller.

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How long a writer waits for another process, such as a backup tool.
 const BUSY: Duration = Duration::from_secs(60);
@@ -62,6 +63,7 @@ impl Store {
     async fn open_file(path: &Path) -> Result<Self> {
         let path = path.to_owned();
         let file = FileIdentity::of(&path).map_err(|error| cannot_open(&path, &error))?;
+        let file_loss = Arc::<Notify>::default();
         let base = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
@@ -77,7 +79,7 @@ impl Store {
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
-            .after_connect(verify(&path, file))
+            .after_connect(verify(&path, file, &file_loss))
             .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
             .connect_with(writing)
             .await
@@ -89,7 +91,7 @@ impl Store {
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
-            .after_connect(verify(&path, file))
+            .after_connect(verify(&path, file, &file_loss))
             .connect_with(base.read_only(true))
             .await
             .map_err(|error| open_error(&path, error))?;
@@ -98,6 +100,7 @@ impl Store {
             reader: Pool::Sqlite(reader),
             path,
             file,
+            file_loss,
             instance: Arc::default(),
             interactive: false,
             background_turn: Arc::default(),
@@ -108,13 +111,19 @@ impl Store {
 type Verified<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
 
 /// Closes a new connection if another file has taken the place of the database.
+///
+/// The pool then tries again until its timeout, and the caller waits. The daemon must not: `file_loss` ends it.
 fn verify(
     path: &Path,
     file: FileIdentity,
+    file_loss: &Arc<Notify>,
 ) -> impl for<'a> Fn(&'a mut SqliteConnection, PoolConnectionMetadata) -> Verified<'a> + Send + Sync + use<> {
-    let path = path.to_owned();
+    let (path, file_loss) = (path.to_owned(), file_loss.clone());
     move |_, _| {
         let is_gone = file.is_gone_from(&path);
+        if is_gone {
+            file_loss.notify_one();
+        }
         Box::pin(async move {
             if is_gone {
                 return Err(sqlx::Error::Configuration("the database file was deleted or replaced".into()));

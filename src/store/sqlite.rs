@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// SQL for the domain of `members.email`, with ASCII letters in lower case.
 pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
@@ -23,6 +24,8 @@ pub struct Store {
     pub(super) reader: Pool,
     pub(super) path: PathBuf,
     pub(super) file: FileIdentity,
+    /// Notified when a write or a new connection finds the file deleted or replaced.
+    pub(super) file_loss: Arc<Notify>,
     /// Whether this process holds the [`super::InstanceLock`].
     pub(super) instance: Arc<AtomicBool>,
     /// Whether a person waits for the writes.
@@ -54,7 +57,7 @@ impl Store {
     /// # Errors
     /// Also [`StoreError::FileReplaced`]: the write would be lost.
     pub(super) async fn begin(&self) -> Result<Tx> {
-        self.verify_file()?;
+        self.verify_file().inspect_err(|_| self.file_loss.notify_one())?;
         let begin = self.writer.begin();
         if !self.interactive {
             let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, self.background_turn.lock()).await;
@@ -73,6 +76,12 @@ impl Store {
             return Err(StoreError::FileReplaced { path: self.path.display().to_string() });
         }
         Ok(())
+    }
+
+    /// Wakes one waiter when a write or a new connection finds the file deleted or replaced. Reads on open connections
+    /// do not notice.
+    pub(crate) fn file_loss(&self) -> Arc<Notify> {
+        self.file_loss.clone()
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -2,7 +2,9 @@
 
 use crate::server::database_file::DatabaseFile;
 use crate::server::runner::{Loop, Progress};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 const INTERVAL: Duration = Duration::from_secs(30);
 
@@ -19,6 +21,10 @@ impl DatabaseFileLoop {
 
 impl Loop for DatabaseFileLoop {
     const NAME: &'static str = "database_file";
+
+    fn wake(&self) -> Option<Arc<Notify>> {
+        Some(self.file.wake())
+    }
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
         self.file.is_in_place();
@@ -60,6 +66,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_or_a_new_connection_that_finds_another_file_leads_to_a_look_at_once() {
+        for is_write in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("replaced.db");
+            let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
+            let file = DatabaseFile::new(store.clone(), store.lock().unwrap());
+            let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
+            let (clock, states) = (Clock::System, LoopStates::default());
+            let mut runner =
+                Runner { tasks: &mut tasks, states: &states, clock: &clock, shutdown: &shutdown };
+            runner.spawn(DatabaseFileLoop::new(file.clone()));
+            while states.all()[0].last_step.is_none() {
+                tokio::task::yield_now().await;
+            }
+            std::fs::write(folder.path().join("other"), "another file").unwrap();
+            std::fs::rename(folder.path().join("other"), &path).unwrap();
+            let statements = async {
+                if is_write {
+                    store.probe_write().await.unwrap_err();
+                } else {
+                    // More than one at once: each needs a connection.
+                    futures_util::future::join_all((0..3).map(|_| store.ping())).await;
+                }
+                std::future::pending().await
+            };
+            let error = tokio::time::timeout(Duration::from_secs(5), async {
+                tokio::select! { error = file.wait_until_lost() => error, () = statements => unreachable!() }
+            });
+            assert!(matches!(error.await, Ok(StoreError::FileReplaced { .. })), "write: {is_write}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_deleted_lock_file_is_locked_again_unless_another_daemon_was_faster() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("locked.db").display()).parse().unwrap();
@@ -77,6 +116,7 @@ mod tests {
         assert!(!file.is_in_place());
         assert!(matches!(file.wait_until_lost().await, StoreError::Locked { .. }));
     }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn a_daemon_that_reaches_the_database_by_another_path_is_kept_out() {
