@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 pub(crate) mod certificates;
 pub mod clock;
 pub mod config;
+pub(crate) mod in_progress;
 pub(crate) mod private_files;
 pub(crate) mod proxy;
 pub mod random;

@@ -1,14 +1,15 @@
 //! Actor: early polls of single members, after a redemption or to confirm a suspicion.
 
 use crate::base::clock::Clock;
+use crate::base::in_progress::InProgress;
 use crate::credentials::CallError;
 use crate::detect::poll::Poller;
 use crate::domain::{Cause, MemberId};
 use crate::gateway::Verdict;
 use crate::store::{DueRecheck, Purpose, Store, StoreError};
 use chrono::TimeDelta;
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The longest deferral of one member's rechecks.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
@@ -21,7 +22,9 @@ pub struct Rechecker {
     clock: Clock,
     after_redemption: Vec<TimeDelta>,
     suspicion_every: TimeDelta,
-    under_way: UnderWay,
+    in_progress: InProgress<MemberId>,
+    /// Only one recheck at a time chooses its member, so that each sees the others' choice.
+    choosing: Arc<Mutex<()>>,
 }
 
 impl Rechecker {
@@ -34,21 +37,28 @@ impl Rechecker {
         after_redemption: Vec<TimeDelta>,
         suspicion_every: TimeDelta,
     ) -> Self {
-        let under_way = UnderWay::default();
-        Self { store, poller, clock, after_redemption, suspicion_every, under_way }
+        Self {
+            store,
+            poller,
+            clock,
+            after_redemption,
+            suspicion_every,
+            in_progress: InProgress::default(),
+            choosing: Arc::default(),
+        }
     }
 
-    /// Makes the early poll that is due first, of a member whose recheck is not under way. Returns whether one was due.
+    /// Makes the early poll that is due first, of a member whose recheck is not in progress. Returns whether one was due.
     ///
     /// # Errors
     /// Only errors of the store. A poll without a usable response is repeated at the next scheduled time.
     pub async fn recheck_one(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let choosing = self.under_way.choosing.lock().await;
-        let Some(due) = self.store.due_recheck(now, &self.under_way.members()).await? else {
+        let choosing = self.choosing.lock().await;
+        let Some(due) = self.store.due_recheck(now, &self.in_progress.keys()).await? else {
             return Ok(false);
         };
-        let _under_way = self.under_way.begin(due.member_id.clone());
+        let _in_progress = self.in_progress.begin(due.member_id.clone());
         drop(choosing);
         let credentials = self.store.credentials(&due.member_id).await?;
         let failure = credentials.and_then(|credentials| credentials.failure);
@@ -100,39 +110,4 @@ fn asked_to_wait(error: &CallError) -> Option<TimeDelta> {
     let CallError::Gateway(error) = error else { return None };
     let Verdict::Retry { after } = error.verdict() else { return None };
     after.map(|after| TimeDelta::from_std(after).map_or(LONGEST_WAIT, |after| after.min(LONGEST_WAIT)))
-}
-
-/// The members whose recheck is under way.
-#[derive(Clone, Default)]
-struct UnderWay {
-    members: Arc<Mutex<HashSet<MemberId>>>,
-    /// Only one recheck at a time chooses its member, so that each sees the others' choice.
-    choosing: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// One recheck under way.
-struct Recheck {
-    under_way: UnderWay,
-    member: MemberId,
-}
-
-impl UnderWay {
-    fn members(&self) -> Vec<MemberId> {
-        self.lock().iter().cloned().collect()
-    }
-
-    fn begin(&self, member: MemberId) -> Recheck {
-        self.lock().insert(member.clone());
-        Recheck { under_way: self.clone(), member }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<MemberId>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Recheck {
-    fn drop(&mut self) {
-        self.under_way.lock().remove(&self.member);
-    }
 }

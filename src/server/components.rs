@@ -3,6 +3,7 @@
 use super::keys;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, is_local_url};
+use crate::base::in_progress::InProgress;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
 use crate::credentials::keyring::Keyring;
@@ -11,7 +12,7 @@ use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
-use crate::notify::deliver::{Delivered, Deliverer, DomainShares, HeldClaims, QueueGate};
+use crate::notify::deliver::{Delivered, Deliverer, DomainShares, QueueGate};
 use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::form_keys::FormKeys;

@@ -1,9 +1,11 @@
 //! The parts of a deliverer.
 
-use super::{domain_shares::DomainShares, held_claims::HeldClaims, queue_gate::QueueGate};
+use super::{domain_shares::DomainShares, queue_gate::QueueGate};
 use crate::base::clock::Clock;
+use crate::base::in_progress::InProgress;
 use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
+use crate::domain::NoticeId;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::plan::Policy;
@@ -30,7 +32,8 @@ pub struct Deliverer {
     /// Wakes the loops that deliver.
     pub(crate) wake: Arc<Notify>,
     pub(crate) shares: DomainShares,
-    pub(crate) claims: HeldClaims,
+    /// The wall clock can be set; this set proves that a delivery still runs.
+    pub(crate) in_progress: InProgress<NoticeId>,
     /// The results that are being stored, or retried until they are.
     pub(crate) recordings: TaskTracker,
 }

@@ -33,7 +33,7 @@ impl Deliverer {
             Err(wait) => return Ok(Delivered::QueuePaused(wait)),
         };
         let Some((claim, _share)) = self.claim().await? else { return Ok(Delivered::Nothing) };
-        let _held = self.claims.hold(claim.notice.id.clone());
+        let _in_progress = self.in_progress.begin(claim.notice.id.clone());
         let (result, pause) = match self.attempt(&claim, &pass).await {
             Ok(finished) => finished,
             Err(Abort::With(result)) => (*result, None),
@@ -58,7 +58,7 @@ impl Deliverer {
     /// # Errors
     /// Only errors of the store.
     pub async fn rescue_expired_leases(&self) -> Result<u64, StoreError> {
-        let rescued = self.store.rescue_expired_leases(self.clock.now(), &self.claims.notices()).await?;
+        let rescued = self.store.rescue_expired_leases(self.clock.now(), &self.in_progress.keys()).await?;
         if rescued > 0 {
             tracing::warn!(notices = rescued, "rescued interrupted deliveries");
         }

@@ -8,7 +8,6 @@ mod content;
 mod deliverer;
 mod delivery;
 mod domain_shares;
-mod held_claims;
 mod outcome;
 mod preflight;
 mod queue_gate;
@@ -16,5 +15,4 @@ mod record;
 
 pub use deliverer::{Delivered, Deliverer};
 pub(crate) use domain_shares::DomainShares;
-pub(crate) use held_claims::HeldClaims;
 pub(crate) use queue_gate::QueueGate;
