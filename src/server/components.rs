@@ -204,7 +204,7 @@ impl App {
                 gate: QueueGate::default(),
                 wake: Arc::default(),
                 shares: DomainShares::new(config.email.connections),
-                claims: HeldClaims::default(),
+                in_progress: InProgress::default(),
                 recordings: TaskTracker::new(),
             },
             operator: OperatorActions {
@@ -236,10 +236,7 @@ impl App {
             tracing::warn!(members = released, "released token refreshes that the last run left unfinished");
         }
         let now = self.clock.now();
-        let imported = self.store.finish_interrupted_import(now).await?;
-        if imported > 0 {
-            tracing::warn!(event = "import_finished", members = imported, "finished an interrupted import");
-        }
+        self.finish_interrupted_import().await?;
         let rescued = self.store.release_leases(now).await?;
         if rescued > 0 {
             tracing::warn!(notices = rescued, "rescued interrupted deliveries");
@@ -255,6 +252,16 @@ impl App {
         let (ended, complete) = self.store.last_sweep_ends().await?;
         metrics::set_last_sweeps(ended, complete);
         Ok(lock)
+    }
+
+    /// # Errors
+    /// Only errors of the store.
+    pub(super) async fn finish_interrupted_import(&self) -> Result<(), StoreError> {
+        let members = self.store.finish_interrupted_import(self.clock.now()).await?;
+        if members > 0 {
+            tracing::warn!(event = "import_finished", members, "finished an interrupted import");
+        }
+        Ok(())
     }
 
     /// Reschedules the rows that a wrong clock scheduled too far in the future.
