@@ -60,10 +60,10 @@ impl Runner<'_> {
         let state = self.states.register(L::NAME, clock.now(), L::MAX_STEP);
         self.tasks.spawn(async move {
             while !shutdown.is_cancelled() {
-                let (result, wait) = match body.step().await {
-                    Ok(Progress::Worked) => (StepResult::Worked, None),
-                    Ok(Progress::Idle) => (StepResult::Idle, Some(POLL_INTERVAL)),
-                    Ok(Progress::Pause(pause)) => (StepResult::Paused, Some(pause)),
+                let (result, wait, failure) = match body.step().await {
+                    Ok(Progress::Worked) => (StepResult::Worked, None, None),
+                    Ok(Progress::Idle) => (StepResult::Idle, Some(POLL_INTERVAL), None),
+                    Ok(Progress::Pause(pause)) => (StepResult::Paused, Some(pause), None),
                     Err(error) => {
                         let (reason, loop_name) = (failure_code(&error), L::NAME);
                         tracing::error!(
@@ -72,13 +72,10 @@ impl Runner<'_> {
                             reason,
                             "iteration failed: {error:#}"
                         );
-                        state.publish_failure(clock.now(), reason);
-                        (StepResult::Failed, Some(ERROR_BACKOFF))
+                        (StepResult::Failed, Some(ERROR_BACKOFF), Some(reason))
                     }
                 };
-                if result != StepResult::Failed {
-                    state.publish(clock.now(), result);
-                }
+                state.publish(clock.now(), result, failure);
                 let Some(wait) = wait else {
                     // A loop that always finds work must not keep the others from running.
                     tokio::task::yield_now().await;

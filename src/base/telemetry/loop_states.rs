@@ -84,19 +84,13 @@ impl LoopStates {
 }
 
 impl LoopStateHandle {
-    pub(crate) fn publish(&self, at: Time, result: StepResult) {
+    /// `failure` is the reason code of a failed step.
+    pub(crate) fn publish(&self, at: Time, result: StepResult, failure: Option<&'static str>) {
         self.states.with(|states| {
-            states[self.index].last_step = Some((at, result));
-            states[self.index].progressed_at = Instant::now();
-        });
-    }
-
-    /// `reason` is a code.
-    pub(crate) fn publish_failure(&self, at: Time, reason: &'static str) {
-        self.states.with(|states| {
-            states[self.index].last_step = Some((at, StepResult::Failed));
-            states[self.index].last_failure = Some((at, reason));
-            states[self.index].progressed_at = Instant::now();
+            let state = &mut states[self.index];
+            state.last_step = Some((at, result));
+            state.last_failure = failure.map(|reason| (at, reason)).or(state.last_failure);
+            state.progressed_at = Instant::now();
         });
     }
 }
@@ -116,7 +110,7 @@ mod tests {
         assert_eq!(stalled_in(minutes(6)), ["plan"]);
         states.with(|states| states[0].progressed_at -= minutes(6));
         assert_eq!(stalled_in(minutes(0)), ["plan"]);
-        plan.publish_failure(Time::UNIX_EPOCH, "database_locked");
+        plan.publish(Time::UNIX_EPOCH, StepResult::Failed, Some("database_locked"));
         assert!(stalled_in(minutes(0)).is_empty(), "a failed step is progress, too");
     }
 }
