@@ -78,7 +78,7 @@ mod tests {
         verified(&bob).await;
         store.erase_member(&alice).await.unwrap();
         assert_eq!(sources().await, 1, "bob has it");
-        // It was verified for carol, who has it no longer.
+        // Carol, for whom it was verified, no longer has it.
         verified(&carol).await;
         store.erase_member(&bob).await.unwrap();
         assert_eq!(sources().await, 0);
