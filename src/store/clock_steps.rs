@@ -34,31 +34,33 @@ impl Store {
         recheck: TimeDelta,
         plans: bool,
     ) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let mut changed = 0;
-        if plans {
-            // A lapse can be planned for any time.
-            let planned = query("UPDATE lapses SET plan_at = $1 WHERE plan_at > $1");
-            changed += planned.bind(millis(now)).execute(&mut tx).await?.rows_affected();
-        }
-        // Each other time has a longest distance that it is ever set ahead.
-        for (sql, longest) in [
-            ("UPDATE rechecks SET due_at = $1 WHERE due_at > $2", recheck),
-            ("UPDATE rechecks SET since = $1 WHERE since > $2", TimeDelta::zero()),
-            ("UPDATE credential_failures SET retry_at = $1 WHERE retry_at > $2", CREDENTIAL),
-            ("UPDATE unclear_members SET retry_at = $1 WHERE retry_at > $2", THROTTLE),
-            ("UPDATE token_refresh_leases SET leased_until = $2 WHERE leased_until > $2", REFRESH_LEASE),
-            ("UPDATE notices SET leased_until = $2 WHERE leased_until > $2", DELIVERY_LEASE),
-            (
-                "UPDATE notices SET not_before = $1 WHERE not_before > $2 AND state IN ('queued', 'held')",
-                ATTEMPT,
-            ),
-        ] {
-            let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);
-            let done = query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut tx).await?;
-            changed += done.rows_affected();
-        }
-        tx.commit().await?;
-        Ok(changed)
+        self.write(async |mut tx| {
+            let mut changed = 0;
+            if plans {
+                // A lapse can be planned for any time.
+                let planned = query("UPDATE lapses SET plan_at = $1 WHERE plan_at > $1");
+                changed += planned.bind(millis(now)).execute(&mut tx).await?.rows_affected();
+            }
+            // Each other time has a longest distance that it is ever set ahead.
+            for (sql, longest) in [
+                ("UPDATE rechecks SET due_at = $1 WHERE due_at > $2", recheck),
+                ("UPDATE rechecks SET since = $1 WHERE since > $2", TimeDelta::zero()),
+                ("UPDATE credential_failures SET retry_at = $1 WHERE retry_at > $2", CREDENTIAL),
+                ("UPDATE unclear_members SET retry_at = $1 WHERE retry_at > $2", THROTTLE),
+                ("UPDATE token_refresh_leases SET leased_until = $2 WHERE leased_until > $2", REFRESH_LEASE),
+                ("UPDATE notices SET leased_until = $2 WHERE leased_until > $2", DELIVERY_LEASE),
+                (
+                    "UPDATE notices SET not_before = $1
+                     WHERE not_before > $2 AND state IN ('queued', 'held')",
+                    ATTEMPT,
+                ),
+            ] {
+                let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);
+                let done = query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut tx).await?;
+                changed += done.rows_affected();
+            }
+            Ok(changed)
+        })
+        .await
     }
 }

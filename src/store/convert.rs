@@ -1,6 +1,6 @@
 //! Conversions between domain values and columns.
 
-use super::error::{Result, StoreError};
+use super::error::Result;
 use crate::domain::Time;
 
 /// The stored form of an instant: milliseconds since the Unix epoch.
@@ -20,5 +20,5 @@ pub(super) fn count(value: i64) -> u32 {
 
 /// A JSON array, for statements that take a list as one parameter.
 pub(super) fn json_list<T: serde::Serialize>(items: &[T]) -> Result<String> {
-    serde_json::to_string(items).map_err(|error| StoreError::Database(sqlx::Error::Encode(error.into())))
+    serde_json::to_string(items).map_err(|error| sqlx::Error::Encode(error.into()).into())
 }

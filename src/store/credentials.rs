@@ -1,6 +1,6 @@
 //! `credentials`, `access_tokens`, `token_refresh_leases`, `credential_failures`.
 
-use super::engine::{Row, Tx, query, query_scalar};
+use super::engine::{Flush, Row, Tx, Urgency, query, query_scalar};
 use super::{InstanceLock, Result, Store, count, millis, time};
 use crate::base::random;
 use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
@@ -122,61 +122,56 @@ impl Store {
     /// the credential as it is now, which may hold a token that another has just got.
     pub async fn lease_refresh(&self, id: &MemberId, now: Time, until: Time) -> Result<Option<RefreshLease>> {
         let owner = random::id(now);
-        let mut tx = self.begin().await?;
-        let leased = query(
-            "INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon, owner)
-             SELECT member_id, $2, $4, $5 FROM members WHERE member_id = $1 AND removed_at IS NULL
-             ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
-                held_by_daemon = excluded.held_by_daemon, owner = excluded.owner
-             WHERE token_refresh_leases.leased_until <= $3",
-        )
-        .bind(id.as_str())
-        .bind(millis(until))
-        .bind(millis(now))
-        .bind(self.holds_instance_lock())
-        .bind(&owner)
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        if leased == 0 {
-            return Ok(None);
-        }
-        let sql =
-            format!("SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1");
-        let row = query(sql).bind(id.as_str()).fetch_one(&mut tx).await?;
-        let credentials = StoredCredentials::read(&row)?;
-        tx.commit().await?;
-        Ok(Some(RefreshLease { owner, credentials }))
+        let unit = async |mut tx: Tx| {
+            let leased = query(
+                "INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon, owner)
+                 SELECT member_id, $2, $4, $5 FROM members WHERE member_id = $1 AND removed_at IS NULL
+                 ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
+                    held_by_daemon = excluded.held_by_daemon, owner = excluded.owner
+                 WHERE token_refresh_leases.leased_until <= $3",
+            )
+            .bind(id.as_str())
+            .bind(millis(until))
+            .bind(millis(now))
+            .bind(self.holds_instance_lock())
+            .bind(&owner)
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            if leased == 0 {
+                return Ok(None);
+            }
+            let sql = format!(
+                "SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1"
+            );
+            let row = query(sql).bind(id.as_str()).fetch_one(&mut tx).await?;
+            let credentials = StoredCredentials::read(&row)?;
+            Ok(Some(RefreshLease { owner: owner.clone(), credentials }))
+        };
+        // A crash ends the refresh, too.
+        self.write_with(Urgency::Renewal, Flush::Later, unit).await
     }
 
     /// Extends a lease, unless another holder has taken it over.
     pub async fn extend_refresh_lease(&self, id: &MemberId, lease: &RefreshLease, until: Time) -> Result<()> {
-        query("UPDATE token_refresh_leases SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
-            .bind(id.as_str())
-            .bind(millis(until))
-            .bind(&lease.owner)
-            .execute(&self.writer)
-            .await?;
+        let update =
+            query("UPDATE token_refresh_leases SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
+                .bind(id.as_str())
+                .bind(millis(until))
+                .bind(&lease.owner);
+        self.execute(update).await?;
         Ok(())
     }
 
     /// Releases the leases that the instance which worked on this database before has left behind.
     pub(crate) async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
-        let freed =
-            query("DELETE FROM token_refresh_leases WHERE held_by_daemon = 1").execute(&self.writer).await?;
-        Ok(freed.rows_affected())
+        self.execute(query("DELETE FROM token_refresh_leases WHERE held_by_daemon = 1")).await
     }
 
     /// Releases a lease without new tokens.
     pub async fn release_refresh_lease(&self, id: &MemberId, lease: &RefreshLease) -> Result<()> {
-        let mut tx = self.begin().await?;
-        query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
-            .bind(id.as_str())
-            .bind(&lease.owner)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+        let unit = async |mut tx: Tx| release(&mut tx, id, lease).await;
+        self.write_with(Urgency::Background, Flush::Later, unit).await
     }
 
     /// Stores what a refresh brought and releases the lease. A credential that was imported meanwhile stays, and tokens
@@ -189,54 +184,52 @@ impl Store {
         tokens: &RefreshedTokens<'_>,
         now: Time,
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        if is_current(&mut tx, id, tokens.used).await? {
-            if let Some(refresh) = tokens.rotated {
-                query(
-                    "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4 WHERE member_id = $1",
-                )
-                .bind(id.as_str())
-                .bind(&refresh.key_id)
-                .bind(&refresh.bytes)
-                .bind(millis(now))
-                .execute(&mut tx)
-                .await?;
+        let unit = async |mut tx: Tx| {
+            if is_current(&mut tx, id, tokens.used).await? {
+                if let Some(refresh) = tokens.rotated {
+                    query(
+                        "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4
+                         WHERE member_id = $1",
+                    )
+                    .bind(id.as_str())
+                    .bind(&refresh.key_id)
+                    .bind(&refresh.bytes)
+                    .bind(millis(now))
+                    .execute(&mut tx)
+                    .await?;
+                }
+                if let Some(access) = tokens.access {
+                    store_access_token(&mut tx, id, access).await?;
+                    end_failure(&mut tx, id, now).await?;
+                }
+                if let Some(subject) = tokens.subject {
+                    query(
+                        "INSERT INTO token_subjects (member_id, key_id, hash) VALUES ($1, $2, $3)
+                         ON CONFLICT (member_id) DO NOTHING",
+                    )
+                    .bind(id.as_str())
+                    .bind(&subject.key_id)
+                    .bind(&subject.hash)
+                    .execute(&mut tx)
+                    .await?;
+                }
             }
-            if let Some(access) = tokens.access {
-                store_access_token(&mut tx, id, access).await?;
-                end_failure(&mut tx, id, now).await?;
-            }
-            if let Some(subject) = tokens.subject {
-                query(
-                    "INSERT INTO token_subjects (member_id, key_id, hash) VALUES ($1, $2, $3)
-                     ON CONFLICT (member_id) DO NOTHING",
-                )
-                .bind(id.as_str())
-                .bind(&subject.key_id)
-                .bind(&subject.hash)
-                .execute(&mut tx)
-                .await?;
-            }
-        }
-        query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
-            .bind(id.as_str())
-            .bind(&lease.owner)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+            release(&mut tx, id, lease).await
+        };
+        self.write_with(Urgency::Renewal, Flush::Wait, unit).await
     }
 
     /// Drops an access token that the gateway no longer accepts, unless another has replaced it already.
     pub async fn drop_access_token(&self, id: &MemberId, token: &Sealed) -> Result<()> {
-        let mut tx = self.begin().await?;
-        query("DELETE FROM access_tokens WHERE member_id = $1 AND sealed = $2")
-            .bind(id.as_str())
-            .bind(&token.bytes)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(async |mut tx| {
+            query("DELETE FROM access_tokens WHERE member_id = $1 AND sealed = $2")
+                .bind(id.as_str())
+                .bind(&token.bytes)
+                .execute(&mut tx)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Records that a member's credential is rejected, unless another has replaced it since it was used. Returns whether
@@ -247,27 +240,37 @@ impl Store {
         used: &UsedCredential,
         failure: &CredentialFailure,
     ) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        if !is_current(&mut tx, id, used).await? {
-            return Ok(false);
-        }
-        query(
-            "INSERT INTO credential_failures (member_id, state, reason, since, failures, retry_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (member_id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-                failures = excluded.failures, retry_at = excluded.retry_at",
-        )
-        .bind(id.as_str())
-        .bind(failure.state.as_str())
-        .bind(&failure.reason)
-        .bind(millis(failure.since))
-        .bind(failure.failures)
-        .bind(millis(failure.retry_at))
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        Ok(true)
+        self.write(async |mut tx| {
+            if !is_current(&mut tx, id, used).await? {
+                return Ok(false);
+            }
+            query(
+                "INSERT INTO credential_failures (member_id, state, reason, since, failures, retry_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (member_id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+                    failures = excluded.failures, retry_at = excluded.retry_at",
+            )
+            .bind(id.as_str())
+            .bind(failure.state.as_str())
+            .bind(&failure.reason)
+            .bind(millis(failure.since))
+            .bind(failure.failures)
+            .bind(millis(failure.retry_at))
+            .execute(&mut tx)
+            .await?;
+            Ok(true)
+        })
+        .await
     }
+}
+
+async fn release(tx: &mut Tx, id: &MemberId, lease: &RefreshLease) -> Result<()> {
+    query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
+        .bind(id.as_str())
+        .bind(&lease.owner)
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Whether the member is enrolled and still has the credential that was used.

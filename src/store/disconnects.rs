@@ -25,22 +25,23 @@ impl Store {
         disconnect_intent: DisconnectKind,
         now: Time,
     ) -> Result<DisconnectIntent> {
-        let mut tx = self.begin().await?;
-        let connection = &stored_id(&mut tx, member, connection).await?;
-        let before = newest(&mut tx, member, connection).await?;
-        let standing = LapseFields::dismissed(before.as_ref(), disconnect_intent, now);
-        let change = match &before {
-            Some(lapse) => LapseChange::Update(lapse.id.clone(), standing),
-            None => LapseChange::Insert(standing),
-        };
-        observations::apply_to_lapse(&mut tx, member, connection, &change, now).await?;
-        let lapse = match &before {
-            Some(lapse) => lapse.id.clone(),
-            None => newest(&mut tx, member, connection).await?.ok_or(sqlx::Error::RowNotFound)?.id,
-        };
-        invitations::withdraw(&mut tx, member, connection.as_str()).await?;
-        tx.commit().await?;
-        Ok(DisconnectIntent { lapse, before })
+        self.write(async |mut tx| {
+            let connection = &stored_id(&mut tx, member, connection).await?;
+            let before = newest(&mut tx, member, connection).await?;
+            let standing = LapseFields::dismissed(before.as_ref(), disconnect_intent, now);
+            let change = match &before {
+                Some(lapse) => LapseChange::Update(lapse.id.clone(), standing),
+                None => LapseChange::Insert(standing),
+            };
+            observations::apply_to_lapse(&mut tx, member, connection, &change, now).await?;
+            let lapse = match &before {
+                Some(lapse) => lapse.id.clone(),
+                None => newest(&mut tx, member, connection).await?.ok_or(sqlx::Error::RowNotFound)?.id,
+            };
+            invitations::withdraw(&mut tx, member, connection.as_str()).await?;
+            Ok(DisconnectIntent { lapse, before })
+        })
+        .await
     }
 
     /// Ends the wait for an act's effect: the operator has connected the source again. The next CONNECTED ends the
@@ -50,21 +51,22 @@ impl Store {
         member: &MemberId,
         connection: &ConnectionId,
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let undone = query(
-            "UPDATE lapses SET disconnect_intent = NULL
-             WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND disconnect_intent IS NOT NULL",
-        )
-        .bind(member.as_str())
-        .bind(connection.as_str())
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        if undone > 0 {
-            clear_response_digest(&mut tx, member).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        self.write(async |mut tx| {
+            let undone = query(
+                "UPDATE lapses SET disconnect_intent = NULL
+                 WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND disconnect_intent IS NOT NULL",
+            )
+            .bind(member.as_str())
+            .bind(connection.as_str())
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            if undone > 0 {
+                clear_response_digest(&mut tx, member).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Reverts an intent whose request was refused. An open lapse is planned again.
@@ -74,22 +76,23 @@ impl Store {
         announced: &DisconnectIntent,
         now: Time,
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let (lapse, change) = match &announced.before {
-            Some(lapse) => (lapse, LapseChange::Update(lapse.id.clone(), LapseFields::from(lapse))),
-            None => {
-                query("DELETE FROM lapses WHERE lapse_id = $1")
-                    .bind(announced.lapse.as_str())
-                    .execute(&mut tx)
-                    .await?;
-                clear_response_digest(&mut tx, member).await?;
-                return tx.commit().await;
-            }
-        };
-        observations::apply_to_lapse(&mut tx, member, &lapse.connection_id, &change, now).await?;
-        clear_response_digest(&mut tx, member).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(async |mut tx| {
+            let (lapse, change) = match &announced.before {
+                Some(lapse) => (lapse, LapseChange::Update(lapse.id.clone(), LapseFields::from(lapse))),
+                None => {
+                    query("DELETE FROM lapses WHERE lapse_id = $1")
+                        .bind(announced.lapse.as_str())
+                        .execute(&mut tx)
+                        .await?;
+                    clear_response_digest(&mut tx, member).await?;
+                    return Ok(());
+                }
+            };
+            observations::apply_to_lapse(&mut tx, member, &lapse.connection_id, &change, now).await?;
+            clear_response_digest(&mut tx, member).await?;
+            Ok(())
+        })
+        .await
     }
 }
 

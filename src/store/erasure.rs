@@ -25,25 +25,27 @@ impl Store {
     /// Deletes a member with all history. Returns `false` when there is no such member. Traces stay in the write-ahead log
     /// until [`Store::truncate_log`].
     pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        link_requests::delete_orphan_domain(&mut tx, id).await?;
-        for statement in STATEMENTS {
-            query(statement).bind(id.as_str()).execute(&mut tx).await?;
-        }
-        let known = query("DELETE FROM members WHERE member_id = $1")
-            .bind(id.as_str())
-            .execute(&mut tx)
-            .await?
-            .rows_affected();
-        query("DELETE FROM erasures").execute(&mut tx).await?;
-        tx.commit().await?;
-        Ok(known > 0)
+        self.write(async |mut tx| {
+            link_requests::delete_orphan_domain(&mut tx, id).await?;
+            for statement in STATEMENTS {
+                query(statement).bind(id.as_str()).execute(&mut tx).await?;
+            }
+            let known = query("DELETE FROM members WHERE member_id = $1")
+                .bind(id.as_str())
+                .execute(&mut tx)
+                .await?
+                .rows_affected();
+            query("DELETE FROM erasures").execute(&mut tx).await?;
+            Ok(known > 0)
+        })
+        .await
     }
 
     /// Empties the write-ahead log, which holds earlier versions of the pages. Waits for running reads, also of other
     /// processes. Returns `false` when they took too long.
     pub async fn truncate_log(&self) -> Result<bool> {
-        let row = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
+        let (mut connection, _end) = self.writer.alone().await?.into_tx();
+        let row = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
         Ok(row.try_get::<i64>("busy")? == 0)
     }
 }
@@ -65,7 +67,7 @@ mod tests {
             "INSERT INTO connections (member_id, connection_id, name, is_direct, sync_errors, first_seen_at, changed_at)
              VALUES ('alice', 'Rare', '', 0, '[]', 1, 1), ('bob', 'rare', '', 0, '[]', 1, 1)",
         ] {
-            query(sql).execute(&store.writer).await.unwrap();
+            store.execute(query(sql)).await.unwrap();
         }
         let (alice, bob, carol) = (MemberId::from("alice"), MemberId::from("bob"), MemberId::from("carol"));
         let sources = async || -> i64 {

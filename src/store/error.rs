@@ -1,6 +1,7 @@
 //! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
 
 use sqlx::migrate::MigrateError;
+use std::sync::Arc;
 
 /// SQLite's result codes, without their extensions.
 const BUSY: i32 = 5;
@@ -61,8 +62,11 @@ pub enum StoreError {
     /// Other writers held the write lock for longer than a person waits. Nothing was written.
     #[error("database: other writers have held the lock for too long")]
     Busy,
+    /// The transaction failed because of another write in it. Nothing was written.
+    #[error("database: the transaction was rolled back because of another write")]
+    RolledBack,
     #[error("database: {0}")]
-    Database(sqlx::Error),
+    Database(Arc<sqlx::Error>),
 }
 
 impl StoreError {
@@ -80,6 +84,11 @@ impl StoreError {
         )
     }
 
+    /// Whether the same unit of work may succeed at once. Nothing was written.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::RolledBack)
+    }
+
     /// The reason code in `/readyz` and in logs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -89,7 +98,8 @@ impl StoreError {
             Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Value { .. } | Self::Row { .. } => "database_value",
-            Self::Database(sqlx::Error::PoolTimedOut) => "database_locked",
+            Self::RolledBack => "database_failed",
+            Self::Database(error) if matches!(**error, sqlx::Error::PoolTimedOut) => "database_locked",
             Self::Database(error) => match sqlite_code(error) {
                 Some(BUSY | LOCKED) => "database_locked",
                 Some(READONLY) => "database_read_only",
@@ -104,6 +114,12 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<sqlx::Error>> for StoreError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
         match sqlite_code(&error) {
             Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged(error.to_string()),
             _ => Self::Database(error),

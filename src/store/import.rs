@@ -85,13 +85,9 @@ impl Store {
     pub async fn import(&self, now: Time) -> Result<Import> {
         let lock = self.lock_imports()?;
         steps::finish_interrupted(self, now).await?;
-        // Without a transaction, an error of the commit would be lost after the first row.
-        let mut tx = self.begin().await?;
-        let id = query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id")
-            .bind(millis(now))
-            .fetch_one(&mut tx)
-            .await?;
-        tx.commit().await?;
+        let insert = query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id");
+        let insert = insert.bind(millis(now));
+        let id = self.write(async |mut tx| insert.clone().fetch_one(&mut tx).await).await?;
         Ok(Import {
             store: self.clone(),
             _lock: lock,
@@ -147,9 +143,8 @@ impl Import {
                 }
                 staged.push(staged_row(row, credential));
             }
-            let mut tx = self.store.begin().await?;
-            steps::stage(&mut tx, self.id, &json_list(&staged)?).await?;
-            tx.commit().await?;
+            let staged = json_list(&staged)?;
+            self.store.write(async |mut tx| steps::stage(&mut tx, self.id, &staged).await).await?;
             self.pause_after(started.elapsed()).await;
         }
         Ok(())

@@ -40,29 +40,27 @@ pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
 
 /// From now on, the import is finished even after an interruption.
 pub(super) async fn mark_read(store: &Store, import: i64, now: Time) -> Result<()> {
-    let mut tx = store.begin().await?;
-    query("UPDATE imports SET read_at = $2 WHERE import_id = $1")
-        .bind(import)
-        .bind(millis(now))
-        .execute(&mut tx)
-        .await?;
-    tx.commit().await
+    let update = query("UPDATE imports SET read_at = $2 WHERE import_id = $1").bind(import).bind(millis(now));
+    store.execute(update).await?;
+    Ok(())
 }
 
 /// Applies the next `limit` rows and deletes them. Returns the number of members enrolled or updated; `None` when no row
 /// was left and the import has ended.
 pub(super) async fn apply(store: &Store, import: i64, limit: u32, now: Time) -> Result<Option<u64>> {
-    let mut tx = store.begin().await?;
+    store.write(async |mut tx| apply_in(&mut tx, import, limit, now).await).await
+}
+
+async fn apply_in(tx: &mut Tx, import: i64, limit: u32, now: Time) -> Result<Option<u64>> {
     let last: Option<i64> = query_scalar(
         "SELECT max(line) FROM (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2)",
     )
     .bind(import)
     .bind(limit)
-    .fetch_one(&mut tx)
+    .fetch_one(&mut *tx)
     .await?;
     let Some(last) = last else {
-        query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut tx).await?;
-        tx.commit().await?;
+        query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut *tx).await?;
         return Ok(None);
     };
     let mut step = Step { tx, import, last, now: millis(now) };
@@ -71,7 +69,6 @@ pub(super) async fn apply(store: &Store, import: i64, limit: u32, now: Time) -> 
     let applied = step.change_members().await?;
     step.change_credentials().await?;
     step.run("DELETE FROM import_rows WHERE import_id = $1 AND line <= $2").await?;
-    step.tx.commit().await?;
     Ok(Some(applied))
 }
 
@@ -98,39 +95,32 @@ pub(super) async fn finish_interrupted(store: &Store, now: Time) -> Result<u64> 
 /// Deletes an import and its rows.
 pub(super) async fn discard(store: &Store, import: i64) -> Result<()> {
     loop {
-        let mut tx = store.begin().await?;
-        let deleted = query(
+        let delete = query(
             "DELETE FROM import_rows WHERE import_id = $1
                AND line IN (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2)",
         )
         .bind(import)
-        .bind(DISCARD_STEP)
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        if deleted == 0 {
-            query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut tx).await?;
-        }
-        tx.commit().await?;
-        if deleted == 0 {
+        .bind(DISCARD_STEP);
+        if store.execute(delete).await? == 0 {
+            store.execute(query("DELETE FROM imports WHERE import_id = $1").bind(import)).await?;
             return Ok(());
         }
     }
 }
 
 /// One transaction for the rows of `import` up to line `last`.
-struct Step {
-    tx: Tx,
+struct Step<'a> {
+    tx: &'a mut Tx,
     import: i64,
     last: i64,
     now: i64,
 }
 
-impl Step {
+impl Step<'_> {
     /// Runs a statement with the import, the last line, and the time as `$1`, `$2`, and `$3`.
     async fn run(&mut self, sql: impl Into<String>) -> Result<u64> {
         let query = query(sql.into()).bind(self.import).bind(self.last).bind(self.now);
-        Ok(query.execute(&mut self.tx).await?.rows_affected())
+        Ok(query.execute(&mut *self.tx).await?.rows_affected())
     }
 
     /// A notice that was abandoned because of the old address may be sent to the new one.

@@ -59,13 +59,14 @@ impl Store {
         now: Time,
         expires_at: Time,
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let invitation = insert(&mut tx, member, connection, None, now).await?;
-        let link = NewLink { hash, kind: LinkKind::Invitation, notice: None, member, now, expires_at };
-        link_rows::insert(&mut tx, &link).await?;
-        add_button(&mut tx, hash, &invitation).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(async |mut tx| {
+            let invitation = insert(&mut tx, member, connection, None, now).await?;
+            let link = NewLink { hash, kind: LinkKind::Invitation, notice: None, member, now, expires_at };
+            link_rows::insert(&mut tx, &link).await?;
+            add_button(&mut tx, hash, &invitation).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Queues an email that invites the member.
@@ -75,11 +76,12 @@ impl Store {
         connection: &Connection,
         now: Time,
     ) -> Result<NoticeId> {
-        let mut tx = self.begin().await?;
-        let notice = queue(&mut tx, member.as_str(), NoticeReason::Invitation, now, now).await?;
-        insert(&mut tx, member, connection, Some(&notice), now).await?;
-        tx.commit().await?;
-        Ok(notice)
+        self.write(async |mut tx| {
+            let notice = queue(&mut tx, member.as_str(), NoticeReason::Invitation, now, now).await?;
+            insert(&mut tx, member, connection, Some(&notice), now).await?;
+            Ok(notice)
+        })
+        .await
     }
 
     /// The source that a notice invites to. `None` when the notice is no invitation.
@@ -98,23 +100,24 @@ impl Store {
         now: Time,
         expires_at: Time,
     ) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        if !queue::is_claimed(&mut tx, notice, attempt).await? {
-            return Ok(false);
-        }
-        let invitation: Option<(String, String)> =
-            query_as("SELECT invitation_id, member_id FROM invitations WHERE notice_id = $1")
-                .bind(notice.as_str())
-                .fetch_optional(&mut tx)
-                .await?;
-        let Some((invitation, member)) = invitation else { return Ok(false) };
-        let member = &MemberId::new(member);
-        let notice = Some((notice, attempt));
-        let link = NewLink { hash, kind: LinkKind::Invitation, notice, member, now, expires_at };
-        link_rows::insert(&mut tx, &link).await?;
-        add_button(&mut tx, hash, &invitation).await?;
-        tx.commit().await?;
-        Ok(true)
+        self.write(async |mut tx| {
+            if !queue::is_claimed(&mut tx, notice, attempt).await? {
+                return Ok(false);
+            }
+            let invitation: Option<(String, String)> =
+                query_as("SELECT invitation_id, member_id FROM invitations WHERE notice_id = $1")
+                    .bind(notice.as_str())
+                    .fetch_optional(&mut tx)
+                    .await?;
+            let Some((invitation, member)) = invitation else { return Ok(false) };
+            let member = &MemberId::new(member);
+            let notice = Some((notice, attempt));
+            let link = NewLink { hash, kind: LinkKind::Invitation, notice, member, now, expires_at };
+            link_rows::insert(&mut tx, &link).await?;
+            add_button(&mut tx, hash, &invitation).await?;
+            Ok(true)
+        })
+        .await
     }
 }
 

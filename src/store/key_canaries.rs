@@ -36,15 +36,17 @@ impl Store {
 
     /// Stores the canary of a key, in place of an earlier one.
     pub(crate) async fn store_key_canary(&self, canary: &Sealed) -> Result<()> {
-        let mut tx = self.begin().await?;
-        query(
-            "INSERT INTO key_canaries (key_id, sealed) VALUES ($1, $2)
-             ON CONFLICT (key_id) DO UPDATE SET sealed = excluded.sealed",
-        )
-        .bind(&canary.key_id)
-        .bind(&canary.bytes)
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await
+        self.write(async |mut tx| {
+            query(
+                "INSERT INTO key_canaries (key_id, sealed) VALUES ($1, $2)
+                 ON CONFLICT (key_id) DO UPDATE SET sealed = excluded.sealed",
+            )
+            .bind(&canary.key_id)
+            .bind(&canary.bytes)
+            .execute(&mut tx)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::{Lapse, LapseId, MemberId, Time};
 
 pub(super) const COLUMNS: &str =
     "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
-    l.consecutive_observations, l.opened_at, l.closed_at, l.disconnect_intent";
+     l.consecutive_observations, l.opened_at, l.closed_at, l.disconnect_intent";
 
 pub(super) fn read(row: &Row) -> Result<Lapse> {
     Ok(Lapse {
@@ -48,23 +48,27 @@ impl Store {
     /// Makes the planner evaluate each open lapse now, unless they were last planned under this policy. Returns whether it
     /// does.
     pub(crate) async fn plan_under(&self, policy: &str, now: Time) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let known: Option<String> =
-            query_scalar("SELECT policy FROM planning_policy").fetch_optional(&mut tx).await?;
-        if known.as_deref() == Some(policy) {
-            return Ok(false);
-        }
-        query("UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)")
+        self.write(async |mut tx| {
+            let known: Option<String> =
+                query_scalar("SELECT policy FROM planning_policy").fetch_optional(&mut tx).await?;
+            if known.as_deref() == Some(policy) {
+                return Ok(false);
+            }
+            query(
+                "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND (plan_at IS NULL OR plan_at > $1)",
+            )
             .bind(millis(now))
             .execute(&mut tx)
             .await?;
-        query(
-            "INSERT INTO planning_policy (id, policy) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET policy = excluded.policy",
-        )
-        .bind(policy)
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        Ok(true)
+            query(
+                "INSERT INTO planning_policy (id, policy) VALUES (1, $1)
+                 ON CONFLICT (id) DO UPDATE SET policy = excluded.policy",
+            )
+            .bind(policy)
+            .execute(&mut tx)
+            .await?;
+            Ok(true)
+        })
+        .await
     }
 }

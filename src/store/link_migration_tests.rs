@@ -56,7 +56,7 @@ async fn links_and_invitations_of_an_older_database_still_work() {
     let url = format!("sqlite://{}", path.display()).parse().unwrap();
     let store = Store::open(&url).await.unwrap();
     let broken: Vec<String> = query_scalar("SELECT \"table\" FROM pragma_foreign_key_check")
-        .fetch_all(&store.writer)
+        .fetch_all(&store.reader)
         .await
         .unwrap();
     assert_eq!(broken, Vec::<String>::new());

@@ -73,15 +73,15 @@ impl Store {
 
     /// Adds to the daily counts, updates the links, and deletes counts that are older than [`RETENTION_DAYS`].
     pub(crate) async fn add_counts(&self, counts: &[DailyCount], activities: &[LinkActivity]) -> Result<()> {
-        let mut tx = self.begin().await?;
-        if let Some(newest) = counts.iter().map(|count| count.day).max() {
-            query("DELETE FROM link_requests WHERE day < $1")
-                .bind(millis(newest - TimeDelta::days(RETENTION_DAYS)))
-                .execute(&mut tx)
-                .await?;
-        }
-        for count in counts {
-            query(
+        self.write(async |mut tx| {
+            if let Some(newest) = counts.iter().map(|count| count.day).max() {
+                query("DELETE FROM link_requests WHERE day < $1")
+                    .bind(millis(newest - TimeDelta::days(RETENTION_DAYS)))
+                    .execute(&mut tx)
+                    .await?;
+            }
+            for count in counts {
+                query(
                 "INSERT INTO link_requests (day, domain, action, client, requests) VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT (day, domain, action, client)
                  DO UPDATE SET requests = link_requests.requests + excluded.requests",
@@ -93,21 +93,22 @@ impl Store {
             .bind(count.requests)
             .execute(&mut tx)
             .await?;
-        }
-        for activity in activities {
-            query(
-                "UPDATE links SET last_viewed_at = coalesce($2, last_viewed_at),
-                    first_opened_at = coalesce(first_opened_at, $3)
-                 WHERE token_hash = $1",
-            )
-            .bind(&activity.link.0[..])
-            .bind(activity.last_viewed_at.map(millis))
-            .bind(activity.first_opened_at.map(millis))
-            .execute(&mut tx)
-            .await?;
-        }
-        tx.commit().await?;
-        Ok(())
+            }
+            for activity in activities {
+                query(
+                    "UPDATE links SET last_viewed_at = coalesce($2, last_viewed_at),
+                        first_opened_at = coalesce(first_opened_at, $3)
+                     WHERE token_hash = $1",
+                )
+                .bind(&activity.link.0[..])
+                .bind(activity.last_viewed_at.map(millis))
+                .bind(activity.first_opened_at.map(millis))
+                .execute(&mut tx)
+                .await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The requests since the day of `since`, most presses by bots first. Domains with fewer than `min_members`

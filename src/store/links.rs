@@ -1,7 +1,7 @@
 //! `links`, `link_buttons`: creates and reads links.
 
 use super::connections::{self, StoredConnection};
-use super::convert::{count, millis, time};
+use super::convert::{count, json_list, millis, time};
 use super::engine::{Row, query, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::{CURRENT, LinkKind, NewLink, insert, kind};
@@ -31,31 +31,37 @@ impl Store {
         now: Time,
         expires_at: Time,
     ) -> Result<Vec<NoticeItem>> {
-        let mut tx = self.begin().await?;
-        if !queue::is_claimed(&mut tx, notice, attempt).await? {
-            return Ok(Vec::new());
-        }
-        let notice = Some((notice, attempt));
-        insert(&mut tx, &NewLink { hash, kind: LinkKind::Notice, notice, member, now, expires_at }).await?;
-        let mut open = Vec::new();
-        for item in items {
-            let added = query(
+        self.write(async |mut tx| {
+            if !queue::is_claimed(&mut tx, notice, attempt).await? {
+                return Ok(Vec::new());
+            }
+            let ids = json_list(&items.iter().map(|item| item.lapse_id.as_str()).collect::<Vec<_>>())?;
+            let open: Vec<String> = query_scalar(
+                "SELECT lapse_id FROM lapses
+                 WHERE state = 'open' AND lapse_id IN (SELECT value FROM json_each($1))",
+            )
+            .bind(&ids)
+            .fetch_all(&mut tx)
+            .await?;
+            if open.is_empty() {
+                return Ok(Vec::new());
+            }
+            let notice = Some((notice, attempt));
+            insert(&mut tx, &NewLink { hash, kind: LinkKind::Notice, notice, member, now, expires_at })
+                .await?;
+            query(
                 "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
-                 SELECT $1, connection_id, lapse_id FROM lapses WHERE lapse_id = $2 AND state = 'open'",
+                 SELECT $1, connection_id, lapse_id FROM lapses
+                 WHERE lapse_id IN (SELECT value FROM json_each($2))",
             )
             .bind(&hash.0[..])
-            .bind(item.lapse_id.as_str())
+            .bind(json_list(&open)?)
             .execute(&mut tx)
-            .await?
-            .rows_affected();
-            if added > 0 {
-                open.push(item.clone());
-            }
-        }
-        if !open.is_empty() {
-            tx.commit().await?;
-        }
-        Ok(open)
+            .await?;
+            let is_open = |item: &&NoticeItem| open.iter().any(|lapse| lapse == item.lapse_id.as_str());
+            Ok(items.iter().filter(is_open).cloned().collect())
+        })
+        .await
     }
 
     /// `None` when there is no such link.
@@ -84,27 +90,28 @@ impl Store {
 
     /// Revokes all links and unsubscribe links of a member. Returns their numbers; `None` when there is no such member.
     pub(crate) async fn revoke_links(&self, member: &MemberId, now: Time) -> Result<Option<RevokedLinks>> {
-        let mut tx = self.begin().await?;
-        let is_known: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
-            .bind(member.as_str())
-            .fetch_one(&mut tx)
-            .await?;
-        if !is_known {
-            return Ok(None);
-        }
-        let links = query("UPDATE links SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
-            .bind(member.as_str())
-            .bind(millis(now))
-            .execute(&mut tx)
-            .await?
-            .rows_affected();
-        let unsubscribe_links = query("DELETE FROM unsubscribe_tokens WHERE member_id = $1")
-            .bind(member.as_str())
-            .execute(&mut tx)
-            .await?
-            .rows_affected();
-        tx.commit().await?;
-        Ok(Some(RevokedLinks { links, unsubscribe_links }))
+        self.write(async |mut tx| {
+            let is_known: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
+                .bind(member.as_str())
+                .fetch_one(&mut tx)
+                .await?;
+            if !is_known {
+                return Ok(None);
+            }
+            let links = query("UPDATE links SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
+                .bind(member.as_str())
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?
+                .rows_affected();
+            let unsubscribe_links = query("DELETE FROM unsubscribe_tokens WHERE member_id = $1")
+                .bind(member.as_str())
+                .execute(&mut tx)
+                .await?
+                .rows_affected();
+            Ok(Some(RevokedLinks { links, unsubscribe_links }))
+        })
+        .await
     }
 
     async fn lapse_buttons(&self, hash: TokenHash) -> Result<Vec<Button>> {

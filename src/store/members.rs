@@ -225,65 +225,67 @@ impl Store {
     /// Stops watching a member: deletes the credential and the address, closes open lapses, and cancels queued notices. The
     /// history stays. Returns `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        link_requests::delete_orphan_domain(&mut tx, id).await?;
-        let removed = query(
-            "UPDATE members SET removed_at = $2, updated_at = $2, email = '', domain = '', address_hash = NULL,
-                label = NULL, response_digest = NULL
-             WHERE member_id = $1 AND removed_at IS NULL",
-        )
-        .bind(id.as_str())
-        .bind(millis(now))
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        if removed == 0 {
-            return Ok(false);
-        }
-        for table in [
-            "credentials",
-            "access_tokens",
-            "credential_failures",
-            "rechecks",
-            "links",
-            "invitations",
-            "unclear_members",
-            "token_subjects",
-        ] {
-            let sql = format!("DELETE FROM {table} WHERE member_id = $1");
-            query(sql).bind(id.as_str()).execute(&mut tx).await?;
-        }
-        query("DELETE FROM lapses WHERE member_id = $1 AND state = $2 AND opened_at IS NULL")
+        self.write(async |mut tx| {
+            link_requests::delete_orphan_domain(&mut tx, id).await?;
+            let removed = query(
+                "UPDATE members SET removed_at = $2, updated_at = $2, email = '', domain = '',
+                    address_hash = NULL, label = NULL, response_digest = NULL
+                 WHERE member_id = $1 AND removed_at IS NULL",
+            )
             .bind(id.as_str())
-            .bind(LapseState::Suspected.as_str())
+            .bind(millis(now))
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            if removed == 0 {
+                return Ok(false);
+            }
+            for table in [
+                "credentials",
+                "access_tokens",
+                "credential_failures",
+                "rechecks",
+                "links",
+                "invitations",
+                "unclear_members",
+                "token_subjects",
+            ] {
+                let sql = format!("DELETE FROM {table} WHERE member_id = $1");
+                query(sql).bind(id.as_str()).execute(&mut tx).await?;
+            }
+            query("DELETE FROM lapses WHERE member_id = $1 AND state = $2 AND opened_at IS NULL")
+                .bind(id.as_str())
+                .bind(LapseState::Suspected.as_str())
+                .execute(&mut tx)
+                .await?;
+            query(
+                "UPDATE lapses SET state = $2, outcome = $3, closed_at = $4, plan_at = NULL
+                 WHERE member_id = $1 AND state <> $2",
+            )
+            .bind(id.as_str())
+            .bind(LapseState::Closed.as_str())
+            .bind(Outcome::Removed.as_str())
+            .bind(millis(now))
             .execute(&mut tx)
             .await?;
-        query(
-            "UPDATE lapses SET state = $2, outcome = $3, closed_at = $4, plan_at = NULL
-             WHERE member_id = $1 AND state <> $2",
-        )
-        .bind(id.as_str())
-        .bind(LapseState::Closed.as_str())
-        .bind(Outcome::Removed.as_str())
-        .bind(millis(now))
-        .execute(&mut tx)
-        .await?;
-        query(
-            "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id IN
-                (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
-        )
-        .bind(id.as_str())
-        .execute(&mut tx)
-        .await?;
-        query(
-            "UPDATE notices SET state = $2, reason = $3 WHERE member_id = $1 AND state IN ('queued', 'held')",
-        )
-        .bind(id.as_str())
-        .bind(NoticeState::Cancelled.as_str())
-        .bind(NoticeReason::MemberRemoved.as_str())
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        Ok(true)
+            query(
+                "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id IN
+                    (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
+            )
+            .bind(id.as_str())
+            .execute(&mut tx)
+            .await?;
+            query(
+                "UPDATE notices SET state = $2, reason = $3
+                 WHERE member_id = $1 AND state IN ('queued', 'held')",
+            )
+            .bind(id.as_str())
+            .bind(NoticeState::Cancelled.as_str())
+            .bind(NoticeReason::MemberRemoved.as_str())
+            .execute(&mut tx)
+            .await?;
+            Ok(true)
+        })
+        .await
     }
 }

@@ -41,52 +41,53 @@ impl Store {
         &self,
         answer: &PollResult<'_>,
         now: Time,
-        decide: impl FnOnce(&[ConnectionState]) -> Decision,
+        decide: impl Fn(&[ConnectionState]) -> Decision,
     ) -> Result<ApplyReport> {
-        let mut tx = self.begin().await?;
-        let member: Option<Option<i64>> =
-            query_scalar("SELECT answered_at FROM members WHERE member_id = $1 AND removed_at IS NULL")
-                .bind(answer.member_id.as_str())
-                .fetch_optional(&mut tx)
-                .await?;
-        // A time in the future proves nothing: a clock was ahead.
-        let late = |answered_at: Option<i64>| {
-            answered_at.is_some_and(|at| millis(answer.asked_at) < at && at <= millis(now))
-        };
-        if member.is_none_or(late) {
-            return Ok(ApplyReport { stale: true, ..ApplyReport::default() });
-        }
-        clamp::clamp(&mut tx, answer.member_id, now).await?;
-        let known = known(&mut tx, answer.member_id).await?;
-        let turned_empty = turned_empty(&known, answer.seen);
-        if turned_empty && !answer.accept_empty {
-            return Ok(ApplyReport { turned_empty, ..ApplyReport::default() });
-        }
-        let decision = decide(&known);
-        let mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
-        keep_connections(&mut tx, answer, &known, now).await?;
-        let mut applied = ApplyReport { turned_empty, ..ApplyReport::default() };
-        for change in decision.changes {
-            if let Some((from, to)) = &change.transition {
-                record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
-                applied.transitions.push((from.clone(), to.clone()));
+        self.write(async |mut tx| {
+            let member: Option<Option<i64>> =
+                query_scalar("SELECT answered_at FROM members WHERE member_id = $1 AND removed_at IS NULL")
+                    .bind(answer.member_id.as_str())
+                    .fetch_optional(&mut tx)
+                    .await?;
+            // A time in the future proves nothing: a clock was ahead.
+            let late = |answered_at: Option<i64>| {
+                answered_at.is_some_and(|at| millis(answer.asked_at) < at && at <= millis(now))
+            };
+            if member.is_none_or(late) {
+                return Ok(ApplyReport { stale: true, ..ApplyReport::default() });
             }
-            apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
-        }
-        for (connection, missing) in &decision.missing {
-            keep_missing(&mut tx, answer.member_id, connection, *missing, now).await?;
-        }
-        query("UPDATE members SET response_digest = $2, answered_at = $3 WHERE member_id = $1")
-            .bind(answer.member_id.as_str())
-            .bind(answer.digest)
-            .bind(millis(answer.asked_at))
-            .execute(&mut tx)
-            .await?;
-        applied.mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
-        applied.mismatched.retain(|connection| !mismatched.contains(connection));
-        settle_rechecks(&mut tx, answer.member_id, now, decision.recheck_at).await?;
-        tx.commit().await?;
-        Ok(applied)
+            clamp::clamp(&mut tx, answer.member_id, now).await?;
+            let known = known(&mut tx, answer.member_id).await?;
+            let turned_empty = turned_empty(&known, answer.seen);
+            if turned_empty && !answer.accept_empty {
+                return Ok(ApplyReport { turned_empty, ..ApplyReport::default() });
+            }
+            let decision = decide(&known);
+            let mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
+            keep_connections(&mut tx, answer, &known, now).await?;
+            let mut applied = ApplyReport { turned_empty, ..ApplyReport::default() };
+            for change in decision.changes {
+                if let Some((from, to)) = &change.transition {
+                    record_transition(&mut tx, answer, &change, from.as_ref(), to, now).await?;
+                    applied.transitions.push((from.clone(), to.clone()));
+                }
+                apply_to_lapse(&mut tx, answer.member_id, &change.connection_id, &change.lapse, now).await?;
+            }
+            for (connection, missing) in &decision.missing {
+                keep_missing(&mut tx, answer.member_id, connection, *missing, now).await?;
+            }
+            query("UPDATE members SET response_digest = $2, answered_at = $3 WHERE member_id = $1")
+                .bind(answer.member_id.as_str())
+                .bind(answer.digest)
+                .bind(millis(answer.asked_at))
+                .execute(&mut tx)
+                .await?;
+            applied.mismatched = connections::mismatched(&mut tx, answer.member_id).await?;
+            applied.mismatched.retain(|connection| !mismatched.contains(connection));
+            settle_rechecks(&mut tx, answer.member_id, now, decision.recheck_at).await?;
+            Ok(applied)
+        })
+        .await
     }
 }
 

@@ -1,16 +1,16 @@
 //! Opens the database, with its settings and migrations.
 
-use super::engine::Pool;
+use super::engine::{Connect, GroupCommit, Pool, Writer};
 use super::file_identity::FileIdentity;
 use super::open_error::{cannot_open, missing, open_error, shown};
-use super::sqlite::{ACQUIRE_TIMEOUT, Store};
+use super::sqlite::Store;
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
 use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -75,19 +75,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             // "FAST" would keep addresses in free pages, where an erasure does not reach them.
             .pragma("secure_delete", "ON");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .after_connect(verify(&path, file, &file_loss))
-            .after_release(|connection, _| Box::pin(has_no_transaction(connection)))
-            .connect_with(writing)
-            .await
-            .map_err(|error| open_error(&path, error))?;
-        migrate(&path, &writer).await?;
-        let writer = Pool::Sqlite(writer);
-        suppressions::backfill_address_hashes(&writer).await?;
-        sweeps::fill_poll_keys(&writer).await?;
+        migrate(&path, &writing).await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
@@ -95,17 +83,37 @@ impl Store {
             .connect_with(base.read_only(true))
             .await
             .map_err(|error| open_error(&path, error))?;
-        Ok(Self {
-            writer,
+        let store = Self {
+            writer: Writer::Sqlite(GroupCommit::start(connecting(&path, file, &file_loss, writing))),
             reader: Pool::Sqlite(reader),
             path,
             file,
             file_loss,
             instance: Arc::default(),
             interactive: false,
-            background_turn: Arc::default(),
-        })
+        };
+        suppressions::backfill_address_hashes(&store).await?;
+        sweeps::fill_poll_keys(&store).await?;
+        Ok(store)
     }
+}
+
+/// Opens connections for writing.
+fn connecting(
+    path: &Path,
+    file: FileIdentity,
+    file_loss: &Arc<Notify>,
+    options: SqliteConnectOptions,
+) -> Connect {
+    let (path, file_loss) = (path.to_owned(), Arc::clone(file_loss));
+    Box::new(move || {
+        let (path, file_loss, options) = (path.clone(), Arc::clone(&file_loss), options.clone());
+        Box::pin(async move {
+            let connection = options.connect().await?;
+            verify_identity(&path, file, &file_loss)?;
+            Ok(connection)
+        })
+    })
 }
 
 type Verified<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
@@ -120,17 +128,17 @@ fn verify(
 ) -> impl for<'a> Fn(&'a mut SqliteConnection, PoolConnectionMetadata) -> Verified<'a> + Send + Sync + use<> {
     let (path, file_loss) = (path.to_owned(), file_loss.clone());
     move |_, _| {
-        let is_gone = file.is_gone_from(&path);
-        if is_gone {
-            file_loss.notify_one();
-        }
-        Box::pin(async move {
-            if is_gone {
-                return Err(sqlx::Error::Configuration("the database file was deleted or replaced".into()));
-            }
-            Ok(())
-        })
+        let verified = verify_identity(&path, file, &file_loss);
+        Box::pin(async { verified })
     }
+}
+
+fn verify_identity(path: &Path, file: FileIdentity, file_loss: &Notify) -> sqlx::Result<()> {
+    if file.is_gone_from(path) {
+        file_loss.notify_one();
+        return Err(sqlx::Error::Configuration("the database file was deleted or replaced".into()));
+    }
+    Ok(())
 }
 
 /// Creates an empty file if there is none. SQLite makes it a database, and gives the permissions of the file to the files
@@ -143,30 +151,24 @@ fn create(path: &Path) -> Result<()> {
     }
 }
 
-async fn migrate(path: &Path, writer: &SqlitePool) -> Result<()> {
+async fn migrate(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
+    let mut writer = options.connect().await.map_err(|error| open_error(path, error))?;
     let is_foreign: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table')
             AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')",
     )
-    .fetch_one(writer)
+    .fetch_one(&mut writer)
     .await
     .map_err(|error| open_error(path, error))?;
     if is_foreign {
         return Err(StoreError::OtherProgram { path: shown(path) });
     }
-    sqlx::migrate!("migrations/sqlite").run(writer).await.map_err(|error| match error {
+    sqlx::migrate!("migrations/sqlite").run(&mut writer).await.map_err(|error| match error {
         MigrateError::Execute(error) => open_error(path, error),
         MigrateError::VersionMissing(migration) => StoreError::Newer { path: shown(path), migration },
         other => StoreError::Migration(other),
-    })
-}
-
-/// Whether the pool can use the connection again. On a full disk, SQLite rolls a transaction back by itself. The ROLLBACK of
-/// sqlx then fails, and the connection counts as in a transaction for good.
-async fn has_no_transaction(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
-    // The rollback of a dropped transaction is still in the connection's queue.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
+    })?;
+    Ok(writer.close().await?)
 }
 
 #[cfg(test)]

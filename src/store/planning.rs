@@ -11,7 +11,7 @@ use crate::domain::{
 /// The open or just recovered lapse that is due first.
 const NEXT: &str =
     "SELECT member_id FROM lapses WHERE plan_at IS NOT NULL AND plan_at <= $1 AND state <> 'suspected'
-    ORDER BY plan_at LIMIT 1";
+     ORDER BY plan_at LIMIT 1";
 
 impl Store {
     /// Plans for the member whose lapses are due first. `plan` runs inside the transaction, so no change is missed and
@@ -19,32 +19,33 @@ impl Store {
     pub(crate) async fn plan_next(
         &self,
         now: Time,
-        plan: impl FnOnce(PlanningInput) -> PlanningOutput,
+        plan: impl Fn(PlanningInput) -> PlanningOutput,
     ) -> Result<Option<(MemberId, Vec<NoticeId>)>> {
         // Usually no lapse is due. A read is enough to know that.
         let due: Option<String> = query_scalar(NEXT).bind(millis(now)).fetch_optional(&self.reader).await?;
         if due.is_none() {
             return Ok(None);
         }
-        let mut tx = self.begin().await?;
-        let due: Option<String> = query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut tx).await?;
-        let Some(member) = due.map(MemberId::new) else { return Ok(None) };
-        clamp::clamp(&mut tx, &member, now).await?;
-        let output = plan(planning_input(&mut tx, &member).await?);
-        for (lapse, at) in &output.next_evaluation {
-            query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
-                .bind(lapse.as_str())
-                .bind(at.map(millis))
-                .execute(&mut tx)
-                .await?;
-        }
-        recoveries::clear_pending(&mut tx, &member).await?;
-        let mut notices = Vec::new();
-        for notice in &output.notices {
-            notices.push(queue(&mut tx, &member, notice, now).await?);
-        }
-        tx.commit().await?;
-        Ok(Some((member, notices)))
+        self.write(async |mut tx| {
+            let due: Option<String> = query_scalar(NEXT).bind(millis(now)).fetch_optional(&mut tx).await?;
+            let Some(member) = due.map(MemberId::new) else { return Ok(None) };
+            clamp::clamp(&mut tx, &member, now).await?;
+            let output = plan(planning_input(&mut tx, &member).await?);
+            for (lapse, at) in &output.next_evaluation {
+                query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1 AND state = 'open'")
+                    .bind(lapse.as_str())
+                    .bind(at.map(millis))
+                    .execute(&mut tx)
+                    .await?;
+            }
+            recoveries::clear_pending(&mut tx, &member).await?;
+            let mut notices = Vec::new();
+            for notice in &output.notices {
+                notices.push(queue(&mut tx, &member, notice, now).await?);
+            }
+            Ok(Some((member, notices)))
+        })
+        .await
     }
 }
 

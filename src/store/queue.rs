@@ -158,69 +158,72 @@ impl Store {
         if due.is_none() {
             return Ok(None);
         }
-        let mut tx = self.begin().await?;
-        let sql = format!(
-            "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
-             WHERE notice_id = (SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
-                                  AND domain NOT IN (SELECT value FROM json_each($3)) ORDER BY not_before LIMIT 1)
-             RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
-            COLUMNS.replace("n.", "")
-        );
-        let row = query(sql)
-            .bind(millis(now))
-            .bind(millis(leased_until))
-            .bind(&except)
-            .fetch_optional(&mut tx)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let (domain, is_resend) = (row.try_get("domain")?, row.try_get("is_resend")?);
-        let mut notice = read(&row)?.notice;
-        let earlier: Vec<(String, i64, bool)> = query_as(
-            "SELECT coalesce(outcome, 'interrupted'), count, EXISTS (SELECT 1 FROM unsubscribe_tokens u
-                WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
-             FROM attempts WHERE notice_id = $1
-               AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1) ORDER BY attempt DESC",
-        )
-        .bind(notice.id.as_str())
-        .fetch_all(&mut tx)
-        .await?;
-        let is = |outcome: &str, expected: AttemptOutcome| outcome == expected.as_str();
-        let failures = earlier.iter().filter(|(outcome, ..)| is(outcome, AttemptOutcome::Retry)).count();
-        let deferred = earlier.iter().take_while(|(outcome, ..)| is(outcome, AttemptOutcome::Deferred));
-        let deferrals = count(deferred.map(|(_, attempts, _)| attempts).sum());
-        let unknown_outcomes = earlier
-            .iter()
-            .filter(|(outcome, _, handed_over)| {
-                is(outcome, AttemptOutcome::Unknown)
-                    || (is(outcome, AttemptOutcome::Interrupted) && *handed_over)
-            })
-            .count();
-        query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
+        self.write(async |mut tx| {
+            let sql = format!(
+                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
+                 WHERE notice_id = (SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
+                                      AND domain NOT IN (SELECT value FROM json_each($3))
+                                    ORDER BY not_before LIMIT 1)
+                 RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
+                COLUMNS.replace("n.", "")
+            );
+            let row = query(sql)
+                .bind(millis(now))
+                .bind(millis(leased_until))
+                .bind(&except)
+                .fetch_optional(&mut tx)
+                .await?;
+            let Some(row) = row else { return Ok(None) };
+            let (domain, is_resend) = (row.try_get("domain")?, row.try_get("is_resend")?);
+            let mut notice = read(&row)?.notice;
+            let earlier: Vec<(String, i64, bool)> = query_as(
+                "SELECT coalesce(outcome, 'interrupted'), count, EXISTS (SELECT 1 FROM unsubscribe_tokens u
+                    WHERE u.notice_id = attempts.notice_id AND u.attempt = attempts.attempt)
+                 FROM attempts WHERE notice_id = $1
+                   AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1)
+                 ORDER BY attempt DESC",
+            )
             .bind(notice.id.as_str())
-            .bind(notice.attempts)
-            .bind(millis(now))
-            .execute(&mut tx)
+            .fetch_all(&mut tx)
             .await?;
-        let items = query(
-            "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
-                   AND (counts_as_step = 1 OR EXISTS (SELECT 1 FROM notices n
-                        WHERE n.notice_id = $1 AND (n.resend_of IS NOT NULL OR n.kind = 'recovered')))
-                 ORDER BY connection_id",
-        )
-        .bind(notice.id.as_str())
-        .fetch_all(&mut tx)
-        .await?;
-        notice.items = items.iter().map(item).collect::<Result<_>>()?;
-        tx.commit().await?;
-        Ok(Some(Claim {
-            attempt: notice.attempts,
-            failures: failures as u32,
-            deferrals,
-            unknown_outcomes: unknown_outcomes as u32,
-            domain,
-            is_resend,
-            notice,
-        }))
+            let is = |outcome: &str, expected: AttemptOutcome| outcome == expected.as_str();
+            let failures = earlier.iter().filter(|(outcome, ..)| is(outcome, AttemptOutcome::Retry)).count();
+            let deferred = earlier.iter().take_while(|(outcome, ..)| is(outcome, AttemptOutcome::Deferred));
+            let deferrals = count(deferred.map(|(_, attempts, _)| attempts).sum());
+            let unknown_outcomes = earlier
+                .iter()
+                .filter(|(outcome, _, handed_over)| {
+                    is(outcome, AttemptOutcome::Unknown)
+                        || (is(outcome, AttemptOutcome::Interrupted) && *handed_over)
+                })
+                .count();
+            query("INSERT INTO attempts (notice_id, attempt, started_at) VALUES ($1, $2, $3)")
+                .bind(notice.id.as_str())
+                .bind(notice.attempts)
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?;
+            let items = query(
+                "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
+                       AND (counts_as_step = 1 OR EXISTS (SELECT 1 FROM notices n
+                            WHERE n.notice_id = $1 AND (n.resend_of IS NOT NULL OR n.kind = 'recovered')))
+                     ORDER BY connection_id",
+            )
+            .bind(notice.id.as_str())
+            .fetch_all(&mut tx)
+            .await?;
+            notice.items = items.iter().map(item).collect::<Result<_>>()?;
+            Ok(Some(Claim {
+                attempt: notice.attempts,
+                failures: failures as u32,
+                deferrals,
+                unknown_outcomes: unknown_outcomes as u32,
+                domain,
+                is_resend,
+                notice,
+            }))
+        })
+        .await
     }
 
     /// The items of a claimed notice whose lapse is still open and whose connection is still broken.
@@ -257,79 +260,82 @@ impl Store {
             AttemptOutcome::Cancelled => NoticeState::Cancelled,
             _ => NoticeState::Queued,
         };
-        let mut tx = self.begin().await?;
-        let updated = query(
-            "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, not_before = coalesce($5, not_before),
-                sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
-             WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",
-        )
-        .bind(claim.notice.id.as_str())
-        .bind(claim.attempt)
-        .bind(state.as_str())
-        .bind(result.reason.as_str())
-        .bind(result.retry_at.map(millis))
-        .bind(millis(now))
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        if updated == 0 {
-            return Ok(false);
-        }
-        if result.outcome != AttemptOutcome::Deferred || !merge_deferral(&mut tx, claim, result, now).await? {
-            query(
-                "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5, reason = $6
-                 WHERE notice_id = $1 AND attempt = $2",
+        self.write(async |mut tx| {
+            let updated = query(
+                "UPDATE notices SET state = $3, reason = $4, leased_until = NULL,
+                    not_before = coalesce($5, not_before),
+                    sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
+                 WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",
             )
             .bind(claim.notice.id.as_str())
             .bind(claim.attempt)
-            .bind(millis(now))
-            .bind(result.outcome.as_str())
-            .bind(&result.detail)
+            .bind(state.as_str())
             .bind(result.reason.as_str())
+            .bind(result.retry_at.map(millis))
+            .bind(millis(now))
             .execute(&mut tx)
-            .await?;
-        }
-        if matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
-            let included: Vec<&str> = result.included.iter().map(|item| item.lapse_id.as_str()).collect();
-            let included = super::json_list(&included)?;
-            query(
-                "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id = $1
-                 AND lapse_id NOT IN (SELECT value FROM json_each($2))",
-            )
-            .bind(claim.notice.id.as_str())
-            .bind(&included)
-            .execute(&mut tx)
-            .await?;
-            if result.outcome == AttemptOutcome::Sent {
+            .await?
+            .rows_affected();
+            if updated == 0 {
+                return Ok(false);
+            }
+            let is_deferred = result.outcome == AttemptOutcome::Deferred;
+            if !is_deferred || !merge_deferral(&mut tx, claim, result, now).await? {
                 query(
-                    "UPDATE notice_items SET in_email = lapse_id IN (SELECT value FROM json_each($2))
-                     WHERE notice_id = $1",
+                    "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5, reason = $6
+                     WHERE notice_id = $1 AND attempt = $2",
+                )
+                .bind(claim.notice.id.as_str())
+                .bind(claim.attempt)
+                .bind(millis(now))
+                .bind(result.outcome.as_str())
+                .bind(&result.detail)
+                .bind(result.reason.as_str())
+                .execute(&mut tx)
+                .await?;
+            }
+            if matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
+                let included: Vec<&str> = result.included.iter().map(|item| item.lapse_id.as_str()).collect();
+                let included = super::json_list(&included)?;
+                query(
+                    "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id = $1
+                     AND lapse_id NOT IN (SELECT value FROM json_each($2))",
                 )
                 .bind(claim.notice.id.as_str())
                 .bind(&included)
                 .execute(&mut tx)
                 .await?;
+                if result.outcome == AttemptOutcome::Sent {
+                    query(
+                        "UPDATE notice_items SET in_email = lapse_id IN (SELECT value FROM json_each($2))
+                         WHERE notice_id = $1",
+                    )
+                    .bind(claim.notice.id.as_str())
+                    .bind(&included)
+                    .execute(&mut tx)
+                    .await?;
+                }
             }
-        }
-        if state != NoticeState::Queued {
-            query(
-                "UPDATE lapses SET plan_at = $2 WHERE state = 'open'
-                 AND lapse_id IN (SELECT lapse_id FROM notice_items WHERE notice_id = $1)",
-            )
-            .bind(claim.notice.id.as_str())
-            .bind(millis(now))
-            .execute(&mut tx)
-            .await?;
-        }
-        if !result.outcome.may_have_arrived() {
-            for sql in [
-                "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
-                "DELETE FROM unsubscribe_tokens WHERE notice_id = $1 AND attempt = $2",
-            ] {
-                query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut tx).await?;
+            if state != NoticeState::Queued {
+                query(
+                    "UPDATE lapses SET plan_at = $2 WHERE state = 'open'
+                     AND lapse_id IN (SELECT lapse_id FROM notice_items WHERE notice_id = $1)",
+                )
+                .bind(claim.notice.id.as_str())
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?;
             }
-        }
-        tx.commit().await?;
-        Ok(true)
+            if !result.outcome.may_have_arrived() {
+                for sql in [
+                    "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
+                    "DELETE FROM unsubscribe_tokens WHERE notice_id = $1 AND attempt = $2",
+                ] {
+                    query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut tx).await?;
+                }
+            }
+            Ok(true)
+        })
+        .await
     }
 }

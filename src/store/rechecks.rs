@@ -81,11 +81,10 @@ impl Store {
 
     /// Defers all rechecks of a member until `until` or later.
     pub(crate) async fn postpone_rechecks(&self, member: &MemberId, until: Time) -> Result<()> {
-        query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
+        let update = query("UPDATE rechecks SET due_at = $2 WHERE member_id = $1 AND due_at < $2")
             .bind(member.as_str())
-            .bind(millis(until))
-            .execute(&self.writer)
-            .await?;
+            .bind(millis(until));
+        self.execute(update).await?;
         Ok(())
     }
 
@@ -109,6 +108,6 @@ impl Store {
             .bind(millis(recheck.due_at))
             .bind(millis(recheck.since)),
         };
-        Ok(query.execute(&self.writer).await?.rows_affected() > 0)
+        Ok(self.execute(query).await? > 0)
     }
 }

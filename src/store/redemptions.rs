@@ -26,59 +26,62 @@ impl Store {
     /// no redemption is left, the link has expired or was replaced, the button is superseded, the lapse has ended
     /// otherwise, or the form was sent before. Of concurrent requests, `max_redemptions` succeed.
     pub async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let consumed = query(format!(
-            "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4, last_form_key = $5
-             WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND superseded = 0
-               AND ($5 IS NULL OR last_form_key IS NOT $5 OR redeemed_at <= $6)
-               AND EXISTS (SELECT 1 FROM links k JOIN members m ON m.member_id = k.member_id
-                   WHERE k.token_hash = $1 AND k.expires_at > $4 AND {CURRENT})
-               AND CASE WHEN lapse_id IS NOT NULL
-                   THEN EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id
-                        AND (l.state <> 'closed' OR l.outcome = 'dismissed'))
-                   ELSE NOT EXISTS (SELECT 1 FROM invitations i JOIN connections c ON c.member_id = i.member_id
-                        AND c.connection_id = i.connection_id COLLATE NOCASE
-                        WHERE i.invitation_id = link_buttons.invitation_id AND c.status = 'CONNECTED') END"
-        ))
-        .bind(&redemption.link.0[..])
-        .bind(redemption.connection.as_str())
-        .bind(max_redemptions)
-        .bind(millis(redemption.at))
-        .bind(redemption.form_key.map(|key| key.0.to_vec()))
-        .bind(millis(redemption.form_key_since))
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        if consumed == 0 {
-            return Ok(false);
-        }
-        query(
-            "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, disconnect_intent = NULL, plan_at = $3
-             WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
-                (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
-        )
-        .bind(&redemption.link.0[..])
-        .bind(redemption.connection.as_str())
-        .bind(millis(redemption.at))
-        .execute(&mut tx)
-        .await?;
-        rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
-        tx.commit().await?;
-        Ok(true)
+        self.write(async |mut tx| {
+            let consumed = query(format!(
+                "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4, last_form_key = $5
+                 WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND superseded = 0
+                   AND ($5 IS NULL OR last_form_key IS NOT $5 OR redeemed_at <= $6)
+                   AND EXISTS (SELECT 1 FROM links k JOIN members m ON m.member_id = k.member_id
+                       WHERE k.token_hash = $1 AND k.expires_at > $4 AND {CURRENT})
+                   AND CASE WHEN lapse_id IS NOT NULL
+                       THEN EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id
+                            AND (l.state <> 'closed' OR l.outcome = 'dismissed'))
+                       ELSE NOT EXISTS (SELECT 1 FROM invitations i
+                            JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE
+                            WHERE i.invitation_id = link_buttons.invitation_id
+                              AND c.status = 'CONNECTED') END"
+            ))
+            .bind(&redemption.link.0[..])
+            .bind(redemption.connection.as_str())
+            .bind(max_redemptions)
+            .bind(millis(redemption.at))
+            .bind(redemption.form_key.map(|key| key.0.to_vec()))
+            .bind(millis(redemption.form_key_since))
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            if consumed == 0 {
+                return Ok(false);
+            }
+            query(
+                "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, disconnect_intent = NULL,
+                    plan_at = $3
+                 WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
+                    (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
+            )
+            .bind(&redemption.link.0[..])
+            .bind(redemption.connection.as_str())
+            .bind(millis(redemption.at))
+            .execute(&mut tx)
+            .await?;
+            rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
+            Ok(true)
+        }).await
     }
 
     /// Reschedules the recheck when a browser resumes, which consumes no redemption.
     pub(crate) async fn reschedule_recheck(&self, redemption: &Redemption<'_>) -> Result<()> {
-        let mut tx = self.begin().await?;
-        rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(async |mut tx| {
+            rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Returns a redemption that failed at the gateway, so that the button can be pressed again.
     pub(crate) async fn undo_redemption(&self, hash: TokenHash, connection: &ConnectionId) -> Result<()> {
-        let mut tx = self.begin().await?;
-        query(
+        self.write(async |mut tx| {
+            query(
             "UPDATE link_buttons SET redemptions = redemptions - 1, redeemed_at = NULL, last_form_key = NULL
              WHERE token_hash = $1 AND connection_id = $2 AND redemptions > 0",
         )
@@ -86,8 +89,9 @@ impl Store {
         .bind(connection.as_str())
         .execute(&mut tx)
         .await?;
-        tx.commit().await?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     /// Closes the lapse behind a button because its member disconnected on purpose. The button can be pressed again, which
@@ -99,31 +103,35 @@ impl Store {
         connection: &ConnectionId,
         now: Time,
     ) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let lapse: Option<String> = query_scalar(format!(
-            "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
-             WHERE state = 'open' AND lapse_id IN
-                (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
-                 JOIN members m ON m.member_id = k.member_id
-                 WHERE b.token_hash = $1 AND b.connection_id = $2 COLLATE NOCASE AND b.superseded = 0
-                   AND k.expires_at > $3 AND {CURRENT})
-               AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
-                 AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
-             RETURNING lapse_id"
-        ))
-        .bind(&hash.0[..])
-        .bind(connection.as_str())
-        .bind(millis(now))
-        .fetch_optional(&mut tx)
-        .await?;
-        let Some(lapse) = lapse else { return Ok(false) };
-        query("UPDATE link_buttons SET redemptions = 0 WHERE token_hash = $1 AND connection_id = $2 COLLATE NOCASE")
+        self.write(async |mut tx| {
+            let lapse: Option<String> = query_scalar(format!(
+                "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
+                 WHERE state = 'open' AND lapse_id IN
+                    (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
+                     JOIN members m ON m.member_id = k.member_id
+                     WHERE b.token_hash = $1 AND b.connection_id = $2 COLLATE NOCASE AND b.superseded = 0
+                       AND k.expires_at > $3 AND {CURRENT})
+                   AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
+                     AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
+                 RETURNING lapse_id"
+            ))
+            .bind(&hash.0[..])
+            .bind(connection.as_str())
+            .bind(millis(now))
+            .fetch_optional(&mut tx)
+            .await?;
+            let Some(lapse) = lapse else { return Ok(false) };
+            query(
+                "UPDATE link_buttons SET redemptions = 0
+                 WHERE token_hash = $1 AND connection_id = $2 COLLATE NOCASE",
+            )
             .bind(&hash.0[..])
             .bind(connection.as_str())
             .execute(&mut tx)
             .await?;
-        queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Some(Outcome::Dismissed)).await?;
-        tx.commit().await?;
-        Ok(true)
+            queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Some(Outcome::Dismissed)).await?;
+            Ok(true)
+        })
+        .await
     }
 }

@@ -31,26 +31,27 @@ impl Store {
         if !any {
             return Ok(0);
         }
-        let mut tx = self.begin().await?;
-        query(format!(
-            "UPDATE attempts SET finished_at = $3, outcome = 'interrupted' WHERE finished_at IS NULL
-               AND (notice_id, attempt) IN (SELECT notice_id, attempts FROM notices WHERE {EXPIRED})"
-        ))
-        .bind(expired_at.map(millis))
-        .bind(&held)
-        .bind(millis(now))
-        .execute(&mut tx)
-        .await?;
-        let rescued = query(format!(
-            "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}"
-        ))
-        .bind(expired_at.map(millis))
-        .bind(&held)
-        .bind(NoticeReason::Interrupted.as_str())
-        .execute(&mut tx)
-        .await?
-        .rows_affected();
-        tx.commit().await?;
-        Ok(rescued)
+        self.write(async |mut tx| {
+            query(format!(
+                "UPDATE attempts SET finished_at = $3, outcome = 'interrupted' WHERE finished_at IS NULL
+                 AND (notice_id, attempt) IN (SELECT notice_id, attempts FROM notices WHERE {EXPIRED})"
+            ))
+            .bind(expired_at.map(millis))
+            .bind(&held)
+            .bind(millis(now))
+            .execute(&mut tx)
+            .await?;
+            let rescued = query(format!(
+                "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}"
+            ))
+            .bind(expired_at.map(millis))
+            .bind(&held)
+            .bind(NoticeReason::Interrupted.as_str())
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            Ok(rescued)
+        })
+        .await
     }
 }

@@ -54,39 +54,43 @@ impl Store {
         now: Time,
         policy: ResendPolicy,
     ) -> Result<ResendOutcome> {
-        let mut tx = self.begin().await?;
-        let sql = format!(
-            "SELECT k.kind, {UNSUBSCRIBED} AND {CURRENT} AS unsubscribed, m.paused_at IS NOT NULL OR {SUPPRESSED} AS blocked,
-                (SELECT max(n.sent_at) FROM notices n WHERE n.member_id = m.member_id AND n.kind <> 'recovered') AS last
-             FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
-        );
-        let link = query(sql).bind(&hash.0[..]).fetch_optional(&mut tx).await?;
-        let Some(link) = link else { return Ok(ResendOutcome::NothingOpen) };
-        let kind = kind(&link)?;
-        let facts = facts(&mut tx, hash, kind, now, policy).await?;
-        if !facts.is_open {
-            return Ok(ResendOutcome::NothingOpen);
-        }
-        if link.try_get("unsubscribed")? {
-            return Ok(ResendOutcome::Unsubscribed);
-        }
-        if link.try_get("blocked")? {
-            return Ok(ResendOutcome::Unavailable);
-        }
-        if facts.is_on_its_way {
-            return Ok(ResendOutcome::OnItsWay);
-        }
-        if facts.resends_of_member >= MAX_RESENDS_PER_DAY || facts.resends_of_link >= MAX_RESENDS_PER_LINK {
-            return Ok(ResendOutcome::Unavailable);
-        }
-        let last = link.try_get::<Option<i64>>("last")?.map(time);
-        let not_before = last.map_or(now, |last| now.max(last + policy.min_interval));
-        let notice = match kind {
-            LinkKind::Notice => resend_notice(&mut tx, hash, now, not_before).await?,
-            LinkKind::Invitation => resend_invitation(&mut tx, hash, now, not_before).await?,
-        };
-        tx.commit().await?;
-        Ok(ResendOutcome::Queued(notice))
+        self.write(async |mut tx| {
+            let sql = format!(
+                "SELECT k.kind, {UNSUBSCRIBED} AND {CURRENT} AS unsubscribed,
+                    m.paused_at IS NOT NULL OR {SUPPRESSED} AS blocked,
+                    (SELECT max(n.sent_at) FROM notices n
+                     WHERE n.member_id = m.member_id AND n.kind <> 'recovered') AS last
+                 FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
+            );
+            let link = query(sql).bind(&hash.0[..]).fetch_optional(&mut tx).await?;
+            let Some(link) = link else { return Ok(ResendOutcome::NothingOpen) };
+            let kind = kind(&link)?;
+            let facts = facts(&mut tx, hash, kind, now, policy).await?;
+            if !facts.is_open {
+                return Ok(ResendOutcome::NothingOpen);
+            }
+            if link.try_get("unsubscribed")? {
+                return Ok(ResendOutcome::Unsubscribed);
+            }
+            if link.try_get("blocked")? {
+                return Ok(ResendOutcome::Unavailable);
+            }
+            if facts.is_on_its_way {
+                return Ok(ResendOutcome::OnItsWay);
+            }
+            if facts.resends_of_member >= MAX_RESENDS_PER_DAY || facts.resends_of_link >= MAX_RESENDS_PER_LINK
+            {
+                return Ok(ResendOutcome::Unavailable);
+            }
+            let last = link.try_get::<Option<i64>>("last")?.map(time);
+            let not_before = last.map_or(now, |last| now.max(last + policy.min_interval));
+            let notice = match kind {
+                LinkKind::Notice => resend_notice(&mut tx, hash, now, not_before).await?,
+                LinkKind::Invitation => resend_invitation(&mut tx, hash, now, not_before).await?,
+            };
+            Ok(ResendOutcome::Queued(notice))
+        })
+        .await
     }
 }
 

@@ -30,38 +30,38 @@ impl Store {
     /// the planner plans them again. Notices abandoned because of their address stay abandoned. Returns the number of
     /// lapses.
     pub(crate) async fn replan_misconfigured(&self, now: Time) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let lapses: Vec<String> = query_scalar(
-            "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
-                (SELECT notice_id FROM notices WHERE state = 'abandoned'
-                 AND reason IN ('oauth_url_refused', 'render_failed'))
-               AND lapse_id IN (SELECT lapse_id FROM lapses WHERE state = 'open')
-             RETURNING lapse_id",
-        )
-        .fetch_all(&mut tx)
-        .await?;
-        for lapse in &lapses {
-            query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1")
-                .bind(lapse)
-                .bind(millis(now))
-                .execute(&mut tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(lapses.len() as u64)
+        self.write(async |mut tx| {
+            let lapses: Vec<String> = query_scalar(
+                "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
+                    (SELECT notice_id FROM notices WHERE state = 'abandoned'
+                     AND reason IN ('oauth_url_refused', 'render_failed'))
+                   AND lapse_id IN (SELECT lapse_id FROM lapses WHERE state = 'open')
+                 RETURNING lapse_id",
+            )
+            .fetch_all(&mut tx)
+            .await?;
+            for lapse in &lapses {
+                query("UPDATE lapses SET plan_at = $2 WHERE lapse_id = $1")
+                    .bind(lapse)
+                    .bind(millis(now))
+                    .execute(&mut tx)
+                    .await?;
+            }
+            Ok(lapses.len() as u64)
+        })
+        .await
     }
 
     async fn retry_where(&self, notice: Option<&NoticeId>, now: Time) -> Result<Vec<NoticeId>> {
-        let ids: Vec<String> = query_scalar(
+        let update = query_scalar::<String>(
             "UPDATE notices SET state = 'queued', reason = $3, not_before = $2, attempts_before_retry = attempts
              WHERE attempts > 0 AND state IN ('queued', 'abandoned') AND ($1 IS NULL OR notice_id = $1)
              RETURNING notice_id",
         )
         .bind(notice.map(NoticeId::as_str))
         .bind(millis(now))
-        .bind(NoticeReason::RetryRequested.as_str())
-        .fetch_all(&self.writer)
-        .await?;
+        .bind(NoticeReason::RetryRequested.as_str());
+        let ids = self.write(async |mut tx| update.clone().fetch_all(&mut tx).await).await?;
         Ok(ids.into_iter().map(NoticeId::new).collect())
     }
 }

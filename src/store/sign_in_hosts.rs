@@ -22,19 +22,20 @@ impl Store {
         if needs_no_row {
             return Ok(());
         }
-        let mut tx = self.begin().await?;
-        query(
-            "INSERT INTO sign_in_hosts (host, first_seen_at)
-             SELECT $1, $2 WHERE (SELECT count(*) FROM sign_in_hosts) < $3
-             ON CONFLICT (host) DO NOTHING",
-        )
-        .bind(&host)
-        .bind(millis(now))
-        .bind(MAX_SIGN_IN_HOSTS)
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        self.write(async |mut tx| {
+            query(
+                "INSERT INTO sign_in_hosts (host, first_seen_at)
+                 SELECT $1, $2 WHERE (SELECT count(*) FROM sign_in_hosts) < $3
+                 ON CONFLICT (host) DO NOTHING",
+            )
+            .bind(&host)
+            .bind(millis(now))
+            .bind(MAX_SIGN_IN_HOSTS)
+            .execute(&mut tx)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The hosts seen so far, in alphabetical order, at most [`MAX_SIGN_IN_HOSTS`].

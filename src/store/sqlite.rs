@@ -1,6 +1,6 @@
 //! The SQLite database.
 
-use super::engine::{Pool, Tx, query};
+use super::engine::{Flush, Pool, Query, Tx, Urgency, Writer, query};
 use super::file_identity::FileIdentity;
 use super::{Result, StoreError};
 use std::path::{Path, PathBuf};
@@ -12,15 +12,17 @@ use tokio::sync::Notify;
 /// SQL for the domain of `members.email`, with ASCII letters in lower case.
 pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
 
-/// How long a background write waits for other writers of this process.
-pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a background write waits for its turn.
+const BACKGROUND_WAIT: Duration = Duration::from_secs(120);
+/// How often a unit of work runs at most, if the database gives it up.
+const ATTEMPTS: u32 = 4;
 /// How long a write waits while a person waits for it.
 pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(super) writer: Pool,
+    pub(super) writer: Writer,
     pub(super) reader: Pool,
     pub(super) path: PathBuf,
     pub(super) file: FileIdentity,
@@ -30,8 +32,6 @@ pub struct Store {
     pub(super) instance: Arc<AtomicBool>,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
-    /// Only one background transaction waits for the connection, so that an interactive one has at most one ahead of it.
-    pub(super) background_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
@@ -52,21 +52,53 @@ impl Store {
         self.interactive
     }
 
-    /// Begins a write transaction.
+    /// Runs a unit of work and waits until it is durable. The unit reads what it depends on, and writes, through its `Tx`;
+    /// with an error, everything it wrote is undone. It can run again, if the database gives it up for another one.
     ///
     /// # Errors
-    /// Also [`StoreError::FileReplaced`]: the write would be lost.
-    pub(super) async fn begin(&self) -> Result<Tx> {
-        self.verify_file().inspect_err(|_| self.file_loss.notify_one())?;
-        let begin = self.writer.begin();
-        if !self.interactive {
-            let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, self.background_turn.lock()).await;
-            let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
-            return begin.await;
+    /// The unit's, [`StoreError::Busy`], and [`StoreError::FileReplaced`]: what it writes would be lost.
+    pub(super) async fn write<T>(&self, unit: impl AsyncFnOnce(Tx) -> Result<T> + Clone) -> Result<T> {
+        let urgency = if self.interactive { Urgency::Interactive } else { Urgency::Background };
+        self.write_with(urgency, Flush::Wait, unit).await
+    }
+
+    pub(super) async fn write_with<T>(
+        &self,
+        urgency: Urgency,
+        flush: Flush,
+        unit: impl AsyncFnOnce(Tx) -> Result<T> + Clone,
+    ) -> Result<T> {
+        for _ in 1..ATTEMPTS {
+            match self.try_write(urgency, flush, unit.clone()).await {
+                Err(error) if error.is_transient() => continue,
+                result => return result,
+            }
         }
-        // An abandoned BEGIN waits on in its connection's thread. When it gets the lock, sqlx rolls it back, because nobody
-        // receives its result. The connection returns to the pool after that.
-        tokio::time::timeout(INTERACTIVE_WAIT, begin).await.map_err(|_| StoreError::Busy)?
+        self.try_write(urgency, flush, unit).await
+    }
+
+    /// Runs one statement as a unit of work. Returns how many rows it changed.
+    pub(super) async fn execute(&self, query: Query) -> Result<u64> {
+        self.write(async |mut tx| Ok(query.clone().execute(&mut tx).await?.rows_affected())).await
+    }
+
+    async fn try_write<T>(
+        &self,
+        urgency: Urgency,
+        flush: Flush,
+        unit: impl AsyncFnOnce(Tx) -> Result<T>,
+    ) -> Result<T> {
+        self.verify_file().inspect_err(|_| self.file_loss.notify_one())?;
+        let begin = self.writer.begin(urgency);
+        let work = if self.interactive {
+            tokio::time::timeout(INTERACTIVE_WAIT, begin).await.map_err(|_| StoreError::Busy)??
+        } else {
+            tokio::time::timeout(BACKGROUND_WAIT, begin).await.map_err(|_| sqlx::Error::PoolTimedOut)??
+        };
+        let (tx, end) = work.into_tx();
+        let value = unit(tx).await?;
+        end.await?.finish(flush).await?;
+        Ok(value)
     }
 
     /// # Errors
@@ -98,16 +130,12 @@ impl Store {
     /// # Errors
     /// The disk is full, for example. Not when others are writing.
     pub(crate) async fn probe_write(&self) -> Result<()> {
-        let mut tx = match self.interactive().begin().await {
-            Ok(tx) => tx,
-            Err(StoreError::Busy) => return Ok(()),
-            Err(error) => return Err(error),
-        };
         // A few pages, so that the write-ahead log has to grow.
-        query("INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))")
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await
+        let probe = query("INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))");
+        match self.interactive().execute(probe).await {
+            Ok(_) | Err(StoreError::Busy) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits for running statements, then closes all connections.
@@ -128,59 +156,148 @@ mod tests {
         (Store::open(&url).await.unwrap(), folder)
     }
 
+    /// Holds the writer until the sender is dropped.
+    async fn hold(store: &Store) -> tokio::sync::oneshot::Sender<()> {
+        let (held, release) = tokio::sync::oneshot::channel::<()>();
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let store = store.clone();
+        tokio::spawn(async move {
+            let tx = store.writer.begin(Urgency::Background).await.unwrap();
+            began.send(()).unwrap();
+            let _ = release.await;
+            drop(tx);
+        });
+        begun.await.unwrap();
+        held
+    }
+
+    async fn write_nothing(store: &Store) -> Result<()> {
+        store.write(async |_| Ok(())).await
+    }
+
     #[tokio::test]
     async fn an_interactive_write_fails_while_another_process_writes_and_leaves_no_transaction() {
         let (store, _folder) = store().await;
         let mut other = TestDatabase::open(store.path()).await.unwrap();
         other.block_writers().await.unwrap();
-        assert!(matches!(store.interactive().begin().await, Err(StoreError::Busy)));
+        assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
         drop(other);
-        store.interactive().begin().await.unwrap().commit().await.unwrap();
+        write_nothing(&store.interactive()).await.unwrap();
         let mut other = TestDatabase::open(store.path()).await.unwrap();
         other.block_writers().await.unwrap();
     }
 
     #[tokio::test]
-    async fn an_interactive_write_waits_behind_one_background_write_at_most() {
+    async fn renewals_come_first_and_people_next() {
         let (store, _folder) = store().await;
-        let held = store.begin().await.unwrap();
+        let held = hold(&store).await;
         let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
-        for name in ["sweep 1", "sweep 2", "sweep 3", "press"] {
-            let store = if name == "press" { store.interactive() } else { store.clone() };
-            let sender = sender.clone();
-            tokio::spawn(async move {
-                let _transaction = store.begin().await.unwrap();
-                let _ = sender.send(name);
-            });
+        let mut writes = Vec::new();
+        for (name, urgency) in [
+            ("sweep 1", Urgency::Background),
+            ("sweep 2", Urgency::Background),
+            ("press", Urgency::Interactive),
+            ("renewal", Urgency::Renewal),
+        ] {
+            let (store, sender) = (store.clone(), sender.clone());
+            writes.push(tokio::spawn(async move {
+                let unit = async |_: Tx| {
+                    let _ = sender.send(name);
+                    Ok(())
+                };
+                store.write_with(urgency, Flush::Wait, unit).await.unwrap();
+            }));
+            tokio::task::yield_now().await;
         }
-        drop(sender);
-        tokio::task::yield_now().await;
-        drop(held);
+        drop((sender, held));
+        for write in writes {
+            write.await.unwrap();
+        }
         let mut names = Vec::new();
         while let Some(name) = order.recv().await {
             names.push(name);
         }
-        assert_eq!(names, ["sweep 1", "press", "sweep 2", "sweep 3"]);
+        assert_eq!(names, ["renewal", "press", "sweep 1", "sweep 2"]);
     }
 
     #[tokio::test]
     async fn a_transaction_that_sqlite_rolled_back_by_itself_stops_no_later_write() {
         let (store, _folder) = store().await;
-        let mut tx = store.begin().await.unwrap();
         // SQLite does this on a full disk, without telling sqlx.
-        query("ROLLBACK").execute(&mut tx).await.unwrap();
-        drop(tx);
+        store.write(async |mut tx| query("ROLLBACK").execute(&mut tx).await.map(drop)).await.unwrap();
         for _ in 0..2 {
-            store.begin().await.unwrap().commit().await.unwrap();
+            write_nothing(&store).await.unwrap();
             store.probe_write().await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_unit_in_a_transaction_that_another_unit_broke_runs_again() {
+        let (store, _folder) = store().await;
+        let held = hold(&store).await;
+        let add = async |host: &str| {
+            let insert = query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ($1, 1)").bind(host);
+            store.execute(insert).await
+        };
+        let breaking = store.write(async |mut tx| {
+            query("ROLLBACK").execute(&mut tx).await?;
+            query("no statement").execute(&mut tx).await
+        });
+        let (first, broken, last, ()) =
+            tokio::join!(add("first"), breaking, add("last"), async { drop(held) });
+        assert_eq!((first.unwrap(), broken.is_err(), last.unwrap()), (1, true, 1));
+        assert_eq!(store.sign_in_hosts().await.unwrap(), ["first", "last"]);
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_fails_is_undone_alone() {
+        let (store, _folder) = store().await;
+        let held = hold(&store).await;
+        let add = async |host: &str, fails: bool| {
+            let insert = query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ($1, 1)").bind(host);
+            store
+                .write(async |mut tx| {
+                    insert.clone().execute(&mut tx).await?;
+                    if fails { Err(StoreError::Busy) } else { Ok(()) }
+                })
+                .await
+        };
+        let (first, failed, last, ()) =
+            tokio::join!(add("first", false), add("failed", true), add("last", false), async { drop(held) });
+        assert_eq!((first.is_ok(), failed.is_err(), last.is_ok()), (true, true, true));
+        assert_eq!(store.sign_in_hosts().await.unwrap(), ["first", "last"]);
+    }
+
+    #[tokio::test]
+    async fn a_unit_whose_caller_went_away_is_undone_and_stops_nobody() {
+        let (store, _folder) = store().await;
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let abandoned = store.clone();
+        let caller = tokio::spawn(async move {
+            let began = std::sync::Mutex::new(Some(began));
+            abandoned
+                .write(async |mut tx| {
+                    query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ('abandoned', 1)")
+                        .execute(&mut tx)
+                        .await?;
+                    let _ = began.lock().unwrap().take().map(|began| began.send(()));
+                    std::future::pending::<Result<()>>().await
+                })
+                .await
+        });
+        begun.await.unwrap();
+        caller.abort();
+        write_nothing(&store).await.unwrap();
+        assert_eq!(store.sign_in_hosts().await.unwrap(), Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn a_database_that_cannot_be_written_fails_the_probe() {
         let (store, _folder) = store().await;
         store.probe_write().await.unwrap();
-        query("PRAGMA query_only = ON").execute(&store.writer).await.unwrap();
+        let (mut connection, end) = store.writer.alone().await.unwrap().into_tx();
+        query("PRAGMA query_only = ON").execute(&mut connection).await.unwrap();
+        drop((connection, end));
         let error = store.probe_write().await.unwrap_err();
         assert!(matches!(&error, StoreError::Database(_)), "{error}");
     }
@@ -188,9 +305,9 @@ mod tests {
     #[tokio::test]
     async fn an_interactive_write_fails_while_this_process_writes() {
         let (store, _folder) = store().await;
-        let held = store.begin().await.unwrap();
-        assert!(matches!(store.interactive().begin().await, Err(StoreError::Busy)));
+        let held = hold(&store).await;
+        assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
         drop(held);
-        store.interactive().begin().await.unwrap();
+        write_nothing(&store.interactive()).await.unwrap();
     }
 }

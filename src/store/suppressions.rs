@@ -1,7 +1,7 @@
 //! `suppressions`, `unsubscribe_tokens`: addresses that receive no email, and the tokens to unsubscribe with.
 
 use super::convert::{json_list, millis, time};
-use super::engine::{Pool, Tx, query, query_as, query_scalar};
+use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::CURRENT;
 use super::queue;
@@ -49,20 +49,22 @@ pub(crate) struct Subscription {
 impl Store {
     /// Suppresses an address and cancels its queued notices. Returns `false` when it was already suppressed.
     pub async fn suppress(&self, address: AddressHash, reason: Suppression, now: Time) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let added = suppress(&mut tx, address, reason, now).await?;
-        tx.commit().await?;
-        Ok(added)
+        self.write(async |mut tx| {
+            let added = suppress(&mut tx, address, reason, now).await?;
+            Ok(added)
+        })
+        .await
     }
 
     /// Removes all suppressions of an address and plans its members' open lapses again. Returns `false` when there was
     /// none.
     pub async fn unsuppress(&self, address: AddressHash, now: Time) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let removed =
-            delete(&mut tx, address, &[Suppression::Unsubscribed, Suppression::Operator], now).await?;
-        tx.commit().await?;
-        Ok(removed)
+        self.write(async |mut tx| {
+            let removed =
+                delete(&mut tx, address, &[Suppression::Unsubscribed, Suppression::Operator], now).await?;
+            Ok(removed)
+        })
+        .await
     }
 
     /// Whether the member's current address is suppressed.
@@ -121,27 +123,30 @@ impl Store {
         address: AddressHash,
         now: Time,
     ) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        if !queue::is_claimed(&mut tx, notice, attempt).await? {
-            return Ok(false);
-        }
-        let sql = format!(
-            "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at, address_hash)
-             SELECT $1, n.notice_id, n.member_id, $3, $4, $5 FROM notices n JOIN members m ON m.member_id = n.member_id
-             WHERE n.notice_id = $2 AND m.removed_at IS NULL AND coalesce(m.address_hash, $5) = $5
-               AND NOT {SUPPRESSED}"
-        );
-        let added = query(sql)
-            .bind(&hash.0[..])
-            .bind(notice.as_str())
-            .bind(attempt)
-            .bind(millis(now))
-            .bind(&address.0[..])
-            .execute(&mut tx)
-            .await?
-            .rows_affected();
-        tx.commit().await?;
-        Ok(added > 0)
+        self.write(async |mut tx| {
+            if !queue::is_claimed(&mut tx, notice, attempt).await? {
+                return Ok(false);
+            }
+            let sql = format!(
+                "INSERT INTO unsubscribe_tokens
+                    (token_hash, notice_id, member_id, attempt, created_at, address_hash)
+                 SELECT $1, n.notice_id, n.member_id, $3, $4, $5 FROM notices n
+                 JOIN members m ON m.member_id = n.member_id
+                 WHERE n.notice_id = $2 AND m.removed_at IS NULL AND coalesce(m.address_hash, $5) = $5
+                   AND NOT {SUPPRESSED}"
+            );
+            let added = query(sql)
+                .bind(&hash.0[..])
+                .bind(notice.as_str())
+                .bind(attempt)
+                .bind(millis(now))
+                .bind(&address.0[..])
+                .execute(&mut tx)
+                .await?
+                .rows_affected();
+            Ok(added > 0)
+        })
+        .await
     }
 
     /// The subscription of the address that the token was emailed to. `None` when the token is unknown, was revoked, or is
@@ -175,42 +180,44 @@ impl Store {
     /// Unsubscribes or resubscribes the address that the token was emailed to. A suppression by the operator stays. Returns
     /// whether anything changed.
     pub(crate) async fn set_subscribed(&self, hash: TokenHash, subscribed: bool, now: Time) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let address: Option<Vec<u8>> = query_scalar(
-            "SELECT address_hash FROM unsubscribe_tokens
-             WHERE token_hash = $1 AND created_at > $2 AND address_hash IS NOT NULL",
-        )
-        .bind(&hash.0[..])
-        .bind(millis(now - UNSUBSCRIBE_TTL))
-        .fetch_optional(&mut tx)
-        .await?;
-        let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
-            return Ok(false);
-        };
-        let changed = if subscribed {
-            delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?
-        } else {
-            suppress(&mut tx, address, Suppression::Unsubscribed, now).await?
-        };
-        tx.commit().await?;
-        Ok(changed)
+        self.write(async |mut tx| {
+            let address: Option<Vec<u8>> = query_scalar(
+                "SELECT address_hash FROM unsubscribe_tokens
+                 WHERE token_hash = $1 AND created_at > $2 AND address_hash IS NOT NULL",
+            )
+            .bind(&hash.0[..])
+            .bind(millis(now - UNSUBSCRIBE_TTL))
+            .fetch_optional(&mut tx)
+            .await?;
+            let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
+                return Ok(false);
+            };
+            let changed = if subscribed {
+                delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?
+            } else {
+                suppress(&mut tx, address, Suppression::Unsubscribed, now).await?
+            };
+            Ok(changed)
+        })
+        .await
     }
 
     /// Resubscribes the member of a link. Returns the member if anything changed.
     pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
-        let mut tx = self.begin().await?;
-        let member: Option<(String, Vec<u8>)> = query_as(format!(
-            "SELECT m.member_id, m.address_hash FROM links k JOIN members m ON m.member_id = k.member_id
-             WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL AND {CURRENT}"
-        ))
-        .bind(&link.0[..])
-        .fetch_optional(&mut tx)
-        .await?;
-        let Some((member, address)) = member else { return Ok(None) };
-        let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
-        let removed = delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
-        tx.commit().await?;
-        Ok(removed.then(|| MemberId::new(member)))
+        self.write(async |mut tx| {
+            let member: Option<(String, Vec<u8>)> = query_as(format!(
+                "SELECT m.member_id, m.address_hash FROM links k JOIN members m ON m.member_id = k.member_id
+                 WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL AND {CURRENT}"
+            ))
+            .bind(&link.0[..])
+            .fetch_optional(&mut tx)
+            .await?;
+            let Some((member, address)) = member else { return Ok(None) };
+            let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
+            let removed = delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
+            Ok(removed.then(|| MemberId::new(member)))
+        })
+        .await
     }
 }
 
@@ -265,7 +272,7 @@ async fn delete(tx: &mut Tx, address: AddressHash, reasons: &[Suppression], now:
 }
 
 /// Hashes the addresses that an earlier version stored without one.
-pub(super) async fn backfill_address_hashes(writer: &Pool) -> Result<()> {
+pub(super) async fn backfill_address_hashes(store: &Store) -> Result<()> {
     let mut after = String::new();
     loop {
         let rows: Vec<(String, String)> = query_as(
@@ -274,29 +281,33 @@ pub(super) async fn backfill_address_hashes(writer: &Pool) -> Result<()> {
         )
         .bind(&after)
         .bind(BATCH_SIZE)
-        .fetch_all(writer)
+        .fetch_all(&store.reader)
         .await?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = last.clone();
-        let mut tx = writer.begin().await?;
-        for (member, email) in &rows {
-            // An invalid address receives no email, so it needs no hash.
-            let Ok(address) = email.parse::<EmailAddress>() else { continue };
-            let hash = address.address_hash().0;
-            query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
-                .bind(member)
-                .bind(&hash[..])
-                .bind(email)
-                .execute(&mut tx)
-                .await?;
-            // The links were emailed to this address.
-            for sql in [
-                "UPDATE links SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
-                "UPDATE unsubscribe_tokens SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
-            ] {
-                query(sql).bind(member).bind(&hash[..]).execute(&mut tx).await?;
-            }
-        }
-        tx.commit().await?;
+        store
+            .write(async |mut tx| {
+                for (member, email) in &rows {
+                    // An invalid address receives no email, so it needs no hash.
+                    let Ok(address) = email.parse::<EmailAddress>() else { continue };
+                    let hash = address.address_hash().0;
+                    query("UPDATE members SET address_hash = $2 WHERE member_id = $1 AND email = $3")
+                        .bind(member)
+                        .bind(&hash[..])
+                        .bind(email)
+                        .execute(&mut tx)
+                        .await?;
+                    // The links were emailed to this address.
+                    for sql in [
+                        "UPDATE links SET address_hash = $2 WHERE member_id = $1 AND address_hash IS NULL",
+                        "UPDATE unsubscribe_tokens SET address_hash = $2
+                         WHERE member_id = $1 AND address_hash IS NULL",
+                    ] {
+                        query(sql).bind(member).bind(&hash[..]).execute(&mut tx).await?;
+                    }
+                }
+                Ok(())
+            })
+            .await?;
     }
 }

@@ -3,7 +3,7 @@
 //! The last one is the one that was inserted last: by its id or its time, one that began while the clock was ahead would
 //! stay the last for a year.
 
-use super::engine::{Pool, query, query_scalar};
+use super::engine::{query, query_scalar};
 use super::row::RowExt;
 use super::{Result, Store, StoreError, millis, time};
 use crate::base::random;
@@ -68,25 +68,28 @@ pub(super) fn poll_key(member: &str) -> i64 {
 }
 
 /// Fills in the poll keys of members that an earlier version enrolled.
-pub(super) async fn fill_poll_keys(writer: &Pool) -> Result<()> {
+pub(super) async fn fill_poll_keys(store: &Store) -> Result<()> {
     loop {
         let members: Vec<String> =
             query_scalar("SELECT member_id FROM members WHERE poll_key IS NULL LIMIT $1")
                 .bind(BACKFILL)
-                .fetch_all(writer)
+                .fetch_all(&store.reader)
                 .await?;
         if members.is_empty() {
             return Ok(());
         }
-        let mut tx = writer.begin().await?;
-        for member in &members {
-            query("UPDATE members SET poll_key = $2 WHERE member_id = $1")
-                .bind(member)
-                .bind(poll_key(member))
-                .execute(&mut tx)
-                .await?;
-        }
-        tx.commit().await?;
+        store
+            .write(async |mut tx| {
+                for member in &members {
+                    query("UPDATE members SET poll_key = $2 WHERE member_id = $1")
+                        .bind(member)
+                        .bind(poll_key(member))
+                        .execute(&mut tx)
+                        .await?;
+                }
+                Ok(())
+            })
+            .await?;
     }
 }
 
@@ -105,12 +108,11 @@ impl Store {
         .await?;
         let position = SweepPosition { starts_after: stopped_at.flatten(), ..SweepPosition::default() };
         let id = SweepId::new(random::id(now));
-        query("INSERT INTO sweeps (sweep_id, started_at, starts_after) VALUES ($1, $2, $3)")
+        let insert = query("INSERT INTO sweeps (sweep_id, started_at, starts_after) VALUES ($1, $2, $3)")
             .bind(id.as_str())
             .bind(millis(now))
-            .bind(position.starts_after)
-            .execute(&self.writer)
-            .await?;
+            .bind(position.starts_after);
+        self.execute(insert).await?;
         Ok(OpenSweep { id, position, progress: SweepProgress::default(), resumed: false })
     }
 
@@ -150,7 +152,7 @@ impl Store {
         progress: SweepProgress,
         end: Option<(SweepEnd, Time)>,
     ) -> Result<()> {
-        query(
+        let update = query(
             "UPDATE sweeps SET position = $2, wrapped = $3, members = $4, unclear = $5, skipped = $6, transitions = $7,
                 finished_at = $8, ended_early_because = $9, complete = $10 WHERE sweep_id = $1",
         )
@@ -163,9 +165,8 @@ impl Store {
         .bind(progress.transitions as i64)
         .bind(end.map(|(_, at)| millis(at)))
         .bind(end.and_then(|(end, _)| end.ended_early_because))
-        .bind(end.is_some_and(|(end, _)| end.complete))
-        .execute(&self.writer)
-        .await?;
+        .bind(end.is_some_and(|(end, _)| end.complete));
+        self.execute(update).await?;
         Ok(())
     }
 

@@ -61,7 +61,7 @@ impl Store {
              ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, retry_at = excluded.retry_at",
             last_covered_at()
         );
-        query(sql).bind(json_list(&rows)?).bind(millis(now)).execute(&self.writer).await?;
+        self.execute(query(sql).bind(json_list(&rows)?).bind(millis(now))).await?;
         Ok(())
     }
 
@@ -71,22 +71,23 @@ impl Store {
             return Ok(());
         }
         let members = json_list(members)?;
-        let mut tx = self.begin().await?;
-        query("DELETE FROM unclear_members WHERE member_id IN (SELECT value FROM json_each($1))")
+        self.write(async |mut tx| {
+            query("DELETE FROM unclear_members WHERE member_id IN (SELECT value FROM json_each($1))")
+                .bind(&members)
+                .execute(&mut tx)
+                .await?;
+            // The sweep that covers them may be hours from its end.
+            query(
+                "UPDATE members SET answered_at = max(coalesce(answered_at, 0), $2)
+                 WHERE member_id IN (SELECT value FROM json_each($1))",
+            )
             .bind(&members)
+            .bind(millis(now))
             .execute(&mut tx)
             .await?;
-        // The sweep that covers them may be hours from its end.
-        query(
-            "UPDATE members SET answered_at = max(coalesce(answered_at, 0), $2)
-             WHERE member_id IN (SELECT value FROM json_each($1))",
-        )
-        .bind(&members)
-        .bind(millis(now))
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     /// The number of unpaused members without a usable response since `since`.

@@ -12,16 +12,15 @@ impl Store {
         member: &MemberId,
         now: Time,
     ) -> Result<()> {
-        query(
+        let upsert = query(
             "INSERT INTO verified_sources (source, member_id, verified_at)
              SELECT $1, member_id, $3 FROM members WHERE member_id = $2
              ON CONFLICT (source) DO UPDATE SET member_id = excluded.member_id, verified_at = excluded.verified_at",
         )
         .bind(source.folded())
         .bind(member.as_str())
-        .bind(millis(now))
-        .execute(&self.writer)
-        .await?;
+        .bind(millis(now));
+        self.execute(upsert).await?;
         Ok(())
     }
 

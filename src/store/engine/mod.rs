@@ -1,11 +1,17 @@
-//! One narrow way to run a statement: a text with values, on a pool or in a transaction. Nothing above this folder knows
+//! One narrow way to run a statement: a text with values, on a pool or in a unit of work. Nothing above this folder knows
 //! which engine runs it.
 
+mod group_commit;
 mod pool;
 mod row;
 mod statement;
+mod urgency;
 mod value;
+mod writer;
 
+pub(super) use group_commit::{Connect, GroupCommit};
 pub(super) use pool::{Pool, Tx};
 pub(super) use row::Row;
-pub(super) use statement::{query, query_as, query_scalar};
+pub(super) use statement::{Query, query, query_as, query_scalar};
+pub(super) use urgency::{Flush, Urgency};
+pub(super) use writer::Writer;

@@ -1,28 +1,32 @@
-//! Connections and transactions.
+//! Connections for reading, and transactions of one unit of work.
 
-use crate::store::error::Result;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use super::group_commit::Turn;
+use super::urgency::Flush;
+use crate::store::error::{Result, StoreError};
+use sqlx::SqlitePool;
+use tokio::sync::oneshot;
 
-/// Cheap to clone.
+/// Connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Pool {
     Sqlite(SqlitePool),
 }
 
-/// A transaction that can write. Dropped without [`Tx::commit`], it is rolled back.
+/// A transaction, or a part of one, that can be committed and undone alone. Dropped without [`Work::finish`], it is undone.
 #[derive(Debug)]
-pub(in crate::store) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+pub(in crate::store) enum Work {
+    Sqlite(Turn),
+}
+
+/// The access of a unit of work to the database.
+#[derive(Debug)]
+pub(in crate::store) struct Tx {
+    /// `None` only while it is dropped.
+    work: Option<Work>,
+    end: Option<oneshot::Sender<Work>>,
 }
 
 impl Pool {
-    /// Begins a transaction. It waits for the write lock of SQLite now, because SQLite cannot wait for it later.
-    pub(in crate::store) async fn begin(&self) -> Result<Tx> {
-        match self {
-            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
-        }
-    }
-
     /// Waits for running statements, then closes all connections.
     pub(in crate::store) async fn close(&self) {
         match self {
@@ -31,10 +35,42 @@ impl Pool {
     }
 }
 
-impl Tx {
-    pub(in crate::store) async fn commit(self) -> Result<()> {
+impl Work {
+    /// Lends it to a unit. The future returns it after the unit has dropped the `Tx`.
+    pub(in crate::store) fn into_tx(self) -> (Tx, impl Future<Output = Result<Self>>) {
+        let (end, work) = oneshot::channel();
+        (Tx { work: Some(self), end: Some(end) }, async { work.await.map_err(|_| StoreError::RolledBack) })
+    }
+
+    /// Keeps what was written, and waits until it is durable.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub(in crate::store) async fn finish(self, flush: Flush) -> Result<()> {
         match self {
-            Self::Sqlite(tx) => Ok(tx.commit().await?),
+            Self::Sqlite(turn) => turn.finish(flush).await,
+        }
+    }
+}
+
+impl Tx {
+    pub(super) fn work(&mut self) -> &mut Work {
+        self.work.as_mut().expect("it is there until this is dropped")
+    }
+
+    /// A statement may have changed something.
+    pub(super) fn note_write(&mut self) {
+        match self.work() {
+            Work::Sqlite(turn) => turn.has_written = true,
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let (Some(work), Some(end)) = (self.work.take(), self.end.take()) {
+            // Without a receiver, the unit was abandoned; its work is dropped here, which undoes it.
+            let _ = end.send(work);
         }
     }
 }

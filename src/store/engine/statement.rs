@@ -1,6 +1,6 @@
 //! A statement: a text, the values of its parameters `$1`, `$2`, …, and how to read the result.
 
-use super::pool::{Pool, Tx};
+use super::pool::{Pool, Tx, Work};
 use super::row::{Column, FromRow, Row};
 use super::value::Value;
 use crate::store::error::Result;
@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, query::Query as SqlxQuery};
 use std::borrow::Cow;
 
 /// A statement whose result has rows.
+#[derive(Clone, Debug)]
 #[must_use]
 pub(in crate::store) struct Query {
     text: Cow<'static, str>,
@@ -67,7 +68,9 @@ macro_rules! run {
     ($self:ident, $target:ident, $method:ident) => {
         match $target.target() {
             On::Pool(Pool::Sqlite(pool)) => $self.sqlite().$method(pool).await?,
-            On::Tx(Tx::Sqlite(tx)) => $self.sqlite().$method(&mut **tx).await?,
+            On::Tx(tx) => match tx.work() {
+                Work::Sqlite(turn) => $self.sqlite().$method(&mut **turn).await?,
+            },
         }
     };
 }
@@ -79,19 +82,32 @@ impl Query {
     }
 
     pub(in crate::store) async fn execute(self, mut target: impl Target) -> Result<Changes> {
-        Ok(Changes(run!(self, target, execute).rows_affected()))
+        let changes = Changes(run!(self, target, execute).rows_affected());
+        if changes.0 > 0 {
+            note_write(&mut target);
+        }
+        Ok(changes)
     }
 
     pub(in crate::store) async fn fetch_all(self, mut target: impl Target) -> Result<Vec<Row>> {
+        if !self.text.starts_with("SELECT") {
+            note_write(&mut target);
+        }
         Ok(run!(self, target, fetch_all).into_iter().map(Row::Sqlite).collect())
     }
 
     pub(in crate::store) async fn fetch_optional(self, mut target: impl Target) -> Result<Option<Row>> {
+        if !self.text.starts_with("SELECT") {
+            note_write(&mut target);
+        }
         Ok(run!(self, target, fetch_optional).map(Row::Sqlite))
     }
 
     /// In a transaction or for a read only: outside of one, an error of the commit would be lost after the first row.
     pub(in crate::store) async fn fetch_one(self, mut target: impl Target) -> Result<Row> {
+        if !self.text.starts_with("SELECT") {
+            note_write(&mut target);
+        }
         Ok(Row::Sqlite(run!(self, target, fetch_one)))
     }
 
@@ -109,7 +125,14 @@ impl Query {
     }
 }
 
+fn note_write(target: &mut impl Target) {
+    if let On::Tx(tx) = target.target() {
+        tx.note_write();
+    }
+}
+
 /// A statement whose rows are read as values.
+#[derive(Clone, Debug)]
 #[must_use]
 pub(in crate::store) struct Mapped<T> {
     query: Query,
