@@ -1,9 +1,15 @@
-//! Actor: evaluates one member at a time and queues the planned notices.
+//! Actor: evaluates a page of members at a time and queues the planned notices.
 
 use super::plan::{Action, LapseDecision, Plan, Policy, plan, plan_recovered};
 use crate::base::clock::Clock;
 use crate::domain::{MemberId, NoticeKind, PlannedNotice, PlanningInput, PlanningOutput, Time};
 use crate::store::{Store, StoreError};
+use chrono::TimeDelta;
+
+/// Members per page. Other writes wait while a page is planned.
+const PAGE_SIZE: u32 = 128;
+/// How long a member waits whose rows cannot be read.
+const UNREADABLE_WAIT: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Clone, Debug)]
 pub struct Planner {
@@ -17,19 +23,44 @@ impl Planner {
         Self { store, clock, policy }
     }
 
-    /// Plans for the member whose lapses are due first. Returns whether there was one.
+    /// Plans for the members whose lapses are due first. Returns whether there were any.
     ///
     /// # Errors
-    /// Only errors of the store.
-    pub async fn plan_one(&self) -> Result<bool, StoreError> {
+    /// Only errors of the store. A row that cannot be read stops only its own member.
+    pub async fn plan_page(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let planned = self.store.plan_next(now, |input| self.evaluate(&input, now)).await?;
-        if let Some((member, notices)) = &planned {
-            for notice in notices {
-                tracing::info!(%member, %notice, "notice queued");
-            }
+        let members = self.store.members_to_plan(now, PAGE_SIZE).await?;
+        if members.is_empty() {
+            return Ok(false);
         }
-        Ok(planned.is_some())
+        match self.plan(&members, now).await {
+            Err(error) if error.is_about_a_row() => {
+                for member in &members {
+                    self.plan_alone(member, now).await?;
+                }
+            }
+            planned => planned?,
+        }
+        Ok(true)
+    }
+
+    async fn plan_alone(&self, member: &MemberId, now: Time) -> Result<(), StoreError> {
+        match self.plan(std::slice::from_ref(member), now).await {
+            Err(error) if error.is_about_a_row() => {
+                tracing::error!(event = "member_not_planned", %member, %error, "cannot plan for a member");
+                self.store.postpone_planning(member, now, now + UNREADABLE_WAIT).await
+            }
+            planned => planned,
+        }
+    }
+
+    async fn plan(&self, members: &[MemberId], now: Time) -> Result<(), StoreError> {
+        for (member, notice) in
+            self.store.plan_members(members, now, |input| self.evaluate(input, now)).await?
+        {
+            tracing::info!(%member, %notice, "notice queued");
+        }
+        Ok(())
     }
 
     fn evaluate(&self, input: &PlanningInput, now: Time) -> PlanningOutput {

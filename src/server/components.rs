@@ -306,7 +306,7 @@ impl App {
             Ok::<_, StoreError>(())
         });
         try_join_all(rechecks).await?;
-        while !stop.is_cancelled() && self.planner.plan_one().await? {}
+        while !stop.is_cancelled() && self.planner.plan_page().await? {}
         while !stop.is_cancelled() {
             match self.deliverer.deliver_one().await? {
                 Delivered::One(_) => {}

@@ -1,21 +1,23 @@
 //! Corrects times that a clock recorded while it was ahead, so that no decision waits for them.
 
 use super::engine::{Tx, query};
-use super::{Result, millis};
+use super::{Result, json_list, millis};
 use crate::domain::{MemberId, Time};
 
-/// Sets every future time that decisions about the member read to `now`. The change is stored: if such a time were only read
+/// Sets every future time that decisions about the members read to `now`. The change is stored: if such a time were only read
 /// as `now`, an email dated next year would extend `min_gap` forever.
-pub(super) async fn clamp(tx: &mut Tx, member: &MemberId, now: Time) -> Result<()> {
+pub(super) async fn clamp(tx: &mut Tx, members: &[&MemberId], now: Time) -> Result<()> {
+    let members = json_list(members)?;
     for sql in [
         "UPDATE lapses SET suspected_at = min(suspected_at, $2), opened_at = min(opened_at, $2),
             closed_at = min(closed_at, $2)
-         WHERE member_id = $1 AND (suspected_at > $2 OR opened_at > $2 OR closed_at > $2)",
-        "UPDATE connections SET missing_since = $2 WHERE member_id = $1 AND missing_since > $2",
+         WHERE member_id IN (SELECT value FROM json_each($1))
+           AND (suspected_at > $2 OR opened_at > $2 OR closed_at > $2)",
+        "UPDATE connections SET missing_since = $2 WHERE member_id IN (SELECT value FROM json_each($1)) AND missing_since > $2",
         "UPDATE notices SET sent_at = min(sent_at, $2), planned_at = min(planned_at, $2)
-         WHERE member_id = $1 AND (sent_at > $2 OR planned_at > $2)",
+         WHERE member_id IN (SELECT value FROM json_each($1)) AND (sent_at > $2 OR planned_at > $2)",
     ] {
-        query(sql).bind(member.as_str()).bind(millis(now)).execute(&mut *tx).await?;
+        query(sql).bind(&members).bind(millis(now)).execute(&mut *tx).await?;
     }
     Ok(())
 }

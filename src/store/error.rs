@@ -89,6 +89,23 @@ impl StoreError {
         matches!(self, Self::RolledBack)
     }
 
+    /// Whether the cause is a stored row. The same work on other rows may succeed.
+    pub(crate) fn is_about_a_row(&self) -> bool {
+        match self {
+            Self::Value { .. } | Self::Row { .. } => true,
+            Self::Database(error) => match &**error {
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => true,
+                sqlx::Error::Database(error) => {
+                    error.is_unique_violation()
+                        || error.is_foreign_key_violation()
+                        || error.is_check_violation()
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// The reason code in `/readyz` and in logs.
     pub(crate) fn code(&self) -> &'static str {
         match self {

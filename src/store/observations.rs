@@ -56,7 +56,7 @@ impl Store {
             if member.is_none_or(late) {
                 return Ok(ApplyReport { stale: true, ..ApplyReport::default() });
             }
-            clamp::clamp(&mut tx, answer.member_id, now).await?;
+            clamp::clamp(&mut tx, &[answer.member_id], now).await?;
             let known = known(&mut tx, answer.member_id).await?;
             let turned_empty = turned_empty(&known, answer.seen);
             if turned_empty && !answer.accept_empty {

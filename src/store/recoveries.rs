@@ -7,7 +7,11 @@ use super::engine::{Tx, query};
 use super::{Result, Store, StoredConnection, connections, notices, time};
 use crate::domain::{LapseId, MemberId, NoticeId, NoticeItem, RecoveredInput, Status};
 
-pub(super) async fn pending_recoveries(tx: &mut Tx, member: &MemberId) -> Result<Vec<RecoveredInput>> {
+/// `members`: a JSON array.
+pub(super) async fn pending_recoveries(
+    tx: &mut Tx,
+    members: &str,
+) -> Result<Vec<(MemberId, RecoveredInput)>> {
     let sql = format!(
         "SELECT l.lapse_id, {},
             (SELECT max(n.sent_at) FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
@@ -18,34 +22,25 @@ pub(super) async fn pending_recoveries(tx: &mut Tx, member: &MemberId) -> Result
              WHERE i.lapse_id = l.lapse_id AND n.kind = 'recovered'
                AND n.state IN ('queued', 'sending', 'held', 'sent')) AS recovery_notified_at
          FROM lapses l JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
-         WHERE l.member_id = $1 AND l.state = 'closed' AND l.outcome = 'recovered' AND l.plan_at IS NOT NULL
-         ORDER BY l.lapse_id",
+         WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'closed'
+           AND l.outcome = 'recovered' AND l.plan_at IS NOT NULL ORDER BY l.lapse_id",
         connections::COLUMNS
     );
-    let rows = query(sql).bind(member.as_str()).fetch_all(&mut *tx).await?;
+    let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
     rows.iter()
         .map(|row| {
-            let StoredConnection { connection, is_missing, .. } = connections::read(row)?;
-            Ok(RecoveredInput {
+            let StoredConnection { member_id, connection, is_missing, .. } = connections::read(row)?;
+            let input = RecoveredInput {
                 lapse_id: LapseId::new(row.try_get::<String>("lapse_id")?),
                 is_person_mismatch: connection.is_person_mismatch(),
                 connection_id: connection.id,
                 status: connection.status.filter(|_| !is_missing),
                 notified_at: row.try_get::<Option<i64>>("notified_at")?.map(time),
                 recovery_notified_at: row.try_get::<Option<i64>>("recovery_notified_at")?.map(time),
-            })
+            };
+            Ok((member_id, input))
         })
         .collect()
-}
-
-pub(super) async fn clear_pending(tx: &mut Tx, member: &MemberId) -> Result<()> {
-    query(
-        "UPDATE lapses SET plan_at = NULL WHERE member_id = $1 AND state = 'closed' AND plan_at IS NOT NULL",
-    )
-    .bind(member.as_str())
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
 }
 
 impl Store {

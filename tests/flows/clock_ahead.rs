@@ -93,13 +93,13 @@ async fn work_deferred_by_a_clock_that_was_ahead_is_due_again_when_it_is_set_bac
     // Bob's is suspected; alice's is open, and a notice about it was sent.
     h.set("alice", "kaiser-north", "EXPIRED");
     h.clock.advance(YEAR);
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     let year = (h.clock.now() + YEAR).timestamp_millis();
     h.rows().await.set_where("lapses", ("state", "open"), "plan_at", year).await.unwrap();
     in_a_year(&h, "rechecks", "due_at").await;
     h.clock.advance(-YEAR);
     h.app.pull_back_from_future().await.unwrap();
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     assert!(h.app.rechecker.recheck_one().await.unwrap(), "bob is looked at again");
     assert_eq!(h.lapse_states("bob").await, ["epic open"]);
     let planned = h.rows().await.numbers("lapses", "plan_at").await.unwrap();
@@ -112,7 +112,7 @@ async fn a_notice_deferred_to_next_year_is_delivered_after_a_start() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-    h.app.planner.plan_one().await.unwrap();
+    h.app.planner.plan_page().await.unwrap();
     in_a_year(&h, "notices", "not_before").await;
     drop(h.app.acquire_instance_lock().await.unwrap());
     h.pass().await;

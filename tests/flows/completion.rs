@@ -64,7 +64,7 @@ async fn recoveries_are_announced_only_when_enabled() {
     h.pass_after(TimeDelta::minutes(15)).await;
     assert_eq!(subjects(&h), [BROKEN]);
     let later = h.another_app(&[("NOTICES__RECOVERED__ENABLED", "true")]).await;
-    assert!(!later.planner.plan_one().await.unwrap(), "nor later, when they come to want it");
+    assert!(!later.planner.plan_page().await.unwrap(), "nor later, when they come to want it");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn the_second_look_cancels_a_recovery_email_that_is_no_longer_true() {
     h.set("alice", "epic", "CONNECTED");
     h.clock.advance(TimeDelta::minutes(15));
     h.app.poller.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
-    assert!(h.app.planner.plan_one().await.unwrap());
+    assert!(h.app.planner.plan_page().await.unwrap());
     assert_eq!(kinds(&h).await[1], "recovered 0 queued recovery_notice");
     h.set("alice", "epic", "EXPIRED");
     h.app.deliverer.deliver_one().await.unwrap();
@@ -157,7 +157,7 @@ async fn a_recovery_email_waits_while_the_second_look_is_unclear() {
     h.set("alice", "epic", "CONNECTED");
     h.clock.advance(TimeDelta::minutes(15));
     h.app.poller.poll(&"alice".into(), reconnectd::domain::Cause::Sweep).await.unwrap();
-    h.app.planner.plan_one().await.unwrap();
+    h.app.planner.plan_page().await.unwrap();
     h.fault(Operation::GetMemberConnections, FaultKind::NotJson);
     h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(h.attempts("alice").await, ["deferred"]);

@@ -14,7 +14,7 @@ async fn queued() -> Harness {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-    assert!(h.app.planner.plan_one().await.unwrap());
+    assert!(h.app.planner.plan_page().await.unwrap());
     assert_eq!(h.notice_states("alice").await, ["queued"]);
     h
 }
@@ -51,7 +51,7 @@ async fn a_connection_that_recovers_in_time_is_left_out_of_the_email() {
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     h.set("alice", "epic", "CONNECTED");
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
     let page = h.look(&h.link()).await;

@@ -246,13 +246,13 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
 async fn a_start_under_the_same_policy_plans_nothing_anew() {
     let (h, _) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     drop(h.app.acquire_instance_lock().await.unwrap());
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     let restarted = h.another_app(&[]).await;
     drop(restarted.acquire_instance_lock().await.unwrap());
-    assert!(!restarted.planner.plan_one().await.unwrap());
+    assert!(!restarted.planner.plan_page().await.unwrap());
     let changed = h.another_app(&[("NOTICES__MIN_GAP", "48h")]).await;
     drop(changed.acquire_instance_lock().await.unwrap());
-    assert!(changed.planner.plan_one().await.unwrap());
+    assert!(changed.planner.plan_page().await.unwrap());
 }
 
 #[tokio::test]
@@ -260,12 +260,12 @@ async fn a_recovery_is_planned_once_whether_it_is_announced_or_not() {
     for told in [true, false] {
         let setup = Setup::default().set("NOTICES__RECOVERED__ENABLED", told);
         let (h, _) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
-        while h.app.planner.plan_one().await.unwrap() {}
+        while h.app.planner.plan_page().await.unwrap() {}
         h.set("alice", "epic", "CONNECTED");
         h.clock.advance(QUARTER);
         h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-        assert!(h.app.planner.plan_one().await.unwrap());
-        assert!(!h.app.planner.plan_one().await.unwrap(), "told: {told}");
+        assert!(h.app.planner.plan_page().await.unwrap());
+        assert!(!h.app.planner.plan_page().await.unwrap(), "told: {told}");
     }
 }
 

@@ -128,7 +128,7 @@ impl Harness {
             harness.set(member, "epic", "EXPIRED");
         }
         harness.sweep().await;
-        while harness.app.planner.plan_one().await.expect("a plan") {}
+        while harness.app.planner.plan_page().await.expect("a plan") {}
         harness
     }
 

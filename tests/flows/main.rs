@@ -29,6 +29,7 @@ mod outages;
 mod overlap;
 mod pages;
 mod patience;
+mod planning;
 mod presses;
 mod rate_limits;
 mod rechecks;

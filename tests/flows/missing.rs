@@ -33,7 +33,7 @@ async fn queued(connections: &[&str]) -> Harness {
     h.pass_after(QUARTER).await;
     h.clock.advance(QUARTER);
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
-    assert!(h.app.planner.plan_one().await.unwrap());
+    assert!(h.app.planner.plan_page().await.unwrap());
     h
 }
 
@@ -150,7 +150,7 @@ async fn a_missing_connection_is_left_out_of_the_email_and_gets_its_own_when_it_
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
     let page = h.look(&h.link()).await;
     assert!(page.html.contains("Kaiser North") && !page.html.contains("Epic"), "{}", page.html);
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     assert_eq!(h.notice_states("alice").await, ["sent"], "nothing is planned about what is missing");
     h.set("alice", "epic", "EXPIRED");
     h.pass_after(QUARTER).await;

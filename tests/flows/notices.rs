@@ -61,7 +61,7 @@ async fn a_sent_notice_lists_the_connections_that_its_email_included() {
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
     h.sweep().await;
-    assert!(h.app.planner.plan_one().await.unwrap());
+    assert!(h.app.planner.plan_page().await.unwrap());
     let listed = async || {
         let notice = h.notices("alice").await.remove(0).notice;
         notice.items.into_iter().map(|item| item.connection_id.to_string()).collect::<Vec<_>>()

@@ -27,7 +27,7 @@ async fn however_many_plan_each_step_of_a_lapse_is_planned_once() {
     let (h, other, members) = expired().await;
     let planners = (0..8).map(|n| {
         let planner = if n % 2 == 0 { h.app.planner.clone() } else { other.planner.clone() };
-        tokio::spawn(async move { while planner.plan_one().await.unwrap() {} })
+        tokio::spawn(async move { while planner.plan_page().await.unwrap() {} })
     });
     for ended in join_all(planners).await {
         ended.unwrap();
@@ -42,7 +42,7 @@ async fn however_many_plan_each_step_of_a_lapse_is_planned_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_many_deliver_each_notice_is_sent_once() {
     let (h, other, members) = expired().await;
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     let deliverers = (0..8).map(|n| {
         let deliverer = if n % 2 == 0 { h.app.deliverer.clone() } else { other.deliverer.clone() };
         tokio::spawn(async move { while deliverer.deliver_one().await.unwrap() != Delivered::Nothing {} })
@@ -107,7 +107,7 @@ async fn changes_during_planning_are_planned_too() {
         let planners = (0..4).map(|_| {
             let (planner, swept) = (h.app.planner.clone(), swept.clone());
             tokio::spawn(async move {
-                while planner.plan_one().await.unwrap() || !swept.is_cancelled() {
+                while planner.plan_page().await.unwrap() || !swept.is_cancelled() {
                     tokio::task::yield_now().await;
                 }
             })

@@ -96,7 +96,7 @@ async fn a_start_replans_notices_that_a_misconfiguration_may_have_abandoned() {
     }
     h.end_faults();
     drop(h.app.acquire_instance_lock().await.unwrap());
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     deliver_all(&h).await;
     assert_eq!(h.notice_states("alice").await, ["abandoned", "sent"]);
     assert_eq!(h.notice_states("carol").await, ["abandoned"], "an address that was refused is no better now");

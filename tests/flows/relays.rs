@@ -20,7 +20,7 @@ async fn queued(setup: Setup, count: u32) -> (Harness, Vec<String>) {
         h.set(member, "epic", "EXPIRED");
     }
     h.sweep().await;
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     (h, ids)
 }
 
@@ -162,7 +162,7 @@ async fn the_configuration_in_force_applies_to_queued_notices() {
         let h = Harness::watching(&["alice"]).await;
         h.set("alice", "epic", status);
         h.sweep().await;
-        while h.app.planner.plan_one().await.unwrap() {}
+        while h.app.planner.plan_page().await.unwrap() {}
         let restarted = h.another_app(&[(key, "false")]).await;
         let delivered = restarted.deliverer.deliver_one().await.unwrap();
         assert_eq!(delivered, Delivered::One(AttemptOutcome::Cancelled), "{status}");
@@ -178,7 +178,7 @@ async fn a_recovery_email_is_not_sent_after_the_operator_turned_them_off() {
     let (h, _) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
     h.set("alice", "epic", "CONNECTED");
     h.sweep_after(TimeDelta::minutes(15)).await;
-    while h.app.planner.plan_one().await.unwrap() {}
+    while h.app.planner.plan_page().await.unwrap() {}
     assert_eq!(h.notice_states("alice").await, ["sent", "queued"]);
     let restarted = h.another_app(&[("NOTICES__RECOVERED__ENABLED", "false")]).await;
     let delivered = restarted.deliverer.deliver_one().await.unwrap();

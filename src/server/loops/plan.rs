@@ -27,7 +27,7 @@ impl Loop for PlanLoop {
     }
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
-        let has_worked = self.planner.plan_one().await?;
+        let has_worked = self.planner.plan_page().await?;
         if has_worked {
             self.deliver.notify_one();
         }

@@ -1,0 +1,102 @@
+//! The facts about members that the planner evaluates, with one statement per table.
+
+use super::engine::{Row, Tx, query};
+use super::row::RowExt;
+use super::{Result, connections, json_list, lapses, recoveries, suppressions};
+use crate::domain::{LapseInput, LastNotice, MemberId, NoticeState, PlanningInput, Recipient};
+use std::collections::HashMap;
+
+/// Reads all open and all just recovered lapses of the members.
+pub(super) async fn read(tx: &mut Tx, members: &[MemberId]) -> Result<Vec<PlanningInput>> {
+    let members = json_list(members)?;
+    let mut inputs = recipients(tx, &members).await?;
+    let places: HashMap<MemberId, usize> =
+        inputs.iter().enumerate().map(|(place, input)| (input.member_id.clone(), place)).collect();
+    for (member, lapse) in open_lapses(tx, &members).await? {
+        if let Some(place) = places.get(&member) {
+            inputs[*place].open.push(lapse);
+        }
+    }
+    for (member, lapse) in recoveries::pending_recoveries(tx, &members).await? {
+        if let Some(place) = places.get(&member) {
+            inputs[*place].recovered.push(lapse);
+        }
+    }
+    Ok(inputs)
+}
+
+async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
+    let sql = format!(
+        "SELECT m.member_id, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed,
+            (SELECT max(coalesce(sent_at, planned_at)) FROM notices n WHERE n.member_id = m.member_id
+             AND n.kind <> 'recovered' AND n.state IN ('queued', 'sending', 'held', 'sent')) AS last_notice_at
+         FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1)) ORDER BY m.member_id",
+        suppressions::SUPPRESSED
+    );
+    let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PlanningInput {
+                member_id: row.text("member_id")?,
+                recipient: Recipient {
+                    is_paused: row.try_get("is_paused")?,
+                    is_suppressed: row.try_get("is_suppressed")?,
+                    last_notice_at: row.optional_time("last_notice_at")?,
+                },
+                open: Vec::new(),
+                recovered: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+async fn open_lapses(tx: &mut Tx, members: &str) -> Result<Vec<(MemberId, LapseInput)>> {
+    let sql = format!(
+        "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
+            (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
+             WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = 1 AND fi.step = 0) AS first_sent_at,
+            EXISTS (SELECT 1 FROM notice_items e WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = 1
+                    AND e.extra = 1) AS is_extra
+         FROM lapses l
+         JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
+         LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = 1
+            AND i.step = (SELECT max(step) FROM notice_items x
+                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = 1)
+         LEFT JOIN notices n ON n.notice_id = i.notice_id
+         WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open' ORDER BY l.lapse_id",
+        lapses::COLUMNS,
+        connections::COLUMNS
+    );
+    let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
+    rows.iter().map(lapse_input).collect()
+}
+
+fn lapse_input(row: &Row) -> Result<(MemberId, LapseInput)> {
+    let (lapse, connection) = (lapses::read(row)?, connections::read(row)?);
+    let input = LapseInput {
+        opened_at: lapse.opened_at.unwrap_or(lapse.suspected_at),
+        broken_since: lapse.suspected_at,
+        lapse_id: lapse.id,
+        connection_id: lapse.connection_id,
+        repair: connection.repair(),
+        is_missing: connection.is_missing,
+        status: connection.connection.status,
+        last_notice: last_notice(row)?,
+    };
+    Ok((lapse.member_id, input))
+}
+
+fn last_notice(row: &Row) -> Result<LastNotice> {
+    let state = row.optional_text_of("notice_state")?.and_then(|text| text.parse().ok());
+    Ok(match (state, row.optional_time("sent_at")?) {
+        (None | Some(NoticeState::Cancelled), _) => LastNotice::None,
+        (Some(NoticeState::Sent), Some(last_sent_at)) => LastNotice::Sent {
+            step: row.count("step")?,
+            first_sent_at: row.optional_time("first_sent_at")?.unwrap_or(last_sent_at),
+            last_sent_at,
+            is_extra: row.try_get("is_extra")?,
+        },
+        (Some(NoticeState::Abandoned), _) => LastNotice::Abandoned,
+        (Some(_), _) => LastNotice::Pending,
+    })
+}
