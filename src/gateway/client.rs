@@ -7,6 +7,7 @@ use super::{
     headers::secret_header,
     http,
     operations::Operation,
+    request::RequestBody,
     response::HttpResponse,
     retry,
     token_endpoint::{Broker, TokenEndpoint},
@@ -14,14 +15,16 @@ use super::{
 use crate::{base::clock::Clock, base::config, domain::AccessToken};
 use chrono::TimeDelta;
 use reqwest::{
-    RequestBuilder,
-    header::{AUTHORIZATION, HeaderValue},
+    Method, Request, RequestBuilder,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::sync::watch;
+
+/// Room for a request's headers, including those that the HTTP client adds, so that the map does not grow.
+const MAX_HEADERS: usize = 12;
 
 /// The gateway. Cheap to clone; all clones share connections, limits, and the shared wait.
 #[derive(Clone)]
@@ -60,7 +63,7 @@ impl Gateway {
         clock: Clock,
         retries: retry::Retries,
     ) -> Result<Self, SetupError> {
-        let client_key = secret_header(settings.client_key.expose_secret()).ok_or_else(|| {
+        let client_key = secret_header(settings.client_key.expose_secret().to_owned()).ok_or_else(|| {
             SetupError::new("gateway.client_key", "has characters that a header cannot contain")
         })?;
         let (token_endpoint, broker) = match settings.auth.mode {
@@ -114,27 +117,38 @@ impl Gateway {
         self.inner.http.clock_skew()
     }
 
-    /// Calls as a member. `credentials` are secrets in the variables, which an error must not quote.
+    /// Calls as a member. `credentials` are secrets in the body, which an error must not quote.
     pub(super) async fn call_as_member<T: DeserializeOwned>(
         &self,
         operation: &Operation,
         token: &AccessToken,
-        variables: Value,
+        body: RequestBody,
         credentials: &[&str],
     ) -> Result<T, GatewayError> {
         let build = || {
-            let bearer = secret_header(&format!("Bearer {}", token.expose()))
+            let bearer = secret_header(format!("Bearer {}", token.expose()))
                 .ok_or_else(|| Fault::Unauthorized("it does not fit into a header".to_owned()))?;
-            Ok(self.post_graphql(operation, &variables).header(AUTHORIZATION, bearer))
+            Ok(self.post_graphql(&body, [(AUTHORIZATION, bearer)]))
         };
         let secrets = [&[token.expose(), self.client_key()], credentials].concat();
         let read = |response: &_| graphql::read(response, AuthPhase::Authenticated, &secrets);
         self.call(operation.name, operation.retry, token.expose(), build, read).await
     }
 
-    pub(super) fn post_graphql(&self, operation: &Operation, variables: &Value) -> RequestBuilder {
-        let request = self.inner.http.client().post(self.inner.url.clone());
-        request.json(&graphql::request_body(operation, variables))
+    pub(super) fn post_graphql(
+        &self,
+        body: &RequestBody,
+        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> RequestBuilder {
+        let mut request = Request::new(Method::POST, self.inner.url.clone());
+        *request.headers_mut() = HeaderMap::with_capacity(MAX_HEADERS);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request.headers_mut().extend(headers);
+        *request.body_mut() = Some(match body {
+            Cow::Borrowed(shared) => (*shared).into(),
+            Cow::Owned(own) => own.clone().into(),
+        });
+        RequestBuilder::from_parts(self.inner.http.client().clone(), request)
     }
 
     /// Makes a call in this handle's mode. `caller` identifies the caller: a token, or the member's id.

@@ -4,12 +4,11 @@
 use super::{
     fault::{Fault, masked},
     json::from_json,
-    operations::Operation,
     response::HttpResponse,
 };
 use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
 /// The phase of authorization that a request belongs to, which decides what a rejection is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,11 +17,6 @@ pub(super) enum AuthPhase {
     Authenticated,
     /// The request exchanges a refresh token for an access token.
     Refresh,
-}
-
-/// The body of a request (GraphQL over HTTP).
-pub(super) fn request_body(operation: &Operation, variables: &Value) -> Value {
-    json!({ "query": operation.document, "operationName": operation.name, "variables": variables })
 }
 
 #[derive(Deserialize)]

@@ -6,8 +6,8 @@ use reqwest::header::{HeaderMap, HeaderValue};
 const MAX_REQUEST_ID: usize = 64;
 
 /// A header value that `Debug` hides and HTTP/2 does not index. `None` when a header cannot contain the text.
-pub(super) fn secret_header(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
+pub(super) fn secret_header(text: String) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

@@ -5,7 +5,7 @@ use super::{
     error::{GatewayError, Verdict},
     oauth_url,
     operations::{self, Operation},
-    wire,
+    request, wire,
 };
 use crate::domain::{AccessToken, Connection, ConnectionId, IntegrationType, Listing, OauthUrl, Status};
 use secrecy::{ExposeSecret, SecretString};
@@ -44,7 +44,7 @@ impl Gateway {
     /// Every response that is not a complete list.
     pub async fn connections(&self, token: &AccessToken) -> Result<Listing, GatewayError> {
         let response: wire::MemberConnections =
-            self.call_as_member(&operations::CONNECTIONS, token, json!({}), &[]).await?;
+            self.call_as_member(&operations::CONNECTIONS, token, request::connections(), &[]).await?;
         Ok(response.listing)
     }
 
@@ -56,8 +56,8 @@ impl Gateway {
     /// [`Permanent`](Verdict::Permanent) for a URL that no member may be sent to; the error does not contain it.
     pub async fn oauth_url(&self, token: &AccessToken, id: &ConnectionId) -> Result<OauthUrl, GatewayError> {
         let operation = &operations::OAUTH_URL;
-        let response: wire::GetOauthUrl =
-            self.call_as_member(operation, token, json!({ "connectionId": id }), &[]).await?;
+        let body = request::with_variables(operation, &json!({ "connectionId": id }));
+        let response: wire::GetOauthUrl = self.call_as_member(operation, token, body, &[]).await?;
         let rules =
             oauth_url::HostRules { hosts: &self.inner.oauth_hosts, allows_local: self.allows_local_sign_in };
         oauth_url::validate(&response.oauth_url.redirect_url, &rules)
@@ -73,8 +73,9 @@ impl Gateway {
         token: &AccessToken,
         id: &ConnectionId,
     ) -> Result<Connection, GatewayError> {
-        let response: wire::GetDataSource =
-            self.call_as_member(&operations::DATA_SOURCE, token, json!({ "connectionId": id }), &[]).await?;
+        let operation = &operations::DATA_SOURCE;
+        let body = request::with_variables(operation, &json!({ "connectionId": id }));
+        let response: wire::GetDataSource = self.call_as_member(operation, token, body, &[]).await?;
         Ok(response.connection.into())
     }
 
@@ -90,8 +91,10 @@ impl Gateway {
     ) -> Result<Connection, GatewayError> {
         let response: wire::CreateConnection = match how {
             Establish::Direct => {
+                let operation = &operations::CREATE_DIRECT;
                 let variables = json!({ "connectionId": id, "integrationType": IntegrationType::Direct });
-                self.call_as_member(&operations::CREATE_DIRECT, token, variables, &[]).await?
+                let body = request::with_variables(operation, &variables);
+                self.call_as_member(operation, token, body, &[]).await?
             }
             Establish::Password { username, password, integration_type } => {
                 let mut variables = json!({
@@ -107,7 +110,8 @@ impl Gateway {
                     }
                 };
                 let secrets = [username.as_str(), password.expose_secret()];
-                self.call_as_member(operation, token, variables, &secrets).await?
+                let body = request::with_variables(operation, &variables);
+                self.call_as_member(operation, token, body, &secrets).await?
             }
         };
         Ok(response.connection.into())
@@ -148,8 +152,8 @@ impl Gateway {
         token: &AccessToken,
         id: &ConnectionId,
     ) -> Result<Option<Status>, GatewayError> {
-        let response: wire::ChangeConnection =
-            self.call_as_member(operation, token, json!({ "connectionId": id }), &[]).await?;
+        let body = request::with_variables(operation, &json!({ "connectionId": id }));
+        let response: wire::ChangeConnection = self.call_as_member(operation, token, body, &[]).await?;
         Ok(response.connection.status)
     }
 }

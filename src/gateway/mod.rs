@@ -22,6 +22,7 @@ mod member_calls;
 mod oauth_url;
 mod operations;
 mod refresh;
+mod request;
 mod response;
 mod retry;
 mod signing;

@@ -7,10 +7,12 @@ use super::{
     graphql::{self, AuthPhase},
     headers::secret_header,
     operations::REFRESH,
+    request,
     token_response::TokenResponse,
     wire,
 };
 use crate::domain::RefreshToken;
+use reqwest::header::HeaderName;
 
 impl Gateway {
     /// Exchanges a refresh token for new tokens.
@@ -25,12 +27,13 @@ impl Gateway {
     /// when the token cannot be sent. Every other error is an outage.
     pub async fn refresh(&self, token: &RefreshToken) -> Result<TokenResponse, GatewayError> {
         let build = || {
-            let token = secret_header(token.expose())
+            let token = secret_header(token.expose().to_owned())
                 .ok_or_else(|| Fault::Permanent("the refresh token does not fit into a header".to_owned()))?;
-            Ok(self
-                .post_graphql(&REFRESH, &serde_json::json!({}))
-                .header("refresh_token", token)
-                .header("clientkey", self.inner.client_key.clone()))
+            let headers = [
+                (HeaderName::from_static("refresh_token"), token),
+                (HeaderName::from_static("clientkey"), self.inner.client_key.clone()),
+            ];
+            Ok(self.post_graphql(&request::refresh(), headers))
         };
         let secrets = [token.expose(), self.client_key()];
         let read = |response: &_| {

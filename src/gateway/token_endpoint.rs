@@ -28,7 +28,7 @@ impl TokenEndpoint {
 
 impl Broker {
     pub(super) fn new(auth: &config::Auth) -> Result<Self, SetupError> {
-        let authorization = secret_header(&format!("Bearer {}", auth.broker_token.expose_secret()));
+        let authorization = secret_header(format!("Bearer {}", auth.broker_token.expose_secret()));
         let authorization = authorization.ok_or_else(|| {
             SetupError::new("gateway.auth.broker_token", "has characters that a header cannot contain")
         })?;

@@ -4,7 +4,6 @@ use super::{super::json::from_json, connection::Connection, values};
 use crate::domain::{ConnectionId, Listing};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 
 /// The part of an unreadable row that identifies it.
 #[derive(Deserialize)]
@@ -17,32 +16,23 @@ struct RowId {
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing, D::Error> {
     let rows = Vec::<&RawValue>::deserialize(deserializer)?;
     let mut listing = Listing::default();
-    let mut occurrences: HashMap<ConnectionId, u32> = HashMap::new();
+    listing.rows.reserve_exact(rows.len());
     let (mut unreadable, mut first_fault) = (0, None);
     for row in &rows {
         let json = row.get().as_bytes();
-        let id = match from_json::<Connection>(json) {
-            Ok(row) => {
-                let row = crate::domain::Connection::from(row);
-                let id = row.id.clone();
-                listing.rows.push(row);
-                id
-            }
+        match from_json::<Connection>(json) {
+            Ok(row) => listing.rows.push(row.into()),
             Err(fault) => {
                 unreadable += 1;
                 first_fault.get_or_insert(fault);
-                let Ok(RowId { id }) = from_json(json) else {
-                    listing.hides_unknown = true;
-                    continue;
-                };
-                listing.hidden.push(id.clone());
-                id
+                match from_json(json) {
+                    Ok(RowId { id }) => listing.hidden.push(id),
+                    Err(_) => listing.hides_unknown = true,
+                }
             }
-        };
-        *occurrences.entry(id).or_default() += 1;
+        }
     }
-    let duplicates =
-        occurrences.into_iter().filter(|(_, count)| *count > 1).map(|(id, _)| id).collect::<Vec<_>>();
+    let duplicates = find_duplicates(&listing);
     if !duplicates.is_empty() {
         listing.rows.retain(|row| !duplicates.contains(&row.id));
         listing.hidden.retain(|id| !duplicates.contains(id));
@@ -54,4 +44,14 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing
     }
     listing.hidden.extend(duplicates);
     Ok(listing)
+}
+
+/// The ids that occur more than once, each once.
+fn find_duplicates(listing: &Listing) -> Vec<ConnectionId> {
+    let mut ids: Vec<&ConnectionId> = listing.rows.iter().map(|row| &row.id).chain(&listing.hidden).collect();
+    ids.sort_unstable();
+    let mut duplicates: Vec<ConnectionId> =
+        ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+    duplicates.dedup();
+    duplicates
 }
