@@ -13,16 +13,17 @@
 //! | response | version, list of rows, list of hidden ids, flag for hidden rows without a readable id |
 
 use crate::domain::{Connection, ConnectionId, Listing};
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::SHA256;
 
 const VERSION: u8 = 1;
 
+/// The usual size of an encoded row.
+const ROW_BYTES: usize = 160;
+
 /// Does not depend on the order of the rows.
 pub(super) fn digest(listing: &Listing) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    context.update(&encode(listing));
     let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, &encode(listing)).as_ref());
     digest
 }
 
@@ -31,7 +32,8 @@ fn encode(listing: &Listing) -> Vec<u8> {
     rows.sort_by_key(|row| row.id.as_str());
     let mut hidden: Vec<&str> = listing.hidden.iter().map(ConnectionId::as_str).collect();
     hidden.sort_unstable();
-    let mut out = vec![VERSION];
+    let mut out = Vec::with_capacity(64 + rows.len() * ROW_BYTES);
+    out.push(VERSION);
     put_length(&mut out, rows.len());
     for row in rows {
         put_text(&mut out, row.id.as_str());
