@@ -86,6 +86,17 @@ pub enum KeyringError {
 struct Key {
     id: String,
     secret: Zeroizing<[u8; 32]>,
+    /// Of `secret`, prepared once: a sweep opens two values for each member.
+    cipher: RandomizedNonceKey,
+}
+
+impl Key {
+    /// # Errors
+    /// The library refuses the key.
+    fn new(id: String, secret: Zeroizing<[u8; 32]>) -> Result<Self, KeyringError> {
+        let cipher = RandomizedNonceKey::new(&AES_256_GCM, secret.as_slice());
+        Ok(Self { id, secret, cipher: cipher.map_err(|_| KeyringError::DecryptFailed)? })
+    }
 }
 
 /// The keys. The last one encrypts; all of them decrypt.
@@ -121,7 +132,8 @@ impl Keyring {
     /// A key ring in memory only, for the demo and the tests.
     #[cfg(any(feature = "sim", test))]
     pub(crate) fn ephemeral() -> Self {
-        Self { keys: vec![Key { id: "ephemeral".into(), secret: Zeroizing::new(random::bytes()) }] }
+        let key = Key::new("ephemeral".into(), Zeroizing::new(random::bytes()));
+        Self { keys: vec![key.expect("a key of 32 bytes")] }
     }
 
     /// Writes a key ring with one new key, readable only by its owner. Returns the key's id.
@@ -155,7 +167,8 @@ impl Keyring {
     ) -> Result<Sealed, KeyringError> {
         let key = self.keys.last().ok_or(KeyringError::DecryptFailed)?;
         let mut bytes = plain.as_bytes().to_vec();
-        let nonce = cipher(key)?
+        let nonce = key
+            .cipher
             .seal_in_place_append_tag(Aad::from(aad(member, field, &key.id)), &mut bytes)
             .map_err(|_| KeyringError::DecryptFailed)?;
         bytes.splice(0..0, nonce.as_ref().iter().copied());
@@ -230,17 +243,14 @@ impl Keyring {
             sealed.bytes.split_at_checked(NONCE_LEN).ok_or(KeyringError::DecryptFailed)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyringError::DecryptFailed)?;
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
-        let plain = cipher(key)?
+        let plain = key
+            .cipher
             .open_in_place(nonce, Aad::from(aad(member, field, &key.id)), &mut buffer)
             .map_err(|_| KeyringError::DecryptFailed)?;
         std::str::from_utf8(plain)
             .map(|text| Zeroizing::new(text.to_owned()))
             .map_err(|_| KeyringError::DecryptFailed)
     }
-}
-
-fn cipher(key: &Key) -> Result<RandomizedNonceKey, KeyringError> {
-    RandomizedNonceKey::new(&AES_256_GCM, key.secret.as_slice()).map_err(|_| KeyringError::DecryptFailed)
 }
 
 /// Bound to the member and the purpose, so that two rows do not reveal that they contain the same secret. The HMAC key is
@@ -275,7 +285,7 @@ fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
 
 /// The associated data. Each part follows its length, so that two rows never have the same data.
 fn aad(member: &MemberId, field: SealedField, key_id: &str) -> Vec<u8> {
-    let mut aad = Vec::new();
+    let mut aad = Vec::with_capacity(64 + member.as_str().len());
     for part in [member.as_str(), field.as_str(), key_id] {
         aad.extend_from_slice(&(part.len() as u64).to_be_bytes());
         aad.extend_from_slice(part.as_bytes());
@@ -297,7 +307,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Key>, KeyringError> {
         if keys.iter().any(|known: &Key| known.id == id) {
             return Err(bad());
         }
-        keys.push(Key { id: id.to_owned(), secret: Zeroizing::new(secret) });
+        keys.push(Key::new(id.to_owned(), Zeroizing::new(secret)).map_err(|_| bad())?);
     }
     Ok(keys)
 }

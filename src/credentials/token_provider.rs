@@ -81,7 +81,7 @@ impl TokenProvider {
     pub async fn call_as<T, F, Fut>(
         &self,
         member: &MemberId,
-        credentials: StoredCredentials,
+        credentials: &StoredCredentials,
         call: F,
     ) -> Result<T, CallError>
     where
@@ -95,7 +95,7 @@ impl TokenProvider {
     pub(crate) async fn call_as_reporting<T, F, Fut>(
         &self,
         member: &MemberId,
-        credentials: StoredCredentials,
+        credentials: &StoredCredentials,
         call: F,
     ) -> (Result<T, CallError>, Refresh)
     where
@@ -110,7 +110,7 @@ impl TokenProvider {
         let retry = async {
             self.store.drop_access_token(member, &first.sealed).await?;
             let credentials = self.credentials(member).await?;
-            self.token(member, credentials, Some(&first.sealed)).await
+            self.token(member, &credentials, Some(&first.sealed)).await
         };
         let result = match call(first.token.clone()).await {
             Err(error) if error.verdict() == Verdict::Unauthorized => match retry.await {
@@ -133,7 +133,9 @@ impl TokenProvider {
     pub(crate) async fn refresh_now(&self, member: &MemberId) -> Result<(), CallError> {
         let credentials = self.credentials(member).await?;
         let stored = credentials.access.as_ref().map(|stored| stored.sealed.clone());
-        self.token(member, StoredCredentials { access: None, ..credentials }, stored.as_ref()).await.map(drop)
+        self.token(member, &StoredCredentials { access: None, ..credentials }, stored.as_ref())
+            .await
+            .map(drop)
     }
 
     /// Whether no key of the key ring opens the member's refresh token.
@@ -181,21 +183,21 @@ impl TokenProvider {
     async fn token(
         &self,
         member: &MemberId,
-        mut credentials: StoredCredentials,
+        credentials: &StoredCredentials,
         rejected: Option<&Sealed>,
     ) -> Result<Token, CallError> {
+        if let Some(token) = self.open_valid(member, credentials, rejected) {
+            return Ok(token);
+        }
         for poll in 0..MAX_WAIT_POLLS {
-            if let Some(stored) = self.valid_token(member, &credentials, rejected) {
-                return self.unseal(member, stored);
-            }
             let now = self.refresher.clock.now();
             // A refresh of this process holds its lease, whatever the wall clock says.
             if !self.pending.has(member)
                 && let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await?
             {
-                if let Some(stored) = self.valid_token(member, &lease.credentials, rejected) {
+                if let Some(token) = self.open_valid(member, &lease.credentials, rejected) {
                     self.store.release_refresh_lease(member, &lease).await?;
-                    return self.unseal(member, stored);
+                    return Ok(token);
                 }
                 return self.refresh(member, lease).await;
             }
@@ -204,7 +206,9 @@ impl TokenProvider {
             }
             tracing::trace!(%member, poll, "waiting for a refresh elsewhere");
             tokio::time::sleep(WAIT_POLL).await;
-            credentials = self.credentials(member).await?;
+            if let Some(token) = self.open_valid(member, &self.credentials(member).await?, rejected) {
+                return Ok(token);
+            }
         }
         Err(CallError::LeaseHeld)
     }
@@ -233,24 +237,19 @@ impl TokenProvider {
         }
     }
 
-    fn valid_token<'a>(
+    /// The stored token, if it is still valid and the key ring opens it.
+    fn open_valid(
         &self,
         member: &MemberId,
-        credentials: &'a StoredCredentials,
+        credentials: &StoredCredentials,
         rejected: Option<&Sealed>,
-    ) -> Option<&'a StoredToken> {
-        let now = self.refresher.clock.now();
-        let is_valid = |stored: &&StoredToken| {
-            now < stored.refresh_at
-                && Some(&stored.sealed) != rejected
-                && self.refresher.keyring.can_open(member, SealedField::AccessToken, &stored.sealed)
-        };
-        credentials.access.as_ref().filter(is_valid)
-    }
-
-    fn unseal(&self, member: &MemberId, stored: &StoredToken) -> Result<Token, CallError> {
-        let token = self.refresher.keyring.open_sealed(member, SealedField::AccessToken, &stored.sealed)?;
-        Ok(Token { token: AccessToken::new(token.as_str()), sealed: stored.sealed.clone(), refreshed: false })
+    ) -> Option<Token> {
+        let StoredToken { sealed, refresh_at } = credentials.access.as_ref()?;
+        if self.refresher.clock.now() >= *refresh_at || Some(sealed) == rejected {
+            return None;
+        }
+        let token = self.refresher.keyring.open_sealed(member, SealedField::AccessToken, sealed).ok()?;
+        Some(Token { token: AccessToken::new(token.as_str()), sealed: sealed.clone(), refreshed: false })
     }
 }
 

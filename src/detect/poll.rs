@@ -62,12 +62,12 @@ impl Poller {
 
     /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
     /// is open. A list that turned empty is held back: see [`DueResponse::TurnedEmpty`].
-    pub(crate) async fn poll_due(&self, due: DueMember) -> DuePoll {
+    pub(crate) async fn poll_due(&self, due: &DueMember) -> DuePoll {
         let asked_at = self.clock.now();
         let call = |token| async move { self.gateway.connections(&token).await };
-        let (listed, refresh) = self.tokens.call_as_reporting(&due.id, due.credentials.clone(), call).await;
+        let (listed, refresh) = self.tokens.call_as_reporting(&due.id, &due.credentials, call).await;
         let result = match listed {
-            Ok(listing) => self.apply_due(&due, &listing, asked_at).await.map_err(CallError::from),
+            Ok(listing) => self.apply_due(due, &listing, asked_at).await.map_err(CallError::from),
             Err(error) => Err(error),
         };
         DuePoll { result, refresh }
@@ -112,7 +112,7 @@ impl Poller {
         let asked_at = self.clock.now();
         let seen = self
             .tokens
-            .call_as(member, credentials, |token| async move { self.gateway.connections(&token).await })
+            .call_as(member, &credentials, |token| async move { self.gateway.connections(&token).await })
             .await?;
         Ok((seen, asked_at))
     }

@@ -36,7 +36,7 @@ impl LinkService {
                 self.gateway.establish(&token, id, Establish::Direct).await.map(drop)
             }
         };
-        self.tokens.call_as(member, credentials, call).await
+        self.tokens.call_as(member, &credentials, call).await
     }
 
     /// Returns a redemption whose call failed. If the writer is busy, the member gets a response without it, and the button

@@ -208,7 +208,7 @@ impl OperatorActions {
         Fut: Future<Output = std::result::Result<T, GatewayError>>,
     {
         let credentials = self.tokens.credentials(member).await?;
-        self.tokens.call_as(member, credentials, request).await
+        self.tokens.call_as(member, &credentials, request).await
     }
 }
 

@@ -185,7 +185,7 @@ impl LinkService {
         let credentials = self.tokens.credentials(redemption.member).await?;
         let id = &button.gateway_id;
         let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
-        let url = self.tokens.call_as(redemption.member, credentials, fetch).await?;
+        let url = self.tokens.call_as(redemption.member, &credentials, fetch).await?;
         let redemption = &self.at_current_time(redemption);
         self.store.record_sign_in_host(&url, redemption.at).await?;
         if !resumes && self.consume(redemption).await? {

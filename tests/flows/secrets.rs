@@ -128,7 +128,7 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
         async move { gateway.oauth_url(&token, &"epic".into()).await }
     };
     words.push_str(&all_words(
-        &elsewhere.tokens.call_as(&"alice".into(), credentials, ask).await.unwrap_err(),
+        &elsewhere.tokens.call_as(&"alice".into(), &credentials, ask).await.unwrap_err(),
     ));
     secrets.extend(kept_tokens(&h, "alice").await);
 

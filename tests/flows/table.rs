@@ -110,7 +110,7 @@ async fn ask(h: &Harness, operation: Operation, member: &MemberId) -> Result<(),
             _ => gateway.activate_direct(&token, epic).await.map(drop),
         }
     };
-    h.app.tokens.call_as(member, credentials, question).await
+    h.app.tokens.call_as(member, &credentials, question).await
 }
 
 /// Lets each fault happen to the operation once, each time for another member, and reports what is not as expected.

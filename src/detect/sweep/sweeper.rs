@@ -198,7 +198,7 @@ impl Sweeper {
         }
         for _ in 0..MAX_WAITS {
             let member = due.id.clone();
-            let poll = self.services.poller.poll_due(due.clone()).await;
+            let poll = self.services.poller.poll_due(&due).await;
             let error = poll.result.as_ref().err().map(ToString::to_string);
             let outcome = PollOutcome::of(poll);
             let throttled = matches!(

@@ -41,7 +41,7 @@ impl Deliverer {
             let (source, id) = (&connection.connection.id, &connection.gateway_id);
             let oauth_url =
                 self.tokens
-                    .call_as(&member.id, credentials, |token| async move {
+                    .call_as(&member.id, &credentials, |token| async move {
                         self.gateway.oauth_url(&token, id).await
                     })
                     .await;

@@ -15,7 +15,7 @@ async fn two_hundred_concurrent_refreshes_lock_nobody_out_and_run_one_at_a_time(
             let (tokens, member) = (app.tokens.clone(), member.clone());
             tokio::spawn(async move {
                 let credentials = tokens.credentials(&member).await?;
-                tokens.call_as(&member, credentials, |_token| async { Ok(()) }).await
+                tokens.call_as(&member, &credentials, |_token| async { Ok(()) }).await
             })
         });
         for asked in futures_util::future::join_all(asking).await {
