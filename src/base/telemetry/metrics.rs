@@ -117,10 +117,14 @@ fn create_series() {
 
 /// Counts one event of a series in [`SERIES`].
 fn count(name: &'static str, value: &'static str) {
+    add(name, value, 1);
+}
+
+fn add(name: &'static str, value: &'static str, events: u64) {
     let series = SERIES.iter().find(|(other, ..)| *other == name);
     debug_assert!(series.is_some_and(|(_, _, values)| values.contains(&value)), "{name} {value}");
     let label = series.map_or("outcome", |(_, label, _)| label);
-    counter!(name, label => value).increment(1);
+    counter!(name, label => value).increment(events);
 }
 
 pub(crate) fn count_sweep(outcome: &'static str, duration: Duration) {
@@ -132,8 +136,8 @@ pub(crate) fn count_skipped_tick() {
     counter!(SWEEP_TICKS_SKIPPED).increment(1);
 }
 
-pub(crate) fn count_polled_member(outcome: &'static str) {
-    count(MEMBERS_POLLED, outcome);
+pub(crate) fn count_polled_members(outcome: &'static str, members: u64) {
+    add(MEMBERS_POLLED, outcome, members);
 }
 
 pub(crate) fn count_transition(to: &Status) {
@@ -214,7 +218,7 @@ mod tests {
             describe();
             count_sweep("complete", Duration::from_secs(2));
             count_skipped_tick();
-            count_polled_member("unclear");
+            count_polled_members("unclear", 1);
             count_transition(&Status::Expired);
             count_transition(&Status::Unknown("sk-a-secret".into()));
             count_notice("sent");

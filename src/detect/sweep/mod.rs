@@ -6,6 +6,7 @@
 //! responses of others show whose fault it is (see [`health`]).
 
 mod codes;
+mod due_poller;
 mod health;
 mod order;
 mod outcome;
@@ -13,7 +14,9 @@ mod pending;
 mod polled;
 mod report;
 mod run;
+mod services;
 mod sweeper;
+mod workers;
 
 pub use report::{Limits, SweepReport};
 pub use sweeper::Sweeper;

@@ -1,29 +1,35 @@
 //! Results that arrive in any order, given out in the order of their questions.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// Holds early results back until those before them have arrived.
 #[derive(Debug)]
 pub(super) struct InOrder<T> {
     next: u64,
-    early: BTreeMap<u64, T>,
+    /// The results from `next` on; `None`: not arrived.
+    early: VecDeque<Option<T>>,
 }
 
 impl<T> Default for InOrder<T> {
     fn default() -> Self {
-        Self { next: 0, early: BTreeMap::new() }
+        Self { next: 0, early: VecDeque::new() }
     }
 }
 
 impl<T> InOrder<T> {
-    /// Takes the result of the question with this number, counted from 0.
+    /// Takes the result of the question with this number, counted from 0. Each number comes once.
     pub(super) fn put(&mut self, number: u64, result: T) {
-        self.early.insert(number, result);
+        let place = (number - self.next) as usize;
+        if place >= self.early.len() {
+            self.early.resize_with(place + 1, || None);
+        }
+        self.early[place] = Some(result);
     }
 
     /// The next result in order, once it has arrived.
     pub(super) fn take(&mut self) -> Option<T> {
-        let result = self.early.remove(&self.next)?;
+        let result = self.early.front_mut()?.take()?;
+        self.early.pop_front();
         self.next += 1;
         Some(result)
     }

@@ -6,24 +6,13 @@ use super::outcome::PollOutcome;
 use super::pending::Pending;
 use super::polled::Polled;
 use super::report::SweepReport;
-use crate::base::clock::Clock;
+use super::services::Services;
 use crate::base::telemetry::metrics;
-use crate::credentials::TokenProvider;
-use crate::detect::poll::Poller;
 use crate::domain::SweepId;
-use crate::store::{Store, StoreError, SweepEnd, SweepPosition, SweepProgress};
+use crate::store::{StoreError, SweepEnd, SweepPosition, SweepProgress};
 
 /// The number of members between two checkpoints: a crash repeats at most these.
 const CHECKPOINT: u32 = 1_000;
-
-#[derive(Clone)]
-pub(super) struct Services {
-    pub(super) store: Store,
-    pub(super) poller: Poller,
-    pub(super) tokens: TokenProvider,
-    pub(super) clock: Clock,
-    pub(super) max_unclear: f64,
-}
 
 pub(super) struct Run {
     /// The row to checkpoint; `None` for a run over chosen members.
@@ -40,6 +29,9 @@ pub(super) struct Run {
     /// before the same ones.
     pub(super) before_throttled: Option<Option<i64>>,
     pub(super) since_checkpoint: u32,
+    /// Members polled since [`Run::count_polled`].
+    pub(super) uncounted_clear: u64,
+    pub(super) uncounted_unclear: u64,
 }
 
 impl Run {
@@ -71,8 +63,8 @@ impl Run {
         }
         let sample = polled.outcome.sample();
         if sample.is_some() {
-            let unclear = matches!(polled.outcome, PollOutcome::Unclear { .. });
-            metrics::count_polled_member(if unclear { "unclear" } else { "clear" });
+            let is_unclear = matches!(polled.outcome, PollOutcome::Unclear { .. });
+            *(if is_unclear { &mut self.uncounted_unclear } else { &mut self.uncounted_clear }) += 1;
         }
         self.pending.note(polled, services.clock.now(), &mut self.progress);
         self.since_checkpoint += 1;
@@ -90,6 +82,15 @@ impl Run {
             self.checkpoint(services, None).await?;
         }
         Ok(())
+    }
+
+    /// Adds the members noted since the last call to the metric.
+    pub(super) fn count_polled(&mut self) {
+        for (outcome, members) in
+            [("clear", &mut self.uncounted_clear), ("unclear", &mut self.uncounted_unclear)]
+        {
+            metrics::count_polled_members(outcome, std::mem::take(members));
+        }
     }
 
     async fn record_cleared(&mut self, services: &Services, cleared: Cleared) -> Result<(), StoreError> {
@@ -154,6 +155,8 @@ impl Run {
             sent: None,
             before_throttled: None,
             since_checkpoint: 0,
+            uncounted_clear: 0,
+            uncounted_unclear: 0,
         }
     }
 
