@@ -23,6 +23,12 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Seeds this thread's generator. The first use takes some 20 ms, which must not fall between the arrival of a new refresh
+/// token and its encryption.
+pub fn warm_up() {
+    bytes::<1>();
+}
+
 /// A new link token of 256 bits.
 pub fn link_token() -> LinkToken {
     LinkToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
