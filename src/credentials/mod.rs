@@ -5,6 +5,7 @@ pub(crate) mod key_check;
 pub mod keyring;
 mod pending_refreshes;
 mod refresh;
+mod renewals;
 mod token_provider;
 
 pub use error::{CallError, Refusal};

@@ -5,6 +5,7 @@
 
 use super::error::{CallError, Refusal};
 use super::keyring::{Keyring, KeyringError, SealedField};
+use super::renewals::{Renewal, Renewals};
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
 use crate::domain::{
@@ -15,7 +16,7 @@ use crate::store::{RefreshLease, RefreshedTokens, Store, StoredCredentials, Stor
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// A lease expires after this time if its holder dies. A living holder extends it more often.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -44,6 +45,7 @@ pub(super) struct Refresher {
     pub(super) keyring: Arc<Keyring>,
     pub(super) clock: Clock,
     pub(super) mode: AuthMode,
+    pub(super) renewals: Renewals,
 }
 
 impl Refresher {
@@ -55,16 +57,22 @@ impl Refresher {
     }
 
     /// Refreshes the member's tokens and stores them. Run it to its end: the gateway may already have consumed the old
-    /// refresh token. Sends to `responded` when only the store's part is left.
+    /// refresh token. `is_urgent`: whether a person waits for it by now. Sends to `responded` when only the store's part
+    /// is left.
     pub(super) async fn refresh(
         &self,
         member: &MemberId,
         lease: RefreshLease,
+        is_urgent: &watch::Receiver<bool>,
         responded: oneshot::Sender<()>,
     ) -> Result<Token, CallError> {
-        let requested_at = self.clock.now();
-        let result = tokio::select! {
-            result = self.request(member, &lease.credentials) => result,
+        let request = async {
+            let renewal = self.begin(is_urgent).await;
+            let requested_at = self.clock.now();
+            (self.request(member, &lease.credentials).await, requested_at, renewal)
+        };
+        let (result, requested_at, _renewal) = tokio::select! {
+            requested = request => requested,
             never = self.keep_lease(member, &lease) => match never {},
         };
         // The caller may be gone.
@@ -77,6 +85,14 @@ impl Refresher {
         };
         self.store.release_refresh_lease(member, &lease).await?;
         Err(error)
+    }
+
+    /// Waits for the bound on renewals, if the gateway can rotate tokens.
+    async fn begin(&self, is_urgent: &watch::Receiver<bool>) -> Option<Renewal<'_>> {
+        match self.mode {
+            AuthMode::RefreshToken => Some(self.renewals.begin(is_urgent).await),
+            AuthMode::TokenExchange | AuthMode::Broker => None,
+        }
     }
 
     /// Extends the lease until this is cancelled. A database error does not end the refresh: the request in flight may
@@ -105,6 +121,10 @@ impl Refresher {
                 let token = self.keyring.open_sealed(member, SealedField::RefreshToken, sealed);
                 let token = token.map_err(locked)?;
                 let response = self.gateway.refresh(&RefreshToken::new(token.as_str())).await;
+                if let Ok(response) = &response {
+                    let next = response.refresh_token.as_ref();
+                    self.renewals.record_response(next.is_some_and(|next| next.expose() != token.as_str()));
+                }
                 (response, UsedCredential::RefreshToken(sealed.clone()))
             }
             AuthMode::TokenExchange => {

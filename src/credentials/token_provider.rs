@@ -10,6 +10,7 @@ use super::error::{CallError, Refusal};
 use super::keyring::{Keyring, SealedField};
 use super::pending_refreshes::PendingRefreshes;
 use super::refresh::{LEASE, Refresher, Token};
+use super::renewals::Renewals;
 use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
@@ -53,8 +54,17 @@ pub struct TokenProvider {
 }
 
 impl TokenProvider {
-    pub fn new(store: Store, gateway: Gateway, keyring: Arc<Keyring>, clock: Clock, mode: AuthMode) -> Self {
-        let refresher = Refresher { store: store.clone(), gateway, keyring, clock, mode };
+    /// At most `max_renewals` are in flight while the gateway rotates refresh tokens.
+    pub fn new(
+        store: Store,
+        gateway: Gateway,
+        keyring: Arc<Keyring>,
+        clock: Clock,
+        mode: AuthMode,
+        max_renewals: usize,
+    ) -> Self {
+        let renewals = Renewals::new(max_renewals);
+        let refresher = Refresher { store: store.clone(), gateway, keyring, clock, mode, renewals };
         Self { store, refresher, refreshes: TaskTracker::new(), pending: PendingRefreshes::default() }
     }
 
@@ -217,12 +227,16 @@ impl TokenProvider {
     /// no longer than for other writes.
     async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
         let (is_urgent, pending) = self.pending.register(member);
-        let gateway = self.refresher.gateway.background_until(is_urgent);
+        // A person's own renewal is urgent from the start.
+        if self.store.is_interactive() {
+            self.pending.hurry(member);
+        }
+        let gateway = self.refresher.gateway.background_until(is_urgent.clone());
         let (refresher, member) = (Refresher { gateway, ..self.refresher.clone() }, member.clone());
         let (responded, response) = oneshot::channel();
         let refresh = async move {
             let _pending = pending;
-            refresher.refresh(&member, lease, responded).await
+            refresher.refresh(&member, lease, &is_urgent, responded).await
         };
         let refresh = self.refreshes.spawn(refresh);
         let wait_is_over = async {

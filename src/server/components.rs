@@ -131,6 +131,7 @@ impl App {
             keyring.clone(),
             clock.clone(),
             config.gateway.auth.mode,
+            config.gateway.max_renewals,
         );
         let sweep = &config.sweep;
         let recheck = deltas(sweep.recheck.as_slice());

@@ -19,6 +19,7 @@ mod permissions;
 mod preview;
 mod proxies;
 mod refusals;
+mod renewals;
 mod schedule;
 mod secrets;
 mod service_manager;

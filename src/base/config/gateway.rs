@@ -26,6 +26,9 @@ pub struct Gateway {
     /// 0: no limit.
     #[serde(deserialize_with = "values::integer::<_, _, 0, 1_000_000>")]
     pub(crate) requests_per_second: u32,
+    /// Renewals in flight while the gateway rotates refresh tokens.
+    #[serde(deserialize_with = "values::integer::<_, _, 1, 10_000>")]
+    pub(crate) max_renewals: usize,
     pub(crate) oauth_hosts: OauthHosts,
     pub(crate) auth: Auth,
 }

@@ -26,6 +26,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("[gateway]\ntimeout = \"5\"", "FILE:2:1", "gateway.timeout"),
     ("[gateway]\nmax_in_flight = 0", "FILE:2:1", "gateway.max_in_flight"),
     ("[gateway]\nmax_in_flight = 10001", "FILE:2:1", "gateway.max_in_flight"),
+    ("[gateway]\nmax_renewals = 0", "FILE:2:1", "gateway.max_renewals"),
     ("[gateway]\noauth_hosts = [\"https://a\"]", "FILE:2:1", "gateway.oauth_hosts"),
     ("[gateway.auth]\nmode = \"none\"", "FILE:2:1", "gateway.auth.mode"),
     ("[gateway.auth]\nmode = \"broker\"", "FILE:2:1", "gateway.auth.broker_url"),
