@@ -50,6 +50,13 @@ wrk.body = [==[{body}]==]
     def wrk_slow(self):
         return self.gateway_ceiling("slow", "wrk_slow")
 
+    def node_lists(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "undici_loop.cjs")
+        command = [find_tool("node"), script, str(self.fleet.gateway_port), "/connected/v1/graphql", str(self.members),
+                   str(self.options.in_flight)]
+        ended = self.machine.run(command, MEASURED, {"NODE_PATH": self.tools["undici"]})
+        return {"node": float(ended.output)}
+
     # Sweeps
 
     def sweep(self, kind, origin, mode="connected", transitions=0):
