@@ -44,6 +44,11 @@ impl Proxies {
         }
     }
 
+    /// Whether no request goes through a proxy.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+
     /// The proxy for requests to `target`, with its credentials. `None`: the request goes to the target itself.
     pub(crate) fn of_target(&self, target: &Url) -> Option<&Url> {
         let uri = target.as_str().parse().ok()?;

@@ -80,15 +80,20 @@ impl Http {
 
     pub(super) fn builder(settings: &config::Gateway, keep_alive: KeepAlive) -> ClientBuilder {
         let proxies = Proxies::from_env();
-        Client::builder()
+        let builder = Client::builder()
             .user_agent(concat!("reconnectd/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
             .timeout(settings.timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http2_keep_alive_interval(keep_alive.interval)
-            .http2_keep_alive_timeout(keep_alive.timeout)
-            .proxy(Proxy::custom(move |target| proxies.of_target(target).cloned()))
+            .http2_keep_alive_timeout(keep_alive.timeout);
+        // A proxy that is chosen by the target parses the URL of each request.
+        if proxies.is_empty() {
+            builder.no_proxy()
+        } else {
+            builder.proxy(Proxy::custom(move |target| proxies.of_target(target).cloned()))
+        }
     }
 
     pub(super) fn with_client(
