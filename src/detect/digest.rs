@@ -21,7 +21,7 @@ const VERSION: u8 = 1;
 const ROW_BYTES: usize = 160;
 
 /// Does not depend on the order of the rows.
-pub(super) fn digest(listing: &Listing) -> [u8; 32] {
+pub fn digest(listing: &Listing) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, &encode(listing)).as_ref());
     digest

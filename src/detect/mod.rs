@@ -1,7 +1,7 @@
 //! Detects lapses: polls members on a schedule and decides what each response means.
 
 pub mod decide;
-mod digest;
+pub mod digest;
 pub mod poll;
 pub(crate) mod recheck;
 pub mod sweep;

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 /// A connection as it was last recorded.
 #[derive(Clone, Debug)]
 pub struct ConnectionState {
-    pub(crate) connection_id: ConnectionId,
+    pub connection_id: ConnectionId,
     /// DELETED for a row that is confirmed to be missing; `None` when the gateway never reported a status.
-    pub(crate) status: Option<Status>,
+    pub status: Option<Status>,
     /// Whether the gateway was deleting the records when it last listed the row.
-    pub(crate) is_being_deleted: bool,
+    pub is_being_deleted: bool,
     /// The newest lapse, live or closed.
-    pub(crate) lapse: Option<Lapse>,
+    pub lapse: Option<Lapse>,
     /// `Some` while the last responses left the row out and this is not confirmed.
-    pub(crate) missing: Option<Missing>,
+    pub missing: Option<Missing>,
 }
 
 /// A row that the list left out. It counts as DELETED only when this is confirmed.

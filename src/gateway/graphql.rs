@@ -5,7 +5,9 @@ use super::{
     fault::{Fault, masked},
     json::from_json,
     response::HttpResponse,
+    wire,
 };
+use crate::domain::Listing;
 use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
@@ -42,6 +44,13 @@ pub(super) fn read<T: DeserializeOwned>(
         Envelope { data: Some(data), .. } => from_json(data.get().as_bytes()),
         Envelope { data: None, .. } => Err(Fault::Unreadable("it has no data".to_owned())),
     }
+}
+
+/// Reads the body of a response to the list operation. `None`: it is not a complete list.
+pub fn read_listing(body: &[u8]) -> Option<Listing> {
+    let response =
+        HttpResponse { status: StatusCode::OK, retry_after: None, request_id: None, body: body.to_vec() };
+    read(&response, AuthPhase::Authenticated, &[]).ok().map(|wire::MemberConnections { listing }| listing)
 }
 
 /// The fault that the response's status or errors report.

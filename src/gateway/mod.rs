@@ -37,6 +37,7 @@ mod wire;
 
 pub use client::Gateway;
 pub use error::{GatewayError, SetupError, Verdict};
+pub use graphql::read_listing;
 pub use member_calls::Establish;
 pub(crate) use signing::jwks;
 pub(crate) use token_response::TokenResponse;
