@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Columns of `invitations i` with [`JOINS`].
-pub(super) const COLUMNS: &str = "i.member_id, i.connection_id, i.name, i.source_type, c.status,
+const COLUMNS: &str = "i.member_id, i.connection_id, i.name, i.source_type, c.status,
     coalesce(c.gateway_id, c.connection_id, i.connection_id) AS gateway_id";
 pub(super) const JOINS: &str = "LEFT JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE";
 

@@ -1,16 +1,39 @@
 //! `links`, `link_buttons`: creates and reads links.
 
 use super::connections::{self, StoredConnection};
-use super::convert::{count, json_list, millis, time};
+use super::convert::{json_list, millis};
 use super::engine::{Row, query, query_scalar};
-use super::error::{Result, StoreError};
-use super::link_rows::{CURRENT, LinkKind, NewLink, insert, kind};
+use super::error::Result;
+use super::link_rows::{CURRENT, LinkKind, NewLink, insert};
+use super::row::RowExt;
 use super::sqlite::Store;
 use super::suppressions::UNSUBSCRIBED;
 use super::{invitations, queue};
-use crate::domain::{
-    Button, FormKeyHash, LapseState, LinkRecord, MemberId, NoticeId, NoticeItem, Outcome, Time, TokenHash,
-};
+use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, NoticeId, NoticeItem, Time, TokenHash};
+use std::sync::LazyLock;
+
+/// A link with its member and its buttons, a row for each. A link without buttons has one row.
+static LINK: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed, {CURRENT} AS is_current,
+            b.redemptions, b.redeemed_at, b.last_form_key, b.superseded, l.state, l.outcome,
+            i.invitation_id IS NOT NULL AS is_invitation, coalesce(i.connection_id, c.connection_id) AS connection_id,
+            coalesce(i.name, c.name) AS name, c.category,
+            CASE WHEN i.invitation_id IS NULL THEN c.source_type ELSE i.source_type END AS source_type,
+            c.integration_type, c.is_direct, c.status, c.sync_status, c.sync_errors,
+            coalesce(c.gateway_id, c.connection_id, i.connection_id) AS gateway_id,
+            c.missing_since IS NOT NULL AS is_missing
+         FROM links k JOIN members m ON m.member_id = k.member_id
+         LEFT JOIN link_buttons b ON b.token_hash = k.token_hash
+         LEFT JOIN lapses l ON l.lapse_id = b.lapse_id
+         LEFT JOIN invitations i ON i.invitation_id = b.invitation_id
+         LEFT JOIN connections c ON c.member_id = k.member_id AND c.connection_id = coalesce(l.connection_id,
+            (SELECT s.connection_id FROM connections s
+             WHERE s.member_id = i.member_id AND s.connection_id = i.connection_id COLLATE NOCASE
+             ORDER BY s.status = 'DELETED', s.connection_id LIMIT 1))
+         WHERE k.token_hash = $1 ORDER BY b.connection_id"
+    )
+});
 
 /// The numbers of links that an operator revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -66,25 +89,16 @@ impl Store {
 
     /// `None` when there is no such link.
     pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkRecord>> {
-        let link = query(format!(
-            "SELECT k.kind, k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed, {CURRENT} AS is_current
-             FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
-        ))
-        .bind(&hash.0[..])
-        .fetch_optional(&self.reader)
-        .await?;
-        let Some(link) = link else { return Ok(None) };
-        let buttons = match kind(&link)? {
-            LinkKind::Notice => self.lapse_buttons(hash).await?,
-            LinkKind::Invitation => self.invitation_buttons(hash).await?,
-        };
+        let rows = query(LINK.as_str()).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        let Some(link) = rows.first() else { return Ok(None) };
+        let buttons = rows.iter().filter_map(|row| button(row).transpose());
         Ok(Some(LinkRecord {
-            member_id: MemberId::new(link.try_get::<String>("member_id")?),
+            member_id: link.text("member_id")?,
             locale: link.try_get("locale")?,
             unsubscribed: link.try_get("unsubscribed")?,
             is_replaced: !link.try_get::<bool>("is_current")?,
-            expires_at: time(link.try_get("expires_at")?),
-            buttons,
+            expires_at: link.time("expires_at")?,
+            buttons: buttons.collect::<Result<_>>()?,
         }))
     }
 
@@ -113,69 +127,32 @@ impl Store {
         })
         .await
     }
-
-    async fn lapse_buttons(&self, hash: TokenHash) -> Result<Vec<Button>> {
-        let sql = format!(
-            "SELECT {}, b.redemptions, b.redeemed_at, b.last_form_key, b.superseded, l.lapse_id, l.state, l.outcome
-             FROM link_buttons b JOIN lapses l ON l.lapse_id = b.lapse_id
-             JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
-             WHERE b.token_hash = $1 ORDER BY b.connection_id",
-            connections::COLUMNS
-        );
-        let rows = query(sql).bind(&hash.0[..]).fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                let state: String = row.try_get("state")?;
-                let Ok(state) = state.parse::<LapseState>() else {
-                    let lapse_id = row.try_get("lapse_id")?;
-                    return Err(StoreError::Row { table: "lapses", row: lapse_id, what: "its state" });
-                };
-                let outcome: Option<String> = row.try_get("outcome")?;
-                button(
-                    row,
-                    connections::read(row)?,
-                    state,
-                    outcome.and_then(|text| text.parse::<Outcome>().ok()),
-                )
-            })
-            .collect()
-    }
-
-    async fn invitation_buttons(&self, hash: TokenHash) -> Result<Vec<Button>> {
-        let sql = format!(
-            "SELECT {}, b.redemptions, b.redeemed_at, b.last_form_key, b.superseded
-             FROM link_buttons b JOIN invitations i ON i.invitation_id = b.invitation_id {} WHERE b.token_hash = $1",
-            invitations::COLUMNS,
-            invitations::JOINS
-        );
-        let rows = query(sql).bind(&hash.0[..]).fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                let invited = invitations::read(row)?;
-                let (state, outcome) = invitations::state(&invited.connection);
-                button(row, invited, state, outcome)
-            })
-            .collect()
-    }
 }
 
-fn button(
-    row: &Row,
-    connection: StoredConnection,
-    state: LapseState,
-    outcome: Option<Outcome>,
-) -> Result<Button> {
-    let StoredConnection { connection, gateway_id, is_missing, .. } = connection;
+/// The button in a row of [`LINK`]. `None`: the link has no button.
+fn button(row: &Row) -> Result<Option<Button>> {
+    let (stored, state, outcome) = if let Some(state) = row.optional_parsed("state")? {
+        // An outcome of a newer version counts as none.
+        let outcome = row.optional_text_of("outcome")?.and_then(|text| text.parse().ok());
+        (connections::read(row)?, state, outcome)
+    } else if row.try_get("is_invitation")? {
+        let invited = invitations::read(row)?;
+        let (state, outcome) = invitations::state(&invited.connection);
+        (invited, state, outcome)
+    } else {
+        return Ok(None);
+    };
+    let StoredConnection { connection, gateway_id, is_missing, .. } = stored;
     let form_key: Option<Vec<u8>> = row.try_get("last_form_key")?;
-    Ok(Button {
+    Ok(Some(Button {
         connection,
         gateway_id,
         is_missing,
         state,
         outcome,
-        redemptions: count(row.try_get("redemptions")?),
-        redeemed_at: row.try_get::<Option<i64>>("redeemed_at")?.map(time),
+        redemptions: row.count("redemptions")?,
+        redeemed_at: row.optional_time("redeemed_at")?,
         last_form_key: form_key.and_then(|hash| hash.try_into().ok()).map(FormKeyHash),
         superseded: row.try_get("superseded")?,
-    })
+    }))
 }
