@@ -173,7 +173,7 @@ fn serve(
 
 pub fn public_state(app: &App) -> web::PublicState {
     let config = &app.config;
-    web::PublicState {
+    web::PublicState::new(web::PublicServices {
         links: app.links.clone(),
         store: app.store.interactive(),
         clock: app.clock.clone(),
@@ -183,7 +183,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,
         requests_per_minute: config.links.requests_per_minute,
-    }
+    })
 }
 
 /// The scheduler only wakes the sweep loop, which decides whether a sweep is due.

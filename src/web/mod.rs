@@ -9,6 +9,7 @@ mod rate_limit_key;
 mod serve;
 
 pub(crate) use admin::{AdminState, admin_router};
+pub(crate) use public::PublicServices;
 pub use public::{PublicState, public};
 pub use serve::{ServerLimits, serve};
 

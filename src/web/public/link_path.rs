@@ -14,7 +14,9 @@ pub(super) fn clean(method: &Method, uri: Uri, prefix: &str) -> Uri {
     let path = uri.path();
     let own = path.strip_prefix(prefix).unwrap_or(path);
     let before = &path[..path.len() - own.len()];
-    let Some(cleaned) = clean_path(own, *method == Method::POST) else { return uri };
+    let Some(cleaned) = clean_path(own, *method == Method::POST).filter(|cleaned| cleaned != own) else {
+        return uri;
+    };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
     let Ok(path) = format!("{before}{cleaned}{query}").parse::<PathAndQuery>() else { return uri };
     let mut parts = uri.into_parts();

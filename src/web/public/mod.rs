@@ -8,6 +8,7 @@ mod resume_cookie;
 mod state;
 mod unsubscribe;
 
+pub(crate) use state::PublicServices;
 pub use state::PublicState;
 
 use super::pages::Page;

@@ -5,10 +5,14 @@ use crate::reconnect::links::LinkService;
 use crate::store::Store;
 use crate::traffic::RequestRecorder;
 use crate::web::pages::Pages;
+use std::ops::Deref;
 use std::sync::Arc;
 
+/// Cheap to clone: each request does it several times.
 #[derive(Clone)]
-pub struct PublicState {
+pub struct PublicState(Arc<PublicServices>);
+
+pub struct PublicServices {
     pub(crate) links: LinkService,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
@@ -22,4 +26,18 @@ pub struct PublicState {
     pub(crate) trusted_proxies: usize,
     /// Per client address; 0: no limit.
     pub(crate) requests_per_minute: u32,
+}
+
+impl PublicState {
+    pub(crate) fn new(services: PublicServices) -> Self {
+        Self(Arc::new(services))
+    }
+}
+
+impl Deref for PublicState {
+    type Target = PublicServices;
+
+    fn deref(&self) -> &PublicServices {
+        &self.0
+    }
 }
