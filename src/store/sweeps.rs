@@ -14,6 +14,8 @@ pub(super) const COVERS_MEMBER: &str = "(s.ended_early_because IS NULL OR CASE W
     THEN m.poll_key > s.starts_after OR m.poll_key <= s.position
     ELSE m.poll_key > coalesce(s.starts_after, -1) AND m.poll_key <= s.position END)";
 
+/// The newest sweeps, which reports read. Older ones are deleted.
+const KEPT_SWEEPS: u32 = 10_000;
 /// Members whose poll keys are filled in at a time.
 const BACKFILL: u32 = 1_000;
 
@@ -112,7 +114,18 @@ impl Store {
             .bind(id.as_str())
             .bind(millis(now))
             .bind(position.starts_after);
-        self.execute(insert).await?;
+        // The last sweeps of their kind stay, however old they are: `status` and the metrics report them.
+        let prune = query(
+            "DELETE FROM sweeps WHERE finished_at IS NOT NULL AND rowid <= (SELECT max(rowid) FROM sweeps) - $1
+               AND rowid <> coalesce((SELECT max(rowid) FROM sweeps WHERE complete = 1), 0)
+               AND rowid <> coalesce((SELECT max(rowid) FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear), 0)",
+        )
+        .bind(KEPT_SWEEPS);
+        self.write(async |mut tx| {
+            insert.clone().execute(&mut tx).await?;
+            prune.clone().execute(&mut tx).await
+        })
+        .await?;
         Ok(OpenSweep { id, position, progress: SweepProgress::default(), resumed: false })
     }
 
@@ -193,5 +206,30 @@ impl Store {
         .fetch_optional(&self.reader)
         .await?;
         Ok(ended_early_because.flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_sweep_deletes_old_ones_but_not_the_last_complete_one_and_the_last_with_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("sweeps.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        let insert = query(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+             INSERT INTO sweeps (sweep_id, started_at, finished_at, members, unclear, complete)
+             SELECT 's' || n, n, n, n = 3, 0, n = 2 FROM numbers",
+        );
+        store.execute(insert.bind(KEPT_SWEEPS + 4)).await.unwrap();
+        store.resume_or_start_sweep(Time::UNIX_EPOCH).await.unwrap();
+        let oldest: Vec<i64> =
+            query_scalar("SELECT started_at FROM sweeps WHERE started_at > 0 ORDER BY 1 LIMIT 4")
+                .fetch_all(&store.reader)
+                .await
+                .unwrap();
+        assert_eq!(oldest, [2, 3, 6, 7]);
     }
 }
