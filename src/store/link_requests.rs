@@ -1,7 +1,6 @@
 //! `link_requests`: counts of link views and button presses. They name no member.
 
-use super::engine::{Tx, query, query_scalar};
-use super::sqlite::DOMAIN;
+use super::engine::{Tx, query, query_as};
 use super::{Result, Store, millis, time};
 use crate::domain::{Client, EmailStatus, LinkAction, MemberId, Time, TokenHash};
 use chrono::TimeDelta;
@@ -50,12 +49,14 @@ pub struct DomainStats {
 impl Store {
     /// `None` when the link is unknown, or when its member has been removed.
     pub(crate) async fn link_context(&self, hash: TokenHash) -> Result<Option<LinkContext>> {
-        let sql = format!(
-            "SELECT {DOMAIN} AS domain, k.notice_id IS NOT NULL AS emailed, a.finished_at, k.last_viewed_at FROM links k
+        let row = query(
+            "SELECT m.domain, k.notice_id IS NOT NULL AS emailed, a.finished_at, k.last_viewed_at FROM links k
              JOIN members m ON m.member_id = k.member_id
-             LEFT JOIN attempts a ON a.notice_id = k.notice_id AND a.attempt = k.attempt WHERE k.token_hash = $1"
-        );
-        let row = query(sql).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
+             LEFT JOIN attempts a ON a.notice_id = k.notice_id AND a.attempt = k.attempt WHERE k.token_hash = $1",
+        )
+        .bind(&hash.0[..])
+        .fetch_optional(&self.reader)
+        .await?;
         let Some(row) = row else { return Ok(None) };
         let domain: String = row.try_get("domain")?;
         let accepted_at = row.try_get::<Option<i64>>("finished_at")?.map(time);
@@ -121,8 +122,8 @@ impl Store {
         let sql = format!(
             "WITH counted AS MATERIALIZED (SELECT domain, {} AS bot_views, {} AS human_views,
                     {} AS bot_presses, {} AS human_presses FROM link_requests WHERE day > $1 GROUP BY domain),
-                named AS MATERIALIZED (SELECT {DOMAIN} AS domain FROM members WHERE removed_at IS NULL
-                    GROUP BY 1 HAVING count(*) >= $2)
+                named AS MATERIALIZED (SELECT domain FROM members WHERE removed_at IS NULL
+                    GROUP BY domain HAVING count(*) >= $2)
              SELECT coalesce(n.domain, 'other') AS domain_or_other, sum(bot_views) AS bot_views,
                 sum(human_views) AS human_views, sum(bot_presses) AS bot_presses,
                 sum(human_presses) AS human_presses
@@ -156,16 +157,22 @@ impl Store {
 /// Deletes the counts of the member's email domain if no other member has an address there. Call it before the
 /// member's address is erased.
 pub(super) async fn delete_orphan_domain(tx: &mut Tx, member: &MemberId) -> Result<()> {
-    let sql = format!(
-        "SELECT {DOMAIN} FROM members
-         WHERE member_id = $1 AND EXISTS (SELECT 1 FROM link_requests WHERE domain = {DOMAIN})"
-    );
-    let counted: Option<String> = query_scalar(sql).bind(member.as_str()).fetch_optional(&mut *tx).await?;
-    let Some(domain) = counted else { return Ok(()) };
-    let sql = format!(
-        "DELETE FROM link_requests WHERE domain = $1
-         AND NOT EXISTS (SELECT 1 FROM members WHERE member_id <> $2 AND {DOMAIN} = $1)"
-    );
-    query(sql).bind(domain).bind(member.as_str()).execute(&mut *tx).await?;
+    let known: Option<(String, String)> = query_as("SELECT domain, email FROM members WHERE member_id = $1")
+        .bind(member.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some((domain, email)) = known else { return Ok(()) };
+    // Earlier versions counted an international domain as it was written.
+    let written = email.split_once('@').map(|(_, written)| written.to_ascii_lowercase());
+    for domain in [Some(domain), written].into_iter().flatten() {
+        query(
+            "DELETE FROM link_requests WHERE domain = $1
+               AND NOT EXISTS (SELECT 1 FROM members WHERE member_id <> $2 AND domain = $1)",
+        )
+        .bind(domain)
+        .bind(member.as_str())
+        .execute(&mut *tx)
+        .await?;
+    }
     Ok(())
 }

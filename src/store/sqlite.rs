@@ -9,9 +9,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// SQL for the domain of `members.email`, with ASCII letters in lower case.
-pub(super) const DOMAIN: &str = "lower(substr(email, instr(email, '@') + 1))";
-
 /// How long a background write waits for its turn.
 const BACKGROUND_WAIT: Duration = Duration::from_secs(120);
 /// How often a unit of work runs at most, if the database gives it up.
