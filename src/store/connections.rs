@@ -61,17 +61,17 @@ impl Store {
         after: Option<(&MemberId, &ConnectionId)>,
         limit: u32,
     ) -> Result<Vec<StoredConnection>> {
+        let of_member = only.map_or("", |_| "AND k.member_id = $4");
         let sql = format!(
             "SELECT {COLUMNS} FROM connections k JOIN members m ON m.member_id = k.member_id
-             WHERE m.removed_at IS NULL AND ($1 IS NULL OR k.member_id = $1)
-               AND (k.member_id, k.connection_id) > ($2, $3)
-             ORDER BY k.member_id, k.connection_id LIMIT $4"
+             WHERE m.removed_at IS NULL {of_member} AND (k.member_id, k.connection_id) > ($1, $2)
+             ORDER BY k.member_id, k.connection_id LIMIT $3"
         );
         let rows = query(sql)
-            .bind(only.map(MemberId::as_str))
             .bind(after.map_or("", |(member, _)| member.as_str()))
             .bind(after.map_or("", |(_, connection)| connection.as_str()))
             .bind(limit)
+            .bind_if_some(only.map(MemberId::as_str))
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(read).collect()

@@ -32,14 +32,14 @@ impl Store {
         after: Option<&LapseId>,
         limit: u32,
     ) -> Result<Vec<Lapse>> {
+        let of_member = only.map_or("", |_| "l.member_id = $3 AND");
         let sql = format!(
-            "SELECT {COLUMNS} FROM lapses l WHERE ($1 IS NULL OR l.member_id = $1) AND l.lapse_id > $2
-             ORDER BY l.lapse_id LIMIT $3"
+            "SELECT {COLUMNS} FROM lapses l WHERE {of_member} l.lapse_id > $1 ORDER BY l.lapse_id LIMIT $2"
         );
         let rows = query(sql)
-            .bind(only.map(MemberId::as_str))
             .bind(after.map_or("", LapseId::as_str))
             .bind(limit)
+            .bind_if_some(only.map(MemberId::as_str))
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(read).collect()

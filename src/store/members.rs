@@ -171,23 +171,24 @@ impl Store {
         rules: &CredentialRules,
         unreachable_since: Option<Time>,
     ) -> Result<Vec<ListedMember>> {
+        let this = only.map_or("", |_| "AND m.member_id = $4");
         let sql = format!(
             "SELECT {COLUMNS}, c.key_id, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed,
                 u.reason AS unclear_reason, {} AS last_answer_at FROM members m
              LEFT JOIN credentials c ON c.member_id = m.member_id
              LEFT JOIN credential_failures f ON f.member_id = m.member_id
              LEFT JOIN unclear_members u ON u.member_id = m.member_id
-             WHERE m.removed_at IS NULL AND m.member_id > $1 AND ($2 IS NULL OR m.member_id = $2)
-               AND ($4 IS NULL OR (m.paused_at IS NULL AND coalesce({}, m.added_at) < $4))
-             ORDER BY m.member_id LIMIT $3",
+             WHERE m.removed_at IS NULL AND m.member_id > $1 {this}
+               AND ($3 IS NULL OR (m.paused_at IS NULL AND coalesce({}, m.added_at) < $3))
+             ORDER BY m.member_id LIMIT $2",
             last_answer_at(),
             last_answer_at()
         );
         let rows = query(sql)
             .bind(after.map_or("", MemberId::as_str))
-            .bind(only.map(MemberId::as_str))
             .bind(limit)
             .bind(unreachable_since.map(millis))
+            .bind_if_some(only.map(MemberId::as_str))
             .fetch_all(&self.reader)
             .await?;
         rows.iter()

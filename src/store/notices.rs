@@ -77,15 +77,20 @@ impl Store {
         after: Option<&NoticeId>,
         limit: u32,
     ) -> Result<Vec<ListedNotice>> {
+        let of_member = member.map_or("", |_| "n.member_id = $3 AND");
+        let this = match (member, only) {
+            (_, None) => "",
+            (None, Some(_)) => "n.notice_id = $3 AND",
+            (Some(_), Some(_)) => "n.notice_id = $4 AND",
+        };
         let sql = format!(
-            "SELECT {COLUMNS} FROM notices n WHERE ($1 IS NULL OR n.member_id = $1) AND ($2 IS NULL OR n.notice_id = $2)
-               AND n.notice_id > $3 ORDER BY n.notice_id LIMIT $4"
+            "SELECT {COLUMNS} FROM notices n WHERE {of_member} {this} n.notice_id > $1 ORDER BY n.notice_id LIMIT $2"
         );
         let rows = query(sql)
-            .bind(member.map(MemberId::as_str))
-            .bind(only.map(NoticeId::as_str))
             .bind(after.map_or("", NoticeId::as_str))
             .bind(limit)
+            .bind_if_some(member.map(MemberId::as_str))
+            .bind_if_some(only.map(NoticeId::as_str))
             .fetch_all(&self.reader)
             .await?;
         let mut listed: Vec<ListedNotice> = rows.iter().map(read).collect::<Result<_>>()?;

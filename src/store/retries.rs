@@ -53,14 +53,14 @@ impl Store {
     }
 
     async fn retry_where(&self, notice: Option<&NoticeId>, now: Time) -> Result<Vec<NoticeId>> {
-        let update = query_scalar::<String>(
-            "UPDATE notices SET state = 'queued', reason = $3, not_before = $2, attempts_before_retry = attempts
-             WHERE attempts > 0 AND state IN ('queued', 'abandoned') AND ($1 IS NULL OR notice_id = $1)
-             RETURNING notice_id",
-        )
-        .bind(notice.map(NoticeId::as_str))
+        let this = notice.map_or("", |_| "AND notice_id = $3");
+        let update = query_scalar::<String>(format!(
+            "UPDATE notices SET state = 'queued', reason = $2, not_before = $1, attempts_before_retry = attempts
+             WHERE attempts > 0 AND state IN ('queued', 'abandoned') {this} RETURNING notice_id"
+        ))
         .bind(millis(now))
-        .bind(NoticeReason::RetryRequested.as_str());
+        .bind(NoticeReason::RetryRequested.as_str())
+        .bind_if_some(notice.map(NoticeId::as_str));
         let ids = self.write(async |mut tx| update.clone().fetch_all(&mut tx).await).await?;
         Ok(ids.into_iter().map(NoticeId::new).collect())
     }

@@ -80,16 +80,17 @@ impl Store {
         after: Option<&ListedSuppression>,
         limit: u32,
     ) -> Result<Vec<ListedSuppression>> {
-        let rows = query(
-            "SELECT address_hash, reason, created_at FROM suppressions WHERE ($1 IS NULL OR address_hash = $1)
-               AND (created_at, address_hash, reason) > ($2, $3, $4)
-             ORDER BY created_at, address_hash, reason LIMIT $5",
-        )
-        .bind(only.map(|address| address.0.to_vec()))
+        let of_address = only.map_or("", |_| "address_hash = $5 AND");
+        let rows = query(format!(
+            "SELECT address_hash, reason, created_at FROM suppressions
+             WHERE {of_address} (created_at, address_hash, reason) > ($1, $2, $3)
+             ORDER BY created_at, address_hash, reason LIMIT $4"
+        ))
         .bind(after.map_or(i64::MIN, |after| millis(after.created_at)))
         .bind(after.map_or(Vec::new(), |after| after.address.0.to_vec()))
         .bind(after.map_or("", |after| after.reason.as_str()))
         .bind(limit)
+        .bind_if_some(only.map(|address| address.0.to_vec()))
         .fetch_all(&self.reader)
         .await?;
         let mut listed = Vec::new();

@@ -13,13 +13,14 @@ impl Store {
         after: Option<&TransitionId>,
         limit: u32,
     ) -> Result<Vec<Transition>> {
-        let rows = query(
+        let of_member = only.map_or("", |_| "member_id = $3 AND");
+        let rows = query(format!(
             "SELECT transition_id, member_id, connection_id, from_status, to_status, observed_at FROM transitions
-             WHERE ($1 IS NULL OR member_id = $1) AND transition_id > $2 ORDER BY transition_id LIMIT $3",
-        )
-        .bind(only.map(MemberId::as_str))
+             WHERE {of_member} transition_id > $1 ORDER BY transition_id LIMIT $2"
+        ))
         .bind(after.map_or("", TransitionId::as_str))
         .bind(limit)
+        .bind_if_some(only.map(MemberId::as_str))
         .fetch_all(&self.reader)
         .await?;
         rows.iter()

@@ -81,6 +81,14 @@ impl Query {
         self
     }
 
+    /// For a last parameter that the text mentions only if there is a value.
+    pub(in crate::store) fn bind_if_some(self, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.bind(value),
+            None => self,
+        }
+    }
+
     pub(in crate::store) async fn execute(self, mut target: impl Target) -> Result<Changes> {
         let changes = Changes(run!(self, target, execute).rows_affected());
         if changes.0 > 0 {
@@ -142,6 +150,12 @@ pub(in crate::store) struct Mapped<T> {
 impl<T> Mapped<T> {
     pub(in crate::store) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.query = self.query.bind(value);
+        self
+    }
+
+    /// See [`Query::bind_if_some`].
+    pub(in crate::store) fn bind_if_some(mut self, value: Option<impl Into<Value>>) -> Self {
+        self.query = self.query.bind_if_some(value);
         self
     }
 
