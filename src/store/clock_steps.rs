@@ -43,17 +43,19 @@ impl Store {
             }
             // Each other time has a longest distance that it is ever set ahead.
             for (sql, longest) in [
-                ("UPDATE rechecks SET due_at = $1 WHERE due_at > $2", recheck),
+                (
+                    "UPDATE rechecks SET due_at = $1 WHERE purpose IN ('redemption', 'suspicion') AND due_at > $2",
+                    recheck,
+                ),
                 ("UPDATE rechecks SET since = $1 WHERE since > $2", TimeDelta::zero()),
                 ("UPDATE credential_failures SET retry_at = $1 WHERE retry_at > $2", CREDENTIAL),
                 ("UPDATE unclear_members SET retry_at = $1 WHERE retry_at > $2", THROTTLE),
                 ("UPDATE token_refresh_leases SET leased_until = $2 WHERE leased_until > $2", REFRESH_LEASE),
-                ("UPDATE notices SET leased_until = $2 WHERE leased_until > $2", DELIVERY_LEASE),
                 (
-                    "UPDATE notices SET not_before = $1
-                     WHERE not_before > $2 AND state IN ('queued', 'held')",
-                    ATTEMPT,
+                    "UPDATE notices SET leased_until = $2 WHERE state = 'sending' AND leased_until > $2",
+                    DELIVERY_LEASE,
                 ),
+                ("UPDATE notices SET not_before = $1 WHERE state = 'queued' AND not_before > $2", ATTEMPT),
             ] {
                 let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);
                 let done = query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut tx).await?;

@@ -51,14 +51,14 @@ pub struct RefreshLease {
 
 /// The result of a token refresh.
 #[derive(Clone, Debug)]
-pub(crate) struct RefreshedTokens<'a> {
+pub struct RefreshedTokens<'a> {
     /// The credential of the request.
-    pub(crate) used: &'a UsedCredential,
+    pub used: &'a UsedCredential,
     /// The new refresh token, if the gateway rotates them. The old one no longer works.
-    pub(crate) rotated: Option<&'a Sealed>,
-    pub(crate) access: Option<&'a StoredToken>,
+    pub rotated: Option<&'a Sealed>,
+    pub access: Option<&'a StoredToken>,
     /// Stored when it is the member's first subject.
-    pub(crate) subject: Option<&'a Fingerprint>,
+    pub subject: Option<&'a Fingerprint>,
 }
 
 /// When a credential recovers, the retries of others are spread over this time, in milliseconds.
@@ -177,7 +177,7 @@ impl Store {
     /// Stores what a refresh brought and releases the lease. A credential that was imported meanwhile stays, and tokens
     /// requested with the one before it are dropped. With an access token the member's failure is over; then other
     /// members whose failures began about the same time are retried soon, for they may have had the same cause.
-    pub(crate) async fn store_tokens(
+    pub async fn store_tokens(
         &self,
         id: &MemberId,
         lease: &RefreshLease,
@@ -314,10 +314,11 @@ async fn end_failure(tx: &mut Tx, id: &MemberId, now: Time) -> Result<()> {
             .fetch_optional(&mut *tx)
             .await?;
     let Some(since) = since else { return Ok(()) };
+    // Those that are due within the spread were brought forward before.
     query(
         "UPDATE credential_failures SET retry_at = min(retry_at, $2 +
             (SELECT poll_key % $4 FROM members m WHERE m.member_id = credential_failures.member_id))
-         WHERE since BETWEEN $1 - $3 AND $1 + $3",
+         WHERE retry_at > $2 + $4 AND since BETWEEN $1 - $3 AND $1 + $3",
     )
     .bind(since)
     .bind(millis(now))

@@ -316,9 +316,9 @@ async fn write_lapse(tx: &mut Tx, id: &LapseId, fields: &LapseFields, now: Time)
             .await?;
         // A connection that works again was reachable after all. What an address has caused stays given up.
         query(
-            "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND notice_id IN
-                (SELECT notice_id FROM notices WHERE state = 'abandoned'
-                 AND reason IN ('oauth_url_refused', 'render_failed', 'never_confirmed'))",
+            "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND EXISTS
+                (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state = 'abandoned'
+                 AND n.reason IN ('oauth_url_refused', 'render_failed', 'never_confirmed'))",
         )
         .bind(id.as_str())
         .execute(&mut *tx)

@@ -35,7 +35,7 @@ impl Store {
                 "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
                     (SELECT notice_id FROM notices WHERE state = 'abandoned'
                      AND reason IN ('oauth_url_refused', 'render_failed'))
-                   AND lapse_id IN (SELECT lapse_id FROM lapses WHERE state = 'open')
+                   AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = notice_items.lapse_id AND l.state = 'open')
                  RETURNING lapse_id",
             )
             .fetch_all(&mut tx)
