@@ -56,9 +56,8 @@ mod verified;
 
 pub(crate) use connections::StoredConnection;
 use convert::{count, json_list, millis, time};
-pub(crate) use credentials::{
-    CredentialFailure, RefreshLease, RefreshedTokens, StoredCredentials, StoredToken,
-};
+pub use credentials::RefreshedTokens;
+pub(crate) use credentials::{CredentialFailure, RefreshLease, StoredCredentials, StoredToken};
 pub(crate) use error::Result;
 pub use error::StoreError;
 pub use import::{Import, ImportCounts, ImportRow};

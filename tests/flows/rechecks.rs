@@ -48,3 +48,21 @@ async fn rechecks_after_a_press_count_from_the_press_and_not_from_the_recheck_be
         assert_eq!(h.app.rechecker.recheck_one().await.unwrap(), is_due, "{after}");
     }
 }
+
+#[tokio::test]
+async fn a_recheck_waits_for_the_next_try_of_a_refused_credential_but_for_at_most_an_hour() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.press(&link).await;
+    h.sim.world().revoke("alice").unwrap();
+    h.sweep_after(TimeDelta::hours(2)).await;
+    assert_eq!(h.credential("alice").await, "rejected");
+    for (retry_after, waits) in [(40, 40), (600, 60)] {
+        let now = h.clock.now();
+        let minutes = |count| (now + TimeDelta::minutes(count)).timestamp_millis();
+        let mut rows = h.rows().await;
+        rows.set("rechecks", "due_at", now.timestamp_millis()).await.unwrap();
+        rows.set("credential_failures", "retry_at", minutes(retry_after)).await.unwrap();
+        assert!(h.app.rechecker.recheck_one().await.unwrap());
+        assert_eq!(rows.numbers("rechecks", "due_at").await.unwrap(), [minutes(waits)], "{retry_after}");
+    }
+}

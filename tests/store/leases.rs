@@ -4,8 +4,8 @@ use crate::{Fixture, now};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
-    domain::NoticeReason,
-    store::{AttemptOutcome, AttemptResult, StoreError},
+    domain::{EmailAddress, NoticeReason, TokenHash, UsedCredential},
+    store::{AttemptOutcome, AttemptResult, RefreshedTokens, StoreError},
 };
 
 const RACERS: usize = 16;
@@ -43,6 +43,21 @@ pub(crate) async fn a_released_lease_can_be_taken_at_once(f: &Fixture) {
     assert!(third.is_none(), "a former holder releases nothing");
 }
 
+pub(crate) async fn a_refresh_that_lost_its_lease_leaves_its_successor_alone(f: &Fixture) {
+    f.import(&["alice"]).await;
+    let alice = "alice".into();
+    let lease = async |at| f.store.lease_refresh(&alice, at, at + LEASE).await.unwrap();
+    let first = lease(now()).await.unwrap();
+    let expired = now() + LEASE;
+    assert!(lease(expired).await.is_some(), "the successor's");
+    let used = UsedCredential::Subject("alice".into());
+    let tokens = RefreshedTokens { used: &used, rotated: None, access: None, subject: None };
+    f.store.store_tokens(&alice, &first, &tokens, expired).await.unwrap();
+    assert!(lease(expired).await.is_none(), "storing the tokens released it");
+    f.store.extend_refresh_lease(&alice, &first, expired + LEASE * 2).await.unwrap();
+    assert!(lease(expired + LEASE).await.is_some(), "the former holder extended it");
+}
+
 /// Queues notices `n1`, `n2`, … for alice.
 async fn queue(f: &Fixture, count: usize) {
     f.import(&["alice"]).await;
@@ -60,12 +75,15 @@ async fn queue(f: &Fixture, count: usize) {
 }
 
 pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixture) {
-    queue(f, 3).await;
+    queue(f, 4).await;
+    let later = now() + LEASE;
+    let fourth = ("notice_id", "n4");
+    f.rows().await.set_where("notices", fourth, "not_before", later.timestamp_millis()).await.unwrap();
     let racers = (0..RACERS).map(|_| f.store.claim_notice(now(), now() + LEASE, &[]));
     let claims = join_all(racers).await;
     assert_eq!(claims.into_iter().filter_map(|claim| claim.unwrap()).count(), 3);
     let states = f.rows().await.texts("notices", "state").await.unwrap();
-    assert_eq!(states, ["sending"; 3]);
+    assert_eq!(states, ["queued", "sending", "sending", "sending"], "the fourth is not due");
 }
 
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {
@@ -74,8 +92,6 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
     assert_eq!(f.store.rescue_expired_leases(now(), &[]).await.unwrap(), 0, "the lease is still running");
     let expired = now() + LEASE;
     assert_eq!(f.store.rescue_expired_leases(expired, &[]).await.unwrap(), 1);
-    let second = f.store.claim_notice(expired, expired + LEASE, &[]).await.unwrap();
-    assert!(second.is_some());
     let sent = AttemptResult {
         outcome: AttemptOutcome::Sent,
         reason: NoticeReason::FirstNotice,
@@ -83,7 +99,16 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
         retry_at: None,
         included: Vec::new(),
     };
-    assert!(!f.store.end_attempt(&late, &sent, expired).await.unwrap());
+    let end_late = async || f.store.end_attempt(&late, &sent, expired).await.unwrap();
+    let send_late = async || {
+        let (hash, address) = (TokenHash([1; 32]), "alice@example.org".parse::<EmailAddress>().unwrap());
+        let attempt = (&late.notice.id, late.attempt);
+        f.store.add_unsubscribe(hash, attempt, address.address_hash(), expired).await.unwrap()
+    };
+    assert!(!send_late().await && !end_late().await, "before another attempt has begun");
+    let second = f.store.claim_notice(expired, expired + LEASE, &[]).await.unwrap();
+    assert!(second.is_some());
+    assert!(!send_late().await && !end_late().await, "during another attempt");
     assert_eq!(f.rows().await.texts("notices", "state").await.unwrap(), ["sending"]);
 }
 

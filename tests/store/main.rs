@@ -100,6 +100,7 @@ suite! {
         one_of_sixteen_racing_refreshes_gets_the_lease,
         a_refresh_lease_can_be_taken_over_once_it_has_expired,
         a_released_lease_can_be_taken_at_once,
+        a_refresh_that_lost_its_lease_leaves_its_successor_alone,
         a_notice_is_claimed_once_by_sixteen_racing_workers,
         an_expired_claim_is_rescued_and_the_late_result_is_dropped,
         a_second_daemon_is_kept_out_until_the_first_ends;
