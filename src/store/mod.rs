@@ -35,6 +35,8 @@ mod open_error;
 mod planned_notices;
 mod planning;
 mod planning_inputs;
+#[cfg(feature = "sim")]
+pub mod query_plans;
 mod queue;
 mod rechecks;
 mod recoveries;

@@ -38,6 +38,10 @@ impl TestDatabase {
         Ok(Self(SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await?))
     }
 
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.0
+    }
+
     /// The names of the tables, without those of the migrations and of SQLite.
     pub async fn tables(&mut self) -> Result<Vec<String>> {
         let tables = "SELECT name FROM sqlite_master WHERE type = 'table'

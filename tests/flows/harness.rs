@@ -14,7 +14,7 @@ use reconnectd::{
     sim::{
         Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
     },
-    store::{ImportCounts, ImportRow, testing::TestDatabase},
+    store::{ImportCounts, ImportRow, query_plans::record_statements, testing::TestDatabase},
     web,
 };
 use std::{net::TcpListener, sync::Arc, thread};
@@ -57,6 +57,7 @@ impl Setup {
         .await
         .expect("the simulator starts");
         let log = LogCapture::start();
+        record_statements();
         let folder = tempfile::tempdir().expect("a temporary folder");
         // Emails contain the port of the pages, so the port must be known before the configuration.
         let pages = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -101,10 +102,11 @@ async fn open(settings: &[(String, String)], clock: &ManualClock) -> App {
     App::open(config, Clock::Manual(clock.clone())).await.expect("the app opens")
 }
 
-/// On drop, fails the test if a scripted fault never happened or a notice is still in state `sending`.
 /// The `User-Agent` of a member's browser.
 const MEMBER_AGENT: &str = "Mozilla/5.0 (a member's)";
 
+/// On drop, fails the test if a scripted fault never happened, a notice is still in state `sending`, or a statement reads a
+/// whole table.
 pub(crate) struct Harness {
     pub(crate) log: LogCapture,
     pub(crate) sim: Simulator,
@@ -324,15 +326,17 @@ impl Drop for Harness {
         }
         self.check_faults();
         let database = self.database();
-        let states = thread::spawn(move || {
+        let read = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let mut rows = TestDatabase::open(&database).await.expect("the database opens");
-                rows.texts("notices", "state").await.expect("the states")
+                let scans = rows.table_scans().await.expect("the plans");
+                (rows.texts("notices", "state").await.expect("the states"), scans)
             })
         });
-        let states = states.join().expect("the states are read");
+        let (states, scans) = read.join().expect("the database is read");
         assert!(!states.iter().any(|state| state == "sending"), "an interrupted delivery was not rescued");
+        assert!(scans.is_empty(), "statements that read a whole table: {scans:#?}");
     }
 }
 

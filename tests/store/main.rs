@@ -11,7 +11,7 @@ mod suppressions;
 
 use reconnectd::{
     domain::{Member, Time},
-    store::{ImportRow, Store, testing::TestDatabase},
+    store::{ImportRow, Store, query_plans::record_statements, testing::TestDatabase},
 };
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -24,6 +24,7 @@ struct Fixture {
 
 impl Fixture {
     async fn sqlite() -> Self {
+        record_statements();
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
         Self { store, folder }
@@ -40,6 +41,11 @@ impl Fixture {
 
     async fn rows(&self) -> TestDatabase {
         TestDatabase::open(&self.path()).await.unwrap()
+    }
+
+    async fn check_plans(&self) {
+        let scans = self.rows().await.table_scans().await.unwrap();
+        assert!(scans.is_empty(), "statements that read a whole table: {scans:#?}");
     }
 
     /// A connection for statements that a test lets fail.
@@ -86,7 +92,9 @@ macro_rules! suite {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    crate::$module::$test(&crate::Fixture::sqlite().await).await;
+                    let fixture = crate::Fixture::sqlite().await;
+                    crate::$module::$test(&fixture).await;
+                    fixture.check_plans().await;
                 })+
             })+
         }

@@ -3,6 +3,8 @@
 
 mod group_commit;
 mod pool;
+#[cfg(feature = "sim")]
+pub(super) mod recorder;
 mod row;
 mod statement;
 mod urgency;

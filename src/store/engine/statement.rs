@@ -50,7 +50,10 @@ impl Changes {
 
 /// The text must not contain values from outside: they belong into the parameters.
 pub(in crate::store) fn query(text: impl Into<Cow<'static, str>>) -> Query {
-    Query { text: text.into(), values: Vec::new() }
+    let text = text.into();
+    #[cfg(feature = "sim")]
+    super::recorder::record(&text);
+    Query { text, values: Vec::new() }
 }
 
 /// A statement whose rows have one column.
