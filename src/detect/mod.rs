@@ -4,4 +4,5 @@ pub mod decide;
 pub mod digest;
 pub mod poll;
 pub(crate) mod recheck;
+mod responses;
 pub mod sweep;

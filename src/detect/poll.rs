@@ -3,20 +3,21 @@
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::{CallError, Refresh, TokenProvider};
-use crate::detect::decide::{self, Policy};
+use crate::detect::decide::Policy;
 use crate::detect::digest::digest;
-use crate::domain::{Cause, Connection, ConnectionState, Listing, MemberId, Time};
+use crate::detect::responses::{Response, Responses};
+use crate::domain::{Cause, Connection, Listing, MemberId, Time};
 use crate::gateway::Gateway;
-use crate::store::{ApplyReport, DueMember, PollResult, Store, StoreError, StoredCredentials};
+use crate::store::{ApplyReport, DueMember, Store, StoreError, StoredCredentials};
+use std::sync::Arc;
 
 /// Polls members and applies the responses. Cheap to clone.
 #[derive(Clone)]
 pub struct Poller {
-    store: Store,
+    responses: Responses,
     tokens: TokenProvider,
     gateway: Gateway,
     clock: Clock,
-    policy: Policy,
 }
 
 /// The poll of a member whom a sweep has come to.
@@ -39,7 +40,8 @@ pub(crate) enum DueResponse {
 impl Poller {
     /// Decides by `policy`.
     pub fn new(store: Store, tokens: TokenProvider, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
-        Self { store, tokens, gateway, clock, policy }
+        let responses = Responses::new(store, clock.clone(), policy);
+        Self { responses, tokens, gateway, clock }
     }
 
     /// Polls one member and applies the response, even if it is unchanged. Returns the response, too.
@@ -52,12 +54,16 @@ impl Poller {
         cause: Cause,
     ) -> Result<(Vec<Connection>, ApplyReport), CallError> {
         let credentials = self.tokens.credentials(member).await?;
-        let (seen, asked_at) = self.list(member, credentials).await?;
+        let (listing, asked_at) = self.list(member, credentials).await?;
         // One member's list that turns empty is more often a mistake. A sweep compares members; an operator looks.
         let accept_empty = cause == Cause::Operator;
-        let applied =
-            self.apply_response(member, &seen, &digest(&seen), asked_at, cause, accept_empty).await?;
-        Ok((seen.rows, applied))
+        let digest = digest(&listing);
+        let response =
+            Arc::new(Response { member_id: member.clone(), asked_at, cause, listing, digest, accept_empty });
+        let applied = self.apply(Arc::clone(&response)).await?;
+        let listing = Arc::try_unwrap(response)
+            .map_or_else(|shared| shared.listing.clone(), |response| response.listing);
+        Ok((listing.rows, applied))
     }
 
     /// Polls a member whom a sweep has come to. A response that has not changed is not evaluated again, unless a suspicion
@@ -67,7 +73,7 @@ impl Poller {
         let call = |token| async move { self.gateway.connections(&token).await };
         let (listed, refresh) = self.tokens.call_as_reporting(&due.id, &due.credentials, call).await;
         let result = match listed {
-            Ok(listing) => self.apply_due(due, &listing, asked_at).await.map_err(CallError::from),
+            Ok(listing) => self.apply_due(due, listing, asked_at).await.map_err(CallError::from),
             Err(error) => Err(error),
         };
         DuePoll { result, refresh }
@@ -76,14 +82,16 @@ impl Poller {
     async fn apply_due(
         &self,
         due: &DueMember,
-        listing: &Listing,
+        listing: Listing,
         asked_at: Time,
     ) -> Result<DueResponse, StoreError> {
-        let digest = digest(listing);
+        let digest = digest(&listing);
         if !due.suspicion && due.digest.as_deref() == Some(&digest[..]) {
             return Ok(DueResponse::Applied(ApplyReport::default()));
         }
-        let applied = self.apply_response(&due.id, listing, &digest, asked_at, Cause::Sweep, false).await?;
+        let (cause, accept_empty) = (Cause::Sweep, false);
+        let response = Response { member_id: due.id.clone(), asked_at, cause, listing, digest, accept_empty };
+        let applied = self.apply(Arc::new(response)).await?;
         Ok(if applied.turned_empty {
             DueResponse::TurnedEmpty { asked_at }
         } else {
@@ -101,7 +109,10 @@ impl Poller {
         asked_at: Time,
     ) -> Result<ApplyReport, StoreError> {
         let listing = Listing::default();
-        self.apply_response(member, &listing, &digest(&listing), asked_at, Cause::Sweep, true).await
+        let (digest, cause) = (digest(&listing), Cause::Sweep);
+        let member_id = member.clone();
+        let response = Response { member_id, asked_at, cause, listing, digest, accept_empty: true };
+        self.apply(Arc::new(response)).await
     }
 
     async fn list(
@@ -117,31 +128,20 @@ impl Poller {
         Ok((seen, asked_at))
     }
 
-    async fn apply_response(
-        &self,
-        member_id: &MemberId,
-        listing: &Listing,
-        digest: &[u8; 32],
-        asked_at: Time,
-        cause: Cause,
-        accept_empty: bool,
-    ) -> Result<ApplyReport, StoreError> {
-        let now = self.clock.now();
-        let answer = PollResult { member_id, asked_at, cause, seen: listing, digest, accept_empty };
-        let decide = |known: &[ConnectionState]| decide::decide(known, listing, &self.policy, now);
-        let applied = self.store.apply_response(&answer, now, decide).await?;
+    async fn apply(&self, response: Arc<Response>) -> Result<ApplyReport, StoreError> {
+        let applied = self.responses.apply(Arc::clone(&response)).await?;
+        let (member, cause) = (&response.member_id, response.cause.as_str());
         for (from, to) in &applied.transitions {
             metrics::count_transition(to);
-            let cause = cause.as_str();
             match from {
-                Some(from) => tracing::info!(member = %member_id, %from, %to, cause, "transition"),
+                Some(from) => tracing::info!(%member, %from, %to, cause, "transition"),
                 // The first observations of a fleet would drown everything else.
-                None => tracing::debug!(member = %member_id, %to, cause, "connection first seen"),
+                None => tracing::debug!(%member, %to, cause, "connection first seen"),
             }
         }
         for connection in &applied.mismatched {
             metrics::count_person_mismatch();
-            tracing::warn!(member = %member_id, %connection,
+            tracing::warn!(%member, %connection,
                 "probably connected with another person's records (PERSON_MATCHING_ERROR)");
         }
         Ok(applied)

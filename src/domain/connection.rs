@@ -80,7 +80,12 @@ impl Connection {
     /// Whether the records probably belong to another person: the member may have signed in with that person's account.
     /// The gateway lists such a connection as CONNECTED or as ERROR.
     pub fn is_person_mismatch(&self) -> bool {
-        matches!(self.status, Some(Status::Connected | Status::Error))
+        self.is_person_mismatch_as(self.status.as_ref())
+    }
+
+    /// [`Connection::is_person_mismatch`], if it had this status.
+    pub(crate) fn is_person_mismatch_as(&self, status: Option<&Status>) -> bool {
+        matches!(status, Some(Status::Connected | Status::Error))
             && self.sync_errors.iter().any(|code| code == PERSON_MATCHING_ERROR)
     }
 

@@ -1,6 +1,6 @@
 //! `connections`.
 
-use super::engine::{Row, Tx, query, query_scalar};
+use super::engine::{Row, query};
 use super::row::RowExt;
 use super::{Result, Store};
 use crate::domain::{Connection, ConnectionId, MemberId, Repair, Source};
@@ -76,10 +76,4 @@ impl Store {
             .await?;
         rows.iter().map(read).collect()
     }
-}
-
-pub(super) async fn mismatched(tx: &mut Tx, member: &MemberId) -> Result<Vec<ConnectionId>> {
-    let sql = format!("SELECT connection_id FROM connections WHERE member_id = $1 AND {MISMATCHED}");
-    let ids: Vec<String> = query_scalar(sql).bind(member.as_str()).fetch_all(&mut *tx).await?;
-    Ok(ids.into_iter().map(ConnectionId::new).collect())
 }

@@ -1,7 +1,8 @@
 //! An operator's disconnecting or deleting of a connection: it is on purpose, so the member gets no email about it.
 
 use super::engine::{Tx, query, query_scalar};
-use super::{Result, Store, invitations, lapses, observations};
+use super::lapse_changes::LapseChanges;
+use super::{Result, Store, invitations, lapses};
 use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseChange, LapseFields, LapseId, MemberId, Time};
 
 /// The connection's lapse before the intent.
@@ -33,7 +34,7 @@ impl Store {
                 Some(lapse) => LapseChange::Update(lapse.id.clone(), standing),
                 None => LapseChange::Insert(standing),
             };
-            observations::apply_to_lapse(&mut tx, member, connection, &change, now).await?;
+            change_lapse(&mut tx, member, connection, &change, now).await?;
             let lapse = match &before {
                 Some(lapse) => lapse.id.clone(),
                 None => newest(&mut tx, member, connection).await?.ok_or(sqlx::Error::RowNotFound)?.id,
@@ -88,12 +89,24 @@ impl Store {
                     return Ok(());
                 }
             };
-            observations::apply_to_lapse(&mut tx, member, &lapse.connection_id, &change, now).await?;
+            change_lapse(&mut tx, member, &lapse.connection_id, &change, now).await?;
             clear_response_digest(&mut tx, member).await?;
             Ok(())
         })
         .await
     }
+}
+
+async fn change_lapse(
+    tx: &mut Tx,
+    member: &MemberId,
+    connection: &ConnectionId,
+    change: &LapseChange,
+    now: Time,
+) -> Result<()> {
+    let mut changes = LapseChanges::default();
+    changes.add(member, connection, change, now);
+    changes.write(tx, now).await
 }
 
 /// The spelling under which a connection is stored.

@@ -62,6 +62,9 @@ pub enum StoreError {
     /// Other writers held the write lock for longer than a person waits. Nothing was written.
     #[error("database: other writers have held the lock for too long")]
     Busy,
+    /// The code that decides or writes panicked. Nothing was written.
+    #[error("the task that writes has panicked: {0}")]
+    Panicked(tokio::task::JoinError),
     /// The transaction failed because of another write in it. Nothing was written.
     #[error("database: the transaction was rolled back because of another write")]
     RolledBack,
@@ -115,6 +118,7 @@ impl StoreError {
             Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Value { .. } | Self::Row { .. } => "database_value",
+            Self::Panicked(_) => "internal_error",
             Self::RolledBack => "database_failed",
             Self::Database(error) if matches!(**error, sqlx::Error::PoolTimedOut) => "database_locked",
             Self::Database(error) => match sqlite_code(error) {

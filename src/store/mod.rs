@@ -4,6 +4,7 @@
 //! connection. No transaction is held across the network. A write that a person waits for fails after a few seconds
 //! ([`Store::interactive`]).
 
+mod cancellations;
 mod clamp;
 mod clock_steps;
 mod connections;
@@ -18,6 +19,8 @@ mod import;
 mod import_steps;
 mod invitations;
 mod key_canaries;
+mod known_states;
+mod lapse_changes;
 mod lapses;
 #[cfg(test)]
 mod link_migration_tests;
@@ -29,12 +32,12 @@ mod members;
 #[cfg(test)]
 mod migration_tests;
 mod notices;
-mod observations;
 mod open;
 mod open_error;
 mod planned_notices;
 mod planning;
 mod planning_inputs;
+mod poll_result;
 #[cfg(feature = "sim")]
 pub mod query_plans;
 mod queue;
@@ -43,6 +46,8 @@ mod recoveries;
 mod redemptions;
 mod rescues;
 mod resends;
+mod response_effects;
+mod responses;
 mod retries;
 mod row;
 mod sign_in_hosts;
@@ -69,7 +74,7 @@ pub(crate) use links::RevokedLinks;
 pub(crate) use locks::InstanceLock;
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
-pub use observations::{ApplyReport, PollResult};
+pub use poll_result::{ApplyReport, PollResult};
 pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub use redemptions::Redemption;

@@ -3,9 +3,7 @@
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::notices::{COLUMNS, item, read};
 use super::{Result, Store, count, millis};
-use crate::domain::{
-    LapseId, Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Outcome, Status, Time,
-};
+use crate::domain::{Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Status, Time};
 
 /// A claimed notice, until its lease expires.
 #[derive(Clone, Debug)]
@@ -73,29 +71,6 @@ pub struct AttemptResult {
     pub retry_at: Option<Time>,
     /// The items in the email that was sent. The planner can plan the other items again.
     pub included: Vec<NoticeItem>,
-}
-
-/// Removes a lapse from its unsent notices and cancels those that become empty.
-pub(super) async fn cancel_for_lapse(tx: &mut Tx, lapse: &LapseId, outcome: Option<Outcome>) -> Result<()> {
-    let affected: Vec<String> = query_scalar(
-        "UPDATE notice_items SET counts_as_step = 0 WHERE lapse_id = $1 AND counts_as_step = 1 AND EXISTS
-            (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
-         RETURNING notice_id",
-    )
-    .bind(lapse.as_str())
-    .fetch_all(&mut *tx)
-    .await?;
-    for notice in affected {
-        query(
-            "UPDATE notices SET state = 'cancelled', reason = $2 WHERE notice_id = $1 AND NOT EXISTS
-                (SELECT 1 FROM notice_items i WHERE i.notice_id = $1 AND i.counts_as_step = 1)",
-        )
-        .bind(notice)
-        .bind(NoticeReason::for_closed_lapse(outcome).as_str())
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
 }
 
 /// Whether this attempt still holds the notice. After the lease expires, another attempt may hold it.

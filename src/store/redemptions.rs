@@ -1,11 +1,12 @@
 //! `link_buttons`: redemptions and dismissals.
 
+use super::cancellations::{self, ClosedLapse};
 use super::convert::millis;
 use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::link_rows::CURRENT;
+use super::rechecks;
 use super::sqlite::Store;
-use super::{queue, rechecks};
 use crate::domain::{ConnectionId, FormKeyHash, LapseId, MemberId, Outcome, Time, TokenHash};
 
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +130,8 @@ impl Store {
             .bind(connection.as_str())
             .execute(&mut tx)
             .await?;
-            queue::cancel_for_lapse(&mut tx, &LapseId::new(lapse), Some(Outcome::Dismissed)).await?;
+            let closed = ClosedLapse { id: LapseId::new(lapse), outcome: Some(Outcome::Dismissed) };
+            cancellations::cancel_for_lapses(&mut tx, &[closed]).await?;
             Ok(true)
         })
         .await

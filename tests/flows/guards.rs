@@ -33,8 +33,8 @@ async fn apply_response(h: &Harness, listing: &Listing, asked_at: Time) -> Apply
         digest: b"any",
         accept_empty: true,
     };
-    let decide = |known: &[ConnectionState]| decide::decide(known, listing, &policy, now);
-    h.app.store.apply_response(&answer, now, decide).await.unwrap()
+    let decide = |known: &[ConnectionState], seen: &Listing| decide::decide(known, seen, &policy, now);
+    h.app.store.apply_responses(&[answer], now, decide).await.unwrap().remove(0)
 }
 
 async fn listing(h: &Harness) -> Listing {

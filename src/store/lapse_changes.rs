@@ -1,0 +1,180 @@
+//! Changes of lapses and their effects, written for many members at once.
+
+use super::cancellations::{self, ClosedLapse};
+use super::convert::{json_list, millis};
+use super::engine::{Query, Tx, query};
+use super::error::Result;
+use crate::base::random;
+use crate::domain::{
+    ConnectionId, DisconnectKind, LapseChange, LapseFields, LapseId, LapseState, MemberId, Outcome, Time,
+};
+use serde::Serialize;
+
+/// Changes to write with [`LapseChanges::write`].
+#[derive(Debug, Default)]
+pub(super) struct LapseChanges {
+    inserted: Vec<InsertedLapse>,
+    updated: Vec<UpdatedLapse>,
+    deleted: Vec<LapseId>,
+    /// Open lapses that the planner has to evaluate again.
+    replanned: Vec<LapseId>,
+    closed: Vec<ClosedLapse>,
+    recovered: Vec<LapseId>,
+}
+
+#[derive(Debug, Serialize)]
+struct InsertedLapse {
+    member: String,
+    connection: String,
+    #[serde(flatten)]
+    lapse: UpdatedLapse,
+}
+
+#[derive(Debug, Serialize)]
+struct UpdatedLapse {
+    id: String,
+    state: &'static str,
+    outcome: Option<&'static str>,
+    suspected_at: i64,
+    consecutive_observations: u32,
+    opened_at: Option<i64>,
+    closed_at: Option<i64>,
+    disconnect_intent: Option<&'static str>,
+}
+
+impl UpdatedLapse {
+    fn new(id: &LapseId, fields: &LapseFields) -> Self {
+        Self {
+            id: id.as_str().to_owned(),
+            state: fields.state.as_str(),
+            outcome: fields.outcome.map(Outcome::as_str),
+            suspected_at: millis(fields.suspected_at),
+            consecutive_observations: fields.consecutive_observations,
+            opened_at: fields.opened_at.map(millis),
+            closed_at: fields.closed_at.map(millis),
+            disconnect_intent: fields.disconnect_intent.map(DisconnectKind::as_str),
+        }
+    }
+}
+
+/// The columns of a lapse in the JSON value `j.value`.
+const FIELDS: &str = "j.value ->> 'state' AS state, j.value ->> 'outcome' AS outcome,
+    CAST(j.value ->> 'suspected_at' AS BIGINT) AS suspected_at,
+    CAST(j.value ->> 'consecutive_observations' AS BIGINT) AS consecutive_observations,
+    CAST(j.value ->> 'opened_at' AS BIGINT) AS opened_at, CAST(j.value ->> 'closed_at' AS BIGINT) AS closed_at,
+    j.value ->> 'disconnect_intent' AS disconnect_intent";
+
+impl LapseChanges {
+    pub(super) fn add(
+        &mut self,
+        member: &MemberId,
+        connection: &ConnectionId,
+        change: &LapseChange,
+        now: Time,
+    ) {
+        let (id, fields) = match change {
+            LapseChange::Unchanged => return,
+            LapseChange::Delete(id) => return self.deleted.push(id.clone()),
+            LapseChange::Insert(fields) => {
+                let id = LapseId::new(random::id(now));
+                self.inserted.push(InsertedLapse {
+                    member: member.as_str().to_owned(),
+                    connection: connection.as_str().to_owned(),
+                    lapse: UpdatedLapse::new(&id, fields),
+                });
+                (id, fields)
+            }
+            LapseChange::Update(id, fields) => {
+                self.updated.push(UpdatedLapse::new(id, fields));
+                (id.clone(), fields)
+            }
+        };
+        if fields.outcome == Some(Outcome::Recovered) {
+            self.recovered.push(id.clone());
+        }
+        if fields.state == LapseState::Closed {
+            self.closed.push(ClosedLapse { id, outcome: fields.outcome });
+        }
+    }
+
+    pub(super) fn replan(&mut self, lapse: &LapseId) {
+        self.replanned.push(lapse.clone());
+    }
+
+    /// Writes the changes. The planner evaluates a lapse that opened, or one that recovered, because members may get an
+    /// email about the recovery. A closed lapse cancels its queued notices.
+    pub(super) async fn write(&self, tx: &mut Tx, now: Time) -> Result<()> {
+        let at = millis(now);
+        for_each(tx, &self.deleted, |ids| {
+            query("DELETE FROM lapses WHERE lapse_id IN (SELECT value FROM json_each($1))").bind(ids)
+        })
+        .await?;
+        for_each(tx, &self.replanned, |ids| {
+            query(
+                "UPDATE lapses SET plan_at = $2
+                 WHERE state = 'open' AND lapse_id IN (SELECT value FROM json_each($1))",
+            )
+            .bind(ids)
+            .bind(at)
+        })
+        .await?;
+        for_each(tx, &self.updated, |rows| {
+            query(format!(
+                "UPDATE lapses SET state = c.state, outcome = c.outcome, suspected_at = c.suspected_at,
+                    consecutive_observations = c.consecutive_observations, opened_at = c.opened_at,
+                    closed_at = c.closed_at, disconnect_intent = c.disconnect_intent,
+                    plan_at = CASE WHEN c.state = 'open' OR (lapses.state = 'open' AND c.outcome = 'recovered')
+                        THEN $2 END
+                 FROM (SELECT j.value ->> 'id' AS id, {FIELDS} FROM json_each($1) j) c
+                 WHERE lapses.lapse_id = c.id"
+            ))
+            .bind(rows)
+            .bind(at)
+        })
+        .await?;
+        for_each(tx, &self.inserted, |rows| {
+            query(format!(
+                "INSERT INTO lapses (lapse_id, member_id, connection_id, state, outcome, suspected_at,
+                    consecutive_observations, opened_at, closed_at, disconnect_intent, plan_at)
+                 SELECT c.*, CASE WHEN c.state = 'open' THEN $2 END
+                 FROM (SELECT j.value ->> 'id' AS id, j.value ->> 'member' AS member,
+                        j.value ->> 'connection' AS connection, {FIELDS} FROM json_each($1) j) c"
+            ))
+            .bind(rows)
+            .bind(at)
+        })
+        .await?;
+        cancellations::cancel_for_lapses(tx, &self.closed).await?;
+        for_each(tx, &self.recovered, |ids| {
+            query(
+                "UPDATE link_buttons SET superseded = 1
+                 WHERE superseded = 0 AND lapse_id IN (SELECT value FROM json_each($1))",
+            )
+            .bind(ids)
+        })
+        .await?;
+        // A connection that works again was reachable after all. What an address has caused stays given up.
+        for_each(tx, &self.recovered, |ids| {
+            query(
+                "UPDATE notice_items SET counts_as_step = 0
+                 WHERE counts_as_step = 1 AND lapse_id IN (SELECT value FROM json_each($1)) AND EXISTS
+                    (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state = 'abandoned'
+                     AND n.reason IN ('oauth_url_refused', 'render_failed', 'never_confirmed'))",
+            )
+            .bind(ids)
+        })
+        .await
+    }
+}
+
+/// Runs a statement with the rows as a JSON list. Does nothing without rows.
+pub(super) async fn for_each<T: Serialize>(
+    tx: &mut Tx,
+    rows: &[T],
+    statement: impl FnOnce(String) -> Query,
+) -> Result<()> {
+    if !rows.is_empty() {
+        statement(json_list(rows)?).execute(tx).await?;
+    }
+    Ok(())
+}
