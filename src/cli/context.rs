@@ -38,7 +38,7 @@ impl Context {
 
     /// Opens the database, which must exist.
     pub(super) async fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::open_existing(&self.config.database.url).await?)
+        Ok(Store::open_existing(&self.config.database.url()).await?)
     }
 
     /// Opens the components. Creates the database if needed.
@@ -76,7 +76,7 @@ impl Context {
     /// Opens the key ring and the database to store credentials. Creates the database if needed.
     pub(super) async fn keyring_and_store(&self) -> anyhow::Result<(Keyring, Store)> {
         let keyring = Keyring::open(&self.config.keys.file)?;
-        let store = Store::open(&self.config.database.url).await?;
+        let store = Store::open(&self.config.database.url()).await?;
         let report = KeyReport::new(&store, &keyring).await?;
         report.verify_sealing()?;
         key_check::leave_canary(&store, &keyring).await?;

@@ -93,7 +93,7 @@ impl App {
     /// The error names the setting.
     pub(crate) async fn open_existing(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let keyring = Keyring::open(&config.keys.file)?;
-        Self::build(config, clock, keyring, async |config| Store::open_existing(&config.database.url).await)
+        Self::build(config, clock, keyring, async |config| Store::open_existing(&config.database.url()).await)
             .await
     }
 
@@ -102,7 +102,7 @@ impl App {
     /// # Errors
     /// The error names the setting.
     pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
-        Self::build(config, clock, keyring, async |config| Store::open(&config.database.url).await).await
+        Self::build(config, clock, keyring, async |config| Store::open(&config.database.url()).await).await
     }
 
     /// Opens the database last, so that an error in the configuration creates none.

@@ -13,7 +13,7 @@ async fn an_invalid_setting_is_reported_at_its_line_by_every_command() {
         ("gateway.timeout", 30.into(), &["gateway.timeout"]),
         ("email.smtp.host", "mail.example.org".into(), &["email.smtp.tls", "starttls"]),
         ("links.public_url", "http://members.example.org".into(), &["links.public_url", "https"]),
-        ("database.url", "postgres://db".into(), &["database.url", "sqlite://PATH"]),
+        ("database.url", "mysql://db".into(), &["database.url", "sqlite://PATH"]),
     ];
     for (key, value, words) in cases {
         let mut home = Home::bare();

@@ -3,6 +3,7 @@
 mod admin;
 mod brand;
 mod color;
+mod database_url;
 mod diagnostic;
 mod email;
 mod environment;
@@ -28,6 +29,7 @@ mod values;
 
 pub use brand::Brand;
 pub(crate) use color::{Color, format_contrast};
+pub use database_url::{DatabaseUrl, PostgresUrl};
 pub(crate) use diagnostic::ConfigError;
 pub use email::{Email, Smtp, Tls, TransportKind};
 pub(crate) use gateway::{Auth, AuthMode, Gateway};
@@ -40,5 +42,4 @@ pub(crate) use schedule::Schedule;
 pub use schema::DEFAULTS;
 pub use settings::Config;
 pub(crate) use signing::{IdTokenLifetime, SigningAlgorithm};
-pub use storage::DatabaseUrl;
 pub use telemetry::{LogFormat, Telemetry};

@@ -7,7 +7,8 @@ use toml::{Table, Value};
 pub const DEFAULTS: &str = include_str!("../../../config/reconnectd.toml");
 
 /// Each secret can also be given as `<key>_file`, the path of a file that contains it.
-pub(super) const SECRETS: [&str; 6] = [
+pub(super) const SECRETS: [&str; 7] = [
+    "database.url",
     "gateway.client_key",
     "gateway.auth.signing_key",
     "gateway.auth.broker_token",

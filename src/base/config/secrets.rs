@@ -1,5 +1,6 @@
 //! Secrets: read from files, masked in what is printed.
 
+use super::database_url;
 use super::schema::{self, BUILT_IN, SECRETS};
 use crate::base::private_files;
 use std::collections::BTreeMap;
@@ -9,12 +10,16 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 const MASK: &str = "***";
+/// A secret only if it has a password.
+const DATABASE: &str = "database.url";
+const MASKED_PASSWORD: &str = ":***@";
 
 /// Whether one of the values is a secret.
 pub(super) fn any(values: &BTreeMap<String, Value>) -> bool {
     SECRETS
         .iter()
-        .any(|secret| values.get(*secret).and_then(Value::as_str).is_some_and(|text| !text.is_empty()))
+        .filter_map(|secret| Some((secret, values.get(*secret)?.as_str()?)))
+        .any(|(secret, text)| shown(secret, text) != text)
 }
 
 /// An error about `key`.
@@ -31,13 +36,14 @@ pub(super) fn read_files(settings: &mut Table, location: impl Fn(&str) -> String
         let path = schema::remove(settings, &file_key).and_then(|value| value.as_str().map(PathBuf::from));
         let path = path.filter(|path| !path.as_os_str().is_empty());
         let value = schema::get(settings, secret).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if value == MASK {
+        if value == MASK || (secret == DATABASE && value.contains(MASKED_PASSWORD)) {
             let message =
                 format!("is the mask that `config print` shows; write the secret, or set {file_key}");
             errors.push(SecretError { key: secret.to_owned(), message });
         }
         let Some(path) = path else { continue };
-        let content = if value.is_empty() {
+        let is_default = schema::get(&BUILT_IN, secret).and_then(Value::as_str) == Some(value.as_str());
+        let content = if is_default {
             read(&path)
         } else {
             Err(format!("{secret} is set, too ({}); remove one of them", location(secret)))
@@ -75,11 +81,23 @@ pub(super) fn mask(settings: &Table) -> Table {
     let mut masked = BUILT_IN.clone();
     overlay(&mut masked, settings);
     for secret in SECRETS {
-        if schema::get(&masked, secret).is_some_and(|value| value.as_str() != Some("")) {
-            schema::put(&mut masked, secret, Value::String(MASK.to_owned()));
-        }
+        let shown = match schema::get(&masked, secret) {
+            Some(Value::String(text)) => shown(secret, text),
+            Some(_) => MASK.to_owned(),
+            None => continue,
+        };
+        schema::put(&mut masked, secret, Value::String(shown));
     }
     masked
+}
+
+/// The value of a secret as it is printed.
+fn shown(secret: &str, text: &str) -> String {
+    match secret {
+        _ if text.is_empty() => String::new(),
+        DATABASE => database_url::masked(text, MASK),
+        _ => MASK.to_owned(),
+    }
 }
 
 fn overlay(below: &mut Table, above: &Table) {
