@@ -231,14 +231,14 @@ impl App {
     /// # Errors
     /// Another process holds the lock.
     pub async fn acquire_instance_lock(&self) -> anyhow::Result<InstanceLock> {
-        let lock = self.store.lock()?;
+        let lock = self.store.lock().await?;
         let released = self.store.release_orphaned_leases(&lock).await?;
         if released > 0 {
             tracing::warn!(members = released, "released token refreshes that the last run left unfinished");
         }
         let now = self.clock.now();
         self.finish_interrupted_import().await?;
-        let rescued = self.store.release_leases(now).await?;
+        let rescued = self.store.rescue_interrupted(now).await?;
         if rescued > 0 {
             tracing::warn!(notices = rescued, "rescued interrupted deliveries");
         }

@@ -52,7 +52,7 @@ impl DatabaseFile {
     /// Waits until [`Self::is_in_place`] has returned `false`. For one caller.
     pub(super) async fn wait_until_lost(&self) -> StoreError {
         self.is_lost.cancelled().await;
-        let replaced = || StoreError::FileReplaced { path: self.store.path().display().to_string() };
+        let replaced = || StoreError::FileReplaced { path: self.store.location() };
         lock(&self.lost).take().unwrap_or_else(replaced)
     }
 }

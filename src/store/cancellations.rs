@@ -3,6 +3,7 @@
 use super::convert::json_list;
 use super::engine::{Tx, query, query_as};
 use super::error::Result;
+use super::row_locks::lock_notices_about;
 use crate::domain::{LapseId, NoticeReason, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,13 +27,15 @@ pub(super) async fn cancel_for_lapses(tx: &mut Tx, lapses: &[ClosedLapse]) -> Re
     }
     let outcomes: BTreeMap<&str, Option<Outcome>> =
         lapses.iter().map(|lapse| (lapse.id.as_str(), lapse.outcome)).collect();
+    let ids = outcomes.keys().collect::<Vec<_>>();
+    lock_notices_about(tx, &ids).await?;
     let freed: Vec<(String, String)> = query_as(
-        "UPDATE notice_items SET counts_as_step = 0
-         WHERE counts_as_step = 1 AND lapse_id IN (SELECT value FROM json_each($1)) AND EXISTS
+        "UPDATE notice_items SET counts_as_step = FALSE
+         WHERE counts_as_step = TRUE AND lapse_id IN (SELECT value FROM json_each($1)) AND EXISTS
             (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
          RETURNING notice_id, lapse_id",
     )
-    .bind(json_list(&outcomes.keys().collect::<Vec<_>>())?)
+    .bind(json_list(&ids)?)
     .fetch_all(&mut *tx)
     .await?;
     if freed.is_empty() {
@@ -50,7 +53,7 @@ pub(super) async fn cancel_for_lapses(tx: &mut Tx, lapses: &[ClosedLapse]) -> Re
     query(
         "UPDATE notices SET state = 'cancelled', reason = j.value ->> 'reason' FROM json_each($1) j
          WHERE notice_id = j.value ->> 'notice' AND NOT EXISTS
-            (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.counts_as_step = 1)",
+            (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.counts_as_step = TRUE)",
     )
     .bind(json_list(&emptied)?)
     .execute(tx)

@@ -2,6 +2,7 @@
 
 use super::engine::{Tx, query, query_scalar};
 use super::lapse_changes::LapseChanges;
+use super::row_locks::lock_member;
 use super::{Result, Store, invitations, lapses};
 use crate::domain::{ConnectionId, DisconnectKind, Lapse, LapseChange, LapseFields, LapseId, MemberId, Time};
 
@@ -27,6 +28,7 @@ impl Store {
         now: Time,
     ) -> Result<DisconnectIntent> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, member).await?;
             let connection = &stored_id(&mut tx, member, connection).await?;
             let before = newest(&mut tx, member, connection).await?;
             let standing = LapseFields::dismissed(before.as_ref(), disconnect_intent, now);
@@ -39,7 +41,7 @@ impl Store {
                 Some(lapse) => lapse.id.clone(),
                 None => newest(&mut tx, member, connection).await?.ok_or(sqlx::Error::RowNotFound)?.id,
             };
-            invitations::withdraw(&mut tx, member, connection.as_str()).await?;
+            invitations::withdraw(&mut tx, member, connection).await?;
             Ok(DisconnectIntent { lapse, before })
         })
         .await
@@ -53,12 +55,13 @@ impl Store {
         connection: &ConnectionId,
     ) -> Result<()> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, member).await?;
             let undone = query(
                 "UPDATE lapses SET disconnect_intent = NULL
-                 WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE AND disconnect_intent IS NOT NULL",
+                 WHERE member_id = $1 AND lower(connection_id) = $2 AND disconnect_intent IS NOT NULL",
             )
             .bind(member.as_str())
-            .bind(connection.as_str())
+            .bind(connection.folded())
             .execute(&mut tx)
             .await?
             .rows_affected();
@@ -78,6 +81,7 @@ impl Store {
         now: Time,
     ) -> Result<()> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, member).await?;
             let (lapse, change) = match &announced.before {
                 Some(lapse) => (lapse, LapseChange::Update(lapse.id.clone(), LapseFields::from(lapse))),
                 None => {
@@ -112,11 +116,11 @@ async fn change_lapse(
 /// The spelling under which a connection is stored.
 async fn stored_id(tx: &mut Tx, member: &MemberId, connection: &ConnectionId) -> Result<ConnectionId> {
     let stored: Option<String> = query_scalar(
-        "SELECT connection_id FROM connections WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE
-         ORDER BY status = 'DELETED', connection_id LIMIT 1",
+        "SELECT connection_id FROM connections WHERE member_id = $1 AND lower(connection_id) = $2
+         ORDER BY coalesce(status, '') = 'DELETED', connection_id LIMIT 1",
     )
     .bind(member.as_str())
-    .bind(connection.as_str())
+    .bind(connection.folded())
     .fetch_optional(&mut *tx)
     .await?;
     Ok(stored.map_or_else(|| connection.clone(), ConnectionId::new))

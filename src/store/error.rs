@@ -1,17 +1,8 @@
 //! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
 
+use super::failure::Failure;
 use sqlx::migrate::MigrateError;
 use std::sync::Arc;
-
-/// SQLite's result codes, without their extensions.
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const READONLY: i32 = 8;
-const IOERR: i32 = 10;
-const CORRUPT: i32 = 11;
-const FULL: i32 = 13;
-const CANTOPEN: i32 = 14;
-const NOT_A_DATABASE: i32 = 26;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -24,6 +15,9 @@ pub enum StoreError {
     /// The database file cannot be opened or created. `reason` says what to do.
     #[error("database.url: cannot open {path}: {reason}")]
     Open { path: String, reason: String },
+    /// The server of the database does not answer.
+    #[error("database.url: cannot reach {path}: {reason}")]
+    Unreachable { path: String, reason: String },
     #[error(
         "database.url: {path} is not a database; name reconnectd's file, or move this one away to start with an empty \
          database"
@@ -68,6 +62,9 @@ pub enum StoreError {
     /// The transaction failed because of another write in it. Nothing was written.
     #[error("database: the transaction was rolled back because of another write")]
     RolledBack,
+    /// The connection was lost while the server committed: it may have, or may not.
+    #[error("database: the connection was lost during a commit")]
+    Uncertain,
     #[error("database: {0}")]
     Database(Arc<sqlx::Error>),
 }
@@ -89,7 +86,13 @@ impl StoreError {
 
     /// Whether the same unit of work may succeed at once. Nothing was written.
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::RolledBack)
+        match self {
+            Self::RolledBack => true,
+            Self::Database(error) => {
+                matches!(Failure::of(error), Failure::Conflict | Failure::ConnectionLost)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the cause is a stored row. The same work on other rows may succeed.
@@ -120,14 +123,16 @@ impl StoreError {
             Self::Value { .. } | Self::Row { .. } => "database_value",
             Self::Panicked(_) => "internal_error",
             Self::RolledBack => "database_failed",
-            Self::Database(error) if matches!(**error, sqlx::Error::PoolTimedOut) => "database_locked",
-            Self::Database(error) => match sqlite_code(error) {
-                Some(BUSY | LOCKED) => "database_locked",
-                Some(READONLY) => "database_read_only",
-                Some(IOERR) => "database_io",
-                Some(FULL) => "database_full",
-                Some(CANTOPEN) => "database_cannot_open",
-                _ => "database_failed",
+            Self::Unreachable { .. } | Self::Uncertain => "database_unreachable",
+            Self::Database(error) => match Failure::of(error) {
+                Failure::Busy | Failure::RowLocked | Failure::Conflict => "database_locked",
+                Failure::ConnectionLost => "database_unreachable",
+                Failure::TimedOut => "database_timeout",
+                Failure::ReadOnly => "database_read_only",
+                Failure::Io => "database_io",
+                Failure::Full => "database_full",
+                Failure::CannotOpen | Failure::Denied => "database_cannot_open",
+                Failure::Damaged | Failure::NotADatabase | Failure::Other => "database_failed",
             },
         }
     }
@@ -141,22 +146,12 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<Arc<sqlx::Error>> for StoreError {
     fn from(error: Arc<sqlx::Error>) -> Self {
-        match sqlite_code(&error) {
-            Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged(error.to_string()),
+        match Failure::of(&error) {
+            Failure::Damaged | Failure::NotADatabase => Self::Damaged(error.to_string()),
+            Failure::RowLocked => Self::Busy,
             _ => Self::Database(error),
         }
     }
-}
-
-/// Whether the file has no header of SQLite.
-pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
-    sqlite_code(error) == Some(NOT_A_DATABASE)
-}
-
-/// The lowest byte of an extended result code is the code itself.
-fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error()?.code()?;
-    Some(code.parse::<i32>().ok()? & 0xff)
 }
 
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// [`super::StoreError::Importing`] if another import is under way.
     pub async fn import(&self, now: Time) -> Result<Import> {
-        let lock = self.lock_imports()?;
+        let lock = self.lock_imports().await?;
         steps::finish_interrupted(self, now).await?;
         let insert = query_scalar("INSERT INTO imports (started_at) VALUES ($1) RETURNING import_id");
         let insert = insert.bind(millis(now));
@@ -112,7 +112,7 @@ impl Store {
         if !any {
             return Ok(0);
         }
-        match self.lock_imports() {
+        match self.lock_imports().await {
             Ok(_lock) => steps::finish_interrupted(self, now).await,
             Err(super::StoreError::Importing { .. }) => Ok(0),
             Err(error) => Err(error),

@@ -4,6 +4,7 @@ use super::Store;
 use super::convert::millis;
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::Result;
+use super::row_locks::lock_imported_members;
 use crate::domain::Time;
 
 /// Rows of an interrupted import applied in one transaction.
@@ -25,9 +26,9 @@ pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
     query(
         "INSERT INTO import_rows (import_id, line, member_id, email, address_hash, domain, locale, time_zone, subject,
             label, poll_key, key_id, sealed, imported_key, imported_hash)
-         SELECT $1, value ->> 'line', value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'),
+         SELECT $1, CAST(value ->> 'line' AS BIGINT), value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'),
                 value ->> 'domain', value ->> 'locale', value ->> 'time_zone', value ->> 'subject', value ->> 'label',
-                value ->> 'poll_key', value ->> 'key_id', unhex(value ->> 'sealed'), value ->> 'imported_key',
+                CAST(value ->> 'poll_key' AS BIGINT), value ->> 'key_id', unhex(value ->> 'sealed'), value ->> 'imported_key',
                 unhex(value ->> 'imported_hash')
          FROM json_each($2)",
     )
@@ -53,7 +54,7 @@ pub(super) async fn apply(store: &Store, import: i64, limit: u32, now: Time) -> 
 
 async fn apply_in(tx: &mut Tx, import: i64, limit: u32, now: Time) -> Result<Option<u64>> {
     let last: Option<i64> = query_scalar(
-        "SELECT max(line) FROM (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2)",
+        "SELECT max(line) FROM (SELECT line FROM import_rows WHERE import_id = $1 ORDER BY line LIMIT $2) next",
     )
     .bind(import)
     .bind(limit)
@@ -63,6 +64,7 @@ async fn apply_in(tx: &mut Tx, import: i64, limit: u32, now: Time) -> Result<Opt
         query("DELETE FROM imports WHERE import_id = $1").bind(import).execute(&mut *tx).await?;
         return Ok(None);
     };
+    lock_imported_members(&mut *tx, import, last).await?;
     let mut step = Step { tx, import, last, now: millis(now) };
     step.forgive_addresses().await?;
     step.forget_other_subjects().await?;
@@ -127,7 +129,7 @@ impl Step<'_> {
     async fn forgive_addresses(&mut self) -> Result<()> {
         let moved = format!("WITH {ROWS} SELECT member_id FROM rows WHERE email <> old_email");
         self.run(format!(
-            "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
+            "UPDATE notice_items SET counts_as_step = FALSE WHERE counts_as_step = TRUE AND notice_id IN
                 (SELECT notice_id FROM notices WHERE state = 'abandoned' AND member_id IN ({moved}))"
         ))
         .await?;
@@ -163,10 +165,10 @@ impl Step<'_> {
                  ON CONFLICT (member_id) DO UPDATE SET email = excluded.email, address_hash = excluded.address_hash,
                     domain = excluded.domain, locale = excluded.locale, time_zone = excluded.time_zone,
                     label = excluded.label, subject = excluded.subject, updated_at = excluded.updated_at,
-                    added_at = CASE WHEN removed_at IS NULL THEN added_at ELSE excluded.added_at END,
-                    paused_at = CASE WHEN removed_at IS NULL THEN paused_at END,
-                    answered_at = CASE WHEN removed_at IS NULL THEN answered_at END,
-                    response_digest = CASE WHEN removed_at IS NULL THEN response_digest END, removed_at = NULL"
+                    added_at = CASE WHEN members.removed_at IS NULL THEN members.added_at ELSE excluded.added_at END,
+                    paused_at = CASE WHEN members.removed_at IS NULL THEN members.paused_at END,
+                    answered_at = CASE WHEN members.removed_at IS NULL THEN members.answered_at END,
+                    response_digest = CASE WHEN members.removed_at IS NULL THEN members.response_digest END, removed_at = NULL"
             ))
             .await?;
         self.run(

@@ -9,14 +9,14 @@ use super::queue;
 use super::sqlite::Store;
 use crate::base::random;
 use crate::domain::{
-    Category, Connection, LapseState, MemberId, NoticeId, NoticeReason, Outcome, Source, Status, Time,
-    TokenHash,
+    Category, Connection, ConnectionId, LapseState, MemberId, NoticeId, NoticeReason, Outcome, Source,
+    Status, Time, TokenHash,
 };
 
 /// Columns of `invitations i` with [`JOINS`].
 const COLUMNS: &str = "i.member_id, i.connection_id, i.name, i.source_type, c.status,
     coalesce(c.gateway_id, c.connection_id, i.connection_id) AS gateway_id";
-pub(super) const JOINS: &str = "LEFT JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE";
+pub(super) const JOINS: &str = "LEFT JOIN connections c ON c.member_id = i.member_id AND lower(c.connection_id) = lower(i.connection_id)";
 
 pub(super) fn read(row: &Row) -> Result<StoredConnection> {
     let text = |column: &str| row.try_get::<Option<String>>(column);
@@ -180,19 +180,19 @@ pub(super) async fn queue(
 }
 
 /// Withdraws all invitations to one connection: their links lose their button, and queued emails are cancelled.
-pub(super) async fn withdraw(tx: &mut Tx, member: &MemberId, connection: &str) -> Result<()> {
+pub(super) async fn withdraw(tx: &mut Tx, member: &MemberId, connection: &ConnectionId) -> Result<()> {
     query(
         "UPDATE notices SET state = 'cancelled', reason = $3 WHERE state IN ('queued', 'held') AND notice_id IN
-            (SELECT notice_id FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE)",
+            (SELECT notice_id FROM invitations WHERE member_id = $1 AND lower(connection_id) = $2)",
     )
     .bind(member.as_str())
-    .bind(connection)
+    .bind(connection.folded())
     .bind(NoticeReason::InvitationWithdrawn.as_str())
     .execute(&mut *tx)
     .await?;
-    query("DELETE FROM invitations WHERE member_id = $1 AND connection_id = $2 COLLATE NOCASE")
+    query("DELETE FROM invitations WHERE member_id = $1 AND lower(connection_id) = $2")
         .bind(member.as_str())
-        .bind(connection)
+        .bind(connection.folded())
         .execute(&mut *tx)
         .await?;
     Ok(())

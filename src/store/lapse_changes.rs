@@ -147,8 +147,8 @@ impl LapseChanges {
         cancellations::cancel_for_lapses(tx, &self.closed).await?;
         for_each(tx, &self.recovered, |ids| {
             query(
-                "UPDATE link_buttons SET superseded = 1
-                 WHERE superseded = 0 AND lapse_id IN (SELECT value FROM json_each($1))",
+                "UPDATE link_buttons SET superseded = TRUE
+                 WHERE superseded = FALSE AND lapse_id IN (SELECT value FROM json_each($1))",
             )
             .bind(ids)
         })
@@ -156,8 +156,8 @@ impl LapseChanges {
         // A connection that works again was reachable after all. What an address has caused stays given up.
         for_each(tx, &self.recovered, |ids| {
             query(
-                "UPDATE notice_items SET counts_as_step = 0
-                 WHERE counts_as_step = 1 AND lapse_id IN (SELECT value FROM json_each($1)) AND EXISTS
+                "UPDATE notice_items SET counts_as_step = FALSE
+                 WHERE counts_as_step = TRUE AND lapse_id IN (SELECT value FROM json_each($1)) AND EXISTS
                     (SELECT 1 FROM notices n WHERE n.notice_id = notice_items.notice_id AND n.state = 'abandoned'
                      AND n.reason IN ('oauth_url_refused', 'render_failed', 'never_confirmed'))",
             )

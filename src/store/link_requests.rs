@@ -117,16 +117,18 @@ impl Store {
     pub async fn link_activity(&self, since: Time, min_members: u32) -> Result<Vec<DomainStats>> {
         let sum = |action: LinkAction, client: Client| {
             let (action, client) = (action.as_str(), client.as_str());
-            format!("coalesce(sum(requests) FILTER (WHERE action = '{action}' AND client = '{client}'), 0)")
+            format!(
+                "coalesce(CAST(sum(requests) FILTER (WHERE action = '{action}' AND client = '{client}') AS BIGINT), 0)"
+            )
         };
         let sql = format!(
             "WITH counted AS MATERIALIZED (SELECT domain, {} AS bot_views, {} AS human_views,
                     {} AS bot_presses, {} AS human_presses FROM link_requests WHERE day > $1 GROUP BY domain),
                 named AS MATERIALIZED (SELECT domain FROM members WHERE removed_at IS NULL
                     GROUP BY domain HAVING count(*) >= $2)
-             SELECT coalesce(n.domain, 'other') AS domain_or_other, sum(bot_views) AS bot_views,
-                sum(human_views) AS human_views, sum(bot_presses) AS bot_presses,
-                sum(human_presses) AS human_presses
+             SELECT coalesce(n.domain, 'other') AS domain_or_other, CAST(sum(bot_views) AS BIGINT) AS bot_views,
+                CAST(sum(human_views) AS BIGINT) AS human_views, CAST(sum(bot_presses) AS BIGINT) AS bot_presses,
+                CAST(sum(human_presses) AS BIGINT) AS human_presses
              FROM counted c LEFT JOIN named n ON n.domain = c.domain
              GROUP BY 1 ORDER BY 4 DESC, 2 DESC, 1",
             sum(LinkAction::View, Client::Bot),

@@ -39,7 +39,8 @@ pub(super) struct NewLink<'a> {
 
 /// SQL condition: the link `k` of the member `m` still works, apart from its expiry. A link ends when the member's address
 /// changes, because it was emailed to the old one, and when an operator revokes it.
-pub(super) const CURRENT: &str = "k.revoked_at IS NULL AND k.address_hash IS m.address_hash";
+pub(super) const CURRENT: &str =
+    "k.revoked_at IS NULL AND k.address_hash IS NOT DISTINCT FROM m.address_hash";
 
 pub(super) async fn insert(tx: &mut Tx, link: &NewLink<'_>) -> Result<()> {
     query(

@@ -6,6 +6,7 @@ use super::engine::{Row, query, query_scalar};
 use super::error::Result;
 use super::link_rows::{CURRENT, LinkKind, NewLink, insert};
 use super::row::RowExt;
+use super::row_locks::lock_member;
 use super::sqlite::Store;
 use super::suppressions::UNSUBSCRIBED;
 use super::{invitations, queue};
@@ -29,8 +30,8 @@ static LINK: LazyLock<String> = LazyLock::new(|| {
          LEFT JOIN invitations i ON i.invitation_id = b.invitation_id
          LEFT JOIN connections c ON c.member_id = k.member_id AND c.connection_id = coalesce(l.connection_id,
             (SELECT s.connection_id FROM connections s
-             WHERE s.member_id = i.member_id AND s.connection_id = i.connection_id COLLATE NOCASE
-             ORDER BY s.status = 'DELETED', s.connection_id LIMIT 1))
+             WHERE s.member_id = i.member_id AND lower(s.connection_id) = lower(i.connection_id)
+             ORDER BY coalesce(s.status, '') = 'DELETED', s.connection_id LIMIT 1))
          WHERE k.token_hash = $1 ORDER BY b.connection_id"
     )
 });
@@ -55,6 +56,7 @@ impl Store {
         expires_at: Time,
     ) -> Result<Vec<NoticeItem>> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, member).await?;
             if !queue::is_claimed(&mut tx, notice, attempt).await? {
                 return Ok(Vec::new());
             }
@@ -105,6 +107,7 @@ impl Store {
     /// Revokes all links and unsubscribe links of a member. Returns their numbers; `None` when there is no such member.
     pub(crate) async fn revoke_links(&self, member: &MemberId, now: Time) -> Result<Option<RevokedLinks>> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, member).await?;
             let is_known: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
                 .bind(member.as_str())
                 .fetch_one(&mut tx)

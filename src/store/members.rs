@@ -2,6 +2,7 @@
 
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::engine::{Row, query, query_scalar};
+use super::row_locks::lock_member;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, link_requests, millis};
@@ -227,6 +228,7 @@ impl Store {
     /// history stays. Returns `false` when there is no such member.
     pub async fn remove_member(&self, id: &MemberId, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, id).await?;
             link_requests::delete_orphan_domain(&mut tx, id).await?;
             let removed = query(
                 "UPDATE members SET removed_at = $2, updated_at = $2, email = '', domain = '',
@@ -270,7 +272,7 @@ impl Store {
             .execute(&mut tx)
             .await?;
             query(
-                "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id IN
+                "UPDATE notice_items SET counts_as_step = FALSE WHERE notice_id IN
                     (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
             )
             .bind(id.as_str())

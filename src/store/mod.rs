@@ -1,4 +1,4 @@
-//! All SQL, one file per table family.
+//! All SQL, one file per table family. The same texts run on SQLite and on PostgreSQL.
 //!
 //! Reads use a pool, writes use one connection. A read that a write depends on runs within `BEGIN IMMEDIATE` on that
 //! connection. No transaction is held across the network. A write that a person waits for fails after a few seconds
@@ -14,6 +14,7 @@ mod disconnects;
 mod engine;
 mod erasure;
 mod error;
+mod failure;
 mod file_identity;
 mod import;
 mod import_steps;
@@ -34,6 +35,8 @@ mod migration_tests;
 mod notices;
 mod open;
 mod open_error;
+mod open_postgres;
+mod place;
 mod planned_notices;
 mod planning;
 mod planning_inputs;
@@ -50,6 +53,8 @@ mod response_effects;
 mod responses;
 mod retries;
 mod row;
+mod row_locks;
+mod session_lock;
 mod sign_in_hosts;
 mod sqlite;
 mod stats;

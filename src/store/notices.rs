@@ -97,7 +97,7 @@ impl Store {
         for notice in &mut listed {
             let items = query(
                 "SELECT lapse_id, connection_id, step FROM notice_items
-                 WHERE notice_id = $1 AND in_email IS NOT 0 ORDER BY connection_id",
+                 WHERE notice_id = $1 AND in_email IS NOT FALSE ORDER BY connection_id",
             )
             .bind(notice.notice.id.as_str())
             .fetch_all(&self.reader)

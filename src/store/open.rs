@@ -3,6 +3,7 @@
 use super::engine::{Connect, GroupCommit, Pool, Writer};
 use super::file_identity::FileIdentity;
 use super::open_error::{cannot_open, missing, open_error, shown};
+use super::place::Place;
 use super::sqlite::Store;
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
@@ -28,8 +29,13 @@ impl Store {
     /// # Errors
     /// The folder is missing or not writable, the file is not a database, or a newer version created it.
     pub async fn open(url: &DatabaseUrl) -> Result<Self> {
-        create(url.path())?;
-        Self::open_file(url.path()).await
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                create(path)?;
+                Self::open_file(path).await
+            }
+            DatabaseUrl::Postgres(url) => Self::open_server(url, true).await,
+        }
     }
 
     /// Like [`Store::open`], but never creates a database.
@@ -37,8 +43,11 @@ impl Store {
     /// # Errors
     /// Also [`StoreError::Missing`].
     pub(crate) async fn open_existing(url: &DatabaseUrl) -> Result<Self> {
+        let path = match url {
+            DatabaseUrl::Sqlite(path) => path,
+            DatabaseUrl::Postgres(url) => return Self::open_server(url, false).await,
+        };
         // A creation that was interrupted leaves an empty file.
-        let path = url.path();
         match std::fs::metadata(path) {
             Ok(file) if file.is_file() && file.len() == 0 => Err(missing(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Err(missing(path)),
@@ -46,17 +55,17 @@ impl Store {
         }
     }
 
-    /// Whether [`Store::open`] could create the database. Leaves no file behind.
+    /// Whether [`Store::open`] could create the database file. Leaves no file behind.
     ///
     /// # Errors
     /// [`StoreError::Open`].
-    pub(crate) fn verify_folder(url: &DatabaseUrl) -> Result<()> {
-        let mut probe = url.path().to_owned().into_os_string();
+    pub(crate) fn verify_folder(path: &Path) -> Result<()> {
+        let mut probe = path.to_owned().into_os_string();
         probe.push(format!(".probe-{}", std::process::id()));
         let probe = Path::new(&probe);
         private_files::create_new(probe)
             .and_then(|_| std::fs::remove_file(probe))
-            .map_err(|error| cannot_open(url.path(), &error))
+            .map_err(|error| cannot_open(path, &error))
     }
 
     /// The connections create no file: the pool also opens some later, when the file may be gone.
@@ -86,8 +95,7 @@ impl Store {
         let store = Self {
             writer: Writer::Sqlite(GroupCommit::start(connecting(&path, file, &file_loss, writing))),
             reader: Pool::Sqlite(reader),
-            path,
-            file,
+            place: Place::File { path, identity: file },
             file_loss,
             instance: Arc::default(),
             interactive: false,

@@ -1,6 +1,7 @@
 //! Why a file of the database cannot be opened, and the remedy.
 
-use super::error::{StoreError, is_not_a_database};
+use super::error::StoreError;
+use super::failure::Failure;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ pub(super) fn missing(path: &Path) -> StoreError {
 }
 
 pub(super) fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
-    if is_not_a_database(&error) {
+    if Failure::of(&error) == Failure::NotADatabase {
         return StoreError::NotADatabase { path: shown(path) };
     }
     match StoreError::from(error) {

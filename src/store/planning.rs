@@ -1,6 +1,7 @@
 //! The planner's queue: loads the facts about a page of members and stores the decisions in the same transaction.
 
 use super::engine::{Tx, query, query_scalar};
+use super::row_locks::lock_members;
 use super::{Result, Store, clamp, json_list, millis, planned_notices, planning_inputs};
 use crate::domain::{LapseId, MemberId, NoticeId, PlanningInput, PlanningOutput, Time};
 use serde::Serialize;
@@ -40,6 +41,7 @@ impl Store {
         let wanted = json_list(members)?;
         let plan = &plan;
         self.write(async |mut tx| {
+            lock_members(&mut tx, members).await?;
             let due: Vec<String> = query_scalar(
                 "SELECT DISTINCT member_id FROM lapses WHERE member_id IN (SELECT value FROM json_each($1))
                    AND plan_at IS NOT NULL AND plan_at <= $2 AND state <> 'suspected' ORDER BY member_id",

@@ -54,14 +54,14 @@ async fn open_lapses(tx: &mut Tx, members: &str) -> Result<Vec<(MemberId, LapseI
     let sql = format!(
         "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
-             WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = 1 AND fi.step = 0) AS first_sent_at,
-            EXISTS (SELECT 1 FROM notice_items e WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = 1
-                    AND e.extra = 1) AS is_extra
+             WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = TRUE AND fi.step = 0) AS first_sent_at,
+            EXISTS (SELECT 1 FROM notice_items e WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = TRUE
+                    AND e.extra = TRUE) AS is_extra
          FROM lapses l
          JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
-         LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = 1
+         LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = TRUE
             AND i.step = (SELECT max(step) FROM notice_items x
-                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = 1)
+                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE)
          LEFT JOIN notices n ON n.notice_id = i.notice_id
          WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open' ORDER BY l.lapse_id",
         lapses::COLUMNS,

@@ -1,7 +1,8 @@
 //! The delivery queue: claims, attempts, and their results.
 
-use super::engine::{Tx, query, query_as, query_scalar};
+use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::notices::{COLUMNS, item, read};
+use super::row_locks::lock_notice;
 use super::{Result, Store, count, millis};
 use crate::domain::{Notice, NoticeId, NoticeItem, NoticeReason, NoticeState, Status, Time};
 
@@ -75,6 +76,7 @@ pub struct AttemptResult {
 
 /// Whether this attempt still holds the notice. After the lease expires, another attempt may hold it.
 pub(super) async fn is_claimed(tx: &mut Tx, notice: &NoticeId, attempt: u32) -> Result<bool> {
+    lock_notice(tx, notice).await?;
     query_scalar(
         "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2)",
     )
@@ -134,15 +136,17 @@ impl Store {
             return Ok(None);
         }
         self.write(async |mut tx| {
-            let sql = format!(
-                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
-                 WHERE notice_id = (SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
-                                      AND domain NOT IN (SELECT value FROM json_each($3))
-                                    ORDER BY not_before LIMIT 1)
-                 RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
-                COLUMNS.replace("n.", "")
-            );
-            let row = query(sql)
+            let claim = |skip_locked: &str| {
+                format!(
+                    "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
+                     WHERE notice_id = (SELECT notice_id FROM notices WHERE state = 'queued' AND not_before <= $1
+                                          AND domain NOT IN (SELECT value FROM json_each($3))
+                                        ORDER BY not_before LIMIT 1 {skip_locked})
+                     RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
+                    COLUMNS.replace("n.", "")
+                )
+            };
+            let row = per_engine(claim(""), claim("FOR UPDATE SKIP LOCKED"))
                 .bind(millis(now))
                 .bind(millis(leased_until))
                 .bind(&except)
@@ -180,7 +184,7 @@ impl Store {
                 .await?;
             let items = query(
                 "SELECT lapse_id, connection_id, step FROM notice_items WHERE notice_id = $1
-                       AND (counts_as_step = 1 OR EXISTS (SELECT 1 FROM notices n
+                       AND (counts_as_step = TRUE OR EXISTS (SELECT 1 FROM notices n
                             WHERE n.notice_id = $1 AND (n.resend_of IS NOT NULL OR n.kind = 'recovered')))
                      ORDER BY connection_id",
             )
@@ -211,7 +215,7 @@ impl Store {
              JOIN lapses l ON l.lapse_id = i.lapse_id
              JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
              WHERE i.notice_id = $1 AND l.state = 'open'
-               AND (i.counts_as_step = 1 OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
+               AND (i.counts_as_step = TRUE OR (SELECT resend_of FROM notices n WHERE n.notice_id = $1) IS NOT NULL)
              ORDER BY i.connection_id",
             super::connections::COLUMNS
         );
@@ -273,7 +277,7 @@ impl Store {
                 let included: Vec<&str> = result.included.iter().map(|item| item.lapse_id.as_str()).collect();
                 let included = super::json_list(&included)?;
                 query(
-                    "UPDATE notice_items SET counts_as_step = 0 WHERE notice_id = $1
+                    "UPDATE notice_items SET counts_as_step = FALSE WHERE notice_id = $1
                      AND lapse_id NOT IN (SELECT value FROM json_each($2))",
                 )
                 .bind(claim.notice.id.as_str())

@@ -56,11 +56,11 @@ impl Store {
             // One range of the index for each purpose. In one range for both, all rows that are not due would be read.
             "SELECT * FROM (SELECT member_id, purpose, due_at, since FROM rechecks
                 WHERE purpose = 'redemption' AND due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
-                ORDER BY due_at LIMIT 1)
+                ORDER BY due_at LIMIT 1) r
              UNION ALL
              SELECT * FROM (SELECT member_id, purpose, due_at, since FROM rechecks
                 WHERE purpose = 'suspicion' AND due_at <= $1 AND member_id NOT IN (SELECT value FROM json_each($2))
-                ORDER BY due_at LIMIT 1)
+                ORDER BY due_at LIMIT 1) s
              ORDER BY purpose LIMIT 1",
         )
         .bind(millis(now))

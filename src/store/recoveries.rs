@@ -16,7 +16,7 @@ pub(super) async fn pending_recoveries(
         "SELECT l.lapse_id, {},
             (SELECT max(n.sent_at) FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
              WHERE i.lapse_id = l.lapse_id AND n.kind = 'reconnect' AND n.state = 'sent'
-               AND (i.counts_as_step = 1 OR (n.resend_of IS NOT NULL AND i.in_email IS NOT 0))) AS notified_at,
+               AND (i.counts_as_step = TRUE OR (n.resend_of IS NOT NULL AND i.in_email IS NOT FALSE))) AS notified_at,
             (SELECT max(coalesce(n.sent_at, n.planned_at)) FROM notice_items i
              JOIN notices n ON n.notice_id = i.notice_id
              WHERE i.lapse_id = l.lapse_id AND n.kind = 'recovered'

@@ -6,6 +6,7 @@ use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::link_rows::CURRENT;
 use super::rechecks;
+use super::row_locks::{lock_member, lock_member_of_link};
 use super::sqlite::Store;
 use crate::domain::{ConnectionId, FormKeyHash, LapseId, MemberId, Outcome, Time, TokenHash};
 
@@ -28,17 +29,18 @@ impl Store {
     /// otherwise, or the form was sent before. Of concurrent requests, `max_redemptions` succeed.
     pub async fn redeem(&self, redemption: &Redemption<'_>, max_redemptions: u32) -> Result<bool> {
         self.write(async |mut tx| {
+            lock_member(&mut tx, redemption.member).await?;
             let consumed = query(format!(
                 "UPDATE link_buttons SET redemptions = redemptions + 1, redeemed_at = $4, last_form_key = $5
-                 WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND superseded = 0
-                   AND ($5 IS NULL OR last_form_key IS NOT $5 OR redeemed_at <= $6)
+                 WHERE token_hash = $1 AND connection_id = $2 AND redemptions < $3 AND superseded = FALSE
+                   AND ($5 IS NULL OR last_form_key IS DISTINCT FROM $5 OR redeemed_at <= $6)
                    AND EXISTS (SELECT 1 FROM links k JOIN members m ON m.member_id = k.member_id
                        WHERE k.token_hash = $1 AND k.expires_at > $4 AND {CURRENT})
                    AND CASE WHEN lapse_id IS NOT NULL
                        THEN EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = link_buttons.lapse_id
                             AND (l.state <> 'closed' OR l.outcome = 'dismissed'))
                        ELSE NOT EXISTS (SELECT 1 FROM invitations i
-                            JOIN connections c ON c.member_id = i.member_id AND c.connection_id = i.connection_id COLLATE NOCASE
+                            JOIN connections c ON c.member_id = i.member_id AND lower(c.connection_id) = lower(i.connection_id)
                             WHERE i.invitation_id = link_buttons.invitation_id
                               AND c.status = 'CONNECTED') END"
             ))
@@ -105,29 +107,30 @@ impl Store {
         now: Time,
     ) -> Result<bool> {
         self.write(async |mut tx| {
+            lock_member_of_link(&mut tx, hash).await?;
             let lapse: Option<String> = query_scalar(format!(
                 "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
                  WHERE state = 'open' AND lapse_id IN
                     (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
                      JOIN members m ON m.member_id = k.member_id
-                     WHERE b.token_hash = $1 AND b.connection_id = $2 COLLATE NOCASE AND b.superseded = 0
+                     WHERE b.token_hash = $1 AND lower(b.connection_id) = $2 AND b.superseded = FALSE
                        AND k.expires_at > $3 AND {CURRENT})
                    AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                      AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
                  RETURNING lapse_id"
             ))
             .bind(&hash.0[..])
-            .bind(connection.as_str())
+            .bind(connection.folded())
             .bind(millis(now))
             .fetch_optional(&mut tx)
             .await?;
             let Some(lapse) = lapse else { return Ok(false) };
             query(
                 "UPDATE link_buttons SET redemptions = 0
-                 WHERE token_hash = $1 AND connection_id = $2 COLLATE NOCASE",
+                 WHERE token_hash = $1 AND lower(connection_id) = $2",
             )
             .bind(&hash.0[..])
-            .bind(connection.as_str())
+            .bind(connection.folded())
             .execute(&mut tx)
             .await?;
             let closed = ClosedLapse { id: LapseId::new(lapse), outcome: Some(Outcome::Dismissed) };

@@ -1,6 +1,6 @@
 //! Notices whose delivery was interrupted.
 
-use super::engine::{query, query_scalar};
+use super::engine::{query, query_as, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::{NoticeId, NoticeReason, Time};
 
@@ -14,6 +14,15 @@ impl Store {
     /// now. Returns the number of notices.
     pub async fn release_leases(&self, now: Time) -> Result<u64> {
         self.rescue(now, None, &[]).await
+    }
+
+    /// Queues the notices again that the last run was sending when it ended. On a server, only those whose lease has
+    /// expired: their holder may have lost no more than its session.
+    pub(crate) async fn rescue_interrupted(&self, now: Time) -> Result<u64> {
+        match self.place.file() {
+            Some(_) => self.release_leases(now).await,
+            None => self.rescue_expired_leases(now, &[]).await,
+        }
     }
 
     /// `expired_at`: `None` for all leases.
@@ -32,25 +41,27 @@ impl Store {
             return Ok(0);
         }
         self.write(async |mut tx| {
-            query(format!(
-                "UPDATE attempts SET finished_at = $3, outcome = 'interrupted' WHERE finished_at IS NULL
-                 AND (notice_id, attempt) IN (SELECT notice_id, attempts FROM notices WHERE {EXPIRED})"
-            ))
-            .bind(expired_at.map(millis))
-            .bind(&held)
-            .bind(millis(now))
-            .execute(&mut tx)
-            .await?;
-            let rescued = query(format!(
-                "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}"
+            let rescued: Vec<(String, i64)> = query_as(format!(
+                "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}
+                 RETURNING notice_id, attempts"
             ))
             .bind(expired_at.map(millis))
             .bind(&held)
             .bind(NoticeReason::Interrupted.as_str())
-            .execute(&mut tx)
-            .await?
-            .rows_affected();
-            Ok(rescued)
+            .fetch_all(&mut tx)
+            .await?;
+            for (notice, attempt) in &rescued {
+                query(
+                    "UPDATE attempts SET finished_at = $3, outcome = 'interrupted'
+                     WHERE notice_id = $1 AND attempt = $2 AND finished_at IS NULL",
+                )
+                .bind(notice)
+                .bind(*attempt)
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?;
+            }
+            Ok(rescued.len() as u64)
         })
         .await
     }

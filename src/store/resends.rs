@@ -5,6 +5,7 @@ use super::engine::{Tx, query, query_as};
 use super::error::Result;
 use super::invitations;
 use super::link_rows::{CURRENT, LinkKind, kind};
+use super::row_locks::lock_member_of_link;
 use super::sqlite::Store;
 use super::suppressions::{SUPPRESSED, UNSUBSCRIBED};
 use crate::base::random;
@@ -55,6 +56,7 @@ impl Store {
         policy: ResendPolicy,
     ) -> Result<ResendOutcome> {
         self.write(async |mut tx| {
+            lock_member_of_link(&mut tx, hash).await?;
             let sql = format!(
                 "SELECT k.kind, {UNSUBSCRIBED} AND {CURRENT} AS unsubscribed,
                     m.paused_at IS NOT NULL OR {SUPPRESSED} AS blocked,
@@ -104,7 +106,7 @@ async fn facts(
     let sql = match kind {
         LinkKind::Notice => {
             "SELECT count(DISTINCT l.lapse_id) > 0 AS is_open,
-                coalesce(max(n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2), 0) AS is_on_its_way,
+                count(*) FILTER (WHERE n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2) > 0 AS is_on_its_way,
                 (SELECT count(*) FROM notices o
                  WHERE o.member_id = k.member_id AND o.resend_of IS NOT NULL AND o.planned_at > $3) AS of_member,
                 (SELECT count(*) FROM notices o WHERE o.resend_of = k.notice_id) AS of_link
@@ -116,9 +118,9 @@ async fn facts(
                 .to_owned()
         }
         LinkKind::Invitation => format!(
-            "SELECT c.status IS NOT 'CONNECTED' AS is_open,
+            "SELECT c.status IS DISTINCT FROM 'CONNECTED' AS is_open,
                 EXISTS (SELECT 1 FROM invitations o JOIN notices n ON n.notice_id = o.notice_id
-                        WHERE o.member_id = i.member_id AND o.connection_id = i.connection_id COLLATE NOCASE
+                        WHERE o.member_id = i.member_id AND lower(o.connection_id) = lower(i.connection_id)
                           AND (n.state IN ('queued', 'sending', 'held') OR n.sent_at > $2)) AS is_on_its_way,
                 (SELECT count(*) FROM invitations o
                  WHERE o.member_id = i.member_id AND o.notice_id IS NOT NULL AND o.created_at > $3) AS of_member,
@@ -164,7 +166,7 @@ async fn resend_notice(tx: &mut Tx, hash: TokenHash, now: Time, not_before: Time
     // Its items do not count as steps, so the plan stays the same.
     query(
         "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step)
-         SELECT $2, i.lapse_id, i.connection_id, i.step, 0 FROM link_buttons b
+         SELECT $2, i.lapse_id, i.connection_id, i.step, FALSE FROM link_buttons b
          JOIN links k ON k.token_hash = b.token_hash
          JOIN notice_items i ON i.notice_id = k.notice_id AND i.lapse_id = b.lapse_id
          JOIN lapses l ON l.lapse_id = b.lapse_id

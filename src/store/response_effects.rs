@@ -262,9 +262,9 @@ impl<'a> ResponseEffects<'a> {
                AND NOT (purpose = 'redemption' AND EXISTS
                 (SELECT 1 FROM invitations i JOIN link_buttons b ON b.invitation_id = i.invitation_id
                  LEFT JOIN connections c ON c.member_id = i.member_id
-                   AND c.connection_id = i.connection_id COLLATE NOCASE
+                   AND lower(c.connection_id) = lower(i.connection_id)
                  WHERE i.member_id = rechecks.member_id AND b.redeemed_at >= rechecks.since
-                   AND c.status IS NOT 'CONNECTED'))",
+                   AND c.status IS DISTINCT FROM 'CONNECTED'))",
         )
         .bind(members)
         .execute(&mut *tx)

@@ -4,6 +4,7 @@ use super::convert::millis;
 use super::error::Result;
 use super::poll_result::{ApplyReport, PollResult};
 use super::response_effects::ResponseEffects;
+use super::row_locks::lock_members;
 use super::sqlite::Store;
 use super::{clamp, known_states};
 use crate::domain::{ConnectionState, Decision, Listing, MemberId, Time, turned_empty};
@@ -22,6 +23,7 @@ impl Store {
     ) -> Result<Vec<ApplyReport>> {
         let members: Vec<&MemberId> = answers.iter().map(|answer| answer.member_id).collect();
         self.write(async |mut tx| {
+            lock_members(&mut tx, &members).await?;
             clamp::clamp(&mut tx, &members, now).await?;
             let known = known_states::read(&mut tx, &members).await?;
             let mut effects = ResponseEffects::default();

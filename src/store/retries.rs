@@ -32,7 +32,7 @@ impl Store {
     pub(crate) async fn replan_misconfigured(&self, now: Time) -> Result<u64> {
         self.write(async |mut tx| {
             let lapses: Vec<String> = query_scalar(
-                "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
+                "UPDATE notice_items SET counts_as_step = FALSE WHERE counts_as_step = TRUE AND notice_id IN
                     (SELECT notice_id FROM notices WHERE state = 'abandoned'
                      AND reason IN ('oauth_url_refused', 'render_failed'))
                    AND EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = notice_items.lapse_id AND l.state = 'open')

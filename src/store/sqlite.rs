@@ -1,9 +1,9 @@
-//! The SQLite database.
+//! The handle of the database.
 
-use super::engine::{Flush, Pool, Query, Tx, Urgency, Writer, query};
-use super::file_identity::FileIdentity;
-use super::{Result, StoreError};
-use std::path::{Path, PathBuf};
+use super::engine::{Flush, Pool, Query, Tx, Urgency, Writer, per_engine, query, query_scalar};
+use super::place::Place;
+use super::{Result, StoreError, time};
+use crate::domain::Time;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 const BACKGROUND_WAIT: Duration = Duration::from_secs(120);
 /// How often a unit of work runs at most, if the database gives it up.
 const ATTEMPTS: u32 = 4;
+/// Before the second attempt; longer before the others.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How long a write waits while a person waits for it.
 pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 
@@ -21,8 +23,7 @@ pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 pub struct Store {
     pub(super) writer: Writer,
     pub(super) reader: Pool,
-    pub(super) path: PathBuf,
-    pub(super) file: FileIdentity,
+    pub(super) place: Place,
     /// Notified when a write or a new connection finds the file deleted or replaced.
     pub(super) file_loss: Arc<Notify>,
     /// Whether this process holds the [`super::InstanceLock`].
@@ -65,13 +66,16 @@ impl Store {
         flush: Flush,
         unit: impl AsyncFnOnce(Tx) -> Result<T> + Clone,
     ) -> Result<T> {
-        for _ in 1..ATTEMPTS {
-            match self.try_write(urgency, flush, unit.clone()).await {
-                Err(error) if error.is_transient() => continue,
+        for attempt in 1..ATTEMPTS {
+            // Boxed, so that the futures of callers stay small.
+            match Box::pin(self.try_write(urgency, flush, unit.clone())).await {
+                Err(error) if error.is_transient() => {
+                    tokio::time::sleep(PAUSE * 4_u32.pow(attempt - 1)).await
+                }
                 result => return result,
             }
         }
-        self.try_write(urgency, flush, unit).await
+        Box::pin(self.try_write(urgency, flush, unit)).await
     }
 
     /// Runs one statement as a unit of work. Returns how many rows it changed.
@@ -101,8 +105,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::FileReplaced`].
     pub(crate) fn verify_file(&self) -> Result<()> {
-        if self.file.is_gone_from(&self.path) {
-            return Err(StoreError::FileReplaced { path: self.path.display().to_string() });
+        if self.place.is_gone() {
+            return Err(StoreError::FileReplaced { path: self.location() });
         }
         Ok(())
     }
@@ -113,8 +117,19 @@ impl Store {
         self.file_loss.clone()
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// The path of the file, or the URL without the password.
+    pub(crate) fn location(&self) -> String {
+        self.place.to_string()
+    }
+
+    /// The time on the clock of the server; `None` for a file.
+    pub(crate) async fn server_time(&self) -> Result<Option<Time>> {
+        if self.place.file().is_some() {
+            return Ok(None);
+        }
+        let sql = "SELECT CAST(extract(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let at: i64 = query_scalar(sql).fetch_one(&self.reader).await?;
+        Ok(Some(time(at)))
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {
@@ -128,7 +143,11 @@ impl Store {
     /// The disk is full, for example. Not when others are writing.
     pub(crate) async fn probe_write(&self) -> Result<()> {
         // A few pages, so that the write-ahead log has to grow.
-        let probe = query("INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))");
+        let probe = per_engine(
+            "INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))",
+            "INSERT INTO write_probe (id, filler) VALUES (1, decode(repeat(md5(random()::text), 512), 'hex'))
+             ON CONFLICT (id) DO UPDATE SET filler = excluded.filler",
+        );
         match self.interactive().execute(probe).await {
             Ok(_) | Err(StoreError::Busy) => Ok(()),
             Err(error) => Err(error),
@@ -175,12 +194,12 @@ mod tests {
     #[tokio::test]
     async fn an_interactive_write_fails_while_another_process_writes_and_leaves_no_transaction() {
         let (store, _folder) = store().await;
-        let mut other = TestDatabase::open(store.path()).await.unwrap();
+        let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
         other.block_writers().await.unwrap();
         assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
         drop(other);
         write_nothing(&store.interactive()).await.unwrap();
-        let mut other = TestDatabase::open(store.path()).await.unwrap();
+        let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
         other.block_writers().await.unwrap();
     }
 

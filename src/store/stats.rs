@@ -70,7 +70,7 @@ impl Store {
         let members = query(
             "SELECT count(*) AS members, count(paused_at) AS paused,
                 count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NULL) AS without,
-                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NOT NULL AND (u.reason IS $1
+                count(*) FILTER (WHERE f.state IS NULL AND c.member_id IS NOT NULL AND (u.reason = $1
                     OR c.key_id IN (SELECT value FROM json_each($2)))) AS locked
              FROM members m LEFT JOIN credentials c ON c.member_id = m.member_id
              LEFT JOIN credential_failures f ON f.member_id = m.member_id
@@ -137,7 +137,7 @@ impl Store {
         let row = query(
             "SELECT count(*) AS lapsed,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
-                    WHERE i.lapse_id = l.lapse_id AND i.counts_as_step = 1 AND n.state = 'sent')) AS noticed,
+                    WHERE i.lapse_id = l.lapse_id AND i.counts_as_step = TRUE AND n.state = 'sent')) AS noticed,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
                     WHERE b.lapse_id = l.lapse_id AND k.first_opened_at IS NOT NULL)) AS opened,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b
@@ -161,7 +161,7 @@ impl Store {
     async fn last_answer_at(&self) -> Result<Option<Time>> {
         let at: Option<i64> = query_scalar(
             "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear
-             ORDER BY rowid DESC LIMIT 1",
+             ORDER BY sequence DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -177,7 +177,7 @@ impl Store {
     pub async fn last_sweep(&self) -> Result<Option<SweepRecord>> {
         let row = query(
             "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, ended_early_because FROM sweeps
-             ORDER BY rowid DESC LIMIT 1",
+             ORDER BY sequence DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;

@@ -5,6 +5,7 @@ use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::CURRENT;
 use super::queue;
+use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
 use crate::domain::{
     AddressHash, EmailAddress, MemberId, NoticeId, NoticeReason, Suppression, Time, TokenHash,
@@ -206,6 +207,7 @@ impl Store {
     /// Resubscribes the member of a link. Returns the member if anything changed.
     pub(crate) async fn resubscribe_by_link(&self, link: TokenHash, now: Time) -> Result<Option<MemberId>> {
         self.write(async |mut tx| {
+            lock_member_of_link(&mut tx, link).await?;
             let member: Option<(String, Vec<u8>)> = query_as(format!(
                 "SELECT m.member_id, m.address_hash FROM links k JOIN members m ON m.member_id = k.member_id
                  WHERE k.token_hash = $1 AND m.removed_at IS NULL AND m.address_hash IS NOT NULL AND {CURRENT}"
@@ -223,6 +225,7 @@ impl Store {
 }
 
 async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: Time) -> Result<bool> {
+    lock_members_at(tx, address).await?;
     let added = query(
         "INSERT INTO suppressions (address_hash, reason, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
@@ -233,7 +236,7 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     .await?
     .rows_affected();
     query(
-        "UPDATE notice_items SET counts_as_step = 0 WHERE counts_as_step = 1 AND notice_id IN
+        "UPDATE notice_items SET counts_as_step = FALSE WHERE counts_as_step = TRUE AND notice_id IN
             (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
              WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
     )
@@ -252,6 +255,7 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
 }
 
 async fn delete(tx: &mut Tx, address: AddressHash, reasons: &[Suppression], now: Time) -> Result<bool> {
+    lock_members_at(tx, address).await?;
     let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
     let removed = query(
         "DELETE FROM suppressions WHERE address_hash = $1 AND reason IN (SELECT value FROM json_each($2))",

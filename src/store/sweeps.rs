@@ -104,7 +104,7 @@ impl Store {
         }
         let stopped_at: Option<Option<i64>> = query_scalar(
             "SELECT coalesce(position, CASE WHEN ended_early_because IS NOT NULL THEN starts_after END) FROM sweeps
-             WHERE finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1",
+             WHERE finished_at IS NOT NULL ORDER BY sequence DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -116,9 +116,9 @@ impl Store {
             .bind(position.starts_after);
         // The last sweeps of their kind stay, however old they are: `status` and the metrics report them.
         let prune = query(
-            "DELETE FROM sweeps WHERE finished_at IS NOT NULL AND rowid <= (SELECT max(rowid) FROM sweeps) - $1
-               AND rowid <> coalesce((SELECT max(rowid) FROM sweeps WHERE complete = 1), 0)
-               AND rowid <> coalesce((SELECT max(rowid) FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear), 0)",
+            "DELETE FROM sweeps WHERE finished_at IS NOT NULL AND sequence <= (SELECT max(sequence) FROM sweeps) - $1
+               AND sequence <> coalesce((SELECT max(sequence) FROM sweeps WHERE complete = TRUE), 0)
+               AND sequence <> coalesce((SELECT max(sequence) FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear), 0)",
         )
         .bind(KEPT_SWEEPS);
         self.write(async |mut tx| {
@@ -133,7 +133,7 @@ impl Store {
     pub(crate) async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
         let row = query(
             "SELECT sweep_id, starts_after, position, wrapped, members, unclear, skipped, transitions FROM sweeps
-             WHERE finished_at IS NULL ORDER BY rowid DESC LIMIT 1",
+             WHERE finished_at IS NULL ORDER BY sequence DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
         .await?;
@@ -188,19 +188,19 @@ impl Store {
         let last = async |condition: &str| {
             let sql = format!(
                 "SELECT finished_at FROM sweeps WHERE finished_at IS NOT NULL AND {condition}
-                 ORDER BY rowid DESC LIMIT 1"
+                 ORDER BY sequence DESC LIMIT 1"
             );
             let at: Option<i64> = query_scalar(sql).fetch_optional(&self.reader).await?;
             Ok::<_, StoreError>(at.map(time))
         };
-        Ok((last("true").await?, last("complete = 1").await?))
+        Ok((last("true").await?, last("complete = TRUE").await?))
     }
 
     /// The reason why the sweep before this one ended early.
     pub(crate) async fn previous_stop(&self, sweep: &SweepId) -> Result<Option<String>> {
         let ended_early_because: Option<Option<String>> = query_scalar(
             "SELECT ended_early_because FROM sweeps WHERE finished_at IS NOT NULL
-               AND rowid < (SELECT rowid FROM sweeps WHERE sweep_id = $1) ORDER BY rowid DESC LIMIT 1",
+               AND sequence < (SELECT sequence FROM sweeps WHERE sweep_id = $1) ORDER BY sequence DESC LIMIT 1",
         )
         .bind(sweep.as_str())
         .fetch_optional(&self.reader)

@@ -1,15 +1,30 @@
-//! Reads and edits rows of the database file beside the daemon. Only tests use it; they write no SQL of their own.
+//! Reads and edits rows of the database beside the daemon. Only tests use it; they write no SQL of their own.
 
 use super::Result;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use crate::base::config::DatabaseUrl;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::Path;
 
-/// A connection to the file of a database that a daemon may be using.
-pub struct TestDatabase(SqliteConnection);
+/// A connection to a database that a daemon may be using.
+pub enum TestDatabase {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Runs an expression with the connection of either engine.
+macro_rules! on {
+    ($self:expr, $connection:ident => $run:expr) => {
+        match $self {
+            TestDatabase::Sqlite($connection) => $run,
+            TestDatabase::Postgres($connection) => $run,
+        }
+    };
+}
 
 /// The value of a cell.
 pub enum Cell {
     Null,
+    Flag(bool),
     Number(i64),
     Text(String),
     Blob(Vec<u8>),
@@ -35,49 +50,77 @@ impl From<&str> for Cell {
 
 impl TestDatabase {
     pub async fn open(path: &Path) -> Result<Self> {
-        Ok(Self(SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await?))
+        let options = SqliteConnectOptions::new().filename(path).foreign_keys(true);
+        Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
     }
 
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.0
+    pub async fn connect(url: &DatabaseUrl) -> Result<Self> {
+        match url {
+            DatabaseUrl::Sqlite(path) => Self::open(path).await,
+            DatabaseUrl::Postgres(url) => {
+                Ok(Self::Postgres(PgConnection::connect(url.expose().as_str()).await?))
+            }
+        }
+    }
+
+    /// Runs statements that a test lets fail, or that prepare one. Both engines know their words.
+    pub async fn run(&mut self, statements: &str) -> Result<()> {
+        on!(self, connection => {
+            sqlx::raw_sql(AssertSqlSafe(statements)).execute(connection).await?;
+        });
+        Ok(())
     }
 
     /// The names of the tables, without those of the migrations and of SQLite.
     pub async fn tables(&mut self) -> Result<Vec<String>> {
-        let tables = "SELECT name FROM sqlite_master WHERE type = 'table'
-                      AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-        Ok(sqlx::query_scalar(tables).fetch_all(&mut self.0).await?)
+        let of_sqlite = "SELECT name FROM sqlite_master WHERE type = 'table'
+                         AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1";
+        let of_postgres = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()
+                           AND tablename NOT LIKE '\\_%' ORDER BY 1";
+        Ok(match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(of_sqlite).fetch_all(connection).await?,
+            Self::Postgres(connection) => sqlx::query_scalar(of_postgres).fetch_all(connection).await?,
+        })
     }
 
     /// Every row of every table as text.
     pub async fn contents(&mut self) -> Result<Vec<String>> {
         let mut contents = Vec::new();
+        if let Self::Postgres(_) = self {
+            // Shows bytes that are text as text.
+            self.run("SET bytea_output = 'escape'").await?;
+        }
         for table in self.tables().await? {
-            let columns = "SELECT 'quote(' || name || ')' FROM pragma_table_info($1)";
-            let columns: Vec<String> =
-                sqlx::query_scalar(columns).bind(&table).fetch_all(&mut self.0).await?;
-            let columns = columns.join(" || ', ' || ");
-            let rows = format!("SELECT '{table}: ' || {columns} FROM {table} ORDER BY 1");
-            contents.extend(sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&mut self.0).await?);
+            let rows = match self {
+                Self::Postgres(_) => format!("SELECT '{table}: ' || t::text FROM {table} t ORDER BY 1"),
+                Self::Sqlite(connection) => {
+                    let columns = "SELECT 'quote(' || name || ')' FROM pragma_table_info($1)";
+                    let columns: Vec<String> =
+                        sqlx::query_scalar(columns).bind(&table).fetch_all(&mut *connection).await?;
+                    let columns = columns.join(" || ', ' || ");
+                    format!("SELECT '{table}: ' || {columns} FROM {table} ORDER BY 1")
+                }
+            };
+            contents.extend(self.strings(rows).await?);
         }
         Ok(contents)
     }
 
     pub async fn count(&mut self, table: &str) -> Result<i64> {
         let count = format!("SELECT count(*) FROM {table}");
-        Ok(sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut self.0).await?)
+        Ok(on!(self, connection => sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(connection).await?))
     }
 
     /// The values of a column in all rows, without NULLs, in ascending order.
     pub async fn numbers(&mut self, table: &str, column: &str) -> Result<Vec<i64>> {
         let values = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1");
-        Ok(sqlx::query_scalar(AssertSqlSafe(values)).fetch_all(&mut self.0).await?)
+        Ok(on!(self, connection => sqlx::query_scalar(AssertSqlSafe(values)).fetch_all(connection).await?))
     }
 
     /// The values of a column of bytes in all rows, without NULLs, in ascending order.
     pub async fn blobs(&mut self, table: &str, column: &str) -> Result<Vec<Vec<u8>>> {
         let values = format!("SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY 1");
-        Ok(sqlx::query_scalar(AssertSqlSafe(values)).fetch_all(&mut self.0).await?)
+        Ok(on!(self, connection => sqlx::query_scalar(AssertSqlSafe(values)).fetch_all(connection).await?))
     }
 
     /// The values of a column in all rows, empty for NULL, in ascending order.
@@ -85,21 +128,35 @@ impl TestDatabase {
         Ok(self.rows(table, [column]).await?.into_iter().flatten().collect())
     }
 
-    /// Some columns of all rows as text, empty for NULL, ordered by the first.
+    /// Some columns of all rows as text, empty for NULL, ordered by the first. A flag is 0 or 1.
     pub async fn rows<const N: usize>(
         &mut self,
         table: &str,
         columns: [&str; N],
     ) -> Result<Vec<[String; N]>> {
-        let texts = columns.map(|column| format!("coalesce(CAST({column} AS TEXT), '')")).join(", ");
-        let rows = format!("SELECT {texts} FROM {table} ORDER BY 1");
-        let rows = sqlx::query(AssertSqlSafe(rows)).fetch_all(&mut self.0).await?;
-        Ok(rows.iter().map(|row| std::array::from_fn(|at| row.get(at))).collect())
+        let mut texts = Vec::new();
+        for column in columns {
+            let text = match self.type_of(table, column).await?.as_str() {
+                "boolean" => format!("CAST({column} AS INTEGER)"),
+                "bytea" => format!("convert_from({column}, 'UTF8')"),
+                _ => column.to_owned(),
+            };
+            texts.push(format!("coalesce(CAST({text} AS TEXT), '')"));
+        }
+        let collation = if matches!(self, Self::Postgres(_)) { " COLLATE \"C\"" } else { "" };
+        let rows = format!("SELECT {} FROM {table} ORDER BY {}{collation}", texts.join(", "), texts[0]);
+        Ok(on!(self, connection => sqlx::query(AssertSqlSafe(rows))
+            .fetch_all(connection)
+            .await?
+            .iter()
+            .map(|row| std::array::from_fn(|at| row.get(at)))
+            .collect()))
     }
 
     /// Sets a column in all rows and returns how many there are.
     pub async fn set(&mut self, table: &str, column: &str, value: impl Into<Cell>) -> Result<u64> {
-        self.update(format!("UPDATE {table} SET {column} = $1"), value.into(), None).await
+        let value = self.fitting(table, column, value.into()).await?;
+        self.update(format!("UPDATE {table} SET {column} = $1"), value, None).await
     }
 
     /// Sets a column in the rows where column `key` is `of`.
@@ -110,8 +167,8 @@ impl TestDatabase {
         column: &str,
         value: impl Into<Cell>,
     ) -> Result<u64> {
-        self.update(format!("UPDATE {table} SET {column} = $1 WHERE {key} = $2"), value.into(), Some(of))
-            .await
+        let value = self.fitting(table, column, value.into()).await?;
+        self.update(format!("UPDATE {table} SET {column} = $1 WHERE {key} = $2"), value, Some(of)).await
     }
 
     /// Adds to a column of numbers in all rows.
@@ -125,28 +182,65 @@ impl TestDatabase {
     }
 
     async fn update(&mut self, sql: String, value: Cell, of: Option<&str>) -> Result<u64> {
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let query = match value {
-            Cell::Null => query.bind(None::<i64>),
-            Cell::Number(number) => query.bind(number),
-            Cell::Text(text) => query.bind(text),
-            Cell::Blob(bytes) => query.bind(bytes),
+        let of = of.map(str::to_owned);
+        let sql = match value {
+            Cell::Null => sql.replace("$1", "NULL").replace("$2", "$1"),
+            _ => sql,
         };
-        let query = if let Some(of) = of { query.bind(of.to_owned()) } else { query };
-        Ok(query.execute(&mut self.0).await?.rows_affected())
+        Ok(on!(self, connection => {
+            let query = sqlx::query(AssertSqlSafe(sql));
+            let query = match value {
+                Cell::Null => query,
+                Cell::Flag(flag) => query.bind(flag),
+                Cell::Number(number) => query.bind(number),
+                Cell::Text(text) => query.bind(text),
+                Cell::Blob(bytes) => query.bind(bytes),
+            };
+            let query = if let Some(of) = of { query.bind(of) } else { query };
+            query.execute(connection).await?.rows_affected()
+        }))
+    }
+
+    /// The value in the type that PostgreSQL has for the column.
+    async fn fitting(&mut self, table: &str, column: &str, value: Cell) -> Result<Cell> {
+        Ok(match (self.type_of(table, column).await?.as_str(), value) {
+            ("boolean", Cell::Number(number)) => Cell::Flag(number != 0),
+            (_, value) => value,
+        })
+    }
+
+    /// PostgreSQL's type of a column; empty on SQLite.
+    async fn type_of(&mut self, table: &str, column: &str) -> Result<String> {
+        let Self::Postgres(connection) = self else { return Ok(String::new()) };
+        let sql = "SELECT data_type::text FROM information_schema.columns
+                   WHERE table_schema = current_schema() AND table_name = $1 AND column_name = $2";
+        let of = sqlx::query_scalar(sql).bind(table.to_owned()).bind(column.to_owned());
+        Ok(of.fetch_optional(connection).await?.unwrap_or_default())
+    }
+
+    async fn strings(&mut self, sql: String) -> Result<Vec<String>> {
+        Ok(on!(self, connection => sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await?))
     }
 
     /// Starts to record writes to all tables but the `excepted`, including updates that change nothing.
     pub async fn record_writes(&mut self, excepted: &[&str]) -> Result<()> {
         let tables = self.tables().await?;
-        sqlx::raw_sql("CREATE TABLE written (what TEXT NOT NULL)").execute(&mut self.0).await?;
+        self.run("CREATE TABLE written (what TEXT NOT NULL)").await?;
+        if let Self::Postgres(_) = self {
+            self.run(
+                "CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN INSERT INTO written VALUES (TG_OP || ' ' || TG_TABLE_NAME); RETURN NULL; END $$",
+            )
+            .await?;
+        }
         for table in tables.iter().filter(|table| !excepted.contains(&table.as_str())) {
             for event in ["INSERT", "UPDATE", "DELETE"] {
-                let trigger = format!(
-                    "CREATE TRIGGER spy_{table}_{event} AFTER {event} ON {table}
-                     BEGIN INSERT INTO written VALUES ('{event} {table}'); END"
-                );
-                sqlx::raw_sql(AssertSqlSafe(trigger)).execute(&mut self.0).await?;
+                let action = match self {
+                    Self::Sqlite(_) => format!("BEGIN INSERT INTO written VALUES ('{event} {table}'); END"),
+                    Self::Postgres(_) => "FOR EACH ROW EXECUTE FUNCTION spy()".to_owned(),
+                };
+                self.run(&format!("CREATE TRIGGER spy_{table}_{event} AFTER {event} ON {table} {action}"))
+                    .await?;
             }
         }
         Ok(())
@@ -159,32 +253,46 @@ impl TestDatabase {
 
     /// Makes every update of a table fail.
     pub async fn refuse_updates(&mut self, table: &str) -> Result<()> {
-        let trigger = format!(
-            "CREATE TRIGGER refuse_{table} BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        );
-        sqlx::raw_sql(AssertSqlSafe(trigger)).execute(&mut self.0).await?;
-        Ok(())
+        let action = match self {
+            Self::Sqlite(_) => "BEGIN SELECT RAISE(ABORT, 'refused'); END",
+            Self::Postgres(_) => {
+                self.run(
+                    "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                     BEGIN RAISE EXCEPTION 'refused'; END $$",
+                )
+                .await?;
+                "FOR EACH ROW EXECUTE FUNCTION refuse()"
+            }
+        };
+        self.run(&format!("CREATE TRIGGER refuse_{table} BEFORE UPDATE ON {table} {action}")).await
     }
 
     /// Ends the effect of [`TestDatabase::refuse_updates`].
     pub async fn accept_updates(&mut self, table: &str) -> Result<()> {
-        sqlx::raw_sql(AssertSqlSafe(format!("DROP TRIGGER refuse_{table}"))).execute(&mut self.0).await?;
-        Ok(())
+        let on = if matches!(self, Self::Postgres(_)) { format!(" ON {table}") } else { String::new() };
+        self.run(&format!("DROP TRIGGER refuse_{table}{on}")).await
     }
 
     /// Blocks all other writers for as long as this connection lives.
     pub async fn block_writers(&mut self) -> Result<()> {
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut self.0).await?;
-        Ok(())
+        let block = match self {
+            Self::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
+            Self::Postgres(_) => {
+                let tables = self.tables().await?.join(", ");
+                format!("BEGIN; LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
+            }
+        };
+        self.run(&block).await
     }
 
-    /// Damage of the file, and rows that refer to none.
+    /// Damage of the file, and rows that refer to none. PostgreSQL has no such check.
     pub async fn defects(&mut self) -> Result<Vec<String>> {
+        let Self::Sqlite(connection) = self else { return Ok(Vec::new()) };
         let mut defects: Vec<String> =
-            sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut self.0).await?;
+            sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *connection).await?;
         defects.retain(|line| line != "ok");
         let dangling = "SELECT \"table\" FROM pragma_foreign_key_check";
-        defects.extend(sqlx::query_scalar::<_, String>(dangling).fetch_all(&mut self.0).await?);
+        defects.extend(sqlx::query_scalar::<_, String>(dangling).fetch_all(connection).await?);
         Ok(defects)
     }
 }

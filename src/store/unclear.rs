@@ -1,6 +1,7 @@
 //! `unclear_members`: members without a usable response, and when the last one was.
 
 use super::engine::{query, query_scalar};
+use super::row_locks::lock_members;
 use super::sweeps::COVERS_MEMBER;
 use super::{Result, Store, json_list, millis};
 use crate::domain::{MemberId, Time};
@@ -56,7 +57,7 @@ impl Store {
             .collect();
         let sql = format!(
             "INSERT INTO unclear_members (member_id, reason, since, last_answer_at, retry_at)
-             SELECT m.member_id, j.value ->> 'reason', $2, {}, j.value ->> 'retry_at'
+             SELECT m.member_id, j.value ->> 'reason', $2, {}, CAST(j.value ->> 'retry_at' AS BIGINT)
              FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'id' WHERE m.removed_at IS NULL
              ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, retry_at = excluded.retry_at",
             last_covered_at()
@@ -70,10 +71,11 @@ impl Store {
         if members.is_empty() {
             return Ok(());
         }
-        let members = json_list(members)?;
+        let list = json_list(members)?;
         self.write(async |mut tx| {
+            lock_members(&mut tx, members).await?;
             query("DELETE FROM unclear_members WHERE member_id IN (SELECT value FROM json_each($1))")
-                .bind(&members)
+                .bind(&list)
                 .execute(&mut tx)
                 .await?;
             // The sweep that covers them may be hours from its end.
@@ -81,7 +83,7 @@ impl Store {
                 "UPDATE members SET answered_at = max(coalesce(answered_at, 0), $2)
                  WHERE member_id IN (SELECT value FROM json_each($1))",
             )
-            .bind(&members)
+            .bind(&list)
             .bind(millis(now))
             .execute(&mut tx)
             .await?;

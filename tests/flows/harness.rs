@@ -1,10 +1,11 @@
 //! The daemon's components in process, with a simulated gateway and a simulated mail server.
 
 use crate::browser::{Browser, person};
+use crate::postgres;
 use chrono::TimeDelta;
 use reconnectd::{
     base::clock::{Clock, ManualClock},
-    base::config::Config,
+    base::config::{Config, DatabaseUrl},
     base::telemetry::LogCapture,
     credentials::keyring::Keyring,
     detect::sweep::SweepReport,
@@ -17,7 +18,7 @@ use reconnectd::{
     store::{ImportCounts, ImportRow, query_plans::record_statements, testing::TestDatabase},
     web,
 };
-use std::{net::TcpListener, sync::Arc, thread};
+use std::{net::TcpListener, path::Path, sync::Arc, thread};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -67,7 +68,7 @@ impl Setup {
         Keyring::generate(&keys).expect("a key ring");
         let smtp = sim.smtp_addr();
         let usual = [
-            ("DATABASE__URL", format!("sqlite://{}", folder.path().join("flows.db").display())),
+            ("DATABASE__URL", new_database(folder.path()).await),
             ("KEYS__FILE", keys.display().to_string()),
             ("GATEWAY__URL", sim.gateway_url()),
             ("GATEWAY__CLIENT_KEY", "the-client-key".into()),
@@ -93,6 +94,17 @@ impl Setup {
         let router = web::public(server::public_state(&app));
         tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
         Harness { sim, app, clock, folder, settings, log, _pages: ending.drop_guard() }
+    }
+}
+
+/// The suite runs on SQLite, or on the engine that this variable names.
+const ENGINE: &str = "RECONNECTD_TEST_ENGINE";
+
+async fn new_database(folder: &Path) -> String {
+    match std::env::var(ENGINE).as_deref() {
+        Ok("postgres") => postgres::new_database_with_tables().await.expect("PostgreSQL"),
+        Ok("sqlite" | "") | Err(_) => format!("sqlite://{}", folder.join("flows.db").display()),
+        Ok(other) => panic!("{ENGINE} is sqlite or postgres, not {other}"),
     }
 }
 
@@ -150,6 +162,12 @@ impl Harness {
         harness.pass().await;
         let link = harness.link();
         (harness, link)
+    }
+
+    pub(crate) fn database_url(&self) -> DatabaseUrl {
+        let is_url = |(key, _): &&(String, String)| key == "DATABASE__URL";
+        let (_, url) = self.settings.iter().find(is_url).expect("each test has a database");
+        url.parse().expect("a URL")
     }
 
     /// A second process of the daemon, on the same files.
@@ -325,11 +343,11 @@ impl Drop for Harness {
             return;
         }
         self.check_faults();
-        let database = self.database();
+        let database = self.database_url();
         let read = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let mut rows = TestDatabase::open(&database).await.expect("the database opens");
+                let mut rows = TestDatabase::connect(&database).await.expect("the database opens");
                 let scans = rows.table_scans().await.expect("the plans");
                 (rows.texts("notices", "state").await.expect("the states"), scans)
             })

@@ -2,6 +2,7 @@
 
 use crate::harness::Harness;
 use reconnectd::{
+    base::config::DatabaseUrl,
     domain::{CredentialRules, Lapse, MemberId},
     store::{ListedNotice, testing::TestDatabase},
 };
@@ -65,14 +66,27 @@ impl Harness {
         listed.first().expect("an enrolled member").credential.as_str()
     }
 
-    /// The database's file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("flows.db")
+    /// The database's file; `None` on PostgreSQL.
+    pub(crate) fn database_file(&self) -> Option<PathBuf> {
+        match self.database_url() {
+            DatabaseUrl::Sqlite(path) => Some(path),
+            DatabaseUrl::Postgres(_) => None,
+        }
     }
 
     /// The rows of the database.
     pub(crate) async fn rows(&self) -> TestDatabase {
-        TestDatabase::open(&self.database()).await.expect("the database opens")
+        TestDatabase::connect(&self.database_url()).await.expect("the database opens")
+    }
+
+    /// Everything that is stored: the files of the database, or the rows as one text.
+    pub(crate) async fn stored_bytes(&self) -> Vec<(&'static str, Vec<u8>)> {
+        if self.database_file().is_none() {
+            return vec![("rows", self.contents().await.join("\n").into_bytes())];
+        }
+        let read =
+            |file| (file, std::fs::read(self.folder.path().join(file)).expect("a file of the database"));
+        ["flows.db", "flows.db-wal", "flows.db-shm"].map(read).into()
     }
 
     /// Every row of every table.

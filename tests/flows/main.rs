@@ -30,6 +30,8 @@ mod overlap;
 mod pages;
 mod patience;
 mod planning;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod presses;
 mod rate_limits;
 mod rechecks;

@@ -132,8 +132,7 @@ async fn no_secret_is_kept_in_the_database_logged_or_named_by_an_error() {
     ));
     secrets.extend(kept_tokens(&h, "alice").await);
 
-    for file in ["flows.db", "flows.db-wal", "flows.db-shm"] {
-        let bytes = std::fs::read(h.folder.path().join(file)).unwrap();
+    for (file, bytes) in h.stored_bytes().await {
         assert!(!bytes.is_empty());
         assert_lacks(file, &bytes, &secrets);
     }

@@ -305,6 +305,10 @@ async fn the_unsubscribe_link_of_a_removed_member_works() {
 #[tokio::test]
 async fn addresses_that_an_earlier_version_took_in_can_be_suppressed_too() {
     let (h, _) = mailed(&["alice", "bob"]).await;
+    if h.database_file().is_none() {
+        // PostgreSQL has no earlier version.
+        return;
+    }
     h.rows().await.set("members", "address_hash", Cell::Null).await.unwrap();
     let later = h.another_app(&[]).await;
     suppress(&h, "alice").await;
@@ -326,8 +330,7 @@ async fn unsubscribing_logs_the_member_and_neither_token_nor_address() {
     let logged = h.log.text();
     assert!(logged.contains("member unsubscribed") && logged.contains("member resubscribed"));
     assert!(!logged.contains(token) && !logged.contains("@example.org"));
-    for file in ["flows.db", "flows.db-wal"] {
-        let bytes = std::fs::read(h.folder.path().join(file)).unwrap();
+    for (file, bytes) in h.stored_bytes().await {
         let holds = bytes.windows(token.len()).any(|window| window == token.as_bytes());
         assert!(!bytes.is_empty() && !holds, "{file}");
     }

@@ -61,16 +61,12 @@ pub(crate) async fn a_refresh_that_lost_its_lease_leaves_its_successor_alone(f: 
 /// Queues notices `n1`, `n2`, … for alice.
 async fn queue(f: &Fixture, count: usize) {
     f.import(&["alice"]).await;
-    let mut sql = f.sql().await;
     for n in 1..=count {
-        sqlx::query(
+        f.run(&format!(
             "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before)
-             VALUES ('n' || $1, 'alice', 0, 'queued', 'first_notice', 0, 0)",
-        )
-        .bind(n as i64)
-        .execute(&mut sql)
-        .await
-        .unwrap();
+             VALUES ('n{n}', 'alice', 0, 'queued', 'first_notice', 0, 0)"
+        ))
+        .await;
     }
 }
 
@@ -114,8 +110,8 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
 
 pub(crate) async fn a_second_daemon_is_kept_out_until_the_first_ends(f: &Fixture) {
     let other = f.reopen().await;
-    let first = f.store.lock().unwrap();
-    assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
+    let first = f.store.lock().await.unwrap();
+    assert!(matches!(other.lock().await, Err(StoreError::Locked { .. })));
     drop(first);
-    other.lock().unwrap();
+    other.lock().await.unwrap();
 }

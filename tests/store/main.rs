@@ -5,20 +5,27 @@ mod appends;
 mod leases;
 mod members;
 mod migrations;
+mod observations;
 mod plans;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod redemptions;
+mod servers;
+mod shape;
 mod suppressions;
 
 use reconnectd::{
+    base::config::DatabaseUrl,
     domain::{Member, Time},
     store::{ImportRow, Store, query_plans::record_statements, testing::TestDatabase},
 };
-use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// A store, and a way to its rows.
 struct Fixture {
     store: Store,
+    url: DatabaseUrl,
+    /// Of the database file. Empty on PostgreSQL.
     folder: TempDir,
 }
 
@@ -26,21 +33,26 @@ impl Fixture {
     async fn sqlite() -> Self {
         record_statements();
         let folder = tempfile::tempdir().unwrap();
-        let store = open(&folder).await;
-        Self { store, folder }
+        Self::of(format!("sqlite://{}", folder.path().join("store.db").display()), folder).await
+    }
+
+    /// `None` when this machine has no PostgreSQL.
+    async fn postgres() -> Option<Self> {
+        Some(Self::of(postgres::new_database()?, tempfile::tempdir().unwrap()).await)
+    }
+
+    async fn of(url: String, folder: TempDir) -> Self {
+        let url = url.parse().unwrap();
+        Self { store: Store::open(&url).await.unwrap(), url, folder }
     }
 
     /// A second process on the same database.
     async fn reopen(&self) -> Store {
-        open(&self.folder).await
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("store.db")
+        Store::open(&self.url).await.unwrap()
     }
 
     async fn rows(&self) -> TestDatabase {
-        TestDatabase::open(&self.path()).await.unwrap()
+        TestDatabase::connect(&self.url).await.unwrap()
     }
 
     async fn check_plans(&self) {
@@ -48,21 +60,15 @@ impl Fixture {
         assert!(scans.is_empty(), "statements that read a whole table: {scans:#?}");
     }
 
-    /// A connection for statements that a test lets fail.
-    async fn sql(&self) -> sqlx::SqliteConnection {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).foreign_keys(true);
-        sqlx::ConnectOptions::connect(&options).await.unwrap()
+    /// Runs statements that both engines know.
+    async fn run(&self, statements: &str) {
+        self.rows().await.run(statements).await.unwrap();
     }
 
     async fn import(&self, members: &[&str]) {
         let rows: Vec<_> = (1..).zip(members).map(|(line, id)| row(line, id)).collect();
         self.store.import_all(&rows, now()).await.unwrap();
     }
-}
-
-async fn open(folder: &TempDir) -> Store {
-    let url = format!("sqlite://{}", folder.path().join("store.db").display());
-    Store::open(&url.parse().unwrap()).await.unwrap()
 }
 
 fn now() -> Time {
@@ -85,10 +91,10 @@ fn row(line: u64, id: &str) -> ImportRow {
     ImportRow { line, edit: member(id).into(), credential: None }
 }
 
-/// Runs tests of the suite on each engine.
+/// Runs tests of the suite on each engine, or on one.
 macro_rules! suite {
-    ($($module:ident: $($test:ident),+ $(,)?;)+) => {
-        mod sqlite {
+    (both { $($module:ident: $($test:ident),+ $(,)?;)+ } sqlite { $($file_module:ident: $($file_test:ident),+ $(,)?;)+ }) => {
+        mod on_sqlite {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
@@ -97,40 +103,71 @@ macro_rules! suite {
                     fixture.check_plans().await;
                 })+
             })+
+            mod files {
+                $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $file_test() {
+                    crate::$file_module::$file_test(&crate::Fixture::sqlite().await).await;
+                })+)+
+            }
+        }
+        mod on_postgres {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(fixture) = crate::Fixture::postgres().await {
+                        crate::$module::$test(&fixture).await;
+                    }
+                })+
+            })+
         }
     };
 }
 
+#[tokio::test]
+async fn both_engines_have_the_same_tables() {
+    if let Some(postgres) = Fixture::postgres().await {
+        shape::both_engines_have_the_same_tables(&Fixture::sqlite().await, &postgres).await;
+    }
+}
+
 suite! {
-    appends:
-        transitions_are_never_changed_or_deleted;
-    leases:
-        one_of_sixteen_racing_refreshes_gets_the_lease,
-        a_refresh_lease_can_be_taken_over_once_it_has_expired,
-        a_released_lease_can_be_taken_at_once,
-        a_refresh_that_lost_its_lease_leaves_its_successor_alone,
-        a_notice_is_claimed_once_by_sixteen_racing_workers,
-        an_expired_claim_is_rescued_and_the_late_result_is_dropped,
-        a_second_daemon_is_kept_out_until_the_first_ends;
-    members:
-        an_import_changes_the_values_that_it_mentions,
-        a_removed_member_is_enrolled_again_with_the_defaults,
-        an_import_keeps_what_is_known_of_an_enrolled_member_and_nothing_of_a_removed_one,
-        an_import_that_is_not_applied_changes_no_member,
-        an_import_interrupted_while_it_is_applied_is_finished_by_the_next,
-        only_one_import_runs_at_a_time,
-        an_import_takes_short_steps_only_while_a_daemon_runs,
-        an_erased_member_is_in_no_byte_of_the_files,
-        a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing;
-    migrations:
-        a_database_of_an_earlier_version_keeps_its_rows;
-    plans:
-        counting_mismatches_reads_their_index;
-    redemptions:
-        of_sixteen_racing_presses_one_consumes_the_link,
-        of_sixteen_racing_presses_the_permitted_number_consumes_the_link,
-        sixteen_requests_of_one_press_consume_one_redemption;
-    suppressions:
-        a_suppression_outlives_the_member_and_follows_the_address,
-        an_address_of_an_earlier_version_is_hashed_at_the_start;
+    both {
+        appends:
+            transitions_are_never_changed_or_deleted;
+        leases:
+            one_of_sixteen_racing_refreshes_gets_the_lease,
+            a_refresh_lease_can_be_taken_over_once_it_has_expired,
+            a_released_lease_can_be_taken_at_once,
+            a_refresh_that_lost_its_lease_leaves_its_successor_alone,
+            a_notice_is_claimed_once_by_sixteen_racing_workers,
+            an_expired_claim_is_rescued_and_the_late_result_is_dropped,
+            a_second_daemon_is_kept_out_until_the_first_ends;
+        members:
+            an_import_changes_the_values_that_it_mentions,
+            a_removed_member_is_enrolled_again_with_the_defaults,
+            an_import_keeps_what_is_known_of_an_enrolled_member_and_nothing_of_a_removed_one,
+            an_import_that_is_not_applied_changes_no_member,
+            an_import_interrupted_while_it_is_applied_is_finished_by_the_next,
+            only_one_import_runs_at_a_time,
+            a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing;
+        observations:
+            observers_of_one_member_record_each_transition_once;
+        redemptions:
+            of_sixteen_racing_presses_one_consumes_the_link,
+            of_sixteen_racing_presses_the_permitted_number_consumes_the_link,
+            sixteen_requests_of_one_press_consume_one_redemption;
+        suppressions:
+            a_suppression_outlives_the_member_and_follows_the_address;
+    }
+    sqlite {
+        members:
+            an_import_takes_short_steps_only_while_a_daemon_runs,
+            an_erased_member_is_in_no_byte_of_the_files;
+        migrations:
+            a_database_of_an_earlier_version_keeps_its_rows;
+        suppressions:
+            an_address_of_an_earlier_version_is_hashed_at_the_start;
+        plans:
+            counting_mismatches_reads_their_index;
+    }
 }

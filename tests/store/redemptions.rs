@@ -14,9 +14,9 @@ const LINK: TokenHash = TokenHash([7; 32]);
 /// Alice has a link for an open lapse of epic.
 async fn sent_link(f: &Fixture) {
     f.import(&["alice"]).await;
-    sqlx::raw_sql(
+    f.run(
         "INSERT INTO connections (member_id, connection_id, name, is_direct, sync_errors, first_seen_at, changed_at)
-            VALUES ('alice', 'epic', 'Epic', 0, '[]', 0, 0);
+            VALUES ('alice', 'epic', 'Epic', FALSE, '[]', 0, 0);
          INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, consecutive_observations, opened_at)
             VALUES ('l', 'alice', 'epic', 'open', 0, 1, 0);
          INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, attempts)
@@ -27,9 +27,7 @@ async fn sent_link(f: &Fixture) {
          INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
             SELECT token_hash, 'epic', 'l' FROM links;",
     )
-    .execute(&mut f.sql().await)
-    .await
-    .unwrap();
+    .await;
 }
 
 async fn race(f: &Fixture, form_key: impl Fn(u8) -> u8, max_redemptions: u32) -> usize {

@@ -60,7 +60,7 @@ fn is_postgres(text: &str) -> bool {
 
 /// The parameters of the URL, as libpq names them. `host` is the folder of a Unix socket.
 const PARAMETERS: [&str; 6] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port"];
-const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
 impl PostgresUrl {
     /// With the password.

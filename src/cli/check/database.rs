@@ -2,9 +2,11 @@
 
 use super::checklist::Checklist;
 use super::file_system;
+use crate::base::clock::Clock;
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
 use crate::store::{Store, StoreError};
+use chrono::TimeDelta;
 use std::path::Path;
 
 pub(super) enum Outcome {
@@ -14,23 +16,49 @@ pub(super) enum Outcome {
     Failed,
 }
 
-pub(super) async fn check(url: &DatabaseUrl, checklist: &mut Checklist) -> anyhow::Result<Outcome> {
+/// The largest unremarkable difference between the clock of the server and ours.
+const MAX_DIFFERENCE: TimeDelta = TimeDelta::seconds(3);
+
+pub(super) async fn check(
+    url: &DatabaseUrl,
+    clock: &Clock,
+    checklist: &mut Checklist,
+) -> anyhow::Result<Outcome> {
     let opened = Store::open_existing(url).await;
     match url {
-        DatabaseUrl::Sqlite(path) => check_file(path, url, opened, checklist),
-        DatabaseUrl::Postgres(_) => outcome(opened, checklist),
+        DatabaseUrl::Sqlite(path) => check_file(path, opened, checklist),
+        DatabaseUrl::Postgres(url) => {
+            if let Err(StoreError::Missing { .. }) = opened {
+                let message = format!("{url} has no tables yet; `run` and `members import` create them");
+                checklist.ok("database", &message)?;
+                return Ok(Outcome::Absent);
+            }
+            if let Ok(store) = &opened
+                && let Some(time) = store.server_time().await?
+            {
+                let difference = time - clock.now();
+                if difference.abs() > MAX_DIFFERENCE {
+                    let message = format!(
+                        "the clock of the server differs from the clock of this host by {} seconds; synchronize both, such \
+                         as with chrony",
+                        difference.num_seconds()
+                    );
+                    checklist.warning("database", &message)?;
+                }
+            }
+            outcome(opened, checklist)
+        }
     }
 }
 
 fn outcome(opened: Result<Store, StoreError>, checklist: &mut Checklist) -> anyhow::Result<Outcome> {
     let opened = opened.map_err(Into::into);
-    let store = checklist.result("database", opened, |store| store.path().display().to_string())?;
+    let store = checklist.result("database", opened, Store::location)?;
     Ok(store.map_or(Outcome::Failed, Outcome::Opened))
 }
 
 fn check_file(
     file: &Path,
-    url: &DatabaseUrl,
     opened: Result<Store, StoreError>,
     checklist: &mut Checklist,
 ) -> anyhow::Result<Outcome> {
@@ -48,7 +76,7 @@ fn check_file(
     }
     if let Err(StoreError::Missing { .. }) = opened {
         let message = format!("there is no database yet; `run` and `members import` create {path}");
-        let creatable = Store::verify_folder(url).map_err(Into::into);
+        let creatable = Store::verify_folder(file).map_err(Into::into);
         let is_creatable = checklist.result("database", creatable, |()| message)?.is_some();
         return Ok(if is_creatable { Outcome::Absent } else { Outcome::Failed });
     }

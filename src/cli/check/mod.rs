@@ -38,7 +38,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     let mut checklist = Checklist::new(context.json);
     exposure::check_configuration(&context.loaded, &context.source(), &checklist)?;
     let mut seen = Vec::new();
-    let database = database::check(&config.database.url(), &mut checklist).await?;
+    let database = database::check(&config.database.url(), &context.clock, &mut checklist).await?;
     if let database::Outcome::Opened(store) = &database {
         seen = store.sign_in_hosts().await?;
     }

@@ -3,6 +3,7 @@
 
 mod group_commit;
 mod pool;
+mod postgres;
 #[cfg(feature = "sim")]
 pub(super) mod recorder;
 mod row;
@@ -14,6 +15,6 @@ mod writer;
 pub(super) use group_commit::{Connect, GroupCommit};
 pub(super) use pool::{Pool, Tx};
 pub(super) use row::Row;
-pub(super) use statement::{Query, query, query_as, query_scalar};
+pub(super) use statement::{Query, per_engine, query, query_as, query_scalar};
 pub(super) use urgency::{Flush, Urgency};
 pub(super) use writer::Writer;

@@ -1,21 +1,24 @@
 //! Connections for reading, and transactions of one unit of work.
 
 use super::group_commit::Turn;
+use super::postgres;
 use super::urgency::Flush;
 use crate::store::error::{Result, StoreError};
-use sqlx::SqlitePool;
+use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 use tokio::sync::oneshot;
 
 /// Connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Pool {
     Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 /// A transaction, or a part of one, that can be committed and undone alone. Dropped without [`Work::finish`], it is undone.
 #[derive(Debug)]
 pub(in crate::store) enum Work {
     Sqlite(Turn),
+    Postgres(Transaction<'static, Postgres>),
 }
 
 /// The access of a unit of work to the database.
@@ -31,6 +34,7 @@ impl Pool {
     pub(in crate::store) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
         }
     }
 }
@@ -45,10 +49,11 @@ impl Work {
     /// Keeps what was written, and waits until it is durable.
     ///
     /// # Errors
-    /// Nothing was written.
+    /// Nothing was written, except perhaps with [`StoreError::Uncertain`].
     pub(in crate::store) async fn finish(self, flush: Flush) -> Result<()> {
         match self {
             Self::Sqlite(turn) => turn.finish(flush).await,
+            Self::Postgres(transaction) => postgres::commit(transaction).await,
         }
     }
 }
@@ -62,7 +67,13 @@ impl Tx {
     pub(super) fn note_write(&mut self) {
         match self.work() {
             Work::Sqlite(turn) => turn.has_written = true,
+            Work::Postgres(_) => {}
         }
+    }
+
+    /// Whether other units can write at the same time.
+    pub(in crate::store) fn needs_row_locks(&mut self) -> bool {
+        matches!(self.work(), Work::Postgres(_))
     }
 }
 

@@ -1,18 +1,25 @@
 //! The rows of a result.
 
 use crate::store::error::Result;
-use sqlx::{ColumnIndex, Decode, Row as _, Sqlite, Type, sqlite::SqliteRow};
+use sqlx::{ColumnIndex, Decode, Postgres, Row as _, Sqlite, Type, postgres::PgRow, sqlite::SqliteRow};
 
 /// A row of a result.
 #[derive(Debug)]
 pub(in crate::store) enum Row {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
 }
 
 /// A type of column that every engine has.
-pub(in crate::store) trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+pub(in crate::store) trait Column:
+    for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
+{
+}
 
-impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> {}
+impl<T> Column for T where
+    T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>
+{
+}
 
 impl Row {
     /// # Errors
@@ -28,6 +35,7 @@ impl Row {
     pub(in crate::store) fn text_of(&self, column: &str) -> Result<&str> {
         match self {
             Self::Sqlite(row) => Ok(row.try_get(column)?),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
 
@@ -38,12 +46,17 @@ impl Row {
     pub(in crate::store) fn optional_text_of(&self, column: &str) -> Result<Option<&str>> {
         match self {
             Self::Sqlite(row) => Ok(row.try_get(column)?),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
 
-    pub(super) fn at<T: Column, I: ColumnIndex<SqliteRow>>(&self, index: I) -> Result<T> {
+    pub(super) fn at<T: Column, I: ColumnIndex<SqliteRow> + ColumnIndex<PgRow>>(
+        &self,
+        index: I,
+    ) -> Result<T> {
         match self {
             Self::Sqlite(row) => Ok(row.try_get(index)?),
+            Self::Postgres(row) => Ok(row.try_get(index)?),
         }
     }
 }

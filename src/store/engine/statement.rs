@@ -4,15 +4,25 @@ use super::pool::{Pool, Tx, Work};
 use super::row::{Column, FromRow, Row};
 use super::value::Value;
 use crate::store::error::Result;
-use sqlx::sqlite::{Sqlite, SqliteArguments};
+use crate::store::failure::Failure;
+use sqlx::postgres::{PgArguments, PgQueryResult, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteQueryResult};
 use sqlx::{AssertSqlSafe, query::Query as SqlxQuery};
 use std::borrow::Cow;
+use std::time::Duration;
+
+/// How often a read runs at most.
+const ATTEMPTS: u32 = 4;
+/// Before the second attempt; longer before the others.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A statement whose result has rows.
 #[derive(Clone, Debug)]
 #[must_use]
 pub(in crate::store) struct Query {
     text: Cow<'static, str>,
+    /// The text for PostgreSQL, where it differs.
+    postgres: Option<Cow<'static, str>>,
     values: Vec<Value>,
 }
 
@@ -50,10 +60,15 @@ impl Changes {
 
 /// The text must not contain values from outside: they belong into the parameters.
 pub(in crate::store) fn query(text: impl Into<Cow<'static, str>>) -> Query {
-    let text = text.into();
-    #[cfg(feature = "sim")]
-    super::recorder::record(&text);
-    Query { text, values: Vec::new() }
+    Query { text: text.into(), postgres: None, values: Vec::new() }
+}
+
+/// A statement that has another text on each engine.
+pub(in crate::store) fn per_engine(
+    sqlite: impl Into<Cow<'static, str>>,
+    postgres: impl Into<Cow<'static, str>>,
+) -> Query {
+    Query { text: sqlite.into(), postgres: Some(postgres.into()), values: Vec::new() }
 }
 
 /// A statement whose rows have one column.
@@ -66,16 +81,48 @@ pub(in crate::store) fn query_as<T: FromRow>(text: impl Into<Cow<'static, str>>)
     Mapped { query: query(text), read: T::from_row }
 }
 
-/// Runs `$method` of sqlx on the engine of the target.
+/// Runs `$method` of sqlx on the engine of the target. The functions convert the result.
 macro_rules! run {
-    ($self:ident, $target:ident, $method:ident) => {
+    ($self:ident, $target:ident, $method:ident, $sqlite:expr, $postgres:expr) => {
         match $target.target() {
-            On::Pool(Pool::Sqlite(pool)) => $self.sqlite().$method(pool).await?,
+            On::Pool(Pool::Sqlite(pool)) => $sqlite($self.sqlite().$method(pool).await?),
+            On::Pool(Pool::Postgres(pool)) => {
+                // A read that found its connection lost is tried again.
+                let mut attempt = 1;
+                loop {
+                    match $self.clone().postgres().$method(pool).await {
+                        Err(error)
+                            if attempt < ATTEMPTS && Failure::of(&error) == Failure::ConnectionLost =>
+                        {
+                            tokio::time::sleep(PAUSE * 4_u32.pow(attempt - 1)).await;
+                            attempt += 1;
+                        }
+                        result => break $postgres(result?),
+                    }
+                }
+            }
             On::Tx(tx) => match tx.work() {
-                Work::Sqlite(turn) => $self.sqlite().$method(&mut **turn).await?,
+                Work::Sqlite(turn) => $sqlite($self.sqlite().$method(&mut **turn).await?),
+                Work::Postgres(tx) => $postgres($self.postgres().$method(&mut **tx).await?),
             },
         }
     };
+}
+
+/// Binds values to a text.
+macro_rules! bound {
+    ($text:expr, $values:expr) => {{
+        let mut query = sqlx::query(AssertSqlSafe($text.into_owned()));
+        for value in $values {
+            query = match value {
+                Value::Integer(value) => query.bind(value),
+                Value::Text(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
+                Value::Bool(value) => query.bind(value),
+            };
+        }
+        query
+    }};
 }
 
 impl Query {
@@ -93,7 +140,9 @@ impl Query {
     }
 
     pub(in crate::store) async fn execute(self, mut target: impl Target) -> Result<Changes> {
-        let changes = Changes(run!(self, target, execute).rows_affected());
+        let sqlite = |done: SqliteQueryResult| Changes(done.rows_affected());
+        let postgres = |done: PgQueryResult| Changes(done.rows_affected());
+        let changes = run!(self, target, execute, sqlite, postgres);
         if changes.0 > 0 {
             note_write(&mut target);
         }
@@ -104,14 +153,18 @@ impl Query {
         if !self.text.starts_with("SELECT") {
             note_write(&mut target);
         }
-        Ok(run!(self, target, fetch_all).into_iter().map(Row::Sqlite).collect())
+        let sqlite = |rows: Vec<_>| rows.into_iter().map(Row::Sqlite).collect();
+        let postgres = |rows: Vec<_>| rows.into_iter().map(Row::Postgres).collect();
+        Ok(run!(self, target, fetch_all, sqlite, postgres))
     }
 
     pub(in crate::store) async fn fetch_optional(self, mut target: impl Target) -> Result<Option<Row>> {
         if !self.text.starts_with("SELECT") {
             note_write(&mut target);
         }
-        Ok(run!(self, target, fetch_optional).map(Row::Sqlite))
+        let sqlite = |row: Option<_>| row.map(Row::Sqlite);
+        let postgres = |row: Option<_>| row.map(Row::Postgres);
+        Ok(run!(self, target, fetch_optional, sqlite, postgres))
     }
 
     /// In a transaction or for a read only: outside of one, an error of the commit would be lost after the first row.
@@ -119,20 +172,17 @@ impl Query {
         if !self.text.starts_with("SELECT") {
             note_write(&mut target);
         }
-        Ok(Row::Sqlite(run!(self, target, fetch_one)))
+        Ok(run!(self, target, fetch_one, Row::Sqlite, Row::Postgres))
     }
 
     fn sqlite(self) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(self.text.into_owned()));
-        for value in self.values {
-            query = match value {
-                Value::Integer(value) => query.bind(value),
-                Value::Text(value) => query.bind(value),
-                Value::Bytes(value) => query.bind(value),
-                Value::Bool(value) => query.bind(value),
-            };
-        }
-        query
+        #[cfg(feature = "sim")]
+        super::recorder::record(&self.text);
+        bound!(self.text, self.values)
+    }
+
+    fn postgres(self) -> SqlxQuery<'static, Postgres, PgArguments> {
+        bound!(self.postgres.unwrap_or(self.text), self.values.into_iter().map(Value::without_nul))
     }
 }
 

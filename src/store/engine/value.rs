@@ -9,6 +9,41 @@ pub(in crate::store) enum Value {
     Bool(Option<bool>),
 }
 
+/// In JSON.
+const NUL: &str = "\\u0000";
+
+impl Value {
+    /// PostgreSQL cannot store NUL in a text. It is dropped, because the rest of the row matters more.
+    pub(super) fn without_nul(self) -> Self {
+        match self {
+            Self::Text(Some(text)) if text.contains('\0') => Self::Text(Some(text.replace('\0', ""))),
+            Self::Text(Some(list)) if list.starts_with('[') && list.contains(NUL) => {
+                Self::Text(Some(without_escaped_nul(&list)))
+            }
+            other => other,
+        }
+    }
+}
+
+/// A JSON text without NUL. A backslash that is itself escaped begins no escape.
+fn without_escaped_nul(json: &str) -> String {
+    let mut clean = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        clean.push_str(before);
+        rest = match escape.strip_prefix(NUL) {
+            Some(after) => after,
+            None => {
+                let length = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
+                clean.push_str(&escape[..length]);
+                &escape[length..]
+            }
+        };
+    }
+    clean + rest
+}
+
 macro_rules! from {
     ($($type:ty => $variant:ident($value:ident => $converted:expr)),+ $(,)?) => {$(
         impl From<$type> for Value {
@@ -38,4 +73,22 @@ from! {
     Option<&[u8]> => Bytes(value => value.map(<[u8]>::to_vec)),
     Option<Vec<u8>> => Bytes(value => value),
     &Option<Vec<u8>> => Bytes(value => value.clone()),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nul_is_dropped_from_texts_and_from_lists() {
+        for (given, stored) in [
+            ("a\0b", "ab"),
+            (r#"["a\u0000b","\u0000"]"#, r#"["ab",""]"#),
+            (r#"["a\\u0000b\n"]"#, r#"["a\\u0000b\n"]"#),
+            (r"\u0000", r"\u0000"),
+        ] {
+            let Value::Text(Some(text)) = Value::from(given).without_nul() else { panic!("a text") };
+            assert_eq!(text, stored);
+        }
+    }
 }

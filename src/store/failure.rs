@@ -1,0 +1,111 @@
+//! The kind of a database's error, whichever engine reports it.
+
+use sqlx::postgres::PgDatabaseError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Others held the lock, or all connections, for too long.
+    Busy,
+    /// Others held a row or a table for longer than the transaction waits.
+    RowLocked,
+    /// The database gave the transaction up for another one. The same unit of work may succeed at once.
+    Conflict,
+    /// The server cannot be reached, or ended the connection.
+    ConnectionLost,
+    /// The statement ran for longer than the server lets it.
+    TimedOut,
+    Full,
+    ReadOnly,
+    Io,
+    CannotOpen,
+    Damaged,
+    /// The file has no header of SQLite.
+    NotADatabase,
+    /// The user lacks a right.
+    Denied,
+    Other,
+}
+
+impl Failure {
+    pub(super) fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            // SQLite reports all of its errors as a database's.
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::ConnectionLost,
+            sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed => Self::ConnectionLost,
+            sqlx::Error::Database(database) => match database.code() {
+                None => Self::Other,
+                Some(code) if database.try_downcast_ref::<PgDatabaseError>().is_some() => {
+                    Self::of_postgres(&code)
+                }
+                Some(code) => code.parse().map_or(Self::Other, Self::of_sqlite),
+            },
+            _ => Self::Other,
+        }
+    }
+
+    /// The lowest byte of an extended result code is the code itself.
+    fn of_sqlite(code: i32) -> Self {
+        match code & 0xff {
+            5 | 6 => Self::Busy,
+            8 => Self::ReadOnly,
+            10 => Self::Io,
+            11 => Self::Damaged,
+            13 => Self::Full,
+            14 => Self::CannotOpen,
+            26 => Self::NotADatabase,
+            _ => Self::Other,
+        }
+    }
+
+    /// The first two characters of an SQLSTATE are its class.
+    fn of_postgres(code: &str) -> Self {
+        match code {
+            "40001" | "40P01" => Self::Conflict,
+            "55P03" => Self::RowLocked,
+            "53300" => Self::Busy,
+            "57014" => Self::TimedOut,
+            "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Self::ConnectionLost,
+            "25006" => Self::ReadOnly,
+            "53100" => Self::Full,
+            "58030" => Self::Io,
+            "42501" => Self::Denied,
+            _ if code.starts_with("08") => Self::ConnectionLost,
+            _ if code.starts_with("XX") => Self::Damaged,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_engines_report_the_same_kinds_of_failure() {
+        for (sqlite, postgres, expected) in [
+            (5, "53300", Failure::Busy),
+            (13, "53100", Failure::Full),
+            (8 | 1 << 8, "25006", Failure::ReadOnly),
+            (10 | 3 << 8, "58030", Failure::Io),
+            (11, "XX001", Failure::Damaged),
+            (19 | 8 << 8, "23505", Failure::Other),
+        ] {
+            assert_eq!(Failure::of_sqlite(sqlite), expected, "{sqlite}");
+            assert_eq!(Failure::of_postgres(postgres), expected, "{postgres}");
+        }
+    }
+
+    #[test]
+    fn postgres_can_give_a_transaction_up_or_end_the_connection() {
+        for (code, expected) in [
+            ("40001", Failure::Conflict),
+            ("40P01", Failure::Conflict),
+            ("08006", Failure::ConnectionLost),
+            ("57P01", Failure::ConnectionLost),
+            ("57014", Failure::TimedOut),
+        ] {
+            assert_eq!(Failure::of_postgres(code), expected, "{code}");
+        }
+    }
+}

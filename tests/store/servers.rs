@@ -1,0 +1,124 @@
+//! A server of PostgreSQL that cannot be used, or that fails while it is.
+
+use crate::{Fixture, now, postgres};
+use chrono::TimeDelta;
+use reconnectd::{
+    base::config::DatabaseUrl,
+    store::{Store, StoreError},
+};
+
+/// Opens a database after statements of the superuser in it. The URL of a role without rights, and with a password.
+async fn opened_after(statements: &str) -> Option<Result<Store, StoreError>> {
+    let url = postgres::new_database()?;
+    let name = postgres::name_of(&url);
+    let statements = statements.replace("DATABASE", &name);
+    for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
+        postgres::run_in(&name, statement);
+    }
+    Some(Store::open(&postgres::as_user(&url, &format!("user_{name}"), "hush").parse().unwrap()).await)
+}
+
+fn reason(opened: Result<Store, StoreError>) -> String {
+    match opened {
+        Err(StoreError::Open { reason, path }) => {
+            assert!(!reason.contains("hush") && !path.contains("hush"), "{reason}");
+            reason
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+const ROLE: &str = "CREATE ROLE user_DATABASE LOGIN PASSWORD 'hush' IN ROLE with_password;";
+
+#[tokio::test]
+async fn a_role_with_rights_opens_the_database_with_its_password() {
+    let Some(opened) = opened_after(&format!("{ROLE} GRANT ALL ON SCHEMA public TO user_DATABASE")).await
+    else {
+        return;
+    };
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_an_error_without_it() {
+    let wrong = "CREATE ROLE user_DATABASE LOGIN PASSWORD 'other' IN ROLE with_password; GRANT ALL ON SCHEMA public TO user_DATABASE";
+    let Some(opened) = opened_after(wrong).await else { return };
+    assert!(reason(opened).contains("password"));
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_create_tables_is_told_what_to_grant() {
+    let Some(opened) = opened_after(ROLE).await else { return };
+    assert!(reason(opened).contains("GRANT CREATE ON SCHEMA"));
+}
+
+#[tokio::test]
+async fn a_server_that_loses_commits_is_refused() {
+    let off = format!(
+        "{ROLE} GRANT ALL ON SCHEMA public TO user_DATABASE; ALTER ROLE user_DATABASE SET synchronous_commit = off"
+    );
+    let Some(opened) = opened_after(&off).await else { return };
+    assert!(reason(opened).contains("synchronous_commit"));
+}
+
+#[tokio::test]
+async fn the_tables_of_another_program_or_of_a_newer_version_are_refused() {
+    let Some(foreign) = opened_after(&format!(
+        "{ROLE} GRANT ALL ON SCHEMA public TO user_DATABASE; CREATE TABLE books (title TEXT)"
+    ))
+    .await
+    else {
+        return;
+    };
+    assert!(matches!(foreign, Err(StoreError::OtherProgram { .. })), "{foreign:?}");
+
+    let newer = Fixture::postgres().await.unwrap();
+    newer
+        .run(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'newer', TRUE, '', 0)",
+        )
+        .await;
+    let opened = Store::open(&newer.url).await;
+    assert!(matches!(opened, Err(StoreError::Newer { migration: 9999, .. })), "{opened:?}");
+}
+
+#[tokio::test]
+async fn another_encoding_is_refused() {
+    if postgres::new_database().is_none() {
+        return;
+    }
+    postgres::run_in(
+        "postgres",
+        "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0",
+    );
+    let opened = Store::open(&postgres::url_of("latin").parse().unwrap()).await;
+    assert!(reason(opened).contains("LATIN1"));
+}
+
+#[tokio::test]
+async fn a_database_or_a_server_that_does_not_exist_is_named() {
+    let Some(url) = postgres::new_database() else { return };
+    let name = postgres::name_of(&url);
+    let opened = Store::open(&url.replace(&name, "typo").parse().unwrap()).await;
+    assert!(reason(opened).contains("typo"));
+    let opened = Store::open(&"postgres://localhost:1/name?host=/nowhere".parse().unwrap()).await;
+    assert!(matches!(opened, Err(StoreError::Unreachable { .. })), "{opened:?}");
+}
+
+#[tokio::test]
+async fn work_goes_on_after_the_server_has_ended_all_sessions() {
+    let Some(f) = Fixture::postgres().await else { return };
+    let DatabaseUrl::Postgres(url) = &f.url else { panic!("a server") };
+    let name = postgres::name_of(&url.to_string());
+    f.import(&["alice"]).await;
+    let alice = "alice".into();
+    for _ in 0..3 {
+        postgres::run_in(
+            "postgres",
+            &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        );
+        let lease = f.store.lease_refresh(&alice, now(), now() + TimeDelta::minutes(1)).await.unwrap();
+        f.store.release_refresh_lease(&alice, &lease.unwrap()).await.unwrap();
+    }
+}
