@@ -112,7 +112,7 @@ macro_rules! run {
 /// Binds values to a text.
 macro_rules! bound {
     ($text:expr, $values:expr) => {{
-        let mut query = sqlx::query(AssertSqlSafe($text.into_owned()));
+        let mut query = sqlx::query(AssertSqlSafe($text));
         for value in $values {
             query = match value {
                 Value::Integer(value) => query.bind(value),
