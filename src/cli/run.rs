@@ -34,10 +34,15 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
         ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     let updates = show_progress(spinner.clone(), app.sweeper.progress());
-    let result = app.run_once(&stop).await;
+    // On a worker thread, like the polls: this one would have to be woken for each batch of responses.
+    let cycle = tokio::spawn({
+        let (app, stop) = (app.clone(), stop.clone());
+        async move { app.run_once(&stop).await }
+    });
+    let result = cycle.await;
     updates.abort();
     spinner.finish_and_clear();
-    let result = result?;
+    let result = result??;
     let report = &result.sweep;
     let progress = report.progress;
     if context.json {
