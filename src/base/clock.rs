@@ -1,7 +1,7 @@
 //! The only reader of the system clock, and a manual one for tests.
 
 use crate::domain::Time;
-use chrono::{DurationRound, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ impl Clock {
         match self {
             Self::System => {
                 let now = Utc::now();
-                now.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(now)
+                Time::from_timestamp_millis(now.timestamp_millis()).unwrap_or(now)
             }
             Self::Manual(clock) => clock.now(),
         }

@@ -133,7 +133,7 @@ impl Http {
     }
 
     pub(super) fn shared_wait(&self) -> Option<Duration> {
-        self.shared_wait.remaining(self.clock.now())
+        if self.shared_wait.is_over() { None } else { self.shared_wait.remaining(self.clock.now()) }
     }
 
     pub(super) fn clock_skew(&self) -> Option<TimeDelta> {

@@ -62,6 +62,11 @@ impl SharedWait {
         self.state().remaining(now)
     }
 
+    /// Whether no wait has started, or the last one was found over: then the time need not be read.
+    pub(super) fn is_over(&self) -> bool {
+        self.state().wait.is_none()
+    }
+
     /// Records a throttled caller, with the number of calls in flight. Returns whether everyone waits now.
     pub(super) fn record_throttled(
         &self,
