@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::convert::millis;
-use super::engine::{Tx, query, query_as, query_scalar};
+use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::Result;
 use super::row_locks::lock_imported_members;
 use crate::domain::Time;
@@ -23,14 +23,27 @@ const ROWS: &str = "rows AS (
 
 /// Stores rows, which are a JSON list.
 pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
-    query(
-        "INSERT INTO import_rows (import_id, line, member_id, email, address_hash, domain, locale, time_zone, subject,
-            label, poll_key, key_id, sealed, imported_key, imported_hash)
-         SELECT $1, CAST(value ->> 'line' AS BIGINT), value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'),
-                value ->> 'domain', value ->> 'locale', value ->> 'time_zone', value ->> 'subject', value ->> 'label',
-                CAST(value ->> 'poll_key' AS BIGINT), value ->> 'key_id', unhex(value ->> 'sealed'), value ->> 'imported_key',
-                unhex(value ->> 'imported_hash')
-         FROM json_each($2)",
+    const COLUMNS: &str =
+        "import_id, line, member_id, email, address_hash, domain, locale, time_zone, subject, label,
+        poll_key, key_id, sealed, imported_key, imported_hash";
+    per_engine(
+        format!(
+            "INSERT INTO import_rows ({COLUMNS})
+             SELECT $1, value ->> 'line', value ->> 'id', value ->> 'email', unhex(value ->> 'address_hash'),
+                value ->> 'domain', value ->> 'locale', value ->> 'time_zone', value ->> 'subject',
+                value ->> 'label', value ->> 'poll_key', value ->> 'key_id', unhex(value ->> 'sealed'),
+                value ->> 'imported_key', unhex(value ->> 'imported_hash')
+             FROM json_each($2)"
+        ),
+        // Reads each row once, not once for each field.
+        format!(
+            "INSERT INTO import_rows ({COLUMNS})
+             SELECT $1, line, id, email, unhex(address_hash), domain, locale, time_zone, subject, label, poll_key,
+                key_id, unhex(sealed), imported_key, unhex(imported_hash)
+             FROM json_to_recordset($2::json) AS r (line bigint, id text, email text, address_hash text, domain text,
+                locale text, time_zone text, subject text, label text, poll_key bigint, key_id text, sealed text,
+                imported_key text, imported_hash text)"
+        ),
     )
     .bind(import)
     .bind(rows)

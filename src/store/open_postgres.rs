@@ -9,6 +9,8 @@ use crate::base::config::PostgresUrl;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
+use std::fmt::Display;
+use std::io::ErrorKind;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,13 +211,11 @@ fn refused(shown: &str, error: sqlx::Error) -> StoreError {
         (_, "28P01") => cannot_open(shown, "the password is wrong; correct database.url".to_owned()),
         (_, "28000") => cannot_open(shown, format!("{error}; see pg_hba.conf of the server")),
         (_, "3D000") => cannot_open(shown, format!("{error}; create it with `createdb --encoding UTF8`")),
-        (sqlx::Error::Tls(error), _) => cannot_open(
-            shown,
-            format!(
-                "TLS: {error}; sslrootcert must name the file of the authority that signed the server's certificate, and \
-                 sslmode=verify-full also compares its host name"
-            ),
-        ),
+        (sqlx::Error::Tls(error), _) => cannot_open(shown, tls_reason(error)),
+        // A certificate that rustls rejects.
+        (sqlx::Error::Io(error), _) if error.kind() == ErrorKind::InvalidData => {
+            cannot_open(shown, tls_reason(error))
+        }
         (sqlx::Error::Configuration(error), _) => cannot_open(shown, error.to_string()),
         (sqlx::Error::Io(error), _) => unreachable(shown, error.to_string()),
         _ if Failure::of(&error) == Failure::ConnectionLost || code == "53300" => {
@@ -223,4 +223,11 @@ fn refused(shown: &str, error: sqlx::Error) -> StoreError {
         }
         _ => cannot_open(shown, error.to_string()),
     }
+}
+
+fn tls_reason(error: &impl Display) -> String {
+    format!(
+        "TLS: {error}; sslrootcert must name the file of the authority that signed the server's certificate, and \
+         sslmode=verify-full also compares its host name"
+    )
 }
