@@ -79,6 +79,22 @@ impl Poller {
         DuePoll { result, refresh }
     }
 
+    /// Polls a member just before an email to them. A response that has not changed is not evaluated again, unless a
+    /// suspicion is open.
+    ///
+    /// # Errors
+    /// There is no usable response; nothing is concluded.
+    pub(crate) async fn look_again(&self, member: &DueMember) -> Result<ApplyReport, CallError> {
+        let (listing, asked_at) = self.list(&member.id, member.credentials.clone()).await?;
+        let digest = digest(&listing);
+        if !member.suspicion && member.digest.as_deref() == Some(&digest[..]) {
+            return Ok(ApplyReport::default());
+        }
+        let (member_id, cause) = (member.id.clone(), Cause::SecondLook);
+        let response = Response { member_id, asked_at, cause, listing, digest, accept_empty: false };
+        Ok(self.apply(Arc::new(response)).await?)
+    }
+
     async fn apply_due(
         &self,
         due: &DueMember,

@@ -2,7 +2,7 @@
 
 use super::keys;
 use crate::base::clock::Clock;
-use crate::base::config::{AuthMode, Config, is_local_url};
+use crate::base::config::{self, AuthMode, Config, is_local_url};
 use crate::base::in_progress::InProgress;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
@@ -12,7 +12,7 @@ use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
-use crate::notify::deliver::{Delivered, Deliverer, DomainShares, QueueGate};
+use crate::notify::deliver::{Deliverer, DomainShares, MailSessions, Pipeline, QueueGate};
 use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::form_keys::FormKeys;
@@ -75,6 +75,16 @@ fn delta(duration: Duration) -> TimeDelta {
 
 fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
     durations.iter().copied().map(delta).collect()
+}
+
+/// Twice the sessions with the mail server, so that these need not wait for the gateway. With a low rate limit not more
+/// than a minute's emails, so that none waits long after its second look.
+fn max_deliveries(email: &config::Email) -> usize {
+    let ahead = match email.per_minute {
+        0 => email.connections,
+        rate => email.connections.min((rate as usize).saturating_sub(email.connections)),
+    };
+    email.connections + ahead
 }
 
 impl App {
@@ -161,6 +171,7 @@ impl App {
             announces_recoveries: notices.recovered.enabled,
             has_app_url: notices.app_url.is_some(),
         };
+        let max_under_way = max_deliveries(&config.email);
         let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {
             request_recorder,
@@ -204,7 +215,9 @@ impl App {
                 policy: Arc::new(policy),
                 gate: QueueGate::default(),
                 wake: Arc::default(),
-                shares: DomainShares::new(config.email.connections),
+                shares: DomainShares::new(max_under_way),
+                sessions: MailSessions::new(config.email.connections),
+                max_under_way,
                 in_progress: InProgress::default(),
                 recordings: TaskTracker::new(),
             },
@@ -308,19 +321,12 @@ impl App {
         });
         try_join_all(rechecks).await?;
         while !stop.is_cancelled() && self.planner.plan_page().await? {}
-        while !stop.is_cancelled() {
-            match self.deliverer.deliver_one().await? {
-                Delivered::One(_) => {}
-                Delivered::Nothing => break,
-                Delivered::QueuePaused(_) => {
-                    tracing::error!(
-                        event = "mail_server_unusable",
-                        "cannot use the mail server; email waits for the next pass"
-                    );
-                    report.mail_pending = true;
-                    break;
-                }
-            }
+        if !Pipeline::new(&self.deliverer).deliver_all(stop).await? {
+            tracing::error!(
+                event = "mail_server_unusable",
+                "cannot use the mail server; email waits for the next pass"
+            );
+            report.mail_pending = true;
         }
         Ok(report)
     }

@@ -27,6 +27,11 @@ pub(super) trait Loop: Send + 'static {
 
     /// Does one unit of work. An error is logged and retried; a panic ends the daemon.
     fn step(&mut self) -> impl Future<Output = anyhow::Result<Progress>> + Send;
+
+    /// Finishes the work that the last step left in progress. An error is logged.
+    fn finish(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// The progress of one step.
@@ -65,13 +70,7 @@ impl Runner<'_> {
                     Ok(Progress::Idle) => (StepResult::Idle, Some(POLL_INTERVAL), None),
                     Ok(Progress::Pause(pause)) => (StepResult::Paused, Some(pause), None),
                     Err(error) => {
-                        let (reason, loop_name) = (failure_code(&error), L::NAME);
-                        tracing::error!(
-                            event = "loop_failed",
-                            loop_name,
-                            reason,
-                            "iteration failed: {error:#}"
-                        );
+                        let reason = log_failure(L::NAME, &error);
                         (StepResult::Failed, Some(ERROR_BACKOFF), Some(reason))
                     }
                 };
@@ -94,9 +93,19 @@ impl Runner<'_> {
                     () = shutdown.cancelled() => {}
                 }
             }
+            if let Err(error) = body.finish().await {
+                log_failure(L::NAME, &error);
+            }
             (L::NAME, Ok(()))
         });
     }
+}
+
+/// Returns the reason code.
+fn log_failure(loop_name: &'static str, error: &anyhow::Error) -> &'static str {
+    let reason = failure_code(error);
+    tracing::error!(event = "loop_failed", loop_name, reason, "iteration failed: {error:#}");
+    reason
 }
 
 fn failure_code(error: &anyhow::Error) -> &'static str {

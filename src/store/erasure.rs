@@ -60,6 +60,7 @@ mod tests {
     use super::*;
     use crate::domain::{ConnectionId, Time};
     use crate::store::engine::query_scalar;
+    use crate::store::verified;
 
     #[tokio::test]
     async fn a_source_is_forgotten_with_the_last_member_who_has_it() {
@@ -80,7 +81,9 @@ mod tests {
             count.fetch_one(&store.reader).await.unwrap()
         };
         let verified = async |member: &MemberId| {
-            store.source_verified(&ConnectionId::from("rare"), member, Time::UNIX_EPOCH).await.unwrap();
+            let rare = [ConnectionId::from("rare")];
+            let record = async |mut tx| verified::record(&mut tx, &rare, member, Time::UNIX_EPOCH).await;
+            store.write(record).await.unwrap();
         };
         verified(&bob).await;
         store.erase_member(&alice).await.unwrap();

@@ -2,10 +2,9 @@
 
 use super::connections::StoredConnection;
 use super::convert::millis;
-use super::engine::{Row, Tx, query, query_as};
+use super::engine::{Row, Tx, query, query_scalar};
 use super::error::Result;
 use super::link_rows::{self, LinkKind, NewLink};
-use super::queue;
 use super::sqlite::Store;
 use crate::base::random;
 use crate::domain::{
@@ -90,35 +89,20 @@ impl Store {
         let row = query(sql).bind(notice.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(read).transpose()
     }
+}
 
-    /// Creates the link of a notice that invites. Returns `false` when the invitation was withdrawn, or when another
-    /// attempt has taken over the notice.
-    pub(crate) async fn add_invitation_link(
-        &self,
-        hash: TokenHash,
-        (notice, attempt): (&NoticeId, u32),
-        now: Time,
-        expires_at: Time,
-    ) -> Result<bool> {
-        self.write(async |mut tx| {
-            if !queue::is_claimed(&mut tx, notice, attempt).await? {
-                return Ok(false);
-            }
-            let invitation: Option<(String, String)> =
-                query_as("SELECT invitation_id, member_id FROM invitations WHERE notice_id = $1")
-                    .bind(notice.as_str())
-                    .fetch_optional(&mut tx)
-                    .await?;
-            let Some((invitation, member)) = invitation else { return Ok(false) };
-            let member = &MemberId::new(member);
-            let notice = Some((notice, attempt));
-            let link = NewLink { hash, kind: LinkKind::Invitation, notice, member, now, expires_at };
-            link_rows::insert(&mut tx, &link).await?;
-            add_button(&mut tx, hash, &invitation).await?;
-            Ok(true)
-        })
-        .await
-    }
+/// Creates the link of a notice that invites. Returns `false` when the invitation was withdrawn.
+pub(super) async fn add_link(tx: &mut Tx, link: &NewLink<'_>) -> Result<bool> {
+    let Some((notice, _)) = link.notice else { return Ok(false) };
+    let invitation: Option<String> =
+        query_scalar("SELECT invitation_id FROM invitations WHERE notice_id = $1")
+            .bind(notice.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some(invitation) = invitation else { return Ok(false) };
+    link_rows::insert(tx, link).await?;
+    add_button(tx, link.hash, &invitation).await?;
+    Ok(true)
 }
 
 async fn insert(

@@ -1,16 +1,16 @@
 //! `links`, `link_buttons`: creates and reads links.
 
 use super::connections::{self, StoredConnection};
-use super::convert::{json_list, millis};
+use super::convert::millis;
 use super::engine::{Row, query, query_scalar};
 use super::error::Result;
-use super::link_rows::{CURRENT, LinkKind, NewLink, insert};
+use super::invitations;
+use super::link_rows::CURRENT;
 use super::row::RowExt;
 use super::row_locks::lock_member;
 use super::sqlite::Store;
 use super::suppressions::UNSUBSCRIBED;
-use super::{invitations, queue};
-use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, NoticeId, NoticeItem, Time, TokenHash};
+use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, Time, TokenHash};
 use std::sync::LazyLock;
 
 /// A link with its member and its buttons, a row for each. A link without buttons has one row.
@@ -44,51 +44,6 @@ pub(crate) struct RevokedLinks {
 }
 
 impl Store {
-    /// Creates a notice's link with a button for each item whose lapse is still open, and returns those items. Creates
-    /// nothing when no lapse is open, or when another attempt has taken over the notice.
-    pub async fn add_link(
-        &self,
-        hash: TokenHash,
-        (notice, attempt): (&NoticeId, u32),
-        member: &MemberId,
-        items: &[NoticeItem],
-        now: Time,
-        expires_at: Time,
-    ) -> Result<Vec<NoticeItem>> {
-        self.write(async |mut tx| {
-            lock_member(&mut tx, member).await?;
-            if !queue::is_claimed(&mut tx, notice, attempt).await? {
-                return Ok(Vec::new());
-            }
-            let ids = json_list(&items.iter().map(|item| item.lapse_id.as_str()).collect::<Vec<_>>())?;
-            let open: Vec<String> = query_scalar(
-                "SELECT lapse_id FROM lapses
-                 WHERE state = 'open' AND lapse_id IN (SELECT value FROM json_each($1))",
-            )
-            .bind(&ids)
-            .fetch_all(&mut tx)
-            .await?;
-            if open.is_empty() {
-                return Ok(Vec::new());
-            }
-            let notice = Some((notice, attempt));
-            insert(&mut tx, &NewLink { hash, kind: LinkKind::Notice, notice, member, now, expires_at })
-                .await?;
-            query(
-                "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
-                 SELECT $1, connection_id, lapse_id FROM lapses
-                 WHERE lapse_id IN (SELECT value FROM json_each($2))",
-            )
-            .bind(&hash.0[..])
-            .bind(json_list(&open)?)
-            .execute(&mut tx)
-            .await?;
-            let is_open = |item: &&NoticeItem| open.iter().any(|lapse| lapse == item.lapse_id.as_str());
-            Ok(items.iter().filter(is_open).cloned().collect())
-        })
-        .await
-    }
-
     /// `None` when there is no such link.
     pub(crate) async fn link(&self, hash: TokenHash) -> Result<Option<LinkRecord>> {
         let rows = query(LINK.as_str()).bind(&hash.0[..]).fetch_all(&self.reader).await?;

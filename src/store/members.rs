@@ -162,6 +162,16 @@ impl Store {
         row.as_ref().map(member).transpose()
     }
 
+    /// The member, and whether their address is suppressed.
+    pub(crate) async fn recipient(&self, id: &MemberId) -> Result<Option<(Member, bool)>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, {SUPPRESSED} AS is_suppressed FROM members m
+             WHERE m.member_id = $1 AND m.removed_at IS NULL"
+        );
+        let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
+        row.as_ref().map(|row| Ok((member(row)?, row.try_get("is_suppressed")?))).transpose()
+    }
+
     /// The next `limit` members after `after`, as operators see them. With `unreachable_since`, only unpaused members
     /// without a usable response since then.
     pub async fn list_members(

@@ -4,7 +4,9 @@
 //! connection. No transaction is held across the network. A write that a person waits for fails after a few seconds
 //! ([`Store::interactive`]).
 
+mod attempt_results;
 mod cancellations;
+mod claims;
 mod clamp;
 mod clock_steps;
 mod connections;
@@ -16,6 +18,7 @@ mod erasure;
 mod error;
 mod failure;
 mod file_identity;
+mod handovers;
 mod import;
 mod import_steps;
 mod invitations;
@@ -66,12 +69,15 @@ mod transitions;
 mod unclear;
 mod verified;
 
+pub use attempt_results::{AttemptOutcome, AttemptResult};
+pub use claims::{Claim, ClaimLimits};
 pub(crate) use connections::StoredConnection;
 use convert::{count, json_list, millis, time};
 pub use credentials::RefreshedTokens;
 pub(crate) use credentials::{CredentialFailure, RefreshLease, StoredCredentials, StoredToken};
 pub(crate) use error::Result;
 pub use error::StoreError;
+pub use handovers::{Handover, HandoverContents, HandoverDecision};
 pub use import::{Import, ImportCounts, ImportRow};
 pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
@@ -80,7 +86,6 @@ pub(crate) use locks::InstanceLock;
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use poll_result::{ApplyReport, PollResult};
-pub use queue::{AttemptOutcome, AttemptResult, Claim};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub use redemptions::Redemption;
 pub(crate) use resends::{ResendOutcome, ResendPolicy};

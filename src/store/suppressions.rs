@@ -4,12 +4,9 @@ use super::convert::{json_list, millis, time};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::CURRENT;
-use super::queue;
 use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
-use crate::domain::{
-    AddressHash, EmailAddress, MemberId, NoticeId, NoticeReason, Suppression, Time, TokenHash,
-};
+use crate::domain::{AddressHash, EmailAddress, MemberId, NoticeReason, Suppression, Time, TokenHash};
 use chrono::TimeDelta;
 
 /// The lifetime of an unsubscribe link.
@@ -113,42 +110,6 @@ impl Store {
             });
         }
         Ok(listed)
-    }
-
-    /// Stores an email's unsubscribe token, just before the email is sent to `address`. Returns `false` when the email must
-    /// not be sent: another attempt has taken over the notice, or its member is suppressed, removed, or has another
-    /// address.
-    pub async fn add_unsubscribe(
-        &self,
-        hash: TokenHash,
-        (notice, attempt): (&NoticeId, u32),
-        address: AddressHash,
-        now: Time,
-    ) -> Result<bool> {
-        self.write(async |mut tx| {
-            if !queue::is_claimed(&mut tx, notice, attempt).await? {
-                return Ok(false);
-            }
-            let sql = format!(
-                "INSERT INTO unsubscribe_tokens
-                    (token_hash, notice_id, member_id, attempt, created_at, address_hash)
-                 SELECT $1, n.notice_id, n.member_id, $3, $4, $5 FROM notices n
-                 JOIN members m ON m.member_id = n.member_id
-                 WHERE n.notice_id = $2 AND m.removed_at IS NULL AND coalesce(m.address_hash, $5) = $5
-                   AND NOT {SUPPRESSED}"
-            );
-            let added = query(sql)
-                .bind(&hash.0[..])
-                .bind(notice.as_str())
-                .bind(attempt)
-                .bind(millis(now))
-                .bind(&address.0[..])
-                .execute(&mut tx)
-                .await?
-                .rows_affected();
-            Ok(added > 0)
-        })
-        .await
     }
 
     /// The subscription of the address that the token was emailed to. `None` when the token is unknown, was revoked, or is

@@ -1,29 +1,35 @@
 //! `verified_sources`: which sources' reconnect URLs could be fetched, and for whom.
 
-use super::engine::{query, query_scalar};
-use super::{Result, Store, millis};
+use super::engine::{Tx, query, query_scalar};
+use super::{Result, Store, json_list, millis};
 use crate::domain::{ConnectionId, MemberId, NoticeId, Time};
+use std::collections::BTreeSet;
+
+/// Records that the sources' reconnect URLs were fetched for this member.
+pub(super) async fn record(
+    tx: &mut Tx,
+    sources: &[ConnectionId],
+    member: &MemberId,
+    now: Time,
+) -> Result<()> {
+    let sources: BTreeSet<String> = sources.iter().map(ConnectionId::folded).collect();
+    if sources.is_empty() {
+        return Ok(());
+    }
+    query(
+        "INSERT INTO verified_sources (source, member_id, verified_at)
+         SELECT value, $2, $3 FROM json_each($1) WHERE TRUE
+         ON CONFLICT (source) DO UPDATE SET member_id = excluded.member_id, verified_at = excluded.verified_at",
+    )
+    .bind(json_list(&Vec::from_iter(sources))?)
+    .bind(member.as_str())
+    .bind(millis(now))
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
 
 impl Store {
-    /// Records that the source's reconnect URL was fetched for this member.
-    pub(crate) async fn source_verified(
-        &self,
-        source: &ConnectionId,
-        member: &MemberId,
-        now: Time,
-    ) -> Result<()> {
-        let upsert = query(
-            "INSERT INTO verified_sources (source, member_id, verified_at)
-             SELECT $1, member_id, $3 FROM members WHERE member_id = $2
-             ON CONFLICT (source) DO UPDATE SET member_id = excluded.member_id, verified_at = excluded.verified_at",
-        )
-        .bind(source.folded())
-        .bind(member.as_str())
-        .bind(millis(now));
-        self.execute(upsert).await?;
-        Ok(())
-    }
-
     /// Whether the source's OAuth URL was verified for another member since the notice first failed without one.
     pub(crate) async fn is_verified_for_others(
         &self,

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
-    store::AttemptOutcome,
+    store::{AttemptOutcome, ClaimLimits},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,8 @@ async fn a_reconnect_url_that_leads_elsewhere_than_allowed_is_no_way() {
 async fn an_interrupted_delivery_is_retried() {
     let h = queued().await;
     let now = h.clock.now();
-    h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
+    let (lease, limits) = (now + TimeDelta::minutes(15), ClaimLimits::slots(1));
+    assert_eq!(h.app.store.claim_notices(now, lease, &limits).await.unwrap().len(), 1);
     assert_eq!(deliver(&h).await, Delivered::Nothing, "it is in another's hands");
     h.clock.advance(TimeDelta::minutes(15));
     assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), &[]).await.unwrap(), 1);

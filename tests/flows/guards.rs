@@ -5,10 +5,13 @@ use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
-    domain::{Cause, ConnectionState, EmailAddress, Listing, MemberId, NoticeItem, Time, TokenHash},
+    domain::{Cause, ConnectionState, EmailAddress, Listing, MemberId, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
-    store::{ApplyReport, AttemptOutcome, AttemptResult, Claim, PollResult, StoreError},
+    store::{
+        ApplyReport, AttemptOutcome, AttemptResult, Claim, ClaimLimits, Handover, HandoverContents,
+        HandoverDecision, PollResult, StoreError,
+    },
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +80,8 @@ async fn a_response_that_was_stamped_in_the_future_makes_no_other_one_late() {
 
 async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
     let now = h.clock.now();
-    h.app.store.claim_notice(now, now + lease, &[]).await.unwrap().expect("a notice is due")
+    let claims = h.app.store.claim_notices(now, now + lease, &ClaimLimits::slots(1)).await.unwrap();
+    claims.into_iter().next().expect("a notice is due")
 }
 
 /// An attempt whose lease has run out, and the one that has taken its place.
@@ -112,15 +116,26 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
     let now = h.clock.now();
     let alice = MemberId::from("alice");
     let address = "alice@example.org".parse::<EmailAddress>().unwrap().address_hash();
-    let mut kept = Vec::new();
+    let mut decisions = Vec::new();
     for (byte, claim) in [(1, &first), (2, &second)] {
-        let (hash, from) = (TokenHash([byte; 32]), (&claim.notice.id, claim.attempt));
-        let items: &[NoticeItem] = &claim.notice.items;
-        let link = h.app.store.add_link(hash, from, &alice, items, now, now + QUARTER).await.unwrap();
-        let stop = h.app.store.add_unsubscribe(TokenHash([byte; 32]), from, address, now).await.unwrap();
-        kept.push((link.len(), stop));
+        let (link, items) = (TokenHash([byte; 32]), &claim.notice.items[..]);
+        let handover = Handover {
+            notice: &claim.notice.id,
+            attempt: claim.attempt,
+            member: &alice,
+            address,
+            unsubscribe: TokenHash([byte; 32]),
+            contents: HandoverContents::Reconnect { link, expires_at: now + QUARTER, items },
+            verified: &[],
+            now,
+        };
+        decisions.push(h.app.store.prepare_handover(&handover).await.unwrap());
     }
-    assert_eq!(kept, [(0, false), (1, true)]);
+    let permitted = HandoverDecision::Permitted { items: second.notice.items.clone() };
+    assert_eq!(decisions, [HandoverDecision::NotNeeded, permitted]);
+    for table in ["links", "unsubscribe_tokens"] {
+        assert_eq!(h.rows().await.count(table).await.unwrap(), 1, "{table}");
+    }
     h.app.store.end_attempt(&second, &result(AttemptOutcome::Cancelled), now).await.unwrap();
 }
 

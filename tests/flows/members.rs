@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     domain::Cause,
     sim::{Operation, SmtpFault, SmtpStage},
+    store::ClaimLimits,
 };
 
 /// Alice has a mail with a link, and another notice that waits for the mail server.
@@ -55,7 +56,8 @@ async fn a_member_removed_during_the_delivery_gets_no_email() {
     h.pass().await;
     h.clock.advance(TimeDelta::minutes(2));
     let now = h.clock.now();
-    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
+    let (lease, limits) = (now + TimeDelta::minutes(15), ClaimLimits::slots(1));
+    let claim = h.app.store.claim_notices(now, lease, &limits).await.unwrap().remove(0);
     h.app.store.remove_member(&"alice".into(), now).await.unwrap();
     assert!(h.app.store.items_still_open(&claim.notice.id).await.unwrap().is_empty());
     h.app.store.release_leases(now).await.unwrap();

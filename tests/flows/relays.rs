@@ -4,12 +4,13 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
-    notify::deliver::Delivered,
+    notify::deliver::{Delivered, Pipeline},
     sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::AttemptOutcome,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Members of the simulated world whose epic has expired, each with a queued notice.
 async fn queued(setup: Setup, count: u32) -> (Harness, Vec<String>) {
@@ -64,7 +65,7 @@ async fn a_relay_that_rejects_every_recipient_for_a_day_gets_every_email_afterwa
 
 #[tokio::test]
 async fn a_closed_queue_is_probed_by_one_notice_at_a_time() {
-    let (h, ids) = queued(Setup::default(), 16).await;
+    let (h, ids) = queued(Setup::default().set("EMAIL__CONNECTIONS", 1), 16).await;
     h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.3.0 Later"));
     h.pass().await;
     let before = outcomes(&h, &ids).await.len();
@@ -106,7 +107,7 @@ async fn recipients_who_are_always_rejected_for_the_moment_hold_up_nobody_else()
 #[tokio::test]
 async fn a_limit_of_emails_per_session_delays_no_email() {
     for (stage, code) in [(SmtpStage::Mail, 421), (SmtpStage::Rcpt, 452), (SmtpStage::Data, 450)] {
-        let (h, ids) = queued(Setup::default(), 25).await;
+        let (h, ids) = queued(Setup::default().set("EMAIL__CONNECTIONS", 1), 25).await;
         h.mail_fault(SmtpFault::reply(stage, code, "4.7.0 Too many messages in this session").after(10));
         h.pass().await;
         assert_each_sent_once(&h, &ids).await;
@@ -121,19 +122,22 @@ async fn a_slow_domain_does_not_hold_up_the_others() {
         h.enrol_at(id, &format!("{id}@slow.example")).await;
     }
     h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 600_000 }).to("@slow.example"));
-    let workers: Vec<_> = (0..16)
-        .map(|_| {
-            let deliverer = h.app.deliverer.clone();
-            tokio::spawn(async move { while deliverer.deliver_one().await.unwrap() != Delivered::Nothing {} })
-        })
-        .collect();
+    let mut pipeline = Pipeline::new(&h.app.deliverer);
+    let deliveries = tokio::spawn(async move { pipeline.deliver_all(&CancellationToken::new()).await });
     let fast = tokio::time::timeout(Duration::from_secs(60), h.sim.mailbox().wait_for(10)).await;
     assert_eq!(fast.expect("the fast domain waits for the slow one").len(), 10);
-    for worker in workers {
-        worker.abort();
-        let _ = worker.await;
-    }
+    deliveries.abort();
+    let _ = deliveries.await;
     h.app.store.release_leases(h.clock.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn once_delivers_several_emails_at_the_same_time() {
+    let (h, ids) = queued(Setup::default(), 6).await;
+    h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 2_000 }).to("m1@example.org"));
+    h.pass().await;
+    assert_each_sent_once(&h, &ids).await;
+    assert_eq!(h.recipients().last().unwrap(), "m1@example.org", "the others do not wait for it");
 }
 
 #[tokio::test]

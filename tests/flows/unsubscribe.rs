@@ -6,7 +6,7 @@ use reconnectd::{
     domain::{EmailAddress, Suppression},
     notify::deliver::Delivered,
     sim::{ReceivedEmail, SmtpFault, SmtpStage},
-    store::{AttemptOutcome, testing::Cell},
+    store::{AttemptOutcome, ClaimLimits, Handover, HandoverContents, HandoverDecision, testing::Cell},
 };
 use reqwest::{Client, StatusCode};
 
@@ -174,14 +174,22 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
     h.pass_after(TimeDelta::days(3)).await;
     h.clock.advance(TimeDelta::minutes(2));
     let now = h.clock.now();
-    let claim = h.app.store.claim_notice(now, now + TimeDelta::minutes(15), &[]).await.unwrap().unwrap();
+    let (lease, limits) = (now + TimeDelta::minutes(15), ClaimLimits::slots(1));
+    let claim = h.app.store.claim_notices(now, lease, &limits).await.unwrap().remove(0);
     one_click(&stop).await;
     let (token, address) = (reconnectd::base::random::link_token(), address("alice").address_hash());
-    let from = (&claim.notice.id, claim.attempt);
-    assert!(
-        !h.app.store.add_unsubscribe(token.hash(), from, address, now).await.unwrap(),
-        "the last step refuses"
-    );
+    let handover = Handover {
+        notice: &claim.notice.id,
+        attempt: claim.attempt,
+        member: &claim.notice.member_id,
+        address,
+        unsubscribe: token.hash(),
+        contents: HandoverContents::Recovery,
+        verified: &[],
+        now,
+    };
+    let decision = h.app.store.prepare_handover(&handover).await.unwrap();
+    assert_eq!(decision, HandoverDecision::RecipientChanged, "the last step refuses");
     h.app.store.release_leases(now).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),

@@ -5,7 +5,10 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
     domain::{EmailAddress, NoticeReason, TokenHash, UsedCredential},
-    store::{AttemptOutcome, AttemptResult, RefreshedTokens, StoreError},
+    store::{
+        AttemptOutcome, AttemptResult, ClaimLimits, Handover, HandoverContents, HandoverDecision,
+        RefreshedTokens, StoreError,
+    },
 };
 
 const RACERS: usize = 16;
@@ -75,16 +78,18 @@ pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixtu
     let later = now() + LEASE;
     let fourth = ("notice_id", "n4");
     f.rows().await.set_where("notices", fourth, "not_before", later.timestamp_millis()).await.unwrap();
-    let racers = (0..RACERS).map(|_| f.store.claim_notice(now(), now() + LEASE, &[]));
+    let limits = ClaimLimits::slots(1);
+    let racers = (0..RACERS).map(|_| f.store.claim_notices(now(), now() + LEASE, &limits));
     let claims = join_all(racers).await;
-    assert_eq!(claims.into_iter().filter_map(|claim| claim.unwrap()).count(), 3);
+    assert_eq!(claims.into_iter().map(|claims| claims.unwrap().len()).sum::<usize>(), 3);
     let states = f.rows().await.texts("notices", "state").await.unwrap();
     assert_eq!(states, ["queued", "sending", "sending", "sending"], "the fourth is not due");
 }
 
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {
     queue(f, 1).await;
-    let late = f.store.claim_notice(now(), now() + LEASE, &[]).await.unwrap().unwrap();
+    let limits = ClaimLimits::slots(1);
+    let late = f.store.claim_notices(now(), now() + LEASE, &limits).await.unwrap().remove(0);
     assert_eq!(f.store.rescue_expired_leases(now(), &[]).await.unwrap(), 0, "the lease is still running");
     let expired = now() + LEASE;
     assert_eq!(f.store.rescue_expired_leases(expired, &[]).await.unwrap(), 1);
@@ -97,13 +102,21 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
     };
     let end_late = async || f.store.end_attempt(&late, &sent, expired).await.unwrap();
     let send_late = async || {
-        let (hash, address) = (TokenHash([1; 32]), "alice@example.org".parse::<EmailAddress>().unwrap());
-        let attempt = (&late.notice.id, late.attempt);
-        f.store.add_unsubscribe(hash, attempt, address.address_hash(), expired).await.unwrap()
+        let handover = Handover {
+            notice: &late.notice.id,
+            attempt: late.attempt,
+            member: &late.notice.member_id,
+            address: "alice@example.org".parse::<EmailAddress>().unwrap().address_hash(),
+            unsubscribe: TokenHash([1; 32]),
+            contents: HandoverContents::Recovery,
+            verified: &[],
+            now: expired,
+        };
+        f.store.prepare_handover(&handover).await.unwrap() != HandoverDecision::NotNeeded
     };
     assert!(!send_late().await && !end_late().await, "before another attempt has begun");
-    let second = f.store.claim_notice(expired, expired + LEASE, &[]).await.unwrap();
-    assert!(second.is_some());
+    let second = f.store.claim_notices(expired, expired + LEASE, &limits).await.unwrap();
+    assert_eq!(second.len(), 1);
     assert!(!send_late().await && !end_late().await, "during another attempt");
     assert_eq!(f.rows().await.texts("notices", "state").await.unwrap(), ["sending"]);
 }

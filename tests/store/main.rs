@@ -2,6 +2,7 @@
 #![cfg(feature = "sim")]
 
 mod appends;
+mod claims;
 mod leases;
 mod members;
 mod migrations;
@@ -134,6 +135,12 @@ suite! {
     both {
         appends:
             transitions_are_never_changed_or_deleted;
+        claims:
+            batches_of_racing_workers_are_disjoint,
+            a_batch_takes_what_is_due_first,
+            a_batch_leaves_room_for_other_domains,
+            a_batch_counts_the_earlier_attempts_of_each_notice,
+            notices_that_are_not_due_are_not_claimed;
         leases:
             one_of_sixteen_racing_refreshes_gets_the_lease,
             a_refresh_lease_can_be_taken_over_once_it_has_expired,

@@ -3,27 +3,37 @@
 use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
 use crate::base::random;
-use crate::domain::{Connection, LinkToken, Member, NoticeItem, NoticeReason, Repair, Status, Time};
+use crate::domain::{Connection, ConnectionId, Member, NoticeItem, NoticeReason, Repair, Status};
 use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
-use crate::store::{AttemptOutcome, Claim, StoredConnection};
+use crate::store::{AttemptOutcome, Claim, Handover, HandoverContents, HandoverDecision, StoredConnection};
 use chrono::TimeDelta;
 
 /// An email and the items that it includes.
 type RenderedNotice = (Email, Vec<NoticeItem>);
 
-type ItemConnection = (NoticeItem, StoredConnection);
+/// A verified email that waits for its tokens.
+pub(super) struct Draft {
+    kind: DraftKind,
+    connections: Vec<StoredConnection>,
+    /// The sources whose reconnect URL was fetched.
+    sources: Vec<ConnectionId>,
+}
+
+enum DraftKind {
+    /// One item for each connection.
+    Reconnect(Vec<NoticeItem>),
+    Invitation,
+    /// The items.
+    Recovery(Vec<NoticeItem>),
+}
 
 fn no_longer_needed() -> Abort {
     abort_with(AttemptOutcome::Cancelled, NoticeReason::NoLongerNeeded)
 }
 
-fn items(connections: Vec<ItemConnection>) -> Vec<NoticeItem> {
-    connections.into_iter().map(|(item, _)| item).collect()
-}
-
 impl Deliverer {
     /// The email that asks the member to reconnect.
-    pub(super) async fn reconnect(&self, claim: &Claim, member: &Member) -> Step<RenderedNotice> {
+    pub(super) async fn draft_reconnect(&self, claim: &Claim, member: &Member) -> Step<Draft> {
         let mut open = self.store.items_still_open(&claim.notice.id).await?;
         if open.is_empty() {
             return Err(no_longer_needed());
@@ -42,14 +52,13 @@ impl Deliverer {
         if open.is_empty() {
             return Err(self.defer(claim, NoticeReason::ConnectionMissing, None));
         }
-        let verified = self.verify_oauth_urls(claim, member, open).await?;
-        let (token, included) = self.store_link(claim, member, verified).await?;
-        let email = self.render(claim, member, self.template(&included), Some(token), &included).await?;
-        Ok((email, items(included)))
+        let (verified, sources) = self.verify_oauth_urls(claim, member, open).await?;
+        let (items, connections) = verified.into_iter().unzip();
+        Ok(Draft { kind: DraftKind::Reconnect(items), connections, sources })
     }
 
     /// The email about connections that recovered and still work.
-    pub(super) async fn recovery(&self, claim: &Claim, member: &Member) -> Step<RenderedNotice> {
+    pub(super) async fn draft_recovery(&self, claim: &Claim) -> Step<Draft> {
         if !self.policy.announces_recoveries {
             return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::RecoveriesDisabled));
         }
@@ -57,69 +66,66 @@ impl Deliverer {
         if recovered.is_empty() {
             return Err(no_longer_needed());
         }
-        let email = self.render(claim, member, Template::Recovered, None, &recovered).await?;
-        Ok((email, items(recovered)))
+        let (items, connections) = recovered.into_iter().unzip();
+        Ok(Draft { kind: DraftKind::Recovery(items), connections, sources: Vec::new() })
     }
 
     /// The email in which an operator invites the member to connect one source, with or without a lapse.
-    pub(super) async fn invitation(&self, claim: &Claim, member: &Member) -> Step<Email> {
+    pub(super) async fn draft_invitation(&self, claim: &Claim, member: &Member) -> Step<Draft> {
         let source = self.store.invitation_of(&claim.notice.id).await?;
         let Some(source) = source.filter(|source| source.connection.status != Some(Status::Connected)) else {
             return Err(no_longer_needed());
         };
-        let included = self.verify_oauth_urls(claim, member, vec![((), source)]).await?;
-        let (token, now) = (random::link_token(), self.clock.now());
-        let attempt = (&claim.notice.id, claim.attempt);
-        if !self.store.add_invitation_link(token.hash(), attempt, now, self.expiry(now)).await? {
-            return Err(no_longer_needed());
-        }
-        self.render(claim, member, Template::Invited, Some(token), &included).await
+        let (verified, sources) = self.verify_oauth_urls(claim, member, vec![((), source)]).await?;
+        let connections = verified.into_iter().map(|(_, source)| source).collect();
+        Ok(Draft { kind: DraftKind::Invitation, connections, sources })
     }
 
-    fn expiry(&self, now: Time) -> Time {
-        now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7))
-    }
-
-    /// Stores the hash of a fresh link before any email can contain it.
-    async fn store_link(
-        &self,
-        claim: &Claim,
-        member: &Member,
-        connections: Vec<ItemConnection>,
-    ) -> Step<(LinkToken, Vec<ItemConnection>)> {
-        let now = self.clock.now();
-        let token = random::link_token();
-        let items: Vec<NoticeItem> = connections.iter().map(|(item, _)| item.clone()).collect();
-        let attempt = (&claim.notice.id, claim.attempt);
-        let stored =
-            self.store.add_link(token.hash(), attempt, &member.id, &items, now, self.expiry(now)).await?;
-        let included: Vec<_> = connections.into_iter().filter(|(item, _)| stored.contains(item)).collect();
-        if included.is_empty() {
-            return Err(no_longer_needed());
-        }
-        Ok((token, included))
-    }
-
-    /// Stores the unsubscribe token and renders the email. The store refuses the token if the address was suppressed
-    /// in the meantime.
-    async fn render<T>(
-        &self,
-        claim: &Claim,
-        member: &Member,
-        template: Template,
-        link: Option<LinkToken>,
-        connections: &[(T, StoredConnection)],
-    ) -> Step<Email> {
-        let (unsubscribe, now) = (random::link_token(), self.clock.now());
-        let (attempt, address) = ((&claim.notice.id, claim.attempt), member.email.address_hash());
-        if !self.store.add_unsubscribe(unsubscribe.hash(), attempt, address, now).await? {
-            let current = self.recipient(claim).await?;
-            return Err(if current.email.address_hash() == address {
-                no_longer_needed()
-            } else {
-                self.address_changed()
-            });
-        }
+    /// Stores the hashes of the email's tokens and renders it. The store refuses if the email is no longer needed or its
+    /// address must not receive it.
+    pub(super) async fn prepare(&self, claim: &Claim, member: &Member, draft: Draft) -> Step<RenderedNotice> {
+        let Draft { kind, mut connections, sources } = draft;
+        let (link, unsubscribe, now) = (random::link_token(), random::link_token(), self.clock.now());
+        let expires_at = now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7));
+        let address = member.email.address_hash();
+        let contents = match &kind {
+            DraftKind::Reconnect(items) => {
+                HandoverContents::Reconnect { link: link.hash(), expires_at, items }
+            }
+            DraftKind::Invitation => HandoverContents::Invitation { link: link.hash(), expires_at },
+            DraftKind::Recovery(_) => HandoverContents::Recovery,
+        };
+        let handover = Handover {
+            notice: &claim.notice.id,
+            attempt: claim.attempt,
+            member: &member.id,
+            address,
+            unsubscribe: unsubscribe.hash(),
+            contents,
+            verified: &sources,
+            now,
+        };
+        let stored = match self.store.prepare_handover(&handover).await? {
+            HandoverDecision::Permitted { items } => items,
+            HandoverDecision::NotNeeded => return Err(no_longer_needed()),
+            HandoverDecision::RecipientChanged => {
+                let current = self.recipient(claim).await?;
+                return Err(if current.email.address_hash() == address {
+                    no_longer_needed()
+                } else {
+                    self.address_changed()
+                });
+            }
+        };
+        let (template, link, included) = match kind {
+            DraftKind::Reconnect(items) => {
+                let mut items = items.iter();
+                connections.retain(|_| items.next().is_some_and(|item| stored.contains(item)));
+                (self.template(&stored, &connections), Some(link), stored)
+            }
+            DraftKind::Invitation => (Template::Invited, Some(link), Vec::new()),
+            DraftKind::Recovery(items) => (Template::Recovered, None, items),
+        };
         let notice = NoticeEmail {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
@@ -127,26 +133,20 @@ impl Deliverer {
             template,
             link,
             unsubscribe: Some(unsubscribe),
-            connections: connections
-                .iter()
-                .map(|(_, connection)| ConnectionLabel {
-                    name: connection.connection.source.name.clone(),
-                    source_type: connection.connection.source.source_type.clone(),
-                    needs_sign_in: connection.repair() == Repair::Oauth,
-                })
-                .collect(),
+            connections: connections.iter().map(label).collect(),
             ttl: self.link_ttl,
             date: now,
         };
         // Only the operator can fix a template, so the notice waits.
-        self.renderer.render(&notice).map_err(|error| {
+        let email = self.renderer.render(&notice).map_err(|error| {
             tracing::warn!(member = %member.id, notice = %claim.notice.id, %error, "cannot render the email");
             self.defer(claim, NoticeReason::RenderFailed, Some(error.to_string()))
-        })
+        })?;
+        Ok((email, included))
     }
 
-    fn template(&self, included: &[ItemConnection]) -> Template {
-        let [(item, connection)] = included else { return Template::Several };
+    fn template(&self, items: &[NoticeItem], connections: &[StoredConnection]) -> Template {
+        let ([item], [connection]) = (items, connections) else { return Template::Several };
         let status = connection.connection.status.as_ref();
         let reminders =
             status.and_then(|status| self.policy.for_status(status)).map_or(0, |p| p.reminders.len());
@@ -156,5 +156,13 @@ impl Deliverer {
             step if step as usize >= reminders => Template::LastReminder,
             _ => Template::Reminder,
         }
+    }
+}
+
+fn label(connection: &StoredConnection) -> ConnectionLabel {
+    ConnectionLabel {
+        name: connection.connection.source.name.clone(),
+        source_type: connection.connection.source.source_type.clone(),
+        needs_sign_in: connection.repair() == Repair::Oauth,
     }
 }

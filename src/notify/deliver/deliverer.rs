@@ -1,6 +1,6 @@
 //! The parts of a deliverer.
 
-use super::{domain_shares::DomainShares, queue_gate::QueueGate};
+use super::{domain_shares::DomainShares, mail_sessions::MailSessions, queue_gate::QueueGate};
 use crate::base::clock::Clock;
 use crate::base::in_progress::InProgress;
 use crate::credentials::TokenProvider;
@@ -32,6 +32,9 @@ pub struct Deliverer {
     /// Wakes the loops that deliver.
     pub(crate) wake: Arc<Notify>,
     pub(crate) shares: DomainShares,
+    pub(crate) sessions: MailSessions,
+    /// How many deliveries are under way at most. Those beyond the sessions are prepared ahead of the mail server.
+    pub(crate) max_under_way: usize,
     /// The wall clock can be set; this set proves that a delivery still runs.
     pub(crate) in_progress: InProgress<NoticeId>,
     /// The results that are being stored, or retried until they are.

@@ -1,14 +1,16 @@
-//! One delivery, step by step.
+//! A delivery, step by step.
 
 use super::deliverer::{Delivered, Deliverer};
 use super::domain_shares::Share;
 use super::outcome::{Abort, Step, abort_with, final_result};
 use super::queue_gate::Pass;
+use crate::base::in_progress::InProgressGuard;
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
-use crate::domain::{Cause, Member, NoticeKind, NoticeReason};
-use crate::store::{AttemptOutcome, AttemptResult, Claim, StoreError};
+use crate::domain::{Member, NoticeId, NoticeKind, NoticeReason};
+use crate::store::{AttemptOutcome, AttemptResult, Claim, DueMember, StoreError};
 use chrono::TimeDelta;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a claim is valid. An attempt that takes longer stores no link and therefore sends nothing. The slowest
@@ -17,29 +19,69 @@ const LEASE: TimeDelta = TimeDelta::hours(1);
 /// Each attempt with an unknown outcome may have delivered the email, so there are at most this many.
 const MAX_UNKNOWN_OUTCOMES: u32 = 4;
 
+/// What a claim found.
+pub(super) enum Due {
+    Claimed(Vec<Claimed>),
+    /// The mail server cannot be used. Ask again after this long.
+    QueuePaused(Duration),
+}
+
+/// A claimed notice that waits for its delivery.
+pub(super) struct Claimed {
+    claim: Claim,
+    pass: Arc<Pass>,
+    _share: Share,
+    _in_progress: InProgressGuard<NoticeId>,
+}
+
 impl Deliverer {
     /// Delivers the notice that is due first.
     ///
     /// # Errors
     /// Only errors of the store. Every other failure is a result of the attempt, and a row.
     pub async fn deliver_one(&self) -> Result<Delivered, StoreError> {
+        match self.claim_due(1).await? {
+            Due::QueuePaused(wait) => Ok(Delivered::QueuePaused(wait)),
+            Due::Claimed(mut claimed) => match claimed.pop() {
+                Some(claimed) => self.deliver(claimed).await,
+                None => Ok(Delivered::Nothing),
+            },
+        }
+    }
+
+    /// Claims the notices that are due first, up to `slots`, unless their recipients' domains hold more than their share.
+    /// A closed queue is probed by one notice.
+    pub(super) async fn claim_due(&self, slots: usize) -> Result<Due, StoreError> {
         if let Some(since) = self.gate.closed_since()
             && self.store.is_retry_requested_after(since).await?
         {
             self.gate.end_pause();
         }
         let pass = match self.gate.enter(self.clock.now()) {
-            Ok(pass) => pass,
-            Err(wait) => return Ok(Delivered::QueuePaused(wait)),
+            Ok(pass) => Arc::new(pass),
+            Err(wait) => return Ok(Due::QueuePaused(wait)),
         };
-        let Some((claim, _share)) = self.claim().await? else { return Ok(Delivered::Nothing) };
-        let _in_progress = self.in_progress.begin(claim.notice.id.clone());
-        let (result, pause) = match self.attempt(&claim, &pass).await {
+        let _claiming = self.shares.claiming.lock().await;
+        let (now, slots) = (self.clock.now(), if pass.is_probe() { 1 } else { slots });
+        let claims = self.store.claim_notices(now, now + LEASE, &self.shares.limits(slots)).await?;
+        let claimed = claims.into_iter().map(|claim| Claimed {
+            pass: pass.clone(),
+            _share: self.shares.begin(claim.domain.clone()),
+            _in_progress: self.in_progress.begin(claim.notice.id.clone()),
+            claim,
+        });
+        Ok(Due::Claimed(claimed.collect()))
+    }
+
+    /// Makes one attempt at a claimed notice, and records its result.
+    pub(super) async fn deliver(&self, claimed: Claimed) -> Result<Delivered, StoreError> {
+        let Claimed { claim, pass, .. } = &claimed;
+        let (result, pause) = match self.attempt(claim, pass).await {
             Ok(finished) => finished,
             Err(Abort::With(result)) => (*result, None),
             Err(Abort::Store(error)) => return Err(error),
         };
-        if !self.record(&claim, &result).await? {
+        if !self.record(claim, &result).await? {
             tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
         }
         metrics::count_notice(result.outcome.as_str());
@@ -65,32 +107,16 @@ impl Deliverer {
         Ok(rescued)
     }
 
-    /// Claims the notice that is due first, unless its recipient's domain holds more than its share of the connections.
-    async fn claim(&self) -> Result<Option<(Claim, Share)>, StoreError> {
-        let _choosing = self.shares.choosing.lock().await;
-        let now = self.clock.now();
-        for except in [self.shares.at_quarter(), self.shares.at_half()] {
-            if let Some(claim) = self.store.claim_notice(now, now + LEASE, &except).await? {
-                let share = self.shares.begin(claim.domain.clone());
-                return Ok(Some((claim, share)));
-            }
-            if except.is_empty() {
-                break;
-            }
-        }
-        Ok(None)
-    }
-
     /// The member, if an email may be sent now.
     pub(super) async fn recipient(&self, claim: &Claim) -> Step<Member> {
         let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));
-        let Some(member) = self.store.member(&claim.notice.member_id).await? else {
+        let Some((member, is_suppressed)) = self.store.recipient(&claim.notice.member_id).await? else {
             return cancel(NoticeReason::MemberRemoved);
         };
         if member.paused {
             return cancel(NoticeReason::Paused);
         }
-        if self.store.is_suppressed(&member.id).await? {
+        if is_suppressed {
             return cancel(NoticeReason::Suppressed);
         }
         Ok(member)
@@ -101,24 +127,29 @@ impl Deliverer {
         if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
             return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
         }
-        let member = self.recipient(claim).await?;
-        let credentials = match self.tokens.credentials(&member.id).await {
-            Ok(credentials) => credentials,
-            Err(error) => return Err(self.defer_for(claim, NoticeReason::TokenUnavailable, &error)),
+        self.recipient(claim).await?;
+        let Some(member) = self.store.member_to_poll(&claim.notice.member_id).await? else {
+            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::MemberRemoved));
         };
-        if let Some(failure) = credentials.failure.filter(|failure| failure.retry_at > self.clock.now()) {
-            return Err(self.defer_for_credential(&failure));
+        let failure = member.credentials.failure.as_ref();
+        if let Some(failure) = failure.filter(|failure| failure.retry_at > self.clock.now()) {
+            return Err(self.defer_for_credential(failure));
         }
         self.second_look(claim, &member).await?;
         // Wait before the link is stored: an attempt that is interrupted while it waits has handed nothing over.
         self.transport.wait_for_rate_limit().await;
         // An operator may have changed the address or suppressed it in the meantime.
         let member = self.recipient(claim).await?;
-        let (email, included) = match claim.notice.kind {
-            NoticeKind::Reconnect => self.reconnect(claim, &member).await?,
-            NoticeKind::Invited => (self.invitation(claim, &member).await?, Vec::new()),
-            NoticeKind::Recovered => self.recovery(claim, &member).await?,
+        let draft = match claim.notice.kind {
+            NoticeKind::Reconnect => self.draft_reconnect(claim, &member).await?,
+            NoticeKind::Invited => self.draft_invitation(claim, &member).await?,
+            NoticeKind::Recovered => self.draft_recovery(claim).await?,
         };
+        let _session = self.sessions.acquire(&claim.domain).await;
+        if let Some(until) = pass.closed_until() {
+            return Err(self.defer_until(until));
+        }
+        let (email, included) = self.prepare(claim, &member, draft).await?;
         match self.transport.send(&email).await {
             Ok(accepted) => {
                 if pass.accepted() {
@@ -133,10 +164,10 @@ impl Deliverer {
     }
 
     /// Polls the gateway again just before sending, so that a recovered connection's lapse closes first.
-    async fn second_look(&self, claim: &Claim, member: &Member) -> Step<()> {
+    async fn second_look(&self, claim: &Claim, member: &DueMember) -> Step<()> {
         let unclear = NoticeReason::SecondLookUnclear;
-        match self.poller.poll(&member.id, Cause::SecondLook).await {
-            Ok((_, applied)) if applied.turned_empty => {
+        match self.poller.look_again(member).await {
+            Ok(applied) if applied.turned_empty => {
                 let detail = "the member's connection list became empty".to_owned();
                 Err(self.defer(claim, unclear, Some(detail)))
             }

@@ -1,5 +1,6 @@
-//! Shares the connections to the mail server among recipient domains, so that a slow domain does not hold up the others.
+//! Shares the deliveries under way among recipient domains, so that a slow domain does not hold up the others.
 
+use crate::store::ClaimLimits;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone)]
 pub(crate) struct DomainShares {
     under_way: Arc<Mutex<HashMap<String, usize>>>,
-    /// Only one delivery at a time chooses its notice, so that each sees the others' choice.
-    pub(super) choosing: Arc<tokio::sync::Mutex<()>>,
-    connections: usize,
+    /// Only one claim at a time, so that each sees the deliveries of the others.
+    pub(super) claiming: Arc<tokio::sync::Mutex<()>>,
+    max_under_way: usize,
 }
 
 /// One delivery under way.
@@ -19,23 +20,18 @@ pub(super) struct Share {
 }
 
 impl DomainShares {
-    pub(crate) fn new(connections: usize) -> Self {
-        Self { under_way: Arc::default(), choosing: Arc::default(), connections }
+    pub(crate) fn new(max_under_way: usize) -> Self {
+        Self { under_way: Arc::default(), claiming: Arc::default(), max_under_way }
     }
 
-    /// The domains that hold a quarter of the connections. They come last.
-    pub(super) fn at_quarter(&self) -> Vec<String> {
-        self.at_least((self.connections / 4).max(1))
-    }
-
-    /// The domains that hold half of the connections. They wait.
-    pub(super) fn at_half(&self) -> Vec<String> {
-        self.at_least((self.connections / 2).max(1))
-    }
-
-    fn at_least(&self, limit: usize) -> Vec<String> {
-        let under_way = self.lock();
-        under_way.iter().filter(|(_, count)| **count >= limit).map(|(domain, _)| domain.clone()).collect()
+    /// A domain with a quarter of the deliveries comes last. One with half of them waits.
+    pub(super) fn limits(&self, slots: usize) -> ClaimLimits {
+        ClaimLimits {
+            slots,
+            under_way: self.lock().clone(),
+            last_at: (self.max_under_way / 4).max(1),
+            full_at: (self.max_under_way / 2).max(1),
+        }
     }
 
     pub(super) fn begin(&self, domain: String) -> Share {
@@ -65,23 +61,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_domain_comes_last_at_a_quarter_of_the_connections_and_waits_at_half() {
+    fn a_domain_comes_last_at_a_quarter_of_the_deliveries_and_waits_at_half() {
         let shares = DomainShares::new(8);
-        let mut under_way = vec![shares.begin("a.example".into()), shares.begin("b.example".into())];
-        assert!(shares.at_quarter().is_empty());
-        under_way.push(shares.begin("a.example".into()));
-        assert_eq!((shares.at_quarter(), shares.at_half()), (vec!["a.example".to_owned()], vec![]));
-        under_way.extend([shares.begin("a.example".into()), shares.begin("a.example".into())]);
-        assert_eq!(shares.at_half(), ["a.example"]);
+        let under_way = vec![shares.begin("a.example".into()), shares.begin("a.example".into())];
+        let limits = shares.limits(5);
+        assert_eq!((limits.slots, limits.last_at, limits.full_at), (5, 2, 4));
+        assert_eq!(limits.under_way, HashMap::from([("a.example".to_owned(), 2)]));
         drop(under_way);
-        assert!(shares.at_quarter().is_empty());
+        assert!(shares.limits(5).under_way.is_empty());
     }
 
     #[test]
-    fn one_connection_serves_every_domain_in_turn() {
-        let shares = DomainShares::new(1);
-        assert!(shares.at_half().is_empty());
-        let _share = shares.begin("a.example".into());
-        assert_eq!(shares.at_half(), ["a.example"]);
+    fn a_single_delivery_serves_every_domain_in_turn() {
+        let limits = DomainShares::new(1).limits(1);
+        assert_eq!((limits.last_at, limits.full_at), (1, 1));
     }
 }

@@ -187,6 +187,12 @@ impl Deliverer {
         Abort::With(Box::new(self.deferred(reason, detail, deferral(claim))))
     }
 
+    /// Another delivery closed the queue meanwhile.
+    pub(super) fn defer_until(&self, until: Time) -> Abort {
+        let wait = (until - self.clock.now()).to_std().unwrap_or_default();
+        Abort::With(Box::new(self.deferred(NoticeReason::MailServerUnreachable, None, wait)))
+    }
+
     /// The address changed since the email was rendered: the next attempt renders it again.
     pub(super) fn address_changed(&self) -> Abort {
         Abort::With(Box::new(self.deferred(NoticeReason::AddressChanged, None, Duration::ZERO)))

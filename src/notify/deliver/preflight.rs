@@ -3,7 +3,7 @@
 use super::deliverer::Deliverer;
 use super::outcome::Step;
 use crate::credentials::CallError;
-use crate::domain::{Member, NoticeReason, Repair};
+use crate::domain::{ConnectionId, Member, NoticeReason, Repair};
 use crate::gateway::Verdict;
 use crate::store::{Claim, StoredConnection};
 
@@ -14,13 +14,14 @@ const MAX_VERIFIED: usize = 50;
 impl Deliverer {
     /// Gets the OAuth URL of each OAuth connection, up to [`MAX_VERIFIED`], records its host, and discards it. Drops the
     /// connections for which the gateway permanently refuses a URL; defers the notice when that leaves no verified one.
+    /// Also returns the sources of the URLs.
     pub(super) async fn verify_oauth_urls<T>(
         &self,
         claim: &Claim,
         member: &Member,
         connections: Vec<(T, StoredConnection)>,
-    ) -> Step<Vec<(T, StoredConnection)>> {
-        let (mut verified, mut unverified) = (Vec::new(), Vec::new());
+    ) -> Step<(Vec<(T, StoredConnection)>, Vec<ConnectionId>)> {
+        let (mut verified, mut unverified, mut sources) = (Vec::new(), Vec::new(), Vec::new());
         let mut refused = Vec::new();
         let mut calls = 0;
         let mut detail = String::new();
@@ -48,7 +49,7 @@ impl Deliverer {
             match oauth_url {
                 Ok(url) => {
                     self.store.record_sign_in_host(&url, self.clock.now()).await?;
-                    self.store.source_verified(source, &member.id, self.clock.now()).await?;
+                    sources.push(source.clone());
                     verified.push((item, connection));
                 }
                 Err(CallError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
@@ -63,6 +64,6 @@ impl Deliverer {
             return Err(self.oauth_url_refused(claim, &refused, detail).await?);
         }
         verified.extend(unverified);
-        Ok(verified)
+        Ok((verified, sources))
     }
 }

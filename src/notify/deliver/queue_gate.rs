@@ -36,7 +36,7 @@ struct Closed {
     is_probing: bool,
 }
 
-/// The permission to deliver one notice. Dropping it lets the next notice probe.
+/// The permission to deliver the notices of one claim. Dropping it lets the next notice probe.
 pub(super) struct Pass {
     gate: Arc<Gate>,
     generation: u64,
@@ -83,6 +83,17 @@ impl Gate {
 }
 
 impl Pass {
+    /// Whether this is the one notice that probes a closed queue.
+    pub(super) fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
+    /// The end of the pause, if the queue was closed since this delivery began.
+    pub(super) fn closed_until(&self) -> Option<Time> {
+        let state = self.gate.lock();
+        state.closed.as_ref().filter(|_| state.generation != self.generation).map(|closed| closed.until)
+    }
+
     /// The server accepted an email. Returns whether that opens the queue again.
     pub(super) fn accepted(&self) -> bool {
         let mut state = self.gate.lock();
@@ -161,8 +172,10 @@ mod tests {
     fn deliveries_that_fail_together_close_the_queue_once() {
         let gate = QueueGate::default();
         let passes: Vec<_> = (0..5).map(|_| gate.enter(at(0)).ok().unwrap()).collect();
+        assert!(passes.iter().all(|pass| pass.closed_until().is_none()));
         let ends: Vec<_> = passes.iter().map(|pass| pass.close(at(0), 0.0)).collect();
         assert_eq!(ends, [at(1); 5]);
+        assert!(passes.iter().all(|pass| pass.closed_until() == Some(at(1))));
     }
 
     #[test]

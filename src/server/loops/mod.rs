@@ -31,9 +31,7 @@ pub(super) fn start(
         runner.spawn(recheck::RecheckLoop::new(app, wakes));
     }
     runner.spawn(plan::PlanLoop::new(app, wakes));
-    for _ in 0..app.config.email.connections {
-        runner.spawn(deliver::DeliverLoop::new(app, wakes));
-    }
+    runner.spawn(deliver::DeliverLoop::new(app, wakes));
     runner.spawn(leases::LeaseLoop::new(app));
     if telemetry::has_service_manager() {
         let loops = runner.states.clone();
