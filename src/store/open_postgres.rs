@@ -66,6 +66,7 @@ async fn connect(url: &PostgresUrl, creates: bool) -> Result<PgPool> {
         .map_err(|error| cannot_open(&shown, error.to_string()))?
         .application_name(&format!("reconnectd/{}", std::process::id()))
         .disable_statement_logging();
+    verify_files(url, &shown)?;
     let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
     let mut connection = match connecting {
         Ok(connected) => connected.map_err(|error| refused(&shown, error))?,
@@ -192,6 +193,18 @@ async fn verify_durability(connection: &mut PgConnection) -> sqlx::Result<()> {
         return Err(sqlx::Error::Configuration(
             "synchronous_commit is off; a crash of the server would lose commits".into(),
         ));
+    }
+    Ok(())
+}
+
+/// Whether the files that the URL names for TLS can be read.
+fn verify_files(url: &PostgresUrl, shown: &str) -> Result<()> {
+    for (name, file) in
+        url.expose().query_pairs().filter(|(name, _)| name.starts_with("ssl") && name != "sslmode")
+    {
+        if let Err(error) = std::fs::File::open(&*file) {
+            return Err(cannot_open(shown, format!("{name}: cannot read {file}: {error}")));
+        }
     }
     Ok(())
 }

@@ -102,6 +102,8 @@ async fn a_database_or_a_server_that_does_not_exist_is_named() {
     let name = postgres::name_of(&url);
     let opened = Store::open(&url.replace(&name, "typo").parse().unwrap()).await;
     assert!(reason(opened).contains("typo"));
+    let opened = Store::open(&format!("{url}&sslrootcert=/nowhere/ca.pem").parse().unwrap()).await;
+    assert!(reason(opened).contains("sslrootcert"));
     let opened = Store::open(&"postgres://localhost:1/name?host=/nowhere".parse().unwrap()).await;
     assert!(matches!(opened, Err(StoreError::Unreachable { .. })), "{opened:?}");
 }
