@@ -185,6 +185,7 @@ async fn a_recheck_that_was_due_before_a_press_does_not_delay_the_new_ones() {
     h.press(&link).await;
     h.clock.advance(TimeDelta::minutes(1));
     let due = h.app.store.due_recheck(h.clock.now(), &[]).await.unwrap().expect("a recheck is due");
+    assert_eq!(h.app.store.due_recheck(h.clock.now(), &["alice".into()]).await.unwrap(), None);
     for changed in ["due_at", "since"] {
         h.rows().await.add("rechecks", changed, 1).await.unwrap();
         for next in [Some(h.clock.now() + QUARTER), None] {

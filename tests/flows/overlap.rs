@@ -88,6 +88,23 @@ async fn a_second_daemon_on_the_same_database_is_turned_away() {
     other.acquire_instance_lock().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_start_releases_the_refresh_leases_of_the_daemon_before_and_none_of_a_command() {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    let now = h.clock.now();
+    let lease = async |member: &str| {
+        let until = now + chrono::TimeDelta::minutes(1);
+        h.app.store.lease_refresh(&member.into(), now, until).await.unwrap().is_some()
+    };
+    assert!(lease("bob").await, "a command's");
+    let daemon = h.app.acquire_instance_lock().await.unwrap();
+    assert!(lease("alice").await);
+    drop(daemon);
+    drop(h.app.acquire_instance_lock().await.unwrap());
+    assert!(lease("alice").await);
+    assert!(!lease("bob").await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_during_planning_are_planned_too() {
     let setup = Setup::default().members(MEMBERS).set("NOTICES__EXPIRED__ENABLED", false);

@@ -260,6 +260,22 @@ async fn attempts_with_an_unknown_outcome_back_off() {
 }
 
 #[tokio::test]
+async fn the_waits_begin_anew_with_an_operators_retry() {
+    let h = Harness::queued(&["alice"]).await;
+    h.mail_fault(SmtpFault::new(SmtpStage::End, SmtpAction::StoreAndDrop));
+    for _ in 0..3 {
+        deliver(&h).await;
+        h.clock.advance(waits(&h, "alice").await);
+    }
+    let notice = h.notices("alice").await.remove(0).notice.id;
+    assert!(h.app.store.retry_notice(&notice, h.clock.now()).await.unwrap());
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Unknown));
+    let wait = waits(&h, "alice").await;
+    assert!(wait < TimeDelta::minutes(5), "{wait}");
+    h.end_faults();
+}
+
+#[tokio::test]
 async fn a_notice_to_a_refused_member_waits_even_when_others_are_served() {
     let h = Harness::queued(&["alice", "bob"]).await;
     let trouble = FaultKind::GraphqlError { code: "forbidden".into() };

@@ -4,6 +4,7 @@ use crate::harness::{Harness, Setup};
 use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::sim::{Fault, FaultKind, Operation};
+use tokio_util::sync::CancellationToken;
 
 const NEVER: (&str, &str) = ("SWEEP__SCHEDULE", "0 0 0 1 1 *");
 
@@ -53,6 +54,10 @@ async fn rechecks_after_a_press_count_from_the_press_and_not_from_the_recheck_be
 async fn a_recheck_waits_for_the_next_try_of_a_refused_credential_but_for_at_most_an_hour() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     h.press(&link).await;
+    // A suspicion of another connection has its own recheck.
+    h.set("alice", "kaiser-north", "EXPIRED");
+    let careful = h.another_app(&[("SWEEP__CONFIRM_SWEEPS", "2")]).await;
+    assert!(careful.sweeper.sweep(&CancellationToken::new()).await.unwrap().complete());
     h.sim.world().revoke("alice").unwrap();
     h.sweep_after(TimeDelta::hours(2)).await;
     assert_eq!(h.credential("alice").await, "rejected");
@@ -60,9 +65,15 @@ async fn a_recheck_waits_for_the_next_try_of_a_refused_credential_but_for_at_mos
         let now = h.clock.now();
         let minutes = |count| (now + TimeDelta::minutes(count)).timestamp_millis();
         let mut rows = h.rows().await;
-        rows.set("rechecks", "due_at", now.timestamp_millis()).await.unwrap();
+        rows.set("rechecks", "due_at", minutes(120)).await.unwrap();
+        let pressed = ("purpose", "redemption");
+        rows.set_where("rechecks", pressed, "due_at", now.timestamp_millis()).await.unwrap();
         rows.set("credential_failures", "retry_at", minutes(retry_after)).await.unwrap();
         assert!(h.app.rechecker.recheck_one().await.unwrap());
-        assert_eq!(rows.numbers("rechecks", "due_at").await.unwrap(), [minutes(waits)], "{retry_after}");
+        assert_eq!(
+            rows.numbers("rechecks", "due_at").await.unwrap(),
+            [minutes(waits), minutes(120)],
+            "{retry_after}"
+        );
     }
 }

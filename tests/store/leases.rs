@@ -1,10 +1,10 @@
 //! Claims and leases: one holder at a time, and none forever.
 
-use crate::{Fixture, now};
+use crate::{Fixture, now, row};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
-    domain::{EmailAddress, NoticeReason, TokenHash, UsedCredential},
+    domain::{Edit, EmailAddress, Fingerprint, NoticeReason, TokenHash, UsedCredential},
     store::{
         AttemptOutcome, AttemptResult, ClaimLimits, Handover, HandoverContents, HandoverDecision,
         RefreshedTokens, StoreError,
@@ -59,6 +59,34 @@ pub(crate) async fn a_refresh_that_lost_its_lease_leaves_its_successor_alone(f: 
     assert!(lease(expired).await.is_none(), "storing the tokens released it");
     f.store.extend_refresh_lease(&alice, &first, expired + LEASE * 2).await.unwrap();
     assert!(lease(expired + LEASE).await.is_some(), "the former holder extended it");
+}
+
+pub(crate) async fn tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored(f: &Fixture) {
+    f.import(&["alice", "bob", "carol"]).await;
+    let stored = async || f.rows().await.texts("token_subjects", "member_id").await.unwrap();
+    let refresh = async |id: &str, meanwhile: &str| {
+        let member = id.into();
+        let lease = f.store.lease_refresh(&member, now(), now() + LEASE).await.unwrap().unwrap();
+        match meanwhile {
+            "removal" => assert!(f.store.remove_member(&member, now()).await.unwrap()),
+            "import" => {
+                let mut moved = row(1, id);
+                moved.edit.subject = Edit::Set("another".into());
+                f.store.import_all(&[moved], now()).await.unwrap();
+            }
+            _ => {}
+        }
+        let used = UsedCredential::Subject(id.into());
+        let subject = Fingerprint { key_id: "key".into(), hash: vec![1] };
+        let tokens = RefreshedTokens { used: &used, rotated: None, access: None, subject: Some(&subject) };
+        f.store.store_tokens(&member, &lease, &tokens, now()).await.unwrap();
+    };
+    refresh("alice", "removal").await;
+    refresh("bob", "import").await;
+    assert_eq!(stored().await, Vec::<String>::new());
+    refresh("carol", "nothing").await;
+    assert_eq!(stored().await, ["carol"]);
+    assert!(f.store.lease_refresh(&"alice".into(), now(), now() + LEASE).await.unwrap().is_none());
 }
 
 /// Queues notices `n1`, `n2`, … for alice.

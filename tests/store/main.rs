@@ -146,6 +146,7 @@ suite! {
             a_refresh_lease_can_be_taken_over_once_it_has_expired,
             a_released_lease_can_be_taken_at_once,
             a_refresh_that_lost_its_lease_leaves_its_successor_alone,
+            tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored,
             a_notice_is_claimed_once_by_sixteen_racing_workers,
             an_expired_claim_is_rescued_and_the_late_result_is_dropped,
             a_second_daemon_is_kept_out_until_the_first_ends;
