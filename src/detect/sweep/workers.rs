@@ -107,7 +107,7 @@ impl Worker {
         let slot = self.slots.acquire().await.ok()?;
         let next = if self.stop.is_cancelled() { None } else { queue.recv().await };
         if next.is_some() {
-            // Whoever notes the result releases it.
+            // The permit comes back when the result has been noted.
             slot.forget();
         }
         next
