@@ -1,6 +1,7 @@
 //! The foundation: clock, randomness, retry delays, certificates, files, configuration, templates, logs, and metrics.
 
 pub(crate) mod backoff;
+pub(crate) mod batches;
 pub(crate) mod certificates;
 pub mod clock;
 pub mod config;

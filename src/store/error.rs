@@ -1,6 +1,7 @@
 //! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
 
 use super::failure::Failure;
+use crate::base::batches::{Aborted, BatchError};
 use sqlx::migrate::MigrateError;
 use std::sync::Arc;
 
@@ -57,8 +58,8 @@ pub enum StoreError {
     #[error("database: other writers have held the lock for too long")]
     Busy,
     /// The code that decides or writes panicked. Nothing was written.
-    #[error("the task that writes has panicked: {0}")]
-    Panicked(tokio::task::JoinError),
+    #[error("the task that writes has ended: {0}")]
+    Aborted(String),
     /// The transaction failed because of another write in it. Nothing was written.
     #[error("database: the transaction was rolled back because of another write")]
     RolledBack,
@@ -121,7 +122,7 @@ impl StoreError {
             Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Value { .. } | Self::Row { .. } => "database_value",
-            Self::Panicked(_) => "internal_error",
+            Self::Aborted(_) => "internal_error",
             Self::RolledBack => "database_failed",
             Self::Unreachable { .. } | Self::Uncertain => "database_unreachable",
             Self::Database(error) => match Failure::of(error) {
@@ -135,6 +136,18 @@ impl StoreError {
                 Failure::Damaged | Failure::NotADatabase | Failure::Other => "database_failed",
             },
         }
+    }
+}
+
+impl BatchError for StoreError {
+    fn concerns_all(&self) -> bool {
+        !matches!(self.code(), "database_value" | "database_failed" | "internal_error")
+    }
+}
+
+impl From<Aborted> for StoreError {
+    fn from(error: Aborted) -> Self {
+        Self::Aborted(error.to_string())
     }
 }
 
