@@ -12,7 +12,7 @@ use crate::domain::{
     AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
 };
 use crate::gateway::{Gateway, TokenResponse, Verdict};
-use crate::store::{RefreshLease, RefreshedTokens, Store, StoredCredentials, StoredToken};
+use crate::store::{RefreshBatches, RefreshLease, RefreshedTokens, Store, StoredCredentials, StoredToken};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,7 @@ pub(super) struct Refresher {
     pub(super) clock: Clock,
     pub(super) mode: AuthMode,
     pub(super) renewals: Renewals,
+    pub(super) batches: RefreshBatches,
 }
 
 impl Refresher {
@@ -172,14 +173,19 @@ impl Refresher {
             refresh_at: requested_at + lifetime - MARGIN.min(lifetime / 10),
         };
         let first_subject = self.check_subject(member, &lease.credentials, response.subject.as_deref());
-        let tokens = RefreshedTokens {
-            used,
-            rotated: rotated.as_ref(),
-            access: first_subject.is_ok().then_some(&access),
-            subject: first_subject.as_ref().ok().and_then(Option::as_ref),
-        };
+        let sealed = access.sealed.clone();
+        let tokens = Arc::new(RefreshedTokens {
+            used: used.clone(),
+            rotated,
+            access: first_subject.is_ok().then_some(access),
+            subject: first_subject.as_ref().ok().cloned().flatten(),
+        });
         let mut tries = 0;
-        while let Err(error) = self.store.store_tokens(member, lease, &tokens, self.clock.now()).await {
+        let store = async || {
+            let now = self.clock.now();
+            self.batches.store_tokens(&self.store, member, lease, &tokens, now).await
+        };
+        while let Err(error) = store().await {
             if tries == STORE_RETRIES {
                 return Err(error.into());
             }
@@ -188,7 +194,7 @@ impl Refresher {
             tokio::time::sleep(STORE_RETRY_PAUSE).await;
         }
         first_subject?;
-        Ok(Token { token: response.access_token, sealed: access.sealed, refreshed: true })
+        Ok(Token { token: response.access_token, sealed, refreshed: true })
     }
 
     /// The fingerprint to store, if this is the member's first subject. A token without a subject proves nothing, nor

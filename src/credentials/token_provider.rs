@@ -14,10 +14,11 @@ use super::renewals::Renewals;
 use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
-use crate::domain::{AccessToken, CredentialState, MemberId, Sealed};
+use crate::domain::{AccessToken, CredentialState, MemberId, Sealed, Time};
 use crate::gateway::{Gateway, GatewayError, Verdict};
 use crate::store::{
-    CredentialFailure, INTERACTIVE_WAIT, RefreshLease, Store, StoreError, StoredCredentials, StoredToken,
+    CredentialFailure, INTERACTIVE_WAIT, RefreshBatches, RefreshLease, Store, StoreError, StoredCredentials,
+    StoredToken,
 };
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -64,7 +65,8 @@ impl TokenProvider {
         max_renewals: usize,
     ) -> Self {
         let renewals = Renewals::new(max_renewals);
-        let refresher = Refresher { store: store.clone(), gateway, keyring, clock, mode, renewals };
+        let batches = RefreshBatches::default();
+        let refresher = Refresher { store: store.clone(), gateway, keyring, clock, mode, renewals, batches };
         Self { store, refresher, refreshes: TaskTracker::new(), pending: PendingRefreshes::default() }
     }
 
@@ -203,7 +205,7 @@ impl TokenProvider {
             let now = self.refresher.clock.now();
             // A refresh of this process holds its lease, whatever the wall clock says.
             if !self.pending.has(member)
-                && let Some(lease) = self.store.lease_refresh(member, now, now + LEASE).await?
+                && let Some(lease) = self.lease(member, now).await?
             {
                 if let Some(token) = self.open_valid(member, &lease.credentials, rejected) {
                     self.store.release_refresh_lease(member, &lease).await?;
@@ -221,6 +223,16 @@ impl TokenProvider {
             }
         }
         Err(CallError::LeaseHeld)
+    }
+
+    /// A person waits for nobody else's lease.
+    async fn lease(&self, member: &MemberId, now: Time) -> Result<Option<RefreshLease>, StoreError> {
+        let until = now + LEASE;
+        if self.store.is_interactive() {
+            self.store.lease_refresh(member, now, until).await
+        } else {
+            self.refresher.batches.lease_refresh(&self.store, member, now, until).await
+        }
     }
 
     /// Runs in a task of its own: the caller may be cancelled, but rotated tokens must be stored. A person waits for that

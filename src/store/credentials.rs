@@ -1,9 +1,8 @@
-//! `credentials`, `access_tokens`, `token_refresh_leases`, `credential_failures`.
+//! `credentials`, `access_tokens`, `credential_failures`.
 
-use super::engine::{Flush, Row, Tx, Urgency, query, query_scalar};
+use super::engine::{Row, Tx, query, query_scalar};
 use super::row_locks::lock_member;
-use super::{InstanceLock, Result, Store, count, millis, time};
-use crate::base::random;
+use super::{Result, Store, count, json_list, millis, time};
 use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
 
 /// An access token, sealed, and how long it is good for.
@@ -40,26 +39,6 @@ pub struct StoredCredentials {
     pub failure: Option<CredentialFailure>,
     /// Identifies the subject of the member's first access token.
     pub token_subject: Option<Fingerprint>,
-}
-
-/// The right to refresh one member's tokens, until it expires.
-#[derive(Clone, Debug)]
-pub struct RefreshLease {
-    owner: String,
-    /// The credential as it was when the lease was taken.
-    pub(crate) credentials: StoredCredentials,
-}
-
-/// The result of a token refresh.
-#[derive(Clone, Debug)]
-pub struct RefreshedTokens<'a> {
-    /// The credential of the request.
-    pub used: &'a UsedCredential,
-    /// The new refresh token, if the gateway rotates them. The old one no longer works.
-    pub rotated: Option<&'a Sealed>,
-    pub access: Option<&'a StoredToken>,
-    /// Stored when it is the member's first subject.
-    pub subject: Option<&'a Fingerprint>,
 }
 
 /// When a credential recovers, the retries of others are spread over this time, in milliseconds.
@@ -119,112 +98,6 @@ impl Store {
         row.as_ref().map(StoredCredentials::read).transpose()
     }
 
-    /// Leases the right to refresh a member's tokens until `until`; `None` while another holds it. The lease comes with
-    /// the credential as it is now, which may hold a token that another has just got.
-    pub async fn lease_refresh(&self, id: &MemberId, now: Time, until: Time) -> Result<Option<RefreshLease>> {
-        let owner = random::id(now);
-        let unit = async |mut tx: Tx| {
-            let leased = query(
-                "INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon, owner)
-                 SELECT member_id, $2, $4, $5 FROM members WHERE member_id = $1 AND removed_at IS NULL
-                 ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
-                    held_by_daemon = excluded.held_by_daemon, owner = excluded.owner
-                 WHERE token_refresh_leases.leased_until <= $3",
-            )
-            .bind(id.as_str())
-            .bind(millis(until))
-            .bind(millis(now))
-            .bind(self.holds_instance_lock())
-            .bind(&owner)
-            .execute(&mut tx)
-            .await?
-            .rows_affected();
-            if leased == 0 {
-                return Ok(None);
-            }
-            let sql = format!(
-                "SELECT {CREDENTIAL_COLUMNS} FROM members m {CREDENTIAL_JOINS} WHERE m.member_id = $1"
-            );
-            let row = query(sql).bind(id.as_str()).fetch_one(&mut tx).await?;
-            let credentials = StoredCredentials::read(&row)?;
-            Ok(Some(RefreshLease { owner: owner.clone(), credentials }))
-        };
-        // A crash ends the refresh, too.
-        self.write_with(Urgency::Renewal, Flush::Later, unit).await
-    }
-
-    /// Extends a lease, unless another holder has taken it over.
-    pub async fn extend_refresh_lease(&self, id: &MemberId, lease: &RefreshLease, until: Time) -> Result<()> {
-        let update =
-            query("UPDATE token_refresh_leases SET leased_until = $2 WHERE member_id = $1 AND owner = $3")
-                .bind(id.as_str())
-                .bind(millis(until))
-                .bind(&lease.owner);
-        self.execute(update).await?;
-        Ok(())
-    }
-
-    /// Releases the leases that the instance which worked on this database before has left behind.
-    /// On a server, they expire: their holder may have lost no more than its session.
-    pub(crate) async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
-        if self.place.file().is_none() {
-            return Ok(0);
-        }
-        self.execute(query("DELETE FROM token_refresh_leases WHERE held_by_daemon = TRUE")).await
-    }
-
-    /// Releases a lease without new tokens.
-    pub async fn release_refresh_lease(&self, id: &MemberId, lease: &RefreshLease) -> Result<()> {
-        let unit = async |mut tx: Tx| release(&mut tx, id, lease).await;
-        self.write_with(Urgency::Background, Flush::Later, unit).await
-    }
-
-    /// Stores what a refresh brought and releases the lease. A credential that was imported meanwhile stays, and tokens
-    /// requested with the one before it are dropped. With an access token the member's failure is over; then other
-    /// members whose failures began about the same time are retried soon, for they may have had the same cause.
-    pub async fn store_tokens(
-        &self,
-        id: &MemberId,
-        lease: &RefreshLease,
-        tokens: &RefreshedTokens<'_>,
-        now: Time,
-    ) -> Result<()> {
-        let unit = async |mut tx: Tx| {
-            lock_member(&mut tx, id).await?;
-            if is_current(&mut tx, id, tokens.used).await? {
-                if let Some(refresh) = tokens.rotated {
-                    query(
-                        "UPDATE credentials SET key_id = $2, sealed = $3, updated_at = $4
-                         WHERE member_id = $1",
-                    )
-                    .bind(id.as_str())
-                    .bind(&refresh.key_id)
-                    .bind(&refresh.bytes)
-                    .bind(millis(now))
-                    .execute(&mut tx)
-                    .await?;
-                }
-                if let Some(access) = tokens.access {
-                    store_access_token(&mut tx, id, access).await?;
-                    end_failure(&mut tx, id, now).await?;
-                }
-                if let Some(subject) = tokens.subject {
-                    query(
-                        "INSERT INTO token_subjects (member_id, key_id, hash) VALUES ($1, $2, $3)
-                         ON CONFLICT (member_id) DO NOTHING",
-                    )
-                    .bind(id.as_str())
-                    .bind(&subject.key_id)
-                    .bind(&subject.hash)
-                    .execute(&mut tx)
-                    .await?;
-                }
-            }
-            release(&mut tx, id, lease).await
-        };
-        self.write_with(Urgency::Renewal, Flush::Wait, unit).await
-    }
-
     /// Drops an access token that the gateway no longer accepts, unless another has replaced it already.
     pub async fn drop_access_token(&self, id: &MemberId, token: &Sealed) -> Result<()> {
         self.write(async |mut tx| {
@@ -271,15 +144,6 @@ impl Store {
     }
 }
 
-async fn release(tx: &mut Tx, id: &MemberId, lease: &RefreshLease) -> Result<()> {
-    query("DELETE FROM token_refresh_leases WHERE member_id = $1 AND owner = $2")
-        .bind(id.as_str())
-        .bind(&lease.owner)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
 /// Whether the member is enrolled and still has the credential that was used.
 async fn is_current(tx: &mut Tx, id: &MemberId, used: &UsedCredential) -> Result<bool> {
     let query = match used {
@@ -299,39 +163,31 @@ async fn is_current(tx: &mut Tx, id: &MemberId, used: &UsedCredential) -> Result
     query.fetch_one(&mut *tx).await
 }
 
-async fn store_access_token(tx: &mut Tx, id: &MemberId, access: &StoredToken) -> Result<()> {
-    query(
-        "INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
-            refresh_at = excluded.refresh_at",
+/// Deletes the failures of members whose credential works again. Other members whose failures began about the same time are
+/// retried soon.
+pub(super) async fn end_failures(tx: &mut Tx, members: &[&MemberId], now: Time) -> Result<()> {
+    if members.is_empty() {
+        return Ok(());
+    }
+    let ended: Vec<i64> = query_scalar(
+        "DELETE FROM credential_failures WHERE member_id IN (SELECT value FROM json_each($1)) RETURNING since",
     )
-    .bind(id.as_str())
-    .bind(&access.sealed.key_id)
-    .bind(&access.sealed.bytes)
-    .bind(millis(access.refresh_at))
-    .execute(&mut *tx)
+    .bind(json_list(members)?)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(())
-}
-
-async fn end_failure(tx: &mut Tx, id: &MemberId, now: Time) -> Result<()> {
-    let since: Option<i64> =
-        query_scalar("DELETE FROM credential_failures WHERE member_id = $1 RETURNING since")
-            .bind(id.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
-    let Some(since) = since else { return Ok(()) };
-    // Those that are due within the spread were brought forward before.
-    query(
-        "UPDATE credential_failures SET retry_at = min(retry_at, $2 +
-            (SELECT poll_key % $4 FROM members m WHERE m.member_id = credential_failures.member_id))
-         WHERE retry_at > $2 + $4 AND since BETWEEN $1 - $3 AND $1 + $3",
-    )
-    .bind(since)
-    .bind(millis(now))
-    .bind(SAME_CAUSE)
-    .bind(RETRY_SPREAD)
-    .execute(&mut *tx)
-    .await?;
+    for since in ended {
+        // Those that are due within the spread were brought forward before.
+        query(
+            "UPDATE credential_failures SET retry_at = min(retry_at, $2 +
+                (SELECT poll_key % $4 FROM members m WHERE m.member_id = credential_failures.member_id))
+             WHERE retry_at > $2 + $4 AND since BETWEEN $1 - $3 AND $1 + $3",
+        )
+        .bind(since)
+        .bind(millis(now))
+        .bind(SAME_CAUSE)
+        .bind(RETRY_SPREAD)
+        .execute(&mut *tx)
+        .await?;
+    }
     Ok(())
 }

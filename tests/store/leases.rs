@@ -3,6 +3,8 @@
 use crate::{Fixture, now, row};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use std::sync::Arc;
+
 use reconnectd::{
     domain::{Edit, EmailAddress, Fingerprint, NoticeReason, TokenHash, UsedCredential},
     store::{
@@ -54,7 +56,7 @@ pub(crate) async fn a_refresh_that_lost_its_lease_leaves_its_successor_alone(f: 
     let expired = now() + LEASE;
     assert!(lease(expired).await.is_some(), "the successor's");
     let used = UsedCredential::Subject("alice".into());
-    let tokens = RefreshedTokens { used: &used, rotated: None, access: None, subject: None };
+    let tokens = Arc::new(RefreshedTokens { used, rotated: None, access: None, subject: None });
     f.store.store_tokens(&alice, &first, &tokens, expired).await.unwrap();
     assert!(lease(expired).await.is_none(), "storing the tokens released it");
     f.store.extend_refresh_lease(&alice, &first, expired + LEASE * 2).await.unwrap();
@@ -77,8 +79,8 @@ pub(crate) async fn tokens_of_a_subject_that_the_member_no_longer_has_are_not_st
             _ => {}
         }
         let used = UsedCredential::Subject(id.into());
-        let subject = Fingerprint { key_id: "key".into(), hash: vec![1] };
-        let tokens = RefreshedTokens { used: &used, rotated: None, access: None, subject: Some(&subject) };
+        let subject = Some(Fingerprint { key_id: "key".into(), hash: vec![1] });
+        let tokens = Arc::new(RefreshedTokens { used, rotated: None, access: None, subject });
         f.store.store_tokens(&member, &lease, &tokens, now()).await.unwrap();
     };
     refresh("alice", "removal").await;
