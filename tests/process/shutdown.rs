@@ -87,6 +87,7 @@ async fn an_unsent_email_at_sigterm_is_sent_by_the_next_run() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("sweep.confirm_sweeps", 1);
+    home.set("email.connections", 1);
     home.enrol(&["alice", "bob", "carol"]).await;
     home.run(&["once"]).await.well();
     let world = simulator.world();
