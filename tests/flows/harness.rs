@@ -97,6 +97,10 @@ impl Setup {
     }
 }
 
+pub(crate) fn on_postgres() -> bool {
+    std::env::var(ENGINE).is_ok_and(|engine| engine == "postgres")
+}
+
 /// The suite runs on SQLite, or on the engine that this variable names.
 const ENGINE: &str = "RECONNECTD_TEST_ENGINE";
 
