@@ -18,6 +18,11 @@ pub(super) fn count(value: i64) -> u32 {
     u32::try_from(value).unwrap_or(if value < 0 { 0 } else { u32::MAX })
 }
 
+/// Bytes in a JSON row; the statement reads them with `unhex`.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A JSON array, for statements that take a list as one parameter.
 pub(super) fn json_list<T: serde::Serialize>(items: &[T]) -> Result<String> {
     serde_json::to_string(items).map_err(|error| sqlx::Error::Encode(error.into()).into())

@@ -3,7 +3,7 @@
 //! the next import or the daemon applies the rest.
 
 use super::Store;
-use super::convert::{json_list, millis};
+use super::convert::{hex, json_list, millis};
 use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::import_steps as steps;
@@ -59,10 +59,6 @@ pub struct ImportCounts {
     pub members: u64,
     /// Refresh tokens that had been imported before. They changed nothing.
     pub known_tokens: u64,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An import under way. Dropped without [`Import::apply`], it changes no member.

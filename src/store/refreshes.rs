@@ -1,7 +1,7 @@
 //! `token_refresh_leases`: the right to refresh a member's tokens, and the result. Those that arrive together are written
 //! together.
 
-use super::convert::{json_list, millis};
+use super::convert::{hex, json_list, millis};
 use super::credentials::{
     CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials, StoredToken, end_failures,
 };
@@ -149,8 +149,7 @@ struct SealedRow<'a> {
 
 impl<'a> SealedRow<'a> {
     fn new(member: &'a MemberId, key_id: &'a str, bytes: &[u8], refresh_at: Option<Time>) -> Self {
-        let sealed = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { member, key_id, sealed, refresh_at: refresh_at.map(millis) }
+        Self { member, key_id, sealed: hex(bytes), refresh_at: refresh_at.map(millis) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What responses change, collected for many members and written with one statement for each table.
 
-use super::convert::{json_list, millis};
+use super::convert::{hex, json_list, millis};
 use super::engine::{Tx, query};
 use super::error::Result;
 use super::known_states::KnownMember;
@@ -131,7 +131,7 @@ impl<'a> ResponseEffects<'a> {
             connection: connection.as_str().to_owned(),
             status: status.as_str().to_owned(),
         }));
-        let digest = answer.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(answer.digest);
         self.members.push(MemberRow { member, digest, asked_at: millis(answer.asked_at) });
         if let Some(due_at) = decision.recheck_at {
             self.rechecks.push(RecheckRow { member, due_at: millis(due_at) });
