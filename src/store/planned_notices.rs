@@ -16,15 +16,15 @@ struct NoticeRow<'a> {
     reason: &'a str,
 }
 
-/// A row of `notice_items`. JSON's booleans have no common type in the engines, so the flags are numbers.
+/// A row of `notice_items`.
 #[derive(Serialize)]
 struct ItemRow<'a> {
     notice: &'a str,
     lapse: &'a str,
     connection: &'a str,
     step: u32,
-    counts: u8,
-    extra: u8,
+    counts: bool,
+    extra: bool,
 }
 
 pub(super) async fn queue(
@@ -61,7 +61,7 @@ pub(super) async fn queue(
     query(
         "INSERT INTO notice_items (notice_id, lapse_id, connection_id, step, counts_as_step, extra)
          SELECT value ->> 'notice', value ->> 'lapse', value ->> 'connection', CAST(value ->> 'step' AS BIGINT),
-            CAST(value ->> 'counts' AS BIGINT) = 1, CAST(value ->> 'extra' AS BIGINT) = 1 FROM json_each($1)",
+            CAST(value ->> 'counts' AS BOOLEAN), CAST(value ->> 'extra' AS BOOLEAN) FROM json_each($1)",
     )
     .bind(json_list(&items)?)
     .execute(&mut *tx)
@@ -76,7 +76,7 @@ fn items<'a>(notice: &'a str, planned: &'a PlannedNotice) -> impl Iterator<Item 
         lapse: item.lapse_id.as_str(),
         connection: item.connection_id.as_str(),
         step: item.step,
-        counts: (planned.kind == NoticeKind::Reconnect).into(),
-        extra: planned.extra.contains(&item.lapse_id).into(),
+        counts: planned.kind == NoticeKind::Reconnect,
+        extra: planned.extra.contains(&item.lapse_id),
     })
 }
