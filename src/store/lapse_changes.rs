@@ -1,9 +1,10 @@
 //! Changes of lapses and their effects, written for many members at once.
 
 use super::cancellations::{self, ClosedLapse};
-use super::convert::{json_list, millis};
-use super::engine::{Query, Tx, query};
+use super::convert::millis;
+use super::engine::{Tx, query};
 use super::error::Result;
+use super::json_rows::write_rows;
 use crate::base::random;
 use crate::domain::{
     ConnectionId, DisconnectKind, LapseChange, LapseFields, LapseId, LapseState, MemberId, Outcome, Time,
@@ -105,11 +106,11 @@ impl LapseChanges {
     /// email about the recovery. A closed lapse cancels its queued notices.
     pub(super) async fn write(&self, tx: &mut Tx, now: Time) -> Result<()> {
         let at = millis(now);
-        for_each(tx, &self.deleted, |ids| {
+        write_rows(tx, &self.deleted, |ids| {
             query("DELETE FROM lapses WHERE lapse_id IN (SELECT value FROM json_each($1))").bind(ids)
         })
         .await?;
-        for_each(tx, &self.replanned, |ids| {
+        write_rows(tx, &self.replanned, |ids| {
             query(
                 "UPDATE lapses SET plan_at = $2
                  WHERE state = 'open' AND lapse_id IN (SELECT value FROM json_each($1))",
@@ -118,7 +119,7 @@ impl LapseChanges {
             .bind(at)
         })
         .await?;
-        for_each(tx, &self.updated, |rows| {
+        write_rows(tx, &self.updated, |rows| {
             query(format!(
                 "UPDATE lapses SET state = c.state, outcome = c.outcome, suspected_at = c.suspected_at,
                     consecutive_observations = c.consecutive_observations, opened_at = c.opened_at,
@@ -132,7 +133,7 @@ impl LapseChanges {
             .bind(at)
         })
         .await?;
-        for_each(tx, &self.inserted, |rows| {
+        write_rows(tx, &self.inserted, |rows| {
             query(format!(
                 "INSERT INTO lapses (lapse_id, member_id, connection_id, state, outcome, suspected_at,
                     consecutive_observations, opened_at, closed_at, disconnect_intent, plan_at)
@@ -145,7 +146,7 @@ impl LapseChanges {
         })
         .await?;
         cancellations::cancel_for_lapses(tx, &self.closed).await?;
-        for_each(tx, &self.recovered, |ids| {
+        write_rows(tx, &self.recovered, |ids| {
             query(
                 "UPDATE link_buttons SET superseded = TRUE
                  WHERE superseded = FALSE AND lapse_id IN (SELECT value FROM json_each($1))",
@@ -154,7 +155,7 @@ impl LapseChanges {
         })
         .await?;
         // A connection that works again was reachable after all. What an address has caused stays given up.
-        for_each(tx, &self.recovered, |ids| {
+        write_rows(tx, &self.recovered, |ids| {
             query(
                 "UPDATE notice_items SET counts_as_step = FALSE
                  WHERE counts_as_step = TRUE AND lapse_id IN (SELECT value FROM json_each($1)) AND EXISTS
@@ -165,16 +166,4 @@ impl LapseChanges {
         })
         .await
     }
-}
-
-/// Runs a statement with the rows as a JSON list. Does nothing without rows.
-pub(super) async fn for_each<T: Serialize>(
-    tx: &mut Tx,
-    rows: &[T],
-    statement: impl FnOnce(String) -> Query,
-) -> Result<()> {
-    if !rows.is_empty() {
-        statement(json_list(rows)?).execute(tx).await?;
-    }
-    Ok(())
 }

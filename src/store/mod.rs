@@ -22,6 +22,7 @@ mod handovers;
 mod import;
 mod import_steps;
 mod invitations;
+mod json_rows;
 mod key_canaries;
 mod known_states;
 mod lapse_changes;

@@ -7,7 +7,7 @@ use super::credentials::{
 };
 use super::engine::{Flush, Tx, Urgency, query, query_as};
 use super::error::{Result, StoreError};
-use super::lapse_changes::for_each;
+use super::json_rows::write_rows;
 use super::locks::InstanceLock;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
@@ -289,7 +289,7 @@ async fn write_tokens(tx: &mut Tx, refreshed: &[&Refreshed], now: Time) -> Resul
         .filter_map(|refreshed| refreshed.tokens.rotated.as_ref().map(|sealed| (&refreshed.member, sealed)))
         .map(|(member, sealed)| SealedRow::new(member, &sealed.key_id, &sealed.bytes, None))
         .collect();
-    for_each(tx, &rotated, |rows| {
+    write_rows(tx, &rotated, |rows| {
         query(
             "UPDATE credentials SET key_id = j.value ->> 'key_id', sealed = unhex(j.value ->> 'sealed'),
                 updated_at = $2
@@ -306,7 +306,7 @@ async fn write_tokens(tx: &mut Tx, refreshed: &[&Refreshed], now: Time) -> Resul
             SealedRow::new(member, &access.sealed.key_id, &access.sealed.bytes, Some(access.refresh_at))
         })
         .collect();
-    for_each(tx, &access, |rows| {
+    write_rows(tx, &access, |rows| {
         query(
             "INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at)
              SELECT j.value ->> 'member', j.value ->> 'key_id', unhex(j.value ->> 'sealed'),
@@ -324,7 +324,7 @@ async fn write_tokens(tx: &mut Tx, refreshed: &[&Refreshed], now: Time) -> Resul
         .filter_map(|refreshed| refreshed.tokens.subject.as_ref().map(|print| (&refreshed.member, print)))
         .map(|(member, print)| SealedRow::new(member, &print.key_id, &print.hash, None))
         .collect();
-    for_each(tx, &subjects, |rows| {
+    write_rows(tx, &subjects, |rows| {
         query(
             "INSERT INTO token_subjects (member_id, key_id, hash)
              SELECT j.value ->> 'member', j.value ->> 'key_id', unhex(j.value ->> 'sealed')
@@ -337,7 +337,7 @@ async fn write_tokens(tx: &mut Tx, refreshed: &[&Refreshed], now: Time) -> Resul
 
 /// Only their owners can release leases.
 async fn release(tx: &mut Tx, owners: &[OwnerRow<'_>]) -> Result<()> {
-    for_each(tx, owners, |rows| {
+    write_rows(tx, owners, |rows| {
         query(
             "DELETE FROM token_refresh_leases WHERE (member_id, owner) IN
                 (SELECT j.value ->> 'member', j.value ->> 'owner' FROM json_each($1) j)",

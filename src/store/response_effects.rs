@@ -3,8 +3,9 @@
 use super::convert::{hex, json_list, millis};
 use super::engine::{Tx, query};
 use super::error::Result;
+use super::json_rows::write_rows;
 use super::known_states::KnownMember;
-use super::lapse_changes::{LapseChanges, for_each};
+use super::lapse_changes::LapseChanges;
 use super::poll_result::PollResult;
 use crate::base::random;
 use crate::domain::{
@@ -182,7 +183,7 @@ impl<'a> ResponseEffects<'a> {
 
     pub(super) async fn write(&self, tx: &mut Tx, now: Time) -> Result<()> {
         let at = millis(now);
-        for_each(tx, &self.connections, |rows| {
+        write_rows(tx, &self.connections, |rows| {
             // A missing status says nothing, so what was known of it stays.
             query(
                 "INSERT INTO connections (member_id, connection_id, name, category, source_type, integration_type,
@@ -203,7 +204,7 @@ impl<'a> ResponseEffects<'a> {
             .bind(at)
         })
         .await?;
-        for_each(tx, &self.statuses, |rows| {
+        write_rows(tx, &self.statuses, |rows| {
             query(
                 "UPDATE connections SET status = j.value ->> 'status', changed_at = $2 FROM json_each($1) j
                  WHERE member_id = j.value ->> 'member' AND connection_id = j.value ->> 'connection'",
@@ -212,7 +213,7 @@ impl<'a> ResponseEffects<'a> {
             .bind(at)
         })
         .await?;
-        for_each(tx, &self.missing, |rows| {
+        write_rows(tx, &self.missing, |rows| {
             query(
                 "UPDATE connections SET missing_since = CAST(j.value ->> 'since' AS BIGINT),
                     missing_observations = CAST(j.value ->> 'observations' AS BIGINT)
@@ -222,7 +223,7 @@ impl<'a> ResponseEffects<'a> {
             .bind(rows)
         })
         .await?;
-        for_each(tx, &self.transitions, |rows| {
+        write_rows(tx, &self.transitions, |rows| {
             query(
                 "INSERT INTO transitions (transition_id, member_id, connection_id, from_status, to_status, observed_at,
                     cause, reason)
@@ -235,7 +236,7 @@ impl<'a> ResponseEffects<'a> {
         })
         .await?;
         self.lapses.write(tx, now).await?;
-        for_each(tx, &self.members, |rows| {
+        write_rows(tx, &self.members, |rows| {
             query(
                 "UPDATE members SET response_digest = unhex(j.value ->> 'digest'),
                     answered_at = CAST(j.value ->> 'asked_at' AS BIGINT)
@@ -269,7 +270,7 @@ impl<'a> ResponseEffects<'a> {
         .bind(members)
         .execute(&mut *tx)
         .await?;
-        for_each(tx, &self.rechecks, |rows| {
+        write_rows(tx, &self.rechecks, |rows| {
             query(
                 "INSERT INTO rechecks (member_id, purpose, due_at, since)
                  SELECT j.value ->> 'member', 'suspicion', CAST(j.value ->> 'due_at' AS BIGINT), $2
