@@ -7,6 +7,7 @@
 
 use reconnectd::{
     base::config::{Config, DEFAULTS, Tls},
+    base::instances::Instances,
     base::random,
     domain::NoticeId,
     mail::{NoticeEmail, Renderer, Template, Transport},
@@ -54,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.email.smtp.port = simulator.smtp_addr().port();
     config.email.smtp.tls = Tls::None;
     config.email.per_minute = 0;
-    let transport = Transport::new(&config.email)?;
+    let transport = Transport::new(&config.email, &Instances::alone())?;
     let emails =
         (0..SENT).map(|index| renderer.render(&notice(&renderer, index))).collect::<Result<Vec<_>, _>>()?;
     let started = Instant::now();

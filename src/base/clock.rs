@@ -38,6 +38,10 @@ impl Clock {
         }
     }
 
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(self, Self::System)
+    }
+
     /// The time since some instant of this process. Unlike [`Clock::now`], it never jumps or goes back, so it measures
     /// delays that are kept in memory.
     pub(crate) fn monotonic(&self) -> Duration {

@@ -6,10 +6,12 @@ pub(crate) mod certificates;
 pub mod clock;
 pub mod config;
 pub(crate) mod in_progress;
+pub mod instances;
 pub(crate) mod private_files;
 pub(crate) mod proxy;
 pub mod random;
 #[cfg(test)]
 pub(crate) mod readability;
+pub(crate) mod shared_rate;
 pub mod telemetry;
 pub(crate) mod templates;

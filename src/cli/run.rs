@@ -6,11 +6,12 @@ use super::output::{outln, print_json};
 use super::signals::{log_hangups, stop_signal};
 use crate::base::telemetry;
 use crate::server::Daemon;
-use crate::store::SweepProgress;
+use crate::store::{InstanceCommand, SweepProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// Runs the daemon until a signal stops it.
 pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
@@ -29,7 +30,9 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
     let app = context.app_or_create().await?;
-    let _lock = app.acquire_instance_lock().await?;
+    let _lock = app.acquire_instance_lock(InstanceCommand::Once).await?;
+    let ended = CancellationToken::new();
+    let heartbeats = tokio::spawn(app.clone().send_heartbeats(ended.clone()));
     let spinner = ProgressBar::new_spinner().with_style(
         ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
@@ -40,6 +43,9 @@ pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
         async move { app.run_once(&stop).await }
     });
     let result = cycle.await;
+    ended.cancel();
+    heartbeats.await?;
+    app.store.unregister().await?;
     updates.abort();
     spinner.finish_and_clear();
     let result = result??;

@@ -4,7 +4,7 @@ use super::completion::Completion;
 use super::context::{Context, locked_warning};
 use super::output::{errln, optional_time, outln, print_json, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
-use crate::store::{Funnel, Stats, SweepRecord};
+use crate::store::{Funnel, InstanceRecord, Stats, SweepRecord};
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,15 @@ struct Status {
     notices: BTreeMap<String, u64>,
     funnel: FunnelCounts,
     last_sweep: Option<LastSweep>,
+    instances: Vec<LiveInstance>,
+}
+
+#[derive(Serialize)]
+struct LiveInstance {
+    instance_id: String,
+    started_at: String,
+    seen_at: String,
+    version: String,
 }
 
 #[derive(Serialize)]
@@ -53,7 +62,7 @@ struct LastSweep {
 }
 
 impl Status {
-    fn new(fleet: Stats, funnel: Funnel) -> Self {
+    fn new(fleet: Stats, funnel: Funnel, instances: Vec<InstanceRecord>) -> Self {
         let mut credentials = fleet.credentials;
         let unusable: u64 = credentials.values().sum();
         credentials.insert("ok".into(), fleet.members.saturating_sub(unusable));
@@ -82,6 +91,15 @@ impl Status {
             notices: fleet.notices,
             funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered },
             last_sweep,
+            instances: instances
+                .into_iter()
+                .map(|instance| LiveInstance {
+                    instance_id: instance.id.to_string(),
+                    started_at: time(instance.started_at),
+                    seen_at: time(instance.seen_at),
+                    version: instance.version,
+                })
+                .collect(),
         }
     }
 }
@@ -92,7 +110,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let rules = context.credential_rules(&store).await?;
     let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
     let fleet = store.stats(&rules, now - UNREACHABLE_AFTER).await?;
-    let status = Status::new(fleet, funnel);
+    let status = Status::new(fleet, funnel, store.live_daemons(now).await?);
     if let Some(locked) = status.credentials.get("locked") {
         errln!("reconnectd: {}", locked_warning(*locked));
     }
@@ -146,6 +164,12 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
                 sweep.transitions
             );
         }
+    }
+    if status.instances.is_empty() {
+        outln!("instances    none is running");
+    }
+    for LiveInstance { instance_id, started_at, seen_at, version } in &status.instances {
+        outln!("instance     {instance_id}: version {version}, running since {started_at}, seen {seen_at}");
     }
     Ok(Completion::Complete)
 }

@@ -223,6 +223,11 @@ impl Keyring {
         self.keys.last().map(|key| key.id.as_str())
     }
 
+    /// The newest first.
+    pub(crate) fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().rev().map(|key| key.id.as_str())
+    }
+
     pub(crate) fn can_open(&self, member: &MemberId, field: SealedField, sealed: &Sealed) -> bool {
         self.open_sealed(member, field, sealed).is_ok()
     }

@@ -49,6 +49,8 @@ text_id! {
     SweepId,
     /// One recorded change of status.
     TransitionId,
+    /// One running daemon.
+    InstanceId,
 }
 
 impl ConnectionId {

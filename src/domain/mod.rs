@@ -31,7 +31,7 @@ pub use change::{
 };
 pub use connection::{Connection, Listing, Status, SyncStatus, sync_error_code};
 pub use email_address::{EmailAddress, InvalidAddress};
-pub use ids::{ConnectionId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
+pub use ids::{ConnectionId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, RequestSignals};

@@ -12,7 +12,7 @@ use super::{
     retry,
     token_endpoint::{Broker, TokenEndpoint},
 };
-use crate::{base::clock::Clock, base::config, domain::AccessToken};
+use crate::{base::clock::Clock, base::config, base::instances::Instances, domain::AccessToken};
 use chrono::TimeDelta;
 use reqwest::{
     Method, Request, RequestBuilder,
@@ -54,13 +54,14 @@ impl Gateway {
     ///
     /// # Errors
     /// When a setting cannot be used, or this machine has no certificates to trust.
-    pub fn new(settings: &config::Gateway, clock: Clock) -> Result<Self, SetupError> {
-        Self::with_retries(settings, clock, retry::Retries::default())
+    pub fn new(settings: &config::Gateway, clock: Clock, instances: &Instances) -> Result<Self, SetupError> {
+        Self::with_retries(settings, clock, instances, retry::Retries::default())
     }
 
     pub(super) fn with_retries(
         settings: &config::Gateway,
         clock: Clock,
+        instances: &Instances,
         retries: retry::Retries,
     ) -> Result<Self, SetupError> {
         let client_key = secret_header(settings.client_key.expose_secret().to_owned()).ok_or_else(|| {
@@ -72,7 +73,7 @@ impl Gateway {
             config::AuthMode::Broker => (None, Some(Broker::new(&settings.auth)?)),
         };
         let inner = Inner {
-            http: http::Http::new(settings, retries, clock)?,
+            http: http::Http::new(settings, retries, clock, instances)?,
             url: settings.url.clone(),
             client_key,
             oauth_hosts: settings.oauth_hosts.clone(),

@@ -10,7 +10,9 @@ use super::{
     slots::Slots,
     throttle::{Caller, SharedWait},
 };
-use crate::{base::certificates, base::clock::Clock, base::config, base::proxy::Proxies};
+use crate::{
+    base::certificates, base::clock::Clock, base::config, base::instances::Instances, base::proxy::Proxies,
+};
 use backon::Retryable;
 use chrono::TimeDelta;
 use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, redirect};
@@ -73,9 +75,10 @@ impl Http {
         settings: &config::Gateway,
         retries: Retries,
         clock: Clock,
+        instances: &Instances,
     ) -> Result<Self, SetupError> {
         let builder = Self::builder(settings, KeepAlive::default());
-        Self::with_client(builder, settings, retries, clock)
+        Self::with_client(builder, settings, retries, clock, instances)
     }
 
     pub(super) fn builder(settings: &config::Gateway, keep_alive: KeepAlive) -> ClientBuilder {
@@ -101,6 +104,7 @@ impl Http {
         settings: &config::Gateway,
         retries: Retries,
         clock: Clock,
+        instances: &Instances,
     ) -> Result<Self, SetupError> {
         let client = builder.build().map_err(|error| {
             let remedy = certificates::remedy_if_missing();
@@ -112,7 +116,7 @@ impl Http {
         Ok(Self {
             client,
             timeout: settings.timeout,
-            slots: Slots::new(settings.max_in_flight, settings.requests_per_second),
+            slots: Slots::new(settings.max_in_flight, settings.requests_per_second, instances),
             retries,
             clock,
             shared_wait: SharedWait::default(),

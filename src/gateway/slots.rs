@@ -3,8 +3,9 @@
 //! Some slots are reserved for calls that a person waits for, so that a press never waits behind a full sweep. Such a call
 //! takes a reserved slot or a shared one, whichever is free first. So presses cannot exceed the limit either.
 
-use governor::{DefaultDirectRateLimiter, Quota};
-use std::num::NonZeroU32;
+use crate::base::instances::Instances;
+use crate::base::shared_rate::SharedRate;
+use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
 /// One of this many slots is reserved.
@@ -26,8 +27,8 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slots {
-    /// `requests_per_second` 0: no limit.
-    pub(super) fn new(max_in_flight: usize, requests_per_second: u32) -> Self {
+    /// `requests_per_second` is for all instances together; 0: no limit.
+    pub(super) fn new(max_in_flight: usize, requests_per_second: u32, instances: &Instances) -> Self {
         let reserved = (max_in_flight / RESERVED_SHARE).clamp(1, MAX_RESERVED);
         // A smaller limit has no slot to spare, so presses have one more.
         let shared_size =
@@ -37,7 +38,9 @@ impl Slots {
             shared: Semaphore::new(shared_size),
             shared_size,
             reserved: Semaphore::new(reserved),
-            rate: NonZeroU32::new(requests_per_second).map(Rate::new),
+            rate: Duration::from_secs(1)
+                .checked_div(requests_per_second)
+                .map(|period| Rate::new(period, instances)),
         }
     }
 
@@ -86,7 +89,7 @@ impl Slots {
 }
 
 struct Rate {
-    limiter: DefaultDirectRateLimiter,
+    shared: SharedRate,
     /// The call that is next. Waiting calls take turns in the order of their arrival.
     turn: Mutex<()>,
     /// Only one call that is not interactive waits for its turn, so that an interactive call has at most one ahead of it.
@@ -94,11 +97,9 @@ struct Rate {
 }
 
 impl Rate {
-    /// No bursts, so that the rate holds in every second and not just on average.
-    fn new(per_second: NonZeroU32) -> Self {
-        let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::MIN);
+    fn new(period: Duration, instances: &Instances) -> Self {
         Self {
-            limiter: DefaultDirectRateLimiter::direct(quota),
+            shared: SharedRate::new(period, instances),
             turn: Mutex::default(),
             background: Mutex::default(),
         }
@@ -107,7 +108,7 @@ impl Rate {
     async fn wait(&self, interactive: bool) {
         let _background = if interactive { None } else { Some(self.background.lock().await) };
         let _turn = self.turn.lock().await;
-        self.limiter.until_ready().await;
+        self.shared.wait().await;
     }
 }
 
@@ -117,6 +118,10 @@ mod tests {
     use futures_util::{FutureExt, poll};
     use std::{pin::pin, sync::Arc, task::Poll};
     use tokio::sync::mpsc;
+
+    fn slots(max_in_flight: usize, requests_per_second: u32) -> Slots {
+        Slots::new(max_in_flight, requests_per_second, &Instances::alone())
+    }
 
     /// Takes all slots that are free now.
     fn take_all(slots: &Slots, interactive: bool) -> Vec<Slot<'_>> {
@@ -128,7 +133,7 @@ mod tests {
         for (max_in_flight, sweep, presses) in
             [(1, 1, 1), (2, 2, 1), (7, 7, 1), (8, 7, 1), (16, 14, 2), (64, 56, 8), (1_000, 992, 8)]
         {
-            let slots = Slots::new(max_in_flight, 0);
+            let slots = slots(max_in_flight, 0);
             let taken = take_all(&slots, false);
             assert_eq!((taken.len(), slots.shared_in_flight()), (sweep, sweep), "{max_in_flight}");
             assert_eq!(take_all(&slots, true).len(), presses, "{max_in_flight}");
@@ -137,7 +142,7 @@ mod tests {
 
     #[test]
     fn presses_use_idle_slots_and_stay_within_the_limit() {
-        let slots = Slots::new(16, 0);
+        let slots = slots(16, 0);
         let mut presses = take_all(&slots, true);
         assert_eq!(presses.len(), 16);
         assert!(slots.take(false).now_or_never().is_none());
@@ -147,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_press_does_not_wait_behind_a_queued_sweep() {
-        let slots = Slots::new(8, 0);
+        let slots = slots(8, 0);
         let mut sweep = take_all(&slots, false);
         let mut queued = pin!(slots.take(false));
         assert!(poll!(&mut queued).is_pending());
@@ -165,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queued_call_takes_a_reserved_slot_as_soon_as_it_is_urgent() {
-        let slots = Slots::new(8, 0);
+        let slots = slots(8, 0);
         let _sweep = take_all(&slots, false);
         let (urgent, is_urgent) = watch::channel(false);
         let mut queued = pin!(slots.take_until_urgent(&is_urgent));
@@ -176,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_abandoned_press_keeps_no_slot() {
-        let slots = Slots::new(8, 0);
+        let slots = slots(8, 0);
         let taken = (take_all(&slots, false), take_all(&slots, true));
         {
             let mut abandoned = pin!(slots.take(true));
@@ -188,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_press_waits_for_the_rate_behind_one_call_of_a_sweep() {
-        let slots = Arc::new(Slots::new(64, 20));
+        let slots = Arc::new(slots(64, 20));
         let (sender, mut order) = mpsc::unbounded_channel();
         for name in ["sweep 1", "sweep 2", "sweep 3", "sweep 4", "press"] {
             let (slots, sender) = (slots.clone(), sender.clone());

@@ -4,6 +4,7 @@ use super::keys;
 use crate::base::clock::Clock;
 use crate::base::config::{self, AuthMode, Config, is_local_url};
 use crate::base::in_progress::InProgress;
+use crate::base::instances::Instances;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
 use crate::credentials::keyring::Keyring;
@@ -20,7 +21,7 @@ use crate::reconnect::links::LinkService;
 use crate::reconnect::operator_actions::OperatorActions;
 use crate::reconnect::press_limits::PressLimits;
 use crate::reconnect::resume::ResumeTokens;
-use crate::store::{InstanceLock, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
 use crate::{detect::decide, notify::plan};
@@ -50,6 +51,7 @@ pub struct App {
     pub tokens: TokenProvider,
     pub gateway: Gateway,
     pub keyring: Arc<Keyring>,
+    pub instances: Instances,
     pub clock: Clock,
     pub config: Arc<Config>,
 }
@@ -123,7 +125,8 @@ impl App {
         open_store: impl AsyncFnOnce(&Config) -> Result<Store, StoreError>,
     ) -> anyhow::Result<Self> {
         let keyring = Arc::new(keyring);
-        let gateway = Gateway::new(&config.gateway, clock.clone())?
+        let instances = Instances::new(clock.clone());
+        let gateway = Gateway::new(&config.gateway, clock.clone(), &instances)?
             .allowing_local_sign_in(is_local_url(&config.links.public_url));
         let renderer =
             Arc::new(Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)?);
@@ -131,7 +134,7 @@ impl App {
             tracing::warn!(%warning, "check this template");
         }
         let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
-        let transport = Arc::new(Transport::new(&config.email)?);
+        let transport = Arc::new(Transport::new(&config.email, &instances)?);
         let store = open_store(&config).await?;
         let needs_token = config.gateway.auth.mode == AuthMode::RefreshToken;
         keys::verify(&store, &keyring, needs_token).await?;
@@ -211,6 +214,7 @@ impl App {
                 clock: clock.clone(),
                 renderer,
                 transport,
+                instances: instances.clone(),
                 link_ttl: config.links.ttl,
                 policy: Arc::new(policy),
                 gate: QueueGate::default(),
@@ -234,27 +238,16 @@ impl App {
             tokens,
             gateway,
             keyring,
+            instances,
             clock,
             config: Arc::new(config),
         })
     }
 
-    /// Makes this process the only daemon on the database, and continues the work that an earlier one left unfinished.
-    ///
-    /// # Errors
-    /// Another process holds the lock.
-    pub async fn acquire_instance_lock(&self) -> anyhow::Result<InstanceLock> {
-        let lock = self.store.lock().await?;
-        let released = self.store.release_orphaned_leases(&lock).await?;
-        if released > 0 {
-            tracing::warn!(members = released, "released token refreshes that the last run left unfinished");
-        }
+    /// Continues the work that earlier runs left unfinished.
+    pub(super) async fn continue_unfinished_work(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         self.finish_interrupted_import().await?;
-        let rescued = self.store.rescue_interrupted(now).await?;
-        if rescued > 0 {
-            tracing::warn!(notices = rescued, "rescued interrupted deliveries");
-        }
         // The configuration may have changed.
         let lapses = self.store.replan_misconfigured(now).await?;
         if lapses > 0 {
@@ -265,7 +258,7 @@ impl App {
         self.pull_back(was_ahead).await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;
         metrics::set_last_sweeps(ended, complete);
-        Ok(lock)
+        Ok(())
     }
 
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod components;
 mod database_file;
+mod instance;
 mod keys;
 mod loops;
 mod readiness;
@@ -9,6 +10,7 @@ mod runner;
 mod wake_signals;
 
 use crate::base::telemetry::{self, LoopStates};
+use crate::store::InstanceCommand;
 use crate::web;
 use anyhow::Context;
 use components::App;
@@ -50,7 +52,7 @@ impl Daemon {
     /// # Errors
     /// Another daemon uses the database, or an address is in use.
     pub async fn start(app: App, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
-        let lock = app.acquire_instance_lock().await?;
+        let lock = app.acquire_instance_lock(InstanceCommand::Run).await?;
         let links = listen("links.listen", app.config.links.listen).await?;
         let admin = listen("admin.listen", app.config.admin.listen).await?;
         let (links_addr, admin_addr) = (links.local_addr()?, admin.local_addr()?);
@@ -70,6 +72,7 @@ impl Daemon {
         serve(&mut tasks, "links", links, web::public(public_state(&app)), limits, &shutdown);
         let health = web::AdminState {
             store: app.store.clone(),
+            instances: app.instances.clone(),
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             loops: states,
             metrics,
@@ -133,6 +136,9 @@ impl Daemon {
         }
         if !self.database_file.is_in_place() {
             failed.get_or_insert(self.database_file.wait_until_lost().await.into());
+        }
+        if let Err(error) = self.app.store.unregister().await {
+            tracing::warn!(%error, "cannot leave the instances; the others will notice");
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)

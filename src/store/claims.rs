@@ -82,19 +82,23 @@ impl Store {
             return Ok(Vec::new());
         }
         self.write(async |mut tx| {
+            if !self.holder.may_lease(&mut tx).await? {
+                return Ok(Vec::new());
+            }
             let chosen = choose(&mut tx, now, limits.clone()).await?;
             if chosen.is_empty() {
                 return Ok(Vec::new());
             }
             let ids = json_list(&chosen)?;
             let rows = query(format!(
-                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2
+                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2, holder = $3
                  WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'queued'
                  RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
                 COLUMNS.replace("n.", "")
             ))
             .bind(&ids)
             .bind(millis(leased_until))
+            .bind(self.holder.id().map(|id| id.as_str().to_owned()))
             .fetch_all(&mut tx)
             .await?;
             let mut earlier = earlier_attempts(&mut tx, &ids).await?;

@@ -2,6 +2,7 @@
 //! releases them when the process ends, even by a crash.
 
 use super::file_identity::FileIdentity;
+use super::holder::Holder;
 use super::open_error::cannot_open;
 use super::place::Place;
 use super::session_lock::{Exclusive, SessionLock};
@@ -13,11 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The only process that sweeps and delivers.
+/// The right to sweep and deliver. Only one process has it for a database file; on a server, several have it.
 #[derive(Debug)]
 pub struct InstanceLock {
     held: Held,
     instance: Arc<AtomicBool>,
+    holder: Holder,
 }
 
 #[derive(Debug)]
@@ -27,11 +29,12 @@ enum Held {
         file: File,
         identity: FileIdentity,
     },
-    Session(SessionLock),
+    Shared,
 }
 
 impl Drop for InstanceLock {
     fn drop(&mut self) {
+        self.holder.set(None);
         self.instance.store(false, Ordering::SeqCst);
     }
 }
@@ -45,21 +48,17 @@ pub(super) enum ImportLock {
 }
 
 impl Store {
-    /// Makes this process the only one that sweeps and delivers with this database.
+    /// Lets this process sweep and deliver with this database. With a file, it is the only one.
     ///
     /// # Errors
     /// [`StoreError::Locked`] if another process holds the lock.
-    pub async fn lock(&self) -> Result<InstanceLock> {
-        let held = match (&self.place, self.writer.server()) {
-            (Place::File { path, .. }, _) => self.lock_instance_file(path)?,
-            (Place::Server(_), Some(pool)) => {
-                let session = SessionLock::acquire(pool, Exclusive::Daemon).await?;
-                Held::Session(session.map_err(|holder| self.locked_by(holder))?)
-            }
-            (Place::Server(_), None) => return Err(sqlx::Error::PoolClosed.into()),
+    pub fn lock(&self) -> Result<InstanceLock> {
+        let held = match &self.place {
+            Place::File { path, .. } => self.lock_instance_file(path)?,
+            Place::Server(_) => Held::Shared,
         };
         self.instance.store(true, Ordering::SeqCst);
-        Ok(InstanceLock { held, instance: Arc::clone(&self.instance) })
+        Ok(InstanceLock { held, instance: Arc::clone(&self.instance), holder: self.holder.clone() })
     }
 
     /// Takes the lock again if somebody deleted its file. Returns whether that was necessary.
@@ -68,13 +67,10 @@ impl Store {
     /// [`StoreError::Locked`] if another process has taken the lock since.
     pub(crate) fn renew_lock(&self, lock: &mut InstanceLock) -> Result<bool> {
         let is_gone = match (&self.place, &lock.held) {
-            (_, Held::Session(session)) => {
-                return session.taken_by().map_or(Ok(false), |holder| Err(self.locked_by(holder)));
-            }
             (Place::File { path, .. }, Held::File { identity, .. }) => {
                 identity.is_gone_from(&lock_path(path, "lock")).then_some(path)
             }
-            (Place::Server(_), Held::File { .. }) => None,
+            _ => None,
         };
         let Some(path) = is_gone else { return Ok(false) };
         lock.held = self.lock_instance_file(path)?;

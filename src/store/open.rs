@@ -2,6 +2,7 @@
 
 use super::engine::{Connect, GroupCommit, Pool, Writer};
 use super::file_identity::FileIdentity;
+use super::holder::Holder;
 use super::open_error::{cannot_open, missing, open_error, shown};
 use super::place::Place;
 use super::sqlite::Store;
@@ -98,6 +99,7 @@ impl Store {
             place: Place::File { path, identity: file },
             file_loss,
             instance: Arc::default(),
+            holder: Holder::default(),
             interactive: false,
         };
         suppressions::backfill_address_hashes(&store).await?;

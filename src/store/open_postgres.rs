@@ -3,6 +3,7 @@
 use super::engine::{Pool, Writer};
 use super::error::{Result, StoreError};
 use super::failure::Failure;
+use super::holder::Holder;
 use super::place::Place;
 use super::sqlite::Store;
 use crate::base::config::PostgresUrl;
@@ -55,6 +56,7 @@ impl Store {
             place: Place::Server(url.to_string()),
             file_loss: Arc::default(),
             instance: Arc::default(),
+            holder: Holder::default(),
             interactive: false,
         })
     }

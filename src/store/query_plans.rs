@@ -10,6 +10,7 @@ use sqlx::AssertSqlSafe;
 /// Tables with few rows: each has a bound, or holds only the work in progress.
 const SMALL_TABLES: &[&str] = &[
     "imports",
+    "instances",
     "key_canaries",
     "planning_policy",
     "sign_in_hosts",

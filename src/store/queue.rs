@@ -72,7 +72,7 @@ impl Store {
         };
         self.write(async |mut tx| {
             let updated = query(
-                "UPDATE notices SET state = $3, reason = $4, leased_until = NULL,
+                "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, holder = NULL,
                     not_before = coalesce($5, not_before),
                     sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
                  WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",

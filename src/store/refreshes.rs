@@ -8,16 +8,17 @@ use super::credentials::{
 use super::engine::{Flush, Tx, Urgency, query, query_as};
 use super::error::{Result, StoreError};
 use super::json_rows::write_rows;
-use super::locks::InstanceLock;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
 use crate::base::batches::{Batches, Item};
 use crate::base::random;
-use crate::domain::{Fingerprint, MemberId, Sealed, Time, UsedCredential};
+use crate::domain::{Fingerprint, InstanceId, MemberId, Sealed, Time, UsedCredential};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// How far the clocks of two instances may differ, in milliseconds. The lease of a dead instance is released sooner.
+const CLOCK_MARGIN: i64 = 60_000;
 /// Refreshes in one unit of work.
 const BATCH: usize = 128;
 
@@ -164,19 +165,26 @@ impl Store {
     async fn lease_refreshes(&self, requests: &[Arc<LeaseRequest>]) -> Result<Vec<Option<RefreshLease>>> {
         let rows = json_list(&requests.iter().map(AsRef::as_ref).collect::<Vec<_>>())?;
         let now = requests.iter().map(|request| request.now).min().unwrap_or_default();
+        let holder = self.holder.id();
         let unit = async |mut tx: Tx| {
+            if !self.holder.may_lease(&mut tx).await? {
+                return Ok(vec![None; requests.len()]);
+            }
             let leased: Vec<(String, String)> = query_as(
-                "INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon, owner)
+                "INSERT INTO token_refresh_leases (member_id, leased_until, holder, owner)
                  SELECT m.member_id, CAST(j.value ->> 'until' AS BIGINT), $3, j.value ->> 'owner'
                  FROM json_each($1) j JOIN members m ON m.member_id = j.value ->> 'member'
                  WHERE m.removed_at IS NULL ORDER BY m.member_id
                  ON CONFLICT (member_id) DO UPDATE SET leased_until = excluded.leased_until,
-                    held_by_daemon = excluded.held_by_daemon, owner = excluded.owner
-                 WHERE token_refresh_leases.leased_until <= $2 RETURNING member_id, owner",
+                    holder = excluded.holder, owner = excluded.owner
+                 WHERE token_refresh_leases.leased_until <= CASE
+                    WHEN coalesce(token_refresh_leases.holder = $3, TRUE) THEN $2 ELSE $2 - $4 END
+                 RETURNING member_id, owner",
             )
             .bind(&rows)
             .bind(millis(now))
-            .bind(self.holds_instance_lock())
+            .bind(holder.as_ref().map(InstanceId::as_str))
+            .bind(if self.is_shared() { CLOCK_MARGIN } else { 0 })
             .fetch_all(&mut tx)
             .await?;
             let members = leased.iter().map(|(member, _)| member.as_str()).collect::<Vec<_>>();
@@ -210,15 +218,6 @@ impl Store {
                 .bind(&lease.owner);
         self.execute(update).await?;
         Ok(())
-    }
-
-    /// Releases the leases that the instance which worked on this database before has left behind.
-    /// On a server, they expire: their holder may have lost no more than its session.
-    pub(crate) async fn release_orphaned_leases(&self, _lock: &InstanceLock) -> Result<u64> {
-        if self.place.file().is_none() {
-            return Ok(0);
-        }
-        self.execute(query("DELETE FROM token_refresh_leases WHERE held_by_daemon = TRUE")).await
     }
 
     /// Releases a lease without new tokens.

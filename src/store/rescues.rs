@@ -1,40 +1,50 @@
 //! Notices whose delivery was interrupted.
 
-use super::engine::{query, query_as, query_scalar};
-use super::{Result, Store, millis};
+use super::engine::{Value, query, query_as, query_scalar};
+use super::holder::IS_ORPHANED;
+use super::json_rows::write_rows;
+use super::{Result, Store, json_list, millis};
 use crate::domain::{NoticeId, NoticeReason, Time};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct InterruptedAttempt {
+    notice: String,
+    attempt: i64,
+}
 
 impl Store {
     /// Queues the notices again whose lease expired, except those in `held`. Returns their number.
     pub async fn rescue_expired_leases(&self, now: Time, held: &[NoticeId]) -> Result<u64> {
-        self.rescue(now, Some(now), held).await
+        self.rescue(now, "leased_until <= $2", Some(millis(now).into()), held).await
     }
 
-    /// Queues every notice again that is being sent. Only for a process that holds the instance lock and delivers nothing
-    /// now. Returns the number of notices.
+    /// Queues the notices again that this process is sending. Only for a process that delivers nothing now. For a database
+    /// file, those of all processes. Returns the number of notices.
     pub async fn release_leases(&self, now: Time) -> Result<u64> {
-        self.rescue(now, None, &[]).await
-    }
-
-    /// Queues the notices again that the last run was sending when it ended. On a server, only those whose lease has
-    /// expired: their holder may have lost no more than its session.
-    pub(crate) async fn rescue_interrupted(&self, now: Time) -> Result<u64> {
-        match self.place.file() {
-            Some(_) => self.release_leases(now).await,
-            None => self.rescue_expired_leases(now, &[]).await,
+        match self.holder.id() {
+            Some(id) if self.is_shared() => {
+                self.rescue(now, "holder = $2", Some(id.as_str().into()), &[]).await
+            }
+            _ => self.rescue(now, "TRUE", None, &[]).await,
         }
     }
 
-    /// `expired_at`: `None` for all leases.
-    async fn rescue(&self, now: Time, expired_at: Option<Time>, held: &[NoticeId]) -> Result<u64> {
-        const EXPIRED: &str = "state = 'sending' AND ($1 IS NULL OR leased_until <= $1)
-            AND notice_id NOT IN (SELECT value FROM json_each($2))";
-        let held: Vec<&str> = held.iter().map(NoticeId::as_str).collect();
-        let held = super::json_list(&held)?;
+    /// Queues the notices again that a dead instance was sending.
+    pub(super) async fn rescue_orphaned(&self, now: Time) -> Result<u64> {
+        self.rescue(now, IS_ORPHANED, None, &[]).await
+    }
+
+    /// `which`: SQL, in which `$2` is the value.
+    async fn rescue(&self, now: Time, which: &str, value: Option<Value>, held: &[NoticeId]) -> Result<u64> {
+        let reason = NoticeReason::Interrupted.as_str();
+        let interrupted =
+            format!("state = 'sending' AND {which} AND notice_id NOT IN (SELECT value FROM json_each($1))");
+        let held = json_list(&held.iter().map(NoticeId::as_str).collect::<Vec<_>>())?;
         // Usually there are none. A read is enough to know that.
-        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM notices WHERE {EXPIRED})"))
-            .bind(expired_at.map(millis))
+        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM notices WHERE {interrupted})"))
             .bind(&held)
+            .bind_if_some(value.clone())
             .fetch_one(&self.reader)
             .await?;
         if !any {
@@ -42,26 +52,26 @@ impl Store {
         }
         self.write(async |mut tx| {
             let rescued: Vec<(String, i64)> = query_as(format!(
-                "UPDATE notices SET state = 'queued', reason = $3, leased_until = NULL WHERE {EXPIRED}
-                 RETURNING notice_id, attempts"
+                "UPDATE notices SET state = 'queued', reason = '{reason}', leased_until = NULL, holder = NULL
+                 WHERE {interrupted} RETURNING notice_id, attempts"
             ))
-            .bind(expired_at.map(millis))
             .bind(&held)
-            .bind(NoticeReason::Interrupted.as_str())
+            .bind_if_some(value.clone())
             .fetch_all(&mut tx)
             .await?;
-            for (notice, attempt) in &rescued {
+            let attempts: Vec<_> =
+                rescued.into_iter().map(|(notice, attempt)| InterruptedAttempt { notice, attempt }).collect();
+            write_rows(&mut tx, &attempts, |rows| {
                 query(
-                    "UPDATE attempts SET finished_at = $3, outcome = 'interrupted'
-                     WHERE notice_id = $1 AND attempt = $2 AND finished_at IS NULL",
+                    "UPDATE attempts SET finished_at = $2, outcome = 'interrupted' FROM json_each($1) j
+                     WHERE notice_id = j.value ->> 'notice'
+                       AND attempt = CAST(j.value ->> 'attempt' AS BIGINT) AND finished_at IS NULL",
                 )
-                .bind(notice)
-                .bind(*attempt)
+                .bind(rows)
                 .bind(millis(now))
-                .execute(&mut tx)
-                .await?;
-            }
-            Ok(rescued.len() as u64)
+            })
+            .await?;
+            Ok(attempts.len() as u64)
         })
         .await
     }

@@ -4,7 +4,6 @@
 use super::error::Result;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -20,14 +19,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What only one process does at a time. The number is the same in all versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exclusive {
-    Daemon = 1,
     Import = 2,
 }
 
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(super) struct SessionLock {
-    taken_by: Arc<Mutex<Option<String>>>,
     _stop: DropGuard,
 }
 
@@ -42,14 +39,9 @@ impl SessionLock {
             Ok(connection) => connection,
             Err(holder) => return Ok(Err(holder)),
         };
-        let (taken_by, stop) = (Arc::default(), CancellationToken::new());
-        tokio::spawn(keep(options, purpose, connection, Arc::clone(&taken_by), stop.clone()));
-        Ok(Ok(Self { taken_by, _stop: stop.drop_guard() }))
-    }
-
-    /// The process that took the lock after the server had ended our session; `None` while the lock is ours.
-    pub(super) fn taken_by(&self) -> Option<String> {
-        self.taken_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let stop = CancellationToken::new();
+        tokio::spawn(keep(options, purpose, connection, stop.clone()));
+        Ok(Ok(Self { _stop: stop.drop_guard() }))
     }
 }
 
@@ -90,7 +82,6 @@ async fn keep(
     options: PgConnectOptions,
     purpose: Exclusive,
     connection: PgConnection,
-    taken_by: Arc<Mutex<Option<String>>>,
     stop: CancellationToken,
 ) {
     let mut session = Some(connection);
@@ -103,10 +94,8 @@ async fn keep(
         }
         match tokio::time::timeout(TIMEOUT, try_lock(&options, purpose)).await {
             Ok(Ok(Ok(connection))) => session = Some(connection),
-            Ok(Ok(Err(holder))) => {
-                *taken_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(holder);
-                return;
-            }
+            // Another process took it meanwhile. The row locks of an import protect its writes.
+            Ok(Ok(Err(_))) => return,
             // Without the server, nothing is written and nothing is sent.
             Ok(Err(_)) | Err(_) => {}
         }

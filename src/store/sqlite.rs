@@ -1,6 +1,7 @@
 //! The handle of the database.
 
 use super::engine::{Flush, Pool, Query, Tx, Urgency, Writer, per_engine, query, query_scalar};
+use super::holder::Holder;
 use super::place::Place;
 use super::{Result, StoreError, time};
 use crate::domain::Time;
@@ -28,6 +29,8 @@ pub struct Store {
     pub(super) file_loss: Arc<Notify>,
     /// Whether this process holds the [`super::InstanceLock`].
     pub(super) instance: Arc<AtomicBool>,
+    /// Named by the leases of this process.
+    pub(super) holder: Holder,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
 }

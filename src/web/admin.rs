@@ -1,5 +1,6 @@
 //! Health and metrics for the operator's monitoring.
 
+use crate::base::instances::{Instances, Obstacle};
 use crate::base::telemetry::{LoopState, LoopStates};
 use crate::domain::Time;
 use crate::store::Store;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct AdminState {
     pub(crate) store: Store,
+    pub(crate) instances: Instances,
     /// Returns whether no sweep has started, or made progress, for several periods of the schedule.
     pub(crate) sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(crate) loops: LoopStates,
@@ -29,9 +31,10 @@ pub(crate) fn admin_router(state: AdminState) -> Router {
         .with_state(state)
 }
 
-/// The body of a 503 starts with a reason code. Both bodies list the loops.
+/// The body of a 503 starts with a reason code. Both bodies tell the number of instances, and list the loops.
 async fn check_readiness(State(state): State<AdminState>) -> Response {
-    let loops = loop_lines(&state.loops);
+    let instances = format!("instances={}\n", state.instances.live());
+    let loops = instances + &loop_lines(&state.loops);
     match obstacle(&state).await {
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n{loops}")).into_response(),
         None => format!("ready\n{loops}").into_response(),
@@ -49,6 +52,16 @@ async fn obstacle(state: &AdminState) -> Option<&'static str> {
     if let Err(error) = state.store.probe_write().await {
         tracing::error!(event = "database_not_writable", %error, "not ready");
         return Some("database_not_writable: the database cannot be written; is the disk full?");
+    }
+    if let Err(obstacle) = state.instances.may_send() {
+        return Some(match obstacle {
+            Obstacle::PresumedDead => {
+                "instance_presumed_dead: no heartbeat has reached the database for a while; no email is sent"
+            }
+            Obstacle::ClocksDiffer => {
+                "clocks_differ: the database's clock differs by minutes from this machine's; no email is sent"
+            }
+        });
     }
     (state.sweeps_overdue)()
         .then_some("sweeps_overdue: no sweep has started for several periods of sweep.schedule")

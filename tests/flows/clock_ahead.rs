@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::store::testing::Cell;
+use reconnectd::store::{InstanceCommand, testing::Cell};
 use tokio_util::sync::CancellationToken;
 
 const YEAR: TimeDelta = TimeDelta::days(365);
@@ -114,7 +114,7 @@ async fn a_notice_deferred_to_next_year_is_delivered_after_a_start() {
     h.app.sweeper.sweep(&CancellationToken::new()).await.unwrap();
     h.app.planner.plan_page().await.unwrap();
     in_a_year(&h, "notices", "not_before").await;
-    drop(h.app.acquire_instance_lock().await.unwrap());
+    drop(h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     h.pass().await;
     assert_eq!(h.mails().len(), 1);
 }

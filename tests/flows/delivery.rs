@@ -3,10 +3,12 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
+    base::instances::Heartbeat,
     notify::deliver::Delivered,
     sim::{FaultKind, Operation},
     store::{AttemptOutcome, ClaimLimits},
 };
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Alice's epic has expired, and a notice about it is queued.
@@ -107,4 +109,26 @@ async fn an_interrupted_delivery_is_retried() {
     assert_eq!(h.app.store.rescue_expired_leases(h.clock.now(), &[]).await.unwrap(), 1);
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
     assert_eq!(h.attempts("alice").await, ["interrupted", "sent"]);
+}
+
+#[tokio::test]
+async fn an_instance_that_may_be_replaced_or_has_another_time_than_the_database_sends_nothing() {
+    let h = queued().await;
+    let heartbeat = Heartbeat {
+        sent_at: Duration::ZERO,
+        live: 2,
+        clock_difference: Some(TimeDelta::zero()),
+        is_replaceable: true,
+    };
+    let minutes = |minutes| Heartbeat { clock_difference: Some(TimeDelta::minutes(minutes)), ..heartbeat };
+    for unfit in [minutes(3), minutes(-3)] {
+        h.app.instances.note(unfit);
+        assert!(matches!(deliver(&h).await, Delivered::QueuePaused(_)));
+        assert_eq!((h.mails().len(), h.notice_states("alice").await), (0, vec!["queued"]));
+    }
+    h.app.instances.note(heartbeat);
+    h.clock.advance(TimeDelta::seconds(12));
+    assert!(matches!(deliver(&h).await, Delivered::QueuePaused(_)), "not seen for long");
+    h.app.instances.note(Heartbeat { sent_at: Duration::from_secs(3), ..heartbeat });
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
 }

@@ -10,7 +10,7 @@ use reconnectd::{
     sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::{
         ApplyReport, AttemptOutcome, AttemptResult, Claim, ClaimLimits, Handover, HandoverContents,
-        HandoverDecision, PollResult, StoreError,
+        HandoverDecision, InstanceCommand, PollResult, StoreError,
     },
 };
 use std::time::Duration;
@@ -253,7 +253,7 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
     h.pass_after(TimeDelta::days(4)).await;
     assert_eq!(h.mails().len(), 1);
     let restarted = h.another_app(&[("NOTICES__EXPIRED__REMINDERS", "3d")]).await;
-    drop(restarted.acquire_instance_lock().await.unwrap());
+    drop(restarted.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     restarted.run_once(&CancellationToken::new()).await.unwrap();
     assert_eq!(h.mails().len(), 2);
 }
@@ -261,13 +261,13 @@ async fn reminders_that_were_added_apply_to_open_lapses_after_a_start() {
 #[tokio::test]
 async fn a_start_under_the_same_policy_plans_nothing_anew() {
     let (h, _) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
-    drop(h.app.acquire_instance_lock().await.unwrap());
+    drop(h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     while h.app.planner.plan_page().await.unwrap() {}
     let restarted = h.another_app(&[]).await;
-    drop(restarted.acquire_instance_lock().await.unwrap());
+    drop(restarted.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     assert!(!restarted.planner.plan_page().await.unwrap());
     let changed = h.another_app(&[("NOTICES__MIN_GAP", "48h")]).await;
-    drop(changed.acquire_instance_lock().await.unwrap());
+    drop(changed.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     assert!(changed.planner.plan_page().await.unwrap());
 }
 

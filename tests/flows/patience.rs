@@ -6,7 +6,7 @@ use reconnectd::{
     domain::Time,
     notify::deliver::Delivered,
     sim::{Fault, FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
-    store::{Attempt, AttemptOutcome},
+    store::{Attempt, AttemptOutcome, InstanceCommand},
 };
 
 async fn deliver(h: &Harness) -> Delivered {
@@ -95,7 +95,7 @@ async fn a_start_replans_notices_that_a_misconfiguration_may_have_abandoned() {
         assert_eq!(h.notice_states(member).await, ["abandoned"], "{member}");
     }
     h.end_faults();
-    drop(h.app.acquire_instance_lock().await.unwrap());
+    drop(h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     while h.app.planner.plan_page().await.unwrap() {}
     deliver_all(&h).await;
     assert_eq!(h.notice_states("alice").await, ["abandoned", "sent"]);

@@ -92,7 +92,7 @@ pub(crate) async fn tokens_of_a_subject_that_the_member_no_longer_has_are_not_st
 }
 
 /// Queues notices `n1`, `n2`, … for alice.
-async fn queue(f: &Fixture, count: usize) {
+pub(crate) async fn queue(f: &Fixture, count: usize) {
     f.import(&["alice"]).await;
     for n in 1..=count {
         f.run(&format!(
@@ -153,8 +153,8 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
 
 pub(crate) async fn a_second_daemon_is_kept_out_until_the_first_ends(f: &Fixture) {
     let other = f.reopen().await;
-    let first = f.store.lock().await.unwrap();
-    assert!(matches!(other.lock().await, Err(StoreError::Locked { .. })));
+    let first = f.store.lock().unwrap();
+    assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
     drop(first);
-    other.lock().await.unwrap();
+    other.lock().unwrap();
 }

@@ -3,6 +3,7 @@
 
 mod appends;
 mod claims;
+mod instances;
 mod leases;
 mod members;
 mod migrations;
@@ -94,7 +95,8 @@ fn row(line: u64, id: &str) -> ImportRow {
 
 /// Runs tests of the suite on each engine, or on one.
 macro_rules! suite {
-    (both { $($module:ident: $($test:ident),+ $(,)?;)+ } sqlite { $($file_module:ident: $($file_test:ident),+ $(,)?;)+ }) => {
+    (both { $($module:ident: $($test:ident),+ $(,)?;)+ } sqlite { $($file_module:ident: $($file_test:ident),+ $(,)?;)+ }
+     server { $($server_module:ident: $($server_test:ident),+ $(,)?;)+ }) => {
         mod on_sqlite {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,6 +122,14 @@ macro_rules! suite {
                     }
                 })+
             })+
+            mod shared {
+                $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $server_test() {
+                    if let Some(fixture) = crate::Fixture::postgres().await {
+                        crate::$server_module::$server_test(&fixture).await;
+                    }
+                })+)+
+            }
         }
     };
 }
@@ -141,6 +151,9 @@ suite! {
             a_batch_leaves_room_for_other_domains,
             a_batch_counts_the_earlier_attempts_of_each_notice,
             notices_that_are_not_due_are_not_claimed;
+        instances:
+            the_leases_of_a_dead_instance_are_released_and_no_others,
+            only_daemons_that_are_alive_are_reported;
         leases:
             one_of_sixteen_racing_refreshes_gets_the_lease,
             a_refresh_lease_can_be_taken_over_once_it_has_expired,
@@ -148,8 +161,7 @@ suite! {
             a_refresh_that_lost_its_lease_leaves_its_successor_alone,
             tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored,
             a_notice_is_claimed_once_by_sixteen_racing_workers,
-            an_expired_claim_is_rescued_and_the_late_result_is_dropped,
-            a_second_daemon_is_kept_out_until_the_first_ends;
+            an_expired_claim_is_rescued_and_the_late_result_is_dropped;
         members:
             an_import_changes_the_values_that_it_mentions,
             a_removed_member_is_enrolled_again_with_the_defaults,
@@ -168,6 +180,8 @@ suite! {
             a_suppression_outlives_the_member_and_follows_the_address;
     }
     sqlite {
+        leases:
+            a_second_daemon_is_kept_out_until_the_first_ends;
         members:
             an_import_takes_short_steps_only_while_a_daemon_runs,
             an_erased_member_is_in_no_byte_of_the_files;
@@ -177,5 +191,10 @@ suite! {
             an_address_of_an_earlier_version_is_hashed_at_the_start;
         plans:
             counting_mismatches_reads_their_index;
+    }
+    server {
+        instances:
+            an_instance_that_was_presumed_dead_takes_no_lease_before_its_next_heartbeat,
+            an_instance_that_ends_releases_its_own_leases_only;
     }
 }

@@ -116,7 +116,7 @@ pub(crate) async fn an_import_takes_short_steps_only_while_a_daemon_runs(f: &Fix
         step
     };
     let alone = step(f.store.clone()).await;
-    let daemon = f.store.lock().await.unwrap();
+    let daemon = f.store.lock().unwrap();
     let beside = [step(f.store.clone()).await, step(f.reopen().await).await];
     assert!(beside.iter().all(|beside| *beside < alone), "{beside:?} {alone}");
     drop(daemon);

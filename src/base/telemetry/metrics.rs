@@ -1,6 +1,7 @@
 //! The metrics by name. Label values come from fixed sets, never from ids or foreign text: each value is a time series.
 
 use crate::domain::{Client, LinkAction, Status, Time};
+use chrono::TimeDelta;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
@@ -20,6 +21,8 @@ const LAST_COMPLETE_SWEEP: &str = "reconnectd_last_complete_sweep_timestamp_seco
 const SWEEPS_OVERDUE: &str = "reconnectd_sweeps_overdue";
 const MEMBERS_UNREACHABLE: &str = "reconnectd_members_unreachable";
 const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
+const INSTANCES: &str = "reconnectd_instances";
+const CLOCK_DIFFERENCE: &str = "reconnectd_database_clock_difference_seconds";
 
 /// The counters with one label: the label and all its values. Each series starts at zero, so that an alert also sees its
 /// first event.
@@ -92,6 +95,11 @@ fn describe() {
     describe_gauge!(
         MEMBERS_UNREACHABLE,
         "Members without a usable response for 24 hours, as of the last sweep"
+    );
+    describe_gauge!(INSTANCES, "Live instances that share the database");
+    describe_gauge!(
+        CLOCK_DIFFERENCE,
+        "How far the database server's clock is ahead of this machine's, in seconds"
     );
     describe_counter!(
         PERSON_MISMATCHES,
@@ -182,6 +190,14 @@ pub(crate) fn set_sweeps_overdue(overdue: bool) {
 
 pub(crate) fn set_unreachable_members(members: u64) {
     gauge!(MEMBERS_UNREACHABLE).set(members as f64);
+}
+
+pub(crate) fn set_instances(live: u32) {
+    gauge!(INSTANCES).set(f64::from(live));
+}
+
+pub(crate) fn set_clock_difference(difference: TimeDelta) {
+    gauge!(CLOCK_DIFFERENCE).set(difference.num_milliseconds() as f64 / 1000.0);
 }
 
 pub(crate) fn count_person_mismatch() {

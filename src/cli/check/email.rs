@@ -2,6 +2,7 @@
 
 use super::checklist::Checklist;
 use crate::base::config::{Email, TransportKind};
+use crate::base::instances::Instances;
 use crate::base::random;
 use crate::cli::context::Context;
 use crate::domain::{EmailAddress, NoticeId};
@@ -14,10 +15,12 @@ pub(super) async fn check_transport(
     checklist: &mut Checklist,
 ) -> io::Result<Option<Transport>> {
     let transport =
-        checklist.result("mail", Transport::new(email).map_err(Into::into), |_| match email.transport {
-            TransportKind::Smtp => format!("to {}:{}", email.smtp.host, email.smtp.port),
-            TransportKind::File => format!("to files in {}", email.directory.display()),
-            TransportKind::Stdout => "to standard output".into(),
+        checklist.result("mail", Transport::new(email, &Instances::alone()).map_err(Into::into), |_| {
+            match email.transport {
+                TransportKind::Smtp => format!("to {}:{}", email.smtp.host, email.smtp.port),
+                TransportKind::File => format!("to files in {}", email.directory.display()),
+                TransportKind::Stdout => "to standard output".into(),
+            }
         })?;
     if let Some(transport) = &transport {
         let probe = transport.probe().await.with_context(|| match email.transport {

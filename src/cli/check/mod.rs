@@ -16,6 +16,7 @@ mod templates;
 use super::completion::Completion;
 use super::context::Context;
 use crate::base::config::Links;
+use crate::base::instances::Instances;
 use crate::domain::{EmailAddress, MemberId};
 use crate::gateway::Gateway;
 use anyhow::{Context as _, bail};
@@ -78,7 +79,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
 async fn check_gateway(context: &Context, checklist: &mut Checklist) -> io::Result<()> {
     let url = &context.config.gateway.url;
     let gateway = async {
-        let gateway = Gateway::new(&context.config.gateway, context.clock.clone())?;
+        let gateway = Gateway::new(&context.config.gateway, context.clock.clone(), &Instances::alone())?;
         gateway.probe().await.with_context(|| {
             format!("no usable response; check gateway.url, and that this machine can connect to {url}")
         })?;

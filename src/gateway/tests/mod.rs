@@ -9,6 +9,7 @@ mod tokens;
 mod transport;
 
 use super::{Gateway, GatewayError, Verdict, retry::Retries};
+use crate::base::instances::Instances;
 use crate::{
     base::clock::{Clock, ManualClock},
     base::config::{Config, DEFAULTS},
@@ -45,7 +46,7 @@ fn gateway_at(settings: &crate::base::config::Gateway, clock: Clock) -> Gateway 
         max_retries: 2,
         max_retry_after: Duration::from_millis(1500),
     };
-    Gateway::with_retries(settings, clock, retries).unwrap()
+    Gateway::with_retries(settings, clock, &Instances::alone(), retries).unwrap()
 }
 
 fn gateway(stub: &StubServer) -> Gateway {

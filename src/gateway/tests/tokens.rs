@@ -4,6 +4,7 @@ use super::{
     CLIENT_KEY, RETRY, Verdict, clock, gateway, gateway_with, settings, shown,
     stub::{StubResponse, StubServer, disconnecting},
 };
+use crate::base::instances::Instances;
 use crate::{
     base::config::{self, AuthMode, SigningAlgorithm},
     base::random,
@@ -387,7 +388,9 @@ fn a_setting_that_cannot_be_used_is_named_and_not_quoted() {
     for (mode, key, change) in cases {
         let mut settings = auth(mode, "https://x.example");
         change(&mut settings);
-        let error = Gateway::new(&settings, clock()).err().unwrap_or_else(|| panic!("{key} is refused"));
+        let error = Gateway::new(&settings, clock(), &Instances::alone())
+            .err()
+            .unwrap_or_else(|| panic!("{key} is refused"));
         let shown = format!("{error} {error:?}");
         assert!(shown.contains(key) && !shown.contains("s3cret"), "{shown}");
     }

@@ -5,6 +5,7 @@ use super::{
     stub::{StubResponse, StubServer},
     token,
 };
+use crate::base::instances::Instances;
 use crate::gateway::{
     Gateway,
     client::Inner,
@@ -70,7 +71,7 @@ async fn an_http2_connection_that_has_gone_silent_is_given_up_and_a_new_one_is_m
         Retries { first_pause: Duration::from_millis(1), max_retries: 2, max_retry_after: Duration::ZERO };
     let base = gateway(&StubServer::responding([StubResponse::ok("")]).await);
     let inner = Arc::into_inner(base.inner).unwrap();
-    let http = Http::with_client(builder, &settings, retries, super::clock()).unwrap();
+    let http = Http::with_client(builder, &settings, retries, super::clock(), &Instances::alone()).unwrap();
     let inner = Arc::new(Inner { http, url: settings.url.clone(), ..inner });
     let gateway = Gateway { inner, interactive: false, is_urgent: None, allows_local_sign_in: false };
     let begun = Instant::now();

@@ -1,6 +1,6 @@
 //! The outcomes of sending an email.
 
-use crate::domain::mask;
+use crate::{base::instances::Obstacle, domain::mask};
 use std::{fmt, io};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Stage {
     Sender,
     Recipient,
     Data,
-    /// Writing a file or standard output.
+    /// Writing a file or standard output, or this instance itself.
     Local,
 }
 
@@ -49,7 +49,7 @@ impl Stage {
             Self::Sender => "the mail server rejected the sender",
             Self::Recipient => "the mail server rejected the recipient",
             Self::Data => "the mail server did not accept the email",
-            Self::Local => "writing the email failed",
+            Self::Local => "the email was not handed over",
         }
     }
 }
@@ -113,6 +113,11 @@ impl SendError {
     /// Whether the server, which responds, refused one more session.
     pub(super) fn is_refused_session(&self) -> bool {
         self.disposition == Disposition::Retry && self.stage == Stage::Connect && self.code.is_some()
+    }
+
+    /// Nothing was handed over, because another instance may be sending the email.
+    pub(super) fn obstacle(obstacle: Obstacle) -> Self {
+        Self::new(Disposition::Retry, Stage::Local, obstacle.code())
     }
 
     pub(super) fn no_session() -> Self {

@@ -15,15 +15,19 @@ pub use error::{Accepted, Disposition, SendError, Stage};
 pub use setup_error::TransportError;
 
 use super::message::Email;
-use crate::base::config::{self, TransportKind};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use std::{io, num::NonZeroU32, path::PathBuf};
+use crate::base::{
+    config::{self, TransportKind},
+    instances::Instances,
+    shared_rate::SharedRate,
+};
+use std::{io, path::PathBuf, time::Duration};
 use tokio::io::AsyncWriteExt;
 
-/// Sends emails, at most `email.per_minute`.
+/// Sends emails, at most `email.per_minute` from all instances together.
 pub struct Transport {
     backend: Backend,
-    limit: Option<DefaultDirectRateLimiter>,
+    limit: Option<SharedRate>,
+    instances: Instances,
 }
 
 enum Backend {
@@ -37,22 +41,22 @@ impl Transport {
     ///
     /// # Errors
     /// When the configuration cannot work, or would send emails in the clear.
-    pub fn new(email: &config::Email) -> Result<Self, TransportError> {
+    pub fn new(email: &config::Email, instances: &Instances) -> Result<Self, TransportError> {
         let backend = match email.transport {
             TransportKind::Smtp => Backend::Smtp(Box::new(smtp::Smtp::new(&email.smtp, email.connections)?)),
             TransportKind::File => Backend::File(email.directory.clone()),
             TransportKind::Stdout => Backend::Stdout,
         };
-        // Without bursts, so that no minute exceeds the limit. 0: no limit.
-        let limit = NonZeroU32::new(email.per_minute)
-            .map(|rate| RateLimiter::direct(Quota::per_minute(rate).allow_burst(NonZeroU32::MIN)));
-        Ok(Self { backend, limit })
+        // 0: no limit.
+        let period = Duration::from_secs(60).checked_div(email.per_minute);
+        let limit = period.map(|period| SharedRate::new(period, instances));
+        Ok(Self { backend, limit, instances: instances.clone() })
     }
 
     /// Waits until `email.per_minute` allows the next email.
     pub(crate) async fn wait_for_rate_limit(&self) {
         if let Some(limit) = &self.limit {
-            limit.until_ready().await;
+            limit.wait().await;
         }
     }
 
@@ -61,8 +65,9 @@ impl Transport {
     /// # Errors
     /// With a disposition for this email.
     pub async fn send(&self, mail: &Email) -> Result<Accepted, SendError> {
+        self.instances.may_send().map_err(SendError::obstacle)?;
         match &self.backend {
-            Backend::Smtp(smtp) => smtp.send(mail).await,
+            Backend::Smtp(smtp) => smtp.send(mail, &self.instances).await,
             Backend::File(directory) => file::write(directory, mail).await,
             Backend::Stdout => print(mail).await.map_err(SendError::local),
         }

@@ -5,7 +5,11 @@ use super::{
     normalized_stream::NormalizedStream,
     server::Server,
 };
-use crate::{base::config::Tls, domain::mask, mail::message::Email};
+use crate::{
+    base::{config::Tls, instances::Instances},
+    domain::mask,
+    mail::message::Email,
+};
 use lettre::transport::smtp::{
     Error,
     authentication::Mechanism,
@@ -128,7 +132,7 @@ impl Session {
     }
 
     /// After a failure with a reply code, the session can send another email.
-    pub(super) async fn send(&mut self, mail: &Email) -> Result<Accepted, SendError> {
+    pub(super) async fn send(&mut self, mail: &Email, instances: &Instances) -> Result<Accepted, SendError> {
         let parameters = self.parameters(mail)?;
         let envelope = &mail.envelope;
         let addresses: Vec<String> =
@@ -140,6 +144,8 @@ impl Session {
             let to = Rcpt::new(recipient.clone(), Vec::new());
             within(COMMAND_TIMEOUT, Stage::Recipient, addresses, self.connection.command(to)).await?;
         }
+        // The server may have taken long, or this process may have been stopped.
+        instances.may_send().map_err(SendError::obstacle)?;
         within(COMMAND_TIMEOUT, Stage::Data, addresses, self.connection.command(Data)).await?;
 
         // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.

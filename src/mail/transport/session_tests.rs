@@ -82,7 +82,7 @@ async fn the_next_address_of_a_host_is_tried_when_the_first_gives_no_greeting() 
     let (port, heard) = FakeServer::default().start().await;
     let server = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let addresses = [server(silent.local_addr().unwrap().port()), server(port)];
-    let transport = Transport::new(&email(port, Tls::None)).unwrap();
+    let transport = Transport::new(&email(port, Tls::None), &Instances::alone()).unwrap();
     let Backend::Smtp(smtp) = &transport.backend else { panic!("not SMTP") };
     let limits = [Duration::from_millis(100), Duration::from_secs(60)];
     let session = Session::open_first(&smtp.server, &addresses, limits).await.unwrap();

@@ -12,6 +12,10 @@ use rustls::ServerConfig;
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
+fn transport(email: &config::Email) -> Result<Transport, TransportError> {
+    Transport::new(email, &Instances::alone())
+}
+
 pub(super) fn email(port: u16, tls: Tls) -> config::Email {
     let mut email = toml::from_str::<Config>(DEFAULTS).unwrap().email;
     email.from = "Acme <no-reply@acme.test>".parse().unwrap();
@@ -23,7 +27,7 @@ pub(super) fn email(port: u16, tls: Tls) -> config::Email {
 
 pub(super) async fn plain(script: FakeServer) -> (Transport, Arc<SmtpScript>) {
     let (port, heard) = script.start().await;
-    (Transport::new(&email(port, Tls::None)).unwrap(), heard)
+    (transport(&email(port, Tls::None)).unwrap(), heard)
 }
 
 pub(super) fn mail_to(to: &str) -> Email {
@@ -124,7 +128,7 @@ async fn we_give_our_full_name_or_our_address_and_take_leave() {
         let (port, heard) = FakeServer::default().start().await;
         let mut email = email(port, Tls::None);
         email.smtp.helo_name = helo_name.to_owned();
-        let transport = Transport::new(&email).unwrap();
+        let transport = transport(&email).unwrap();
         transport.send(&mail_to("alice@example.org")).await.unwrap();
         transport.close().await;
         let commands = &heard.record().commands;
@@ -179,7 +183,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let error = Transport::new(&email(port, Tls::None)).unwrap().probe().await.unwrap_err();
+    let error = transport(&email(port, Tls::None)).unwrap().probe().await.unwrap_err();
     assert_eq!((error.disposition, error.stage), (Disposition::Retry, Stage::Connect));
 }
 
@@ -205,7 +209,7 @@ pub(super) fn secure(port: u16, tls: Tls, authority: &str) -> Transport {
     std::fs::write(&email.smtp.ca_file, authority).unwrap();
     email.smtp.username = "daemon".to_owned();
     email.smtp.password = "s3cret".to_owned().into();
-    Transport::new(&email).unwrap()
+    transport(&email).unwrap()
 }
 
 pub(super) fn protected(tls: Arc<ServerConfig>, implicit: bool) -> FakeServer {
@@ -280,11 +284,11 @@ fn mail_in_the_clear_across_a_network_is_refused_at_start() {
     let mut email = email(25, Tls::None);
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         email.smtp.host = host.to_owned();
-        assert!(Transport::new(&email).is_ok(), "{host}");
+        assert!(transport(&email).is_ok(), "{host}");
     }
     for host in ["mail.example.org", "192.0.2.1", "localhost.example.org"] {
         email.smtp.host = host.to_owned();
-        assert!(matches!(Transport::new(&email), Err(TransportError::Unprotected { .. })), "{host}");
+        assert!(matches!(transport(&email), Err(TransportError::Unprotected { .. })), "{host}");
     }
 }
 
@@ -293,9 +297,9 @@ fn a_ca_file_that_is_missing_or_holds_no_certificate_is_named_at_start() {
     let directory = TempDir::new().unwrap();
     let mut email = email(25, Tls::Starttls);
     email.smtp.ca_file = directory.path().join("ca.pem").display().to_string();
-    assert!(Transport::new(&email).err().unwrap().to_string().contains("ca.pem"));
+    assert!(transport(&email).err().unwrap().to_string().contains("ca.pem"));
     std::fs::write(&email.smtp.ca_file, "no certificate").unwrap();
-    assert!(matches!(Transport::new(&email), Err(TransportError::NoCertificate { .. })));
+    assert!(matches!(transport(&email), Err(TransportError::NoCertificate { .. })));
 }
 
 #[tokio::test]
@@ -304,7 +308,7 @@ async fn a_file_a_mail_is_written_for_this_user_only_and_a_second_attempt_replac
     let mut email = email(25, Tls::None);
     email.transport = TransportKind::File;
     email.directory = directory.path().join("deep/outbox");
-    let transport = Transport::new(&email).unwrap();
+    let transport = transport(&email).unwrap();
     transport.probe().await.unwrap();
     let mail = mail_to("alice@example.org");
     transport.send(&mail).await.unwrap();
@@ -328,7 +332,7 @@ async fn a_directory_that_cannot_be_written_is_the_operators() {
     email.transport = TransportKind::File;
     email.directory = directory.path().join("file");
     std::fs::write(&email.directory, "in the way").unwrap();
-    let error = Transport::new(&email).unwrap().probe().await.unwrap_err();
+    let error = transport(&email).unwrap().probe().await.unwrap_err();
     assert_eq!((error.disposition, error.stage), (Disposition::Misconfigured, Stage::Local));
 }
 
@@ -339,7 +343,7 @@ async fn mails_leave_no_faster_than_the_rate() {
     email.transport = TransportKind::File;
     email.directory = directory.path().to_owned();
     email.per_minute = 1200;
-    let transport = Transport::new(&email).unwrap();
+    let transport = transport(&email).unwrap();
     let start = tokio::time::Instant::now();
     for _ in 0..5 {
         transport.wait_for_rate_limit().await;

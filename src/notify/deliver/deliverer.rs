@@ -3,6 +3,7 @@
 use super::{domain_shares::DomainShares, mail_sessions::MailSessions, queue_gate::QueueGate};
 use crate::base::clock::Clock;
 use crate::base::in_progress::InProgress;
+use crate::base::instances::Instances;
 use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::domain::NoticeId;
@@ -25,6 +26,7 @@ pub struct Deliverer {
     pub(crate) clock: Clock,
     pub(crate) renderer: Arc<Renderer>,
     pub(crate) transport: Arc<Transport>,
+    pub(crate) instances: Instances,
     pub(crate) link_ttl: Duration,
     /// Applies to queued notices, too: the configuration may have changed since they were planned.
     pub(crate) policy: Arc<Policy>,

@@ -19,6 +19,9 @@ const LEASE: TimeDelta = TimeDelta::hours(1);
 /// Each attempt with an unknown outcome may have delivered the email, so there are at most this many.
 const MAX_UNKNOWN_OUTCOMES: u32 = 4;
 
+/// How soon a delivery asks again while this instance must not send.
+const OBSTACLE: Duration = Duration::from_secs(1);
+
 /// What a claim found.
 pub(super) enum Due {
     Claimed(Vec<Claimed>),
@@ -52,6 +55,9 @@ impl Deliverer {
     /// Claims the notices that are due first, up to `slots`, unless their recipients' domains hold more than their share.
     /// A closed queue is probed by one notice.
     pub(super) async fn claim_due(&self, slots: usize) -> Result<Due, StoreError> {
+        if self.instances.may_send().is_err() {
+            return Ok(Due::QueuePaused(OBSTACLE));
+        }
         if let Some(since) = self.gate.closed_since()
             && self.store.is_retry_requested_after(since).await?
         {

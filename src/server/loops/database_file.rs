@@ -47,7 +47,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("replaced.db");
             let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
-            let lock = store.lock().await.unwrap();
+            let lock = store.lock().unwrap();
             let file = DatabaseFile::new(store, lock);
             let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
             let (clock, states) = (Clock::System, LoopStates::default());
@@ -71,7 +71,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("replaced.db");
             let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
-            let file = DatabaseFile::new(store.clone(), store.lock().await.unwrap());
+            let file = DatabaseFile::new(store.clone(), store.lock().unwrap());
             let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
             let (clock, states) = (Clock::System, LoopStates::default());
             let mut runner =
@@ -104,15 +104,15 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("locked.db").display()).parse().unwrap();
         let (store, other) = (Store::open(&url).await.unwrap(), Store::open(&url).await.unwrap());
         let lock_file = folder.path().join("locked.db.lock");
-        let lock = store.lock().await.unwrap();
+        let lock = store.lock().unwrap();
         let file = DatabaseFile::new(store, lock);
         std::fs::remove_file(&lock_file).unwrap();
         assert!(file.is_in_place());
         assert!(file.is_in_place(), "the new lock file is this daemon's own");
-        assert!(matches!(other.lock().await, Err(StoreError::Locked { .. })));
+        assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
 
         std::fs::remove_file(&lock_file).unwrap();
-        let _taken = other.lock().await.unwrap();
+        let _taken = other.lock().unwrap();
         assert!(!file.is_in_place());
         assert!(matches!(file.wait_until_lost().await, StoreError::Locked { .. }));
     }
@@ -125,7 +125,7 @@ mod tests {
         let store = Store::open(&format!("sqlite://{}", path.display()).parse().unwrap()).await.unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let other = Store::open(&format!("sqlite://{}", link.display()).parse().unwrap()).await.unwrap();
-        let _lock = store.lock().await.unwrap();
-        assert!(matches!(other.lock().await, Err(StoreError::Locked { .. })));
+        let _lock = store.lock().unwrap();
+        assert!(matches!(other.lock(), Err(StoreError::Locked { .. })));
     }
 }

@@ -1,10 +1,12 @@
-//! Rescues deliveries whose lease expired, and finishes an interrupted import.
+//! Continues what dead instances left unfinished: deliveries, token refreshes, an import.
 
 use crate::server::components::App;
 use crate::server::runner::{Loop, Progress};
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(30);
+/// The work of a dead instance continues within half a minute.
+const SHARED_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct LeaseLoop(App);
 
@@ -19,7 +21,8 @@ impl Loop for LeaseLoop {
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
         self.0.finish_interrupted_import().await?;
+        self.0.release_leases_of_dead().await?;
         self.0.deliverer.rescue_expired_leases().await?;
-        Ok(Progress::Pause(INTERVAL))
+        Ok(Progress::Pause(if self.0.store.is_shared() { SHARED_INTERVAL } else { INTERVAL }))
     }
 }

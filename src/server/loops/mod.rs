@@ -4,6 +4,7 @@ mod clock;
 mod clock_steps;
 mod database_file;
 mod deliver;
+mod heartbeat;
 mod leases;
 mod link_requests;
 mod plan;
@@ -32,6 +33,7 @@ pub(super) fn start(
     }
     runner.spawn(plan::PlanLoop::new(app, wakes));
     runner.spawn(deliver::DeliverLoop::new(app, wakes));
+    runner.spawn(heartbeat::HeartbeatLoop::new(app));
     runner.spawn(leases::LeaseLoop::new(app));
     if telemetry::has_service_manager() {
         let loops = runner.states.clone();

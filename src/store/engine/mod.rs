@@ -17,4 +17,5 @@ pub(super) use pool::{Pool, Tx};
 pub(super) use row::Row;
 pub(super) use statement::{Query, per_engine, query, query_as, query_scalar};
 pub(super) use urgency::{Flush, Urgency};
+pub(super) use value::Value;
 pub(super) use writer::Writer;
