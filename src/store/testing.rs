@@ -1,6 +1,6 @@
 //! Reads and edits rows of the database beside the daemon. Only tests use it; they write no SQL of their own.
 
-use super::Result;
+use super::{Result, Store};
 use crate::base::config::DatabaseUrl;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::Path;
@@ -46,6 +46,19 @@ impl From<&str> for Cell {
     fn from(value: &str) -> Self {
         Self::Text(value.to_owned())
     }
+}
+
+/// The content of a SQLite file with all tables and no rows.
+///
+/// # Panics
+/// There is no folder for temporary files.
+pub async fn empty_database() -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let file = folder.path().join("empty.db");
+    let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await?;
+    // The last connection that closes moves the log into the file.
+    store.close().await;
+    Ok(std::fs::read(file).expect("the file of the store"))
 }
 
 impl TestDatabase {

@@ -1,7 +1,7 @@
 //! The daemon's components in process, with a simulated gateway and a simulated mail server.
 
 use crate::browser::{Browser, person};
-use crate::postgres;
+use crate::{postgres, sqlite};
 use chrono::TimeDelta;
 use reconnectd::{
     base::clock::{Clock, ManualClock},
@@ -107,7 +107,11 @@ const ENGINE: &str = "RECONNECTD_TEST_ENGINE";
 async fn new_database(folder: &Path) -> String {
     match std::env::var(ENGINE).as_deref() {
         Ok("postgres") => postgres::new_database_with_tables().await.expect("PostgreSQL"),
-        Ok("sqlite" | "") | Err(_) => format!("sqlite://{}", folder.join("flows.db").display()),
+        Ok("sqlite" | "") | Err(_) => {
+            let file = folder.join("flows.db");
+            sqlite::new_database_with_tables(&file).await;
+            format!("sqlite://{}", file.display())
+        }
         Ok(other) => panic!("{ENGINE} is sqlite or postgres, not {other}"),
     }
 }

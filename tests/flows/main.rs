@@ -42,6 +42,8 @@ mod retries;
 mod running;
 mod secrets;
 mod sign_in_hosts;
+#[path = "../support/sqlite.rs"]
+mod sqlite;
 mod story;
 mod sweep;
 mod table;

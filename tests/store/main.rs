@@ -14,6 +14,8 @@ mod postgres;
 mod redemptions;
 mod servers;
 mod shape;
+#[path = "../support/sqlite.rs"]
+mod sqlite;
 mod suppressions;
 
 use reconnectd::{
@@ -35,12 +37,14 @@ impl Fixture {
     async fn sqlite() -> Self {
         record_statements();
         let folder = tempfile::tempdir().unwrap();
-        Self::of(format!("sqlite://{}", folder.path().join("store.db").display()), folder).await
+        let file = folder.path().join("store.db");
+        sqlite::new_database_with_tables(&file).await;
+        Self::of(format!("sqlite://{}", file.display()), folder).await
     }
 
     /// `None` when this machine has no PostgreSQL.
     async fn postgres() -> Option<Self> {
-        Some(Self::of(postgres::new_database()?, tempfile::tempdir().unwrap()).await)
+        Some(Self::of(postgres::new_database_with_tables().await?, tempfile::tempdir().unwrap()).await)
     }
 
     async fn of(url: String, folder: TempDir) -> Self {
