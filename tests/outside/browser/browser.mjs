@@ -25,7 +25,7 @@ export async function openBrowser() {
   rmSync(PICTURES, { recursive: true, force: true });
   mkdirSync(PICTURES, { recursive: true });
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM,
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -115,11 +115,14 @@ async function takePictures(page, name, lang) {
   await page.setViewportSize(SIZES.phone);
 }
 
+/** Pages with JavaScript and the accessibility checker, which is slow to load. */
+const auditors = [];
+
 /** Runs the accessibility checker on the same HTML in a page with JavaScript. */
 async function audit(html, name, isPage) {
-  const page = await openAuditor();
+  const page = auditors.pop() ?? (await openAuditor());
   await auditIn(page, html, name, isPage);
-  await page.context().close();
+  auditors.push(page);
 }
 
 async function openAuditor() {
