@@ -3,6 +3,8 @@
 
 mod appends;
 mod claims;
+#[path = "../support/database_proxy.rs"]
+mod database_proxy;
 mod instances;
 mod leases;
 mod members;

@@ -1,11 +1,12 @@
 //! A server of PostgreSQL that cannot be used, or that fails while it is.
 
-use crate::{Fixture, now, postgres};
+use crate::{Fixture, database_proxy::DatabaseProxy, now, postgres};
 use chrono::TimeDelta;
 use reconnectd::{
     base::config::DatabaseUrl,
     store::{Store, StoreError},
 };
+use std::time::Duration;
 
 /// Opens a database after statements of the superuser in it. The URL of a role without rights, and with a password.
 async fn opened_after(statements: &str) -> Option<Result<Store, StoreError>> {
@@ -123,4 +124,26 @@ async fn work_goes_on_after_the_server_has_ended_all_sessions() {
         let lease = f.store.lease_refresh(&alice, now(), now() + TimeDelta::minutes(1)).await.unwrap();
         f.store.release_refresh_lease(&alice, &lease.unwrap()).await.unwrap();
     }
+}
+
+/// A store on a database of its own, through a proxy.
+async fn proxied() -> Option<(Store, DatabaseProxy)> {
+    let proxy = DatabaseProxy::start(&postgres::new_database_with_tables().await?).await;
+    let store = Store::open(&proxy.url().parse().unwrap()).await.unwrap();
+    Some((store, proxy))
+}
+
+#[tokio::test]
+async fn work_waits_while_the_server_is_gone() {
+    let Some((store, proxy)) = proxied().await else { return };
+    let remove = async || store.remove_member(&"alice".into(), now()).await;
+    assert!(!remove().await.unwrap());
+    proxy.cut();
+    let (removed, ()) = tokio::join!(remove(), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        proxy.restore();
+    });
+    assert!(!removed.unwrap());
+    proxy.delay(Duration::from_millis(5));
+    assert!(!remove().await.unwrap());
 }
