@@ -2,6 +2,7 @@
 
 use super::engine::{Tx, per_engine};
 use super::error::Result;
+use crate::base::random;
 use crate::domain::{InstanceId, Time};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -31,21 +32,37 @@ impl InstanceCommand {
     }
 }
 
-/// Empty in a process that is no instance. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Holder(Arc<RwLock<Option<Registration>>>);
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Holder {
+    /// `None` in a process that is no instance.
+    registration: Arc<RwLock<Option<Registration>>>,
+    /// Stands for the id of an instance where a process that is none polls a page.
+    name: Arc<str>,
+}
+
+impl Default for Holder {
+    fn default() -> Self {
+        Self { registration: Arc::default(), name: random::nonce().into() }
+    }
+}
 
 impl Holder {
     pub(super) fn set(&self, registration: Option<Registration>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = registration;
+        *self.registration.write().unwrap_or_else(PoisonError::into_inner) = registration;
     }
 
     pub(super) fn registration(&self) -> Option<Registration> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.registration.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn id(&self) -> Option<InstanceId> {
         self.registration().map(|registration| registration.id)
+    }
+
+    /// The id of the instance, or another name of this process.
+    pub(super) fn name(&self) -> String {
+        self.id().map_or_else(|| self.name.as_ref().to_owned(), |id| id.as_str().to_owned())
     }
 
     /// Whether this process may take leases: not while the others presume it dead, because they would free the leases at

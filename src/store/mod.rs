@@ -66,6 +66,7 @@ mod sign_in_hosts;
 mod sqlite;
 mod stats;
 mod suppressions;
+mod sweep_pages;
 mod sweeps;
 #[cfg(feature = "sim")]
 pub mod testing;
@@ -100,5 +101,7 @@ pub(crate) use sqlite::INTERACTIVE_WAIT;
 pub use sqlite::Store;
 pub(crate) use stats::{Funnel, Stats, SweepRecord};
 pub(crate) use suppressions::{ListedSuppression, Subscription};
-pub(crate) use sweeps::{OpenSweep, SweepEnd, SweepPosition, SweepProgress};
+pub(crate) use sweep_pages::{PageReport, SweepPage, SweepState};
+pub use sweeps::SweepProgress;
+pub(crate) use sweeps::{OpenSweep, SweepPosition};
 pub(crate) use unclear::UnclearMember;

@@ -7,7 +7,7 @@
 use super::convert::json_list;
 use super::engine::{Query, Tx, query};
 use super::error::Result;
-use crate::domain::{AddressHash, MemberId, NoticeId, TokenHash};
+use crate::domain::{AddressHash, MemberId, NoticeId, SweepId, TokenHash};
 
 pub(super) async fn lock_member(tx: &mut Tx, member: &MemberId) -> Result<()> {
     let sql = "SELECT 1 FROM members WHERE member_id = $1 FOR NO KEY UPDATE";
@@ -52,6 +52,16 @@ pub(super) async fn lock_notices_about<T: serde::Serialize>(tx: &mut Tx, lapses:
                  AND notice_id IN (SELECT notice_id FROM notice_items WHERE lapse_id IN (SELECT value FROM json_each($1)))
                ORDER BY notice_id FOR NO KEY UPDATE";
     lock(tx, || Ok(query(sql).bind(json_list(lapses)?))).await
+}
+
+pub(super) async fn lock_sweep(tx: &mut Tx, sweep: &SweepId) -> Result<()> {
+    let sql = "SELECT 1 FROM sweeps WHERE sweep_id = $1 FOR NO KEY UPDATE";
+    lock(tx, || Ok(query(sql).bind(sweep.as_str()))).await
+}
+
+/// Nobody else starts a sweep meanwhile.
+pub(super) async fn lock_sweeps(tx: &mut Tx) -> Result<()> {
+    lock(tx, || Ok(query("LOCK TABLE sweeps IN SHARE ROW EXCLUSIVE MODE"))).await
 }
 
 async fn lock(tx: &mut Tx, statement: impl FnOnce() -> Result<Query>) -> Result<()> {

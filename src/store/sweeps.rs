@@ -3,11 +3,13 @@
 //! The last one is the one that was inserted last: by its id or its time, one that began while the clock was ahead would
 //! stay the last for a year.
 
-use super::engine::{query, query_scalar};
+use super::engine::{Row, Tx, query, query_scalar};
 use super::row::RowExt;
+use super::row_locks::lock_sweeps;
 use super::{Result, Store, StoreError, millis, time};
 use crate::base::random;
 use crate::domain::{SweepId, Time};
+use std::ops::Add;
 
 /// SQL for "sweep `s` has polled, or deliberately skipped, the member with the poll key `m.poll_key`".
 pub(super) const COVERS_MEMBER: &str = "(s.ended_early_because IS NULL OR CASE WHEN s.wrapped
@@ -23,18 +25,18 @@ const BACKFILL: u32 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenSweep {
     pub(crate) id: SweepId,
-    pub(crate) position: SweepPosition,
-    /// The counts up to `position`.
+    pub(crate) started_at: Time,
+    /// It starts behind this poll key; `None`: at the first member.
+    pub(crate) starts_after: Option<i64>,
+    /// The counts of the pages that are done.
     pub(crate) progress: SweepProgress,
-    /// Whether an earlier run started it.
-    pub(crate) resumed: bool,
+    /// Whether any page was handed out.
+    pub(crate) has_begun: bool,
 }
 
 /// A place on the way around the fleet. Members are ordered by their poll key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SweepPosition {
-    /// The sweep starts behind this poll key; `None`: at the first member.
-    pub(crate) starts_after: Option<i64>,
     /// The poll key of the last member who is done; `None`: none is.
     pub(crate) last: Option<i64>,
     /// Whether the sweep has passed the highest poll key and continues from the lowest.
@@ -54,11 +56,28 @@ pub struct SweepProgress {
     pub transitions: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SweepEnd {
-    /// The reason code of an early stop.
-    pub(crate) ended_early_because: Option<&'static str>,
-    pub(crate) complete: bool,
+impl Add for SweepProgress {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            members: self.members + other.members,
+            unclear: self.unclear + other.unclear,
+            skipped: self.skipped + other.skipped,
+            transitions: self.transitions + other.transitions,
+        }
+    }
+}
+
+impl SweepProgress {
+    pub(super) fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            members: row.total("members")?,
+            unclear: row.total("unclear")?,
+            skipped: row.total("skipped")?,
+            transitions: row.total("transitions")?,
+        })
+    }
 }
 
 /// The place of a member in the order of sweeps: the first 63 bits of a SHA-256 of the id.
@@ -96,43 +115,48 @@ pub(super) async fn fill_poll_keys(store: &Store) -> Result<()> {
 }
 
 impl Store {
-    /// The unfinished sweep, or a new one. A new sweep starts where the last one ended early, or before the first member
-    /// whom the gateway throttled.
-    pub(crate) async fn resume_or_start_sweep(&self, now: Time) -> Result<OpenSweep> {
-        if let Some(sweep) = self.unfinished_sweep().await? {
-            return Ok(sweep);
-        }
-        let stopped_at: Option<Option<i64>> = query_scalar(
-            "SELECT coalesce(position, CASE WHEN ended_early_because IS NOT NULL THEN starts_after END) FROM sweeps
-             WHERE finished_at IS NOT NULL ORDER BY sequence DESC LIMIT 1",
-        )
-        .fetch_optional(&self.reader)
-        .await?;
-        let position = SweepPosition { starts_after: stopped_at.flatten(), ..SweepPosition::default() };
-        let id = SweepId::new(random::id(now));
-        let insert = query("INSERT INTO sweeps (sweep_id, started_at, starts_after) VALUES ($1, $2, $3)")
-            .bind(id.as_str())
+    /// Starts a sweep, unless one is open. It starts where the last one ended early, or before the first member whom the
+    /// gateway throttled. `scheduled_at`: the tick of the schedule; each tick starts one sweep, unless another one has ended
+    /// since. Returns whether it was started.
+    pub(crate) async fn start_sweep(&self, now: Time, scheduled_at: Option<Time>) -> Result<bool> {
+        let id = random::id(now);
+        let unit = async |mut tx: Tx| {
+            lock_sweeps(&mut tx).await?;
+            let inserted = query(
+                "INSERT INTO sweeps (sweep_id, started_at, scheduled_at, starts_after)
+                 SELECT $1, $2, $3, (SELECT coalesce(s.position, CASE WHEN s.ended_early_because IS NOT NULL
+                        THEN s.starts_after END)
+                    FROM sweeps s WHERE s.finished_at IS NOT NULL ORDER BY s.sequence DESC LIMIT 1)
+                 WHERE NOT EXISTS (SELECT 1 FROM sweeps WHERE finished_at IS NULL)
+                   AND NOT EXISTS (SELECT 1 FROM sweeps WHERE finished_at BETWEEN $3 AND $2)
+                 ON CONFLICT (scheduled_at) DO NOTHING",
+            )
+            .bind(&id)
             .bind(millis(now))
-            .bind(position.starts_after);
-        // The last sweeps of their kind stay, however old they are: `status` and the metrics report them.
-        let prune = query(
-            "DELETE FROM sweeps WHERE finished_at IS NOT NULL AND sequence <= (SELECT max(sequence) FROM sweeps) - $1
-               AND sequence <> coalesce((SELECT max(sequence) FROM sweeps WHERE complete = TRUE), 0)
-               AND sequence <> coalesce((SELECT max(sequence) FROM sweeps WHERE finished_at IS NOT NULL AND members > unclear), 0)",
-        )
-        .bind(KEPT_SWEEPS);
-        self.write(async |mut tx| {
-            insert.clone().execute(&mut tx).await?;
-            prune.clone().execute(&mut tx).await
-        })
-        .await?;
-        Ok(OpenSweep { id, position, progress: SweepProgress::default(), resumed: false })
+            .bind(scheduled_at.map(millis))
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            // The last sweeps of their kind stay, however old they are: `status` and the metrics report them.
+            query(
+                "DELETE FROM sweeps WHERE finished_at IS NOT NULL
+                   AND sequence <= (SELECT max(sequence) FROM sweeps) - $1
+                   AND sequence <> coalesce((SELECT max(sequence) FROM sweeps WHERE complete = TRUE), 0)
+                   AND sequence <> coalesce((SELECT max(sequence) FROM sweeps
+                        WHERE finished_at IS NOT NULL AND members > unclear), 0)",
+            )
+            .bind(KEPT_SWEEPS)
+            .execute(&mut tx)
+            .await?;
+            Ok(inserted > 0)
+        };
+        self.write(unit).await
     }
 
-    /// The sweep that a shutdown or a crash interrupted.
-    pub(crate) async fn unfinished_sweep(&self) -> Result<Option<OpenSweep>> {
+    /// The sweep that has not ended: it runs, or a shutdown or a crash interrupted it.
+    pub(crate) async fn open_sweep(&self) -> Result<Option<OpenSweep>> {
         let row = query(
-            "SELECT sweep_id, starts_after, position, wrapped, members, unclear, skipped, transitions FROM sweeps
+            "SELECT sweep_id, started_at, starts_after, pages, members, unclear, skipped, transitions FROM sweeps
              WHERE finished_at IS NULL ORDER BY sequence DESC LIMIT 1",
         )
         .fetch_optional(&self.reader)
@@ -140,47 +164,28 @@ impl Store {
         row.map(|row| {
             Ok(OpenSweep {
                 id: row.text("sweep_id")?,
-                position: SweepPosition {
-                    starts_after: row.try_get("starts_after")?,
-                    last: row.try_get("position")?,
-                    wrapped: row.try_get("wrapped")?,
-                },
-                progress: SweepProgress {
-                    members: row.total("members")?,
-                    unclear: row.total("unclear")?,
-                    skipped: row.total("skipped")?,
-                    transitions: row.total("transitions")?,
-                },
-                resumed: true,
+                started_at: row.time("started_at")?,
+                starts_after: row.try_get("starts_after")?,
+                progress: SweepProgress::read(&row)?,
+                has_begun: row.try_get::<i64>("pages")? > 0,
             })
         })
         .transpose()
     }
 
-    /// Records how far a sweep has come. With `end`, the sweep is over.
-    pub(crate) async fn checkpoint_sweep(
+    /// A sweep that has ended, or `None`.
+    pub(crate) async fn ended_sweep(
         &self,
         sweep: &SweepId,
-        position: SweepPosition,
-        progress: SweepProgress,
-        end: Option<(SweepEnd, Time)>,
-    ) -> Result<()> {
-        let update = query(
-            "UPDATE sweeps SET position = $2, wrapped = $3, members = $4, unclear = $5, skipped = $6, transitions = $7,
-                finished_at = $8, ended_early_because = $9, complete = $10 WHERE sweep_id = $1",
+    ) -> Result<Option<(SweepProgress, Option<String>)>> {
+        let row = query(
+            "SELECT members, unclear, skipped, transitions, ended_early_because FROM sweeps
+             WHERE sweep_id = $1 AND finished_at IS NOT NULL",
         )
         .bind(sweep.as_str())
-        .bind(position.last)
-        .bind(position.wrapped)
-        .bind(progress.members as i64)
-        .bind(progress.unclear as i64)
-        .bind(progress.skipped as i64)
-        .bind(progress.transitions as i64)
-        .bind(end.map(|(_, at)| millis(at)))
-        .bind(end.and_then(|(end, _)| end.ended_early_because))
-        .bind(end.is_some_and(|(end, _)| end.complete));
-        self.execute(update).await?;
-        Ok(())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|row| Ok((SweepProgress::read(&row)?, row.try_get("ended_early_because")?))).transpose()
     }
 
     /// The ends of the last sweep and of the last complete sweep.
@@ -224,7 +229,7 @@ mod tests {
              SELECT 's' || n, n, n, n = 3, 0, n = 2 FROM numbers",
         );
         store.execute(insert.bind(KEPT_SWEEPS + 4)).await.unwrap();
-        store.resume_or_start_sweep(Time::UNIX_EPOCH).await.unwrap();
+        assert!(store.start_sweep(Time::UNIX_EPOCH, None).await.unwrap());
         let oldest: Vec<i64> =
             query_scalar("SELECT started_at FROM sweeps WHERE started_at > 0 ORDER BY 1 LIMIT 4")
                 .fetch_all(&store.reader)

@@ -27,9 +27,16 @@ pub(crate) struct Setup {
     settings: Vec<(String, String)>,
     members: u32,
     smtp_login: Option<(String, String)>,
+    /// The URL, if the test does not run on the engine of the suite.
+    database: Option<String>,
 }
 
 impl Setup {
+    /// On a server, where several instances can work on one database. `None` when this machine has no PostgreSQL.
+    pub(crate) async fn shared() -> Option<Self> {
+        Some(Self { database: Some(postgres::new_database_with_tables().await?), ..Self::default() })
+    }
+
     /// Sets a configuration key by its environment name, such as `SWEEP__CONFIRM_SWEEPS`.
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.push((key.to_owned(), value.to_string()));
@@ -67,8 +74,12 @@ impl Setup {
         let keys = folder.path().join("flows.keys");
         Keyring::generate(&keys).expect("a key ring");
         let smtp = sim.smtp_addr();
+        let database = match self.database {
+            Some(url) => url,
+            None => new_database(folder.path()).await,
+        };
         let usual = [
-            ("DATABASE__URL", new_database(folder.path()).await),
+            ("DATABASE__URL", database),
             ("KEYS__FILE", keys.display().to_string()),
             ("GATEWAY__URL", sim.gateway_url()),
             ("GATEWAY__CLIENT_KEY", "the-client-key".into()),

@@ -15,6 +15,7 @@ mod faults;
 mod guards;
 mod harness;
 mod inspect;
+mod instances;
 mod kinds;
 mod link_requests;
 mod links;

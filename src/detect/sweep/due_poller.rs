@@ -6,7 +6,7 @@ use super::polled::Polled;
 use super::services::Services;
 use crate::domain::Time;
 use crate::gateway::Gateway;
-use crate::store::DueMember;
+use crate::store::{DueMember, SweepPage};
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -32,13 +32,18 @@ pub(super) struct DuePoller {
 
 impl DuePoller {
     /// Polls a member. A panic ends this poll and nothing else. Stops waiting for the gateway when `stop` is cancelled.
-    pub(super) async fn poll(&self, due: DueMember, wrapped: bool, stop: &CancellationToken) -> Polled {
+    pub(super) async fn poll(
+        &self,
+        due: DueMember,
+        page: Option<SweepPage>,
+        stop: &CancellationToken,
+    ) -> Polled {
         let outcome = catch_panic(self.outcome(&due, stop)).await.unwrap_or_else(|| {
             tracing::error!(member = %due.id, "polling a member panicked");
             PollOutcome::Unclear { reason: "internal_error", wait: None, failed: true, refusal: None }
         });
         let DueMember { id: member, poll_key, unclear: was_unclear, .. } = due;
-        Polled { member, poll_key, wrapped, was_unclear, outcome }
+        Polled { member, poll_key, page, was_unclear, outcome }
     }
 
     async fn outcome(&self, due: &DueMember, stop: &CancellationToken) -> PollOutcome {

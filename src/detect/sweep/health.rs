@@ -5,6 +5,8 @@
 //! outage that begins in the middle of a sweep is seen, and so that what is known to be the members' own can be recorded
 //! long before a large fleet's sweep ends.
 
+use super::codes;
+
 /// A window of polls is judged and closed at this size.
 const WINDOW: u64 = 200;
 /// Fewer polls than this do not show an outage before the sweep ends.
@@ -42,9 +44,9 @@ impl Outage {
     /// The reason code of a sweep that stops because of it.
     pub(super) fn code(self) -> &'static str {
         match self {
-            Self::MostPollsFailed => "most_polls_failed",
-            Self::MostRefreshesRefused => "most_refreshes_refused",
-            Self::ManyListsEmpty => "many_lists_empty",
+            Self::MostPollsFailed => codes::MOST_POLLS_FAILED,
+            Self::MostRefreshesRefused => codes::MOST_REFRESHES_REFUSED,
+            Self::ManyListsEmpty => codes::MANY_LISTS_EMPTY,
         }
     }
 }

@@ -1,7 +1,8 @@
+use super::codes;
 use super::due_poller::DuePoller;
 use super::order::InOrder;
 use super::report::{Limits, SweepReport};
-use super::run::Run;
+use super::run::{PartEnd, Run};
 use super::services::Services;
 use super::workers::Workers;
 use crate::base::clock::Clock;
@@ -10,14 +11,15 @@ use crate::credentials::TokenProvider;
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, SweepId, Time};
 use crate::gateway::Gateway;
-use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepPosition, SweepProgress};
+use crate::store::{DueMember, OpenSweep, Store, StoreError, SweepPage, SweepProgress};
 use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Members read at a time.
-const BATCH: u32 = 1_000;
+/// How often a command looks whether other instances have ended the sweep.
+const WAIT_FOR_OTHERS: Duration = Duration::from_millis(500);
 /// A member without a usable response for this long is unreachable.
 pub(crate) const UNREACHABLE_AFTER: TimeDelta = TimeDelta::hours(24);
 
@@ -56,35 +58,91 @@ impl Sweeper {
         self.poller.gateway.shared_wait().is_some()
     }
 
-    /// Polls every enrolled, unpaused member, or the rest of them where a sweep was interrupted. After `stop` it polls
-    /// nobody else, waits for the polls under way, and can be resumed.
+    /// Polls every enrolled, unpaused member, or the rest of them where a sweep was interrupted. Waits for the other
+    /// instances that take part. After `stop` it polls nobody else, waits for the polls under way, and can be resumed.
     ///
     /// # Errors
     /// The store's. What goes wrong with members is counted.
     pub async fn sweep(&self, stop: &CancellationToken) -> Result<SweepReport, StoreError> {
-        let began = self.services().clock.now();
-        let OpenSweep { id, position, progress, resumed } =
-            self.services().store.resume_or_start_sweep(began).await?;
-        tracing::info!(sweep = %id, resumed, "sweep starts");
-        let members = self.members_from(position);
-        let run = Run { position, progress, ..Run::new(Some(id.clone())) };
-        let report = self.run(run, members, stop).await?;
+        let store = &self.services().store;
+        store.start_sweep(self.services().clock.now(), None).await?;
+        let Some(sweep) = store.open_sweep().await? else {
+            return Ok(self.report(SweepProgress::default(), None));
+        };
+        loop {
+            if let Some(report) = self.take_part(stop).await? {
+                return Ok(report);
+            }
+            if let Some((progress, reason)) = store.ended_sweep(&sweep.id).await? {
+                return Ok(self.report(progress, reason));
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(WAIT_FOR_OTHERS)).await.is_none() {
+                return Ok(SweepReport { cancelled: true, ..self.report(sweep.progress, None) });
+            }
+        }
+    }
+
+    /// Starts the sweep of a tick of the schedule, unless another instance has, or one is open. `None`: no tick asked for
+    /// it. Returns whether it was started.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn start(&self, tick: Option<Time>) -> Result<bool, StoreError> {
+        self.services().store.start_sweep(self.services().clock.now(), tick).await
+    }
+
+    /// Polls pages of the open sweep until there are no more. Returns the report of a sweep that ended with it, or that
+    /// `stop` interrupted. `None`: no sweep is open, or other instances have the rest.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn take_part(&self, stop: &CancellationToken) -> Result<Option<SweepReport>, StoreError> {
+        let store = &self.services().store;
+        let Some(sweep) = store.open_sweep().await? else { return Ok(None) };
+        let OpenSweep { id, started_at, has_begun, .. } = sweep.clone();
+        // Of a run that failed.
+        store.leave_sweep(&id, None).await?;
+        if !store.has_work_in(&id).await? {
+            return Ok(None);
+        }
+        tracing::info!(sweep = %id, resumed = has_begun, "sweep starts");
+        let members = self.members_of(&id);
+        let report = match self.run(Run::new(Some(sweep)), members, stop).await? {
+            PartEnd::Whole(report) => report,
+            PartEnd::Part => {
+                tracing::info!(event = "sweep_part_ended", sweep = %id, "other instances have the rest of the sweep");
+                return Ok(None);
+            }
+        };
         if report.cancelled {
             tracing::info!(event = "sweep_interrupted", sweep = %id, "sweep interrupted; it will be resumed");
-            return Ok(report);
+            return Ok(Some(report));
         }
         self.log_end(&id, &report).await?;
         let result = if report.complete() { "complete" } else { "incomplete" };
-        metrics::count_sweep(result, (self.services().clock.now() - began).to_std().unwrap_or_default());
-        let (ended, complete) = self.services().store.last_sweep_ends().await?;
+        let now = self.services().clock.now();
+        metrics::count_sweep(result, (now - started_at).to_std().unwrap_or_default());
+        self.publish_last_sweeps().await?;
+        Ok(Some(report))
+    }
+
+    /// Publishes what the metrics say about the last sweeps, which may be another instance's.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn publish_last_sweeps(&self) -> Result<(), StoreError> {
+        let store = &self.services().store;
+        let (ended, complete) = store.last_sweep_ends().await?;
         metrics::set_last_sweeps(ended, complete);
-        metrics::set_unreachable_members(
-            self.services()
-                .store
-                .unreachable_members(self.services().clock.now() - UNREACHABLE_AFTER)
-                .await?,
-        );
-        Ok(report)
+        let answered_since = self.services().clock.now() - UNREACHABLE_AFTER;
+        metrics::set_unreachable_members(store.unreachable_members(answered_since).await?);
+        Ok(())
+    }
+
+    fn report(&self, progress: SweepProgress, reason: Option<String>) -> SweepReport {
+        let ended_early_because = reason.map(|reason| codes::of_early_end(&reason));
+        let max_unclear = self.services().max_unclear;
+        SweepReport { progress, ended_early_because, cancelled: false, max_unclear }
     }
 
     /// Polls these members now, whatever they wait for.
@@ -99,40 +157,31 @@ impl Sweeper {
         let due = members.filter_map(async |id| match id {
             Err(error) => Some(Err(error)),
             Ok(id) => match self.services().store.member_to_poll(&id).await {
-                Ok(Some(due)) => Some(Ok((ready(due), false))),
+                Ok(Some(due)) => Some(Ok((ready(due), None))),
                 Ok(None) => None,
                 Err(error) => Some(Err(error)),
             },
         });
-        self.run(Run::new(None), due, stop).await
+        match self.run(Run::new(None), due, stop).await? {
+            PartEnd::Whole(report) => Ok(report),
+            PartEnd::Part => Ok(self.report(SweepProgress::default(), None)),
+        }
     }
 
-    /// The members behind `position`, in order, each with whether the sweep has wrapped around by then.
-    fn members_from(
+    /// The members of one page after another.
+    fn members_of(
         &self,
-        position: SweepPosition,
-    ) -> impl Stream<Item = Result<(DueMember, bool), StoreError>> + Send {
-        let batches = stream::try_unfold(position, async |mut position| {
-            loop {
-                let (after, until) = match position {
-                    SweepPosition { wrapped: true, last, starts_after } => (last, starts_after),
-                    SweepPosition { wrapped: false, last, starts_after } => (last.or(starts_after), None),
-                };
-                let batch = self.services().store.members_to_poll(after, until, BATCH).await?;
-                if let Some(last) = batch.last() {
-                    let wrapped = position.wrapped;
-                    position.last = Some(last.poll_key);
-                    let batch: Vec<_> = batch.into_iter().map(|due| Ok((due, wrapped))).collect();
-                    return Ok(Some((stream::iter(batch), position)));
-                }
-                if position.wrapped || position.starts_after.is_none() {
-                    return Ok(None);
-                }
-                (position.wrapped, position.last) = (true, None);
-            }
+        sweep: &SweepId,
+    ) -> impl Stream<Item = Result<(DueMember, Option<SweepPage>), StoreError>> + Send {
+        let pages = stream::try_unfold(sweep.clone(), async |sweep| {
+            let store = &self.services().store;
+            let Some(page) = store.claim_page(&sweep).await? else { return Ok(None) };
+            let members = store.members_to_poll(page.after, Some(page.until), u32::MAX).await?;
+            let members: Vec<_> = members.into_iter().map(|due| Ok((due, Some(page)))).collect();
+            Ok(Some((stream::iter(members), sweep)))
         });
-        batches
-            .map(|batch| match batch {
+        pages
+            .map(|page| match page {
                 Ok(members) => members.left_stream(),
                 Err(error) => stream::iter([Err(error)]).right_stream(),
             })
@@ -142,9 +191,9 @@ impl Sweeper {
     async fn run(
         &self,
         mut run: Run,
-        members: impl Stream<Item = Result<(DueMember, bool), StoreError>> + Send,
+        members: impl Stream<Item = Result<(DueMember, Option<SweepPage>), StoreError>> + Send,
         stop: &CancellationToken,
-    ) -> Result<SweepReport, StoreError> {
+    ) -> Result<PartEnd, StoreError> {
         let feed = stop.child_token();
         // An error of the store ends the workers, too.
         let _end = feed.clone().drop_guard();
@@ -157,19 +206,21 @@ impl Sweeper {
                 batch.drain(..).for_each(|(number, polled)| in_order.put(number, polled));
                 while let Some(polled) = in_order.take() {
                     run.note(self.services(), polled).await?;
-                    if run.ended_early_because.is_some() {
+                    if run.is_over() {
                         feed.cancel();
                     }
                 }
                 run.count_polled();
-                self.progress.send_replace(run.progress);
+                self.progress.send_replace(run.shown_progress());
             }
             Ok(())
         };
         tokio::try_join!(polling, noting)?;
-        let report = run.finish(self.services(), stop.is_cancelled()).await?;
-        self.progress.send_replace(report.progress);
-        Ok(report)
+        let end = run.finish(self.services(), stop.is_cancelled()).await?;
+        if let PartEnd::Whole(report) = &end {
+            self.progress.send_replace(report.progress);
+        }
+        Ok(end)
     }
 
     fn services(&self) -> &Services {

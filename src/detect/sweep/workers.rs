@@ -2,18 +2,18 @@
 
 use super::due_poller::DuePoller;
 use super::polled::Polled;
-use crate::store::{DueMember, StoreError};
+use crate::store::{DueMember, StoreError, SweepPage};
 use futures_util::{Stream, StreamExt};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-/// Members read ahead, so that the workers do not idle while the store reads the next ones.
-const READ_AHEAD: usize = 1_000;
+/// Members read ahead, so that the workers do not idle while the store reads the next ones. A crash repeats them.
+const READ_AHEAD: usize = 250;
 
-/// A member with their number in the sweep, counted from 0, and whether the sweep has wrapped around by then.
-type Turn = (u64, DueMember, bool);
+/// A member with their number, counted from 0, and their page.
+type Turn = (u64, DueMember, Option<SweepPage>);
 
 /// A sweep's tasks, before they start.
 pub(super) struct Workers {
@@ -48,7 +48,7 @@ impl Workers {
     pub(super) async fn poll_all(
         self,
         poller: DuePoller,
-        members: impl Stream<Item = Result<(DueMember, bool), StoreError>> + Send,
+        members: impl Stream<Item = Result<(DueMember, Option<SweepPage>), StoreError>> + Send,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let (sender, queue) = mpsc::channel(READ_AHEAD);
@@ -57,12 +57,12 @@ impl Workers {
         let feed = async {
             let mut members = pin!(members.enumerate());
             while let Some((number, member)) = members.next().await {
-                let (due, wrapped) = member.inspect_err(|_| stop.cancel())?;
+                let (due, page) = member.inspect_err(|_| stop.cancel())?;
                 if number < self.at_once {
                     tokio::spawn(worker.clone().work());
                 }
                 // The workers hold the other end until `stop` is cancelled.
-                let _ = sender.send((number as u64, due, wrapped)).await;
+                let _ = sender.send((number as u64, due, page)).await;
             }
             Ok(())
         };
@@ -93,8 +93,8 @@ struct Worker {
 
 impl Worker {
     async fn work(self) {
-        while let Some((number, due, wrapped)) = self.next().await {
-            let polled = self.poller.poll(due, wrapped, &self.stop).await;
+        while let Some((number, due, page)) = self.next().await {
+            let polled = self.poller.poll(due, page, &self.stop).await;
             if self.results.send((number, polled)).await.is_err() {
                 return;
             }

@@ -10,6 +10,7 @@ use crate::server::components::App;
 use crate::server::database_file::DatabaseFile;
 use crate::server::runner::{Loop, Progress};
 use crate::server::wake_signals::WakeSignals;
+use crate::store::SweepProgress;
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,8 +28,8 @@ pub(super) struct SweepLoop {
     shutdown: CancellationToken,
     /// `None` until the last sweep has been read.
     followed: Option<Followed>,
-    /// Whether a sweep was interrupted, so that the next one is due now.
-    is_unfinished: bool,
+    /// The counts of an open sweep that other instances have in hand, when they last changed.
+    of_others: Option<SweepProgress>,
 }
 
 impl SweepLoop {
@@ -44,7 +45,7 @@ impl SweepLoop {
             file,
             shutdown: shutdown.clone(),
             followed: None,
-            is_unfinished: false,
+            of_others: None,
         }
     }
 
@@ -53,8 +54,61 @@ impl SweepLoop {
             return Ok(followed);
         }
         let last = self.app.store.last_sweep().await?;
-        self.is_unfinished = self.app.store.unfinished_sweep().await?.is_some();
         Ok(*self.followed.insert(Followed(last.map(|sweep| sweep.finished_at.unwrap_or(sweep.started_at)))))
+    }
+
+    /// Starts the sweep of the last tick, if it is due.
+    async fn start(&mut self) -> anyhow::Result<Progress> {
+        let followed = self.followed().await?;
+        let (app, now) = (&self.app, self.app.clock.now());
+        let schedule = &app.config.sweep.schedule;
+        if !followed.is_due(schedule, now) {
+            return Ok(Progress::Idle);
+        }
+        if app.sweeper.is_throttled() {
+            metrics::count_skipped_tick();
+            tracing::warn!(
+                event = "tick_skipped",
+                "skipped a tick of the schedule: the gateway asked all clients to wait"
+            );
+        } else {
+            let tick = schedule.last_due(now).filter(|_| !followed.is_ahead(now));
+            if !app.sweeper.start(tick).await? {
+                tracing::debug!(event = "tick_covered", "another instance has started this sweep");
+                app.sweeper.publish_last_sweeps().await?;
+            }
+        }
+        self.wakes.sweep_activity.note();
+        self.followed = Some(Followed(Some(now)));
+        Ok(Progress::Worked)
+    }
+
+    /// Polls pages of the open sweep, as far as other instances do not.
+    async fn take_part(&mut self) -> anyhow::Result<Progress> {
+        let Self { app, wakes, .. } = self;
+        wakes.is_sweeping.store(true, Ordering::SeqCst);
+        wakes.sweep_activity.note();
+        let swept = app.sweeper.take_part(&self.shutdown).await;
+        wakes.is_sweeping.store(false, Ordering::SeqCst);
+        wakes.sweep_activity.note();
+        wakes.plan.notify_one();
+        self.followed = Some(Followed(Some(app.clock.now())));
+        // A failed part continues with the next step.
+        let Some(report) = swept? else { return Ok(Progress::Worked) };
+        if report.is_healthy() {
+            telemetry::send_heartbeat(&app.config.telemetry, Beat::Healthy).await;
+        } else if report.ended_early_because.is_some() {
+            telemetry::send_heartbeat(&app.config.telemetry, Beat::StoppedEarly).await;
+        }
+        Ok(Progress::Worked)
+    }
+
+    /// Progress of others counts as activity.
+    fn watch_others(&mut self, progress: Option<SweepProgress>) {
+        if self.of_others != progress {
+            self.of_others = progress;
+            self.wakes.sweep_activity.note();
+        }
     }
 }
 
@@ -68,42 +122,22 @@ impl Loop for SweepLoop {
     }
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
-        let followed = self.followed().await?;
-        let Self { app, wakes, .. } = self;
-        if !self.is_unfinished {
-            if !followed.is_due(&app.config.sweep.schedule, app.clock.now()) {
-                return Ok(Progress::Idle);
-            }
-            if app.sweeper.is_throttled() {
-                metrics::count_skipped_tick();
-                tracing::warn!(
-                    event = "tick_skipped",
-                    "skipped a tick of the schedule: the gateway asked all clients to wait"
-                );
-                wakes.sweep_activity.note();
-                self.followed = Some(Followed(Some(app.clock.now())));
-                return Ok(Progress::Worked);
-            }
-        }
         if !self.file.is_in_place() {
             return Ok(Progress::Idle);
         }
-        wakes.is_sweeping.store(true, Ordering::SeqCst);
-        wakes.sweep_activity.note();
-        let swept = app.sweeper.sweep(&self.shutdown).await;
-        wakes.is_sweeping.store(false, Ordering::SeqCst);
-        wakes.sweep_activity.note();
-        wakes.plan.notify_one();
-        self.followed = Some(Followed(Some(app.clock.now())));
-        // A failed sweep continues with the next step.
-        self.is_unfinished = swept.is_err();
-        let report = swept?;
-        if report.is_healthy() {
-            telemetry::send_heartbeat(&app.config.telemetry, Beat::Healthy).await;
-        } else if report.ended_early_because.is_some() {
-            telemetry::send_heartbeat(&app.config.telemetry, Beat::StoppedEarly).await;
+        let Some(open) = self.app.store.open_sweep().await? else {
+            if self.of_others.is_some() {
+                self.app.sweeper.publish_last_sweeps().await?;
+                self.followed = Some(Followed(Some(self.app.clock.now())));
+            }
+            self.watch_others(None);
+            return self.start().await;
+        };
+        if self.app.store.has_work_in(&open.id).await? {
+            return self.take_part().await;
         }
-        Ok(Progress::Worked)
+        self.watch_others(Some(open.progress));
+        Ok(Progress::Idle)
     }
 }
 
@@ -112,12 +146,15 @@ impl Loop for SweepLoop {
 struct Followed(Option<Time>);
 
 impl Followed {
+    /// Whether the clock was ahead when it was followed.
+    fn is_ahead(self, now: Time) -> bool {
+        self.0.is_some_and(|until| until > now + MAX_CLOCK_ERROR)
+    }
+
     /// A sweep is also due if there was none, or if the last one lies in the future.
     fn is_due(self, schedule: &Schedule, now: Time) -> bool {
         match self.0 {
-            Some(until) if until <= now + MAX_CLOCK_ERROR => {
-                schedule.last_due(now).is_some_and(|due| due > until)
-            }
+            Some(until) if !self.is_ahead(now) => schedule.last_due(now).is_some_and(|due| due > until),
             _ => true,
         }
     }
