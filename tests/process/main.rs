@@ -6,6 +6,7 @@ mod checks;
 mod crash;
 mod database;
 mod demo;
+mod faults;
 mod fuzz;
 mod harness;
 mod imports;

@@ -2,6 +2,7 @@
 
 use crate::harness::{Home, PATIENCE, simulator, until, until_true};
 use reconnectd::sim::{Fault, FaultKind, Operation};
+use reconnectd::store::testing::Cell;
 
 /// The value of a metric without labels, where it has been counted.
 async fn metric(url: &str, name: &str) -> Option<f64> {
@@ -61,6 +62,7 @@ async fn a_daemon_that_starts_after_a_missed_tick_sweeps_at_once_and_after_a_swe
         let mut database = home.database().await;
         database.set("sweeps", "started_at", started_at).await.unwrap();
         database.set("sweeps", "finished_at", finished_at).await.unwrap();
+        database.set("sweeps", "scheduled_at", Cell::Null).await.unwrap();
     };
     set(0, 1).await;
     let daemon = home.daemon().await;
