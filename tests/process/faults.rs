@@ -277,7 +277,8 @@ impl Fleet {
             let recovered = recovered.iter().filter(|outcome| *outcome == "recovered").count();
             let expected = self.members.iter().filter(|member| is_even(member)).count();
             let is_done = states.len() == self.members.len()
-                && states.iter().all(|state| state == "sent")
+                // A second copy is not sent to a member who used the first.
+                && states.iter().all(|state| ["sent", "cancelled"].contains(&&**state))
                 && recovered == expected
                 && self.instances.iter().all(|instance| instance.stopped_at.is_none());
             if is_done {
