@@ -5,6 +5,7 @@ pub(super) mod preview;
 use super::check::CheckArgs;
 use super::config::ConfigCommand;
 use super::connections::ConnectionsCommand;
+use super::database::DatabaseCommand;
 #[cfg(feature = "sim")]
 use super::demo::DemoArgs;
 use super::keys::KeysCommand;
@@ -84,6 +85,9 @@ pub(super) enum Command {
     /// Show how links are used
     #[command(subcommand)]
     Links(LinksCommand),
+    /// Copy the database to another file or server
+    #[command(subcommand)]
+    Database(DatabaseCommand),
     /// Show the fleet at a glance
     Status,
 }

@@ -36,8 +36,25 @@ impl Context {
         }
     }
 
-    /// Opens the database, which must exist.
+    /// Opens the database to read from it. It must exist. Warns if another database has taken its place.
     pub(super) async fn store(&self) -> anyhow::Result<Store> {
+        let store = self.store_or_marked().await?;
+        store.verify_complete().await?;
+        if let Err(outdated) = store.verify_takes_work().await {
+            errln!("reconnectd: what follows is out of date: {outdated}");
+        }
+        Ok(store)
+    }
+
+    /// Opens the database to write to it. It must exist.
+    pub(super) async fn store_to_write(&self) -> anyhow::Result<Store> {
+        let store = self.store_or_marked().await?;
+        store.verify_takes_work().await?;
+        Ok(store)
+    }
+
+    /// Opens the database, which must exist, even if it takes no work.
+    pub(super) async fn store_or_marked(&self) -> anyhow::Result<Store> {
         Ok(Store::open_existing(&self.config.database.url()).await?)
     }
 
@@ -77,6 +94,7 @@ impl Context {
     pub(super) async fn keyring_and_store(&self) -> anyhow::Result<(Keyring, Store)> {
         let keyring = Keyring::open(&self.config.keys.file)?;
         let store = Store::open(&self.config.database.url()).await?;
+        store.verify_takes_work().await?;
         let report = KeyReport::new(&store, &keyring).await?;
         report.verify_sealing()?;
         key_check::leave_canary(&store, &keyring).await?;

@@ -69,7 +69,7 @@ struct RevokedRow<'a> {
 }
 
 async fn revoke(context: &Context, member: &MemberId) -> anyhow::Result<Completion> {
-    let store = context.store().await?;
+    let store = context.store_to_write().await?;
     let Some(revoked) = store.revoke_links(member, context.clock.now()).await? else {
         bail!("there is no member {member}; see `reconnectd members list`");
     };

@@ -6,6 +6,7 @@ mod completion;
 mod config;
 mod connections;
 mod context;
+mod database;
 #[cfg(feature = "sim")]
 mod demo;
 mod import;
@@ -58,6 +59,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Notices(command) => notices::run(&load()?, command).await,
         Command::Suppress(command) => suppress::run(&load()?, command).await,
         Command::Links(command) => links::links(&load()?, command).await,
+        Command::Database(command) => database::run(&load()?, command).await,
         Command::Status => status::status(&load()?).await,
     }
 }

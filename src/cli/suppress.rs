@@ -28,11 +28,12 @@ pub(super) enum SuppressCommand {
 }
 
 pub(super) async fn run(context: &Context, command: &SuppressCommand) -> anyhow::Result<Completion> {
-    let store = context.store().await?;
     match command {
-        SuppressCommand::Add { address } => add(context, &store, address).await,
-        SuppressCommand::List => list(context, &store).await,
-        SuppressCommand::Remove { address } => remove(context, &store, address).await,
+        SuppressCommand::Add { address } => add(context, &context.store_to_write().await?, address).await,
+        SuppressCommand::List => list(context, &context.store().await?).await,
+        SuppressCommand::Remove { address } => {
+            remove(context, &context.store_to_write().await?, address).await
+        }
     }
 }
 

@@ -136,6 +136,7 @@ impl App {
         let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
         let transport = Arc::new(Transport::new(&config.email, &instances)?);
         let store = open_store(&config).await?;
+        store.verify_takes_work().await?;
         let needs_token = config.gateway.auth.mode == AuthMode::RefreshToken;
         keys::verify(&store, &keyring, needs_token).await?;
         let tokens = TokenProvider::new(

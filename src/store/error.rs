@@ -1,7 +1,9 @@
 //! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
 
+use super::copy_error::CopyError;
 use super::failure::Failure;
 use crate::base::batches::{Aborted, BatchError};
+use crate::domain::Time;
 use sqlx::migrate::MigrateError;
 use std::sync::Arc;
 
@@ -44,6 +46,19 @@ pub enum StoreError {
         "another reconnectd (process {holder}) uses {path}; stop it first, or give this one its own database"
     )]
     Locked { path: String, holder: String },
+    /// The database was copied to another one, which goes on in its place.
+    #[error(
+        "database.url: {path} was copied to {other} on {}; set database.url to the copy, or run `reconnectd database \
+         reopen` to use this database again",
+        at.format("%F at %T UTC")
+    )]
+    Copied { path: String, other: String, at: Time },
+    /// A copy that fills the database runs, or did not end. `remedy` says how to get rid of the database.
+    #[error(
+        "database.url: {path} is an incomplete copy of {other}, begun on {}; if no copy is running, {remedy}, and copy again",
+        at.format("%F at %T UTC")
+    )]
+    IncompleteCopy { path: String, other: String, at: Time, remedy: &'static str },
     /// Another process imports members. `holder` is its process id.
     #[error("another import (process {holder}) is running; wait until it ends")]
     Importing { holder: String },
@@ -66,6 +81,8 @@ pub enum StoreError {
     /// The connection was lost while the server committed: it may have, or may not.
     #[error("database: the connection was lost during a commit")]
     Uncertain,
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error("database: {0}")]
     Database(Arc<sqlx::Error>),
 }
@@ -82,7 +99,9 @@ impl StoreError {
                 | Self::Damaged(_)
                 | Self::Newer { .. }
                 | Self::Migration(_)
-        )
+                | Self::Copied { .. }
+                | Self::IncompleteCopy { .. }
+        ) || matches!(self, Self::Copy(error) if error.is_about_target())
     }
 
     /// Whether the same unit of work may succeed at once. Nothing was written.
@@ -121,6 +140,7 @@ impl StoreError {
             Self::FileReplaced { .. } => "database_file_replaced",
             Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
+            Self::Copied { .. } | Self::IncompleteCopy { .. } | Self::Copy(_) => "database_copied",
             Self::Value { .. } | Self::Row { .. } => "database_value",
             Self::Aborted(_) => "internal_error",
             Self::RolledBack => "database_failed",

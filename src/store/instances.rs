@@ -2,6 +2,7 @@
 //!
 //! Whether an instance is alive is judged by the clock of the database server, which all instances share.
 
+use super::copy_mark::verify_unmarked;
 use super::engine::{Tx, query, query_scalar};
 use super::holder::{IS_ORPHANED, Registration};
 use super::locks::InstanceLock;
@@ -56,9 +57,12 @@ pub struct ReleasedLeases {
 
 impl Store {
     /// Makes this process an instance, until the lock is dropped. Other leases of this process have no holder.
+    ///
+    /// # Errors
+    /// Those of a database that takes no work.
     pub async fn register(&self, _lock: &InstanceLock, registration: Registration, now: Time) -> Result<()> {
         let now = self.server_time().await?.unwrap_or(now);
-        self.write(async |mut tx| insert(&mut tx, &registration, now).await).await?;
+        self.write(async |mut tx| self.insert(&mut tx, &registration, now).await).await?;
         self.holder.set(Some(registration));
         Ok(())
     }
@@ -84,7 +88,7 @@ impl Store {
                 .await?
                 .rows_affected();
             if updated == 0 {
-                insert(&mut tx, &registration, at).await?;
+                self.insert(&mut tx, &registration, at).await?;
             }
             let live: i64 = query_scalar("SELECT count(*) FROM instances WHERE seen_at > $1")
                 .bind(millis(at - presumed_dead_after()))
@@ -155,6 +159,26 @@ impl Store {
         Ok(ReleasedLeases { instances, notices, refreshes })
     }
 
+    /// # Errors
+    /// Those of a database that takes no work.
+    async fn insert(&self, tx: &mut Tx, registration: &Registration, seen_at: Time) -> Result<()> {
+        // A copy deletes all instances, so that none goes on.
+        verify_unmarked(tx, &self.place).await?;
+        query(
+            "INSERT INTO instances (instance_id, command, version, key_ids, started_at, seen_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(registration.id.as_str())
+        .bind(registration.command.as_str())
+        .bind(env!("CARGO_PKG_VERSION"))
+        .bind(json_list(&registration.key_ids)?)
+        .bind(millis(registration.started_at))
+        .bind(millis(seen_at))
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
     async fn delete_dead(&self, oldest: Time) -> Result<u64> {
         // The lock of the file proves that all others are dead.
         let only = if self.is_shared() { None } else { self.holder.id() };
@@ -175,28 +199,12 @@ impl Store {
     }
 
     /// Instances that were not seen since are dead.
-    async fn oldest_heartbeat(&self, now: Time) -> Result<Time> {
+    pub(super) async fn oldest_heartbeat(&self, now: Time) -> Result<Time> {
         if self.is_shared() {
             return Ok(self.server_time().await?.unwrap_or(now) - presumed_dead_after());
         }
         Ok(now - TimeDelta::from_std(HEARTBEAT_ON_FILE * 3).unwrap_or(TimeDelta::MAX))
     }
-}
-
-async fn insert(tx: &mut Tx, registration: &Registration, seen_at: Time) -> Result<()> {
-    query(
-        "INSERT INTO instances (instance_id, command, version, key_ids, started_at, seen_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(registration.id.as_str())
-    .bind(registration.command.as_str())
-    .bind(env!("CARGO_PKG_VERSION"))
-    .bind(json_list(&registration.key_ids)?)
-    .bind(millis(registration.started_at))
-    .bind(millis(seen_at))
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 fn presumed_dead_after() -> TimeDelta {

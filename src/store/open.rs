@@ -9,7 +9,7 @@ use super::sqlite::Store;
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -101,6 +101,7 @@ impl Store {
             instance: Arc::default(),
             holder: Holder::default(),
             interactive: false,
+            ignores_mark: false,
         };
         suppressions::backfill_address_hashes(&store).await?;
         sweeps::fill_poll_keys(&store).await?;
@@ -161,6 +162,10 @@ fn create(path: &Path) -> Result<()> {
     }
 }
 
+pub(super) fn migrations() -> Migrator {
+    sqlx::migrate!("migrations/sqlite")
+}
+
 async fn migrate(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
     let mut writer = options.connect().await.map_err(|error| open_error(path, error))?;
     let is_foreign: bool = sqlx::query_scalar(
@@ -173,7 +178,7 @@ async fn migrate(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
     if is_foreign {
         return Err(StoreError::OtherProgram { path: shown(path) });
     }
-    sqlx::migrate!("migrations/sqlite").run(&mut writer).await.map_err(|error| match error {
+    migrations().run(&mut writer).await.map_err(|error| match error {
         MigrateError::Execute(error) => open_error(path, error),
         MigrateError::VersionMissing(migration) => StoreError::Newer { path: shown(path), migration },
         other => StoreError::Migration(other),

@@ -58,6 +58,7 @@ impl Store {
             instance: Arc::default(),
             holder: Holder::default(),
             interactive: false,
+            ignores_mark: false,
         })
     }
 }

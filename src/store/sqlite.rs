@@ -1,6 +1,8 @@
 //! The handle of the database.
 
+use super::copy_mark::verify_unmarked;
 use super::engine::{Flush, Pool, Query, Tx, Urgency, Writer, per_engine, query, query_scalar};
+use super::file_identity::FileIdentity;
 use super::holder::Holder;
 use super::place::Place;
 use super::{Result, StoreError, time};
@@ -19,6 +21,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a write waits while a person waits for it.
 pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 
+/// The file, or the start of the server and the name of the database.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    File(FileIdentity),
+    Server(String),
+}
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -33,6 +42,8 @@ pub struct Store {
     pub(super) holder: Holder,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
+    /// Whether the writes belong to a copy, which alone writes to a marked database.
+    pub(super) ignores_mark: bool,
 }
 
 impl Store {
@@ -57,7 +68,8 @@ impl Store {
     /// with an error, everything it wrote is undone. It can run again, if the database gives it up for another one.
     ///
     /// # Errors
-    /// The unit's, [`StoreError::Busy`], and [`StoreError::FileReplaced`]: what it writes would be lost.
+    /// The unit's, [`StoreError::Busy`], [`StoreError::FileReplaced`]: what it writes would be lost, and those of a database
+    /// that takes no work.
     pub(super) async fn write<T>(&self, unit: impl AsyncFnOnce(Tx) -> Result<T> + Clone) -> Result<T> {
         let urgency = if self.interactive { Urgency::Interactive } else { Urgency::Background };
         self.write_with(urgency, Flush::Wait, unit).await
@@ -86,7 +98,8 @@ impl Store {
         self.write(async |mut tx| Ok(query.clone().execute(&mut tx).await?.rows_affected())).await
     }
 
-    async fn try_write<T>(
+    /// Runs the unit once.
+    pub(super) async fn try_write<T>(
         &self,
         urgency: Urgency,
         flush: Flush,
@@ -99,7 +112,11 @@ impl Store {
         } else {
             tokio::time::timeout(BACKGROUND_WAIT, begin).await.map_err(|_| sqlx::Error::PoolTimedOut)??
         };
-        let (tx, end) = work.into_tx();
+        let (mut tx, end) = work.into_tx();
+        // No copy begins while a daemon runs.
+        if !self.ignores_mark && !self.holds_instance_lock() {
+            verify_unmarked(&mut tx, &self.place).await?;
+        }
         let value = unit(tx).await?;
         end.await?.finish(flush).await?;
         Ok(value)
@@ -123,6 +140,23 @@ impl Store {
     /// The path of the file, or the URL without the password.
     pub(crate) fn location(&self) -> String {
         self.place.to_string()
+    }
+
+    /// Like [`Self::location`], from wherever it is read.
+    pub(super) fn absolute_location(&self) -> String {
+        match self.place.file() {
+            Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string(),
+            None => self.location(),
+        }
+    }
+
+    /// Tells databases apart, whatever their URLs are.
+    pub(super) async fn identity(&self) -> Result<Identity> {
+        if let Place::File { identity, .. } = &self.place {
+            return Ok(Identity::File(*identity));
+        }
+        let sql = "SELECT concat_ws(' ', extract(EPOCH FROM pg_postmaster_start_time()), current_database(), current_schema())";
+        Ok(Identity::Server(query_scalar(sql).fetch_one(&self.reader).await?))
     }
 
     /// The time on the clock of the server; `None` for a file.
@@ -158,7 +192,7 @@ impl Store {
     }
 
     /// Waits for running statements, then closes all connections.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }

@@ -9,6 +9,7 @@ mod clock_ahead;
 mod clocks;
 mod completion;
 mod confirm;
+mod copies;
 mod delivery;
 mod disconnects;
 mod faults;

@@ -3,6 +3,7 @@
 #![cfg(all(unix, feature = "sim"))]
 
 mod checks;
+mod copies;
 mod crash;
 mod database;
 mod demo;

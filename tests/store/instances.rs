@@ -92,15 +92,15 @@ pub(crate) async fn an_instance_that_ends_releases_its_own_leases_only(f: &Fixtu
     assert_eq!(f.rows().await.texts("notices", "state").await.unwrap(), ["queued", "sending"]);
 }
 
-async fn claim(store: &Store) -> Vec<Claim> {
+pub(crate) async fn claim(store: &Store) -> Vec<Claim> {
     store.claim_notices(now(), now() + LEASE, &ClaimLimits::slots(9)).await.unwrap()
 }
 
-fn registration(id: &str, command: InstanceCommand) -> Registration {
+pub(crate) fn registration(id: &str, command: InstanceCommand) -> Registration {
     Registration { id: InstanceId::new(id), command, key_ids: vec!["key".into()], started_at: now() }
 }
 
-async fn join(store: &Store, id: &str) -> InstanceLock {
+pub(crate) async fn join(store: &Store, id: &str) -> InstanceLock {
     let lock = store.lock().unwrap();
     store.register(&lock, registration(id, InstanceCommand::Run), now()).await.unwrap();
     lock
@@ -112,6 +112,6 @@ async fn bury_and_join(f: &Fixture, other: &Store, id: &str) -> InstanceLock {
     join(other, "alive").await
 }
 
-async fn set_seen(f: &Fixture, id: &str, at: i64) {
+pub(crate) async fn set_seen(f: &Fixture, id: &str, at: i64) {
     assert_eq!(f.rows().await.set_where("instances", ("instance_id", id), "seen_at", at).await.unwrap(), 1);
 }

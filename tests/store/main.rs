@@ -3,6 +3,7 @@
 
 mod appends;
 mod claims;
+mod copies;
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
 mod instances;
@@ -11,6 +12,7 @@ mod members;
 mod migrations;
 mod observations;
 mod plans;
+mod population;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod redemptions;

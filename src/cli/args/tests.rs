@@ -54,6 +54,9 @@ fn every_command_of_the_contract_parses() {
         "suppress list",
         "suppress remove ada@example.org",
         "status",
+        "database copy --to postgres://reconnectd@localhost/reconnectd",
+        "database copy --to-file url",
+        "database reopen --yes",
         "links activity",
         "links revoke --member alice",
         "links activity --since 7d",
@@ -103,6 +106,8 @@ fn a_usage_error_exits_with_2() {
         "notices retry 0193 --all",
         "run --fast",
         "links",
+        "database copy",
+        "database copy --to-file url --to sqlite://x.db",
         "links activity --since ever",
         "links activity --since 11y",
     ] {

@@ -24,7 +24,12 @@ pub(super) async fn check(
     clock: &Clock,
     checklist: &mut Checklist,
 ) -> anyhow::Result<Outcome> {
-    let opened = Store::open_existing(url).await;
+    let mut opened = Store::open_existing(url).await;
+    if let Ok(store) = &opened
+        && let Err(marked) = store.verify_takes_work().await
+    {
+        opened = Err(marked);
+    }
     match url {
         DatabaseUrl::Sqlite(path) => check_file(path, opened, checklist),
         DatabaseUrl::Postgres(url) => {

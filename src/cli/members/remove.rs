@@ -7,7 +7,7 @@ use crate::cli::output::{errln, outln};
 use crate::domain::MemberId;
 
 pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> anyhow::Result<Completion> {
-    let store = context.store().await?;
+    let store = context.store_to_write().await?;
     let (exists, leaves_traces) = if erase {
         (store.erase_member(id).await?, !store.truncate_log().await?)
     } else {

@@ -15,7 +15,7 @@ struct RetriedNotice<'a> {
 }
 
 pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> anyhow::Result<Completion> {
-    let store = context.store().await?;
+    let store = context.store_to_write().await?;
     let now = context.clock.now();
     let retried: Vec<(NoticeId, bool)> = if all {
         store.retry_all_notices(now).await?.into_iter().map(|id| (id, true)).collect()

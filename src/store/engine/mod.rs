@@ -15,7 +15,7 @@ mod writer;
 pub(super) use group_commit::{Connect, GroupCommit};
 pub(super) use pool::{Pool, Tx};
 pub(super) use row::Row;
-pub(super) use statement::{Query, per_engine, query, query_as, query_scalar};
+pub(super) use statement::{Query, Target, per_engine, query, query_as, query_scalar};
 pub(super) use urgency::{Flush, Urgency};
 pub(super) use value::Value;
 pub(super) use writer::Writer;

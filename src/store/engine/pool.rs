@@ -73,6 +73,10 @@ impl Tx {
 
     /// Whether other units can write at the same time.
     pub(in crate::store) fn needs_row_locks(&mut self) -> bool {
+        self.is_on_postgres()
+    }
+
+    pub(in crate::store) fn is_on_postgres(&mut self) -> bool {
         matches!(self.work(), Work::Postgres(_))
     }
 }

@@ -4,6 +4,7 @@
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Value {
     Integer(Option<i64>),
+    Real(Option<f64>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
     Bool(Option<bool>),
@@ -14,7 +15,7 @@ const NUL: &str = "\\u0000";
 
 impl Value {
     /// PostgreSQL cannot store NUL in a text. It is dropped, because the rest of the row matters more.
-    pub(super) fn without_nul(self) -> Self {
+    pub(in crate::store) fn without_nul(self) -> Self {
         match self {
             Self::Text(Some(text)) if text.contains('\0') => Self::Text(Some(text.replace('\0', ""))),
             Self::Text(Some(list)) if list.starts_with('[') && list.contains(NUL) => {
@@ -22,6 +23,23 @@ impl Value {
             }
             other => other,
         }
+    }
+
+    /// In bytes, about.
+    pub(in crate::store) fn size(&self) -> usize {
+        let content = match self {
+            Self::Text(Some(text)) => text.len(),
+            Self::Bytes(Some(bytes)) => bytes.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + content
+    }
+
+    pub(in crate::store) fn is_null(&self) -> bool {
+        matches!(
+            self,
+            Self::Integer(None) | Self::Real(None) | Self::Text(None) | Self::Bytes(None) | Self::Bool(None)
+        )
     }
 }
 
