@@ -79,7 +79,7 @@ impl Daemon {
         };
         serve(&mut tasks, "admin", admin, web::admin_router(health), web::ServerLimits::default(), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
-        let scheduler = schedule(schedule_text, &wakes).await?;
+        let scheduler = schedule(&app, &wakes).await?;
         let next_sweeps = app.config.sweep.schedule.describe_next(app.clock.now());
         tracing::info!(
             event = "running", links = %links_addr, admin = %admin_addr, schedule = schedule_text, next_sweeps, "running"
@@ -193,10 +193,11 @@ pub fn public_state(app: &App) -> web::PublicState {
 }
 
 /// The scheduler only wakes the sweep loop, which decides whether a sweep is due.
-async fn schedule(expression: &str, wakes: &WakeSignals) -> anyhow::Result<JobScheduler> {
+async fn schedule(app: &App, wakes: &WakeSignals) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await.context("the scheduler did not start")?;
-    let wakes = wakes.clone();
-    let job = Job::new(expression, move |_, _| wakes.tick())
+    let expression = app.config.sweep.schedule.as_str();
+    let (wakes, clock, schedule) = (wakes.clone(), app.clock.clone(), app.config.sweep.schedule.clone());
+    let job = Job::new(expression, move |_, _| wakes.tick(schedule.last_due(clock.now())))
         .with_context(|| format!("sweep.schedule: `{expression}` is not a valid cron expression"))?;
     scheduler.add(job).await.context("the scheduler rejected the schedule")?;
     scheduler.start().await.context("the scheduler did not start")?;

@@ -1,7 +1,7 @@
 //! `config print` and `keys generate`.
 
 use crate::harness::{CLIENT_KEY, Home, Running};
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 #[tokio::test]
 async fn the_printed_configuration_masks_secrets_and_can_be_loaded_again_with_them() {
@@ -51,22 +51,30 @@ async fn an_empty_variable_names_no_file_and_one_without_effect_is_reported() {
 }
 
 #[tokio::test]
-async fn the_configuration_for_kubernetes_is_valid_and_reachable_from_other_machines() {
-    let home = Home::bare();
-    let manifest =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kubernetes.yaml")).unwrap();
-    let (_, block) = manifest.split_once("reconnectd.toml: |\n").unwrap();
-    let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-    let text = lines.map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
-    let secrets = home.path("secrets");
-    fs::create_dir(&secrets).unwrap();
-    for name in ["client_key", "smtp_password"] {
-        fs::write(secrets.join(name), "secret").unwrap();
-        fs::set_permissions(secrets.join(name), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    home.write("reconnectd.toml", &text.replace("/run/secrets/reconnectd", &secrets.display().to_string()));
-    let printed = home.json(&["config", "print"]).await.remove(0);
-    for section in ["links", "admin"] {
-        assert!(printed[section]["listen"].as_str().unwrap().starts_with("[::]:"), "{section}");
+async fn the_configurations_for_kubernetes_are_valid_and_reachable_from_other_machines() {
+    for (manifest, secrets) in [
+        ("kubernetes.yaml", vec!["client_key", "smtp_password"]),
+        ("kubernetes-postgres.yaml", vec!["client_key", "smtp_password", "database_url"]),
+    ] {
+        let home = Home::bare();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(manifest);
+        let manifest = fs::read_to_string(path).unwrap();
+        let (_, block) = manifest.split_once("reconnectd.toml: |\n").unwrap();
+        let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        let text = lines.map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let folder = home.path("secrets");
+        fs::create_dir(&folder).unwrap();
+        for name in secrets {
+            let text =
+                if name == "database_url" { "postgres://reconnectd:hush@db.example.org/r" } else { "secret" };
+            fs::write(folder.join(name), text).unwrap();
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let text = text.replace("/run/secrets/reconnectd", &folder.display().to_string());
+        home.write("reconnectd.toml", &text);
+        let printed = home.json(&["config", "print"]).await.remove(0);
+        for section in ["links", "admin"] {
+            assert!(printed[section]["listen"].as_str().unwrap().starts_with("[::]:"), "{section}");
+        }
     }
 }

@@ -84,8 +84,9 @@ impl SweepLoop {
     }
 
     /// Polls pages of the open sweep, as far as other instances do not.
-    async fn take_part(&mut self) -> anyhow::Result<Progress> {
+    async fn take_part(&mut self, started_at: Time) -> anyhow::Result<Progress> {
         let Self { app, wakes, .. } = self;
+        wakes.sweep_started_at.store(started_at.timestamp_millis(), Ordering::SeqCst);
         wakes.is_sweeping.store(true, Ordering::SeqCst);
         wakes.sweep_activity.note();
         let swept = app.sweeper.take_part(&self.shutdown).await;
@@ -134,7 +135,7 @@ impl Loop for SweepLoop {
             return self.start().await;
         };
         if self.app.store.has_work_in(&open.id).await? {
-            return self.take_part().await;
+            return self.take_part(open.started_at).await;
         }
         self.watch_others(Some(open.progress));
         Ok(Progress::Idle)

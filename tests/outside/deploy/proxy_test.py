@@ -289,12 +289,14 @@ include {cls.folder}/site.conf;
 class Ingress(unittest.TestCase):
     def test_it_leads_to_the_public_port_and_logs_no_path(self):
         [ingress] = yaml.safe_load_all((ROOT / "deploy/ingress.yaml").read_text())
-        manifest = list(yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text()))
-        [service] = [each for each in manifest if each["kind"] == "Service"]
         [rule] = ingress["spec"]["rules"]
         [path] = rule["http"]["paths"]
-        self.assertEqual(path["backend"]["service"], {"name": service["metadata"]["name"], "port": {"name": "public"}})
-        self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["public"])
+        for name in ("kubernetes.yaml", "kubernetes-postgres.yaml"):
+            manifest = list(yaml.safe_load_all((ROOT / "deploy" / name).read_text()))
+            [service] = [each for each in manifest if each["kind"] == "Service"]
+            backend = {"name": service["metadata"]["name"], "port": {"name": "public"}}
+            self.assertEqual(path["backend"]["service"], backend)
+            self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["public"])
         self.assertEqual(ingress["spec"]["tls"][0]["hosts"], [rule["host"]])
         annotations = ingress["metadata"]["annotations"]
         self.assertTrue(all(isinstance(value, str) for value in annotations.values()))
