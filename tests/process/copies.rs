@@ -1,6 +1,7 @@
 //! `database copy`: what it prints, and what the commands do with both databases afterwards.
 
 use crate::harness::{Ended, Home, Running, mails, simulator, until_true};
+use crate::postgres;
 use reconnectd::store::testing::TestDatabase;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -161,4 +162,27 @@ async fn a_password_is_never_shown() {
     home.write("exposed", "postgres://u:hush@127.0.0.1/name");
     home.run(&["database", "copy", "--to-file", "exposed"]).await.badly(2, &["--to-file", "chmod 600"]);
     home.run(&["database", "copy"]).await.badly(2, &["--to"]);
+}
+
+#[tokio::test]
+async fn a_database_goes_to_postgres_and_back() {
+    let Some(server) = postgres::new_database() else { return };
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.enrol(&["alice", "bob"]).await;
+    home.run(&["once"]).await.well();
+    home.write_secret("url", &format!("{server}\n"));
+    let before = home.json(&["status"]).await;
+    let there = home.json(&["database", "copy", "--to-file", "url"]).await;
+    home.set("database.url", server);
+    assert_eq!(home.json(&["status"]).await, before);
+    let back = home.json(&["database", "copy", "--to", &home.database_url("back.db")]).await;
+    assert_eq!(back.last().unwrap()["rows"], there.last().unwrap()["rows"]);
+    for table in there.iter().filter(|line| !line["table"].is_null()) {
+        assert!(back.contains(table), "{table}");
+    }
+    home.run(&["once"]).await.badly(2, &["was copied to"]);
+    home.set("database.url", home.database_url("back.db"));
+    assert_eq!(home.json(&["status"]).await, before);
+    home.run(&["once"]).await.well();
 }

@@ -4,10 +4,9 @@
 
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
-#[path = "../support/postgres.rs"]
-mod postgres;
 
 use crate::harness::{Daemon, Home, until_true};
+use crate::postgres;
 use database_proxy::DatabaseProxy;
 use reconnectd::{
     sim::{

@@ -18,6 +18,8 @@ mod operations;
 mod outage;
 mod output;
 mod permissions;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod preview;
 mod proxies;
 mod refusals;

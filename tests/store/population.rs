@@ -42,6 +42,8 @@ const ROWS: &str = "
     INSERT INTO rechecks (member_id, purpose, due_at, since) VALUES ('zoe', 'suspicion', 1, 1);
     INSERT INTO sweeps (sweep_id, started_at, complete) VALUES ('s1', 1, TRUE), ('s2', 2, FALSE), ('s3', 3, TRUE);
     DELETE FROM sweeps WHERE sweep_id = 's3';
+    INSERT INTO sweep_pages (sweep_id, page, after_key, until_key, wrapped, holder)
+        VALUES ('s2', 1, NULL, -9223372036854775807, FALSE, NULL), ('s2', 2, -9223372036854775807, 5, TRUE, 'i1');
     INSERT INTO suppressions (address_hash, reason, created_at) VALUES (unhex('00'), 'operator', 1);
     INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at) VALUES (unhex('0a'), 'n1', 'Zoë', 1, 1);
     INSERT INTO verified_sources (source, member_id, verified_at) VALUES ('ODD', 'zoe', 1);
