@@ -44,7 +44,7 @@ async fn a_kill_in_a_first_sweep_loses_no_more_tokens_than_renewals_may_be_in_fl
 async fn renewals_at_a_gateway_that_does_not_rotate_are_bounded_by_max_in_flight_alone() {
     let simulator = simulator(MEMBERS).await;
     let world = simulator.world();
-    world.add_fault(Fault::new(FaultKind::Delay { ms: 50 }).on(Operation::Refresh));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 300 }).on(Operation::Refresh));
     let mut home = Home::new(&simulator);
     home.set("gateway.max_in_flight", 24).set("gateway.max_renewals", 1);
     enrol_all(&home).await;
