@@ -121,7 +121,13 @@ impl Daemon {
             self.tasks.shutdown().await;
             // Before the leases: a released notice is sent again.
             self.app.deliverer.finish_recordings().await;
-            self.app.store.release_leases(self.app.clock.now()).await?;
+            let release = self.app.store.release_leases(self.app.clock.now());
+            match tokio::time::timeout(CLOSE_MARGIN, release).await {
+                Ok(released) => drop(released?),
+                Err(_) => {
+                    tracing::warn!(event = "leases_kept", "the database does not answer; leases expire")
+                }
+            }
         }
         // A rotated refresh token must be stored, however long the gateway's response takes.
         if tokio::time::timeout(self.app.config.gateway.timeout + STORE_MARGIN, self.app.tokens.drain())

@@ -71,13 +71,21 @@ impl Store {
     pub async fn unregister(&self) -> Result<()> {
         let Some(id) = self.holder.id() else { return Ok(()) };
         self.holder.set(None);
-        self.execute(query("DELETE FROM instances WHERE instance_id = $1").bind(id.as_str())).await?;
+        let delete = query("DELETE FROM instances WHERE instance_id = $1").bind(id.as_str());
+        self.promptly(self.execute(delete)).await?;
         Ok(())
     }
 
     /// Says that this instance is alive. `None` if this process is no instance.
+    ///
+    /// # Errors
+    /// A connection that does not answer is given up in time for another heartbeat.
     pub async fn heartbeat(&self, now: Time) -> Result<Option<Seen>> {
         let Some(registration) = self.holder.registration() else { return Ok(None) };
+        self.promptly(self.beat(&registration, now)).await.map(Some)
+    }
+
+    async fn beat(&self, registration: &Registration, now: Time) -> Result<Seen> {
         let server_time = self.server_time().await?;
         let at = server_time.unwrap_or(now);
         let unit = async |mut tx: Tx| {
@@ -88,7 +96,7 @@ impl Store {
                 .await?
                 .rows_affected();
             if updated == 0 {
-                self.insert(&mut tx, &registration, at).await?;
+                self.insert(&mut tx, registration, at).await?;
             }
             let live: i64 = query_scalar("SELECT count(*) FROM instances WHERE seen_at > $1")
                 .bind(millis(at - presumed_dead_after()))
@@ -96,7 +104,7 @@ impl Store {
                 .await?;
             Ok(Seen { live: super::count(live), server_time, was_presumed_dead: updated == 0 })
         };
-        self.write(unit).await.map(Some)
+        self.write(unit).await
     }
 
     pub(crate) fn heartbeat_interval(&self) -> Duration {

@@ -107,8 +107,8 @@ impl Store {
             (Place::File { path, .. }, _) => {
                 lock_file(path, "import")?.map(ImportLock::File).map_err(importing)
             }
-            (Place::Server(_), Some(pool)) => {
-                let session = SessionLock::acquire(pool, Exclusive::Import).await?;
+            (Place::Server(_), Some(server)) => {
+                let session = SessionLock::acquire(server.pool(), Exclusive::Import).await?;
                 session.map(ImportLock::Session).map_err(importing)
             }
             (Place::Server(_), None) => Err(sqlx::Error::PoolClosed.into()),

@@ -1,6 +1,6 @@
 //! Opens a database of a PostgreSQL server, with its settings and migrations.
 
-use super::engine::{Pool, Writer};
+use super::engine::{Pool, Server, Writer, test};
 use super::error::{Result, StoreError};
 use super::failure::Failure;
 use super::holder::Holder;
@@ -15,6 +15,7 @@ use std::io::ErrorKind;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// The oldest version that the statements run on, as `server_version_num` counts.
 const OLDEST: i32 = 14_00_00;
@@ -26,9 +27,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_millis(250);
 
 /// Settings of each session. A session that hangs must not hold its locks forever.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 3] = [
     ("default_transaction_isolation", "read committed"),
-    ("statement_timeout", "60s"),
     ("idle_in_transaction_session_timeout", "60s"),
     ("lock_timeout", "20s"),
 ];
@@ -49,10 +49,10 @@ struct Facts {
 impl Store {
     /// Opens the database. `creates`: makes the tables, if there are none yet.
     pub(super) async fn open_server(url: &PostgresUrl, creates: bool) -> Result<Self> {
-        let pool = connect(url, creates).await?;
+        let server = Server::new(connect(url, creates).await?, url.statement_timeout());
         Ok(Self {
-            writer: Writer::Postgres(pool.clone()),
-            reader: Pool::Postgres(pool),
+            writer: Writer::Postgres(server.clone()),
+            reader: Pool::Postgres(server),
             place: Place::Server(url.to_string()),
             file_loss: Arc::default(),
             instance: Arc::default(),
@@ -70,12 +70,13 @@ async fn connect(url: &PostgresUrl, creates: bool) -> Result<PgPool> {
         .application_name(&format!("reconnectd/{}", std::process::id()))
         .disable_statement_logging();
     verify_files(url, &shown)?;
-    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
+    let connecting = timeout(CONNECT_TIMEOUT, options.connect()).await;
     let mut connection = match connecting {
         Ok(connected) => connected.map_err(|error| refused(&shown, error))?,
         Err(_) => return Err(unreachable(&shown, "it does not answer".to_owned())),
     };
-    let facts = Facts::read(&mut connection).await?;
+    let facts = timeout(CONNECT_TIMEOUT, Facts::read(&mut connection)).await;
+    let facts = facts.map_err(|_| unreachable(&shown, "it does not answer".to_owned()))??;
     facts.verify(&shown)?;
     if !facts.is_migrated {
         if facts.has_tables {
@@ -87,6 +88,8 @@ async fn connect(url: &PostgresUrl, creates: bool) -> Result<PgPool> {
     }
     migrate(&shown, &facts, &mut connection).await?;
     connection.close().await?;
+    // In milliseconds; 0 would mean none.
+    let statement_timeout = url.statement_timeout().as_millis().clamp(1, i32::MAX as u128);
     PgPoolOptions::new()
         .max_connections(url.max_connections())
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -95,12 +98,12 @@ async fn connect(url: &PostgresUrl, creates: bool) -> Result<PgPool> {
         .before_acquire(|connection, meta| {
             Box::pin(async move {
                 if meta.idle_for >= IDLE {
-                    connection.ping().await?;
+                    test(connection).await?;
                 }
                 Ok(true)
             })
         })
-        .connect_with(options.options(SESSION))
+        .connect_with(options.options(SESSION).options([("statement_timeout", statement_timeout)]))
         .await
         .map_err(|error| refused(&shown, error))
 }

@@ -35,6 +35,20 @@ async fn merge_deferral(tx: &mut Tx, claim: &Claim, result: &AttemptResult, now:
     Ok(true)
 }
 
+/// Whether this result was stored before, by a commit that brought no answer.
+async fn is_recorded(tx: &mut Tx, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
+    let recorded = query(
+        "SELECT 1 FROM attempts WHERE notice_id = $1 AND attempt = $2 AND outcome = $3 AND finished_at = $4",
+    )
+    .bind(claim.notice.id.as_str())
+    .bind(claim.attempt)
+    .bind(result.outcome.as_str())
+    .bind(millis(now))
+    .fetch_optional(tx)
+    .await?;
+    Ok(recorded.is_some())
+}
+
 impl Store {
     /// The items of a claimed notice whose lapse is still open and whose connection is still broken.
     pub async fn items_still_open(
@@ -61,8 +75,8 @@ impl Store {
         Ok(open)
     }
 
-    /// Stores the result of an attempt. Returns `false` and changes nothing when the lease expired and the notice is no
-    /// longer this attempt's.
+    /// Stores the result of an attempt, or finds that it is stored. Returns `false` and changes nothing when the lease
+    /// expired and the notice is no longer this attempt's.
     pub async fn end_attempt(&self, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
         let state = match result.outcome {
             AttemptOutcome::Sent => NoticeState::Sent,
@@ -87,7 +101,7 @@ impl Store {
             .await?
             .rows_affected();
             if updated == 0 {
-                return Ok(false);
+                return is_recorded(&mut tx, claim, result, now).await;
             }
             let is_deferred = result.outcome == AttemptOutcome::Deferred;
             if !is_deferred || !merge_deferral(&mut tx, claim, result, now).await? {

@@ -5,12 +5,14 @@ use super::error::Result;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use std::time::Duration;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How often the holder makes sure that its session still exists.
 const INTERVAL: Duration = Duration::from_secs(3);
 /// A session that does not answer for this long is given up.
 const TIMEOUT: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A holder that has just ended may still be about to close its session.
 const ATTEMPTS: u32 = 15;
@@ -35,7 +37,8 @@ impl SessionLock {
         purpose: Exclusive,
     ) -> Result<std::result::Result<Self, String>> {
         let options = (*pool.connect_options()).clone();
-        let connection = match try_lock(&options, purpose).await? {
+        let locked = timeout(ACQUIRE_TIMEOUT, try_lock(&options, purpose)).await;
+        let connection = match locked.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut))? {
             Ok(connection) => connection,
             Err(holder) => return Ok(Err(holder)),
         };
@@ -87,12 +90,12 @@ async fn keep(
     let mut session = Some(connection);
     while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
         if let Some(connection) = &mut session {
-            if matches!(tokio::time::timeout(TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
+            if matches!(timeout(TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
                 continue;
             }
             session = None;
         }
-        match tokio::time::timeout(TIMEOUT, try_lock(&options, purpose)).await {
+        match timeout(TIMEOUT, try_lock(&options, purpose)).await {
             Ok(Ok(Ok(connection))) => session = Some(connection),
             // Another process took it meanwhile. The row locks of an import protect its writes.
             Ok(Ok(Err(_))) => return,

@@ -18,6 +18,8 @@ const BACKGROUND_WAIT: Duration = Duration::from_secs(120);
 const ATTEMPTS: u32 = 4;
 /// Before the second attempt; longer before the others.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long a database that works takes at most for next to nothing.
+const PROMPT: Duration = Duration::from_secs(5);
 /// How long a write waits while a person waits for it.
 pub(crate) const INTERACTIVE_WAIT: Duration = Duration::from_secs(3);
 
@@ -170,8 +172,19 @@ impl Store {
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {
-        query("SELECT 1").execute(&self.reader).await?;
+        self.promptly(query("SELECT 1").execute(&self.reader)).await?;
         Ok(())
+    }
+
+    /// Waits only briefly, for work that says whether the database answers.
+    ///
+    /// # Errors
+    /// Also [`StoreError::Unreachable`].
+    pub(super) async fn promptly<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = tokio::time::timeout(PROMPT, work).await;
+        answer.unwrap_or_else(|_| {
+            Err(StoreError::Unreachable { path: self.location(), reason: "it does not answer".to_owned() })
+        })
     }
 
     /// Writes something, for the readiness check.

@@ -2,12 +2,9 @@
 //! instances: killed, stopped for longer than their leases and continued, cut off from the database, and their sessions
 //! ended by the server. `RECONNECTD_TEST_FAULTS` is the number of faults, `RECONNECTD_TEST_SEED` chooses them.
 
-#[path = "../support/database_proxy.rs"]
-mod database_proxy;
-
+use crate::database_proxy::DatabaseProxy;
 use crate::harness::{Daemon, Home, until_true};
 use crate::postgres;
-use database_proxy::DatabaseProxy;
 use reconnectd::{
     sim::{
         Fault, FaultKind, Operation, Options, ReceivedEmail, Simulator, SmtpAction, SmtpFault, SmtpStage,

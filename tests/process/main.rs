@@ -6,6 +6,8 @@ mod checks;
 mod copies;
 mod crash;
 mod database;
+#[path = "../support/database_proxy.rs"]
+mod database_proxy;
 mod demo;
 mod faults;
 mod fuzz;
@@ -26,6 +28,7 @@ mod refusals;
 mod renewals;
 mod schedule;
 mod secrets;
+mod servers;
 mod service_manager;
 mod settings;
 mod shutdown;

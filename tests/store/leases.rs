@@ -116,6 +116,11 @@ pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixtu
     assert_eq!(states, ["queued", "sending", "sending", "sending"], "the fourth is not due");
 }
 
+fn result(outcome: AttemptOutcome) -> AttemptResult {
+    let reason = NoticeReason::FirstNotice;
+    AttemptResult { outcome, reason, detail: None, retry_at: None, included: Vec::new() }
+}
+
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {
     queue(f, 1).await;
     let limits = ClaimLimits::slots(1);
@@ -123,13 +128,7 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
     assert_eq!(f.store.rescue_expired_leases(now(), &[]).await.unwrap(), 0, "the lease is still running");
     let expired = now() + LEASE;
     assert_eq!(f.store.rescue_expired_leases(expired, &[]).await.unwrap(), 1);
-    let sent = AttemptResult {
-        outcome: AttemptOutcome::Sent,
-        reason: NoticeReason::FirstNotice,
-        detail: None,
-        retry_at: None,
-        included: Vec::new(),
-    };
+    let sent = result(AttemptOutcome::Sent);
     let end_late = async || f.store.end_attempt(&late, &sent, expired).await.unwrap();
     let send_late = async || {
         let handover = Handover {
@@ -149,6 +148,17 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
     assert_eq!(second.len(), 1);
     assert!(!send_late().await && !end_late().await, "during another attempt");
     assert_eq!(f.rows().await.texts("notices", "state").await.unwrap(), ["sending"]);
+}
+
+pub(crate) async fn a_result_that_was_stored_without_an_answer_can_be_stored_again(f: &Fixture) {
+    queue(f, 1).await;
+    let claim = f.store.claim_notices(now(), now() + LEASE, &ClaimLimits::slots(1)).await.unwrap().remove(0);
+    let sent = result(AttemptOutcome::Sent);
+    for _ in 0..2 {
+        assert!(f.store.end_attempt(&claim, &sent, now()).await.unwrap());
+    }
+    let other = result(AttemptOutcome::Retry);
+    assert!(!f.store.end_attempt(&claim, &other, now()).await.unwrap(), "another result");
 }
 
 pub(crate) async fn a_second_daemon_is_kept_out_until_the_first_ends(f: &Fixture) {

@@ -21,6 +21,7 @@ mod shape;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 mod suppressions;
+mod tls;
 
 use reconnectd::{
     base::config::DatabaseUrl,
@@ -169,7 +170,8 @@ suite! {
             a_refresh_that_lost_its_lease_leaves_its_successor_alone,
             tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored,
             a_notice_is_claimed_once_by_sixteen_racing_workers,
-            an_expired_claim_is_rescued_and_the_late_result_is_dropped;
+            an_expired_claim_is_rescued_and_the_late_result_is_dropped,
+            a_result_that_was_stored_without_an_answer_can_be_stored_again;
         members:
             an_import_changes_the_values_that_it_mentions,
             a_removed_member_is_enrolled_again_with_the_defaults,

@@ -1,12 +1,13 @@
 //! A server of PostgreSQL that cannot be used, or that fails while it is.
 
-use crate::{Fixture, database_proxy::DatabaseProxy, now, postgres};
+use crate::{Fixture, database_proxy::DatabaseProxy, member, now, postgres};
 use chrono::TimeDelta;
 use reconnectd::{
     base::config::DatabaseUrl,
+    domain::Suppression,
     store::{Store, StoreError},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Opens a database after statements of the superuser in it. The URL of a role without rights, and with a password.
 async fn opened_after(statements: &str) -> Option<Result<Store, StoreError>> {
@@ -126,24 +127,51 @@ async fn work_goes_on_after_the_server_has_ended_all_sessions() {
     }
 }
 
-/// A store on a database of its own, through a proxy.
+/// A store on a database of its own, through a proxy. The server ends a statement after a second.
 async fn proxied() -> Option<(Store, DatabaseProxy)> {
     let proxy = DatabaseProxy::start(&postgres::new_database_with_tables().await?).await;
-    let store = Store::open(&proxy.url().parse().unwrap()).await.unwrap();
-    Some((store, proxy))
+    let url: DatabaseUrl = proxy.url().parse().unwrap();
+    Some((Store::open(&url.with_limits(1, Duration::from_secs(1))).await.unwrap(), proxy))
+}
+
+/// Returns whether the address was not suppressed before.
+async fn suppress(store: &Store, name: &str) -> Result<bool, StoreError> {
+    store.suppress(member(name).email.address_hash(), Suppression::Operator, now()).await
 }
 
 #[tokio::test]
 async fn work_waits_while_the_server_is_gone() {
     let Some((store, proxy)) = proxied().await else { return };
-    let remove = async || store.remove_member(&"alice".into(), now()).await;
-    assert!(!remove().await.unwrap());
     proxy.cut();
-    let (removed, ()) = tokio::join!(remove(), async {
+    let (first, ()) = tokio::join!(suppress(&store, "alice"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         proxy.restore();
     });
-    assert!(!removed.unwrap());
+    assert!(first.unwrap());
     proxy.delay(Duration::from_millis(5));
-    assert!(!remove().await.unwrap());
+    assert!(suppress(&store, "bob").await.unwrap());
+}
+
+#[tokio::test]
+async fn work_that_gets_no_answer_is_done_on_another_connection() {
+    let Some((store, proxy)) = proxied().await else { return };
+    assert!(suppress(&store, "alice").await.unwrap());
+    // Until the connection is in the pool, but not for so long that it is tested before it is used again.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    proxy.strand();
+    let began = Instant::now();
+    assert!(suppress(&store, "bob").await.unwrap());
+    assert!(began.elapsed() > Duration::from_secs(1), "the server may take as long for a statement");
+}
+
+#[tokio::test]
+async fn nothing_is_assumed_about_a_commit_without_an_answer() {
+    let Some((store, proxy)) = proxied().await else { return };
+    for (name, arrives) in [("alice", false), ("bob", true)] {
+        proxy.cut_at("COMMIT", arrives);
+        let suppressed = suppress(&store, name).await;
+        assert!(matches!(suppressed, Err(StoreError::Uncertain)), "{suppressed:?}");
+        proxy.restore();
+        assert_eq!(suppress(&store, name).await.unwrap(), !arrives);
+    }
 }

@@ -1,8 +1,9 @@
-//! A TCP proxy in front of a database's server, which can stop to answer, end all connections, or slow them down.
+//! A TCP proxy in front of a database's server. It cuts, stalls, or delays the connections.
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 use tokio::{
@@ -18,20 +19,33 @@ use url::Url;
 pub(crate) struct DatabaseProxy {
     address: SocketAddr,
     target: Url,
-    mode: watch::Sender<Mode>,
+    rules: watch::Sender<Rules>,
     _running: DropGuard,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
+struct Rules {
+    mode: Mode,
+    /// Before each piece of data.
+    delay: Duration,
+    /// No data passes on connections with a smaller number.
+    first_alive: u64,
+    trap: Option<Trap>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mode {
-    /// Each piece of data arrives after this time.
-    Forward(Duration),
-    Stalled,
+    #[default]
+    Forward,
+    Stall,
     Cut,
 }
 
-impl Mode {
-    const NORMAL: Self = Self::Forward(Duration::ZERO);
+/// Cuts the connections when a client sends this text.
+#[derive(Clone, Copy, Debug)]
+struct Trap {
+    text: &'static str,
+    arrives: bool,
 }
 
 #[allow(dead_code, reason = "not every suite needs all of it")]
@@ -42,11 +56,16 @@ impl DatabaseProxy {
         let target: Url = target.parse().expect("a URL");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let (mode, changes) = watch::channel(Mode::NORMAL);
+        let rules = watch::Sender::<Rules>::default();
         let running = CancellationToken::new();
         let server = Server::of(&target);
-        tokio::spawn(running.clone().run_until_cancelled_owned(listen(listener, address, server, changes)));
-        Self { address, target, mode, _running: running.drop_guard() }
+        tokio::spawn(running.clone().run_until_cancelled_owned(listen(
+            listener,
+            address,
+            server,
+            rules.clone(),
+        )));
+        Self { address, target, rules, _running: running.drop_guard() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -67,26 +86,40 @@ impl DatabaseProxy {
         url.into()
     }
 
-    /// From now on, no data passes in either direction, as from a server that hangs. Connections stay open, and new ones
-    /// are accepted. What was held back arrives after [`Self::restore`].
+    /// No data passes in either direction, as with a server that hangs. Connections stay open, and new ones are accepted.
+    /// What was held back arrives after [`Self::restore`].
     pub(crate) fn stall(&self) {
-        self.mode.send_replace(Mode::Stalled);
+        self.rules.send_modify(|rules| rules.mode = Mode::Stall);
+    }
+
+    /// No data passes on the connections of now, ever, as with a server that has moved. New connections work.
+    pub(crate) fn strand(&self) {
+        self.rules.send_modify(|rules| rules.first_alive = NEXT.load(Ordering::SeqCst));
     }
 
     /// Ends all connections and refuses new ones until [`Self::restore`].
     pub(crate) fn cut(&self) {
-        self.mode.send_replace(Mode::Cut);
+        self.rules.send_modify(|rules| rules.mode = Mode::Cut);
+    }
+
+    /// Like [`Self::cut`], as soon as a client sends this text. `arrives`: whether the server receives it.
+    pub(crate) fn cut_at(&self, text: &'static str, arrives: bool) {
+        self.rules.send_modify(|rules| rules.trap = Some(Trap { text, arrives }));
     }
 
     /// Delays each piece of data in each direction.
     pub(crate) fn delay(&self, by: Duration) {
-        self.mode.send_replace(Mode::Forward(by));
+        self.rules.send_modify(|rules| rules.delay = by);
     }
 
+    /// Forwards again, without a delay.
     pub(crate) fn restore(&self) {
-        self.mode.send_replace(Mode::NORMAL);
+        self.rules.send_modify(|rules| *rules = Rules { first_alive: rules.first_alive, ..Rules::default() });
     }
 }
+
+/// Of the next connection.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Clone)]
 enum Server {
@@ -106,9 +139,9 @@ impl Server {
 }
 
 /// Accepts connections, except while they are cut.
-async fn listen(listener: TcpListener, address: SocketAddr, server: Server, mut mode: watch::Receiver<Mode>) {
+async fn listen(listener: TcpListener, address: SocketAddr, server: Server, rules: watch::Sender<Rules>) {
     let mut listener = Some(listener);
-    let (changes, mut connections) = (mode.clone(), JoinSet::new());
+    let (mut changes, mut connections) = (rules.subscribe(), JoinSet::new());
     loop {
         let accepting = match listener.take() {
             Some(listener) => listener,
@@ -117,29 +150,27 @@ async fn listen(listener: TcpListener, address: SocketAddr, server: Server, mut 
         loop {
             tokio::select! {
                 accepted = accepting.accept() => if let Ok((client, _)) = accepted {
-                    connections.spawn(connect(client, server.clone(), changes.clone()));
+                    connections.spawn(connect(client, server.clone(), rules.clone()));
                 },
-                _ = mode.wait_for(|mode| *mode == Mode::Cut) => break,
+                _ = changes.wait_for(|rules| rules.mode == Mode::Cut) => break,
             }
         }
         drop(accepting);
         connections.shutdown().await;
-        if mode.wait_for(|mode| *mode != Mode::Cut).await.is_err() {
-            return;
-        }
+        let _ = changes.wait_for(|rules| rules.mode != Mode::Cut).await;
     }
 }
 
-async fn connect(client: TcpStream, server: Server, mode: watch::Receiver<Mode>) {
+async fn connect(client: TcpStream, server: Server, rules: watch::Sender<Rules>) {
     match server {
         Server::Unix(path) => {
             if let Ok(server) = UnixStream::connect(path).await {
-                forward_both(client, server, mode).await;
+                forward_both(client, server, rules).await;
             }
         }
         Server::Tcp(address) => {
             if let Ok(server) = TcpStream::connect(address).await {
-                forward_both(client, server, mode).await;
+                forward_both(client, server, rules).await;
             }
         }
     }
@@ -149,32 +180,39 @@ async fn connect(client: TcpStream, server: Server, mode: watch::Receiver<Mode>)
 async fn forward_both(
     client: TcpStream,
     server: impl AsyncRead + AsyncWrite + Send,
-    mode: watch::Receiver<Mode>,
+    rules: watch::Sender<Rules>,
 ) {
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
     let (from_client, to_client) = tokio::io::split(client);
     let (from_server, to_server) = tokio::io::split(server);
     tokio::select! {
-        () = forward(from_client, to_server, mode.clone()) => {}
-        () = forward(from_server, to_client, mode) => {}
+        () = forward(from_client, to_server, number, Some(&rules), rules.subscribe()) => {}
+        () = forward(from_server, to_client, number, None, rules.subscribe()) => {}
     }
 }
 
+/// `traps`: the sender of the rules, for the direction in which a client sends.
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut mode: watch::Receiver<Mode>,
+    number: u64,
+    traps: Option<&watch::Sender<Rules>>,
+    mut rules: watch::Receiver<Rules>,
 ) {
     let mut piece = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
-        let Ok(now) = mode.wait_for(|mode| matches!(mode, Mode::Forward(_))).await.map(|mode| *mode) else {
-            return;
-        };
-        if let Mode::Forward(delay) = now
-            && delay > Duration::ZERO
-        {
-            tokio::time::sleep(delay).await;
+        let passes = |rules: &Rules| rules.mode == Mode::Forward && rules.first_alive <= number;
+        let Ok(now) = rules.wait_for(passes).await.map(|rules| *rules) else { return };
+        if now.delay > Duration::ZERO {
+            tokio::time::sleep(now.delay).await;
         }
-        if to.write_all(&piece[..length]).await.is_err() {
+        let has = |text: &str| piece[..length].windows(text.len()).any(|part| part == text.as_bytes());
+        let sprung = traps.and_then(|rules| Some((rules, now.trap.filter(|trap| has(trap.text))?)));
+        if sprung.is_none_or(|(_, trap)| trap.arrives) && to.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
+        if let Some((rules, _)) = sprung {
+            rules.send_modify(|rules| (rules.mode, rules.trap) = (Mode::Cut, None));
             return;
         }
     }

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 use url::Url;
 
 const DEFAULT_CONNECTIONS: u32 = 16;
+const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -19,13 +21,16 @@ pub enum DatabaseUrl {
 pub struct PostgresUrl {
     url: Url,
     max_connections: u32,
+    statement_timeout: Duration,
 }
 
 impl DatabaseUrl {
-    pub(super) fn with_max_connections(self, max_connections: u32) -> Self {
+    /// With limits that a database file does not have.
+    #[must_use]
+    pub fn with_limits(self, max_connections: u32, statement_timeout: Duration) -> Self {
         match self {
             Self::Sqlite(_) => self,
-            Self::Postgres(PostgresUrl { url, .. }) => Self::Postgres(PostgresUrl { url, max_connections }),
+            Self::Postgres(url) => Self::Postgres(PostgresUrl { max_connections, statement_timeout, ..url }),
         }
     }
 }
@@ -71,6 +76,11 @@ impl PostgresUrl {
     pub(crate) fn max_connections(&self) -> u32 {
         self.max_connections
     }
+
+    /// After this time the server ends a statement.
+    pub(crate) fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
+    }
 }
 
 impl FromStr for PostgresUrl {
@@ -97,7 +107,7 @@ impl FromStr for PostgresUrl {
                 return Err(format!("sslmode must be one of {}", SSL_MODES.join(", ")));
             }
         }
-        Ok(Self { url, max_connections: DEFAULT_CONNECTIONS })
+        Ok(Self { url, max_connections: DEFAULT_CONNECTIONS, statement_timeout: DEFAULT_STATEMENT_TIMEOUT })
     }
 }
 

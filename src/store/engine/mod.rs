@@ -14,6 +14,7 @@ mod writer;
 
 pub(super) use group_commit::{Connect, GroupCommit};
 pub(super) use pool::{Pool, Tx};
+pub(super) use postgres::{Server, test};
 pub(super) use row::Row;
 pub(super) use statement::{Query, Target, per_engine, query, query_as, query_scalar};
 pub(super) use urgency::{Flush, Urgency};

@@ -1,24 +1,25 @@
 //! Connections for reading, and transactions of one unit of work.
 
 use super::group_commit::Turn;
-use super::postgres;
+use super::postgres::{Server, Session};
 use super::urgency::Flush;
 use crate::store::error::{Result, StoreError};
-use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
+use sqlx::SqlitePool;
 use tokio::sync::oneshot;
 
 /// Connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Pool {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Postgres(Server),
 }
 
 /// A transaction, or a part of one, that can be committed and undone alone. Dropped without [`Work::finish`], it is undone.
 #[derive(Debug)]
 pub(in crate::store) enum Work {
     Sqlite(Turn),
-    Postgres(Transaction<'static, Postgres>),
+    /// In a transaction.
+    Postgres(Session),
 }
 
 /// The access of a unit of work to the database.
@@ -34,7 +35,7 @@ impl Pool {
     pub(in crate::store) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(server) => server.close().await,
         }
     }
 }
@@ -53,7 +54,7 @@ impl Work {
     pub(in crate::store) async fn finish(self, flush: Flush) -> Result<()> {
         match self {
             Self::Sqlite(turn) => turn.finish(flush).await,
-            Self::Postgres(transaction) => postgres::commit(transaction).await,
+            Self::Postgres(session) => session.commit().await,
         }
     }
 }

@@ -1,37 +1,145 @@
-//! Transactions of PostgreSQL.
+//! Sessions of PostgreSQL, and their transactions.
+//!
+//! The server ends a statement that takes too long. A server that hangs, or that the network no longer reaches, ends
+//! nothing: each wait for it has a limit here, after which the connection is closed.
 
 use super::urgency::Urgency;
 use crate::store::error::{Result, StoreError};
 use crate::store::failure::Failure;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres};
+use std::io::{Error, ErrorKind};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 /// While a person waits, a row that another transaction holds is not waited for any longer than that.
 const BEGIN_INTERACTIVE: &str = "BEGIN; SET LOCAL lock_timeout = '3s'";
+/// For what a server that works does at once.
+const PROMPT: Duration = Duration::from_secs(5);
 
-pub(super) async fn begin(pool: &PgPool, urgency: Urgency) -> Result<Transaction<'static, Postgres>> {
-    let pool = pool.clone();
-    let begin = async move {
-        match urgency {
-            Urgency::Interactive => pool.begin_with(BEGIN_INTERACTIVE).await,
-            Urgency::Renewal | Urgency::Background => pool.begin().await,
+/// The connections to a server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Server {
+    pool: PgPool,
+    /// A statement without an answer after this time never gets one: the server would have ended it earlier.
+    limit: Duration,
+}
+
+/// A connection that is used alone. On drop, its transaction is undone, and it returns to the pool if it still answers.
+#[derive(Debug)]
+pub(in crate::store) struct Session {
+    /// `None` after the server has not answered.
+    connection: Option<PoolConnection<Postgres>>,
+    is_in_transaction: bool,
+    limit: Duration,
+}
+
+impl Server {
+    /// `statement_timeout`: after this time the server ends a statement.
+    pub(in crate::store) fn new(pool: PgPool, statement_timeout: Duration) -> Self {
+        Self { pool, limit: statement_timeout.saturating_add(PROMPT) }
+    }
+
+    pub(in crate::store) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(super) async fn acquire(&self) -> sqlx::Result<Session> {
+        let connection = Some(self.pool.acquire().await?);
+        Ok(Session { connection, is_in_transaction: false, limit: self.limit })
+    }
+
+    pub(super) async fn begin(&self, urgency: Urgency) -> Result<Session> {
+        let mut session = self.acquire().await?;
+        session.is_in_transaction = true;
+        let begin = match urgency {
+            Urgency::Interactive => BEGIN_INTERACTIVE,
+            Urgency::Renewal | Urgency::Background => "BEGIN",
+        };
+        session.execute(begin).await?;
+        Ok(session)
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Session {
+    /// # Errors
+    /// The server has not answered before, so that the session is over.
+    pub(super) fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
+        self.connection.as_deref_mut().ok_or_else(no_answer)
+    }
+
+    /// How long to wait for a statement.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// The result of a statement that was waited for with a limit.
+    ///
+    /// # Errors
+    /// Without an answer, the connection is closed; the server undoes the transaction when it finds out.
+    pub(super) fn answered<T>(&mut self, answer: Result<sqlx::Result<T>, Elapsed>) -> sqlx::Result<T> {
+        answer.unwrap_or_else(|_| {
+            drop(self.connection.take().map(PoolConnection::detach));
+            Err(no_answer())
+        })
+    }
+
+    async fn execute(&mut self, statement: &'static str) -> sqlx::Result<()> {
+        let answer = timeout(self.limit, self.connection()?.execute(statement)).await;
+        self.answered(answer).map(drop)
+    }
+
+    async fn end_transaction(&mut self) -> sqlx::Result<()> {
+        self.execute("COMMIT").await?;
+        self.is_in_transaction = false;
+        Ok(())
+    }
+
+    /// Runs in a task, where a caller that goes away does not cut it off.
+    ///
+    /// # Errors
+    /// Nothing was written, except with [`StoreError::Uncertain`].
+    pub(super) async fn commit(mut self) -> Result<()> {
+        let commit = async move { self.end_transaction().await };
+        let committed = tokio::spawn(commit).await.unwrap_or(Err(sqlx::Error::WorkerCrashed));
+        committed.map_err(|error| match Failure::of(&error) {
+            Failure::ConnectionLost => StoreError::Uncertain,
+            _ => error.into(),
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(give_back(connection, self.is_in_transaction))),
+            Err(_) => drop(connection.detach()),
         }
-    };
-    Ok(to_its_end(begin).await?)
+    }
 }
 
-/// # Errors
-/// Nothing was written, except with [`StoreError::Uncertain`].
-pub(super) async fn commit(transaction: Transaction<'static, Postgres>) -> Result<()> {
-    to_its_end(transaction.commit()).await.map_err(|error| match Failure::of(&error) {
-        Failure::ConnectionLost => StoreError::Uncertain,
-        _ => error.into(),
-    })
+/// Closes the connection if its server does not answer: sqlx would wait for it forever.
+async fn give_back(mut connection: PoolConnection<Postgres>, is_in_transaction: bool) {
+    if is_in_transaction && !matches!(timeout(PROMPT, connection.execute("ROLLBACK")).await, Ok(Ok(_))) {
+        drop(connection.detach());
+        return;
+    }
+    // It tests the connection. When it is cut off, it closes it.
+    let _ = timeout(PROMPT, connection.return_to_pool()).await;
 }
 
-/// Runs a step of a transaction in a task, where a caller that goes away does not cut it off: sqlx would return the
-/// connection to the pool inside of the transaction.
-async fn to_its_end<T: Send + 'static>(
-    step: impl Future<Output = sqlx::Result<T>> + Send + 'static,
-) -> sqlx::Result<T> {
-    tokio::spawn(step).await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(Error::new(ErrorKind::TimedOut, "the server does not answer"))
+}
+
+/// Fails if an idle connection does not answer at once.
+pub(in crate::store) async fn test(connection: &mut PgConnection) -> sqlx::Result<()> {
+    timeout(PROMPT, connection.ping()).await.unwrap_or_else(|_| Err(no_answer()))
 }

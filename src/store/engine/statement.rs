@@ -81,16 +81,29 @@ pub(in crate::store) fn query_as<T: FromRow>(text: impl Into<Cow<'static, str>>)
     Mapped { query: query(text), read: T::from_row }
 }
 
+/// Runs `$method` of sqlx in a session of PostgreSQL.
+macro_rules! run_in {
+    ($session:expr, $query:expr, $method:ident) => {{
+        let limit = $session.limit();
+        let answer = tokio::time::timeout(limit, $query.postgres().$method($session.connection()?)).await;
+        $session.answered(answer)
+    }};
+}
+
 /// Runs `$method` of sqlx on the engine of the target. The functions convert the result.
 macro_rules! run {
     ($self:ident, $target:ident, $method:ident, $sqlite:expr, $postgres:expr) => {
         match $target.target() {
             On::Pool(Pool::Sqlite(pool)) => $sqlite($self.sqlite().$method(pool).await?),
-            On::Pool(Pool::Postgres(pool)) => {
+            On::Pool(Pool::Postgres(server)) => {
                 // A read that found its connection lost is tried again.
                 let mut attempt = 1;
                 loop {
-                    match $self.clone().postgres().$method(pool).await {
+                    let read = async {
+                        let mut session = server.acquire().await?;
+                        run_in!(session, $self.clone(), $method)
+                    };
+                    match read.await {
                         Err(error)
                             if attempt < ATTEMPTS && Failure::of(&error) == Failure::ConnectionLost =>
                         {
@@ -103,7 +116,7 @@ macro_rules! run {
             }
             On::Tx(tx) => match tx.work() {
                 Work::Sqlite(turn) => $sqlite($self.sqlite().$method(&mut **turn).await?),
-                Work::Postgres(tx) => $postgres($self.postgres().$method(&mut **tx).await?),
+                Work::Postgres(session) => $postgres(run_in!(session, $self, $method)?),
             },
         }
     };

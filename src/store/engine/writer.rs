@@ -2,24 +2,23 @@
 
 use super::group_commit::GroupCommit;
 use super::pool::Work;
-use super::postgres;
+use super::postgres::Server;
 use super::urgency::Urgency;
 use crate::store::error::Result;
-use sqlx::PgPool;
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Writer {
     Sqlite(GroupCommit),
     /// Each unit has a connection and a transaction of its own.
-    Postgres(PgPool),
+    Postgres(Server),
 }
 
 impl Writer {
     pub(in crate::store) async fn begin(&self, urgency: Urgency) -> Result<Work> {
         match self {
             Self::Sqlite(writer) => Ok(Work::Sqlite(writer.begin(urgency).await?)),
-            Self::Postgres(pool) => Ok(Work::Postgres(postgres::begin(pool, urgency).await?)),
+            Self::Postgres(server) => Ok(Work::Postgres(server.begin(urgency).await?)),
         }
     }
 
@@ -27,15 +26,15 @@ impl Writer {
     pub(in crate::store) async fn alone(&self) -> Result<Work> {
         match self {
             Self::Sqlite(writer) => Ok(Work::Sqlite(writer.alone().await?)),
-            Self::Postgres(pool) => Ok(Work::Postgres(postgres::begin(pool, Urgency::Background).await?)),
+            Self::Postgres(server) => Ok(Work::Postgres(server.begin(Urgency::Background).await?)),
         }
     }
 
-    /// The connections to a server; `None` for a database file.
-    pub(in crate::store) fn server(&self) -> Option<&PgPool> {
+    /// `None` for a database file.
+    pub(in crate::store) fn server(&self) -> Option<&Server> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(pool) => Some(pool),
+            Self::Postgres(server) => Some(server),
         }
     }
 
@@ -43,7 +42,7 @@ impl Writer {
     pub(in crate::store) async fn close(&self) {
         match self {
             Self::Sqlite(writer) => writer.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(server) => server.close().await,
         }
     }
 }
