@@ -1,14 +1,17 @@
 //! Finds statements that read a whole table. Only for tests.
-//!
-//! Without collected statistics, SQLite plans by the schema alone, so the plans of an empty database are those of a large one.
+
+mod postgres_plans;
+mod sqlite_plans;
 
 use super::Result;
-use super::engine::recorder;
+use super::engine::recorder::{self, Statement};
 use super::testing::TestDatabase;
-use sqlx::AssertSqlSafe;
 
 /// Tables with few rows: each has a bound, or holds only the work in progress.
 const SMALL_TABLES: &[&str] = &[
+    "_sqlx_migrations",
+    "copy_mark",
+    "erasures",
     "imports",
     "instances",
     "key_canaries",
@@ -69,31 +72,47 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("members", "SELECT count(*) FROM members m LEFT JOIN unclear_members", "the unreachable members"),
 ];
 
+/// The copy of a database reads all tables, in pages. Only its statements have quoted names.
+const COPY: [&str; 2] = ["SELECT \"", "SELECT count(*) FROM \""];
+
 /// Starts to record the statements of this process for [`TestDatabase::table_scans`].
 pub fn record_statements() {
     recorder::start();
 }
 
 impl TestDatabase {
-    /// The recorded statements that read a whole table which grows, or an unlimited range of one. Each statement is reported
-    /// once in a process. Only those of SQLite.
+    /// Lets PostgreSQL plan as for large tables. SQLite does so by itself: without statistics, it plans by the schema alone.
+    /// The role must be a superuser.
+    pub async fn pretend_large_tables(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(connection) => postgres_plans::pretend_large_tables(connection).await,
+        }
+    }
+
+    /// The recorded statements of this engine that read a whole table which grows, or an unlimited range of one. Each
+    /// statement is reported once in a process.
     pub async fn table_scans(&mut self) -> Result<Vec<String>> {
-        let tables = self.tables().await?;
         let mut found = Vec::new();
-        let Self::Sqlite(connection) = self else { return Ok(found) };
-        for text in recorder::take() {
-            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-            let plan: Vec<(i64, i64, i64, String)> =
-                sqlx::query_as(explain).fetch_all(&mut *connection).await?;
-            for (.., step) in plan {
-                let Some(name) = scanned(&step) else { continue };
-                let Some(table) = table_of(name, &text, &tables) else { continue };
-                let is_permitted = |(of, part, _): &(&str, &str, &str)| {
-                    ["*", table].contains(of) && (step.contains(part) || words.contains(part))
-                };
-                if !SMALL_TABLES.contains(&table) && !PERMITTED.iter().any(is_permitted) {
-                    found.push(format!("{table}: {step}: {text}"));
+        match self {
+            Self::Sqlite(_) => {
+                let tables = self.tables().await?;
+                let Self::Sqlite(connection) = self else { return Ok(found) };
+                for statement in recorder::take(|statement| matches!(statement, Statement::Sqlite { .. })) {
+                    let Statement::Sqlite { text } = statement else { continue };
+                    let scans = sqlite_plans::scans(connection, &text, &tables).await?;
+                    found.extend(forbidden(&text, scans));
+                }
+            }
+            Self::Postgres(connection) => {
+                let indexes = postgres_plans::indexes(connection).await?;
+                for statement in recorder::take(|statement| matches!(statement, Statement::Postgres { .. })) {
+                    let Statement::Postgres { text, types } = statement else { continue };
+                    if is_without_plan(&text) {
+                        continue;
+                    }
+                    let scans = postgres_plans::scans(connection, &text, &types, &indexes).await?;
+                    found.extend(forbidden(&text, scans));
                 }
             }
         }
@@ -101,57 +120,26 @@ impl TestDatabase {
     }
 }
 
-/// The table, or its alias, that a step of a plan reads as a whole or from some value on.
-fn scanned(step: &str) -> Option<&str> {
-    let name = |rest: &'static str| step.strip_prefix(rest)?.split(' ').next();
-    if let Some(name) = name("SCAN ") {
-        return Some(name);
-    }
-    let is_range = !step.contains("=?") || step.contains("AUTOMATIC");
-    name("SEARCH ").filter(|_| is_range)
+/// Whether a statement is a setting or a lock.
+fn is_without_plan(text: &str) -> bool {
+    ["LOCK ", "SET "].iter().any(|begin| text.trim_start().starts_with(begin))
 }
 
-/// The table behind a name in a statement. `None` for a subquery.
-fn table_of<'a>(name: &str, text: &str, tables: &'a [String]) -> Option<&'a str> {
-    let find = |name: &str| tables.iter().find(|table| *table == name).map(String::as_str);
-    if let Some(table) = find(name) {
-        return Some(table);
+/// The scans that have no reason, as text.
+fn forbidden(text: &str, scans: Vec<(String, String)>) -> Vec<String> {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if COPY.iter().any(|copy| words.starts_with(copy)) {
+        return Vec::new();
     }
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.windows(3).find_map(|words| {
-        let table = find(words[0])?;
-        let alias = if words[1].eq_ignore_ascii_case("AS") { words[2] } else { words[1] };
-        (alias == name).then_some(table)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_step_scans_a_table_unless_it_searches_for_a_value() {
-        for (step, table) in [
-            ("SCAN m", Some("m")),
-            ("SCAN members USING COVERING INDEX members_by_address", Some("members")),
-            ("SEARCH m USING INDEX members_to_poll (poll_key>?)", Some("m")),
-            ("SEARCH m USING AUTOMATIC COVERING INDEX (member_id=?)", Some("m")),
-            ("SEARCH m USING INDEX sqlite_autoindex_members_1 (member_id=?)", None),
-            ("SEARCH r USING INDEX rechecks_in_turn (purpose=? AND due_at<?)", None),
-            ("USE TEMP B-TREE FOR ORDER BY", None),
-        ] {
-            assert_eq!(scanned(step), table, "{step}");
-        }
-    }
-
-    #[test]
-    fn an_alias_stands_for_its_table() {
-        let tables = ["members".to_owned(), "links".to_owned()];
-        let text = "SELECT * FROM links k JOIN members AS m ON m.member_id = k.member_id";
-        let found = ["k", "m", "links", "subquery"].map(|name| table_of(name, text, &tables));
-        assert_eq!(found, [Some("links"), Some("members"), Some("links"), None]);
-    }
+    let is_permitted = |table: &str, step: &str| {
+        SMALL_TABLES.contains(&table)
+            || PERMITTED
+                .iter()
+                .any(|(of, part, _)| *of == table && (step.contains(part) || words.contains(part)))
+    };
+    scans
+        .into_iter()
+        .filter(|(table, step)| !is_permitted(table, step))
+        .map(|(table, step)| format!("{table}: {step}: {words}"))
+        .collect()
 }

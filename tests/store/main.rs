@@ -49,6 +49,7 @@ impl Fixture {
 
     /// `None` when this machine has no PostgreSQL.
     async fn postgres() -> Option<Self> {
+        record_statements();
         Some(Self::of(postgres::new_database_with_tables().await?, tempfile::tempdir().unwrap()).await)
     }
 
@@ -128,6 +129,7 @@ macro_rules! suite {
                 async fn $test() {
                     if let Some(fixture) = crate::Fixture::postgres().await {
                         crate::$module::$test(&fixture).await;
+                        fixture.check_plans().await;
                     }
                 })+
             })+

@@ -7,6 +7,7 @@ mod postgres_server;
 #[allow(unused_imports, reason = "not every suite needs it")]
 pub(crate) use postgres_server::PostgresServer;
 use postgres_server::{programs, psql};
+use reconnectd::store::testing::TestDatabase;
 use std::{
     env,
     io::Write,
@@ -30,13 +31,16 @@ pub(crate) fn new_database() -> Option<String> {
     Some(server.url(&name))
 }
 
-/// The URL of a new database with all tables; `None` when this machine has no PostgreSQL.
+/// The URL of a new database with all tables, planned as if they were large; `None` when this machine has no PostgreSQL.
 #[allow(dead_code, reason = "not every suite needs it")]
 pub(crate) async fn new_database_with_tables() -> Option<String> {
     static TEMPLATE: tokio::sync::OnceCell<Option<String>> = tokio::sync::OnceCell::const_new();
     let template = TEMPLATE.get_or_init(async || {
         let url = new_database()?;
-        reconnectd::store::Store::open(&url.parse().expect("a URL")).await.expect("the tables");
+        let parsed = url.parse().expect("a URL");
+        reconnectd::store::Store::open(&parsed).await.expect("the tables");
+        let mut database = TestDatabase::connect(&parsed).await.expect("a connection");
+        database.pretend_large_tables().await.expect("a superuser");
         Some(url)
     });
     template.await.as_deref().map(copy_of)

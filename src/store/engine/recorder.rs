@@ -5,29 +5,38 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 static IS_RECORDING: AtomicBool = AtomicBool::new(false);
-/// New texts, and those that [`take`] has returned.
-static TEXTS: Mutex<(BTreeSet<String>, BTreeSet<String>)> = Mutex::new((BTreeSet::new(), BTreeSet::new()));
+/// New statements, and those that [`take`] has returned.
+static STATEMENTS: Mutex<(BTreeSet<Statement>, BTreeSet<Statement>)> =
+    Mutex::new((BTreeSet::new(), BTreeSet::new()));
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) enum Statement {
+    Sqlite { text: String },
+    Postgres { text: String, types: Vec<&'static str> },
+}
 
 pub(in crate::store) fn start() {
     IS_RECORDING.store(true, Ordering::Relaxed);
 }
 
-pub(super) fn record(text: &str) {
+pub(super) fn record(statement: impl FnOnce() -> Statement) {
     if !IS_RECORDING.load(Ordering::Relaxed) {
         return;
     }
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let (new, taken) = &mut *texts;
-    if !taken.contains(text) && !new.contains(text) {
-        new.insert(text.to_owned());
+    let statement = statement();
+    let mut statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (new, taken) = &mut *statements;
+    if !taken.contains(&statement) {
+        new.insert(statement);
     }
 }
 
-/// The texts that were recorded since the last call, each only once in the life of the process.
-pub(in crate::store) fn take() -> Vec<String> {
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let (new, taken) = &mut *texts;
-    let texts: Vec<String> = std::mem::take(new).into_iter().collect();
-    taken.extend(texts.iter().cloned());
-    texts
+/// The statements of one kind that were recorded since the last call, each only once in the life of the process.
+pub(in crate::store) fn take(is_of_kind: impl Fn(&Statement) -> bool) -> Vec<Statement> {
+    let mut statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (new, taken) = &mut *statements;
+    let (of_kind, others) = std::mem::take(new).into_iter().partition::<BTreeSet<_>, _>(is_of_kind);
+    *new = others;
+    taken.extend(of_kind.iter().cloned());
+    of_kind.into_iter().collect()
 }

@@ -1,6 +1,8 @@
 //! A statement: a text, the values of its parameters `$1`, `$2`, …, and how to read the result.
 
 use super::pool::{Pool, Tx, Work};
+#[cfg(feature = "sim")]
+use super::recorder::Statement;
 use super::row::{Column, FromRow, Row};
 use super::value::Value;
 use crate::store::error::Result;
@@ -90,7 +92,9 @@ macro_rules! run_in {
     }};
 }
 
-/// Runs `$method` of sqlx on the engine of the target. The functions convert the result.
+/// Runs `$method` of sqlx on the engine of the target. The work in a session is boxed: it would more than double the
+/// futures of all callers, and they fill the stack.
+/// The functions convert the result.
 macro_rules! run {
     ($self:ident, $target:ident, $method:ident, $sqlite:expr, $postgres:expr) => {
         match $target.target() {
@@ -99,10 +103,10 @@ macro_rules! run {
                 // A read that found its connection lost is tried again.
                 let mut attempt = 1;
                 loop {
-                    let read = async {
+                    let read = Box::pin(async {
                         let mut session = server.acquire().await?;
                         run_in!(session, $self.clone(), $method)
-                    };
+                    });
                     match read.await {
                         Err(error)
                             if attempt < ATTEMPTS && Failure::of(&error) == Failure::ConnectionLost =>
@@ -116,7 +120,9 @@ macro_rules! run {
             }
             On::Tx(tx) => match tx.work() {
                 Work::Sqlite(turn) => $sqlite($self.sqlite().$method(&mut **turn).await?),
-                Work::Postgres(session) => $postgres(run_in!(session, $self, $method)?),
+                Work::Postgres(session) => {
+                    $postgres(Box::pin(async { run_in!(session, $self, $method) }).await?)
+                }
             },
         }
     };
@@ -191,12 +197,18 @@ impl Query {
 
     fn sqlite(self) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
         #[cfg(feature = "sim")]
-        super::recorder::record(&self.text);
+        super::recorder::record(|| Statement::Sqlite { text: self.text.to_string() });
         bound!(self.text, self.values)
     }
 
     fn postgres(self) -> SqlxQuery<'static, Postgres, PgArguments> {
-        bound!(self.postgres.unwrap_or(self.text), self.values.into_iter().map(Value::without_nul))
+        let text = self.postgres.unwrap_or(self.text);
+        #[cfg(feature = "sim")]
+        super::recorder::record(|| Statement::Postgres {
+            text: text.to_string(),
+            types: self.values.iter().map(Value::postgres_type).collect(),
+        });
+        bound!(text, self.values.into_iter().map(Value::without_nul))
     }
 }
 

@@ -14,6 +14,17 @@ pub(in crate::store) enum Value {
 const NUL: &str = "\\u0000";
 
 impl Value {
+    #[cfg(feature = "sim")]
+    pub(super) fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "bigint",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytea",
+            Self::Bool(_) => "boolean",
+            Self::Real(_) => "double precision",
+        }
+    }
+
     /// PostgreSQL cannot store NUL in a text. It is dropped, because the rest of the row matters more.
     pub(in crate::store) fn without_nul(self) -> Self {
         match self {
