@@ -21,7 +21,7 @@ pub use progress::{CopiedTable, CopyProgress};
 use super::Result;
 use super::copy_error::CopyError;
 use super::copy_mark::{CopyMark, CopyState};
-use super::engine::{Flush, Tx, Urgency, Value, query_scalar};
+use super::engine::{Flush, Tx, Urgency, Value, query, query_scalar};
 use super::sqlite::Store;
 use crate::domain::Time;
 use digest::TableDigest;
@@ -37,6 +37,7 @@ struct Copy<'a> {
     target: Store,
     /// Of the target, in the order of the source's.
     tables: Vec<Table>,
+    /// Whether the target is PostgreSQL.
     drops_nul: bool,
     total: u64,
     stop: &'a CancellationToken,
@@ -93,10 +94,9 @@ async fn begin<'a>(
 ) -> Result<(Copy<'a>, Vec<Table>, [Seclusion; 2])> {
     let tables = catalog::read(tx).await?;
     let source_secluded = Seclusion::begin(source, tx, &tables, at).await?;
-    let drops_nul = tx.is_on_postgres();
     let version = catalog::version(tx).await?;
     let mark = CopyMark { state: CopyState::Incomplete, other: source.absolute_location(), at };
-    let (of_target, is_server, target_secluded) = target
+    let (of_target, drops_nul, target_secluded) = target
         .try_write(Urgency::Background, Flush::Wait, async |mut tx| {
             let of_target = catalog::read(&mut tx).await?;
             catalog::compare((&tables, version), (&of_target, catalog::version(&mut tx).await?))?;
@@ -109,14 +109,8 @@ async fn begin<'a>(
     // The order can differ where several are possible.
     let of_target =
         tables.iter().filter_map(|table| of_target.iter().find(|other| other.name == table.name)).cloned();
-    let mut copy = Copy {
-        target: target.clone(),
-        tables: of_target.collect(),
-        drops_nul: drops_nul || is_server,
-        total: 0,
-        stop,
-        watch,
-    };
+    let mut copy =
+        Copy { target: target.clone(), tables: of_target.collect(), drops_nul, total: 0, stop, watch };
     for table in &tables {
         copy.total += count(tx, table).await?;
     }
@@ -171,7 +165,7 @@ impl Copy<'_> {
         }
         let mut done = 0;
         for (at, copied) in copied.iter().enumerate() {
-            if self.read_again(at, done).await? != copied.digest {
+            if self.read_again(tx, at, done).await? != copied.digest {
                 return Err(CopyError::Differs { table: copied.name.clone() }.into());
             }
             done += copied.digest.rows;
@@ -210,13 +204,15 @@ impl Copy<'_> {
         Ok(digest)
     }
 
-    async fn read_again(&mut self, at: usize, done: u64) -> Result<TableDigest> {
+    async fn read_again(&mut self, tx: &mut Tx, at: usize, done: u64) -> Result<TableDigest> {
         let table = self.tables[at].clone();
         let target = self.target.clone();
         let mut digest = TableDigest::default();
         let mut pages = Pages::of(&table);
         loop {
             let rows = self.page(&mut pages, &target.reader).await?;
+            // The network may cut a connection that is idle for long, which would undo the locks of the source.
+            query("SELECT 1").execute(&mut *tx).await?;
             if rows.is_empty() {
                 return Ok(digest);
             }

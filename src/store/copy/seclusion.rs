@@ -43,7 +43,6 @@ async fn freeze(tx: &mut Tx, tables: &[Table]) -> Result<()> {
     let names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
     let names = names.join(", ");
     for statement in [
-        "SET LOCAL statement_timeout = 0".to_owned(),
         "SET LOCAL idle_in_transaction_session_timeout = 0".to_owned(),
         "LOCK TABLE copy_mark, instances IN EXCLUSIVE MODE".to_owned(),
         format!("LOCK TABLE {names} IN SHARE MODE"),
