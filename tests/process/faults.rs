@@ -23,10 +23,11 @@ use std::{
 const INSTANCES: usize = 3;
 /// In the suite. About two hundred take eight minutes.
 const FAULTS: u32 = 9;
-/// Whose connection expires while one fault passes.
-const MEMBERS_PER_FAULT: u32 = 20;
-/// Longer than an instance may be silent.
-const STOP: Duration = Duration::from_secs(18);
+const MEMBERS: u32 = 180;
+/// In a long run, whose connections expire while one fault passes.
+const MEMBERS_PER_FAULT: u32 = 3;
+/// Until the others have noticed: a silent instance is presumed dead after 15 seconds, and they look every 5.
+const STOP: Duration = Duration::from_secs(22);
 /// A lost database is noticed, and work goes on meanwhile elsewhere.
 const OUTAGE: Duration = Duration::from_millis(1_500);
 /// How long everything may take to come to rest after the last fault.
@@ -106,9 +107,10 @@ struct Fleet {
     members: Vec<String>,
     dice: Dice,
     blows: BTreeMap<Blow, u32>,
-    /// Whether each was presumed dead and came back, by the logs of those that were killed later, too.
+    /// Of all processes that have ended.
     logs: String,
     pressed: BTreeSet<String>,
+    started_at: Instant,
 }
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -119,18 +121,20 @@ fn number(variable: &str, default: u64) -> u64 {
 async fn whatever_befalls_three_instances_each_step_is_emailed_and_nothing_is_doubled_or_stuck() {
     let Some(database) = postgres::new_database() else { return };
     let faults = number("RECONNECTD_TEST_FAULTS", FAULTS.into()) as u32;
-    let mut fleet = Fleet::start(database, faults * MEMBERS_PER_FAULT).await;
+    let mut fleet = Fleet::start(database, MEMBERS.max(faults * MEMBERS_PER_FAULT)).await;
+    let per_fault = fleet.members.len().div_ceil(faults as usize);
     let mut waiting = fleet.members.clone();
     for fault in 0..faults {
-        for member in waiting.split_off(waiting.len().saturating_sub(MEMBERS_PER_FAULT as usize)) {
+        for member in waiting.split_off(waiting.len().saturating_sub(per_fault)) {
             fleet.simulator.world().set_status(&member, "epic", "EXPIRED").unwrap();
         }
         fleet.disturb_the_others(fault);
         fleet.strike(BLOWS[fault as usize % BLOWS.len()]).await;
         fleet.press_some(10).await;
     }
+    let struck = fleet.started_at.elapsed();
     fleet.come_to_rest().await;
-    fleet.verify().await;
+    fleet.verify(struck).await;
 }
 
 impl Fleet {
@@ -161,8 +165,17 @@ impl Fleet {
             instance.start().await;
         }
         let seed = number("RECONNECTD_TEST_SEED", 1);
-        let (blows, logs, pressed) = (BTreeMap::new(), String::new(), BTreeSet::new());
-        let fleet = Self { simulator, database, instances, members, dice: Dice(seed), blows, logs, pressed };
+        let fleet = Self {
+            simulator,
+            database,
+            instances,
+            members,
+            dice: Dice(seed),
+            blows: BTreeMap::new(),
+            logs: String::new(),
+            pressed: BTreeSet::new(),
+            started_at: Instant::now(),
+        };
         let seen = async || fleet.rows().await.count("connections").await.unwrap() as usize;
         until_true("the first sweep", async || seen().await >= fleet.members.len()).await;
         fleet
@@ -190,23 +203,27 @@ impl Fleet {
         // At no particular moment.
         tokio::time::sleep(Duration::from_millis(200 + self.dice.below(800) as u64)).await;
         self.instances.iter_mut().for_each(Instance::resume_if_due);
-        let victim = self.dice.below(INSTANCES);
-        // One that is stopped is left alone, and so are the last two.
-        let is_alone = self.instances.iter().filter(|instance| instance.running().is_some()).count() < 2;
+        // One that is stopped is left alone.
+        let running: Vec<_> = (0..INSTANCES).filter(|n| self.instances[*n].stopped_at.is_none()).collect();
+        let victim = running[self.dice.below(running.len())];
         match blow {
-            Blow::Kill => self.restart(victim, |daemon| daemon.running.kill().stderr).await,
-            Blow::Terminate if self.instances[victim].stopped_at.is_none() => {
-                if let Some(daemon) = self.instances[victim].daemon.take() {
-                    self.logs += &daemon.running.stopped().await.well().stderr;
-                }
+            Blow::Kill => {
+                let daemon = self.instances[victim].daemon.take().expect("it runs");
+                self.logs += &daemon.running.kill().stderr;
                 self.instances[victim].start().await;
             }
-            Blow::Stop if !is_alone && self.instances[victim].stopped_at.is_none() => {
+            Blow::Terminate => {
+                let daemon = self.instances[victim].daemon.take().expect("it runs");
+                self.logs += &daemon.running.stopped().await.well().stderr;
+                self.instances[victim].start().await;
+            }
+            // At least one goes on.
+            Blow::Stop if running.len() < 2 => {}
+            Blow::Stop => {
                 let instance = &mut self.instances[victim];
                 instance.daemon.as_ref().expect("it runs").running.signal("STOP");
                 instance.stopped_at = Some(Instant::now());
             }
-            Blow::Terminate | Blow::Stop => {}
             Blow::CutOff => {
                 self.instances[victim].proxy.cut();
                 tokio::time::sleep(OUTAGE).await;
@@ -223,15 +240,6 @@ impl Fleet {
                  WHERE datname = current_database() AND pid <> pg_backend_pid()",
             ),
         }
-    }
-
-    async fn restart(&mut self, victim: usize, end: impl FnOnce(Daemon) -> String) {
-        let instance = &mut self.instances[victim];
-        instance.stopped_at = None;
-        if let Some(daemon) = instance.daemon.take() {
-            self.logs += &end(daemon);
-        }
-        instance.start().await;
     }
 
     /// Members with an even number press their button, at any instance that runs, and sign in.
@@ -297,7 +305,10 @@ impl Fleet {
         }
     }
 
-    async fn verify(&self) {
+    /// `struck`: how long the faults took.
+    async fn verify(&self, struck: Duration) {
+        // The last sweep may have been interrupted.
+        self.instances[0].home.run(&["once"]).await.well();
         let mut rows = self.rows().await;
         for table in ["sweep_pages", "token_refresh_leases", "instances"] {
             assert_eq!(rows.count(table).await.unwrap(), 0, "{table}: nothing is left");
@@ -309,7 +320,8 @@ impl Fleet {
         #[expect(clippy::print_stdout, reason = "figures")]
         {
             println!(
-                "{:?}; {} emails, {repeated} sent again; {presumed_dead} presumed dead, {released} times leases were released",
+                "{struck:.0?} of {:.0?}: {:?}; {} emails, {repeated} sent again; {presumed_dead} presumed dead, {released} times leases were released",
+                self.started_at.elapsed(),
                 self.blows,
                 self.simulator.mailbox().received()
             );
