@@ -102,6 +102,25 @@ async fn connecting_again_ends_the_wait_for_the_operations_effect() {
 }
 
 #[tokio::test]
+async fn a_source_that_is_connected_again_while_the_list_fails_is_evaluated_by_the_next_sweep() {
+    let h = Harness::watching(&["alice"]).await;
+    let (alice, labcorp) = (MemberId::from("alice"), "labcorp".into());
+    let intent =
+        h.app.store.record_disconnect_intent(&alice, &labcorp, DisconnectKind::Disconnect, h.clock.now());
+    intent.await.unwrap();
+    h.sweep_after(QUARTER).await;
+    h.fault(Operation::GetMemberConnections, FaultKind::Http { status: 503, retry_after: None });
+    let direct = reconnectd::gateway::Establish::Direct;
+    let established = h.app.operator.establish(&alice, &labcorp, &direct).await;
+    assert!(matches!(established, Err(OperateError::DoneButUnverified(_))), "{established:?}");
+    assert_eq!(h.lapse_states("alice").await, ["labcorp closed dismissed"]);
+    h.end_faults();
+    // The list is the same as in the sweep before.
+    h.sweep_after(QUARTER).await;
+    assert_eq!(h.lapse_states("alice").await, ["labcorp closed recovered"]);
+}
+
+#[tokio::test]
 async fn an_act_that_was_refused_leaves_no_trace() {
     let h = lagging().await;
     let (alice, epic) = (MemberId::from("alice"), "epic".into());

@@ -1,6 +1,7 @@
 //! No member falls out of sight because of others: who fails, how, and where in the order of the sweep.
 
 use crate::harness::{Harness, Setup};
+use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::domain::CredentialRules;
 use reconnectd::sim::{Fault, FaultKind, Operation};
@@ -104,6 +105,29 @@ async fn a_quota_serves_everyone_in_turn() {
     }
     let asked: u32 = members.iter().map(|member| h.asked(member, LIST)).sum();
     assert!(asked - before.iter().sum::<u32>() <= 130, "nobody is asked while everyone waits");
+}
+
+#[tokio::test]
+async fn a_tick_is_skipped_while_the_gateway_asks_everyone_to_wait() {
+    let (h, members) = fleet(Setup::default().set("SWEEP__SCHEDULE", "0 */15 * * * *"), 9).await;
+    let trouble = FaultKind::Http { status: 429, retry_after: Some("1800".into()) };
+    h.fault(LIST, trouble);
+    h.clock.advance(QUARTER);
+    let daemon = h.run_daemon(&[]).await;
+    let last = async || h.app.store.last_sweep().await.unwrap().unwrap();
+    let first = h.clock.now();
+    let has_ended = async || last().await.started_at == first && last().await.finished_at.is_some();
+    until("a throttled sweep to end", has_ended).await;
+    let asked = || members.iter().map(|member| h.asked(member, LIST)).sum::<u32>();
+    let before = asked();
+    h.clock.advance(QUARTER);
+    until("the next tick", async || h.log.text().contains("event=\"tick_skipped\"")).await;
+    assert_eq!((last().await.started_at, asked()), (first, before), "nobody is asked");
+    h.end_faults();
+    h.clock.advance(QUARTER);
+    until("the tick after the wait", async || last().await.started_at == h.clock.now()).await;
+    until("a response of everyone", async || asked() >= before + 9).await;
+    daemon.stop().await;
 }
 
 #[tokio::test]
