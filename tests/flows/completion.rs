@@ -58,6 +58,16 @@ async fn a_notified_member_gets_one_email_about_the_recovery() {
 }
 
 #[tokio::test]
+async fn a_recovery_is_planned_once() {
+    let h = mailed(told()).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.sweep_after(TimeDelta::minutes(15)).await;
+    assert!(h.app.planner.plan_page().await.unwrap());
+    assert!(!h.app.planner.plan_page().await.unwrap(), "nothing is left to plan");
+    assert_eq!(kinds(&h).await.len(), 2);
+}
+
+#[tokio::test]
 async fn recoveries_are_announced_only_when_enabled() {
     let h = mailed(Setup::default()).await;
     h.set("alice", "epic", "CONNECTED");
