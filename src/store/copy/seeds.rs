@@ -12,11 +12,14 @@ use sqlx::sqlite::SqlitePoolOptions;
 pub(super) async fn digest(table: &Table) -> Result<TableDigest> {
     let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
     migrations().run(&pool).await.map_err(StoreError::Migration)?;
-    let pool = Pool::Sqlite(pool);
+    digest_in(&Pool::Sqlite(pool), table).await
+}
+
+async fn digest_in(pool: &Pool, table: &Table) -> Result<TableDigest> {
     let mut digest = TableDigest::default();
     let mut pages = Pages::of(table);
     loop {
-        let rows = pages.next(&pool).await?;
+        let rows = pages.next(pool).await?;
         if rows.is_empty() {
             return Ok(digest);
         }
@@ -26,4 +29,24 @@ pub(super) async fn digest(table: &Table) -> Result<TableDigest> {
 
 pub(super) fn delete(table: &Table) -> Query {
     query(format!("DELETE FROM {}", quoted(&table.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::store::copy::catalog;
+
+    #[tokio::test]
+    async fn a_new_database_has_these_rows_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("new.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        let tables = store.write(async |mut tx| catalog::read(&mut tx).await).await.unwrap();
+        assert!(tables.len() > 25);
+        for table in tables {
+            let found = digest_in(&store.reader, &table).await.unwrap();
+            assert_eq!(found, digest(&table).await.unwrap(), "{}", table.name);
+        }
+    }
 }
