@@ -13,7 +13,7 @@ impl Store {
     }
 
     /// # Errors
-    /// [`StoreError::Copied`] or [`StoreError::IncompleteCopy`]: the database takes no work.
+    /// [`StoreError::Copied`](super::StoreError::Copied) or [`StoreError::IncompleteCopy`](super::StoreError::IncompleteCopy): the database takes no work.
     pub(crate) async fn verify_takes_work(&self) -> Result<()> {
         match self.copy_mark().await? {
             Some(mark) => Err(mark.refusal(&self.place)),
@@ -22,7 +22,7 @@ impl Store {
     }
 
     /// # Errors
-    /// [`StoreError::IncompleteCopy`]: rows are missing.
+    /// [`StoreError::IncompleteCopy`](super::StoreError::IncompleteCopy): rows are missing.
     pub(crate) async fn verify_complete(&self) -> Result<()> {
         match self.copy_mark().await? {
             Some(mark) if mark.state == CopyState::Incomplete => Err(mark.refusal(&self.place)),
@@ -33,7 +33,7 @@ impl Store {
     /// Lets a database that was copied take work again. Returns whether it was marked.
     ///
     /// # Errors
-    /// [`StoreError::IncompleteCopy`]: rows are missing.
+    /// [`StoreError::IncompleteCopy`](super::StoreError::IncompleteCopy): rows are missing.
     pub async fn reopen(&self) -> Result<bool> {
         self.verify_complete().await?;
         Ok(self.despite_mark().execute(query(DELETE)).await? > 0)
