@@ -30,6 +30,14 @@ impl Store {
         }
     }
 
+    /// Queues the notices again that this instance claimed, except those in `held`. Returns their number.
+    pub(crate) async fn rescue_own(&self, now: Time, held: &[NoticeId]) -> Result<u64> {
+        match self.holder.id() {
+            Some(id) => self.rescue(now, "holder = $2", Some(id.as_str().into()), held).await,
+            None => Ok(0),
+        }
+    }
+
     /// Queues the notices again that a dead instance was sending.
     pub(super) async fn rescue_orphaned(&self, now: Time) -> Result<u64> {
         self.rescue(now, IS_ORPHANED, None, &[]).await

@@ -322,6 +322,27 @@ async fn a_notice_whose_delivery_failed_in_the_store_is_rescued_when_its_lease_e
 }
 
 #[tokio::test]
+async fn an_instance_queues_again_at_once_what_it_failed_to_deliver_and_nothing_that_it_still_delivers() {
+    let h = Harness::queued(&["alice"]).await;
+    let _lock = h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap();
+    let delay = FaultKind::Delay { ms: 500 };
+    h.sim.world().add_fault(reconnectd::sim::Fault::new(delay).on(Operation::GetOauthUrl).times(1));
+    h.fault(Operation::GetOauthUrl, FaultKind::Http { status: 502, retry_after: None });
+    h.rows().await.refuse_updates("attempts").await.unwrap();
+    let deliverer = h.app.deliverer.clone();
+    let failing = tokio::spawn(async move { deliverer.deliver_one().await });
+    while h.asked("alice", Operation::GetOauthUrl) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(h.app.deliverer.rescue_abandoned().await.unwrap(), 0, "it is under way");
+    assert!(failing.await.unwrap().is_err(), "the deferral cannot be stored");
+    h.rows().await.accept_updates("attempts").await.unwrap();
+    h.end_faults();
+    assert_eq!(h.app.deliverer.rescue_abandoned().await.unwrap(), 1);
+    assert_eq!(h.app.deliverer.deliver_one().await.unwrap(), Delivered::One(AttemptOutcome::Sent));
+}
+
+#[tokio::test]
 async fn an_acceptance_that_cannot_be_recorded_is_recorded_later_even_if_the_delivery_is_aborted() {
     for (reply_is_lost, state) in [(false, "sent"), (true, "queued")] {
         let h = Harness::queued(&["alice"]).await;

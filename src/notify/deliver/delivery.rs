@@ -113,6 +113,24 @@ impl Deliverer {
         Ok(rescued)
     }
 
+    /// Queues the notices again whose delivery ended without a result, because the database failed. Returns their number.
+    ///
+    /// # Errors
+    /// Only errors of the store.
+    pub async fn rescue_abandoned(&self) -> Result<u64, StoreError> {
+        // What is claimed meanwhile is not in progress yet.
+        let _claiming = self.shares.claiming.lock().await;
+        let rescued = self.store.rescue_own(self.clock.now(), &self.in_progress.keys()).await?;
+        if rescued > 0 {
+            tracing::warn!(
+                event = "deliveries_rescued",
+                notices = rescued,
+                "queued notices again whose delivery ended without a result"
+            );
+        }
+        Ok(rescued)
+    }
+
     /// The member, if an email may be sent now.
     pub(super) async fn recipient(&self, claim: &Claim) -> Step<Member> {
         let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));

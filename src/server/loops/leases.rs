@@ -22,6 +22,7 @@ impl Loop for LeaseLoop {
     async fn step(&mut self) -> anyhow::Result<Progress> {
         self.0.finish_interrupted_import().await?;
         self.0.release_leases_of_dead().await?;
+        self.0.deliverer.rescue_abandoned().await?;
         self.0.deliverer.rescue_expired_leases().await?;
         Ok(Progress::Pause(if self.0.store.is_shared() { SHARED_INTERVAL } else { INTERVAL }))
     }
