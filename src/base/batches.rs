@@ -1,27 +1,44 @@
 //! Work that is cheaper in batches: what arrives while earlier batches are under way is done together.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 /// Collects items of work. Cheap to clone.
 #[derive(Debug)]
 pub(crate) struct Batches<T, R, E> {
-    waiting: Arc<Mutex<Vec<Waiting<T, R, E>>>>,
-    turns: Arc<Semaphore>,
+    state: Arc<Mutex<State<T, R, E>>>,
     size: usize,
+    at_once: usize,
 }
 
 impl<T, R, E> Clone for Batches<T, R, E> {
     fn clone(&self) -> Self {
-        Self { waiting: Arc::clone(&self.waiting), turns: Arc::clone(&self.turns), size: self.size }
+        Self { state: Arc::clone(&self.state), size: self.size, at_once: self.at_once }
     }
 }
 
 #[derive(Debug)]
+struct State<T, R, E> {
+    waiting: Vec<Waiting<T, R, E>>,
+    /// Tasks that take batches. A task ends when nothing waits.
+    running: usize,
+}
+
+type Run<T, R, E> = dyn Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, E>> + Send + Sync;
+
 struct Waiting<T, R, E> {
     item: Arc<T>,
+    run: Box<Run<T, R, E>>,
     result: oneshot::Sender<Result<R, E>>,
+}
+
+impl<T, R, E> std::fmt::Debug for Waiting<T, R, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting").finish_non_exhaustive()
+    }
 }
 
 pub(crate) trait Item: Send + Sync + 'static {
@@ -47,7 +64,8 @@ where
 {
     /// `size`: items in one batch. `at_once`: batches under way.
     pub(crate) fn new(size: usize, at_once: usize) -> Self {
-        Self { waiting: Arc::default(), turns: Arc::new(Semaphore::new(at_once)), size }
+        let state = State { waiting: Vec::new(), running: 0 };
+        Self { state: Arc::new(Mutex::new(state)), size, at_once }
     }
 
     /// Does the work for an item, in a batch. `run` returns one result for each item, in their order. If a batch fails, its
@@ -64,66 +82,86 @@ where
         F: Future<Output = Result<Vec<R>, E>> + Send + 'static,
     {
         let (sender, result) = oneshot::channel();
-        self.lock().push(Waiting { item: item.into(), result: sender });
-        // Not dropped with the caller: others may wait for the batch, too.
-        let batches = self.clone();
-        tokio::spawn(async move { batches.run_next(run).await });
+        let run = Box::new(move |items| run(items).boxed());
+        let is_needed = {
+            let mut state = self.lock();
+            state.waiting.push(Waiting { item: item.into(), run, result: sender });
+            let is_needed = state.running < self.at_once;
+            state.running += usize::from(is_needed);
+            is_needed
+        };
+        if is_needed {
+            // Not dropped with the caller: others may wait for the batch, too.
+            tokio::spawn(self.clone().run_all());
+        }
         result.await.map_err(|_| Aborted("the work was abandoned".into()))?
     }
 
-    async fn run_next<F>(self, run: impl Fn(Vec<Arc<T>>) -> F)
-    where
-        F: Future<Output = Result<Vec<R>, E>> + Send + 'static,
-    {
-        let Ok(_turn) = self.turns.acquire().await else { return };
-        let mut batch = self.take();
-        if batch.is_empty() {
-            return;
-        }
-        match in_task(run(batch.iter().map(|waiting| Arc::clone(&waiting.item)).collect())).await {
-            Ok(results) => {
-                for (waiting, result) in batch.into_iter().zip(results) {
-                    // The caller may be gone.
-                    let _ = waiting.result.send(Ok(result));
-                }
-            }
-            Err(error) if batch.len() > 1 && !error.concerns_all() => {
-                tracing::warn!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
-                for waiting in batch {
-                    let alone = in_task(run(vec![waiting.item])).await;
-                    let result = alone.and_then(|mut results| {
-                        results.pop().ok_or_else(|| Aborted("there is no result".into()).into())
-                    });
-                    let _ = waiting.result.send(result);
-                }
-            }
-            Err(error) => {
-                let text = error.to_string();
-                let first = batch.pop();
-                for waiting in batch {
-                    let _ = waiting.result.send(Err(Aborted(text.clone()).into()));
-                }
-                let _ = first.map(|waiting| waiting.result.send(Err(error)));
-            }
+    /// Runs one batch after another, until nothing waits.
+    async fn run_all(self) {
+        while let Some(batch) = self.take() {
+            run_batch(batch).await;
         }
     }
 
-    /// The next items, each with another key.
-    fn take(&self) -> Vec<Waiting<T, R, E>> {
+    /// The next items, each with another key. `None`: nothing waits, and the task ends.
+    fn take(&self) -> Option<Vec<Waiting<T, R, E>>> {
         let mut keys = HashSet::new();
-        let mut waiting = self.lock();
+        let mut state = self.lock();
         let mut left = self.size;
-        waiting
+        let batch: Vec<_> = state
+            .waiting
             .extract_if(.., |next| {
                 let is_next = left > 0 && keys.insert(next.item.key().to_owned());
                 left -= usize::from(is_next);
                 is_next
             })
-            .collect()
+            .collect();
+        if batch.is_empty() {
+            state.running -= 1;
+            return None;
+        }
+        Some(batch)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting<T, R, E>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, State<T, R, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first item tells how all of them are done.
+async fn run_batch<T, R, E>(mut batch: Vec<Waiting<T, R, E>>)
+where
+    T: Item,
+    R: Send + 'static,
+    E: BatchError,
+{
+    let Some(first) = batch.first() else { return };
+    let work = (first.run)(batch.iter().map(|waiting| Arc::clone(&waiting.item)).collect());
+    match in_task(work).await {
+        Ok(results) => {
+            for (waiting, result) in batch.into_iter().zip(results) {
+                // The caller may be gone.
+                let _ = waiting.result.send(Ok(result));
+            }
+        }
+        Err(error) if batch.len() > 1 && !error.concerns_all() => {
+            tracing::warn!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
+            for Waiting { item, run, result: sender } in batch {
+                let result = in_task(run(vec![item])).await.and_then(|mut results| {
+                    results.pop().ok_or_else(|| Aborted("there is no result".into()).into())
+                });
+                let _ = sender.send(result);
+            }
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let first = batch.pop();
+            for waiting in batch {
+                let _ = waiting.result.send(Err(Aborted(text.clone()).into()));
+            }
+            let _ = first.map(|waiting| waiting.result.send(Err(error)));
+        }
     }
 }
 
@@ -169,16 +207,16 @@ mod tests {
         }
     }
 
-    /// Submits words while the first turn is taken, and returns their results and the batches.
+    /// Submits words at the same time, and returns their results and the batches.
     async fn submit(words: &[&'static str], size: usize) -> (Vec<Result<usize, Failed>>, Vec<usize>) {
         let batches = Batches::<Word, usize, Failed>::new(size, 1);
         let sizes = Arc::new(Mutex::new(Vec::new()));
-        let turn = batches.turns.acquire().await.unwrap();
         let submissions = words.iter().map(|word| {
             let sizes = Arc::clone(&sizes);
             batches.submit(Word(word), move |words: Vec<Arc<Word>>| {
                 sizes.lock().unwrap().push(words.len());
                 async move {
+                    tokio::task::yield_now().await;
                     assert!(!words.iter().any(|word| word.0 == "panic"));
                     if let Some(word) = words.iter().find(|word| word.0.starts_with("fail")) {
                         return Err(Failed(word.0));
@@ -187,10 +225,9 @@ mod tests {
                 }
             })
         });
-        let (results, ()) = tokio::join!(join_all(submissions), async {
-            tokio::task::yield_now().await;
-            drop(turn);
-        });
+        let results = join_all(submissions).await;
+        tokio::task::yield_now().await;
+        assert_eq!(batches.lock().running, 0, "no task is left");
         let sizes = sizes.lock().unwrap().clone();
         (results, sizes)
     }
