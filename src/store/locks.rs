@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The right to sweep and deliver. Only one process has it for a database file; on a server, several have it.
+/// Permits a process to sweep and deliver. A database file permits one process, a server several.
 #[derive(Debug)]
 pub struct InstanceLock {
     held: Held,

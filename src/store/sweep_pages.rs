@@ -46,11 +46,12 @@ pub(crate) enum SweepState {
 }
 
 impl Store {
-    /// Whether a page can be claimed, or the sweep ended.
+    /// Whether a page can be claimed, or the sweep ended. Only for a process that polls no page now: its own pages are those
+    /// of a run that failed.
     pub(crate) async fn has_work_in(&self, sweep: &SweepId) -> Result<bool> {
         let sql = format!(
             "SELECT is_handed_out = FALSE OR NOT EXISTS (SELECT 1 FROM sweep_pages WHERE sweep_id = $1)
-                OR EXISTS (SELECT 1 FROM sweep_pages WHERE sweep_id = $1 AND {IS_FREE})
+                OR EXISTS (SELECT 1 FROM sweep_pages WHERE sweep_id = $1 AND (holder = $2 OR {IS_FREE}))
              FROM sweeps WHERE sweep_id = $1 AND finished_at IS NULL"
         );
         let has_work: Option<bool> = query_scalar(sql)

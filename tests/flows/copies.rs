@@ -1,4 +1,4 @@
-//! A daemon on a copy of the database goes on where the one on the original stopped.
+//! A daemon on a copy continues where the daemon on the original stopped.
 
 use crate::harness::{Harness, on_postgres};
 use crate::postgres;
@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use reconnectd::store::{InstanceCommand, Store};
 use tokio_util::sync::CancellationToken;
 
-/// Of the engine that the flow does not use, if this machine has it.
+/// A database of the engine that the flow does not use. `None` when this machine does not have it.
 fn other_database(h: &Harness) -> String {
     let file = || format!("sqlite://{}", h.folder.path().join("copy.db").display());
     if on_postgres() { file() } else { postgres::new_database().unwrap_or_else(file) }

@@ -1,7 +1,7 @@
 //! What the daemon serves: health and metrics for operators, pages for members.
 
 use crate::harness::{Daemon, Home, PATIENCE, mails, simulator, until, until_true};
-use reconnectd::sim::TestBrowser;
+use reconnectd::sim::{Fault, FaultKind, TestBrowser};
 use reqwest::{
     Client,
     header::{self, HeaderMap},
@@ -96,6 +96,31 @@ async fn readiness_names_the_last_failed_write_of_a_loop() {
         let (_, ready) = get(&http, &daemon, "/readyz").await;
         let sweep = ready.lines().find(|line| line.starts_with("loop=sweep ")).unwrap();
         sweep.contains("last_failure=database_failed") && !sweep.contains("last_result=failed")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sweep_whose_last_page_could_not_be_recorded_continues_when_the_database_works_again() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    // Once a year, so that the sweep is not covered by the next one.
+    home.set("sweep.schedule", "0 0 0 1 1 *");
+    home.enrol(&["alice"]).await;
+    simulator.world().add_fault(Fault::new(FaultKind::Delay { ms: 1_500 }).times(2));
+    let mut database = home.database().await;
+    let daemon = home.daemon().await;
+    until_true("the last page", async || database.numbers("sweeps", "is_handed_out").await.unwrap() == [1])
+        .await;
+    database.refuse_updates("sweeps").await.unwrap();
+    let http = browser();
+    until_true("a failed sweep", async || {
+        get(&http, &daemon, "/readyz").await.1.contains(" last_failure=database_failed\n")
+    })
+    .await;
+    database.accept_updates("sweeps").await.unwrap();
+    until_true("the end of the sweep", async || {
+        home.json(&["status"]).await[0]["last_sweep"]["complete"] == serde_json::json!(true)
     })
     .await;
 }
