@@ -31,7 +31,7 @@ type Run<T, R, E> = dyn Fn(Vec<Arc<T>>) -> BoxFuture<'static, Result<Vec<R>, E>>
 
 struct Waiting<T, R, E> {
     item: Arc<T>,
-    run: Box<Run<T, R, E>>,
+    run: Arc<Run<T, R, E>>,
     result: oneshot::Sender<Result<R, E>>,
 }
 
@@ -82,7 +82,7 @@ where
         F: Future<Output = Result<Vec<R>, E>> + Send + 'static,
     {
         let (sender, result) = oneshot::channel();
-        let run = Box::new(move |items| run(items).boxed());
+        let run = Arc::new(move |items| run(items).boxed());
         let is_needed = {
             let mut state = self.lock();
             state.waiting.push(Waiting { item: item.into(), run, result: sender });
@@ -137,8 +137,8 @@ where
     E: BatchError,
 {
     let Some(first) = batch.first() else { return };
-    let work = (first.run)(batch.iter().map(|waiting| Arc::clone(&waiting.item)).collect());
-    match in_task(work).await {
+    let run = Arc::clone(&first.run);
+    match in_task(run, batch.iter().map(|waiting| Arc::clone(&waiting.item)).collect()).await {
         Ok(results) => {
             for (waiting, result) in batch.into_iter().zip(results) {
                 // The caller may be gone.
@@ -148,7 +148,7 @@ where
         Err(error) if batch.len() > 1 && !error.concerns_all() => {
             tracing::warn!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
             for Waiting { item, run, result: sender } in batch {
-                let result = in_task(run(vec![item])).await.and_then(|mut results| {
+                let result = in_task(run, vec![item]).await.and_then(|mut results| {
                     results.pop().ok_or_else(|| Aborted("there is no result".into()).into())
                 });
                 let _ = sender.send(result);
@@ -166,10 +166,13 @@ where
 }
 
 /// Turns a panic into an error.
-async fn in_task<R: Send + 'static, E: From<Aborted> + Send + 'static>(
-    work: impl Future<Output = Result<R, E>> + Send + 'static,
-) -> Result<R, E> {
-    tokio::spawn(work).await.map_err(|error| Aborted(error.to_string()))?
+async fn in_task<T, R, E>(run: Arc<Run<T, R, E>>, items: Vec<Arc<T>>) -> Result<Vec<R>, E>
+where
+    T: Item,
+    R: Send + 'static,
+    E: BatchError,
+{
+    tokio::spawn(async move { run(items).await }).await.map_err(|error| Aborted(error.to_string()))?
 }
 
 #[cfg(test)]
@@ -215,6 +218,7 @@ mod tests {
             let sizes = Arc::clone(&sizes);
             batches.submit(Word(word), move |words: Vec<Arc<Word>>| {
                 sizes.lock().unwrap().push(words.len());
+                assert!(!words.iter().any(|word| word.0 == "panic at once"));
                 async move {
                     tokio::task::yield_now().await;
                     assert!(!words.iter().any(|word| word.0 == "panic"));
@@ -248,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_item_that_fails_or_panics_affects_no_other() {
-        for bad in ["fail", "panic"] {
+        for bad in ["fail", "panic", "panic at once"] {
             let (results, sizes) = submit(&["a", bad, "bb"], 8).await;
             assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true], "{bad}");
             assert_eq!(sizes, [3, 1, 1, 1], "{bad}");
