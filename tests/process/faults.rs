@@ -202,9 +202,9 @@ impl Fleet {
         *self.blows.entry(blow).or_default() += 1;
         // At no particular moment.
         tokio::time::sleep(Duration::from_millis(200 + self.dice.below(800) as u64)).await;
-        self.instances.iter_mut().for_each(Instance::resume_if_due);
-        // One that is stopped is left alone.
+        // One that is stopped is left alone, and once it goes on, it has time to notice what became of its leases.
         let running: Vec<_> = (0..INSTANCES).filter(|n| self.instances[*n].stopped_at.is_none()).collect();
+        self.instances.iter_mut().for_each(Instance::resume_if_due);
         let victim = running[self.dice.below(running.len())];
         match blow {
             Blow::Kill => {
@@ -284,6 +284,8 @@ impl Fleet {
                 // A second copy is not sent to a member who used the first.
                 && states.iter().all(|state| ["sent", "cancelled"].contains(&&**state))
                 && recovered == expected
+                // Those that were killed are known to be dead.
+                && rows.count("instances").await.unwrap() as usize == INSTANCES
                 && self.instances.iter().all(|instance| instance.stopped_at.is_none());
             if is_done {
                 break;

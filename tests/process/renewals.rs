@@ -21,7 +21,7 @@ async fn a_kill_in_a_first_sweep_loses_no_more_tokens_than_renewals_may_be_in_fl
     home.set("gateway.max_renewals", MAX_RENEWALS as i64);
     enrol_all(&home).await;
     let mut database = home.database().await;
-    world.add_fault(Fault::new(FaultKind::Delay { ms: 20 }).on(Operation::Refresh));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 200 }).on(Operation::Refresh));
     let daemon = home.daemon().await;
     until_true("renewals", async || world.request_count(Operation::Refresh) >= 40).await;
     // Now no new token can be stored, so every renewal that begins is lost.
