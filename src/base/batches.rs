@@ -4,19 +4,23 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
 
 /// Collects items of work. Cheap to clone.
 #[derive(Debug)]
 pub(crate) struct Batches<T, R, E> {
     state: Arc<Mutex<State<T, R, E>>>,
+    /// Notified when a whole batch waits.
+    is_full: Arc<Notify>,
     size: usize,
     at_once: usize,
+    gathering: Duration,
 }
 
 impl<T, R, E> Clone for Batches<T, R, E> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), size: self.size, at_once: self.at_once }
+        Self { state: Arc::clone(&self.state), is_full: Arc::clone(&self.is_full), ..*self }
     }
 }
 
@@ -64,8 +68,14 @@ where
 {
     /// `size`: items in one batch. `at_once`: batches under way.
     pub(crate) fn new(size: usize, at_once: usize) -> Self {
-        let state = State { waiting: Vec::new(), running: 0 };
-        Self { state: Arc::new(Mutex::new(state)), size, at_once }
+        let state = Arc::new(Mutex::new(State { waiting: Vec::new(), running: 0 }));
+        Self { state, is_full: Arc::default(), size, at_once, gathering: Duration::ZERO }
+    }
+
+    /// While items keep arriving, a batch that is not full waits this long for more of them. An item that comes alone does not
+    /// wait.
+    pub(crate) fn gathering(self, gathering: Duration) -> Self {
+        Self { gathering, ..self }
     }
 
     /// Does the work for an item, in a batch. `run` returns one result for each item, in their order. If a batch fails, its
@@ -86,7 +96,13 @@ where
         let is_needed = {
             let mut state = self.lock();
             state.waiting.push(Waiting { item: item.into(), run, result: sender });
-            let is_needed = state.running < self.at_once;
+            let is_full = state.waiting.len() >= self.size;
+            if is_full {
+                self.is_full.notify_one();
+            }
+            // What is not a whole batch is left to a task that gathers.
+            let is_awaited = self.gathering > Duration::ZERO && state.running > 0 && !is_full;
+            let is_needed = state.running < self.at_once && !is_awaited;
             state.running += usize::from(is_needed);
             is_needed
         };
@@ -100,7 +116,11 @@ where
     /// Runs one batch after another, until nothing waits.
     async fn run_all(self) {
         while let Some(batch) = self.take() {
+            let keep_arriving = batch.len() > 1;
             run_batch(batch).await;
+            if keep_arriving && self.gathering > Duration::ZERO && self.lock().waiting.len() < self.size {
+                let _ = tokio::time::timeout(self.gathering, self.is_full.notified()).await;
+            }
         }
     }
 
@@ -241,6 +261,33 @@ mod tests {
         let (results, sizes) = submit(&["a", "bb", "ccc"], 2).await;
         assert_eq!(results.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(sizes, [2, 1]);
+    }
+
+    /// Submits words to batches of three that gather for as long as nobody tests, and returns the batches.
+    async fn gather(rounds: &[&[&'static str]]) -> Vec<usize> {
+        let batches = Batches::<Word, usize, Failed>::new(3, 2).gathering(Duration::from_secs(3600));
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        for words in rounds {
+            let submissions = words.iter().map(|word| {
+                let sizes = Arc::clone(&sizes);
+                batches.submit(Word(word), move |words: Vec<Arc<Word>>| {
+                    sizes.lock().unwrap().push(words.len());
+                    async move { Ok(words.iter().map(|word| word.0.len()).collect()) }
+                })
+            });
+            assert!(join_all(submissions).await.iter().all(Result::is_ok));
+        }
+        sizes.lock().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn what_comes_alone_does_not_wait_for_more() {
+        assert_eq!(gather(&[&["a"], &["a"], &["b"], &["c"]]).await, [1, 1, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn while_items_keep_arriving_a_batch_waits_until_it_is_full() {
+        assert_eq!(gather(&[&["a", "b"], &["c", "d", "e"], &["f", "g", "h"]]).await, [2, 3, 3]);
     }
 
     #[tokio::test]

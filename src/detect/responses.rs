@@ -6,9 +6,12 @@ use crate::detect::decide::{self, Policy};
 use crate::domain::{Cause, ConnectionState, Listing, MemberId, Time};
 use crate::store::{ApplyReport, PollResult, Store, StoreError};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Responses in one unit of work.
 const BATCH: usize = 128;
+/// How long a response waits for others while many change something.
+const GATHERING: Duration = Duration::from_millis(10);
 /// Units at once: one decides while another is written.
 const AT_ONCE: usize = 2;
 
@@ -41,7 +44,7 @@ pub(super) struct Responses {
 
 impl Responses {
     pub(super) fn new(store: Store, clock: Clock, policy: Policy) -> Self {
-        Self { batches: Batches::new(BATCH, AT_ONCE), store, clock, policy }
+        Self { batches: Batches::new(BATCH, AT_ONCE).gathering(GATHERING), store, clock, policy }
     }
 
     /// # Errors

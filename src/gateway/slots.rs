@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
 /// One of this many slots is reserved.
 const RESERVED_SHARE: usize = 8;
-const MAX_RESERVED: usize = 8;
+const MAX_RESERVED: usize = 4;
 
 pub(super) struct Slots {
     /// For all calls.
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn an_eighth_of_the_slots_or_one_more_is_reserved_for_presses() {
         for (max_in_flight, sweep, presses) in
-            [(1, 1, 1), (2, 2, 1), (7, 7, 1), (8, 7, 1), (16, 14, 2), (64, 56, 8), (1_000, 992, 8)]
+            [(1, 1, 1), (2, 2, 1), (7, 7, 1), (8, 7, 1), (16, 14, 2), (64, 60, 4), (1_000, 996, 4)]
         {
             let slots = slots(max_in_flight, 0);
             let taken = take_all(&slots, false);

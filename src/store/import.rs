@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 /// Rows in one transaction while a daemon runs.
 const SHORT_STEP: u32 = 500;
 /// Rows in one transaction while none runs.
-const LONG_STEP: u32 = 10_000;
-/// After this much time in transactions, an import beside a daemon pauses for [`PAUSE`]. The daemon waits for the write
-/// lock in naps of at most 100 ms, so it gets its turn.
-const TURN: Duration = Duration::from_millis(250);
-const PAUSE: Duration = Duration::from_millis(110);
+const LONG_STEP: u32 = 4_000;
+/// After this much time in transactions, an import beside a daemon pauses for [`PAUSE`]. A writer that has waited for less
+/// than 100 ms asks for the lock every 25 ms, so the daemon gets its turn within that time.
+const TURN: Duration = Duration::from_millis(40);
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// A row of an import.
 #[derive(Clone, Debug)]

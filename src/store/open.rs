@@ -84,7 +84,9 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // "FAST" would keep addresses in free pages, where an erasure does not reach them.
-            .pragma("secure_delete", "ON");
+            .pragma("secure_delete", "ON")
+            // What a savepoint needs for a rollback; files for it would cost more than the writes themselves.
+            .pragma("temp_store", "MEMORY");
         migrate(&path, &writing).await?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)

@@ -16,11 +16,14 @@ use crate::domain::{Fingerprint, InstanceId, MemberId, Sealed, Time, UsedCredent
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How far the clocks of two instances may differ, in milliseconds. The lease of a dead instance is released sooner.
 const CLOCK_MARGIN: i64 = 60_000;
 /// Refreshes in one unit of work.
 const BATCH: usize = 128;
+/// How long a lease waits for others in a first sweep.
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// The right to refresh one member's tokens, until it expires.
 #[derive(Clone, Debug)]
@@ -51,7 +54,8 @@ pub(crate) struct RefreshBatches {
 
 impl Default for RefreshBatches {
     fn default() -> Self {
-        Self { leases: Batches::new(BATCH, 1), tokens: Batches::new(BATCH, 1) }
+        // Many wait for a lease before their renewals may begin. New tokens do not wait: they exist nowhere else.
+        Self { leases: Batches::new(BATCH, 1).gathering(GATHERING), tokens: Batches::new(BATCH, 1) }
     }
 }
 
