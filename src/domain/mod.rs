@@ -17,6 +17,7 @@ mod notice;
 mod notice_reason;
 mod planning;
 mod printable;
+mod quiet_hours;
 mod secret;
 mod source;
 mod suppression;
@@ -42,10 +43,12 @@ pub use member::{CredentialRules, CredentialState, Member};
 pub use member_edit::{Edit, MemberEdit};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;
+pub use planning::{GateVerdict, PlanningInput};
 pub(crate) use planning::{
-    LapseInput, LastNotice, PlannedNotice, PlanningInput, PlanningOutput, Recipient, RecoveredInput,
+    LapseInput, LastNotice, PastEmail, PlannedNotice, PlanningOutput, Recipient, RecoveredInput,
 };
 pub use printable::{printable, visible_name};
+pub(crate) use quiet_hours::{QuietHours, Spread};
 pub use secret::{
     AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
     ResumeToken, Sealed, TokenHash, UsedCredential,

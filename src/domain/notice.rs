@@ -39,7 +39,7 @@ string_enum!(pub NoticeKind { Reconnect = "reconnect", Invited = "invited", Reco
 /// One lapse in a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeItem {
-    pub(crate) lapse_id: LapseId,
+    pub lapse_id: LapseId,
     pub connection_id: ConnectionId,
     /// 0 for the first notice, then the number of the reminder.
     pub(crate) step: u32,

@@ -12,8 +12,14 @@ pub enum NoticeReason {
     Digest,
     /// The lapse resumed after its last reminder: it gets one more notice, because its links no longer work.
     Resumed,
+    /// The first notice waits for `first_after`, because the connection may recover by itself.
+    FirstAfter,
     /// The address received a notice less than `notices.min_gap` ago.
     MinGap,
+    /// The address received `notices.max_per_month` emails within 30 days.
+    MonthCap,
+    /// It is night where the member is.
+    QuietHours,
     /// The notice announces a recovery.
     RecoveryNotice,
 
@@ -95,7 +101,10 @@ string_enum!(pub NoticeReason {
     Reminder = "reminder",
     Digest = "digest",
     Resumed = "resumed",
+    FirstAfter = "first_after",
     MinGap = "min_gap",
+    MonthCap = "month_cap",
+    QuietHours = "quiet_hours",
     RecoveryNotice = "recovery_notice",
     Resend = "resend",
     Invitation = "invitation",

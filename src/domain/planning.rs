@@ -1,10 +1,13 @@
 //! The planner's input about one member, and its output.
 
-use super::{ConnectionId, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, Repair, Status, Time};
+use super::{
+    ConnectionId, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, Repair, Spread, Status, Time,
+};
+use chrono_tz::Tz;
 
 /// The facts about one member for one evaluation.
 #[derive(Clone, Debug)]
-pub(crate) struct PlanningInput {
+pub struct PlanningInput {
     pub(crate) member_id: MemberId,
     pub(crate) recipient: Recipient,
     /// All open lapses of the member.
@@ -13,14 +16,25 @@ pub(crate) struct PlanningInput {
     pub(crate) recovered: Vec<RecoveredInput>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Recipient {
     pub(crate) is_paused: bool,
     /// Whether the member's address must not receive email.
     pub(crate) is_suppressed: bool,
-    /// The last notice, except notices of recovery. An unsent notice counts from its planning, so that two
-    /// notices planned in a row keep `min_gap`.
-    pub(crate) last_notice_at: Option<Time>,
+    /// `None`: the policy's.
+    pub(crate) time_zone: Option<Tz>,
+    pub(crate) spread: Spread,
+    /// The emails to the address so far, for any of its members, in any order. An email that is being handed over counts. One
+    /// that a member requested does not.
+    pub(crate) emails: Vec<PastEmail>,
+}
+
+/// An email to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PastEmail {
+    pub(crate) sent_at: Time,
+    /// `min_gap` counts from it. It does not count from an email about a recovery.
+    pub(crate) counts_for_gap: bool,
 }
 
 /// An open lapse.
@@ -89,4 +103,16 @@ pub(crate) struct PlannedNotice {
     pub(crate) items: Vec<NoticeItem>,
     /// The lapses among the items that get their one notice beyond the cadence.
     pub(crate) extra: Vec<LapseId>,
+}
+
+/// Whether a notice may be sent now, by the same gates as when it was planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateVerdict {
+    /// About these lapses; a notice about none has no lapses.
+    Pass(Vec<LapseId>),
+    Defer {
+        until: Time,
+        reason: NoticeReason,
+    },
+    Reject(NoticeReason),
 }

@@ -164,13 +164,19 @@ impl App {
         );
         let notices = &config.notices;
         let (expired, disconnected) = (&notices.expired, &notices.disconnected);
-        let per_status =
-            |enabled, reminders: &[_]| plan::StatusPolicy { enabled, reminders: deltas(reminders) };
+        let per_status = |enabled, first_after, reminders: &[_]| plan::StatusPolicy {
+            enabled,
+            first_after: delta(first_after),
+            reminders: deltas(reminders),
+        };
         let policy = plan::Policy {
-            expired: per_status(expired.enabled, &expired.reminders),
-            disconnected: per_status(disconnected.enabled, &disconnected.reminders),
+            expired: per_status(expired.enabled, expired.first_after, &expired.reminders),
+            disconnected: per_status(disconnected.enabled, disconnected.first_after, &disconnected.reminders),
             disconnected_direct: disconnected.direct,
             min_gap: delta(notices.min_gap),
+            max_per_month: notices.max_per_month as usize,
+            quiet_hours: notices.quiet_hours,
+            time_zone: notices.time_zone,
             digest_window: delta(notices.digest_window),
             announces_recoveries: notices.recovered.enabled,
             has_app_url: notices.app_url.is_some(),

@@ -91,7 +91,8 @@ impl Store {
             }
             let ids = json_list(&chosen)?;
             let rows = query(format!(
-                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2, holder = $3
+                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2, holder = $3,
+                    address_hash = NULL
                  WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'queued'
                  RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
                 COLUMNS.replace("n.", "")

@@ -2,11 +2,11 @@
 
 use super::engine::{Tx, query};
 use super::{Result, json_list, millis};
-use crate::domain::{MemberId, Time};
+use crate::domain::Time;
 
 /// Sets every future time that decisions about the members read to `now`. The change is stored: if such a time were only read
 /// as `now`, an email dated next year would extend `min_gap` forever.
-pub(super) async fn clamp(tx: &mut Tx, members: &[&MemberId], now: Time) -> Result<()> {
+pub(super) async fn clamp<T: serde::Serialize>(tx: &mut Tx, members: &[T], now: Time) -> Result<()> {
     let members = json_list(members)?;
     for sql in [
         "UPDATE lapses SET suspected_at = min(suspected_at, $2), opened_at = min(opened_at, $2),

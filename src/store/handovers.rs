@@ -3,11 +3,12 @@
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::invitations;
 use super::link_rows::{LinkKind, NewLink, insert};
-use super::row_locks::{lock_member, lock_notice};
+use super::row_locks::{lock_member, lock_members_at, lock_notice};
 use super::suppressions::SUPPRESSED;
-use super::{Result, Store, json_list, millis, verified};
+use super::{Result, Store, clamp, json_list, millis, planning_inputs, verified};
 use crate::domain::{
-    AddressHash, ConnectionId, LapseId, MemberId, NoticeId, NoticeItem, Status, Time, TokenHash,
+    AddressHash, ConnectionId, GateVerdict, LapseId, MemberId, NoticeId, NoticeItem, NoticeReason,
+    PlanningInput, Status, Time, TokenHash,
 };
 
 /// An email that is about to be handed over.
@@ -44,13 +45,25 @@ pub enum HandoverDecision {
     NotNeeded,
     /// The member is paused, suppressed, or removed, or has another address. Nothing is stored.
     RecipientChanged,
+    /// The notice is queued again until then. Its attempt does not count.
+    Deferred { until: Time, reason: NoticeReason },
+    /// A gate rejects the notice. Nothing is stored.
+    Rejected(NoticeReason),
 }
 
 impl Store {
-    /// Stores what an email needs. This is the last step before the email is handed over: a stored unsubscribe token means
-    /// that the mail server may have accepted the email.
-    pub async fn prepare_handover(&self, handover: &Handover<'_>) -> Result<HandoverDecision> {
+    /// Stores what an email needs, if `gates` let it pass. From then on it counts for the limits of its address. This is the
+    /// last step before the email is handed over: a stored unsubscribe token means that the mail server may have accepted
+    /// the email.
+    pub async fn prepare_handover(
+        &self,
+        handover: &Handover<'_>,
+        gates: impl Fn(&PlanningInput) -> GateVerdict,
+    ) -> Result<HandoverDecision> {
+        let gates = &gates;
         self.write(async |mut tx| {
+            // Another email to the address counts first, or waits for this one.
+            lock_members_at(&mut tx, handover.address).await?;
             lock_member(&mut tx, handover.member).await?;
             lock_notice(&mut tx, handover.notice).await?;
             let Some(is_recipient) = verify(&mut tx, handover).await? else {
@@ -59,9 +72,26 @@ impl Store {
             if !is_recipient {
                 return Ok(HandoverDecision::RecipientChanged);
             }
-            let Some(items) = add_link(&mut tx, handover).await? else {
+            let member = std::slice::from_ref(handover.member);
+            clamp::clamp(&mut tx, member, handover.now).await?;
+            let inputs = planning_inputs::read(&mut tx, member, Some(handover.notice)).await?;
+            let passing = match inputs.first().map(gates) {
+                Some(GateVerdict::Pass(lapses)) => lapses,
+                Some(GateVerdict::Defer { until, reason }) => {
+                    put_back(&mut tx, handover, until, reason).await?;
+                    return Ok(HandoverDecision::Deferred { until, reason });
+                }
+                Some(GateVerdict::Reject(reason)) => return Ok(HandoverDecision::Rejected(reason)),
+                None => return Ok(HandoverDecision::NotNeeded),
+            };
+            let Some(items) = add_link(&mut tx, handover, &passing).await? else {
                 return Ok(HandoverDecision::NotNeeded);
             };
+            query("UPDATE notices SET address_hash = $2 WHERE notice_id = $1")
+                .bind(handover.notice.as_str())
+                .bind(&handover.address.0[..])
+                .execute(&mut tx)
+                .await?;
             verified::record(&mut tx, handover.verified, handover.member, handover.now).await?;
             add_unsubscribe_token(&mut tx, handover).await?;
             Ok(HandoverDecision::Permitted { items })
@@ -87,8 +117,33 @@ async fn verify(tx: &mut Tx, handover: &Handover<'_>) -> Result<Option<bool>> {
         .await
 }
 
+/// Queues the notice as if it had not been claimed.
+async fn put_back(tx: &mut Tx, handover: &Handover<'_>, until: Time, reason: NoticeReason) -> Result<()> {
+    query(
+        "UPDATE notices SET state = 'queued', reason = $3, not_before = $4, attempts = attempts - 1,
+            leased_until = NULL, holder = NULL
+         WHERE notice_id = $1 AND attempts = $2",
+    )
+    .bind(handover.notice.as_str())
+    .bind(handover.attempt)
+    .bind(reason.as_str())
+    .bind(millis(until))
+    .execute(&mut *tx)
+    .await?;
+    query("DELETE FROM attempts WHERE notice_id = $1 AND attempt = $2")
+        .bind(handover.notice.as_str())
+        .bind(handover.attempt)
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
 /// Returns the items that the link has buttons for. `None` when there is nothing to say.
-async fn add_link(tx: &mut Tx, handover: &Handover<'_>) -> Result<Option<Vec<NoticeItem>>> {
+async fn add_link(
+    tx: &mut Tx,
+    handover: &Handover<'_>,
+    passing: &[LapseId],
+) -> Result<Option<Vec<NoticeItem>>> {
     let new_link = |hash, kind, expires_at| NewLink {
         hash,
         kind,
@@ -104,7 +159,8 @@ async fn add_link(tx: &mut Tx, handover: &Handover<'_>) -> Result<Option<Vec<Not
             Ok(invitations::add_link(tx, &link).await?.then(Vec::new))
         }
         HandoverContents::Reconnect { link, expires_at, items } => {
-            let open = open_lapses(tx, items).await?;
+            let mut open = open_lapses(tx, items).await?;
+            open.retain(|lapse| passing.contains(lapse));
             if open.is_empty() {
                 return Ok(None);
             }

@@ -54,9 +54,9 @@ impl Store {
             if due.is_empty() {
                 return Ok(Vec::new());
             }
-            clamp::clamp(&mut tx, &due.iter().collect::<Vec<_>>(), now).await?;
+            clamp::clamp(&mut tx, &due, now).await?;
             let (mut next, mut planned) = (Vec::new(), Vec::new());
-            for input in planning_inputs::read(&mut tx, &due).await? {
+            for input in planning_inputs::read(&mut tx, &due, None).await? {
                 let output = plan(&input);
                 next.extend(output.next_evaluation);
                 planned.extend(output.notices.into_iter().map(|notice| (input.member_id.clone(), notice)));

@@ -3,16 +3,27 @@
 use super::engine::{Row, Tx, query};
 use super::row::RowExt;
 use super::{Result, connections, json_list, lapses, recoveries, suppressions};
-use crate::domain::{LapseInput, LastNotice, MemberId, NoticeState, PlanningInput, Recipient};
+use crate::domain::{
+    LapseInput, LastNotice, MemberId, NoticeId, NoticeState, PastEmail, PlanningInput, Recipient, Spread,
+};
 use std::collections::HashMap;
 
-/// Reads all open and all just recovered lapses of the members.
-pub(super) async fn read(tx: &mut Tx, members: &[MemberId]) -> Result<Vec<PlanningInput>> {
+/// Reads all open and all just recovered lapses of the members. `except`: a notice that is taken as not planned.
+pub(super) async fn read(
+    tx: &mut Tx,
+    members: &[MemberId],
+    except: Option<&NoticeId>,
+) -> Result<Vec<PlanningInput>> {
     let members = json_list(members)?;
     let mut inputs = recipients(tx, &members).await?;
     let places: HashMap<MemberId, usize> =
         inputs.iter().enumerate().map(|(place, input)| (input.member_id.clone(), place)).collect();
-    for (member, lapse) in open_lapses(tx, &members).await? {
+    for (member, email) in past_emails(tx, &members, except).await? {
+        if let Some(place) = places.get(&member) {
+            inputs[*place].recipient.emails.push(email);
+        }
+    }
+    for (member, lapse) in open_lapses(tx, &members, except).await? {
         if let Some(place) = places.get(&member) {
             inputs[*place].open.push(lapse);
         }
@@ -27,22 +38,23 @@ pub(super) async fn read(tx: &mut Tx, members: &[MemberId]) -> Result<Vec<Planni
 
 async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
     let sql = format!(
-        "SELECT m.member_id, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed,
-            (SELECT max(coalesce(sent_at, planned_at)) FROM notices n WHERE n.member_id = m.member_id
-             AND n.kind <> 'recovered' AND n.state IN ('queued', 'sending', 'held', 'sent')) AS last_notice_at
+        "SELECT m.member_id, m.time_zone, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed
          FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1)) ORDER BY m.member_id",
         suppressions::SUPPRESSED
     );
     let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
     rows.iter()
         .map(|row| {
+            let member_id: MemberId = row.text("member_id")?;
             Ok(PlanningInput {
-                member_id: row.text("member_id")?,
                 recipient: Recipient {
                     is_paused: row.try_get("is_paused")?,
                     is_suppressed: row.try_get("is_suppressed")?,
-                    last_notice_at: row.optional_time("last_notice_at")?,
+                    time_zone: row.optional_text_of("time_zone")?.and_then(|name| name.parse().ok()),
+                    spread: Spread::of(&member_id),
+                    emails: Vec::new(),
                 },
+                member_id,
                 open: Vec::new(),
                 recovered: Vec::new(),
             })
@@ -50,24 +62,54 @@ async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
         .collect()
 }
 
-async fn open_lapses(tx: &mut Tx, members: &str) -> Result<Vec<(MemberId, LapseInput)>> {
+/// The emails to the addresses of the members. An email that is being handed over has the address, and no other unsent one.
+async fn past_emails(
+    tx: &mut Tx,
+    members: &str,
+    except: Option<&NoticeId>,
+) -> Result<Vec<(MemberId, PastEmail)>> {
+    let rows = query(
+        "SELECT m.member_id, coalesce(n.sent_at, a.started_at) AS sent_at, n.kind <> 'recovered' AS counts_for_gap
+         FROM members m JOIN notices n ON n.address_hash = m.address_hash
+         LEFT JOIN attempts a ON a.notice_id = n.notice_id AND a.attempt = n.attempts AND n.state = 'sending'
+         WHERE m.member_id IN (SELECT value FROM json_each($1)) AND n.state IN ('sent', 'sending')
+           AND n.resend_of IS NULL AND n.notice_id <> $2",
+    )
+    .bind(members)
+    .bind(except.map_or("", NoticeId::as_str))
+    .fetch_all(&mut *tx)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let email =
+                PastEmail { sent_at: row.time("sent_at")?, counts_for_gap: row.try_get("counts_for_gap")? };
+            Ok((row.text("member_id")?, email))
+        })
+        .collect()
+}
+
+async fn open_lapses(
+    tx: &mut Tx,
+    members: &str,
+    except: Option<&NoticeId>,
+) -> Result<Vec<(MemberId, LapseInput)>> {
     let sql = format!(
         "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
              WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = TRUE AND fi.step = 0) AS first_sent_at,
             EXISTS (SELECT 1 FROM notice_items e WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = TRUE
-                    AND e.extra = TRUE) AS is_extra
+                    AND e.extra = TRUE AND e.notice_id <> $2) AS is_extra
          FROM lapses l
          JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
-         LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = TRUE
+         LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = TRUE AND i.notice_id <> $2
             AND i.step = (SELECT max(step) FROM notice_items x
-                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE)
+                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE AND x.notice_id <> $2)
          LEFT JOIN notices n ON n.notice_id = i.notice_id
          WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open' ORDER BY l.lapse_id",
         lapses::COLUMNS,
         connections::COLUMNS
     );
-    let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
+    let rows = query(sql).bind(members).bind(except.map_or("", NoticeId::as_str)).fetch_all(&mut *tx).await?;
     rows.iter().map(lapse_input).collect()
 }
 

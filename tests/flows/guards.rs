@@ -5,7 +5,7 @@ use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
-    domain::{Cause, ConnectionState, EmailAddress, Listing, MemberId, Time, TokenHash},
+    domain::{Cause, ConnectionState, EmailAddress, GateVerdict, Listing, MemberId, Time, TokenHash},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::{
@@ -129,7 +129,8 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
             verified: &[],
             now,
         };
-        decisions.push(h.app.store.prepare_handover(&handover).await.unwrap());
+        let gates = |_: &_| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
+        decisions.push(h.app.store.prepare_handover(&handover, gates).await.unwrap());
     }
     let permitted = HandoverDecision::Permitted { items: second.notice.items.clone() };
     assert_eq!(decisions, [HandoverDecision::NotNeeded, permitted]);

@@ -84,6 +84,8 @@ impl Setup {
             ("GATEWAY__URL", sim.gateway_url()),
             ("GATEWAY__CLIENT_KEY", "the-client-key".into()),
             ("SWEEP__CONFIRM_SWEEPS", "1".into()),
+            ("NOTICES__EXPIRED__FIRST_AFTER", "0s".into()),
+            ("NOTICES__DISCONNECTED__FIRST_AFTER", "0s".into()),
             ("NOTICES__MIN_GAP", "0s".into()),
             ("NOTICES__QUIET_HOURS", String::new()),
             ("NOTICES__MAX_PER_MONTH", "1000".into()),

@@ -13,6 +13,7 @@ mod copies;
 mod delivery;
 mod disconnects;
 mod faults;
+mod gates;
 mod guards;
 mod harness;
 mod inspect;

@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
-    domain::{EmailAddress, Suppression},
+    domain::{EmailAddress, GateVerdict, Suppression},
     notify::deliver::Delivered,
     sim::{ReceivedEmail, SmtpFault, SmtpStage},
     store::{AttemptOutcome, ClaimLimits, Handover, HandoverContents, HandoverDecision, testing::Cell},
@@ -188,7 +188,7 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
         verified: &[],
         now,
     };
-    let decision = h.app.store.prepare_handover(&handover).await.unwrap();
+    let decision = h.app.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap();
     assert_eq!(decision, HandoverDecision::RecipientChanged, "the last step refuses");
     h.app.store.release_leases(now).await.unwrap();
     assert_eq!(

@@ -80,7 +80,7 @@ async fn an_expired_connection_is_repaired_with_files_commands_and_a_browser_alo
         "reconnectd.toml",
         &format!(
             "{}\n[sweep]\nschedule = \"* * * * * *\"\nrecheck = [\"1s\", \"2s\"]\n
-             [notices]\nmin_gap = \"0s\"\nquiet_hours = \"\"\n
+             [notices]\nmin_gap = \"0s\"\nquiet_hours = \"\"\nexpired.first_after = \"0s\"\n
              [links]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n
              [admin]\nlisten = \"127.0.0.1:0\"\n",
             simulation.configuration

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 
 use reconnectd::{
-    domain::{Edit, EmailAddress, Fingerprint, NoticeReason, TokenHash, UsedCredential},
+    domain::{Edit, EmailAddress, Fingerprint, GateVerdict, NoticeReason, TokenHash, UsedCredential},
     store::{
         AttemptOutcome, AttemptResult, ClaimLimits, Handover, HandoverContents, HandoverDecision,
         RefreshedTokens, StoreError,
@@ -141,7 +141,8 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
             verified: &[],
             now: expired,
         };
-        f.store.prepare_handover(&handover).await.unwrap() != HandoverDecision::NotNeeded
+        f.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap()
+            != HandoverDecision::NotNeeded
     };
     assert!(!send_late().await && !end_late().await, "before another attempt has begun");
     let second = f.store.claim_notices(expired, expired + LEASE, &limits).await.unwrap();

@@ -1,7 +1,7 @@
 //! `[notices]` and `[storm]`: when members receive email, and what it discloses.
 
 use super::values;
-use crate::domain::Locale;
+use crate::domain::{Locale, QuietHours};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -36,18 +36,17 @@ pub struct Notices {
     /// An email includes every lapse that is due within this time.
     #[serde(deserialize_with = "values::duration")]
     pub(crate) digest_window: Duration,
-    /// The shortest time between two emails to one member.
+    /// The shortest time between two emails to one address.
     #[serde(deserialize_with = "values::duration")]
     pub(crate) min_gap: Duration,
+    /// The most emails to one address in any 30 days.
     #[serde(deserialize_with = "values::integer::<_, _, 1, 1000>")]
-    #[expect(dead_code, reason = "reserved for the cap")]
     pub(crate) max_per_month: u32,
+    /// In the member's time zone.
     #[serde(deserialize_with = "quiet_hours")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "reserved for quiet hours"))]
     pub(crate) quiet_hours: Option<QuietHours>,
     /// For members without one.
     #[serde(deserialize_with = "time_zone")]
-    #[expect(dead_code, reason = "reserved for quiet hours")]
     pub(crate) time_zone: Tz,
     /// For members without one.
     #[serde(deserialize_with = "values::parsed")]
@@ -67,6 +66,9 @@ pub struct Notices {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expired {
+    /// From the first observation to the first email.
+    #[serde(deserialize_with = "values::duration")]
+    pub(crate) first_after: Duration,
     pub(crate) enabled: bool,
     /// Ascending, counted from the first email.
     #[serde(deserialize_with = "values::ascending_durations")]
@@ -76,6 +78,9 @@ pub(crate) struct Expired {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Disconnected {
+    /// From the first observation to the first email.
+    #[serde(deserialize_with = "values::duration")]
+    pub(crate) first_after: Duration,
     pub(crate) enabled: bool,
     /// Also for direct connections, which one press reactivates.
     pub(crate) direct: bool,
@@ -88,14 +93,6 @@ pub(crate) struct Disconnected {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Recovered {
     pub(crate) enabled: bool,
-}
-
-/// Wall-clock times between which no email is sent. They span midnight when `from` is later than `until`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct QuietHours {
-    pub(crate) from: NaiveTime,
-    /// The first minute after the quiet hours.
-    pub(crate) until: NaiveTime,
 }
 
 fn quiet_hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<QuietHours>, D::Error> {

@@ -3,7 +3,9 @@
 use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
 use crate::base::random;
-use crate::domain::{Connection, ConnectionId, Member, NoticeItem, NoticeReason, Repair, Status};
+use crate::domain::{
+    Connection, ConnectionId, Member, NoticeItem, NoticeReason, PlanningInput, Repair, Status,
+};
 use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
 use crate::store::{AttemptOutcome, Claim, Handover, HandoverContents, HandoverDecision, StoredConnection};
 use chrono::TimeDelta;
@@ -105,9 +107,12 @@ impl Deliverer {
             verified: &sources,
             now,
         };
-        let stored = match self.store.prepare_handover(&handover).await? {
+        let gates = |input: &PlanningInput| self.evaluate_gates(claim, input, now);
+        let stored = match self.store.prepare_handover(&handover, gates).await? {
             HandoverDecision::Permitted { items } => items,
             HandoverDecision::NotNeeded => return Err(no_longer_needed()),
+            HandoverDecision::Deferred { until, reason } => return Err(Abort::PutBack { until, reason }),
+            HandoverDecision::Rejected(reason) => return Err(abort_with(AttemptOutcome::Cancelled, reason)),
             HandoverDecision::RecipientChanged => {
                 let current = self.recipient(claim).await?;
                 return Err(if current.email.address_hash() == address {

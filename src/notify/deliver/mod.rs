@@ -1,13 +1,14 @@
 //! Actor: delivers notices, from the queue to the mail server, many at a time.
 //!
 //! Claim with a lease and commit; second look at the gateway; verify that reconnecting is possible; wait for a session
-//! with the mail server; store the link and the unsubscribe token; send; record. A crash between the server's acceptance and our commit can send the same notice
-//! again, with the same Message-ID. Nothing else can.
+//! with the mail server; evaluate the gates again; store the link and the unsubscribe token; send; record. A crash between
+//! the server's acceptance and our commit can send the same notice again, with the same Message-ID. Nothing else can.
 
 mod content;
 mod deliverer;
 mod delivery;
 mod domain_shares;
+mod gates;
 mod mail_sessions;
 mod outcome;
 mod pipeline;

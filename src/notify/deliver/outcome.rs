@@ -22,6 +22,11 @@ pub(super) type Step<T> = Result<T, Abort>;
 
 pub(super) enum Abort {
     With(Box<AttemptResult>),
+    /// A gate deferred the notice, which is queued again already. The attempt does not count.
+    PutBack {
+        until: Time,
+        reason: NoticeReason,
+    },
     Store(StoreError),
 }
 

@@ -6,6 +6,9 @@ use super::policy::{Policy, StatusPolicy};
 use crate::domain::{LapseInput, LastNotice, NoticeReason, Recipient, Repair, Time};
 use chrono::TimeDelta;
 
+/// What `max_per_month` is about.
+const MONTH: TimeDelta = TimeDelta::days(30);
+
 struct RuleInput<'a> {
     lapse: &'a LapseInput,
     recipient: &'a Recipient,
@@ -20,10 +23,18 @@ struct Candidate {
     reason: NoticeReason,
 }
 
+impl Candidate {
+    /// Moves it to a later time. The gate that it waits for now gives the reason.
+    fn not_before(self, time: Time, reason: NoticeReason, now: Time) -> Self {
+        let reason = if time > self.due_at.max(now) { reason } else { self.reason };
+        Self { due_at: self.due_at.max(time), reason, ..self }
+    }
+}
+
 /// Passes the candidate on, possibly deferred, or rejects it with a reason.
 type Gate = fn(&RuleInput<'_>, Candidate) -> Result<Candidate, NoticeReason>;
 
-const GATES: [Gate; 10] = [
+const GATES: [Gate; 13] = [
     paused,
     suppressed,
     connection_missing,
@@ -33,7 +44,10 @@ const GATES: [Gate; 10] = [
     already_queued,
     delivery_abandoned,
     cadence,
+    patience,
     min_gap,
+    month_cap,
+    quiet_hours,
 ];
 
 pub(super) fn evaluate(lapse: &LapseInput, recipient: &Recipient, policy: &Policy, now: Time) -> Action {
@@ -118,12 +132,37 @@ fn cadence(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, Not
     Err(NoticeReason::CadenceEnded)
 }
 
-fn min_gap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
-    let Some(last) = input.recipient.last_notice_at else { return Ok(candidate) };
-    let gap_ends_at = later(last, input.policy.min_gap);
-    if gap_ends_at > candidate.due_at.max(input.now) {
-        Ok(Candidate { due_at: gap_ends_at, reason: NoticeReason::MinGap, ..candidate })
-    } else {
-        Ok(candidate)
+/// Many connections recover by themselves.
+fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    if input.lapse.last_notice != LastNotice::None {
+        return Ok(candidate);
     }
+    let until = later(input.lapse.broken_since, input.status_policy()?.first_after);
+    Ok(candidate.not_before(until, NoticeReason::FirstAfter, input.now))
+}
+
+fn min_gap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    let last =
+        input.recipient.emails.iter().filter(|email| email.counts_for_gap).map(|email| email.sent_at).max();
+    let Some(last) = last else { return Ok(candidate) };
+    Ok(candidate.not_before(later(last, input.policy.min_gap), NoticeReason::MinGap, input.now))
+}
+
+/// The email must not be the one too many of the 30 days before it.
+fn month_cap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    let mut times: Vec<Time> = input.recipient.emails.iter().map(|email| email.sent_at).collect();
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    let Some(oldest) = times.get(input.policy.max_per_month.saturating_sub(1)) else { return Ok(candidate) };
+    Ok(candidate.not_before(later(*oldest, MONTH), NoticeReason::MonthCap, input.now))
+}
+
+fn quiet_hours(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+    let until = after_quiet_hours(input.recipient, input.policy, candidate.due_at, input.now);
+    Ok(candidate.not_before(until, NoticeReason::QuietHours, input.now))
+}
+
+/// When an email that is due at `due` can go out, from `now` on.
+pub(crate) fn after_quiet_hours(recipient: &Recipient, policy: &Policy, due: Time, now: Time) -> Time {
+    let zone = recipient.time_zone.unwrap_or(policy.time_zone);
+    policy.quiet_hours.map_or(due.max(now), |hours| hours.earliest(due, now, zone, recipient.spread))
 }

@@ -12,6 +12,7 @@ mod recovery;
 
 use crate::domain::{LapseInput, Recipient, Time};
 pub(crate) use decision::{Action, LapseDecision, Plan};
+pub(crate) use gates::after_quiet_hours;
 pub(crate) use policy::{Policy, StatusPolicy};
 pub(crate) use recovery::plan_recovered;
 

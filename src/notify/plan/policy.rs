@@ -1,7 +1,8 @@
 //! When members receive email, from the configuration.
 
-use crate::domain::{Repair, Status};
+use crate::domain::{QuietHours, Repair, Status};
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -9,8 +10,13 @@ pub struct Policy {
     pub(crate) disconnected: StatusPolicy,
     /// Whether members are asked to reactivate direct connections that were disconnected.
     pub(crate) disconnected_direct: bool,
-    /// The minimum time between two notices to one member.
+    /// The minimum time between two notices to one address.
     pub(crate) min_gap: TimeDelta,
+    /// The most emails to one address in any 30 days, at least 1.
+    pub(crate) max_per_month: usize,
+    pub(crate) quiet_hours: Option<QuietHours>,
+    /// For members without one.
+    pub(crate) time_zone: Tz,
     /// A notice includes every lapse that is due within this time.
     pub(crate) digest_window: TimeDelta,
     /// Whether members learn of recoveries.
@@ -44,6 +50,8 @@ impl Policy {
 /// The policy for lapses of one status.
 #[derive(Clone, Debug)]
 pub(crate) struct StatusPolicy {
+    /// From the first observation of the latest break to the first notice.
+    pub(crate) first_after: TimeDelta,
     pub(crate) enabled: bool,
     /// Times of the reminders, counted from the first notice.
     pub(crate) reminders: Vec<TimeDelta>,

@@ -2,8 +2,9 @@
 
 use super::tests::{day, expired, next_evaluation, ordinary};
 use super::*;
-use crate::domain::{LastNotice, Repair, Status};
-use chrono::TimeDelta;
+use crate::domain::{LastNotice, MemberId, PastEmail, QuietHours, Repair, Spread, Status};
+use chrono::{NaiveTime, TimeDelta};
+use chrono_tz::Tz;
 use proptest::prelude::*;
 
 fn hours(upper: i64) -> impl Strategy<Value = TimeDelta> {
@@ -11,22 +12,46 @@ fn hours(upper: i64) -> impl Strategy<Value = TimeDelta> {
 }
 
 fn per_status() -> impl Strategy<Value = StatusPolicy> {
-    (any::<bool>(), prop::collection::vec(hours(300), 0..4))
-        .prop_map(|(enabled, reminders)| StatusPolicy { enabled, reminders })
+    (any::<bool>(), hours(30), prop::collection::vec(hours(300), 0..4))
+        .prop_map(|(enabled, first_after, reminders)| StatusPolicy { enabled, first_after, reminders })
+}
+
+fn quiet_hours() -> impl Strategy<Value = Option<QuietHours>> {
+    let wall =
+        || (0..24 * 60_u32).prop_map(|minute| NaiveTime::from_hms_opt(minute / 60, minute % 60, 0).unwrap());
+    let hours = (wall(), wall()).prop_filter("an interval", |(from, until)| from != until);
+    prop::option::of(hours.prop_map(|(from, until)| QuietHours { from, until }))
+}
+
+fn zones() -> impl Strategy<Value = Tz> {
+    prop::sample::select(vec![Tz::UTC, Tz::Europe__Berlin, Tz::Asia__Kathmandu, Tz::America__St_Johns])
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    (per_status(), per_status(), hours(48), hours(24), any::<bool>()).prop_map(
-        |(expired, disconnected, min_gap, digest_window, has_app_url)| Policy {
-            expired,
-            disconnected,
-            disconnected_direct: true,
-            min_gap,
-            digest_window,
-            announces_recoveries: false,
-            has_app_url,
-        },
-    )
+    (per_status(), per_status(), hours(48), hours(24), any::<bool>(), 1..5_usize, quiet_hours(), zones())
+        .prop_map(
+            |(
+                expired,
+                disconnected,
+                min_gap,
+                digest_window,
+                has_app_url,
+                max_per_month,
+                quiet_hours,
+                time_zone,
+            )| Policy {
+                expired,
+                disconnected,
+                disconnected_direct: true,
+                min_gap,
+                max_per_month,
+                quiet_hours,
+                time_zone,
+                digest_window,
+                announces_recoveries: false,
+                has_app_url,
+            },
+        )
 }
 
 fn lapses() -> impl Strategy<Value = Vec<LapseInput>> {
@@ -57,8 +82,24 @@ fn lapses() -> impl Strategy<Value = Vec<LapseInput>> {
 
 fn recipients() -> impl Strategy<Value = Recipient> {
     let rarely = || prop::bool::weighted(0.1);
-    (rarely(), rarely(), prop::option::of(hours(300))).prop_map(|(is_paused, is_suppressed, last)| {
-        Recipient { is_paused, is_suppressed, last_notice_at: last.map(|last| day(0) + last) }
+    let email = (hours(600), any::<bool>())
+        .prop_map(|(at, counts_for_gap)| PastEmail { sent_at: day(0) + at, counts_for_gap });
+    (rarely(), rarely(), prop::collection::vec(email, 0..6), prop::option::of(zones()), any::<u16>())
+        .prop_map(|(is_paused, is_suppressed, emails, time_zone, member)| Recipient {
+            is_paused,
+            is_suppressed,
+            time_zone,
+            spread: Spread::of(&MemberId::new(member.to_string())),
+            emails,
+        })
+}
+
+/// Quiet hours, computed in another way than in the gates.
+fn is_quiet(recipient: &Recipient, policy: &Policy, at: Time) -> bool {
+    let wall = at.with_timezone(&recipient.time_zone.unwrap_or(policy.time_zone)).time();
+    policy.quiet_hours.is_some_and(|QuietHours { from, until }| {
+        let since = |time: NaiveTime| (time - from).num_seconds().rem_euclid(24 * 3600);
+        since(wall) < since(until)
     })
 }
 
@@ -74,7 +115,9 @@ fn rules<'a>(policy: &'a Policy, lapse: &LapseInput) -> Option<&'a StatusPolicy>
 fn cadence(policy: &Policy, lapse: &LapseInput) -> Option<(u32, Time)> {
     let reminders = &rules(policy, lapse)?.reminders;
     match lapse.last_notice {
-        LastNotice::None => Some((0, lapse.opened_at)),
+        LastNotice::None => {
+            Some((0, lapse.opened_at.max(lapse.broken_since + rules(policy, lapse)?.first_after)))
+        }
         LastNotice::Sent { step, last_sent_at, first_sent_at, is_extra } => {
             let next = step + 1;
             let resumed =
@@ -107,15 +150,18 @@ proptest! {
     }
 
     #[test]
-    fn a_notice_keeps_the_minimum_gap(
+    fn no_notice_is_sent_within_the_gap_above_the_cap_or_in_quiet_hours(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
         let plan = plan(&open, &recipient, &policy, now);
-        let end = recipient.last_notice_at.map(|last| last + policy.min_gap);
-        if let Some(end) = end.filter(|end| *end > now) {
-            prop_assert!(plan.items().is_empty());
-            prop_assert!(next_evaluation(&plan).is_none_or(|again| again >= end));
+        if !plan.items().is_empty() {
+            let past = |email: &&PastEmail| email.sent_at <= now;
+            let counts = |email: &&PastEmail| email.counts_for_gap && email.sent_at > now - policy.min_gap;
+            prop_assert!(!recipient.emails.iter().filter(past).any(|email| counts(&email)));
+            let of_month = recipient.emails.iter().filter(|email| email.sent_at > now - TimeDelta::days(30));
+            prop_assert!(of_month.count() < policy.max_per_month);
+            prop_assert!(!is_quiet(&recipient, &policy, now));
         }
     }
 
@@ -156,13 +202,14 @@ proptest! {
             now += tick;
             let planned = plan(std::slice::from_ref(&lapse), &recipient, &policy, now);
             let Some(step) = planned.step() else { continue };
-            prop_assert!(recipient.last_notice_at.is_none_or(|last| now - last >= policy.min_gap));
+            prop_assert!(recipient.emails.iter().all(|email| now - email.sent_at >= policy.min_gap));
+            prop_assert!(!is_quiet(&recipient, &policy, now));
             let first_sent_at = match lapse.last_notice {
                 LastNotice::Sent { first_sent_at, .. } => first_sent_at,
                 _ => now,
             };
             lapse.last_notice = LastNotice::Sent { step, last_sent_at: now, first_sent_at, is_extra: false };
-            recipient.last_notice_at = Some(now);
+            recipient.emails.push(PastEmail { sent_at: now, counts_for_gap: true });
             steps.push(step);
         }
         prop_assert!(steps.len() <= 1 + policy.expired.reminders.len());

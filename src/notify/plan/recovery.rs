@@ -35,7 +35,7 @@ fn rejection(lapse: &RecoveredInput, recipient: &Recipient, policy: &Policy) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{day, ordinary, policy};
+    use super::super::tests::{day, emailed, ordinary, policy};
     use super::*;
     use crate::domain::Status;
 
@@ -55,7 +55,7 @@ mod tests {
         let on = || Policy { announces_recoveries: true, ..policy() };
         let paused = Recipient { is_paused: true, ..ordinary() };
         let suppressed = Recipient { is_suppressed: true, ..ordinary() };
-        let just_notified = Recipient { last_notice_at: Some(day(1)), ..ordinary() };
+        let just_notified = emailed([day(1)]);
         let with_status = |status| RecoveredInput { status, ..noticed() };
         let announced = |on| RecoveredInput { recovery_notified_at: Some(day(on)), ..noticed() };
         let unnotified = || RecoveredInput { notified_at: None, ..noticed() };

@@ -1,21 +1,25 @@
 //! One row per decision.
 
 use super::*;
-use crate::domain::{LastNotice, NoticeReason, Repair, Status};
+use crate::domain::{LastNotice, NoticeReason, PastEmail, Repair, Status};
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 
 pub(super) fn day(days: i64) -> Time {
     Time::UNIX_EPOCH + TimeDelta::days(days)
 }
 
-/// The policy of the default configuration.
+/// The policy of the default configuration, without patience and quiet hours.
 pub(super) fn policy() -> Policy {
     let reminders = vec![TimeDelta::days(3), TimeDelta::days(10)];
     Policy {
-        expired: StatusPolicy { enabled: true, reminders },
-        disconnected: StatusPolicy { enabled: true, reminders: Vec::new() },
+        expired: StatusPolicy { enabled: true, first_after: TimeDelta::zero(), reminders },
+        disconnected: StatusPolicy { enabled: true, first_after: TimeDelta::zero(), reminders: Vec::new() },
         disconnected_direct: false,
         min_gap: TimeDelta::days(1),
+        max_per_month: 6,
+        quiet_hours: None,
+        time_zone: Tz::UTC,
         digest_window: TimeDelta::minutes(10),
         announces_recoveries: false,
         has_app_url: false,
@@ -23,7 +27,13 @@ pub(super) fn policy() -> Policy {
 }
 
 pub(super) fn ordinary() -> Recipient {
-    Recipient { is_paused: false, is_suppressed: false, last_notice_at: None }
+    Recipient::default()
+}
+
+/// Their address got a notice at each of these times.
+pub(super) fn emailed(times: impl IntoIterator<Item = Time>) -> Recipient {
+    let emails = times.into_iter().map(|sent_at| PastEmail { sent_at, counts_for_gap: true }).collect();
+    Recipient { emails, ..ordinary() }
 }
 
 /// An EXPIRED connection whose lapse opened on day 0, without a notice.
@@ -112,17 +122,17 @@ fn the_operator_can_pause_members_disable_statuses_and_configure_an_app() {
     let no_expired = Policy { expired: off(&policy().expired), ..policy() };
     let no_disconnected = Policy { disconnected: off(&policy().disconnected), ..policy() };
     let app = Policy { has_app_url: true, ..policy() };
-    let paused = Recipient { is_paused: true, ..ordinary() };
-    let suppressed = Recipient { is_suppressed: true, ..ordinary() };
+    let paused = || Recipient { is_paused: true, ..ordinary() };
+    let suppressed = || Recipient { is_suppressed: true, ..ordinary() };
     let in_app = LapseInput { repair: Repair::App, ..expired() };
     let queued = LapseInput { last_notice: LastNotice::Pending, ..expired() };
     #[rustfmt::skip]
     let cases = [
-        ("a paused member gets no notice", expired(), paused, policy(), "skip paused"),
-        ("and the pause is the first reason", queued, paused, no_expired.clone(), "skip paused"),
-        ("a suppressed address gets no notice", expired(), suppressed, policy(), "skip suppressed"),
+        ("a paused member gets no notice", expired(), paused(), policy(), "skip paused"),
+        ("and the pause is the first reason", queued, paused(), no_expired.clone(), "skip paused"),
+        ("a suppressed address gets no notice", expired(), suppressed(), policy(), "skip suppressed"),
         ("the pause is reported before the suppression",
-            expired(), Recipient { is_paused: true, ..suppressed }, policy(), "skip paused"),
+            expired(), Recipient { is_paused: true, ..suppressed() }, policy(), "skip paused"),
         ("a disabled status gets no notice", expired(), ordinary(), no_expired, "skip status_disabled"),
         ("another disabled status has no effect",
             expired(), ordinary(), no_disconnected, "send step 0 first_notice"),
@@ -146,7 +156,7 @@ fn two_notices_to_a_member_keep_the_minimum_gap() {
         ("a reminder due after the gap waits for its day", reminded(1), 5, 5, "day 10 step 2 reminder"),
     ];
     for (sentence, lapse, last, today, expected) in cases {
-        let recipient = Recipient { last_notice_at: Some(day(last)), ..ordinary() };
+        let recipient = emailed([day(last)]);
         assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
 }
@@ -187,7 +197,7 @@ fn a_member_without_open_lapses_has_an_empty_plan() {
 
 #[test]
 fn a_reminder_beyond_the_end_of_time_is_deferred_to_it() {
-    let endless = StatusPolicy { enabled: true, reminders: vec![TimeDelta::MAX] };
+    let endless = StatusPolicy { reminders: vec![TimeDelta::MAX], ..policy().expired };
     let policy = Policy { expired: endless, ..policy() };
     let action = action(LapseInput { last_notice: sent(0), ..expired() }, ordinary(), &policy, day(1));
     assert_eq!(action, Action::Defer { until: Time::MAX_UTC, step: 1, reason: NoticeReason::Reminder });
@@ -216,7 +226,7 @@ fn a_lapse_that_resumes_after_its_cadence_has_ended_gets_one_more_notice() {
             LapseInput { is_missing: true, ..on(12, 2, 10, false) }, None, 12, "skip connection_missing"),
     ];
     for (sentence, lapse, last, today, expected) in cases {
-        let recipient = Recipient { last_notice_at: last.map(day), ..ordinary() };
+        let recipient = emailed(last.map(day));
         assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
     let resumed = plan(&[on(12, 2, 10, false), expired()], &ordinary(), &policy(), day(12));

@@ -73,6 +73,8 @@ confirm_sweeps = 1
 recheck = ["1s", "2s", "4s"]
 [notices]
 min_gap = "0s"
+expired.first_after = "0s"
+disconnected.first_after = "0s"
 recovered.enabled = true
 disconnected.direct = true
 quiet_hours = ""

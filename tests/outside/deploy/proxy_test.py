@@ -95,7 +95,10 @@ oauth_hosts = ["127.0.0.1"]
 client_key = "any"
 [sweep]
 confirm_sweeps = 1
+[notices]
+quiet_hours = ""
 [notices.expired]
+first_after = "0s"
 reminders = []
 [email]
 from = "Example Health <no-reply@example.org>"

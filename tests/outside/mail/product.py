@@ -81,6 +81,8 @@ confirm_sweeps = 1
 [notices]
 min_gap = "0s"
 quiet_hours = ""
+expired.first_after = "0s"
+disconnected.first_after = "0s"
 disclosure = "{disclosure}"
 templates = {quoted(str(templates))}
 [notices.recovered]

@@ -50,6 +50,8 @@ impl Home {
             .set("gateway.client_key", CLIENT_KEY)
             .set("sweep.schedule", "* * * * * *")
             .set("sweep.recheck", vec!["1s", "2s", "5s"])
+            .set("notices.expired.first_after", "0s")
+            .set("notices.disconnected.first_after", "0s")
             .set("notices.min_gap", "0s")
             .set("notices.quiet_hours", "")
             .set("email.from", "Example Health <no-reply@example.org>")

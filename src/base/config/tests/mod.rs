@@ -2,6 +2,7 @@ mod diagnostics;
 
 use super::diagnostic::Location;
 use super::*;
+use crate::domain::QuietHours;
 use secrecy::ExposeSecret;
 use std::{
     fs,
@@ -314,6 +315,6 @@ fn quiet_hours_can_span_midnight_or_be_empty() {
         from_environment(&[("RECONNECTD__NOTICES__QUIET_HOURS", text)]).unwrap().config.notices.quiet_hours
     };
     let time = |hour, minute| chrono::NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
-    assert_eq!(hours("21:30-08:00"), Some(notices::QuietHours { from: time(21, 30), until: time(8, 0) }));
+    assert_eq!(hours("21:30-08:00"), Some(QuietHours { from: time(21, 30), until: time(8, 0) }));
     assert_eq!(hours(""), None);
 }

@@ -1,0 +1,51 @@
+//! The gates, evaluated again just before the email is handed over.
+
+use super::deliverer::Deliverer;
+use crate::domain::{GateVerdict, LapseId, NoticeKind, NoticeReason, PlanningInput, Time};
+use crate::notify::plan::{Action, after_quiet_hours, plan};
+use crate::store::Claim;
+
+impl Deliverer {
+    /// Evaluates the facts as they are now. What a member or an operator requested passes: its other conditions are
+    /// verified elsewhere.
+    pub(super) fn evaluate_gates(&self, claim: &Claim, input: &PlanningInput, now: Time) -> GateVerdict {
+        let items: Vec<LapseId> = claim.notice.items.iter().map(|item| item.lapse_id.clone()).collect();
+        match claim.notice.kind {
+            NoticeKind::Reconnect if !claim.is_resend => self.evaluate_lapses(&items, input, now),
+            NoticeKind::Recovered => {
+                let until = after_quiet_hours(&input.recipient, &self.policy, now, now);
+                if until > now {
+                    GateVerdict::Defer { until, reason: NoticeReason::QuietHours }
+                } else {
+                    GateVerdict::Pass(items)
+                }
+            }
+            NoticeKind::Reconnect | NoticeKind::Invited => GateVerdict::Pass(items),
+        }
+    }
+
+    /// The notice covers the lapses that pass. If none does, the one that is due first decides.
+    fn evaluate_lapses(&self, items: &[LapseId], input: &PlanningInput, now: Time) -> GateVerdict {
+        let plan = plan(&input.open, &input.recipient, &self.policy, now);
+        let decisions = || plan.decisions.iter().filter(|decision| items.contains(&decision.lapse_id));
+        let passing: Vec<_> = decisions()
+            .filter(|decision| matches!(decision.action, Action::Send { .. }))
+            .map(|decision| decision.lapse_id.clone())
+            .collect();
+        let deferred = decisions().filter_map(|decision| match decision.action {
+            Action::Defer { until, reason, .. } => Some((until, reason)),
+            Action::Send { .. } | Action::Skip { .. } => None,
+        });
+        let rejected = decisions().find_map(|decision| match decision.action {
+            Action::Skip { reason } => Some(reason),
+            Action::Send { .. } | Action::Defer { .. } => None,
+        });
+        match (deferred.min_by_key(|(until, _)| *until), rejected) {
+            _ if !passing.is_empty() => GateVerdict::Pass(passing),
+            (Some((until, reason)), _) => GateVerdict::Defer { until, reason },
+            (None, Some(reason)) => GateVerdict::Reject(reason),
+            // No lapse of the notice is open.
+            (None, None) => GateVerdict::Pass(Vec::new()),
+        }
+    }
+}
