@@ -60,8 +60,12 @@ impl Rechecker {
         };
         let _in_progress = self.in_progress.begin(due.member_id.clone());
         drop(choosing);
-        let credentials = self.store.credentials(&due.member_id).await?;
-        let failure = credentials.and_then(|credentials| credentials.failure);
+        let Some(member) = self.store.member_to_poll(&due.member_id).await? else {
+            // Paused or removed. The first sweep after a pause polls the member anyway.
+            self.store.claim_recheck(&due, None).await?;
+            return Ok(true);
+        };
+        let failure = member.credentials.failure;
         // A refused credential is tried again at its own time, and not before.
         if let Some(retry_at) = failure.map(|failure| failure.retry_at).filter(|at| *at > now) {
             self.store.postpone_rechecks(&due.member_id, retry_at.min(now + LONGEST_WAIT)).await?;

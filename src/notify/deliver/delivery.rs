@@ -156,9 +156,12 @@ impl Deliverer {
         if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
             return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
         }
+        // Read first: if an operator pauses or removes the member meanwhile, the recipient tells which.
+        let member = self.store.member_to_poll(&claim.notice.member_id).await?;
         self.recipient(claim).await?;
-        let Some(member) = self.store.member_to_poll(&claim.notice.member_id).await? else {
-            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::MemberRemoved));
+        let Some(member) = member else {
+            // A pause that has just ended. The planner plans the step again.
+            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::Paused));
         };
         let failure = member.credentials.failure.as_ref();
         if let Some(failure) = failure.filter(|failure| failure.retry_at > self.clock.now()) {
