@@ -1,6 +1,6 @@
 //! `unclear_members`: members without a usable response, and when the last one was.
 
-use super::engine::{query, query_scalar};
+use super::engine::{Tx, query, query_scalar};
 use super::row_locks::lock_members;
 use super::sweeps::COVERS_MEMBER;
 use super::{Result, Store, json_list, millis};
@@ -16,6 +16,9 @@ pub(crate) struct UnclearMember {
     /// The gateway asked to poll this member no sooner.
     pub(crate) retry_at: Option<Time>,
 }
+
+/// The reason of a member who resumed, until a sweep has polled them.
+const WAITING_FOR_SWEEP: &str = "waiting_for_sweep";
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -38,6 +41,19 @@ fn last_covered_at() -> String {
             ORDER BY s.started_at DESC LIMIT 1), 0)), 0)",
         i64::MAX
     )
+}
+
+/// Records paused members who resume now as without a usable response: the sweeps during the pause did not poll them.
+/// Their last response is the one before the pause. `members`: a JSON array.
+pub(super) async fn record_resumed(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO unclear_members (member_id, reason, since, last_answer_at)
+         SELECT m.member_id, $3, $2, {} FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1))
+         ON CONFLICT (member_id) DO NOTHING",
+        last_covered_at()
+    );
+    query(sql).bind(members).bind(millis(now)).bind(WAITING_FOR_SWEEP).execute(tx).await?;
+    Ok(())
 }
 
 impl Store {

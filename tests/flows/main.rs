@@ -32,6 +32,7 @@ mod outages;
 mod overlap;
 mod pages;
 mod patience;
+mod pauses;
 mod planning;
 #[path = "../support/postgres.rs"]
 mod postgres;
