@@ -34,7 +34,9 @@ pub enum OperateError {
     /// The gateway carried out the request, but the poll after it failed.
     #[error("done; the new status will be known after the next sweep")]
     DoneButUnverified(#[source] CallError),
-    #[error("{0} is paused and receives no email; create a link to hand over instead (--show)")]
+    #[error(
+        "{0} is paused and receives no email; create a link to hand over instead (--show), or resume the member (`reconnectd members resume {0}`)"
+    )]
     Paused(MemberId),
     #[error(
         "the address of {0} is suppressed (`reconnectd suppress list`); create a link to hand over instead (--show), or remove the suppression (`reconnectd suppress remove ADDR`)"

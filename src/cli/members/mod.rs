@@ -3,6 +3,7 @@
 mod add;
 mod import;
 mod list;
+mod pause;
 mod rejections;
 mod remove;
 mod retry;
@@ -37,6 +38,18 @@ pub(super) enum MembersCommand {
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
+    /// Stop polls and email for members, until they are resumed
+    Pause {
+        /// Member ids
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<MemberId>,
+    },
+    /// Poll and email paused members again, and send what the pause stopped
+    Resume {
+        /// Member ids
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<MemberId>,
+    },
     /// Show one member
     Show {
         /// Member id
@@ -58,6 +71,8 @@ pub(super) async fn run(context: &Context, command: &MembersCommand) -> anyhow::
         MembersCommand::Add(args) => add::add(context, args).await,
         MembersCommand::List { unreachable } => list::list(context, *unreachable).await,
         MembersCommand::Retry { ids, all } => retry::retry(context, ids, *all).await,
+        MembersCommand::Pause { ids } => pause::pause(context, ids).await,
+        MembersCommand::Resume { ids } => pause::resume(context, ids).await,
         MembersCommand::Show { id } => show::show(context, id).await,
         MembersCommand::Remove { id, erase } => remove::remove(context, id, *erase).await,
     }

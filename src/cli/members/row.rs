@@ -51,3 +51,11 @@ impl MemberRow<'_> {
 pub(super) fn no_such_member(id: &MemberId) -> anyhow::Error {
     anyhow::anyhow!("there is no member {id}; `reconnectd members list` lists them")
 }
+
+pub(super) fn no_such_members(ids: &[MemberId]) -> anyhow::Error {
+    let ids: Vec<_> = ids.iter().map(MemberId::as_str).collect();
+    anyhow::anyhow!(
+        "there is no member {}; nothing was changed; `reconnectd members list` lists the members",
+        ids.join(", ")
+    )
+}

@@ -5,6 +5,7 @@ mod bench;
 mod invitations;
 mod link_activity;
 mod modes;
+mod pause;
 mod retry;
 mod rotation;
 mod runbooks;
