@@ -8,6 +8,7 @@ use super::connections::ConnectionsCommand;
 use super::database::DatabaseCommand;
 #[cfg(feature = "sim")]
 use super::demo::DemoArgs;
+use super::hold::HoldCommand;
 use super::keys::KeysCommand;
 use super::lapses::LapsesCommand;
 use super::links::LinksCommand;
@@ -79,6 +80,9 @@ pub(super) enum Command {
     /// List, show, retry, and preview notices
     #[command(subcommand)]
     Notices(NoticesCommand),
+    /// Hold back email, by source, member, or status
+    #[command(subcommand)]
+    Hold(HoldCommand),
     /// Manage addresses that must not receive email
     #[command(subcommand)]
     Suppress(SuppressCommand),

@@ -9,6 +9,7 @@ mod context;
 mod database;
 #[cfg(feature = "sim")]
 mod demo;
+mod hold;
 mod import;
 mod keys;
 mod lapses;
@@ -57,6 +58,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Transitions(filter) => transitions::transitions(&load()?, filter.member.as_ref()).await,
         Command::Lapses(command) => lapses::run(&load()?, command).await,
         Command::Notices(command) => notices::run(&load()?, command).await,
+        Command::Hold(command) => hold::run(&load()?, command).await,
         Command::Suppress(command) => suppress::run(&load()?, command).await,
         Command::Links(command) => links::links(&load()?, command).await,
         Command::Database(command) => database::run(&load()?, command).await,

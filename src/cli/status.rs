@@ -27,6 +27,8 @@ struct Status {
     person_mismatches: u64,
     lapses_open: u64,
     notices: BTreeMap<String, u64>,
+    /// Those that have not ended.
+    holds: u64,
     funnel: FunnelCounts,
     last_sweep: Option<LastSweep>,
     instances: Vec<LiveInstance>,
@@ -62,7 +64,7 @@ struct LastSweep {
 }
 
 impl Status {
-    fn new(fleet: Stats, funnel: Funnel, instances: Vec<InstanceRecord>) -> Self {
+    fn new(fleet: Stats, funnel: Funnel, holds: u64, instances: Vec<InstanceRecord>) -> Self {
         let mut credentials = fleet.credentials;
         let unusable: u64 = credentials.values().sum();
         credentials.insert("ok".into(), fleet.members.saturating_sub(unusable));
@@ -89,6 +91,7 @@ impl Status {
             person_mismatches: fleet.person_mismatches,
             lapses_open: fleet.lapses_open,
             notices: fleet.notices,
+            holds,
             funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered },
             last_sweep,
             instances: instances
@@ -110,7 +113,8 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let rules = context.credential_rules(&store).await?;
     let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
     let fleet = store.stats(&rules, now - UNREACHABLE_AFTER).await?;
-    let status = Status::new(fleet, funnel, store.live_daemons(now).await?);
+    let status =
+        Status::new(fleet, funnel, store.count_active_holds().await?, store.live_daemons(now).await?);
     if let Some(locked) = status.credentials.get("locked") {
         errln!("reconnectd: {}", locked_warning(*locked));
     }
@@ -142,6 +146,9 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
         );
     }
     outln!("lapses open  {}", status.lapses_open);
+    if status.holds > 0 {
+        outln!("holds        {} (no email about what they cover: `hold list`)", status.holds);
+    }
     outln!("notices      {}", counts(&status.notices));
     let FunnelCounts { lapsed, noticed, opened, redeemed, recovered } = status.funnel;
     outln!(

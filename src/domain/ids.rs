@@ -51,6 +51,8 @@ text_id! {
     TransitionId,
     /// One running daemon.
     InstanceId,
+    /// One order not to send email.
+    HoldId,
 }
 
 impl ConnectionId {

@@ -4,6 +4,7 @@ mod bot_detection;
 mod change;
 mod connection;
 mod email_address;
+mod hold;
 mod ids;
 mod lapse;
 mod link;
@@ -32,7 +33,8 @@ pub use change::{
 };
 pub use connection::{Connection, Listing, Status, SyncStatus, sync_error_code};
 pub use email_address::{EmailAddress, InvalidAddress};
-pub use ids::{ConnectionId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
+pub use hold::{ActiveHold, HoldKind, HoldScope, HoldState};
+pub use ids::{ConnectionId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, RequestSignals};

@@ -20,6 +20,8 @@ pub enum NoticeReason {
     MonthCap,
     /// It is night where the member is.
     QuietHours,
+    HeldByOperator,
+    HeldByStorm,
     /// The notice announces a recovery.
     RecoveryNotice,
 
@@ -105,6 +107,8 @@ string_enum!(pub NoticeReason {
     MinGap = "min_gap",
     MonthCap = "month_cap",
     QuietHours = "quiet_hours",
+    HeldByOperator = "held_by_operator",
+    HeldByStorm = "held_by_storm",
     RecoveryNotice = "recovery_notice",
     Resend = "resend",
     Invitation = "invitation",

@@ -1,7 +1,8 @@
 //! The planner's input about one member, and its output.
 
 use super::{
-    ConnectionId, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, Repair, Spread, Status, Time,
+    ActiveHold, ConnectionId, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, Repair, Spread,
+    Status, Time,
 };
 use chrono_tz::Tz;
 
@@ -27,6 +28,8 @@ pub(crate) struct Recipient {
     /// The emails to the address so far, for any of its members, in any order. An email that is being handed over counts. One
     /// that a member requested does not.
     pub(crate) emails: Vec<PastEmail>,
+    /// The holds that can cover the member's connections.
+    pub(crate) holds: Vec<ActiveHold>,
 }
 
 /// An email to an address.
@@ -99,6 +102,8 @@ pub(crate) struct PlanningOutput {
 pub(crate) struct PlannedNotice {
     pub(crate) kind: NoticeKind,
     pub(crate) reason: NoticeReason,
+    /// Whether it waits for the end of a hold.
+    pub(crate) is_held: bool,
     /// At least one.
     pub(crate) items: Vec<NoticeItem>,
     /// The lapses among the items that get their one notice beyond the cadence.
@@ -114,5 +119,7 @@ pub enum GateVerdict {
         until: Time,
         reason: NoticeReason,
     },
+    /// Until the hold ends.
+    Hold(NoticeReason),
     Reject(NoticeReason),
 }

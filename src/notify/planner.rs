@@ -29,6 +29,14 @@ impl Planner {
     /// Only errors of the store. A row that cannot be read stops only its own member.
     pub async fn plan_page(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
+        let released = self.store.end_due_holds(now).await?;
+        if released > 0 {
+            tracing::info!(
+                event = "hold_ended",
+                notices = released,
+                "a hold is over; what it held is queued again"
+            );
+        }
         let members = self.store.members_to_plan(now, PAGE_SIZE).await?;
         if members.is_empty() {
             return Ok(false);
@@ -65,12 +73,13 @@ impl Planner {
 
     fn evaluate(&self, input: &PlanningInput, now: Time) -> PlanningOutput {
         let PlanningInput { member_id, recipient, open, recovered } = input;
-        let reconnect = plan(open, recipient, &self.policy, now);
+        let reconnect = plan(member_id, open, recipient, &self.policy, now);
         let recovery = plan_recovered(recovered, recipient, &self.policy);
         let next = |decision: &LapseDecision| (decision.lapse_id.clone(), decision.action.next_evaluation());
         let next_evaluation = reconnect.decisions.iter().map(next).collect();
-        let plans = [(NoticeKind::Reconnect, reconnect), (NoticeKind::Recovered, recovery)];
-        let notices = plans.into_iter().filter_map(|(kind, plan)| notice(member_id, kind, &plan)).collect();
+        let plans = [(NoticeKind::Reconnect, &reconnect), (NoticeKind::Recovered, &recovery)];
+        let due = plans.into_iter().filter_map(|(kind, plan)| notice(member_id, kind, plan));
+        let notices = due.chain(held_notice(&reconnect)).collect();
         PlanningOutput { notices, next_evaluation }
     }
 }
@@ -83,5 +92,16 @@ fn notice(member: &MemberId, kind: NoticeKind, plan: &Plan) -> Option<PlannedNot
             reason = Some(latest);
         }
     }
-    Some(PlannedNotice { kind, reason: reason?, items: plan.items(), extra: plan.extra() })
+    let (items, extra) = (plan.items(), plan.extra());
+    Some(PlannedNotice { kind, reason: reason?, is_held: false, items, extra })
+}
+
+/// What the holds cover waits in a notice of its own.
+fn held_notice(plan: &Plan) -> Option<PlannedNotice> {
+    let reason = plan.decisions.iter().find_map(|decision| match decision.action {
+        Action::Hold { reason, .. } => Some(reason),
+        _ => None,
+    })?;
+    let (kind, items) = (NoticeKind::Reconnect, plan.held_items());
+    Some(PlannedNotice { kind, reason, is_held: true, items, extra: Vec::new() })
 }

@@ -8,7 +8,7 @@ use super::suppressions::SUPPRESSED;
 use super::{Result, Store, clamp, json_list, millis, planning_inputs, verified};
 use crate::domain::{
     AddressHash, ConnectionId, GateVerdict, LapseId, MemberId, NoticeId, NoticeItem, NoticeReason,
-    PlanningInput, Status, Time, TokenHash,
+    NoticeState, PlanningInput, Status, Time, TokenHash,
 };
 
 /// An email that is about to be handed over.
@@ -47,6 +47,8 @@ pub enum HandoverDecision {
     RecipientChanged,
     /// The notice is queued again until then. Its attempt does not count.
     Deferred { until: Time, reason: NoticeReason },
+    /// The notice waits for the end of a hold. Its attempt does not count.
+    Held(NoticeReason),
     /// A gate rejects the notice. Nothing is stored.
     Rejected(NoticeReason),
 }
@@ -78,8 +80,12 @@ impl Store {
             let passing = match inputs.first().map(gates) {
                 Some(GateVerdict::Pass(lapses)) => lapses,
                 Some(GateVerdict::Defer { until, reason }) => {
-                    put_back(&mut tx, handover, until, reason).await?;
+                    put_back(&mut tx, handover, NoticeState::Queued, until, reason).await?;
                     return Ok(HandoverDecision::Deferred { until, reason });
+                }
+                Some(GateVerdict::Hold(reason)) => {
+                    put_back(&mut tx, handover, NoticeState::Held, handover.now, reason).await?;
+                    return Ok(HandoverDecision::Held(reason));
                 }
                 Some(GateVerdict::Reject(reason)) => return Ok(HandoverDecision::Rejected(reason)),
                 None => return Ok(HandoverDecision::NotNeeded),
@@ -118,9 +124,15 @@ async fn verify(tx: &mut Tx, handover: &Handover<'_>) -> Result<Option<bool>> {
 }
 
 /// Queues the notice as if it had not been claimed.
-async fn put_back(tx: &mut Tx, handover: &Handover<'_>, until: Time, reason: NoticeReason) -> Result<()> {
+async fn put_back(
+    tx: &mut Tx,
+    handover: &Handover<'_>,
+    state: NoticeState,
+    until: Time,
+    reason: NoticeReason,
+) -> Result<()> {
     query(
-        "UPDATE notices SET state = 'queued', reason = $3, not_before = $4, attempts = attempts - 1,
+        "UPDATE notices SET state = $5, reason = $3, not_before = $4, attempts = attempts - 1,
             leased_until = NULL, holder = NULL
          WHERE notice_id = $1 AND attempts = $2",
     )
@@ -128,6 +140,7 @@ async fn put_back(tx: &mut Tx, handover: &Handover<'_>, until: Time, reason: Not
     .bind(handover.attempt)
     .bind(reason.as_str())
     .bind(millis(until))
+    .bind(state.as_str())
     .execute(&mut *tx)
     .await?;
     query("DELETE FROM attempts WHERE notice_id = $1 AND attempt = $2")

@@ -12,6 +12,7 @@ struct NoticeRow<'a> {
     notice: String,
     member: &'a str,
     kind: &'a str,
+    state: &'static str,
     step: u32,
     reason: &'a str,
 }
@@ -41,18 +42,18 @@ pub(super) async fn queue(
             notice: random::id(now),
             member: member.as_str(),
             kind: planned.kind.as_str(),
+            state: if planned.is_held { NoticeState::Held } else { NoticeState::Queued }.as_str(),
             step: planned.items.iter().map(|item| item.step).min().unwrap_or_default(),
             reason: planned.reason.as_str(),
         })
         .collect();
     query(
         "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before, domain)
-         SELECT e.value ->> 'notice', m.member_id, e.value ->> 'kind', CAST(e.value ->> 'step' AS BIGINT), $2,
-            e.value ->> 'reason', $3, $3, m.domain
+         SELECT e.value ->> 'notice', m.member_id, e.value ->> 'kind', CAST(e.value ->> 'step' AS BIGINT),
+            e.value ->> 'state', e.value ->> 'reason', $2, $2, m.domain
          FROM json_each($1) AS e JOIN members m ON m.member_id = e.value ->> 'member'",
     )
     .bind(json_list(&notices)?)
-    .bind(NoticeState::Queued.as_str())
     .bind(millis(now))
     .execute(&mut *tx)
     .await?;

@@ -2,7 +2,7 @@
 
 use super::engine::{Row, Tx, query};
 use super::row::RowExt;
-use super::{Result, connections, json_list, lapses, recoveries, suppressions};
+use super::{Result, connections, holds, json_list, lapses, recoveries, suppressions};
 use crate::domain::{
     LapseInput, LastNotice, MemberId, NoticeId, NoticeState, PastEmail, PlanningInput, Recipient, Spread,
 };
@@ -21,6 +21,12 @@ pub(super) async fn read(
     for (member, email) in past_emails(tx, &members, except).await? {
         if let Some(place) = places.get(&member) {
             inputs[*place].recipient.emails.push(email);
+        }
+    }
+    for hold in holds::active(tx, &members).await? {
+        let of = hold.scope.member_id.as_ref();
+        for input in inputs.iter_mut().filter(|input| of.is_none_or(|of| *of == input.member_id)) {
+            input.recipient.holds.push(hold.clone());
         }
     }
     for (member, lapse) in open_lapses(tx, &members, except).await? {
@@ -53,6 +59,7 @@ async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
                     time_zone: row.optional_text_of("time_zone")?.and_then(|name| name.parse().ok()),
                     spread: Spread::of(&member_id),
                     emails: Vec::new(),
+                    holds: Vec::new(),
                 },
                 member_id,
                 open: Vec::new(),

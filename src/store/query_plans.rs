@@ -12,6 +12,7 @@ const SMALL_TABLES: &[&str] = &[
     "_sqlx_migrations",
     "copy_mark",
     "erasures",
+    "holds",
     "imports",
     "instances",
     "key_canaries",
@@ -31,6 +32,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("members", "members_without_poll_key", "the rest of an earlier version's"),
     ("notices", "notices_due", "the queue, from its head"),
     ("notices", "notices_leased", "the notices that are being sent"),
+    ("notices", "notices_held", "the notices under a hold"),
     // A page of a walk through the table.
     ("connections", "ORDER BY k.member_id, k.connection_id LIMIT", "the list"),
     ("lapses", "ORDER BY l.lapse_id LIMIT", "the list"),
@@ -53,6 +55,9 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("credentials", "GROUP BY key_id", "counts the credentials of each key"),
     ("rechecks", "WHERE since > $2", "the members with early polls"),
     ("unclear_members", "WHERE retry_at > $2", "the members in trouble"),
+    // A hold begins or ends.
+    ("notice_items", "UPDATE notices AS n SET state = 'held'", "the unsent notices"),
+    ("notice_items", "UPDATE notices AS n SET state = 'queued', not_before", "the notices under a hold"),
     // What an operator requests for the whole fleet.
     (
         "notices",

@@ -111,7 +111,10 @@ impl Deliverer {
         let stored = match self.store.prepare_handover(&handover, gates).await? {
             HandoverDecision::Permitted { items } => items,
             HandoverDecision::NotNeeded => return Err(no_longer_needed()),
-            HandoverDecision::Deferred { until, reason } => return Err(Abort::PutBack { until, reason }),
+            HandoverDecision::Deferred { until, reason } => {
+                return Err(Abort::PutBack { until: Some(until), reason });
+            }
+            HandoverDecision::Held(reason) => return Err(Abort::PutBack { until: None, reason }),
             HandoverDecision::Rejected(reason) => return Err(abort_with(AttemptOutcome::Cancelled, reason)),
             HandoverDecision::RecipientChanged => {
                 let current = self.recipient(claim).await?;

@@ -87,7 +87,7 @@ impl Deliverer {
             Err(Abort::With(result)) => (*result, None),
             Err(Abort::PutBack { until, reason }) => {
                 let (member, notice, reason) = (&claim.notice.member_id, &claim.notice.id, reason.as_str());
-                tracing::info!(event = "notice_deferred", %member, %notice, reason, %until, "notice deferred");
+                tracing::info!(event = "notice_deferred", %member, %notice, reason, ?until, "notice deferred");
                 return Ok(Delivered::One(AttemptOutcome::Deferred));
             }
             Err(Abort::Store(error)) => return Err(error),

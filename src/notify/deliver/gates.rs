@@ -1,8 +1,8 @@
 //! The gates, evaluated again just before the email is handed over.
 
 use super::deliverer::Deliverer;
-use crate::domain::{GateVerdict, LapseId, NoticeKind, NoticeReason, PlanningInput, Time};
-use crate::notify::plan::{Action, after_quiet_hours, plan};
+use crate::domain::{GateVerdict, LapseId, LapseInput, NoticeKind, NoticeReason, PlanningInput, Time};
+use crate::notify::plan::{Action, after_quiet_hours, held_by, plan};
 use crate::store::Claim;
 
 impl Deliverer {
@@ -11,7 +11,21 @@ impl Deliverer {
     pub(super) fn evaluate_gates(&self, claim: &Claim, input: &PlanningInput, now: Time) -> GateVerdict {
         let items: Vec<LapseId> = claim.notice.items.iter().map(|item| item.lapse_id.clone()).collect();
         match claim.notice.kind {
-            NoticeKind::Reconnect if !claim.is_resend => self.evaluate_lapses(&items, input, now),
+            NoticeKind::Reconnect if claim.is_resend => {
+                let of_notice = |lapse: &&LapseInput| items.contains(&lapse.lapse_id);
+                let (member, recipient) = (&input.member_id, &input.recipient);
+                let (held, free): (Vec<_>, Vec<_>) = input
+                    .open
+                    .iter()
+                    .filter(of_notice)
+                    .partition(|lapse| held_by(member, lapse, recipient, now).is_some());
+                let hold = held.first().and_then(|lapse| held_by(member, lapse, recipient, now));
+                match hold {
+                    Some(reason) if free.is_empty() => GateVerdict::Hold(reason),
+                    _ => GateVerdict::Pass(free.into_iter().map(|lapse| lapse.lapse_id.clone()).collect()),
+                }
+            }
+            NoticeKind::Reconnect => self.evaluate_lapses(&items, input, now),
             NoticeKind::Recovered => {
                 let until = after_quiet_hours(&input.recipient, &self.policy, now, now);
                 if until > now {
@@ -20,13 +34,13 @@ impl Deliverer {
                     GateVerdict::Pass(items)
                 }
             }
-            NoticeKind::Reconnect | NoticeKind::Invited => GateVerdict::Pass(items),
+            NoticeKind::Invited => GateVerdict::Pass(items),
         }
     }
 
     /// The notice covers the lapses that pass. If none does, the one that is due first decides.
     fn evaluate_lapses(&self, items: &[LapseId], input: &PlanningInput, now: Time) -> GateVerdict {
-        let plan = plan(&input.open, &input.recipient, &self.policy, now);
+        let plan = plan(&input.member_id, &input.open, &input.recipient, &self.policy, now);
         let decisions = || plan.decisions.iter().filter(|decision| items.contains(&decision.lapse_id));
         let passing: Vec<_> = decisions()
             .filter(|decision| matches!(decision.action, Action::Send { .. }))
@@ -34,14 +48,23 @@ impl Deliverer {
             .collect();
         let deferred = decisions().filter_map(|decision| match decision.action {
             Action::Defer { until, reason, .. } => Some((until, reason)),
-            Action::Send { .. } | Action::Skip { .. } => None,
+            _ => None,
+        });
+        let hold = decisions().find_map(|decision| match decision.action {
+            Action::Hold { reason, .. } => Some(reason),
+            _ => None,
         });
         let rejected = decisions().find_map(|decision| match decision.action {
             Action::Skip { reason } => Some(reason),
-            Action::Send { .. } | Action::Defer { .. } => None,
+            _ => None,
         });
+        if !passing.is_empty() {
+            return GateVerdict::Pass(passing);
+        }
+        if let Some(reason) = hold {
+            return GateVerdict::Hold(reason);
+        }
         match (deferred.min_by_key(|(until, _)| *until), rejected) {
-            _ if !passing.is_empty() => GateVerdict::Pass(passing),
             (Some((until, reason)), _) => GateVerdict::Defer { until, reason },
             (None, Some(reason)) => GateVerdict::Reject(reason),
             // No lapse of the notice is open.

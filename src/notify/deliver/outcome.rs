@@ -22,9 +22,9 @@ pub(super) type Step<T> = Result<T, Abort>;
 
 pub(super) enum Abort {
     With(Box<AttemptResult>),
-    /// A gate deferred the notice, which is queued again already. The attempt does not count.
+    /// A gate deferred the notice, or a hold covers it. It is stored already that it waits, and the attempt does not count.
     PutBack {
-        until: Time,
+        until: Option<Time>,
         reason: NoticeReason,
     },
     Store(StoreError),

@@ -27,6 +27,11 @@ pub(crate) enum Action {
         step: u32,
         reason: NoticeReason,
     },
+    /// Send it when the hold ends.
+    Hold {
+        step: u32,
+        reason: NoticeReason,
+    },
     /// Send nothing unless a fact changes.
     Skip {
         reason: NoticeReason,
@@ -36,13 +41,27 @@ pub(crate) enum Action {
 impl Plan {
     /// The items of the notice to send now; empty when there is none.
     pub(crate) fn items(&self) -> Vec<NoticeItem> {
-        let item = |decision: &LapseDecision| match decision.action {
-            Action::Send { step, .. } => Some(NoticeItem {
+        self.items_of(|action| match action {
+            Action::Send { step, .. } => Some(step),
+            _ => None,
+        })
+    }
+
+    /// The items of the notice that waits for the end of a hold; empty when there is none.
+    pub(crate) fn held_items(&self) -> Vec<NoticeItem> {
+        self.items_of(|action| match action {
+            Action::Hold { step, .. } => Some(step),
+            _ => None,
+        })
+    }
+
+    fn items_of(&self, step: impl Fn(Action) -> Option<u32>) -> Vec<NoticeItem> {
+        let item = |decision: &LapseDecision| {
+            Some(NoticeItem {
                 lapse_id: decision.lapse_id.clone(),
                 connection_id: decision.connection_id.clone(),
-                step,
-            }),
-            Action::Defer { .. } | Action::Skip { .. } => None,
+                step: step(decision.action)?,
+            })
         };
         self.decisions.iter().filter_map(item).collect()
     }
@@ -78,14 +97,17 @@ impl Action {
     pub(crate) fn next_evaluation(self) -> Option<Time> {
         match self {
             Self::Defer { until, .. } => Some(until),
-            Self::Send { .. } | Self::Skip { .. } => None,
+            Self::Send { .. } | Self::Hold { .. } | Self::Skip { .. } => None,
         }
     }
 
     #[cfg(test)]
     pub(crate) fn reason(self) -> NoticeReason {
         match self {
-            Self::Send { reason, .. } | Self::Defer { reason, .. } | Self::Skip { reason } => reason,
+            Self::Send { reason, .. }
+            | Self::Defer { reason, .. }
+            | Self::Hold { reason, .. }
+            | Self::Skip { reason } => reason,
         }
     }
 }

@@ -3,13 +3,14 @@
 
 use super::decision::Action;
 use super::policy::{Policy, StatusPolicy};
-use crate::domain::{LapseInput, LastNotice, NoticeReason, Recipient, Repair, Time};
+use crate::domain::{ActiveHold, LapseInput, LastNotice, MemberId, NoticeReason, Recipient, Repair, Time};
 use chrono::TimeDelta;
 
 /// What `max_per_month` is about.
 const MONTH: TimeDelta = TimeDelta::days(30);
 
 struct RuleInput<'a> {
+    member: &'a MemberId,
     lapse: &'a LapseInput,
     recipient: &'a Recipient,
     policy: &'a Policy,
@@ -31,10 +32,24 @@ impl Candidate {
     }
 }
 
-/// Passes the candidate on, possibly deferred, or rejects it with a reason.
-type Gate = fn(&RuleInput<'_>, Candidate) -> Result<Candidate, NoticeReason>;
+/// Why a candidate gets no further.
+enum Stop {
+    Reject(NoticeReason),
+    Hold { step: u32, reason: NoticeReason },
+}
 
-const GATES: [Gate; 13] = [
+impl From<NoticeReason> for Stop {
+    fn from(reason: NoticeReason) -> Self {
+        Self::Reject(reason)
+    }
+}
+
+type Gated = Result<Candidate, Stop>;
+
+/// Passes the candidate on, possibly deferred, or stops it.
+type Gate = fn(&RuleInput<'_>, Candidate) -> Gated;
+
+const GATES: [Gate; 14] = [
     paused,
     suppressed,
     connection_missing,
@@ -45,18 +60,26 @@ const GATES: [Gate; 13] = [
     delivery_abandoned,
     cadence,
     patience,
+    hold,
     min_gap,
     month_cap,
     quiet_hours,
 ];
 
-pub(super) fn evaluate(lapse: &LapseInput, recipient: &Recipient, policy: &Policy, now: Time) -> Action {
-    let input = RuleInput { lapse, recipient, policy, now };
+pub(super) fn evaluate(
+    member: &MemberId,
+    lapse: &LapseInput,
+    recipient: &Recipient,
+    policy: &Policy,
+    now: Time,
+) -> Action {
+    let input = RuleInput { member, lapse, recipient, policy, now };
     let first = Candidate { due_at: lapse.opened_at, step: 0, reason: NoticeReason::FirstNotice };
     match GATES.iter().try_fold(first, |candidate, gate| gate(&input, candidate)) {
         Ok(Candidate { due_at, step, reason }) if due_at <= now => Action::Send { step, reason },
         Ok(Candidate { due_at, step, reason }) => Action::Defer { until: due_at, step, reason },
-        Err(reason) => Action::Skip { reason },
+        Err(Stop::Hold { step, reason }) => Action::Hold { step, reason },
+        Err(Stop::Reject(reason)) => Action::Skip { reason },
     }
 }
 
@@ -67,8 +90,8 @@ impl RuleInput<'_> {
     }
 }
 
-fn skip_if(condition: bool, reason: NoticeReason, candidate: Candidate) -> Result<Candidate, NoticeReason> {
-    if condition { Err(reason) } else { Ok(candidate) }
+fn skip_if(condition: bool, reason: NoticeReason, candidate: Candidate) -> Gated {
+    if condition { Err(reason.into()) } else { Ok(candidate) }
 }
 
 /// The sum, or the end of time.
@@ -76,45 +99,46 @@ fn later(time: Time, wait: TimeDelta) -> Time {
     time.checked_add_signed(wait).unwrap_or(Time::MAX_UTC)
 }
 
-fn paused(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn paused(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     skip_if(input.recipient.is_paused, NoticeReason::Paused, candidate)
 }
 
-fn suppressed(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn suppressed(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     skip_if(input.recipient.is_suppressed, NoticeReason::Suppressed, candidate)
 }
 
 /// The planner evaluates the lapse again when the row returns or the lapse ends.
-fn connection_missing(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn connection_missing(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     skip_if(input.lapse.is_missing, NoticeReason::ConnectionMissing, candidate)
 }
 
-fn status_not_actionable(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
-    input.status_policy().map(|_| candidate)
+fn status_not_actionable(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
+    input.status_policy()?;
+    Ok(candidate)
 }
 
-fn status_disabled(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn status_disabled(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let LapseInput { status, repair, .. } = input.lapse;
     let is_enabled = status.as_ref().is_some_and(|status| input.policy.is_enabled(status, *repair));
     skip_if(!is_enabled, NoticeReason::StatusDisabled, candidate)
 }
 
-fn not_repairable(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn not_repairable(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let needs_app = input.lapse.repair == Repair::App;
     skip_if(needs_app && !input.policy.has_app_url, NoticeReason::NotRepairable, candidate)
 }
 
-fn already_queued(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn already_queued(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     skip_if(input.lapse.last_notice == LastNotice::Pending, NoticeReason::AlreadyQueued, candidate)
 }
 
-fn delivery_abandoned(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn delivery_abandoned(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     skip_if(input.lapse.last_notice == LastNotice::Abandoned, NoticeReason::DeliveryAbandoned, candidate)
 }
 
 /// The reminders of the current status follow the first notice, one step at a time. A lapse that resumes after its
 /// last notice gets one more, once, because its earlier links no longer work.
-fn cadence(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn cadence(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let LastNotice::Sent { step, last_sent_at, first_sent_at, is_extra } = input.lapse.last_notice else {
         return Ok(candidate);
     };
@@ -129,11 +153,11 @@ fn cadence(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, Not
     if !is_extra && broken_since > last_sent_at {
         return Ok(Candidate { due_at: broken_since, step: next, reason: NoticeReason::Resumed });
     }
-    Err(NoticeReason::CadenceEnded)
+    Err(NoticeReason::CadenceEnded.into())
 }
 
 /// Many connections recover by themselves.
-fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     if input.lapse.last_notice != LastNotice::None {
         return Ok(candidate);
     }
@@ -141,7 +165,26 @@ fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, No
     Ok(candidate.not_before(until, NoticeReason::FirstAfter, input.now))
 }
 
-fn min_gap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+/// A hold matters when the notice is due.
+fn hold(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
+    match held_by(input.member, input.lapse, input.recipient, input.now) {
+        Some(reason) if candidate.due_at <= input.now => Err(Stop::Hold { step: candidate.step, reason }),
+        _ => Ok(candidate),
+    }
+}
+
+/// The hold that covers the lapse now.
+pub(crate) fn held_by(
+    member: &MemberId,
+    lapse: &LapseInput,
+    recipient: &Recipient,
+    now: Time,
+) -> Option<NoticeReason> {
+    let covers = |hold: &&ActiveHold| hold.covers(member, &lapse.connection_id, lapse.status.as_ref(), now);
+    recipient.holds.iter().find(covers).map(|hold| hold.kind.reason())
+}
+
+fn min_gap(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let last =
         input.recipient.emails.iter().filter(|email| email.counts_for_gap).map(|email| email.sent_at).max();
     let Some(last) = last else { return Ok(candidate) };
@@ -149,14 +192,14 @@ fn min_gap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, Not
 }
 
 /// The email must not be the one too many of the 30 days before it.
-fn month_cap(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn month_cap(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let mut times: Vec<Time> = input.recipient.emails.iter().map(|email| email.sent_at).collect();
     times.sort_unstable_by(|a, b| b.cmp(a));
     let Some(oldest) = times.get(input.policy.max_per_month.saturating_sub(1)) else { return Ok(candidate) };
     Ok(candidate.not_before(later(*oldest, MONTH), NoticeReason::MonthCap, input.now))
 }
 
-fn quiet_hours(input: &RuleInput<'_>, candidate: Candidate) -> Result<Candidate, NoticeReason> {
+fn quiet_hours(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let until = after_quiet_hours(input.recipient, input.policy, candidate.due_at, input.now);
     Ok(candidate.not_before(until, NoticeReason::QuietHours, input.now))
 }

@@ -10,18 +10,24 @@ mod gates;
 mod policy;
 mod recovery;
 
-use crate::domain::{LapseInput, Recipient, Time};
+use crate::domain::{LapseInput, MemberId, Recipient, Time};
 pub(crate) use decision::{Action, LapseDecision, Plan};
-pub(crate) use gates::after_quiet_hours;
+pub(crate) use gates::{after_quiet_hours, held_by};
 pub(crate) use policy::{Policy, StatusPolicy};
 pub(crate) use recovery::plan_recovered;
 
 /// Plans the next notice for one member. `open` must contain all open lapses of the member.
-pub(crate) fn plan(open: &[LapseInput], recipient: &Recipient, policy: &Policy, now: Time) -> Plan {
+pub(crate) fn plan(
+    member: &MemberId,
+    open: &[LapseInput],
+    recipient: &Recipient,
+    policy: &Policy,
+    now: Time,
+) -> Plan {
     let decide = |lapse: &LapseInput| LapseDecision {
         lapse_id: lapse.lapse_id.clone(),
         connection_id: lapse.connection_id.clone(),
-        action: gates::evaluate(lapse, recipient, policy, now),
+        action: gates::evaluate(member, lapse, recipient, policy, now),
     };
     let mut plan = Plan { decisions: open.iter().map(decide).collect() };
     if plan.step().is_some() {

@@ -2,7 +2,9 @@
 
 use super::tests::{day, expired, next_evaluation, ordinary};
 use super::*;
-use crate::domain::{LastNotice, MemberId, PastEmail, QuietHours, Repair, Spread, Status};
+use crate::domain::{
+    ActiveHold, HoldKind, HoldScope, LastNotice, MemberId, PastEmail, QuietHours, Repair, Spread, Status,
+};
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use proptest::prelude::*;
@@ -91,6 +93,7 @@ fn recipients() -> impl Strategy<Value = Recipient> {
             time_zone,
             spread: Spread::of(&MemberId::new(member.to_string())),
             emails,
+            holds: Vec::new(),
         })
 }
 
@@ -135,7 +138,7 @@ proptest! {
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
-        let plan = plan(&open, &recipient, &policy, now);
+        let plan = plan(&"ada".into(), &open, &recipient, &policy, now);
         let mut first_due = Time::MAX_UTC;
         for (lapse, decision) in open.iter().zip(&plan.decisions) {
             if let Action::Send { step, .. } = decision.action {
@@ -154,7 +157,7 @@ proptest! {
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
-        let plan = plan(&open, &recipient, &policy, now);
+        let plan = plan(&"ada".into(), &open, &recipient, &policy, now);
         if !plan.items().is_empty() {
             let past = |email: &&PastEmail| email.sent_at <= now;
             let counts = |email: &&PastEmail| email.counts_for_gap && email.sent_at > now - policy.min_gap;
@@ -166,11 +169,38 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_sent_about_what_a_hold_covers_and_the_rest_is_as_without_it(
+        open in lapses(), recipient in recipients(), policy in policies(), now in hours(600),
+        covered in prop::option::of(prop::sample::select(vec!["EXPIRED", "DISCONNECTED"]))
+    ) {
+        let now = day(0) + now;
+        let status = covered.map(Status::from);
+        let hold = ActiveHold {
+            kind: HoldKind::Operator,
+            scope: HoldScope { status: status.clone(), ..HoldScope::default() },
+            until: None,
+        };
+        let held = plan(&"ada".into(), &open, &Recipient { holds: vec![hold], ..recipient.clone() }, &policy, now);
+        let free = plan(&"ada".into(), &open, &recipient, &policy, now);
+        for ((lapse, held), free) in open.iter().zip(&held.decisions).zip(&free.decisions) {
+            let is_covered = status.is_none() || lapse.status == status;
+            if is_covered {
+                let is_sent = |action| matches!(action, Action::Send { .. });
+                let is_skipped = |action| matches!(action, Action::Skip { .. });
+                prop_assert!(!is_sent(held.action));
+                prop_assert!(!(is_skipped(held.action) && is_sent(free.action)));
+            } else if let Action::Skip { .. } = free.action {
+                prop_assert_eq!(held.action, free.action);
+            }
+        }
+    }
+
+    #[test]
     fn a_notice_includes_every_lapse_due_within_the_digest_window(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
         let now = day(0) + now;
-        let plan = plan(&open, &recipient, &policy, now);
+        let plan = plan(&"ada".into(), &open, &recipient, &policy, now);
         prop_assert_eq!(plan.decisions.len(), open.len());
         if !plan.items().is_empty() {
             prop_assert!(next_evaluation(&plan).is_none_or(|again| again > now + policy.digest_window));
@@ -182,12 +212,12 @@ proptest! {
     fn a_deferred_lapse_is_due_exactly_at_its_time(
         open in lapses(), recipient in recipients(), policy in policies(), now in hours(600)
     ) {
-        let waiting = plan(&open, &recipient, &policy, day(0) + now);
+        let waiting = plan(&"ada".into(), &open, &recipient, &policy, day(0) + now);
         if let Some(again) = next_evaluation(&waiting).filter(|_| waiting.items().is_empty()) {
             prop_assert!(again > day(0) + now);
-            prop_assert!(!plan(&open, &recipient, &policy, again).items().is_empty());
+            prop_assert!(!plan(&"ada".into(), &open, &recipient, &policy, again).items().is_empty());
             let before = again - TimeDelta::milliseconds(1);
-            prop_assert!(plan(&open, &recipient, &policy, before).items().is_empty());
+            prop_assert!(plan(&"ada".into(), &open, &recipient, &policy, before).items().is_empty());
         }
     }
 
@@ -200,7 +230,7 @@ proptest! {
         let (mut now, mut steps) = (lapse.opened_at, Vec::new());
         for tick in ticks {
             now += tick;
-            let planned = plan(std::slice::from_ref(&lapse), &recipient, &policy, now);
+            let planned = plan(&"ada".into(), std::slice::from_ref(&lapse), &recipient, &policy, now);
             let Some(step) = planned.step() else { continue };
             prop_assert!(recipient.emails.iter().all(|email| now - email.sent_at >= policy.min_gap));
             prop_assert!(!is_quiet(&recipient, &policy, now));

@@ -56,7 +56,7 @@ fn sent(step: u32) -> LastNotice {
 }
 
 fn action(lapse: LapseInput, recipient: Recipient, policy: &Policy, now: Time) -> Action {
-    plan(&[lapse], &recipient, policy, now).decisions[0].action
+    plan(&"ada".into(), &[lapse], &recipient, policy, now).decisions[0].action
 }
 
 /// When time alone changes the plan.
@@ -71,6 +71,7 @@ fn show(action: Action) -> String {
         Action::Defer { until, step, .. } => {
             format!("day {} step {step} {reason}", (until - day(0)).num_days())
         }
+        Action::Hold { step, .. } => format!("hold step {step} {reason}"),
         Action::Skip { .. } => format!("skip {reason}"),
     }
 }
@@ -175,7 +176,7 @@ fn one_notice_includes_all_lapses_due_within_the_digest_window() {
         named("queued", LastNotice::Pending),
         named("new", LastNotice::None),
     ];
-    let plan = |open: &[LapseInput]| plan(open, &ordinary(), &policy(), day(5));
+    let plan = |open: &[LapseInput]| plan(&"ada".into(), open, &ordinary(), &policy(), day(5));
 
     let both = plan(&open);
     let items = both.items().into_iter().map(|item| (item.lapse_id.to_string(), item.step));
@@ -191,7 +192,7 @@ fn one_notice_includes_all_lapses_due_within_the_digest_window() {
 
 #[test]
 fn a_member_without_open_lapses_has_an_empty_plan() {
-    let plan = plan(&[], &ordinary(), &policy(), day(0));
+    let plan = plan(&"ada".into(), &[], &ordinary(), &policy(), day(0));
     assert_eq!((plan.items(), plan.step(), next_evaluation(&plan)), (Vec::new(), None, None));
 }
 
@@ -229,7 +230,7 @@ fn a_lapse_that_resumes_after_its_cadence_has_ended_gets_one_more_notice() {
         let recipient = emailed(last.map(day));
         assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
-    let resumed = plan(&[on(12, 2, 10, false), expired()], &ordinary(), &policy(), day(12));
+    let resumed = plan(&"ada".into(), &[on(12, 2, 10, false), expired()], &ordinary(), &policy(), day(12));
     assert_eq!(resumed.extra(), ["lapse".into()], "only the resumed lapse is beyond its cadence");
     assert_eq!(resumed.items().len(), 2);
 }

@@ -2,6 +2,7 @@
 
 mod acts;
 mod bench;
+mod hold;
 mod invitations;
 mod link_activity;
 mod modes;

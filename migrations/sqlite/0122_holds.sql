@@ -1,0 +1,18 @@
+-- Orders by the operator or the storm brake not to send email.
+CREATE TABLE holds (
+    hold_id     TEXT NOT NULL PRIMARY KEY,
+    kind        TEXT NOT NULL CHECK (kind IN ('operator', 'storm')),
+    state       TEXT NOT NULL CHECK (state IN ('holding', 'dripping', 'ended')),
+    source      TEXT,              -- in lower case; null: every source
+    member_id   TEXT REFERENCES members ON DELETE CASCADE,
+    status      TEXT,              -- null: every status
+    reason      TEXT NOT NULL,
+    since       INTEGER NOT NULL,
+    until       INTEGER,              -- null: until it is released
+    ended_at    INTEGER,
+    lapsed      INTEGER NOT NULL DEFAULT 0,   -- of a storm: the lapses that triggered it
+    connections INTEGER NOT NULL DEFAULT 0    -- and the connections among which they were
+) STRICT;
+CREATE INDEX holds_active ON holds (since) WHERE state <> 'ended';
+CREATE INDEX holds_of_member ON holds (member_id) WHERE member_id IS NOT NULL;
+CREATE INDEX notices_held ON notices (member_id) WHERE state = 'held';

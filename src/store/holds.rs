@@ -1,0 +1,236 @@
+//! `holds`: orders not to send email, and the notices that wait for their end.
+
+use super::engine::{Row, Tx, query, query_scalar};
+use super::row::RowExt;
+use super::{Result, Store, millis};
+use crate::base::random;
+use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
+
+/// SQL condition: a hold in force at `$1` covers the item `i` of the notice `n`.
+const COVERS_ITEM: &str = "EXISTS (SELECT 1 FROM holds h
+    JOIN connections k ON k.member_id = n.member_id AND k.connection_id = i.connection_id
+    WHERE h.state = 'holding' AND (h.until IS NULL OR h.until > $1)
+      AND (h.source IS NULL OR h.source = lower(i.connection_id))
+      AND (h.member_id IS NULL OR h.member_id = n.member_id) AND (h.status IS NULL OR h.status = k.status))";
+
+/// SQL condition: the item `i` is part of the email of the notice `n`.
+const IS_IN_NOTICE: &str =
+    "i.notice_id = n.notice_id AND (i.counts_as_step = TRUE OR n.resend_of IS NOT NULL)";
+
+/// A hold, as reports show it.
+#[derive(Clone, Debug)]
+pub struct HoldRecord {
+    pub id: HoldId,
+    pub kind: HoldKind,
+    pub state: HoldState,
+    pub scope: HoldScope,
+    pub since: Time,
+    pub until: Option<Time>,
+    pub ended_at: Option<Time>,
+    pub reason: String,
+    /// Of a storm: the lapses that triggered it, and the connections among which they were.
+    pub lapsed: u64,
+    pub connections: u64,
+    /// The notices that it holds now.
+    pub notices: u64,
+}
+
+/// A hold by the operator.
+#[derive(Clone, Debug)]
+pub struct NewHold {
+    pub scope: HoldScope,
+    pub until: Option<Time>,
+    pub reason: String,
+}
+
+/// What a release found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The number of notices that are queued again.
+    Released(u64),
+    HadEnded,
+    Unknown,
+}
+
+impl Store {
+    /// Adds an operator's hold. It covers what is queued, too. `None`: its member is not enrolled.
+    pub async fn add_hold(&self, new: &NewHold, now: Time) -> Result<Option<HoldRecord>> {
+        let id = random::id(now);
+        let unit = async |mut tx: Tx| {
+            if let Some(member) = &new.scope.member_id
+                && !is_enrolled(&mut tx, member).await?
+            {
+                return Ok(false);
+            }
+            query(
+                "INSERT INTO holds (hold_id, kind, state, source, member_id, status, reason, since, until)
+                 VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(&id)
+            .bind(HoldKind::Operator.as_str())
+            .bind(new.scope.source.as_ref().map(ConnectionId::folded))
+            .bind(new.scope.member_id.as_ref().map(|member| member.as_str().to_owned()))
+            .bind(new.scope.status.as_ref().map(|status| status.as_str().to_owned()))
+            .bind(&new.reason)
+            .bind(millis(now))
+            .bind(new.until.map(millis))
+            .execute(&mut tx)
+            .await?;
+            hold_queued(&mut tx, HoldKind::Operator, now).await?;
+            Ok(true)
+        };
+        if !self.write(unit).await? {
+            return Ok(None);
+        }
+        Ok(self.read_holds("h.hold_id = $1", Some(&id)).await?.pop())
+    }
+
+    /// Ends a hold at once. What no other hold covers is queued again.
+    pub async fn release_hold(&self, id: &HoldId, now: Time) -> Result<Release> {
+        self.write(async |mut tx| {
+            let state: Option<String> = query_scalar("SELECT state FROM holds WHERE hold_id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&mut tx)
+                .await?;
+            match state.as_deref().and_then(|state| state.parse().ok()) {
+                None => return Ok(Release::Unknown),
+                Some(HoldState::Ended) => return Ok(Release::HadEnded),
+                Some(HoldState::Holding | HoldState::Dripping) => {}
+            }
+            query("UPDATE holds SET state = 'ended', ended_at = $2 WHERE hold_id = $1")
+                .bind(id.as_str())
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?;
+            Ok(Release::Released(release_uncovered(&mut tx, now).await?))
+        })
+        .await
+    }
+
+    /// Ends the holds whose time is over. Returns how many notices are queued again.
+    pub async fn end_due_holds(&self, now: Time) -> Result<u64> {
+        let is_due = "state <> 'ended' AND until <= $1";
+        // Usually there are none. A read is enough to know that.
+        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM holds WHERE {is_due})"))
+            .bind(millis(now))
+            .fetch_one(&self.reader)
+            .await?;
+        if !any {
+            return Ok(0);
+        }
+        self.write(async |mut tx| {
+            query(format!("UPDATE holds SET state = 'ended', ended_at = until WHERE {is_due}"))
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?;
+            release_uncovered(&mut tx, now).await
+        })
+        .await
+    }
+
+    /// All holds, the newest first.
+    pub async fn holds(&self) -> Result<Vec<HoldRecord>> {
+        self.read_holds("TRUE", None).await
+    }
+
+    /// How many holds have not ended.
+    pub async fn count_active_holds(&self) -> Result<u64> {
+        let count: i64 =
+            query_scalar("SELECT count(*) FROM holds WHERE state <> 'ended'").fetch_one(&self.reader).await?;
+        Ok(count as u64)
+    }
+
+    async fn read_holds(&self, condition: &str, id: Option<&str>) -> Result<Vec<HoldRecord>> {
+        let mut holds = query(format!(
+            "SELECT h.hold_id, h.kind, h.state, h.source, h.member_id, h.status, h.reason, h.since, h.until, h.ended_at,
+                h.lapsed, h.connections,
+                (SELECT count(*) FROM notices n WHERE n.state = 'held' AND h.state <> 'ended' AND EXISTS
+                    (SELECT 1 FROM notice_items i
+                     JOIN connections k ON k.member_id = n.member_id AND k.connection_id = i.connection_id
+                     WHERE {IS_IN_NOTICE} AND (h.source IS NULL OR h.source = lower(i.connection_id))
+                       AND (h.member_id IS NULL OR h.member_id = n.member_id)
+                       AND (h.status IS NULL OR h.status = k.status))) AS notices
+             FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC"
+        ));
+        if let Some(id) = id {
+            holds = holds.bind(id);
+        }
+        holds.fetch_all(&self.reader).await?.iter().map(record).collect()
+    }
+}
+
+/// The holds in force that can cover connections of the members, a JSON list.
+pub(super) async fn active(tx: &mut Tx, members: &str) -> Result<Vec<ActiveHold>> {
+    let rows = query(
+        "SELECT kind, source, member_id, status, until FROM holds WHERE state = 'holding'
+           AND (member_id IS NULL OR member_id IN (SELECT value FROM json_each($1)))
+         ORDER BY kind DESC, since, hold_id",
+    )
+    .bind(members)
+    .fetch_all(&mut *tx)
+    .await?;
+    let active = |row: &Row| {
+        let (kind, until) = (row.parsed("kind")?, row.optional_time("until")?);
+        Ok(ActiveHold { kind, scope: scope(row)?, until })
+    };
+    rows.iter().map(active).collect()
+}
+
+/// Holds the queued notices of which every part is covered.
+async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Result<u64> {
+    let held = query(format!(
+        "UPDATE notices AS n SET state = 'held', reason = $2 WHERE state = 'queued' AND kind = 'reconnect'
+           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {COVERS_ITEM})
+           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {COVERS_ITEM})"
+    ))
+    .bind(millis(now))
+    .bind(kind.reason().as_str())
+    .execute(tx)
+    .await?;
+    Ok(held.rows_affected())
+}
+
+/// Queues the held notices of which some part is no longer covered.
+async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
+    let released = query(format!(
+        "UPDATE notices AS n SET state = 'queued', not_before = $1, reason = CASE
+            WHEN resend_of IS NOT NULL THEN 'resend' WHEN step = 0 THEN 'first_notice' ELSE 'reminder' END
+         WHERE state = 'held'
+           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {COVERS_ITEM})"
+    ))
+    .bind(millis(now))
+    .execute(tx)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+async fn is_enrolled(tx: &mut Tx, member: &MemberId) -> Result<bool> {
+    query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1 AND removed_at IS NULL)")
+        .bind(member.as_str())
+        .fetch_one(tx)
+        .await
+}
+
+fn scope(row: &Row) -> Result<HoldScope> {
+    Ok(HoldScope {
+        source: row.optional_text("source")?,
+        member_id: row.optional_text("member_id")?,
+        status: row.optional_text("status")?,
+    })
+}
+
+fn record(row: &Row) -> Result<HoldRecord> {
+    Ok(HoldRecord {
+        id: row.text("hold_id")?,
+        kind: row.parsed("kind")?,
+        state: row.parsed("state")?,
+        scope: scope(row)?,
+        since: row.time("since")?,
+        until: row.optional_time("until")?,
+        ended_at: row.optional_time("ended_at")?,
+        reason: row.text_of("reason")?.to_owned(),
+        lapsed: row.total("lapsed")?,
+        connections: row.total("connections")?,
+        notices: row.total("notices")?,
+    })
+}
