@@ -11,7 +11,8 @@ CREATE TABLE holds (
     until       INTEGER,              -- null: until it is released
     ended_at    INTEGER,
     lapsed      INTEGER NOT NULL DEFAULT 0,   -- of a storm: the lapses that triggered it
-    connections INTEGER NOT NULL DEFAULT 0    -- and the connections among which they were
+    connections INTEGER NOT NULL DEFAULT 0,   -- and the connections among which they were
+    drip_at     INTEGER                       -- of a storm that calmed down: when more of its notices go out
 ) STRICT;
 CREATE INDEX holds_active ON holds (since) WHERE state <> 'ended';
 CREATE INDEX holds_of_member ON holds (member_id) WHERE member_id IS NOT NULL;

@@ -21,6 +21,7 @@ mod printable;
 mod quiet_hours;
 mod secret;
 mod source;
+mod storm;
 mod suppression;
 mod text_enum;
 mod time;
@@ -56,6 +57,7 @@ pub use secret::{
     ResumeToken, Sealed, TokenHash, UsedCredential,
 };
 pub use source::{Category, IntegrationType, Repair, Source, SourceType};
+pub use storm::{SourceLapses, StormPolicy, has_calmed};
 pub use suppression::{AddressHash, Suppression};
 pub use time::Time;
 pub use transition::{Cause, Transition};

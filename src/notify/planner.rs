@@ -37,6 +37,10 @@ impl Planner {
                 "a hold is over; what it held is queued again"
             );
         }
+        let dripped = self.store.drip(self.policy.drip_per_minute, now).await?;
+        if dripped > 0 {
+            tracing::info!(event = "storm_drip", notices = dripped, "queued a portion of what a storm held");
+        }
         let members = self.store.members_to_plan(now, PAGE_SIZE).await?;
         if members.is_empty() {
             return Ok(false);

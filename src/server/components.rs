@@ -2,7 +2,7 @@
 
 use super::keys;
 use crate::base::clock::Clock;
-use crate::base::config::{self, AuthMode, Config, is_local_url};
+use crate::base::config::{self, AuthMode, Config, Storm, is_local_url};
 use crate::base::in_progress::InProgress;
 use crate::base::instances::Instances;
 use crate::base::telemetry::metrics;
@@ -11,6 +11,7 @@ use crate::credentials::keyring::Keyring;
 use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
+use crate::domain::StormPolicy;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Deliverer, DomainShares, MailSessions, Pipeline, QueueGate};
@@ -73,6 +74,15 @@ impl CycleReport {
 
 fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn storm_policy(storm: &Storm) -> StormPolicy {
+    StormPolicy {
+        min_members: storm.min_members.into(),
+        share: storm.share,
+        fleet_share: storm.fleet_share,
+        window: delta(storm.window),
+    }
 }
 
 fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
@@ -180,6 +190,7 @@ impl App {
             digest_window: delta(notices.digest_window),
             announces_recoveries: notices.recovered.enabled,
             has_app_url: notices.app_url.is_some(),
+            drip_per_minute: config.storm.drip_per_minute,
         };
         let max_under_way = max_deliveries(&config.email);
         let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
@@ -196,6 +207,7 @@ impl App {
                     at_once: gateway.max_background_calls(),
                     needs_token,
                     max_unclear: config.telemetry.heartbeat_max_unclear,
+                    storm: storm_policy(&config.storm),
                 },
             ),
             links: LinkService {

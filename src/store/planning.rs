@@ -1,8 +1,9 @@
 //! The planner's queue: loads the facts about a page of members and stores the decisions in the same transaction.
 
 use super::engine::{Tx, query, query_scalar};
+use super::planning_inputs::{self, WAITS_FOR_SWEEP};
 use super::row_locks::lock_members;
-use super::{Result, Store, clamp, json_list, millis, planned_notices, planning_inputs};
+use super::{Result, Store, clamp, json_list, millis, planned_notices};
 use crate::domain::{LapseId, MemberId, NoticeId, PlanningInput, PlanningOutput, Time};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -18,10 +19,10 @@ impl Store {
     /// The members of the next lapses, at most `limit`, that are due for planning, each once. A lapse is due when it is
     /// open or just recovered.
     pub(crate) async fn members_to_plan(&self, now: Time, limit: u32) -> Result<Vec<MemberId>> {
-        let due: Vec<String> = query_scalar(
-            "SELECT member_id FROM lapses WHERE plan_at IS NOT NULL AND plan_at <= $1 AND state <> 'suspected'
-             ORDER BY plan_at LIMIT $2",
-        )
+        let due: Vec<String> = query_scalar(format!(
+            "SELECT member_id FROM lapses l WHERE plan_at IS NOT NULL AND plan_at <= $1 AND state <> 'suspected'
+               AND NOT {WAITS_FOR_SWEEP} ORDER BY plan_at LIMIT $2"
+        ))
         .bind(millis(now))
         .bind(limit)
         .fetch_all(&self.reader)
@@ -42,10 +43,11 @@ impl Store {
         let plan = &plan;
         self.write(async |mut tx| {
             lock_members(&mut tx, members).await?;
-            let due: Vec<String> = query_scalar(
-                "SELECT DISTINCT member_id FROM lapses WHERE member_id IN (SELECT value FROM json_each($1))
-                   AND plan_at IS NOT NULL AND plan_at <= $2 AND state <> 'suspected' ORDER BY member_id",
-            )
+            let due: Vec<String> = query_scalar(format!(
+                "SELECT DISTINCT member_id FROM lapses l WHERE member_id IN (SELECT value FROM json_each($1))
+                   AND plan_at IS NOT NULL AND plan_at <= $2 AND state <> 'suspected' AND NOT {WAITS_FOR_SWEEP}
+                 ORDER BY member_id"
+            ))
             .bind(&wanted)
             .bind(millis(now))
             .fetch_all(&mut tx)

@@ -8,6 +8,10 @@ use crate::domain::{
 };
 use std::collections::HashMap;
 
+/// SQL condition: the lapse `l` opened in the sweep under way. It can be part of a storm, which only the whole sweep shows.
+pub(super) const WAITS_FOR_SWEEP: &str = "(l.state = 'open' AND EXISTS
+    (SELECT 1 FROM sweeps s WHERE s.finished_at IS NULL AND l.opened_at >= s.started_at))";
+
 /// Reads all open and all just recovered lapses of the members. `except`: a notice that is taken as not planned.
 pub(super) async fn read(
     tx: &mut Tx,
@@ -112,7 +116,8 @@ async fn open_lapses(
             AND i.step = (SELECT max(step) FROM notice_items x
                           WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE AND x.notice_id <> $2)
          LEFT JOIN notices n ON n.notice_id = i.notice_id
-         WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open' ORDER BY l.lapse_id",
+         WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open'
+           AND NOT {WAITS_FOR_SWEEP} ORDER BY l.lapse_id",
         lapses::COLUMNS,
         connections::COLUMNS
     );

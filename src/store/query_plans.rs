@@ -55,9 +55,20 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("credentials", "GROUP BY key_id", "counts the credentials of each key"),
     ("rechecks", "WHERE since > $2", "the members with early polls"),
     ("unclear_members", "WHERE retry_at > $2", "the members in trouble"),
+    // A sweep ends.
+    (
+        "lapses",
+        "SELECT lower(connection_id), count(*) FROM lapses",
+        "the lapses that opened within the storm brake's window",
+    ),
+    (
+        "connections",
+        "SELECT lower(connection_id), count(*) FROM connections",
+        "all, while so many lapse that it can be a storm",
+    ),
     // A hold begins or ends.
     ("notice_items", "UPDATE notices AS n SET state = 'held'", "the unsent notices"),
-    ("notice_items", "UPDATE notices AS n SET state = 'queued', not_before", "the notices under a hold"),
+    ("notice_items", "SET state = 'queued', not_before", "the notices under a hold"),
     // What an operator requests for the whole fleet.
     (
         "notices",

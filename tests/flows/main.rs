@@ -49,6 +49,7 @@ mod secrets;
 mod sign_in_hosts;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
+mod storms;
 mod story;
 mod sweep;
 mod table;

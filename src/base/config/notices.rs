@@ -129,13 +129,17 @@ fn templates<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBu
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "reserved for the storm brake")]
 pub(crate) struct Storm {
     /// 0: no brake.
     #[serde(deserialize_with = "values::integer::<_, _, 0, { u32::MAX as i64 }>")]
     pub(crate) min_members: u32,
     #[serde(deserialize_with = "values::share")]
     pub(crate) share: f64,
+    #[serde(deserialize_with = "values::share")]
+    pub(crate) fleet_share: f64,
     #[serde(deserialize_with = "values::positive_duration")]
     pub(crate) window: Duration,
+    /// What goes out of a hold that has ended.
+    #[serde(deserialize_with = "values::integer::<_, _, 1, { u32::MAX as i64 }>")]
+    pub(crate) drip_per_minute: u32,
 }

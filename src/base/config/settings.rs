@@ -24,7 +24,6 @@ pub struct Config {
     pub(crate) sweep: Sweep,
     pub notices: Notices,
     brand: BrandSection,
-    #[cfg_attr(not(test), expect(dead_code, reason = "reserved for the storm brake"))]
     pub(crate) storm: Storm,
     pub email: Email,
     pub links: Links,

@@ -6,6 +6,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 
+const STORMS: &str = "reconnectd_storms_total";
 const SWEEPS: &str = "reconnectd_sweeps_total";
 const SWEEP_TICKS_SKIPPED: &str = "reconnectd_sweep_ticks_skipped_total";
 const SWEEP_DURATION: &str = "reconnectd_sweep_duration_seconds";
@@ -76,6 +77,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 fn describe() {
+    describe_counter!(STORMS, "Storms that began: email about their sources is held");
     describe_counter!(SWEEPS, "Sweeps that ended, by outcome");
     describe_counter!(SWEEP_TICKS_SKIPPED, "Schedule ticks skipped because a sweep was running");
     describe_histogram!(SWEEP_DURATION, "Sweep duration in seconds");
@@ -138,6 +140,10 @@ fn add(name: &'static str, value: &'static str, events: u64) {
 pub(crate) fn count_sweep(outcome: &'static str, duration: Duration) {
     count(SWEEPS, outcome);
     histogram!(SWEEP_DURATION).record(duration);
+}
+
+pub(crate) fn count_storm() {
+    counter!(STORMS).increment(1);
 }
 
 pub(crate) fn count_skipped_tick() {

@@ -41,9 +41,9 @@ impl Sweeper {
         clock: Clock,
         limits: Limits,
     ) -> Self {
-        let Limits { at_once, needs_token, max_unclear } = limits;
+        let Limits { at_once, needs_token, max_unclear, storm } = limits;
         let progress = watch::Sender::new(SweepProgress::default());
-        let services = Services { store, poller, tokens, clock, max_unclear };
+        let services = Services { store, poller, tokens, clock, max_unclear, storm };
         let poller = DuePoller { services, gateway, needs_token };
         Self { poller, at_once, progress }
     }

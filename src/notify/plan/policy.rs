@@ -23,6 +23,8 @@ pub struct Policy {
     pub(crate) announces_recoveries: bool,
     /// Whether the operator has an app that repairs the connections that OAuth cannot repair.
     pub(crate) has_app_url: bool,
+    /// How many notices go out each minute when a storm has calmed down.
+    pub(crate) drip_per_minute: u32,
 }
 
 impl Policy {

@@ -52,6 +52,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 digest_window,
                 announces_recoveries: false,
                 has_app_url,
+                drip_per_minute: 60,
             },
         )
 }

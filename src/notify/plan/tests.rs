@@ -23,6 +23,7 @@ pub(super) fn policy() -> Policy {
         digest_window: TimeDelta::minutes(10),
         announces_recoveries: false,
         has_app_url: false,
+        drip_per_minute: 60,
     }
 }
 

@@ -1,0 +1,209 @@
+//! The storm brake: holds that begin and end by the number of recent lapses.
+
+use super::engine::{Tx, query, query_as, query_scalar};
+use super::holds::{covers_item, hold_queued, is_in_notice};
+use super::{Result, Store, millis};
+use crate::base::random;
+use crate::domain::{ConnectionId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+
+/// Between two portions of what a storm held.
+const DRIP_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// What the brake did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrakeReport {
+    /// The storms that began, or flared up again.
+    pub started: Vec<SourceLapses>,
+    /// The storms that calmed down: what they held goes out little by little.
+    pub calmed: Vec<Option<ConnectionId>>,
+}
+
+/// A storm that has not ended.
+struct Storm {
+    id: String,
+    source: Option<String>,
+    state: HoldState,
+    since: i64,
+    lapsed: i64,
+}
+
+impl Store {
+    /// Counts the recent lapses, and holds the email about a source, or all, while they are a storm. To be called when a sweep
+    /// has applied its last response, before it ends.
+    pub async fn brake(&self, policy: &StormPolicy, now: Time) -> Result<BrakeReport> {
+        let from = millis(now - policy.window);
+        self.write(async |mut tx| {
+            let lapsed = recent_lapses(&mut tx, from).await?;
+            let open = open_storms(&mut tx).await?;
+            let mut report = BrakeReport::default();
+            let total: u64 = lapsed.values().sum();
+            if policy.is_suspicious(total) {
+                let sources = with_connections(&mut tx, &lapsed).await?;
+                for storm in policy.storms(&sources) {
+                    if start(&mut tx, &storm, &open, policy, now).await? {
+                        report.started.push(storm);
+                    }
+                }
+            }
+            for storm in open.iter().filter(|storm| storm.state == HoldState::Holding && storm.since <= from)
+            {
+                let count =
+                    storm.source.as_ref().map_or(total, |source| lapsed.get(source).copied().unwrap_or(0));
+                if has_calmed(storm.lapsed as u64, count) {
+                    query("UPDATE holds SET state = $2, drip_at = $3 WHERE hold_id = $1")
+                        .bind(&storm.id)
+                        .bind(HoldState::Dripping.as_str())
+                        .bind(millis(now))
+                        .execute(&mut tx)
+                        .await?;
+                    report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
+                }
+            }
+            Ok(report)
+        })
+        .await
+    }
+
+    /// Queues the next portion of what storms held that have calmed down, and ends those that hold nothing anymore. Returns
+    /// the number of notices.
+    pub async fn drip(&self, per_minute: u32, now: Time) -> Result<u64> {
+        let is_due = "state = 'dripping' AND drip_at <= $1";
+        // Usually there are none. A read is enough to know that.
+        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM holds WHERE {is_due})"))
+            .bind(millis(now))
+            .fetch_one(&self.reader)
+            .await?;
+        if !any {
+            return Ok(0);
+        }
+        self.write(async |mut tx| {
+            let released = query(format!(
+                "UPDATE notices SET state = 'queued', not_before = $1,
+                    reason = CASE WHEN resend_of IS NOT NULL THEN 'resend' WHEN step = 0 THEN 'first_notice'
+                        ELSE 'reminder' END
+                 WHERE state = 'held' AND notice_id IN
+                    (SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND EXISTS
+                        (SELECT 1 FROM notice_items i WHERE {} AND NOT {})
+                     ORDER BY n.planned_at, n.notice_id LIMIT $2)",
+                is_in_notice(),
+                covers_item(&[HoldState::Holding])
+            ))
+            .bind(millis(now))
+            .bind(i64::from(per_minute))
+            .execute(&mut tx)
+            .await?
+            .rows_affected();
+            let is_last = released < u64::from(per_minute);
+            query(format!(
+                "UPDATE holds SET drip_at = $2, state = CASE WHEN $3 THEN 'ended' ELSE state END,
+                    ended_at = CASE WHEN $3 THEN $1 ELSE ended_at END WHERE {is_due}"
+            ))
+            .bind(millis(now))
+            .bind(millis(now + DRIP_EVERY))
+            .bind(is_last)
+            .execute(&mut tx)
+            .await?;
+            Ok(released)
+        })
+        .await
+    }
+}
+
+/// By source, in lower case.
+async fn recent_lapses(tx: &mut Tx, from: i64) -> Result<BTreeMap<String, u64>> {
+    let rows: Vec<(String, i64)> = query_as(
+        "SELECT lower(connection_id), count(*) FROM lapses WHERE opened_at > $1 AND state <> 'suspected'
+         GROUP BY lower(connection_id)",
+    )
+    .bind(from)
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows.into_iter().map(|(source, lapsed)| (source, lapsed as u64)).collect())
+}
+
+async fn with_connections(tx: &mut Tx, lapsed: &BTreeMap<String, u64>) -> Result<Vec<SourceLapses>> {
+    let rows: Vec<(String, i64)> =
+        query_as("SELECT lower(connection_id), count(*) FROM connections GROUP BY lower(connection_id)")
+            .fetch_all(&mut *tx)
+            .await?;
+    let source = |(source, connections): (String, i64)| SourceLapses {
+        lapsed: lapsed.get(&source).copied().unwrap_or(0),
+        source: Some(ConnectionId::new(source)),
+        connections: connections as u64,
+    };
+    Ok(rows.into_iter().map(source).collect())
+}
+
+async fn open_storms(tx: &mut Tx) -> Result<Vec<Storm>> {
+    let rows: Vec<(String, Option<String>, String, i64, i64)> = query_as(
+        "SELECT hold_id, source, state, since, lapsed FROM holds WHERE kind = 'storm' AND state <> 'ended'",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let storm = |(id, source, state, since, lapsed): (String, Option<String>, String, i64, i64)| Storm {
+        id,
+        source,
+        state: state.parse().unwrap_or(HoldState::Holding),
+        since,
+        lapsed,
+    };
+    Ok(rows.into_iter().map(storm).collect())
+}
+
+/// Returns whether the operator has to hear of it: not if the storm goes on.
+async fn start(
+    tx: &mut Tx,
+    storm: &SourceLapses,
+    open: &[Storm],
+    policy: &StormPolicy,
+    now: Time,
+) -> Result<bool> {
+    let source = storm.source.as_ref().map(|source| source.as_str().to_owned());
+    let known = open.iter().find(|open| open.source == source);
+    let (lapsed, connections) = (storm.lapsed as i64, storm.connections as i64);
+    match known {
+        Some(known) if known.state == HoldState::Holding => {
+            // It has calmed down when half as many lapse as at its worst.
+            query("UPDATE holds SET lapsed = $2, connections = $3 WHERE hold_id = $1 AND lapsed < $2")
+                .bind(&known.id)
+                .bind(lapsed)
+                .bind(connections)
+                .execute(&mut *tx)
+                .await?;
+            return Ok(false);
+        }
+        Some(known) => {
+            query(
+                "UPDATE holds SET state = 'holding', since = $2, lapsed = $3, connections = $4, drip_at = NULL
+                 WHERE hold_id = $1",
+            )
+            .bind(&known.id)
+            .bind(millis(now))
+            .bind(lapsed)
+            .bind(connections)
+            .execute(&mut *tx)
+            .await?;
+        }
+        None => {
+            let minutes = policy.window.num_minutes();
+            let reason = format!("{lapsed} of {connections} connections lapsed within {minutes} minutes");
+            query(
+                "INSERT INTO holds (hold_id, kind, state, source, reason, since, lapsed, connections)
+                 VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7)",
+            )
+            .bind(random::id(now))
+            .bind(HoldKind::Storm.as_str())
+            .bind(source)
+            .bind(reason)
+            .bind(millis(now))
+            .bind(lapsed)
+            .bind(connections)
+            .execute(&mut *tx)
+            .await?;
+        }
+    }
+    hold_queued(tx, HoldKind::Storm, now).await?;
+    Ok(true)
+}

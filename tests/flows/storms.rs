@@ -1,0 +1,142 @@
+//! The storm brake.
+
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::store::HoldRecord;
+
+const QUARTER: TimeDelta = TimeDelta::minutes(15);
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+const MEMBERS: u32 = 40;
+
+fn setup() -> Setup {
+    Setup::default()
+        .set("STORM__MIN_MEMBERS", 10)
+        .set("STORM__FLEET_SHARE", 1)
+        .set("STORM__DRIP_PER_MINUTE", 2)
+        .members(MEMBERS)
+}
+
+fn members(numbers: std::ops::RangeInclusive<u32>) -> Vec<String> {
+    numbers.map(|n| format!("m{n}")).collect()
+}
+
+async fn watching(setup: Setup) -> Harness {
+    let all = members(1..=MEMBERS);
+    Harness::watching_with(setup, &all.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+fn set(h: &Harness, numbers: std::ops::RangeInclusive<u32>, status: &str) {
+    members(numbers).iter().for_each(|member| h.set(member, "epic", status));
+}
+
+async fn holds(h: &Harness) -> Vec<HoldRecord> {
+    h.app.store.holds().await.unwrap()
+}
+
+/// The kind, the state, the source, and the notices held of each hold.
+async fn shown(h: &Harness) -> Vec<String> {
+    let show = |hold: &HoldRecord| {
+        let source = hold.scope.source.as_ref().map_or("all", |source| source.as_str());
+        format!("{} {} {source} {}", hold.kind.as_str(), hold.state.as_str(), hold.notices)
+    };
+    holds(h).await.iter().map(show).collect()
+}
+
+#[tokio::test]
+async fn a_storm_is_held_before_its_first_email_and_what_is_left_goes_out_little_by_little() {
+    let h = watching(setup()).await;
+    set(&h, 1..=30, "EXPIRED");
+    h.set("m40", "kaiser-north", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.recipients(), ["m40@example.org"], "another source's lapse is emailed");
+    assert_eq!(shown(&h).await, ["storm holding epic 30"]);
+    let storm = holds(&h).await.remove(0);
+    assert_eq!((storm.lapsed, storm.connections), (30, 40));
+    assert_eq!(h.log.text().matches("event=\"storm_started\"").count(), 1);
+
+    set(&h, 1..=25, "CONNECTED");
+    for _ in 0..3 {
+        h.pass_after(QUARTER).await;
+    }
+    assert_eq!(shown(&h).await, ["storm holding epic 5"], "within the window");
+    assert_eq!(h.mails().len(), 1);
+    h.pass_after(QUARTER).await;
+    assert_eq!(shown(&h).await, ["storm dripping epic 3"]);
+    for expected in [5, 6] {
+        assert!(h.mails().len() < expected);
+        h.pass_after(MINUTE).await;
+        assert_eq!(h.mails().len(), expected);
+    }
+    h.pass_after(MINUTE).await;
+    assert_eq!(shown(&h).await, ["storm ended epic 0"]);
+    assert_eq!(h.mails().len(), 6);
+    assert_eq!(h.log.text().matches("event=\"storm_started\"").count(), 1);
+}
+
+#[tokio::test]
+async fn a_storm_that_builds_up_over_several_sweeps_holds_what_is_queued() {
+    let setup = setup().set("NOTICES__EXPIRED__FIRST_AFTER", "50m");
+    let h = watching(setup).await;
+    for first in [1, 6, 11] {
+        set(&h, first..=first + 4, "EXPIRED");
+        h.pass_after(QUARTER).await;
+    }
+    h.pass_after(QUARTER).await;
+    assert!(h.mails().is_empty());
+    assert_eq!(holds(&h).await.len(), 1);
+    h.pass_after(QUARTER).await;
+    assert!(h.mails().is_empty());
+    assert_eq!(holds(&h).await[0].lapsed, 15);
+}
+
+#[tokio::test]
+async fn connections_that_are_broken_when_first_seen_count_and_a_release_sends_them() {
+    let h = setup().start().await;
+    set(&h, 1..=MEMBERS, "EXPIRED");
+    let all = members(1..=MEMBERS);
+    h.enrol(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    h.pass().await;
+    assert!(h.mails().is_empty());
+    // All connections of the source are all connections.
+    let storms = holds(&h).await;
+    assert_eq!(storms.iter().map(|storm| storm.notices).collect::<Vec<_>>(), [u64::from(MEMBERS); 2]);
+    for storm in storms {
+        h.app.store.release_hold(&storm.id, h.clock.now()).await.unwrap();
+    }
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!(h.mails().len(), MEMBERS as usize);
+}
+
+#[tokio::test]
+async fn a_storm_that_flares_up_again_is_held_and_reported_again() {
+    let h = watching(setup()).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!(shown(&h).await, ["storm dripping epic 18"]);
+    assert_eq!(h.mails().len(), 2);
+    set(&h, 21..=40, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    let mails = h.mails().len();
+    assert_eq!(shown(&h).await[0].split(' ').nth(1), Some("holding"));
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.mails().len(), mails);
+    assert_eq!(h.log.text().matches("event=\"storm_started\"").count(), 2);
+}
+
+#[tokio::test]
+async fn many_lapses_of_all_sources_together_are_a_storm_of_the_fleet() {
+    let h = watching(setup().set("STORM__SHARE", 1).set("STORM__FLEET_SHARE", "0.1")).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert!(h.mails().is_empty());
+    assert_eq!(shown(&h).await, ["storm holding all 20"]);
+}
+
+#[tokio::test]
+async fn without_a_brake_everything_is_sent() {
+    let h = watching(setup().set("STORM__MIN_MEMBERS", 0)).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(h.mails().len(), 20);
+}
