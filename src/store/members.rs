@@ -5,7 +5,7 @@ use super::engine::{Row, query, query_scalar};
 use super::row_locks::lock_member;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
-use super::{Result, Store, link_requests, millis};
+use super::{Result, Store, link_requests, millis, time_zones};
 use crate::domain::{
     CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, NoticeState,
     Outcome, Time,
@@ -48,12 +48,10 @@ const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m
 fn member(row: &Row) -> Result<Member> {
     let id: String = row.try_get("member_id")?;
     let email: String = row.try_get("email")?;
-    let time_zone: Option<String> = row.try_get("time_zone")?;
     Ok(Member {
         email: EmailAddress::from_stored(email),
         locale: row.try_get("locale")?,
-        // A zone that this version no longer knows is as good as none.
-        time_zone: time_zone.and_then(|name| name.parse().ok()),
+        time_zone: time_zones::read(row)?,
         subject: row.try_get("subject")?,
         label: row.try_get("label")?,
         paused: row.try_get::<Option<i64>>("paused_at")?.is_some(),

@@ -77,6 +77,7 @@ mod sweep_pages;
 mod sweeps;
 #[cfg(feature = "sim")]
 pub mod testing;
+mod time_zones;
 mod transitions;
 mod unclear;
 mod verified;

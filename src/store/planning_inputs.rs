@@ -2,7 +2,7 @@
 
 use super::engine::{Row, Tx, query};
 use super::row::RowExt;
-use super::{Result, connections, holds, json_list, lapses, recoveries, suppressions};
+use super::{Result, connections, holds, json_list, lapses, recoveries, suppressions, time_zones};
 use crate::domain::{
     LapseInput, LastNotice, MemberId, NoticeId, NoticeState, PastEmail, PlanningInput, Recipient, Spread,
 };
@@ -60,7 +60,7 @@ async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
                 recipient: Recipient {
                     is_paused: row.try_get("is_paused")?,
                     is_suppressed: row.try_get("is_suppressed")?,
-                    time_zone: row.optional_text_of("time_zone")?.and_then(|name| name.parse().ok()),
+                    time_zone: time_zones::read(row)?,
                     spread: Spread::of(&member_id),
                     emails: Vec::new(),
                     holds: Vec::new(),
