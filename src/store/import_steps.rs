@@ -5,7 +5,7 @@ use super::convert::millis;
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::Result;
 use super::row_locks::lock_imported_members;
-use crate::domain::Time;
+use crate::domain::{NoticeReason, Time};
 
 /// Rows of an interrupted import applied in one transaction.
 const REST_STEP: u32 = 500;
@@ -80,6 +80,7 @@ async fn apply_in(tx: &mut Tx, import: i64, limit: u32, now: Time) -> Result<Opt
     lock_imported_members(&mut *tx, import, last).await?;
     let mut step = Step { tx, import, last, now: millis(now) };
     step.forgive_addresses().await?;
+    step.replan_moved_members().await?;
     step.forget_other_subjects().await?;
     let applied = step.change_members().await?;
     step.change_credentials().await?;
@@ -148,6 +149,23 @@ impl Step<'_> {
         .await?;
         self.run(format!("UPDATE lapses SET plan_at = $3 WHERE state = 'open' AND member_id IN ({moved})"))
             .await?;
+        Ok(())
+    }
+
+    /// Quiet hours depend on the time zone. A queued notice that waits for their end passes the gates again.
+    async fn replan_moved_members(&mut self) -> Result<()> {
+        let moved =
+            format!("WITH {ROWS} SELECT member_id FROM rows WHERE time_zone <> coalesce(old_time_zone, '')");
+        self.run(format!(
+            "UPDATE lapses SET plan_at = $3 WHERE state = 'open' AND plan_at > $3 AND member_id IN ({moved})"
+        ))
+        .await?;
+        self.run(format!(
+            "UPDATE notices SET not_before = $3 WHERE state = 'queued' AND reason = '{}' AND not_before > $3
+               AND member_id IN ({moved})",
+            NoticeReason::QuietHours.as_str()
+        ))
+        .await?;
         Ok(())
     }
 
