@@ -53,5 +53,6 @@ mod storms;
 mod story;
 mod sweep;
 mod table;
+mod time_zones;
 mod unsubscribe;
 mod watch;
