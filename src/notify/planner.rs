@@ -106,6 +106,6 @@ fn held_notice(plan: &Plan) -> Option<PlannedNotice> {
         Action::Hold { reason, .. } => Some(reason),
         _ => None,
     })?;
-    let (kind, items) = (NoticeKind::Reconnect, plan.held_items());
-    Some(PlannedNotice { kind, reason, is_held: true, items, extra: Vec::new() })
+    let (items, extra) = (plan.held_items(), plan.held_extra());
+    Some(PlannedNotice { kind: NoticeKind::Reconnect, reason, is_held: true, items, extra })
 }

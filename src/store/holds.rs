@@ -24,6 +24,10 @@ pub(super) fn is_in_notice() -> &'static str {
     "i.notice_id = n.notice_id AND (i.counts_as_step = TRUE OR n.resend_of IS NOT NULL)"
 }
 
+/// SQL: what becomes of a held notice at `$1`.
+pub(super) const QUEUED_AGAIN: &str = "state = 'queued', not_before = $1, reason = CASE
+    WHEN resend_of IS NOT NULL THEN 'resend' WHEN step = 0 THEN 'first_notice' ELSE 'reminder' END";
+
 /// A hold, as reports show it.
 #[derive(Clone, Debug)]
 pub struct HoldRecord {
@@ -205,9 +209,7 @@ async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
     // What a storm held goes out little by little.
     let covers = covers_item(&[HoldState::Holding, HoldState::Dripping]);
     let released = query(format!(
-        "UPDATE notices AS n SET state = 'queued', not_before = $1, reason = CASE
-            WHEN resend_of IS NOT NULL THEN 'resend' WHEN step = 0 THEN 'first_notice' ELSE 'reminder' END
-         WHERE state = 'held'
+        "UPDATE notices AS n SET {QUEUED_AGAIN} WHERE state = 'held'
            AND EXISTS (SELECT 1 FROM notice_items i WHERE {is_in_notice} AND NOT {covers})"
     ))
     .bind(millis(now))

@@ -1,7 +1,7 @@
 //! The storm brake: holds that begin and end by the number of recent lapses.
 
 use super::engine::{Tx, query, query_as, query_scalar};
-use super::holds::{covers_item, hold_queued, is_in_notice};
+use super::holds::{QUEUED_AGAIN, covers_item, hold_queued, is_in_notice};
 use super::{Result, Store, millis};
 use crate::base::random;
 use crate::domain::{ConnectionId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
@@ -34,36 +34,65 @@ impl Store {
     /// has applied its last response, before it ends.
     pub async fn brake(&self, policy: &StormPolicy, now: Time) -> Result<BrakeReport> {
         let from = millis(now - policy.window);
+        // Counting takes long in a large fleet, so nothing is locked meanwhile.
+        let lapsed = self.recent_lapses(from).await?;
+        let total: u64 = lapsed.values().sum();
+        let storms = if policy.is_suspicious(total) {
+            policy.storms(&self.with_connections(&lapsed).await?)
+        } else {
+            Vec::new()
+        };
+        let calm = |storm: &Storm| {
+            let count = storm.source.as_ref().map_or(total, |source| lapsed.get(source).copied().unwrap_or(0));
+            storm.state == HoldState::Holding
+                && storm.since <= from
+                && has_calmed(storm.lapsed as u64, count)
+        };
         self.write(async |mut tx| {
-            let lapsed = recent_lapses(&mut tx, from).await?;
             let open = open_storms(&mut tx).await?;
             let mut report = BrakeReport::default();
-            let total: u64 = lapsed.values().sum();
-            if policy.is_suspicious(total) {
-                let sources = with_connections(&mut tx, &lapsed).await?;
-                for storm in policy.storms(&sources) {
-                    if start(&mut tx, &storm, &open, policy, now).await? {
-                        report.started.push(storm);
-                    }
+            for storm in &storms {
+                if start(&mut tx, storm, &open, policy, now).await? {
+                    report.started.push(storm.clone());
                 }
             }
-            for storm in open.iter().filter(|storm| storm.state == HoldState::Holding && storm.since <= from)
-            {
-                let count =
-                    storm.source.as_ref().map_or(total, |source| lapsed.get(source).copied().unwrap_or(0));
-                if has_calmed(storm.lapsed as u64, count) {
-                    query("UPDATE holds SET state = $2, drip_at = $3 WHERE hold_id = $1")
-                        .bind(&storm.id)
-                        .bind(HoldState::Dripping.as_str())
-                        .bind(millis(now))
-                        .execute(&mut tx)
-                        .await?;
-                    report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
-                }
+            for storm in open.iter().filter(|storm| calm(storm)) {
+                query("UPDATE holds SET state = $2, drip_at = $3 WHERE hold_id = $1")
+                    .bind(&storm.id)
+                    .bind(HoldState::Dripping.as_str())
+                    .bind(millis(now))
+                    .execute(&mut tx)
+                    .await?;
+                report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
             }
             Ok(report)
         })
         .await
+    }
+
+    /// By source, in lower case.
+    async fn recent_lapses(&self, from: i64) -> Result<BTreeMap<String, u64>> {
+        let rows: Vec<(String, i64)> = query_as(
+            "SELECT lower(connection_id), count(*) FROM lapses WHERE opened_at > $1 AND state <> 'suspected'
+             GROUP BY lower(connection_id)",
+        )
+        .bind(from)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows.into_iter().map(|(source, lapsed)| (source, lapsed as u64)).collect())
+    }
+
+    async fn with_connections(&self, lapsed: &BTreeMap<String, u64>) -> Result<Vec<SourceLapses>> {
+        let rows: Vec<(String, i64)> =
+            query_as("SELECT lower(connection_id), count(*) FROM connections GROUP BY lower(connection_id)")
+                .fetch_all(&self.reader)
+                .await?;
+        let source = |(source, connections): (String, i64)| SourceLapses {
+            lapsed: lapsed.get(&source).copied().unwrap_or(0),
+            source: Some(ConnectionId::new(source)),
+            connections: connections as u64,
+        };
+        Ok(rows.into_iter().map(source).collect())
     }
 
     /// Queues the next portion of what storms held that have calmed down, and ends those that hold nothing anymore. Returns
@@ -79,11 +108,17 @@ impl Store {
             return Ok(0);
         }
         self.write(async |mut tx| {
+            // One instance at a time.
+            let due = query(format!("UPDATE holds SET drip_at = $2 WHERE {is_due}"))
+                .bind(millis(now))
+                .bind(millis(now + DRIP_EVERY))
+                .execute(&mut tx)
+                .await?;
+            if due.rows_affected() == 0 {
+                return Ok(0);
+            }
             let released = query(format!(
-                "UPDATE notices SET state = 'queued', not_before = $1,
-                    reason = CASE WHEN resend_of IS NOT NULL THEN 'resend' WHEN step = 0 THEN 'first_notice'
-                        ELSE 'reminder' END
-                 WHERE state = 'held' AND notice_id IN
+                "UPDATE notices SET {QUEUED_AGAIN} WHERE state = 'held' AND notice_id IN
                     (SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND EXISTS
                         (SELECT 1 FROM notice_items i WHERE {} AND NOT {})
                      ORDER BY n.planned_at, n.notice_id LIMIT $2)",
@@ -95,45 +130,16 @@ impl Store {
             .execute(&mut tx)
             .await?
             .rows_affected();
-            let is_last = released < u64::from(per_minute);
-            query(format!(
-                "UPDATE holds SET drip_at = $2, state = CASE WHEN $3 THEN 'ended' ELSE state END,
-                    ended_at = CASE WHEN $3 THEN $1 ELSE ended_at END WHERE {is_due}"
-            ))
-            .bind(millis(now))
-            .bind(millis(now + DRIP_EVERY))
-            .bind(is_last)
-            .execute(&mut tx)
-            .await?;
+            if released < u64::from(per_minute) {
+                query("UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'")
+                    .bind(millis(now))
+                    .execute(&mut tx)
+                    .await?;
+            }
             Ok(released)
         })
         .await
     }
-}
-
-/// By source, in lower case.
-async fn recent_lapses(tx: &mut Tx, from: i64) -> Result<BTreeMap<String, u64>> {
-    let rows: Vec<(String, i64)> = query_as(
-        "SELECT lower(connection_id), count(*) FROM lapses WHERE opened_at > $1 AND state <> 'suspected'
-         GROUP BY lower(connection_id)",
-    )
-    .bind(from)
-    .fetch_all(&mut *tx)
-    .await?;
-    Ok(rows.into_iter().map(|(source, lapsed)| (source, lapsed as u64)).collect())
-}
-
-async fn with_connections(tx: &mut Tx, lapsed: &BTreeMap<String, u64>) -> Result<Vec<SourceLapses>> {
-    let rows: Vec<(String, i64)> =
-        query_as("SELECT lower(connection_id), count(*) FROM connections GROUP BY lower(connection_id)")
-            .fetch_all(&mut *tx)
-            .await?;
-    let source = |(source, connections): (String, i64)| SourceLapses {
-        lapsed: lapsed.get(&source).copied().unwrap_or(0),
-        source: Some(ConnectionId::new(source)),
-        connections: connections as u64,
-    };
-    Ok(rows.into_iter().map(source).collect())
 }
 
 async fn open_storms(tx: &mut Tx) -> Result<Vec<Storm>> {
@@ -186,12 +192,13 @@ async fn start(
             .execute(&mut *tx)
             .await?;
         }
+        // Another instance may have added it just now.
         None => {
             let minutes = policy.window.num_minutes();
             let reason = format!("{lapsed} of {connections} connections lapsed within {minutes} minutes");
-            query(
+            let added = query(
                 "INSERT INTO holds (hold_id, kind, state, source, reason, since, lapsed, connections)
-                 VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7)",
+                 VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
             )
             .bind(random::id(now))
             .bind(HoldKind::Storm.as_str())
@@ -202,6 +209,9 @@ async fn start(
             .bind(connections)
             .execute(&mut *tx)
             .await?;
+            if added.rows_affected() == 0 {
+                return Ok(false);
+            }
         }
     }
     hold_queued(tx, HoldKind::Storm, now).await?;

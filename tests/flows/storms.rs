@@ -2,7 +2,9 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use reconnectd::domain::StormPolicy;
 use reconnectd::store::HoldRecord;
+use tokio_util::sync::CancellationToken;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
@@ -131,6 +133,36 @@ async fn many_lapses_of_all_sources_together_are_a_storm_of_the_fleet() {
     h.pass_after(QUARTER).await;
     assert!(h.mails().is_empty());
     assert_eq!(shown(&h).await, ["storm holding all 20"]);
+}
+
+#[tokio::test]
+async fn two_instances_start_a_storm_once_and_drip_at_the_pace_of_one() {
+    let h = watching(setup().set("STORM__MIN_MEMBERS", 0)).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.sweep().await;
+    let policy = StormPolicy { min_members: 10, share: 0.2, fleet_share: 1.0, window: TimeDelta::hours(1) };
+    let (store, now) = (&h.app.store, h.clock.now());
+    let (first, second) = tokio::join!(store.brake(&policy, now), store.brake(&policy, now));
+    assert_eq!(first.unwrap().started.len() + second.unwrap().started.len(), 1);
+    h.app.planner.plan_page().await.unwrap();
+    assert_eq!(shown(&h).await, ["storm holding epic 20"]);
+    h.clock.advance(TimeDelta::hours(2));
+    let now = h.clock.now();
+    store.brake(&policy, now).await.unwrap();
+    let (first, second) = tokio::join!(store.drip(2, now), store.drip(2, now));
+    assert_eq!(first.unwrap() + second.unwrap(), 2);
+    assert_eq!(shown(&h).await, ["storm dripping epic 18"]);
+}
+
+#[tokio::test]
+async fn a_storm_survives_a_restart_of_the_daemon() {
+    let h = watching(setup()).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    let restarted = h.another_app(&[]).await;
+    restarted.run_once(&CancellationToken::new()).await.unwrap();
+    assert!(h.mails().is_empty());
+    assert_eq!(shown(&h).await, ["storm holding epic 20"]);
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ pub(crate) enum Action {
     Hold {
         step: u32,
         reason: NoticeReason,
+        /// Whether it is the one notice beyond the cadence.
+        is_extra: bool,
     },
     /// Send nothing unless a fact changes.
     Skip {
@@ -68,10 +70,17 @@ impl Plan {
 
     /// The lapses that get their one notice beyond the cadence now.
     pub(crate) fn extra(&self) -> Vec<LapseId> {
-        let is_extra = |decision: &&LapseDecision| {
-            matches!(decision.action, Action::Send { reason: NoticeReason::Resumed, .. })
-        };
-        self.decisions.iter().filter(is_extra).map(|decision| decision.lapse_id.clone()).collect()
+        self.lapses(|action| matches!(action, Action::Send { reason: NoticeReason::Resumed, .. }))
+    }
+
+    /// The lapses that get it when the hold ends.
+    pub(crate) fn held_extra(&self) -> Vec<LapseId> {
+        self.lapses(|action| matches!(action, Action::Hold { is_extra: true, .. }))
+    }
+
+    fn lapses(&self, is_meant: impl Fn(Action) -> bool) -> Vec<LapseId> {
+        let meant = self.decisions.iter().filter(|decision| is_meant(decision.action));
+        meant.map(|decision| decision.lapse_id.clone()).collect()
     }
 
     /// The step of the notice to send now: the lowest among its items.

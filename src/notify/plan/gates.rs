@@ -35,7 +35,7 @@ impl Candidate {
 /// Why a candidate gets no further.
 enum Stop {
     Reject(NoticeReason),
-    Hold { step: u32, reason: NoticeReason },
+    Hold { step: u32, reason: NoticeReason, is_extra: bool },
 }
 
 impl From<NoticeReason> for Stop {
@@ -78,7 +78,7 @@ pub(super) fn evaluate(
     match GATES.iter().try_fold(first, |candidate, gate| gate(&input, candidate)) {
         Ok(Candidate { due_at, step, reason }) if due_at <= now => Action::Send { step, reason },
         Ok(Candidate { due_at, step, reason }) => Action::Defer { until: due_at, step, reason },
-        Err(Stop::Hold { step, reason }) => Action::Hold { step, reason },
+        Err(Stop::Hold { step, reason, is_extra }) => Action::Hold { step, reason, is_extra },
         Err(Stop::Reject(reason)) => Action::Skip { reason },
     }
 }
@@ -168,7 +168,10 @@ fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
 /// A hold matters when the notice is due.
 fn hold(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     match held_by(input.member, input.lapse, input.recipient, input.now) {
-        Some(reason) if candidate.due_at <= input.now => Err(Stop::Hold { step: candidate.step, reason }),
+        Some(reason) if candidate.due_at <= input.now => {
+            let is_extra = candidate.reason == NoticeReason::Resumed;
+            Err(Stop::Hold { step: candidate.step, reason, is_extra })
+        },
         _ => Ok(candidate),
     }
 }

@@ -1,7 +1,7 @@
 //! One row per decision.
 
 use super::*;
-use crate::domain::{LastNotice, NoticeReason, PastEmail, Repair, Status};
+use crate::domain::{ActiveHold, HoldKind, HoldScope, LastNotice, NoticeReason, PastEmail, Repair, Status};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
@@ -203,6 +203,17 @@ fn a_reminder_beyond_the_end_of_time_is_deferred_to_it() {
     let policy = Policy { expired: endless, ..policy() };
     let action = action(LapseInput { last_notice: sent(0), ..expired() }, ordinary(), &policy, day(1));
     assert_eq!(action, Action::Defer { until: Time::MAX_UTC, step: 1, reason: NoticeReason::Reminder });
+}
+
+#[test]
+fn a_held_notice_beyond_the_cadence_stays_the_only_one() {
+    let sent = LastNotice::Sent { step: 2, last_sent_at: day(10), first_sent_at: day(0), is_extra: false };
+    let resumed = LapseInput { last_notice: sent, broken_since: day(12), ..expired() };
+    let hold = ActiveHold { kind: HoldKind::Storm, scope: HoldScope::default(), until: None };
+    let recipient = Recipient { holds: vec![hold], ..ordinary() };
+    let held = plan(&"ada".into(), &[resumed], &recipient, &policy(), day(12));
+    assert_eq!(show(held.decisions[0].action), "hold step 3 held_by_storm");
+    assert_eq!((held.extra().len(), held.held_extra().len(), held.held_items().len()), (0, 1, 1));
 }
 
 #[test]
