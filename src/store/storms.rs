@@ -43,10 +43,9 @@ impl Store {
             Vec::new()
         };
         let calm = |storm: &Storm| {
-            let count = storm.source.as_ref().map_or(total, |source| lapsed.get(source).copied().unwrap_or(0));
-            storm.state == HoldState::Holding
-                && storm.since <= from
-                && has_calmed(storm.lapsed as u64, count)
+            let count =
+                storm.source.as_ref().map_or(total, |source| lapsed.get(source).copied().unwrap_or(0));
+            storm.state == HoldState::Holding && storm.since <= from && has_calmed(storm.lapsed as u64, count)
         };
         self.write(async |mut tx| {
             let open = open_storms(&mut tx).await?;

@@ -171,7 +171,7 @@ fn hold(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
         Some(reason) if candidate.due_at <= input.now => {
             let is_extra = candidate.reason == NoticeReason::Resumed;
             Err(Stop::Hold { step: candidate.step, reason, is_extra })
-        },
+        }
         _ => Ok(candidate),
     }
 }

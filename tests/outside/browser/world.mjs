@@ -79,6 +79,8 @@ recovered.enabled = true
 disconnected.direct = true
 quiet_hours = ""
 app_url = "${world.gateway}/?app"
+[storm]
+min_members = 0
 [email]
 from = "Example Health <no-reply@example.org>"
 [admin]

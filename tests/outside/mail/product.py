@@ -87,6 +87,8 @@ disclosure = "{disclosure}"
 templates = {quoted(str(templates))}
 [notices.recovered]
 enabled = true
+[storm]
+min_members = 0
 [email]
 from = "Clínica Example, S.L. <no-reply@example.org>"
 reply_to = "\\"Help, desk\\" <help@example.org>"

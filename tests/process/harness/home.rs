@@ -53,6 +53,8 @@ impl Home {
             .set("notices.expired.first_after", "0s")
             .set("notices.disconnected.first_after", "0s")
             .set("notices.min_gap", "0s")
+            // Whole fleets break at once.
+            .set("storm.min_members", 0)
             .set("notices.quiet_hours", "")
             .set("email.from", "Example Health <no-reply@example.org>")
             .set("links.listen", "127.0.0.1:0")
