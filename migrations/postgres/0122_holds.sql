@@ -15,6 +15,8 @@ CREATE TABLE holds (
     drip_at     BIGINT                       -- of a storm that calmed down: when more of its notices go out
 );
 CREATE INDEX holds_active ON holds (since) WHERE state <> 'ended';
-CREATE UNIQUE INDEX one_storm_a_source ON holds (coalesce(source, '')) WHERE kind = 'storm' AND state <> 'ended';
+CREATE UNIQUE INDEX one_storm_a_source ON holds (source)
+    WHERE kind = 'storm' AND state <> 'ended' AND source IS NOT NULL;
+CREATE UNIQUE INDEX one_storm_of_all ON holds (kind) WHERE kind = 'storm' AND state <> 'ended' AND source IS NULL;
 CREATE INDEX holds_of_member ON holds (member_id) WHERE member_id IS NOT NULL;
 CREATE INDEX notices_held ON notices (member_id) WHERE state = 'held';
