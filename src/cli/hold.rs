@@ -142,8 +142,8 @@ async fn add(context: &Context, new: &NewHold, now: Time) -> anyhow::Result<Comp
     if context.json {
         print_json(&HoldRow::from(&hold))?;
     } else {
-        let until = hold.until.map_or("it is released".to_owned(), time);
-        outln!("no email about {} until {until} (hold {})", conditions(&hold.scope), hold.id);
+        let until = hold.until.map_or("its release".to_owned(), time);
+        outln!("hold {} covers {} until {until}", hold.id, conditions(&hold.scope));
         outln!("notices held now: {}", hold.notices);
     }
     Ok(Completion::Complete)
@@ -154,8 +154,8 @@ async fn list(context: &Context) -> anyhow::Result<Completion> {
         ("HOLD", 36),
         ("KIND", 8),
         ("STATE", 8),
-        ("SINCE", 20),
-        ("UNTIL", 20),
+        ("SINCE", 24),
+        ("UNTIL", 24),
         ("NOTICES", 7),
         ("ABOUT", 24),
         ("REASON", 0),
@@ -163,7 +163,7 @@ async fn list(context: &Context) -> anyhow::Result<Completion> {
     let mut rows = Rows::new(context.json, columns);
     for hold in context.store().await?.holds().await? {
         let row = HoldRow::from(&hold);
-        let until = row.ended_at.as_deref().or(row.until.as_deref()).unwrap_or("released");
+        let until = row.ended_at.as_deref().or(row.until.as_deref()).unwrap_or("its release");
         let (notices, about) = (row.notices.to_string(), conditions(&hold.scope));
         rows.row(
             &row,
