@@ -6,22 +6,23 @@ use super::{Result, Store, millis};
 use crate::base::random;
 use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
 
+/// SQL condition: the scope of the hold `h` covers the item `i` of the notice `n`, about the connection `k`.
+const IS_IN_SCOPE: &str = "k.member_id = n.member_id AND k.connection_id = i.connection_id
+    AND (h.source IS NULL OR h.source = lower(i.connection_id))
+    AND (h.member_id IS NULL OR h.member_id = n.member_id) AND (h.status IS NULL OR h.status = k.status)";
+
+/// SQL condition: the item `i` is part of the email of the notice `n`.
+pub(super) const IS_IN_NOTICE: &str =
+    "i.notice_id = n.notice_id AND (i.counts_as_step = TRUE OR n.resend_of IS NOT NULL)";
+
 /// SQL condition: a hold in one of these states covers the item `i` of the notice `n` at `$1`.
 pub(super) fn covers_item(states: &[HoldState]) -> String {
     let states: Vec<_> = states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+    let states = states.join(", ");
     format!(
-        "EXISTS (SELECT 1 FROM holds h
-            JOIN connections k ON k.member_id = n.member_id AND k.connection_id = i.connection_id
-            WHERE h.state IN ({}) AND (h.until IS NULL OR h.until > $1)
-              AND (h.source IS NULL OR h.source = lower(i.connection_id))
-              AND (h.member_id IS NULL OR h.member_id = n.member_id) AND (h.status IS NULL OR h.status = k.status))",
-        states.join(", ")
+        "EXISTS (SELECT 1 FROM holds h JOIN connections k ON {IS_IN_SCOPE}
+            WHERE h.state IN ({states}) AND (h.until IS NULL OR h.until > $1))"
     )
-}
-
-/// SQL condition: the item `i` is part of the email of the notice `n`.
-pub(super) fn is_in_notice() -> &'static str {
-    "i.notice_id = n.notice_id AND (i.counts_as_step = TRUE OR n.resend_of IS NOT NULL)"
 }
 
 /// SQL: what becomes of a held notice at `$1`.
@@ -156,13 +157,8 @@ impl Store {
             "SELECT h.hold_id, h.kind, h.state, h.source, h.member_id, h.status, h.reason, h.since, h.until, h.ended_at,
                 h.lapsed, h.connections,
                 (SELECT count(*) FROM notices n WHERE n.state = 'held' AND h.state <> 'ended' AND EXISTS
-                    (SELECT 1 FROM notice_items i
-                     JOIN connections k ON k.member_id = n.member_id AND k.connection_id = i.connection_id
-                     WHERE {} AND (h.source IS NULL OR h.source = lower(i.connection_id))
-                       AND (h.member_id IS NULL OR h.member_id = n.member_id)
-                       AND (h.status IS NULL OR h.status = k.status))) AS notices
-             FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC",
-            is_in_notice()
+                    (SELECT 1 FROM notice_items i JOIN connections k ON {IS_IN_SCOPE} WHERE {IS_IN_NOTICE})) AS notices
+             FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC"
         ));
         if let Some(id) = id {
             holds = holds.bind(id);
@@ -190,11 +186,11 @@ pub(super) async fn active(tx: &mut Tx, members: &str) -> Result<Vec<ActiveHold>
 
 /// Holds the queued notices of which every part is covered.
 pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Result<u64> {
-    let (is_in_notice, covers) = (is_in_notice(), covers_item(&[HoldState::Holding]));
+    let covers = covers_item(&[HoldState::Holding]);
     let held = query(format!(
         "UPDATE notices AS n SET state = 'held', reason = $2 WHERE state = 'queued' AND kind = 'reconnect'
-           AND EXISTS (SELECT 1 FROM notice_items i WHERE {is_in_notice} AND {covers})
-           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {is_in_notice} AND NOT {covers})"
+           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {covers})
+           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})"
     ))
     .bind(millis(now))
     .bind(kind.reason().as_str())
@@ -205,12 +201,11 @@ pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Resul
 
 /// Queues the held notices of which some part is no longer covered.
 async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
-    let is_in_notice = is_in_notice();
     // What a storm held goes out little by little.
     let covers = covers_item(&[HoldState::Holding, HoldState::Dripping]);
     let released = query(format!(
         "UPDATE notices AS n SET {QUEUED_AGAIN} WHERE state = 'held'
-           AND EXISTS (SELECT 1 FROM notice_items i WHERE {is_in_notice} AND NOT {covers})"
+           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})"
     ))
     .bind(millis(now))
     .execute(tx)

@@ -1,7 +1,7 @@
 //! The storm brake: holds that begin and end by the number of recent lapses.
 
 use super::engine::{Tx, query, query_as, query_scalar};
-use super::holds::{QUEUED_AGAIN, covers_item, hold_queued, is_in_notice};
+use super::holds::{IS_IN_NOTICE, QUEUED_AGAIN, covers_item, hold_queued};
 use super::{Result, Store, millis};
 use crate::base::random;
 use crate::domain::{ConnectionId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
@@ -119,9 +119,8 @@ impl Store {
             let released = query(format!(
                 "UPDATE notices SET {QUEUED_AGAIN} WHERE state = 'held' AND notice_id IN
                     (SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND EXISTS
-                        (SELECT 1 FROM notice_items i WHERE {} AND NOT {})
+                        (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {})
                      ORDER BY n.planned_at, n.notice_id LIMIT $2)",
-                is_in_notice(),
                 covers_item(&[HoldState::Holding])
             ))
             .bind(millis(now))

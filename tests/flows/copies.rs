@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use reconnectd::store::{InstanceCommand, Store};
 use tokio_util::sync::CancellationToken;
 
-/// A database of the engine that the flow does not use. `None` when this machine does not have it.
+/// A database of the other engine; a file on a machine without PostgreSQL.
 fn other_database(h: &Harness) -> String {
     let file = || format!("sqlite://{}", h.folder.path().join("copy.db").display());
     if on_postgres() { file() } else { postgres::new_database().unwrap_or_else(file) }

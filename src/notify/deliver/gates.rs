@@ -1,7 +1,7 @@
 //! The gates, evaluated again just before the email is handed over.
 
 use super::deliverer::Deliverer;
-use crate::domain::{GateVerdict, LapseId, LapseInput, NoticeKind, NoticeReason, PlanningInput, Time};
+use crate::domain::{GateVerdict, LapseId, NoticeKind, NoticeReason, PlanningInput, Time};
 use crate::notify::plan::{Action, after_quiet_hours, held_by, plan};
 use crate::store::Claim;
 
@@ -11,20 +11,7 @@ impl Deliverer {
     pub(super) fn evaluate_gates(&self, claim: &Claim, input: &PlanningInput, now: Time) -> GateVerdict {
         let items: Vec<LapseId> = claim.notice.items.iter().map(|item| item.lapse_id.clone()).collect();
         match claim.notice.kind {
-            NoticeKind::Reconnect if claim.is_resend => {
-                let of_notice = |lapse: &&LapseInput| items.contains(&lapse.lapse_id);
-                let (member, recipient) = (&input.member_id, &input.recipient);
-                let (held, free): (Vec<_>, Vec<_>) = input
-                    .open
-                    .iter()
-                    .filter(of_notice)
-                    .partition(|lapse| held_by(member, lapse, recipient, now).is_some());
-                let hold = held.first().and_then(|lapse| held_by(member, lapse, recipient, now));
-                match hold {
-                    Some(reason) if free.is_empty() => GateVerdict::Hold(reason),
-                    _ => GateVerdict::Pass(free.into_iter().map(|lapse| lapse.lapse_id.clone()).collect()),
-                }
-            }
+            NoticeKind::Reconnect if claim.is_resend => evaluate_holds(&items, input, now),
             NoticeKind::Reconnect => self.evaluate_lapses(&items, input, now),
             NoticeKind::Recovered => {
                 let until = after_quiet_hours(&input.recipient, &self.policy, now, now);
@@ -70,5 +57,20 @@ impl Deliverer {
             // No lapse of the notice is open.
             (None, None) => GateVerdict::Pass(Vec::new()),
         }
+    }
+}
+
+/// A resend covers what no hold covers.
+fn evaluate_holds(items: &[LapseId], input: &PlanningInput, now: Time) -> GateVerdict {
+    let (mut passing, mut hold) = (Vec::new(), None);
+    for lapse in input.open.iter().filter(|lapse| items.contains(&lapse.lapse_id)) {
+        match held_by(&input.member_id, lapse, &input.recipient, now) {
+            None => passing.push(lapse.lapse_id.clone()),
+            Some(reason) => hold = hold.or(Some(reason)),
+        }
+    }
+    match hold {
+        Some(reason) if passing.is_empty() => GateVerdict::Hold(reason),
+        _ => GateVerdict::Pass(passing),
     }
 }
