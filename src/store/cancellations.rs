@@ -1,7 +1,7 @@
 //! Cancels unsent notices when their lapses end.
 
 use super::convert::json_list;
-use super::engine::{Tx, query, query_as};
+use super::engine::{Tx, Value, query, query_as, query_scalar};
 use super::error::Result;
 use super::row_locks::lock_notices_about;
 use crate::domain::{LapseId, NoticeReason, Outcome};
@@ -56,6 +56,32 @@ pub(super) async fn cancel_for_lapses(tx: &mut Tx, lapses: &[ClosedLapse]) -> Re
             (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.counts_as_step = TRUE)",
     )
     .bind(json_list(&emptied)?)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Cancels the unsent notices that meet a condition in SQL, in which `$1` is the value. Each of their steps can be planned
+/// again.
+pub(super) async fn cancel_unsent(
+    tx: &mut Tx,
+    condition: &str,
+    value: impl Into<Value>,
+    reason: NoticeReason,
+) -> Result<()> {
+    let cancelled: Vec<String> = query_scalar(format!(
+        "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held') AND {condition}
+         RETURNING notice_id"
+    ))
+    .bind(value)
+    .bind(reason.as_str())
+    .fetch_all(&mut *tx)
+    .await?;
+    query(
+        "UPDATE notice_items SET counts_as_step = FALSE
+         WHERE counts_as_step = TRUE AND notice_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(json_list(&cancelled)?)
     .execute(tx)
     .await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! `members`.
 
+use super::cancellations::cancel_unsent;
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::engine::{Row, query, query_scalar};
 use super::row_locks::lock_member;
@@ -7,8 +8,7 @@ use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, link_requests, millis, time_zones};
 use crate::domain::{
-    CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, NoticeState,
-    Outcome, Time,
+    CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, Outcome, Time,
 };
 
 /// An enrolled, unpaused member whom a sweep polls.
@@ -279,22 +279,7 @@ impl Store {
             .bind(millis(now))
             .execute(&mut tx)
             .await?;
-            query(
-                "UPDATE notice_items SET counts_as_step = FALSE WHERE notice_id IN
-                    (SELECT notice_id FROM notices WHERE member_id = $1 AND state IN ('queued', 'held'))",
-            )
-            .bind(id.as_str())
-            .execute(&mut tx)
-            .await?;
-            query(
-                "UPDATE notices SET state = $2, reason = $3
-                 WHERE member_id = $1 AND state IN ('queued', 'held')",
-            )
-            .bind(id.as_str())
-            .bind(NoticeState::Cancelled.as_str())
-            .bind(NoticeReason::MemberRemoved.as_str())
-            .execute(&mut tx)
-            .await?;
+            cancel_unsent(&mut tx, "member_id = $1", id.as_str(), NoticeReason::MemberRemoved).await?;
             Ok(true)
         })
         .await

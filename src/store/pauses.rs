@@ -1,7 +1,8 @@
 //! `members.paused_at`: members whom the operator excludes from polls and email.
 
+use super::cancellations::cancel_unsent;
 use super::convert::{json_list, millis};
-use super::engine::{Tx, query, query_as, query_scalar};
+use super::engine::{Tx, query, query_as};
 use super::error::Result;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
@@ -82,22 +83,8 @@ async fn pause(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
         .bind(members)
         .execute(&mut *tx)
         .await?;
-    let cancelled: Vec<String> = query_scalar(
-        "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held')
-           AND member_id IN (SELECT value FROM json_each($1)) RETURNING notice_id",
-    )
-    .bind(members)
-    .bind(NoticeReason::Paused.as_str())
-    .fetch_all(&mut *tx)
-    .await?;
-    query(
-        "UPDATE notice_items SET counts_as_step = FALSE
-         WHERE counts_as_step = TRUE AND notice_id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(json_list(&cancelled)?)
-    .execute(tx)
-    .await?;
-    Ok(())
+    let is_paused = "member_id IN (SELECT value FROM json_each($1))";
+    cancel_unsent(tx, is_paused, members.to_owned(), NoticeReason::Paused).await
 }
 
 /// `members`: a JSON array.

@@ -1,5 +1,6 @@
 //! `suppressions`, `unsubscribe_tokens`: addresses that receive no email, and the tokens to unsubscribe with.
 
+use super::cancellations::cancel_unsent;
 use super::convert::{json_list, millis, time};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
@@ -196,22 +197,8 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     .execute(&mut *tx)
     .await?
     .rows_affected();
-    query(
-        "UPDATE notice_items SET counts_as_step = FALSE WHERE counts_as_step = TRUE AND notice_id IN
-            (SELECT n.notice_id FROM notices n JOIN members m ON m.member_id = n.member_id
-             WHERE m.address_hash = $1 AND n.state IN ('queued', 'held'))",
-    )
-    .bind(&address.0[..])
-    .execute(&mut *tx)
-    .await?;
-    query(
-        "UPDATE notices SET state = 'cancelled', reason = $2 WHERE state IN ('queued', 'held')
-            AND member_id IN (SELECT member_id FROM members WHERE address_hash = $1)",
-    )
-    .bind(&address.0[..])
-    .bind(NoticeReason::Suppressed.as_str())
-    .execute(&mut *tx)
-    .await?;
+    let is_at_address = "member_id IN (SELECT member_id FROM members WHERE address_hash = $1)";
+    cancel_unsent(tx, is_at_address, &address.0[..], NoticeReason::Suppressed).await?;
     Ok(added > 0)
 }
 
