@@ -10,7 +10,7 @@ use reconnectd::{
     base::instances::Instances,
     base::random,
     domain::NoticeId,
-    mail::{NoticeEmail, Renderer, Template, Transport},
+    mail::{EmailKind, NoticeEmail, Renderer, Transport},
     sim::{Options, Simulator},
 };
 use std::time::Instant;
@@ -19,14 +19,17 @@ const RENDERED: usize = 100_000;
 const SENT: usize = 5_000;
 
 fn notice(renderer: &Renderer, index: usize) -> NoticeEmail {
-    let template = Template::ALL[index % Template::ALL.len()];
+    let kind = EmailKind::ALL[index % EmailKind::ALL.len()];
     let languages = renderer.languages();
-    let sample = NoticeEmail::sample(template, None);
+    let mut sample = NoticeEmail::sample(kind.template, None);
+    for link in sample.sections.iter_mut().filter_map(|section| section.link.as_mut()) {
+        *link = random::link_token();
+    }
     NoticeEmail {
         id: NoticeId::new(format!("{index:036}")),
         to: format!("member{index}@example.org").parse().expect("an address"),
-        locale: Some(languages[index / Template::ALL.len() % languages.len()].clone()),
-        link: sample.link.is_some().then(random::link_token),
+        locale: Some(languages[index / EmailKind::ALL.len() % languages.len()].clone()),
+        urgency: kind.urgency,
         ..sample
     }
 }

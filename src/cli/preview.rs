@@ -5,7 +5,7 @@ use super::completion::{Completion, UsageError};
 use super::context::Context;
 use super::output::{errln, outln};
 use crate::cli::args::preview::{Part, Preview};
-use crate::mail::{Email, NoticeEmail, Renderer, Template};
+use crate::mail::{Email, EmailKind, NoticeEmail, Renderer, Template};
 use crate::web::pages::Pages;
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 struct Sample {
-    template: Template,
+    kind: EmailKind,
     language: String,
     email: Email,
 }
@@ -24,19 +24,20 @@ pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Com
         .map_err(|error| UsageError(error.into()))?;
     let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)
         .map_err(|error| UsageError(error.into()))?;
-    let templates = templates(wanted)?;
+    let kinds = kinds(wanted)?;
     let languages = languages(&renderer, wanted)?;
     let mut samples = Vec::new();
     for language in &languages {
-        for &template in &templates {
+        for &kind in &kinds {
             let notice = NoticeEmail {
                 locale: Some(language.clone()),
+                urgency: kind.urgency,
                 ttl: context.config.links.ttl,
                 date: context.clock.now(),
-                ..NoticeEmail::sample(template, wanted.count)
+                ..NoticeEmail::sample(kind.template, wanted.count)
             };
             let email = renderer.render(&notice)?;
-            samples.push(Sample { template, language: language.clone(), email });
+            samples.push(Sample { kind, language: language.clone(), email });
         }
     }
     match &wanted.output {
@@ -49,24 +50,21 @@ pub(super) fn preview(context: &Context, wanted: &Preview) -> anyhow::Result<Com
     Ok(Completion::Complete)
 }
 
-fn templates(wanted: &Preview) -> anyhow::Result<Vec<Template>> {
-    let names = || Template::ALL.iter().map(|template| template.as_str()).collect::<Vec<_>>().join(", ");
-    let templates = match &wanted.kind {
-        None => Template::ALL.to_vec(),
-        Some(name) => match Template::ALL.iter().find(|template| template.as_str() == name) {
-            Some(template) => vec![*template],
-            None => return Err(usage(format!("unknown kind of email {name:?}; the kinds are: {}", names()))),
-        },
+fn kinds(wanted: &Preview) -> anyhow::Result<Vec<EmailKind>> {
+    let Some(name) = &wanted.kind else { return Ok(EmailKind::ALL.to_vec()) };
+    let Some(kind) = EmailKind::ALL.iter().find(|kind| kind.name == name) else {
+        let names: Vec<_> = EmailKind::ALL.iter().map(|kind| kind.name).collect();
+        return Err(usage(format!("unknown kind of email {name:?}; the kinds are: {}", names.join(", "))));
     };
-    match wanted.count {
-        Some(count) if wanted.kind.is_some() && !templates[0].accepts_count(count) => {
-            let name = templates[0].as_str();
-            let required =
-                if templates[0] == Template::Several { "two connections or more" } else { "one connection" };
-            Err(usage(format!("an email of the kind {name:?} is about {required}")))
-        }
-        _ => Ok(templates),
+    if wanted.count.is_some_and(|count| !kind.template.accepts_count(count)) {
+        let required = match kind.template {
+            Template::Shared => "for two people or more",
+            Template::Several => "about two connections or more",
+            _ => "about one connection",
+        };
+        return Err(usage(format!("an email of the kind {name:?} is {required}")));
     }
+    Ok(vec![*kind])
 }
 
 /// The requested language. Without one: the default language for one kind of email, all languages for all kinds.
@@ -106,7 +104,7 @@ fn print(context: &Context, wanted: &Preview, samples: &[Sample]) -> anyhow::Res
                 outln!();
             }
             if samples.len() > 1 {
-                outln!("== {} / {}\n", sample.language, sample.template.as_str());
+                outln!("== {} / {}\n", sample.language, sample.kind.name);
             }
         }
         outln!("{}", content(sample, part).trim_end());
@@ -117,7 +115,7 @@ fn print(context: &Context, wanted: &Preview, samples: &[Sample]) -> anyhow::Res
 fn line(context: &Context, sample: &Sample, part: Option<Part>, files: &[PathBuf]) -> serde_json::Value {
     let email = &sample.email;
     let mut line = json!({
-        "kind": sample.template.as_str(), "locale": sample.language,
+        "kind": sample.kind.name, "locale": sample.language,
         "disclosure": context.config.notices.disclosure.as_str(),
         "subject": email.subject(), "text": email.text(), "html": email.html(),
     });
@@ -182,13 +180,13 @@ fn write_all(
         let mut links = String::new();
         let mut files = Vec::new();
         for &part in &parts {
-            let name = format!("{}/{}.{}", sample.language, sample.template.as_str(), part.extension());
+            let name = format!("{}/{}.{}", sample.language, sample.kind.name, part.extension());
             let file = folder.join(&name);
             put(&file, &content(sample, part))?;
             links += &format!(" <a href=\"{name}\">{}</a>", part.extension());
             files.push(file);
         }
-        index += &format!("<li>{} {}:{links}</li>\n", sample.language, sample.template.as_str());
+        index += &format!("<li>{} {}:{links}</li>\n", sample.language, sample.kind.name);
         if context.json {
             outln!("{}", line(context, sample, wanted.part, &files));
         }

@@ -1,6 +1,6 @@
 //! Shared test data of the mail room.
 
-use super::{ConnectionLabel, NoticeEmail, Renderer, SetupError, Template};
+use super::{ConnectionLabel, EmailKind, NoticeEmail, Renderer, Section, SetupError, Template};
 use crate::{
     base::config::{Brand, Config, DEFAULTS, Disclosure},
     base::templates::testing::directory_of,
@@ -40,21 +40,41 @@ pub(super) fn branded_renderer(disclosure: Disclosure) -> Renderer {
     Renderer::new(&brand, &config.notices, &config.email, &config.links).unwrap()
 }
 
+/// About these sources or, with [`Template::Shared`], for a member with each source, and for two members at least.
 pub(super) fn notice(template: Template, names: &[&str]) -> NoticeEmail {
-    let label = |name: &&str| ConnectionLabel {
+    let connection = |name: &&str| ConnectionLabel {
         name: (*name).to_owned(),
         source_type: Some(SourceType::Pharmacy),
         needs_sign_in: true,
     };
+    let sections = if template == Template::Shared {
+        let names = names.iter().cycle().take(names.len().max(2)).enumerate();
+        let section = |(index, name)| Section {
+            label: Some(format!("Label {index}")),
+            link: Some(LinkToken::new(format!("{TOKEN}-{index}"))),
+            connections: vec![connection(name)],
+        };
+        names.map(section).collect()
+    } else {
+        let link = template.has_link().then(|| LinkToken::new(TOKEN));
+        vec![Section { label: None, link, connections: names.iter().map(connection).collect() }]
+    };
     NoticeEmail {
         id: NoticeId::new("0190c1f2-7d7b"),
         to: "alice@example.org".parse().unwrap(),
-        link: template.has_link().then(|| LinkToken::new(TOKEN)),
+        sections,
         unsubscribe: Some(LinkToken::new("stop-1")),
-        connections: names.iter().map(label).collect(),
         date: "2026-11-23T12:00:00Z".parse().unwrap(),
         ..NoticeEmail::sample(template, None)
     }
+}
+
+pub(super) fn notice_of(kind: EmailKind, names: &[&str]) -> NoticeEmail {
+    NoticeEmail { urgency: kind.urgency, ..notice(kind.template, names) }
+}
+
+pub(super) fn connections(notice: &mut NoticeEmail) -> impl Iterator<Item = &mut ConnectionLabel> {
+    notice.sections.iter_mut().flat_map(|section| &mut section.connections)
 }
 
 /// A renderer with an operator's directory of these files.

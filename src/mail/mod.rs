@@ -3,6 +3,7 @@
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod kind;
 mod message;
 mod notice;
 mod render;
@@ -12,9 +13,11 @@ mod templates;
 mod text;
 mod transport;
 mod validate;
+mod values;
 
 pub use error::{RenderError, SetupError};
+pub use kind::EmailKind;
 pub(crate) use message::Email;
-pub use notice::{ConnectionLabel, NoticeEmail, Template};
+pub use notice::{ConnectionLabel, NoticeEmail, Section, Template, Urgency};
 pub use render::Renderer;
 pub use transport::{Accepted, Disposition, SendError, Stage, Transport, TransportError};

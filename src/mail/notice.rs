@@ -13,8 +13,10 @@ pub enum Template {
     /// The member may have disconnected on purpose.
     Disconnected,
     Several,
+    /// For several members who share the address.
+    Shared,
+    /// About one connection. [`Urgency`] tells whether it is the last one.
     Reminder,
-    LastReminder,
     /// An operator invites the member to connect a source, which may be new.
     Invited,
     /// Has no link: the member has nothing to do.
@@ -26,8 +28,8 @@ impl Template {
         Self::Expired,
         Self::Disconnected,
         Self::Several,
+        Self::Shared,
         Self::Reminder,
-        Self::LastReminder,
         Self::Invited,
         Self::Recovered,
     ];
@@ -37,17 +39,17 @@ impl Template {
             Self::Expired => "expired",
             Self::Disconnected => "disconnected",
             Self::Several => "several",
+            Self::Shared => "shared",
             Self::Reminder => "reminder",
-            Self::LastReminder => "last_reminder",
             Self::Invited => "invited",
             Self::Recovered => "recovered",
         }
     }
 
-    /// Whether an email of this kind can be about `count` connections.
+    /// Whether an email of this kind can be about `count` connections or, if it is for several members, `count` members.
     pub(crate) fn accepts_count(self, count: usize) -> bool {
         match self {
-            Self::Several => count > 1,
+            Self::Several | Self::Shared => count > 1,
             Self::Recovered => count > 0,
             _ => count == 1,
         }
@@ -57,6 +59,11 @@ impl Template {
         self != Self::Recovered
     }
 
+    /// Whether its wording depends on the [`Urgency`].
+    pub(super) fn has_urgency(self) -> bool {
+        matches!(self, Self::Several | Self::Shared | Self::Reminder)
+    }
+
     /// The name of its files without the extension. Under `generic`, emails that must not reveal the status share one
     /// template, so that they cannot differ.
     pub(super) fn file_stem(self, disclosure: Disclosure) -> &'static str {
@@ -64,7 +71,6 @@ impl Template {
             Self::Expired | Self::Disconnected | Self::Several if disclosure == Disclosure::Generic => {
                 "first"
             }
-            Self::LastReminder => "reminder",
             other => other.as_str(),
         }
     }
@@ -84,6 +90,17 @@ impl Template {
     }
 }
 
+/// How often the member has been written to about the connections of an email.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Urgency {
+    /// It is the first email about one of them.
+    First,
+    /// There was an email about each of them before.
+    Reminder,
+    /// It is a reminder about each of them, and none will follow.
+    LastReminder,
+}
+
 /// A connection, as far as an email may name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionLabel {
@@ -92,6 +109,16 @@ pub struct ConnectionLabel {
     pub source_type: Option<SourceType>,
     /// Reconnecting it leads to the source's own website.
     pub needs_sign_in: bool,
+}
+
+/// The part of an email for one member.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The member's label, any text: the operator supplies it. An email to one member does not show it.
+    pub label: Option<String>,
+    /// The token of the button's link, under `/r/`; `None`: no button.
+    pub link: Option<LinkToken>,
+    pub connections: Vec<ConnectionLabel>,
 }
 
 /// One notice to render.
@@ -103,12 +130,13 @@ pub struct NoticeEmail {
     /// A BCP 47 tag. `notices.locale` applies when it is `None` or has no templates.
     pub locale: Option<String>,
     pub template: Template,
-    /// The token of the button's link, under `/r/`; `None`: no button.
-    pub link: Option<LinkToken>,
+    /// Changes nothing in emails that are neither reminders nor about several connections.
+    pub urgency: Urgency,
+    /// Two or more with [`Template::Shared`], else one.
+    pub sections: Vec<Section>,
     /// The token of the unsubscribe link, under `/u/`.
     pub unsubscribe: Option<LinkToken>,
-    pub connections: Vec<ConnectionLabel>,
-    /// The lifetime of the link.
+    /// The lifetime of the links.
     pub ttl: Duration,
     /// The `Date` header.
     pub date: Time,

@@ -3,9 +3,10 @@
 use super::{
     error::{RenderError, SetupError},
     message::{self, Email, Parts, Sender},
-    notice::{ConnectionLabel, NoticeEmail, Template},
-    templates::{self, TemplateWarning},
-    text::{keep_from_linking, one_line, wrap},
+    notice::{ConnectionLabel, NoticeEmail, Section, Template, Urgency},
+    templates::{self, Edition, Fallback, TemplateWarning},
+    text::{one_line, wrap},
+    values::{BrandValues, Person, Values},
 };
 use crate::{
     base::{
@@ -24,6 +25,8 @@ const MAX_SUBJECT_CHARS: usize = 150;
 
 pub struct Renderer {
     pub(super) templates: TemplateSet,
+    /// `None` without an operator's directory.
+    pub(super) fallback: Option<Fallback>,
     sender: Sender,
     brand: Brand,
     pub(super) disclosure: Disclosure,
@@ -45,8 +48,10 @@ impl Renderer {
             return Err(SetupError::PublicUrl);
         }
         let directory = notices.templates.as_deref();
+        let (locale, disclosure) = (notices.locale.as_str(), notices.disclosure);
         Ok(Self {
-            templates: templates::load(directory, notices.locale.as_str(), notices.disclosure)?,
+            templates: templates::load(directory, locale, disclosure)?,
+            fallback: directory.map(|_| Fallback::load(locale, disclosure)).transpose()?,
             brand: brand.clone(),
             sender: Sender::new(&email.from, email.reply_to.as_ref()).map_err(SetupError::Sender)?,
             disclosure: notices.disclosure,
@@ -58,7 +63,9 @@ impl Renderer {
 
     /// Warnings about the operator's own templates.
     pub(crate) fn warnings(&self) -> Vec<TemplateWarning> {
-        templates::warnings(&self.templates, self.disclosure)
+        let mut warnings = templates::warnings(&self.templates, self.disclosure);
+        warnings.extend(self.fallback.iter().flat_map(Fallback::warnings));
+        warnings
     }
 
     /// The languages with templates, as BCP 47 tags in lower case.
@@ -100,32 +107,37 @@ impl Renderer {
     /// When an email cannot carry the address, or a template fails.
     pub fn render(&self, notice: &NoticeEmail) -> Result<Email, RenderError> {
         let language = self.templates.language(notice.locale.as_deref());
-        let link = notice.link.as_ref().map(|token| self.link(token)).unwrap_or_default();
+        let edition = self.edition(notice.template, language);
         let unsubscribe = notice.unsubscribe.as_ref().map(|token| self.url("u", token));
         let values = Values {
             operator: self.operator(),
             brand: self.brand_values(),
-            link: &link,
             unsubscribe: unsubscribe.as_deref().unwrap_or_default(),
-            sources: self.sources(language, &notice.connections)?,
-            count: notice.connections.len(),
-            sign_in: (self.disclosure != Disclosure::Generic)
-                .then(|| notice.connections.iter().all(|connection| connection.needs_sign_in)),
-            last: notice.template == Template::LastReminder,
+            people: self.people(edition, &notice.sections, |token| self.link(token))?,
+            is_shared: notice.template == Template::Shared,
+            sources: self.sources(edition, &all_connections(&notice.sections))?,
+            urgency: if notice.template.has_urgency() { notice.urgency } else { Urgency::First },
             ttl: notice.ttl,
         };
-        let Rendered { subject, text, html } = self.render_parts(language, notice.template, &values)?;
+        let Rendered { subject, text, html } = self.render_parts(edition, notice.template, &values)?;
         let parts = Parts {
             id: &notice.id,
             to: &notice.to,
             date: notice.date,
-            language,
+            language: edition.language,
             subject,
             text,
             html,
             unsubscribe,
         };
         message::build(&self.sender, parts)
+    }
+
+    /// The templates of an email to a member whose emails are in this language.
+    pub(super) fn edition<'a>(&'a self, template: Template, language: &'a str) -> Edition<'a> {
+        let fallback = self.fallback.as_ref().filter(|_| template == Template::Shared);
+        let fallback = fallback.and_then(|fallback| fallback.edition(language));
+        fallback.unwrap_or(Edition { templates: &self.templates, language })
     }
 
     /// The URL of a link. For the email, or the operator who asked for it; never for a log.
@@ -143,11 +155,32 @@ impl Renderer {
         url.into()
     }
 
+    /// What an email says about each member.
+    pub(super) fn people(
+        &self,
+        edition: Edition<'_>,
+        sections: &[Section],
+        link: impl Fn(&LinkToken) -> String,
+    ) -> Result<Vec<Person>, TemplateError> {
+        let person = |section: &Section| {
+            let connections: Vec<_> = section.connections.iter().collect();
+            let is_disclosed = self.disclosure != Disclosure::Generic;
+            Ok(Person {
+                label: section.label.as_deref().and_then(visible_name),
+                link: section.link.as_ref().map(&link).unwrap_or_default(),
+                sources: self.sources(edition, &connections)?,
+                count: connections.len(),
+                sign_in: is_disclosed.then(|| connections.iter().all(|connection| connection.needs_sign_in)),
+            })
+        };
+        sections.iter().map(person).collect()
+    }
+
     /// The connections as a phrase; `None` under `generic`.
     pub(super) fn sources(
         &self,
-        language: &str,
-        all: &[ConnectionLabel],
+        edition: Edition<'_>,
+        all: &[&ConnectionLabel],
     ) -> Result<Option<String>, TemplateError> {
         if self.disclosure == Disclosure::Generic {
             return Ok(None);
@@ -167,93 +200,34 @@ impl Renderer {
         let more = items.len().saturating_sub(MAX_NAMED_SOURCES);
         let item = |(name, kind, count)| context! { name, kind, count };
         let items: Vec<Value> = items.into_iter().take(MAX_NAMED_SOURCES).map(item).collect();
-        Ok(Some(one_line(&self.templates.render(language, "sources.txt", context! { items, more })?)))
+        let phrase = edition.templates.render(edition.language, "sources.txt", context! { items, more })?;
+        Ok(Some(one_line(&phrase)))
     }
 
     pub(super) fn render_parts(
         &self,
-        language: &str,
+        edition: Edition<'_>,
         template: Template,
         values: &Values<'_>,
     ) -> Result<Rendered, TemplateError> {
+        let Edition { templates, language } = edition;
         let [subject, text, html] = template.files(self.disclosure);
-        let subject = self.templates.render(language, &subject, values.plain(language))?;
+        let subject = templates.render(language, &subject, values.plain(language))?;
         let subject: String = one_line(&subject).chars().take(MAX_SUBJECT_CHARS).collect();
-        let text = self.templates.render(language, &text, values.text(language))?;
-        let html = self.templates.render(language, &html, values.html(language, &subject))?;
+        let text = templates.render(language, &text, values.text(language))?;
+        let html = templates.render(language, &html, values.html(language, &subject))?;
         Ok(Rendered { subject, text: wrap(&text), html })
     }
+}
+
+pub(super) fn all_connections(sections: &[Section]) -> Vec<&ConnectionLabel> {
+    sections.iter().flat_map(|section| &section.connections).collect()
 }
 
 pub(super) struct Rendered {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
-}
-
-/// The variables that are the same in every email. A value that is not configured is empty.
-pub(super) struct BrandValues {
-    help: String,
-    privacy_url: String,
-    app_url: String,
-    color: String,
-    on_color: String,
-    dark_color: String,
-    on_dark_color: String,
-}
-
-/// The variables of the templates.
-pub(super) struct Values<'a> {
-    pub(super) operator: &'a str,
-    pub(super) brand: BrandValues,
-    pub(super) link: &'a str,
-    pub(super) unsubscribe: &'a str,
-    /// `None`: the variable is undefined, and a template that prints it fails.
-    pub(super) sources: Option<String>,
-    pub(super) count: usize,
-    /// Whether each connection leads to a sign-in. `None`: the variable is undefined.
-    pub(super) sign_in: Option<bool>,
-    /// Whether no reminder will follow.
-    pub(super) last: bool,
-    pub(super) ttl: Duration,
-}
-
-impl Values<'_> {
-    /// For the subject, which email programs do not search for links.
-    fn plain(&self, lang: &str) -> Value {
-        let Self { operator, link, unsubscribe, count, last, .. } = *self;
-        let BrandValues { help, privacy_url, app_url, color, on_color, dark_color, on_dark_color } =
-            &self.brand;
-        let minutes = self.ttl.as_secs() / 60;
-        let (hours, days) = (minutes / 60, minutes / (24 * 60));
-        let sources = self.sources.as_ref().map_or(Value::UNDEFINED, |sources| Value::from(sources.as_str()));
-        let sign_in = self.sign_in.map_or(Value::UNDEFINED, Value::from);
-        context! {
-            operator, lang, link, unsubscribe, sources, count, sign_in, last, minutes, hours, days, help, privacy_url, app_url,
-            color, on_color, dark_color, on_dark_color,
-        }
-    }
-
-    fn text(&self, lang: &str) -> Value {
-        let sources = self.sources.as_deref().map(keep_from_linking);
-        context! { sources => sources.map_or(Value::UNDEFINED, Value::from), ..self.plain(lang) }
-    }
-
-    fn html(&self, lang: &str, subject: &str) -> Value {
-        let (link, unsubscribe) = (url_value(self.link), url_value(self.unsubscribe));
-        let privacy_url = url_value(&self.brand.privacy_url);
-        context! { subject, link, unsubscribe, privacy_url, ..self.text(lang) }
-    }
-}
-
-/// Escaping would turn each `/` of a URL into an entity, which some link checkers cannot read. Nothing else in the URL
-/// needs escaping unless the operator's path does.
-fn url_value(url: &str) -> Value {
-    if url.contains(['&', '\'', '"', '<', '>']) {
-        Value::from(url)
-    } else {
-        Value::from_safe_string(url.to_owned())
-    }
 }
 
 #[cfg(test)]

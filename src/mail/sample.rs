@@ -1,6 +1,6 @@
 //! The sample notice of previews, `check --send-test`, tests and benchmarks.
 
-use super::notice::{ConnectionLabel, NoticeEmail, Template};
+use super::notice::{ConnectionLabel, NoticeEmail, Section, Template, Urgency};
 use crate::domain::{LinkToken, NoticeId, SourceType, Time};
 use std::time::Duration;
 
@@ -15,26 +15,52 @@ const SOURCES: [(&str, SourceType); 5] = [
     ("Example Practice", SourceType::Practitioner),
 ];
 
+/// The members who share an address, and the number of their connections. The last one has no label.
+const PEOPLE: [(Option<&str>, usize); 3] = [(Some("Ann"), 1), (Some("Ben"), 2), (None, 1)];
+
 impl NoticeEmail {
-    /// A notice about this many made-up connections, or about as many as the template requires.
+    /// A notice about this many made-up connections or, with [`Template::Shared`], for this many members; or as many as the
+    /// template requires.
     pub fn sample(template: Template, count: Option<usize>) -> Self {
-        let default = if template == Template::Several { 2 } else { 1 };
+        let default = match template {
+            Template::Shared => PEOPLE.len(),
+            Template::Several => 2,
+            _ => 1,
+        };
         let count = count.filter(|count| template.accepts_count(*count)).unwrap_or(default);
-        let label = |(name, source_type): &(&str, SourceType)| ConnectionLabel {
-            name: (*name).to_owned(),
-            source_type: Some(source_type.clone()),
-            needs_sign_in: true,
+        let sections = if template == Template::Shared {
+            PEOPLE
+                .iter()
+                .cycle()
+                .take(count)
+                .map(|(label, count)| section(template, *label, *count))
+                .collect()
+        } else {
+            vec![section(template, None, count)]
         };
         Self {
             id: NoticeId::new("sample"),
             to: "sample.member@example.org".parse().expect("a valid address"),
             locale: None,
             template,
-            link: template.has_link().then(|| LinkToken::new(TOKEN)),
+            urgency: if template == Template::Reminder { Urgency::Reminder } else { Urgency::First },
+            sections,
             unsubscribe: Some(LinkToken::new(TOKEN)),
-            connections: SOURCES.iter().cycle().take(count).map(label).collect(),
             ttl: Duration::from_secs(7 * 24 * 60 * 60),
             date: Time::default(),
         }
+    }
+}
+
+fn section(template: Template, label: Option<&str>, count: usize) -> Section {
+    let connection = |(name, source_type): &(&str, SourceType)| ConnectionLabel {
+        name: (*name).to_owned(),
+        source_type: Some(source_type.clone()),
+        needs_sign_in: true,
+    };
+    Section {
+        label: label.map(str::to_owned),
+        link: template.has_link().then(|| LinkToken::new(TOKEN)),
+        connections: SOURCES.iter().cycle().take(count).map(connection).collect(),
     }
 }

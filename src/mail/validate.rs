@@ -3,9 +3,12 @@
 
 use super::{
     error::SetupError,
+    kind::EmailKind,
     notice::{ConnectionLabel, Template},
-    render::{Rendered, Renderer},
-    sample_matrix::{Case, LINK, SOURCE_TYPES},
+    render::{Rendered, Renderer, all_connections},
+    sample_matrix::{Case, SOURCE_TYPES},
+    templates::Edition,
+    values::Values,
 };
 use crate::{
     base::{
@@ -26,39 +29,70 @@ impl Renderer {
         email: &config::Email,
         links: &config::Links,
     ) -> Result<Self, SetupError> {
-        let renderer = Self::new_unchecked(brand, notices, email, links)?;
-        validate(&renderer)?;
+        let mut renderer = Self::new_unchecked(brand, notices, email, links)?;
+        validate(&mut renderer)?;
         Ok(renderer)
     }
 }
 
-fn validate(renderer: &Renderer) -> Result<(), TemplateError> {
-    for language in renderer.languages() {
+fn validate(renderer: &mut Renderer) -> Result<(), TemplateError> {
+    for language in renderer.languages().to_vec() {
         if renderer.disclosure != Disclosure::Generic {
-            check_phrases(renderer, language)?;
+            check_phrases(renderer, &language)?;
         }
-        for &template in Template::ALL {
-            for case in Case::matrix(template, renderer.ttl) {
-                let sources = renderer.sources(language, &case.connections())?;
-                let rendered = renderer.render_parts(
-                    language,
-                    template,
-                    &case.values(sources, renderer.brand_values()),
-                )?;
-                check_usable(renderer, language, template, &rendered)?;
-            }
+        for kind in EmailKind::ALL.iter().filter(|kind| kind.template != Template::Shared) {
+            check_kind(renderer, &language, *kind)?;
         }
+        check_shared(renderer, &language)?;
+    }
+    Ok(())
+}
+
+fn check_kind(renderer: &Renderer, language: &str, kind: EmailKind) -> Result<(), TemplateError> {
+    let edition = Edition { templates: &renderer.templates, language };
+    for case in Case::matrix(kind, renderer.ttl) {
+        let sections = case.sections();
+        let people = renderer.people(edition, &sections, Case::link)?;
+        let sources = renderer.sources(edition, &all_connections(&sections))?;
+        let values = case.values(people, sources, renderer.brand_values());
+        let rendered = renderer.render_parts(edition, kind.template, &values)?;
+        check_usable(renderer, language, kind, &values, &rendered)?;
+    }
+    Ok(())
+}
+
+/// An operator's directory without its own email for several members keeps working: see [`Fallback`].
+///
+/// [`Fallback`]: super::templates::Fallback
+fn check_shared(renderer: &mut Renderer, language: &str) -> Result<(), TemplateError> {
+    let files = Template::Shared.files(renderer.disclosure);
+    let reason = if files.iter().all(|file| renderer.templates.has_file(language, file)) {
+        let mut kinds = EmailKind::ALL.iter().filter(|kind| kind.template == Template::Shared);
+        let Err(error) = kinds.try_for_each(|kind| check_kind(renderer, language, *kind)) else {
+            return Ok(());
+        };
+        let is_own = files.iter().any(|file| renderer.templates.is_overridden(language, file));
+        if is_own || renderer.fallback.is_none() {
+            return Err(error);
+        }
+        error.to_string()
+    } else {
+        "this language has no such files".to_owned()
+    };
+    if let Some(fallback) = &mut renderer.fallback {
+        fallback.add(language, reason);
     }
     Ok(())
 }
 
 /// Every source needs a phrase: an empty one would leave a hole in a sentence.
 fn check_phrases(renderer: &Renderer, language: &str) -> Result<(), TemplateError> {
+    let edition = Edition { templates: &renderer.templates, language };
     let mut without = Vec::new();
     for source_type in SOURCE_TYPES.into_iter().map(Some).chain([None]) {
         let kind = source_type.as_ref().map_or("unknown", SourceType::as_str).to_ascii_lowercase();
         let label = ConnectionLabel { name: "Sample".to_owned(), source_type, needs_sign_in: true };
-        if !renderer.sources(language, &[label])?.is_some_and(|phrase| has_words(&phrase)) {
+        if !renderer.sources(edition, &[&label])?.is_some_and(|phrase| has_words(&phrase)) {
             without.push(kind);
         }
     }
@@ -73,26 +107,44 @@ fn check_phrases(renderer: &Renderer, language: &str) -> Result<(), TemplateErro
 fn check_usable(
     renderer: &Renderer,
     language: &str,
-    template: Template,
+    kind: EmailKind,
+    values: &Values<'_>,
     rendered: &Rendered,
 ) -> Result<(), TemplateError> {
-    let needs_link = template.has_link();
-    let [subject, text, html] = template.source_files(renderer.disclosure);
+    let links = || values.people.iter().map(|person| person.link.as_str()).filter(|link| !link.is_empty());
+    let labels = || values.people.iter().filter_map(|person| person.label.as_deref());
+    let names_everybody = |text: &str| !values.is_shared || labels().all(|label| text.contains(label));
+    let visible_html = html::visible_text(&rendered.html);
+    let [subject, text, html] = kind.template.source_files(renderer.disclosure);
     let (files, problem) = if !has_words(&rendered.subject) {
         (subject, "the subject is empty; write one")
     } else if !has_words(&rendered.text) {
         (text, "the text is empty; write what the HTML says")
-    } else if !has_words(&html::visible_text(&rendered.html)) {
+    } else if !has_words(&visible_html) {
         (html, "the HTML shows nothing; write what the text says")
-    } else if needs_link && !rendered.text.contains(LINK) {
-        (text, "the text has no link; add {{ link }}")
-    } else if needs_link && !html::leads_to(&rendered.html, LINK) {
-        (html, "the HTML has no link; add {{ link }} to an href")
+    } else if !links().all(|link| rendered.text.contains(link)) {
+        let problem = if values.is_shared {
+            "the text lacks the link of a member; add the link of each of the people"
+        } else {
+            "the text has no link; add {{ link }}"
+        };
+        (text, problem)
+    } else if !links().all(|link| html::leads_to(&rendered.html, link)) {
+        let problem = if values.is_shared {
+            "the HTML lacks the link of a member; add the link of each of the people to an href"
+        } else {
+            "the HTML has no link; add {{ link }} to an href"
+        };
+        (html, problem)
+    } else if !names_everybody(&rendered.text) {
+        (text, "the text lacks the label of a member; add the label of each of the people")
+    } else if !names_everybody(&visible_html) {
+        (html, "the HTML lacks the label of a member; add the label of each of the people")
     } else {
         return Ok(());
     };
     let file = renderer.templates.locate(language, &files);
-    let problem = format!("{problem} (email {:?})", template.as_str());
+    let problem = format!("{problem} (email {:?})", kind.name);
     Err(TemplateError::Faulty { file, line: 0, problem })
 }
 

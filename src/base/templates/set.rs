@@ -110,6 +110,16 @@ impl TemplateSet {
         &self.languages
     }
 
+    /// Whether the language has `file`.
+    pub(crate) fn has_file(&self, language: &str, file: &str) -> bool {
+        self.origins.contains_key(&format!("{language}/{file}"))
+    }
+
+    /// Whether the language has `file` from the operator.
+    pub(crate) fn is_overridden(&self, language: &str, file: &str) -> bool {
+        self.origins.get(&format!("{language}/{file}")).is_some_and(|origin| origin.is_override)
+    }
+
     /// Renders `file`, such as `expired.txt`, in a language.
     pub(crate) fn render(&self, language: &str, file: &str, values: Value) -> Result<String, TemplateError> {
         let name = format!("{language}/{file}");

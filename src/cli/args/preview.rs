@@ -17,7 +17,7 @@ pub(crate) struct Preview {
     /// Write to this file, or several emails to this folder
     #[arg(long, value_name = "FILE_OR_DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Number of connections in the sample email
+    /// Number of connections in the sample email, or of people who share the address
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) count: Option<usize>,
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::base::readability::assert_easy_to_read;
-use crate::mail::fixtures::{HELP, branded_renderer, notice};
+use crate::mail::EmailKind;
+use crate::mail::fixtures::{HELP, branded_renderer, connections, notice_of};
 use std::collections::BTreeSet;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -20,17 +21,15 @@ fn emails(language: &str) -> Vec<Email> {
     let mut emails = Vec::new();
     for level in [Disclosure::Generic, Disclosure::Kind, Disclosure::Name] {
         let renderer = branded_renderer(level);
-        for &template in Template::ALL {
+        for &kind in EmailKind::ALL {
             for names in
                 [&["Epic MyChart"][..], &["Epic MyChart", "Quest"], &["Epic", "Quest", "Aetna", "CVS"]]
             {
                 for (ttl, needs_sign_in) in [(HOUR, true), (168 * HOUR, true), (HOUR, false)] {
-                    if template.accepts_count(names.len()) {
+                    if kind.template.accepts_count(names.len()) {
                         let locale = Some(language.to_owned());
-                        let mut notice = NoticeEmail { locale, ttl, ..notice(template, names) };
-                        for connection in &mut notice.connections {
-                            connection.needs_sign_in = needs_sign_in;
-                        }
+                        let mut notice = NoticeEmail { locale, ttl, ..notice_of(kind, names) };
+                        connections(&mut notice).for_each(|label| label.needs_sign_in = needs_sign_in);
                         emails.push(renderer.render(&notice).unwrap());
                     }
                 }

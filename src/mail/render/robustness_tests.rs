@@ -1,7 +1,8 @@
 //! Emails stay intact whatever they contain: names in any script, hostile or long.
 
 use super::*;
-use crate::mail::fixtures::{config, notice, renderer, with_templates};
+use crate::mail::EmailKind;
+use crate::mail::fixtures::{config, notice, notice_of, renderer, with_templates};
 use mail_parser::{Address, Message, MessageParser};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -84,10 +85,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_a_source_is_called_the_mail_is_sound(name in "\\PC{0,80}|.{0,80}", kind in 0..Template::ALL.len()) {
-        let kind = Template::ALL[kind];
-        let names = if kind == Template::Several { vec![name.as_str(), "Other"] } else { vec![name.as_str()] };
-        let mail = RENDERER.render(&notice(kind, &names)).unwrap();
+    fn whatever_a_source_is_called_the_mail_is_sound(name in "\\PC{0,80}|.{0,80}", kind in 0..EmailKind::ALL.len()) {
+        let kind = EmailKind::ALL[kind];
+        let names = if kind.template.accepts_count(1) { vec![name.as_str()] } else { vec![name.as_str(), "Other"] };
+        let mut notice = notice_of(kind, &names);
+        notice.sections[0].label = Some(name.clone());
+        let mail = RENDERER.render(&notice).unwrap();
         assert_sound(&mail);
         let parsed = parse(&mail);
         // Readers may fold spaces that are not ASCII.
@@ -117,9 +120,9 @@ fn readers_old_and_new_can_show_every_html_part() {
     for level in [Disclosure::Generic, Disclosure::Name] {
         let renderer = renderer(level);
         for language in ["en", "es"] {
-            for &kind in Template::ALL {
-                let names: &[&str] = if kind == Template::Several { &["A", "B"] } else { &["A"] };
-                let notice = NoticeEmail { locale: Some(language.to_owned()), ..notice(kind, names) };
+            for &kind in EmailKind::ALL {
+                let names: &[&str] = if kind.template.accepts_count(1) { &["A"] } else { &["A", "B"] };
+                let notice = NoticeEmail { locale: Some(language.to_owned()), ..notice_of(kind, names) };
                 let mail = renderer.render(&notice).unwrap();
                 let html = mail.html();
                 assert!(html.contains(&format!("<html lang=\"{language}\">")));

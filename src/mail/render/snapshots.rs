@@ -3,22 +3,27 @@
 //! After a change of wording, record it with `INSTA_UPDATE=always cargo test --lib snapshots` and read the difference.
 
 use super::*;
-use crate::mail::fixtures::{TOKEN, branded_renderer, notice};
+use crate::mail::EmailKind;
+use crate::mail::fixtures::{TOKEN, branded_renderer, notice_of};
 
 const LEVELS: [Disclosure; 3] = [Disclosure::Generic, Disclosure::Kind, Disclosure::Name];
 
-fn emails(level: Disclosure, language: &str) -> Vec<(Template, Email)> {
+fn emails(level: Disclosure, language: &str) -> Vec<(EmailKind, Email)> {
     let renderer = branded_renderer(level);
-    let render = |template: Template| {
-        let names: &[&str] = if template == Template::Several {
-            &["Epic MyChart", "Basic Insurance"]
-        } else {
-            &["Epic MyChart"]
+    let render = |kind: EmailKind| {
+        let names: &[&str] = match kind.template {
+            Template::Several => &["Epic MyChart", "Basic Insurance"],
+            Template::Shared => &["Epic MyChart", "Basic Insurance", "Quest"],
+            _ => &["Epic MyChart"],
         };
-        let notice = NoticeEmail { locale: Some(language.to_owned()), ..notice(template, names) };
-        (template, renderer.render(&notice).unwrap())
+        let mut notice = NoticeEmail { locale: Some(language.to_owned()), ..notice_of(kind, names) };
+        if let [_, second, third] = &mut notice.sections[..] {
+            second.connections.extend(third.connections.clone());
+            third.label = None;
+        }
+        (kind, renderer.render(&notice).unwrap())
     };
-    Template::ALL.iter().copied().map(render).collect()
+    EmailKind::ALL.iter().copied().map(render).collect()
 }
 
 /// The HTML without the lines of the shared layout and without styles.
@@ -36,12 +41,10 @@ fn without_styles(line: &str) -> String {
     out.replace(&"&#847;&zwnj;&nbsp;".repeat(40), "[filler]")
 }
 
-fn record(name: &str, parts: impl IntoIterator<Item = (Template, String)>) {
+fn record(name: &str, parts: impl IntoIterator<Item = (EmailKind, String)>) {
     let all: Vec<String> = parts
         .into_iter()
-        .map(|(template, text)| {
-            format!("== {}\n{}\n", template.as_str(), text.replace(TOKEN, "[token]").trim_end())
-        })
+        .map(|(kind, text)| format!("== {}\n{}\n", kind.name, text.replace(TOKEN, "[token]").trim_end()))
         .collect();
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!(name, all.join("\n"));
@@ -55,7 +58,7 @@ fn the_text_of_every_email_is_as_recorded() {
             let emails = emails(level, language);
             let parts = emails
                 .iter()
-                .map(|(template, email)| (*template, format!("{}\n\n{}", email.subject(), email.text())));
+                .map(|(kind, email)| (*kind, format!("{}\n\n{}", email.subject(), email.text())));
             record(&format!("text-{language}-{}", level.as_str()), parts);
         }
     }
@@ -67,7 +70,7 @@ fn the_html_of_every_email_is_as_recorded_without_the_shared_layout() {
         // `kind` differs from `name` only in the phrase.
         for level in [Disclosure::Generic, Disclosure::Name] {
             let emails = emails(level, language);
-            let parts = emails.iter().map(|(template, email)| (*template, content(email.html())));
+            let parts = emails.iter().map(|(kind, email)| (*kind, content(email.html())));
             record(&format!("html-{language}-{}", level.as_str()), parts);
         }
     }
@@ -76,14 +79,14 @@ fn the_html_of_every_email_is_as_recorded_without_the_shared_layout() {
 #[test]
 fn the_headers_are_as_recorded() {
     for language in ["en", "es"] {
-        let (template, email) = emails(Disclosure::Generic, language).remove(0);
+        let (kind, email) = emails(Disclosure::Generic, language).remove(0);
         let head = email.eml().split("\r\n\r\n").next().unwrap_or_default().replace("\r\n", "\n");
-        record(&format!("headers-{language}"), [(template, head)]);
+        record(&format!("headers-{language}"), [(kind, head)]);
     }
 }
 
 #[test]
 fn one_whole_html_part_is_as_recorded() {
-    let (template, email) = emails(Disclosure::Generic, "en").remove(0);
-    record("html-whole", [(template, email.html().to_owned())]);
+    let (kind, email) = emails(Disclosure::Generic, "en").remove(0);
+    record("html-whole", [(kind, email.html().to_owned())]);
 }

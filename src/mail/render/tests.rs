@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::EmailAddress;
-use crate::mail::fixtures::{TOKEN, notice, renderer, with_templates};
+use crate::mail::EmailKind;
+use crate::mail::fixtures::{TOKEN, connections, notice, notice_of, renderer, with_templates};
 use mail_parser::{Message, MessageParser};
 
 fn render(renderer: &Renderer, notice: &NoticeEmail) -> Email {
@@ -20,11 +21,11 @@ fn every() -> impl Iterator<Item = (Disclosure, Template, Email)> {
     [Disclosure::Generic, Disclosure::Kind, Disclosure::Name].into_iter().flat_map(|level| {
         let renderer = renderer(level);
         let mut emails = Vec::new();
-        for &template in Template::ALL {
+        for &kind in EmailKind::ALL {
             for locale in ["en", "es-MX"] {
                 for names in [&["MarkedSource"][..], &["MarkedSource", "OtherSource"][..]] {
-                    let notice = NoticeEmail { locale: Some(locale.to_owned()), ..notice(template, names) };
-                    emails.push((level, template, render(&renderer, &notice)));
+                    let notice = NoticeEmail { locale: Some(locale.to_owned()), ..notice_of(kind, names) };
+                    emails.push((level, kind.template, render(&renderer, &notice)));
                 }
             }
         }
@@ -34,14 +35,17 @@ fn every() -> impl Iterator<Item = (Disclosure, Template, Email)> {
 
 #[test]
 fn every_email_has_both_parts_with_the_link_once_in_each_and_short_lines() {
-    let link = format!("https://acme.test/some/where/r/{TOKEN}");
-    for (_, _, email) in every().filter(|(_, template, _)| template.has_link()) {
+    for (_, template, email) in every().filter(|(_, template, _)| template.has_link()) {
+        let ends: &[&str] = if template == Template::Shared { &["-0", "-1"] } else { &[""] };
         let parsed = parse(&email);
         let (text, html) = (parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap());
-        assert_eq!(text.lines().filter(|line| *line == link).count(), 1, "{text}");
-        assert_eq!(text.matches(TOKEN).count(), 1);
-        assert_eq!(html.matches(&format!("href=\"{link}\"")).count(), 1, "{html}");
-        assert_eq!(html.matches(TOKEN).count(), 1, "the button");
+        for end in ends {
+            let link = format!("https://acme.test/some/where/r/{TOKEN}{end}");
+            assert_eq!(text.lines().filter(|line| *line == link).count(), 1, "{text}");
+            assert_eq!(html.matches(&format!("href=\"{link}\"")).count(), 1, "{html}");
+        }
+        assert_eq!(text.matches(TOKEN).count(), ends.len());
+        assert_eq!(html.matches(TOKEN).count(), ends.len(), "the buttons");
         assert!(text.lines().all(|line| line.chars().count() <= 78), "{text}");
         assert!(raw(&email).lines().all(|line| line.len() <= 998));
         assert!(email.bytes.len() < 20_000, "{}", email.bytes.len());
@@ -80,7 +84,7 @@ fn under_generic_expired_and_disconnected_emails_are_byte_for_byte_equal() {
     let renderer = renderer(Disclosure::Generic);
     let email = |template, locale: &str, names: &[&str], source_type: SourceType| {
         let mut notice = NoticeEmail { locale: Some(locale.to_owned()), ..notice(template, names) };
-        notice.connections.iter_mut().for_each(|label| label.source_type = Some(source_type.clone()));
+        connections(&mut notice).for_each(|label| label.source_type = Some(source_type.clone()));
         raw(&render(&renderer, &notice))
     };
     for locale in ["en", "es"] {
@@ -88,6 +92,8 @@ fn under_generic_expired_and_disconnected_emails_are_byte_for_byte_equal() {
         assert_eq!(expired, email(Template::Disconnected, locale, &["Another"], SourceType::Insurance));
         let several = email(Template::Several, locale, &["One", "Two"], SourceType::Lab);
         assert_eq!(several, email(Template::Several, locale, &["Three", "Four"], SourceType::Clinical));
+        let shared = email(Template::Shared, locale, &["One", "Two"], SourceType::Lab);
+        assert_eq!(shared, email(Template::Shared, locale, &["Three", "Four"], SourceType::Clinical));
     }
 }
 
@@ -161,7 +167,10 @@ fn sources_form_a_natural_phrase() {
         (Disclosure::Name, "es", names(&["A", "Hierbas"]), "A y Hierbas"),
         (Disclosure::Name, "es", names(&["Ibero", "Farmacia"]), "Ibero y Farmacia"),
     ] {
-        assert_eq!(renderer(level).sources(language, &sources).unwrap().unwrap(), phrase);
+        let renderer = renderer(level);
+        let edition = renderer.edition(Template::Expired, language);
+        let sources: Vec<_> = sources.iter().collect();
+        assert_eq!(renderer.sources(edition, &sources).unwrap().unwrap(), phrase);
     }
 }
 
@@ -266,10 +275,10 @@ fn whether_a_sign_in_follows_changes_the_email_except_under_generic() {
     {
         let renderer = renderer(disclosure);
         for template in Template::ALL.iter().copied().filter(|template| template.has_link()) {
-            let count = if template == Template::Several { 2 } else { 1 };
+            let count = if template.accepts_count(1) { 1 } else { 2 };
             let text = |needs_sign_in| {
                 let mut notice = notice(template, &["Epic", "Lab"][..count]);
-                notice.connections.iter_mut().for_each(|connection| connection.needs_sign_in = needs_sign_in);
+                connections(&mut notice).for_each(|label| label.needs_sign_in = needs_sign_in);
                 renderer.render(&notice).unwrap().text().to_owned()
             };
             assert_eq!(text(true) != text(false), is_told, "{disclosure:?} {template:?}");

@@ -12,6 +12,7 @@ macro_rules! language {
             "expired.subject" "expired.txt" "expired.html"
             "disconnected.subject" "disconnected.txt" "disconnected.html"
             "several.subject" "several.txt" "several.html"
+            "shared.subject" "shared.txt" "shared.html"
             "reminder.subject" "reminder.txt" "reminder.html"
             "invited.subject" "invited.txt" "invited.html"
             "recovered.subject" "recovered.txt" "recovered.html")
@@ -29,17 +30,21 @@ const LAYOUT: &str = "layout.html";
 /// Turns the connections into a phrase; its variables differ from those of the emails.
 const SOURCES: &str = "sources.txt";
 
-/// The variables of an email. HTML also has `subject`. `sources` is undefined under `generic`. `link`, `unsubscribe`,
-/// `help`, `privacy_url` and `app_url` may be empty. `days`, `hours` and `minutes` each express the whole lifetime of the
-/// link. `sign_in`, which is undefined under `generic`, too: each connection leads to
-/// a sign-in. The colors are those of the button and of the text on it, in light and in dark mode.
+/// The variables of an email. HTML also has `subject`, and text and HTML have `people`, the members who share the address:
+/// each with `label` (empty if there is none), `link`, `sources`, `count` and `sign_in`. Without such members, it is empty;
+/// with them, `link` is empty. `sources` is undefined under `generic`. `link`, `unsubscribe`, `help`, `privacy_url` and
+/// `app_url` may be empty. `days`, `hours` and `minutes` each express the whole lifetime of the link. `sign_in`, which is
+/// undefined under `generic`, too: each connection leads to a sign-in. `reminder`: there was an email about each connection
+/// before; `last`: no other will follow. The colors are those of the button and of the text on it, in light and in dark mode.
 const VARIABLES: &[&str] = &[
     "operator",
     "link",
     "unsubscribe",
     "sources",
     "count",
+    "people_count",
     "sign_in",
+    "reminder",
     "last",
     "days",
     "hours",
@@ -63,20 +68,36 @@ pub(in crate::mail) fn load(
     default: &str,
     disclosure: Disclosure,
 ) -> Result<TemplateSet, TemplateError> {
-    TemplateSet::load(directory, &catalog(disclosure), default, |file| match file.rsplit('.').next() {
-        _ if file == SOURCES => vec!["items", "more"],
-        Some("html") => [VARIABLES, &["subject"]].concat(),
-        _ => VARIABLES.to_vec(),
-    })
+    let templates =
+        TemplateSet::load(directory, &catalog(disclosure), default, |file| match file.rsplit('.').next() {
+            _ if file == SOURCES => vec!["items", "more"],
+            Some("html") => [VARIABLES, &["people", "subject"]].concat(),
+            Some("txt") => [VARIABLES, &["people"]].concat(),
+            _ => VARIABLES.to_vec(),
+        })?;
+    for language in templates.languages() {
+        let is_missing = |file: &String| !templates.has_file(language, file);
+        let missing: Vec<String> =
+            Template::Shared.files(disclosure).into_iter().filter(is_missing).collect();
+        if (1..3).contains(&missing.len()) {
+            let folder = directory.map(|directory| directory.join(language)).unwrap_or_default();
+            return Err(TemplateError::Missing { folder, files: missing, product: PRODUCT });
+        }
+    }
+    Ok(templates)
 }
 
+const PRODUCT: &str = "email";
+
 fn catalog(disclosure: Disclosure) -> Catalog {
+    // A language without these uses the built-in ones; see `Fallback`.
+    let optional = Template::Shared.files(disclosure);
     Catalog {
-        product: "email",
+        product: PRODUCT,
         builtin: all().collect(),
         shared: &[LAYOUT],
         foreign_folders: FOREIGN_FOLDERS,
-        required: used_files(disclosure).collect(),
+        required: used_files(disclosure).filter(|file| !optional.contains(file)).collect(),
         known: known_files().collect(),
         undefined_hint: if disclosure == Disclosure::Generic {
             "; under notices.disclosure = \"generic\" there is no {{ sources }}: put its sentence into {% if sources %}, \

@@ -144,7 +144,7 @@ fn words_that_may_reveal_the_status_or_the_kind_cause_a_warning_under_generic_on
     let files = [
         ("en/first.subject", "Please\nreconnect: your connection EXPIRED"),
         ("es/reminder.txt", "Tu farmacia caducó. {{ link }}"),
-        ("layout.html", "Hello {{ link }}\n<!-- DISCONNECTED_BY_SOURCE -->"),
+        ("layout.html", "Hello {{ link }}\n<!-- DISCONNECTED_BY_SOURCE -->\n{% block body %}{% endblock %}"),
     ];
     let expected = ["en/first.subject:2", "es/reminder.txt:1", "layout.html:2"];
     assert_eq!(warnings(Disclosure::Generic, &files), expected);

@@ -33,6 +33,12 @@ pub(crate) struct TemplateWarning {
     problem: String,
 }
 
+impl TemplateWarning {
+    pub(super) fn about_file(file: String, problem: String) -> Self {
+        Self { file, line: 0, problem }
+    }
+}
+
 impl fmt::Display for TemplateWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", place(&self.file, self.line), self.problem)

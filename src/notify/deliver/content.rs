@@ -6,7 +6,7 @@ use crate::base::random;
 use crate::domain::{
     Connection, ConnectionId, Member, NoticeItem, NoticeReason, PlanningInput, Repair, Status,
 };
-use crate::mail::{ConnectionLabel, Email, NoticeEmail, Template};
+use crate::mail::{ConnectionLabel, Email, NoticeEmail, Section, Template, Urgency};
 use crate::store::{AttemptOutcome, Claim, Handover, HandoverContents, HandoverDecision, StoredConnection};
 use chrono::TimeDelta;
 
@@ -125,23 +125,29 @@ impl Deliverer {
                 });
             }
         };
-        let (template, link, included) = match kind {
-            DraftKind::Reconnect(items) => {
-                let mut items = items.iter();
-                connections.retain(|_| items.next().is_some_and(|item| stored.contains(item)));
-                (self.template(&stored, &connections), Some(link), stored)
+        let (template, urgency, link, included) = match kind {
+            DraftKind::Reconnect(mut items) => {
+                let mut each = items.iter();
+                connections.retain(|_| each.next().is_some_and(|item| stored.contains(item)));
+                items.retain(|item| stored.contains(item));
+                let template = template(&items, &connections);
+                (template, self.urgency(&items, &connections), Some(link), stored)
             }
-            DraftKind::Invitation => (Template::Invited, Some(link), Vec::new()),
-            DraftKind::Recovery(items) => (Template::Recovered, None, items),
+            DraftKind::Invitation => (Template::Invited, Urgency::First, Some(link), Vec::new()),
+            DraftKind::Recovery(items) => (Template::Recovered, Urgency::First, None, items),
         };
         let notice = NoticeEmail {
             id: claim.notice.id.clone(),
             to: member.email.clone(),
             locale: member.locale.clone(),
             template,
-            link,
+            urgency,
+            sections: vec![Section {
+                label: None,
+                link,
+                connections: connections.iter().map(label).collect(),
+            }],
             unsubscribe: Some(unsubscribe),
-            connections: connections.iter().map(label).collect(),
             ttl: self.link_ttl,
             date: now,
         };
@@ -153,17 +159,29 @@ impl Deliverer {
         Ok((email, included))
     }
 
-    fn template(&self, items: &[NoticeItem], connections: &[StoredConnection]) -> Template {
-        let ([item], [connection]) = (items, connections) else { return Template::Several };
-        let status = connection.connection.status.as_ref();
-        let reminders =
-            status.and_then(|status| self.policy.for_status(status)).map_or(0, |p| p.reminders.len());
-        match item.step {
-            0 if status == Some(&Status::Disconnected) => Template::Disconnected,
-            0 => Template::Expired,
-            step if step as usize >= reminders => Template::LastReminder,
-            _ => Template::Reminder,
+    fn urgency(&self, items: &[NoticeItem], connections: &[StoredConnection]) -> Urgency {
+        let is_last = |(item, connection): (&NoticeItem, &StoredConnection)| {
+            let status = connection.connection.status.as_ref();
+            let reminders =
+                status.and_then(|status| self.policy.for_status(status)).map_or(0, |p| p.reminders.len());
+            item.step as usize >= reminders
+        };
+        if items.iter().any(|item| item.step == 0) {
+            Urgency::First
+        } else if items.iter().zip(connections).all(is_last) {
+            Urgency::LastReminder
+        } else {
+            Urgency::Reminder
         }
+    }
+}
+
+fn template(items: &[NoticeItem], connections: &[StoredConnection]) -> Template {
+    let ([item], [connection]) = (items, connections) else { return Template::Several };
+    match item.step {
+        0 if connection.connection.status == Some(Status::Disconnected) => Template::Disconnected,
+        0 => Template::Expired,
+        _ => Template::Reminder,
     }
 }
 
