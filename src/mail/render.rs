@@ -237,6 +237,8 @@ mod readability_tests;
 #[cfg(test)]
 mod robustness_tests;
 #[cfg(test)]
+mod shared_tests;
+#[cfg(test)]
 mod snapshots;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,10 @@ async fn every_email_renders_without_database_keys_or_network_and_its_link_leads
         which.contains(&"\"es\" \"last_reminder\"".to_owned()) && which.len().is_multiple_of(2),
         "{which:?}"
     );
+    let shared = all.iter().find(|mail| mail["locale"] == "en" && mail["kind"] == "shared_last_reminder");
+    let shared = shared.unwrap()["text"].as_str().unwrap();
+    assert!(["Ann (", "Ben (", "Person 3 of 3 (", "last reminder"].iter().all(|word| shared.contains(word)));
+    assert_eq!(shared.matches("/r/SAMPLE-leads-nowhere").count(), 3, "{shared}");
     assert!(all.iter().all(|mail| mail["disclosure"] == "generic" && mail["html"].is_string()));
     for file in ["reconnectd.db", "reconnectd.keys"] {
         assert!(!home.path(file).exists(), "{file}");
@@ -61,6 +65,7 @@ async fn an_unknown_kind_or_locale_is_a_usage_error_that_lists_the_known_ones() 
         (&["--kind", "expire"][..], &["\"expire\"", "expired, disconnected, several", "recovered"][..]),
         (&["--locale", "fr"], &["\"fr\"", "en, es"]),
         (&["--kind", "expired", "--count", "2"], &["\"expired\"", "one connection"]),
+        (&["--kind", "shared", "--count", "1"], &["\"shared\"", "two people"]),
         (&["--part", "eml"], &["--output"]),
     ] {
         let line: Vec<&str> = ["notices", "preview"].iter().chain(arguments).copied().collect();

@@ -1,9 +1,13 @@
 //! An operator's directory: its overrides and its faults.
 
+use super::builtin;
 use crate::base::templates::{TemplateError, place};
 use crate::{
     base::config::Disclosure,
-    mail::{Renderer, SetupError, fixtures::with_templates},
+    mail::{
+        NoticeEmail, Renderer, SetupError, Template,
+        fixtures::{notice, with_templates},
+    },
 };
 
 /// `file:line`, or `file` without a line, of the fault in a directory of these files; `None` without a fault.
@@ -212,6 +216,95 @@ fn a_new_language_needs_every_file_and_one_folder() {
     assert!(!files.iter().any(|file| file == "first.txt" || file == "expired.txt" || file == "sources.txt"));
     let twice = [("es-MX/first.txt", "Hola {{ link }}"), ("es_mx/base.txt", "Hola {{ link }}")];
     assert!(matches!(error(&twice), TemplateError::SameLanguage { .. }));
+}
+
+/// The subject and the text of the email to two members, and the language of its headers.
+fn shared_email(renderer: &Renderer, locale: &str) -> (String, String) {
+    let notice = NoticeEmail { locale: Some(locale.to_owned()), ..notice(Template::Shared, &["A", "B"]) };
+    let email = renderer.render(&notice).unwrap();
+    (email.subject().to_owned(), email.text().to_owned())
+}
+
+#[test]
+fn a_directory_without_shared_files_gets_the_built_in_email_in_its_own_frame() {
+    let base = include_str!("en/base.txt").replace("--", "-- the footer of Acme");
+    let (_directory, renderer) = with_templates(Disclosure::Generic, &[("en/base.txt", &base)]);
+    let renderer = renderer.unwrap();
+    assert_eq!(renderer.warnings(), []);
+    let (_, text) = shared_email(&renderer, "en");
+    assert!(text.contains("the footer of Acme") && text.contains("Label 1 (one account):"), "{text}");
+}
+
+#[test]
+fn where_an_operators_frame_shows_no_links_of_members_the_built_in_one_does() {
+    let (_directory, renderer) = with_templates(Disclosure::Generic, &[("en/base.txt", "Acme: {{ link }}")]);
+    let renderer = renderer.unwrap();
+    let (_, text) = shared_email(&renderer, "en");
+    assert!(!text.contains("Acme:") && text.contains("Label 1 (one account):"), "{text}");
+    let expired = renderer.render(&notice(Template::Expired, &["A"])).unwrap();
+    assert!(expired.text().starts_with("Acme:"), "other emails keep it");
+    let files = [("en/base.txt", "Acme: {{ link }}")];
+    assert_eq!(warnings(Disclosure::Generic, &files), ["en/shared.txt"]);
+}
+
+#[test]
+fn a_language_without_shared_files_gets_the_email_in_another_language() {
+    let names: Vec<String> =
+        builtin::used_files(Disclosure::Generic).filter(|file| file != "layout.html").collect();
+    let files = |has: fn(&str) -> bool| {
+        let names = names.iter().filter(move |file| has(file));
+        names
+            .map(|file| (format!("fr/{file}"), builtin::find(&format!("en/{file}")).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let load = |files: &[(String, &str)]| {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        with_templates(Disclosure::Generic, &files)
+    };
+    let (_directory, renderer) = load(&files(|file| !file.starts_with("shared")));
+    let renderer = renderer.unwrap();
+    assert_eq!(shared_email(&renderer, "fr"), shared_email(&renderer, "en"));
+    assert_eq!(renderer.warnings().len(), 1, "{:?}", renderer.warnings());
+    let (_directory, renderer) = load(&files(|file| file != "shared.html"));
+    match renderer.err() {
+        Some(SetupError::Template(TemplateError::Missing { folder, files, .. })) => {
+            assert!(folder.ends_with("fr") && files == ["shared.html"], "{files:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let (_directory, renderer) = load(&files(|_| true));
+    assert_eq!(renderer.unwrap().warnings(), []);
+}
+
+#[test]
+fn an_operators_email_for_several_members_needs_each_link_and_each_label() {
+    let each = "{% for person in people %}{{ person.label or loop.index }}: {{ person.link }} {% endfor %}";
+    let links = "{% for person in people %}{{ person.link }} {% endfor %}";
+    let first = "{{ people[0].label }}{{ people[1].label }}: {{ people[0].link }}";
+    for (file, text, is_good) in [
+        ("en/shared.txt", each, true),
+        ("en/shared.html", each, true),
+        ("en/shared.txt", links, false),
+        ("es/shared.html", links, false),
+        ("en/shared.txt", first, false),
+        ("en/shared.html", first, false),
+        ("en/shared.txt", "Hi {{ link }}", false),
+        ("en/shared.subject", " ", false),
+    ] {
+        let expected = (!is_good).then_some(file);
+        assert_eq!(fault(Disclosure::Generic, &[(file, text)]).as_deref(), expected, "{file}: {text}");
+    }
+}
+
+#[test]
+fn an_email_for_several_members_cannot_reveal_a_source_under_generic_or_a_label_in_its_subject() {
+    let sources =
+        "{% for person in people %}\n{{ person.label }} {{ person.link }} {{ person.sources }}{% endfor %}";
+    let files = [("en/shared.txt", sources)];
+    assert_eq!(fault(Disclosure::Generic, &files).as_deref(), Some("en/shared.txt:2"));
+    assert_eq!(fault(Disclosure::Name, &files), None);
+    let subject = [("en/shared.subject", "Hello {{ people[0].label }}")];
+    assert_eq!(fault(Disclosure::Name, &subject).as_deref(), Some("en/shared.subject:1"));
 }
 
 #[test]
