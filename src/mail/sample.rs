@@ -29,14 +29,10 @@ impl NoticeEmail {
         };
         let count = count.filter(|count| template.accepts_count(*count)).unwrap_or(default);
         let sections = if template == Template::Shared {
-            PEOPLE
-                .iter()
-                .cycle()
-                .take(count)
-                .map(|(label, count)| section(template, *label, *count))
-                .collect()
+            let people = PEOPLE.iter().cycle().take(count).enumerate();
+            people.map(|(index, (label, count))| section(template, *label, index, *count)).collect()
         } else {
-            vec![section(template, None, count)]
+            vec![section(template, None, 0, count)]
         };
         Self {
             id: NoticeId::new("sample"),
@@ -52,7 +48,7 @@ impl NoticeEmail {
     }
 }
 
-fn section(template: Template, label: Option<&str>, count: usize) -> Section {
+fn section(template: Template, label: Option<&str>, skipped: usize, count: usize) -> Section {
     let connection = |(name, source_type): &(&str, SourceType)| ConnectionLabel {
         name: (*name).to_owned(),
         source_type: Some(source_type.clone()),
@@ -61,6 +57,6 @@ fn section(template: Template, label: Option<&str>, count: usize) -> Section {
     Section {
         label: label.map(str::to_owned),
         link: template.has_link().then(|| LinkToken::new(TOKEN)),
-        connections: SOURCES.iter().cycle().take(count).map(connection).collect(),
+        connections: SOURCES.iter().cycle().skip(skipped).take(count).map(connection).collect(),
     }
 }

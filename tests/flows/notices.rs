@@ -105,6 +105,34 @@ async fn reminders_follow_the_first_email_as_configured_and_end() {
 }
 
 #[tokio::test]
+async fn an_email_about_two_connections_says_that_it_is_a_reminder_only_if_it_is_one_about_both() {
+    let h = Harness::watching_with(with_reminders(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    assert_eq!(days_with_mail(&h, 15, |_| {}).await, [0, 3, 10]);
+    let kinds: Vec<_> = h.mails().iter().map(|mail| kind_of_reminder(&mail.subject)).collect();
+    assert_eq!(kinds, ["none", "reminder", "last reminder"]);
+
+    let h = Harness::watching_with(with_reminders(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    let mailed = days_with_mail(&h, 4, |day| {
+        if day == 3 {
+            h.set("alice", "kaiser-north", "EXPIRED");
+        }
+    });
+    assert_eq!(mailed.await, [0, 3]);
+    assert_eq!(kind_of_reminder(&h.mails()[1].subject), "none", "it is the first about one of them");
+}
+
+fn kind_of_reminder(subject: &str) -> &'static str {
+    match subject.split_once(": ") {
+        Some(("Last reminder", _)) => "last reminder",
+        Some(("Reminder", _)) => "reminder",
+        _ => "none",
+    }
+}
+
+#[tokio::test]
 async fn recovery_ends_the_reminders() {
     let h = Harness::watching_with(with_reminders(), &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
