@@ -65,7 +65,7 @@ impl Case {
             needs_sign_in: self.sign_in,
         };
         Section {
-            label: self.has_labels.then(|| format!("Sample label {index}")),
+            label: self.has_labels.then(|| format!("Label{index}")),
             link: self.kind.template.has_link().then(|| LinkToken::new(format!("link{index}"))),
             connections: (0..connections).map(label).collect(),
         }

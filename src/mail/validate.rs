@@ -113,7 +113,11 @@ fn check_usable(
 ) -> Result<(), TemplateError> {
     let links = || values.people.iter().map(|person| person.link.as_str()).filter(|link| !link.is_empty());
     let labels = || values.people.iter().filter_map(|person| person.label.as_deref());
-    let names_everybody = |text: &str| !values.is_shared || labels().all(|label| text.contains(label));
+    // A template may show a label in capitals.
+    let names_everybody = |text: &str| {
+        let text = text.to_lowercase();
+        !values.is_shared || labels().all(|label| text.contains(&label.to_lowercase()))
+    };
     let visible_html = html::visible_text(&rendered.html);
     let [subject, text, html] = kind.template.source_files(renderer.disclosure);
     let (files, problem) = if !has_words(&rendered.subject) {

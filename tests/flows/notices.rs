@@ -2,6 +2,7 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use reconnectd::sim::ReceivedEmail;
 
 /// Makes a pass at the same hour of each of `days` days, beginning now, and names the days that brought a mail.
 /// `each` happens before the day's pass.
@@ -110,7 +111,7 @@ async fn an_email_about_two_connections_says_that_it_is_a_reminder_only_if_it_is
     h.set("alice", "epic", "EXPIRED");
     h.set("alice", "kaiser-north", "EXPIRED");
     assert_eq!(days_with_mail(&h, 15, |_| {}).await, [0, 3, 10]);
-    let kinds: Vec<_> = h.mails().iter().map(|mail| kind_of_reminder(&mail.subject)).collect();
+    let kinds: Vec<_> = h.mails().iter().map(|mail| kind_of_reminder(mail)).collect();
     assert_eq!(kinds, ["none", "reminder", "last reminder"]);
 
     let h = Harness::watching_with(with_reminders(), &["alice"]).await;
@@ -121,11 +122,11 @@ async fn an_email_about_two_connections_says_that_it_is_a_reminder_only_if_it_is
         }
     });
     assert_eq!(mailed.await, [0, 3]);
-    assert_eq!(kind_of_reminder(&h.mails()[1].subject), "none", "it is the first about one of them");
+    assert_eq!(kind_of_reminder(&h.mails()[1]), "none", "it is the first about one of them");
 }
 
-fn kind_of_reminder(subject: &str) -> &'static str {
-    match subject.split_once(": ") {
+fn kind_of_reminder(mail: &ReceivedEmail) -> &'static str {
+    match mail.subject().unwrap().split_once(": ") {
         Some(("Last reminder", _)) => "last reminder",
         Some(("Reminder", _)) => "reminder",
         _ => "none",

@@ -284,6 +284,7 @@ fn an_operators_email_for_several_members_needs_each_link_and_each_label() {
     for (file, text, is_good) in [
         ("en/shared.txt", each, true),
         ("en/shared.html", each, true),
+        ("en/shared.txt", &each.replace("label", "label|upper"), true),
         ("en/shared.txt", links, false),
         ("es/shared.html", links, false),
         ("en/shared.txt", first, false),
