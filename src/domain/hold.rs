@@ -30,10 +30,12 @@ pub struct HoldScope {
     pub status: Option<Status>,
 }
 
-/// A hold that is in force until its end, if it has one.
+/// A hold that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveHold {
     pub kind: HoldKind,
+    /// Whether it covers only what it holds already, which goes out little by little.
+    pub is_dripping: bool,
     pub scope: HoldScope,
     pub until: Option<Time>,
 }
@@ -56,14 +58,18 @@ impl HoldScope {
 }
 
 impl ActiveHold {
+    /// `is_held`: whether the notice about the connection is held already.
     pub(crate) fn covers(
         &self,
         member: &MemberId,
         source: &ConnectionId,
         status: Option<&Status>,
+        is_held: bool,
         now: Time,
     ) -> bool {
-        self.until.is_none_or(|until| now < until) && self.scope.covers(member, source, status)
+        (is_held || !self.is_dripping)
+            && self.until.is_none_or(|until| now < until)
+            && self.scope.covers(member, source, status)
     }
 }
 
@@ -77,11 +83,12 @@ mod tests {
         let now = Time::UNIX_EPOCH;
         let hold = |source: Option<&str>, member: Option<&str>, status: Option<Status>| ActiveHold {
             kind: HoldKind::Operator,
+            is_dripping: false,
             scope: HoldScope { source: source.map(Into::into), member_id: member.map(Into::into), status },
             until: Some(now + TimeDelta::hours(1)),
         };
         let covers = |hold: ActiveHold, at: Time| {
-            hold.covers(&"ada".into(), &"Epic".into(), Some(&Status::Expired), at)
+            hold.covers(&"ada".into(), &"Epic".into(), Some(&Status::Expired), false, at)
         };
         for (hold, expected) in [
             (hold(None, None, None), true),
@@ -94,5 +101,21 @@ mod tests {
             assert_eq!(covers(hold.clone(), now), expected, "{hold:?}");
             assert!(!covers(hold, now + TimeDelta::hours(1)));
         }
+    }
+
+    #[test]
+    fn a_storm_that_has_calmed_down_covers_only_what_it_holds() {
+        let now = Time::UNIX_EPOCH;
+        let hold = |is_dripping| ActiveHold {
+            kind: HoldKind::Storm,
+            is_dripping,
+            scope: HoldScope::default(),
+            until: None,
+        };
+        let covers = |is_dripping, is_held| {
+            hold(is_dripping).covers(&"ada".into(), &"epic".into(), None, is_held, now)
+        };
+        let covered = [covers(false, false), covers(false, true), covers(true, false), covers(true, true)];
+        assert_eq!(covered, [true, true, false, true]);
     }
 }

@@ -46,9 +46,10 @@ pub use member::{CredentialRules, CredentialState, Member};
 pub use member_edit::{Edit, MemberEdit};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;
-pub use planning::{GateVerdict, PlanningInput};
+pub use planning::{AddressInput, GateVerdict, PlanningInput};
 pub(crate) use planning::{
-    LapseInput, LastNotice, PastEmail, PlannedNotice, PlanningOutput, Recipient, RecoveredInput,
+    LapseInput, LastNotice, PastEmail, PlannedDecision, PlannedNotice, PlanningOutput, Recipient,
+    RecoveredInput, WaitingNotice,
 };
 pub use printable::{printable, visible_name};
 pub(crate) use quiet_hours::{QuietHours, Spread};

@@ -1,4 +1,4 @@
-//! One email to one member about one or more lapses.
+//! One email to one address about one or more lapses.
 
 use super::{ConnectionId, LapseId, MemberId, NoticeId, Time, text_enum::string_enum};
 
@@ -39,6 +39,7 @@ string_enum!(pub NoticeKind { Reconnect = "reconnect", Invited = "invited", Reco
 /// One lapse in a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeItem {
+    pub member_id: MemberId,
     pub lapse_id: LapseId,
     pub connection_id: ConnectionId,
     /// 0 for the first notice, then the number of the reminder.
@@ -49,6 +50,7 @@ pub struct NoticeItem {
 pub struct Notice {
     /// The Message-ID is derived from it and stays the same for each attempt.
     pub id: NoticeId,
+    /// The first by id, if several share the email.
     pub member_id: MemberId,
     pub kind: NoticeKind,
     /// The lowest step among the items.

@@ -1,12 +1,36 @@
-//! The planner's input about one member, and its output.
+//! The planner's input about one address, and its output.
 
 use super::{
-    ActiveHold, ConnectionId, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, Repair, Spread,
-    Status, Time,
+    ActiveHold, ConnectionId, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, NoticeReason, NoticeState,
+    Repair, Spread, Status, Time,
 };
 use chrono_tz::Tz;
 
-/// The facts about one member for one evaluation.
+/// The facts about the members who share an address, for one evaluation.
+#[derive(Clone, Debug, Default)]
+pub struct AddressInput {
+    /// In the order of their ids.
+    pub(crate) members: Vec<PlanningInput>,
+    /// The unsent notices about their lapses that no delivery has begun with, in the order of their ids.
+    pub(crate) waiting: Vec<WaitingNotice>,
+}
+
+/// A notice that the planner can still change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WaitingNotice {
+    pub(crate) id: NoticeId,
+    pub(crate) member_id: MemberId,
+    pub(crate) state: NoticeState,
+    pub(crate) reason: NoticeReason,
+    pub(crate) not_before: Time,
+    pub(crate) is_tentative: bool,
+    /// Those of all members, also of members who have another address by now.
+    pub(crate) items: Vec<NoticeItem>,
+    /// The lapses among the items that get their one notice beyond the cadence.
+    pub(crate) extra: Vec<LapseId>,
+}
+
+/// The facts about one member.
 #[derive(Clone, Debug)]
 pub struct PlanningInput {
     pub(crate) member_id: MemberId,
@@ -54,14 +78,17 @@ pub(crate) struct LapseInput {
     pub(crate) broken_since: Time,
     /// Whether the last response left out the connection's row.
     pub(crate) is_missing: bool,
+    /// Whether its next notice waits for the end of a hold.
+    pub(crate) is_held: bool,
     pub(crate) last_notice: LastNotice,
 }
 
-/// The notices about a lapse so far, including those before it resumed.
+/// The notices about a lapse so far, including those before it resumed. A notice that the planner can still change does not
+/// count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LastNotice {
     None,
-    /// A notice is queued, held, or being sent.
+    /// A delivery has begun, and the notice is not sent yet.
     Pending,
     Sent {
         /// The step of the last notice.
@@ -90,24 +117,46 @@ pub(crate) struct RecoveredInput {
 }
 
 /// The result of one evaluation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PlanningOutput {
+    /// All notices about the lapses that have to exist from now on, apart from those that a delivery has begun with.
     pub(crate) notices: Vec<PlannedNotice>,
+    /// The waiting notices that none of them continues.
+    pub(crate) withdrawn: Vec<(NoticeId, NoticeReason)>,
     /// When to evaluate each lapse again; `None` when only a new fact can change the decision.
     pub(crate) next_evaluation: Vec<(LapseId, Option<Time>)>,
+    pub(crate) decisions: Vec<PlannedDecision>,
 }
 
-/// A notice to queue now.
-#[derive(Clone, Debug)]
+/// A notice that goes out at its time, or waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlannedNotice {
     pub(crate) kind: NoticeKind,
     pub(crate) reason: NoticeReason,
-    /// Whether it waits for the end of a hold.
-    pub(crate) is_held: bool,
-    /// At least one.
+    /// Queued or held.
+    pub(crate) state: NoticeState,
+    pub(crate) not_before: Time,
+    /// Whether the planner decides again at `not_before`.
+    pub(crate) is_tentative: bool,
+    /// At least one, in the order of the members.
     pub(crate) items: Vec<NoticeItem>,
     /// The lapses among the items that get their one notice beyond the cadence.
     pub(crate) extra: Vec<LapseId>,
+    /// The waiting notice that becomes this one.
+    pub(crate) continues: Option<NoticeId>,
+}
+
+/// What was decided about a lapse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlannedDecision {
+    pub(crate) member_id: MemberId,
+    pub(crate) connection_id: ConnectionId,
+    pub(crate) lapse_id: LapseId,
+    pub(crate) reason: NoticeReason,
+    /// The place among the planned notices; `None`: there is none.
+    pub(crate) notice: Option<usize>,
+    /// When it is decided again; `None`: when a fact changes.
+    pub(crate) not_before: Option<Time>,
 }
 
 /// Whether a notice may be sent now, by the same gates as when it was planned.

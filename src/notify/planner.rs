@@ -1,8 +1,8 @@
-//! Actor: evaluates a page of members at a time and queues the planned notices.
+//! Actor: evaluates a page of members at a time, with all who share their addresses, and stores the planned notices.
 
-use super::plan::{Action, LapseDecision, Plan, Policy, plan, plan_recovered};
+use super::plan::{Policy, output};
 use crate::base::clock::Clock;
-use crate::domain::{MemberId, NoticeKind, PlannedNotice, PlanningInput, PlanningOutput, Time};
+use crate::domain::{AddressInput, MemberId, Time};
 use crate::store::{Store, StoreError};
 use chrono::TimeDelta;
 
@@ -67,45 +67,10 @@ impl Planner {
     }
 
     async fn plan(&self, members: &[MemberId], now: Time) -> Result<(), StoreError> {
-        for (member, notice) in
-            self.store.plan_members(members, now, |input| self.evaluate(input, now)).await?
-        {
+        let evaluate = |input: &AddressInput| output(input, &self.policy, now);
+        for (member, notice) in self.store.plan_members(members, now, evaluate).await? {
             tracing::info!(%member, %notice, "notice queued");
         }
         Ok(())
     }
-
-    fn evaluate(&self, input: &PlanningInput, now: Time) -> PlanningOutput {
-        let PlanningInput { member_id, recipient, open, recovered } = input;
-        let reconnect = plan(member_id, open, recipient, &self.policy, now);
-        let recovery = plan_recovered(recovered, recipient, &self.policy);
-        let next = |decision: &LapseDecision| (decision.lapse_id.clone(), decision.action.next_evaluation());
-        let next_evaluation = reconnect.decisions.iter().map(next).collect();
-        let plans = [(NoticeKind::Reconnect, &reconnect), (NoticeKind::Recovered, &recovery)];
-        let due = plans.into_iter().filter_map(|(kind, plan)| notice(member_id, kind, plan));
-        let notices = due.chain(held_notice(&reconnect)).collect();
-        PlanningOutput { notices, next_evaluation }
-    }
-}
-
-fn notice(member: &MemberId, kind: NoticeKind, plan: &Plan) -> Option<PlannedNotice> {
-    let mut reason = None;
-    for decision in &plan.decisions {
-        tracing::debug!(%member, connection = %decision.connection_id, action = ?decision.action, "evaluated");
-        if let Action::Send { reason: latest, .. } = decision.action {
-            reason = Some(latest);
-        }
-    }
-    let (items, extra) = (plan.items(), plan.extra());
-    Some(PlannedNotice { kind, reason: reason?, is_held: false, items, extra })
-}
-
-/// What the holds cover waits in a notice of its own.
-fn held_notice(plan: &Plan) -> Option<PlannedNotice> {
-    let reason = plan.decisions.iter().find_map(|decision| match decision.action {
-        Action::Hold { reason, .. } => Some(reason),
-        _ => None,
-    })?;
-    let (items, extra) = (plan.held_items(), plan.held_extra());
-    Some(PlannedNotice { kind: NoticeKind::Reconnect, reason, is_held: true, items, extra })
 }

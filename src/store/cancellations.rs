@@ -6,7 +6,7 @@ use super::error::Result;
 use super::row_locks::lock_notices_about;
 use crate::domain::{LapseId, NoticeReason, Outcome};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
 pub(super) struct ClosedLapse {
@@ -50,12 +50,59 @@ pub(super) async fn cancel_for_lapses(tx: &mut Tx, lapses: &[ClosedLapse]) -> Re
             Emptied { notice, reason: NoticeReason::for_closed_lapse(outcome).as_str() }
         })
         .collect();
-    query(
+    let cancelled: Vec<String> = query_scalar(
         "UPDATE notices SET state = 'cancelled', reason = j.value ->> 'reason' FROM json_each($1) j
          WHERE notice_id = j.value ->> 'notice' AND NOT EXISTS
-            (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.counts_as_step = TRUE)",
+            (SELECT 1 FROM notice_items i WHERE i.notice_id = notices.notice_id AND i.counts_as_step = TRUE)
+         RETURNING notice_id",
     )
     .bind(json_list(&emptied)?)
+    .fetch_all(&mut *tx)
+    .await?;
+    let cancelled: BTreeSet<String> = cancelled.into_iter().collect();
+    let rest: Vec<_> =
+        emptied.iter().map(|row| row.notice).filter(|notice| !cancelled.contains(*notice)).collect();
+    continue_without(tx, &rest).await
+}
+
+/// Takes members, a JSON list, out of their unsent notices. Cancels those that nobody else shares. Each of their steps can
+/// be planned again.
+pub(super) async fn drop_members(tx: &mut Tx, members: &str, reason: NoticeReason) -> Result<()> {
+    let shared: Vec<String> = query_scalar(
+        "UPDATE notice_items SET counts_as_step = FALSE
+         WHERE counts_as_step = TRUE
+           AND lapse_id IN (SELECT lapse_id FROM lapses WHERE member_id IN (SELECT value FROM json_each($1)))
+           AND EXISTS (SELECT 1 FROM notices n
+                       WHERE n.notice_id = notice_items.notice_id AND n.state IN ('queued', 'held'))
+           AND EXISTS (SELECT 1 FROM notice_items o JOIN lapses l ON l.lapse_id = o.lapse_id
+                       WHERE o.notice_id = notice_items.notice_id AND o.counts_as_step = TRUE
+                         AND l.member_id NOT IN (SELECT value FROM json_each($1)))
+         RETURNING notice_id",
+    )
+    .bind(members)
+    .fetch_all(&mut *tx)
+    .await?;
+    continue_without(tx, &shared).await?;
+    cancel_unsent(tx, "member_id IN (SELECT value FROM json_each($1))", members.to_owned(), reason).await
+}
+
+/// Notices that are about less than before, but about something: the first of the remaining members gets them.
+async fn continue_without<T: Serialize>(tx: &mut Tx, notices: &[T]) -> Result<()> {
+    let notices = json_list(notices)?;
+    query(
+        "UPDATE notice_items SET in_email = FALSE
+         WHERE counts_as_step = FALSE AND notice_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(&notices)
+    .execute(&mut *tx)
+    .await?;
+    query(
+        "UPDATE notices SET (member_id, step) =
+            (SELECT min(l.member_id), min(i.step) FROM notice_items i JOIN lapses l ON l.lapse_id = i.lapse_id
+             WHERE i.notice_id = notices.notice_id AND i.counts_as_step = TRUE)
+         WHERE notice_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(&notices)
     .execute(tx)
     .await?;
     Ok(())

@@ -71,7 +71,7 @@ impl Store {
     ) -> Result<Vec<Claim>> {
         // Usually none is due. A read is enough to know that.
         let any: bool = query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'queued' AND not_before <= $1
+            "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'queued' AND is_tentative = FALSE AND not_before <= $1
                AND domain NOT IN (SELECT value FROM json_each($2)))",
         )
         .bind(millis(now))
@@ -147,7 +147,7 @@ async fn choose(tx: &mut Tx, now: Time, mut limits: ClaimLimits) -> Result<Vec<S
             }
             let due = |skip_locked: &str| {
                 format!(
-                    "SELECT notice_id, domain FROM notices WHERE state = 'queued' AND not_before <= $1
+                    "SELECT notice_id, domain FROM notices WHERE state = 'queued' AND is_tentative = FALSE AND not_before <= $1
                        AND domain NOT IN (SELECT value FROM json_each($2))
                        AND notice_id NOT IN (SELECT value FROM json_each($3))
                      ORDER BY not_before LIMIT $4 {skip_locked}"
@@ -210,11 +210,11 @@ async fn earlier_attempts(tx: &mut Tx, notices: &str) -> Result<HashMap<String, 
 /// `notices`: a JSON array.
 async fn items(tx: &mut Tx, notices: &str) -> Result<HashMap<String, Vec<NoticeItem>>> {
     let rows = query(
-        "SELECT i.notice_id, i.lapse_id, i.connection_id, i.step FROM notice_items i
-         JOIN notices n ON n.notice_id = i.notice_id
+        "SELECT i.notice_id, l.member_id, i.lapse_id, i.connection_id, i.step FROM notice_items i
+         JOIN notices n ON n.notice_id = i.notice_id JOIN lapses l ON l.lapse_id = i.lapse_id
          WHERE i.notice_id IN (SELECT value FROM json_each($1))
            AND (i.counts_as_step = TRUE OR n.resend_of IS NOT NULL OR n.kind = 'recovered')
-         ORDER BY i.connection_id",
+         ORDER BY l.member_id, i.connection_id",
     )
     .bind(notices)
     .fetch_all(&mut *tx)

@@ -6,11 +6,20 @@ use super::{Result, Store, link_requests};
 use crate::domain::MemberId;
 
 /// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
-const STATEMENTS: [&str; 8] = [
+const STATEMENTS: [&str; 10] = [
     "INSERT INTO erasures (member_id) VALUES ($1)",
     "DELETE FROM import_rows WHERE member_id = $1",
     "DELETE FROM transitions WHERE member_id = $1",
     "DELETE FROM links WHERE member_id = $1",
+    // What others share stays theirs.
+    "UPDATE notices SET member_id = (SELECT min(l.member_id) FROM notice_items i JOIN lapses l ON l.lapse_id = i.lapse_id
+        WHERE i.notice_id = notices.notice_id AND l.member_id <> $1)
+     WHERE member_id = $1 AND EXISTS (SELECT 1 FROM notice_items i JOIN lapses l ON l.lapse_id = i.lapse_id
+        WHERE i.notice_id = notices.notice_id AND l.member_id <> $1)",
+    "UPDATE unsubscribe_tokens SET member_id = (SELECT n.member_id FROM notices n
+        WHERE n.notice_id = unsubscribe_tokens.notice_id)
+     WHERE member_id = $1 AND EXISTS (SELECT 1 FROM notices n
+        WHERE n.notice_id = unsubscribe_tokens.notice_id AND n.member_id <> $1)",
     "DELETE FROM notices WHERE member_id = $1",
     "DELETE FROM lapses WHERE member_id = $1",
     // A source can be so rare that its name tells who used it.

@@ -3,7 +3,7 @@
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::invitations;
 use super::link_rows::{LinkKind, NewLink, insert};
-use super::row_locks::{lock_member, lock_members_at, lock_notice};
+use super::row_locks::{lock_members, lock_members_at, lock_notice};
 use super::suppressions::SUPPRESSED;
 use super::{Result, Store, clamp, json_list, millis, planning_inputs, verified};
 use crate::domain::{
@@ -16,35 +16,46 @@ use crate::domain::{
 pub struct Handover<'a> {
     pub notice: &'a NoticeId,
     pub attempt: u32,
-    pub member: &'a MemberId,
+    pub contents: HandoverContents,
+    /// Those who get the email, in the order of their ids.
+    pub recipients: &'a [HandoverRecipient],
     /// The address that the email is for.
     pub address: AddressHash,
     pub unsubscribe: TokenHash,
-    pub contents: HandoverContents<'a>,
-    /// The sources whose reconnect URL was fetched for the member.
-    pub verified: &'a [ConnectionId],
+    /// When the links expire.
+    pub expires_at: Time,
     pub now: Time,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub enum HandoverContents<'a> {
-    /// A link with a button for each item whose lapse is still open.
-    Reconnect { link: TokenHash, expires_at: Time, items: &'a [NoticeItem] },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandoverContents {
+    /// A link for each recipient, with a button for each item whose lapse is still open.
+    Reconnect,
     /// A link with a button for the source that the notice invites to.
-    Invitation { link: TokenHash, expires_at: Time },
+    Invitation,
     /// No link.
     Recovery,
+}
+
+/// A member who gets the email.
+#[derive(Clone, Debug)]
+pub struct HandoverRecipient {
+    pub member: MemberId,
+    pub link: TokenHash,
+    pub items: Vec<NoticeItem>,
+    /// The sources whose reconnect URL was fetched for the member.
+    pub verified: Vec<ConnectionId>,
 }
 
 /// Whether an email may be handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandoverDecision {
-    /// The link and the unsubscribe token are stored. The link has buttons for these items.
+    /// The links and the unsubscribe token are stored. The links have buttons for these items.
     Permitted { items: Vec<NoticeItem> },
     /// No lapse is open, the invitation was withdrawn, or another attempt has taken over the notice. Nothing is stored.
     NotNeeded,
-    /// The member is paused, suppressed, or removed, or has another address. Nothing is stored.
-    RecipientChanged,
+    /// Each recipient is paused, suppressed, or removed, or has another address. Nothing is stored.
+    RecipientsChanged,
     /// The notice is queued again until then. Its attempt does not count.
     Deferred { until: Time, reason: NoticeReason },
     /// The notice waits for the end of a hold. Its attempt does not count.
@@ -56,41 +67,45 @@ pub enum HandoverDecision {
 impl Store {
     /// Stores what an email needs, if `gates` let it pass. From then on it counts for the limits of its address. This is the
     /// last step before the email is handed over: a stored unsubscribe token means that the mail server may have accepted
-    /// the email.
+    /// the email. Recipients who must not get it drop out of it.
     pub async fn prepare_handover(
         &self,
         handover: &Handover<'_>,
-        gates: impl Fn(&PlanningInput) -> GateVerdict,
+        gates: impl Fn(&[PlanningInput]) -> GateVerdict,
     ) -> Result<HandoverDecision> {
         let gates = &gates;
         self.write(async |mut tx| {
             // Another email to the address counts first, or waits for this one.
             lock_members_at(&mut tx, handover.address).await?;
-            lock_member(&mut tx, handover.member).await?;
+            let members: Vec<_> = handover.recipients.iter().map(|recipient| &recipient.member).collect();
+            lock_members(&mut tx, &members).await?;
             lock_notice(&mut tx, handover.notice).await?;
-            let Some(is_recipient) = verify(&mut tx, handover).await? else {
+            if !is_own_attempt(&mut tx, handover).await? {
                 return Ok(HandoverDecision::NotNeeded);
-            };
-            if !is_recipient {
-                return Ok(HandoverDecision::RecipientChanged);
             }
-            let member = std::slice::from_ref(handover.member);
-            clamp::clamp(&mut tx, member, handover.now).await?;
-            let inputs = planning_inputs::read(&mut tx, member, Some(handover.notice)).await?;
-            let passing = match inputs.first().map(gates) {
-                Some(GateVerdict::Pass(lapses)) => lapses,
-                Some(GateVerdict::Defer { until, reason }) => {
+            let members = remaining(&mut tx, handover, &members).await?;
+            if members.is_empty() {
+                return Ok(HandoverDecision::RecipientsChanged);
+            }
+            clamp::clamp(&mut tx, &members, handover.now).await?;
+            let inputs = planning_inputs::read(&mut tx, &members, Some(handover.notice)).await?;
+            let inputs: Vec<_> = inputs.into_iter().flat_map(|input| input.members).collect();
+            let passing = match gates(&inputs) {
+                GateVerdict::Pass(lapses) => lapses,
+                GateVerdict::Defer { until, reason } => {
                     put_back(&mut tx, handover, NoticeState::Queued, until, reason).await?;
                     return Ok(HandoverDecision::Deferred { until, reason });
                 }
-                Some(GateVerdict::Hold(reason)) => {
+                GateVerdict::Hold(reason) => {
                     put_back(&mut tx, handover, NoticeState::Held, handover.now, reason).await?;
                     return Ok(HandoverDecision::Held(reason));
                 }
-                Some(GateVerdict::Reject(reason)) => return Ok(HandoverDecision::Rejected(reason)),
-                None => return Ok(HandoverDecision::NotNeeded),
+                GateVerdict::Reject(reason) => return Ok(HandoverDecision::Rejected(reason)),
             };
-            let Some(items) = add_link(&mut tx, handover, &passing).await? else {
+            let recipients =
+                handover.recipients.iter().filter(|recipient| members.contains(&recipient.member));
+            let recipients: Vec<_> = recipients.collect();
+            let Some(items) = add_links(&mut tx, handover, &recipients, &passing).await? else {
                 return Ok(HandoverDecision::NotNeeded);
             };
             query("UPDATE notices SET address_hash = $2 WHERE notice_id = $1")
@@ -98,32 +113,42 @@ impl Store {
                 .bind(&handover.address.0[..])
                 .execute(&mut tx)
                 .await?;
-            verified::record(&mut tx, handover.verified, handover.member, handover.now).await?;
-            add_unsubscribe_token(&mut tx, handover).await?;
+            for recipient in &recipients {
+                verified::record(&mut tx, &recipient.verified, &recipient.member, handover.now).await?;
+            }
+            if let Some(first) = recipients.first() {
+                add_unsubscribe_token(&mut tx, handover, &first.member).await?;
+            }
             Ok(HandoverDecision::Permitted { items })
         })
         .await
     }
 }
 
-/// Whether the member may receive the email. `None` when the attempt no longer holds the notice: after the lease has
-/// expired, another attempt may hold it.
-async fn verify(tx: &mut Tx, handover: &Handover<'_>) -> Result<Option<bool>> {
-    let sql = format!(
-        "SELECT m.removed_at IS NULL AND m.paused_at IS NULL AND coalesce(m.address_hash, $3) = $3
-            AND NOT {SUPPRESSED}
-         FROM notices n JOIN members m ON m.member_id = n.member_id
-         WHERE n.notice_id = $1 AND n.state = 'sending' AND n.attempts = $2"
-    );
-    query_scalar(sql)
-        .bind(handover.notice.as_str())
-        .bind(handover.attempt)
-        .bind(&handover.address.0[..])
-        .fetch_optional(&mut *tx)
-        .await
+/// Whether the attempt still holds the notice. After its lease has expired, another one may hold it.
+async fn is_own_attempt(tx: &mut Tx, handover: &Handover<'_>) -> Result<bool> {
+    query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2)",
+    )
+    .bind(handover.notice.as_str())
+    .bind(handover.attempt)
+    .fetch_one(&mut *tx)
+    .await
 }
 
-/// Queues the notice as if it had not been claimed.
+/// The members who may receive the email, in the order of their ids.
+async fn remaining(tx: &mut Tx, handover: &Handover<'_>, members: &[&MemberId]) -> Result<Vec<MemberId>> {
+    let sql = format!(
+        "SELECT m.member_id FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1))
+           AND coalesce(m.removed_at, m.paused_at) IS NULL AND coalesce(m.address_hash, $2) = $2 AND NOT {SUPPRESSED}
+         ORDER BY m.member_id"
+    );
+    let ids: Vec<String> =
+        query_scalar(sql).bind(json_list(members)?).bind(&handover.address.0[..]).fetch_all(&mut *tx).await?;
+    Ok(ids.into_iter().map(MemberId::new).collect())
+}
+
+/// Queues the notice as if it had not been claimed. The planner decides again about one that no delivery has begun with.
 async fn put_back(
     tx: &mut Tx,
     handover: &Handover<'_>,
@@ -133,6 +158,7 @@ async fn put_back(
 ) -> Result<()> {
     query(
         "UPDATE notices SET state = $5, reason = $3, not_before = $4, attempts = attempts - 1,
+            is_tentative = $5 = 'queued' AND kind = 'reconnect' AND resend_of IS NULL AND attempts = 1,
             leased_until = NULL, holder = NULL
          WHERE notice_id = $1 AND attempts = $2",
     )
@@ -148,49 +174,74 @@ async fn put_back(
         .bind(handover.attempt)
         .execute(&mut *tx)
         .await?;
+    query(
+        "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND lapse_id IN
+            (SELECT lapse_id FROM notice_items WHERE notice_id = $1 AND counts_as_step = TRUE)",
+    )
+    .bind(handover.notice.as_str())
+    .bind(millis(handover.now))
+    .execute(&mut *tx)
+    .await?;
     Ok(())
 }
 
-/// Returns the items that the link has buttons for. `None` when there is nothing to say.
-async fn add_link(
+/// Returns the items that the links have buttons for. `None` when there is nothing to say.
+async fn add_links(
     tx: &mut Tx,
     handover: &Handover<'_>,
+    recipients: &[&HandoverRecipient],
     passing: &[LapseId],
 ) -> Result<Option<Vec<NoticeItem>>> {
-    let new_link = |hash, kind, expires_at| NewLink {
-        hash,
-        kind,
-        notice: Some((handover.notice, handover.attempt)),
-        member: handover.member,
-        now: handover.now,
-        expires_at,
-    };
+    let items = recipients.iter().flat_map(|recipient| &recipient.items);
     match handover.contents {
-        HandoverContents::Recovery => Ok(Some(Vec::new())),
-        HandoverContents::Invitation { link, expires_at } => {
-            let link = new_link(link, LinkKind::Invitation, expires_at);
+        HandoverContents::Recovery => Ok(Some(items.cloned().collect())),
+        HandoverContents::Invitation => {
+            let Some(recipient) = recipients.first() else { return Ok(None) };
+            let link = new_link(handover, LinkKind::Invitation, recipient);
             Ok(invitations::add_link(tx, &link).await?.then(Vec::new))
         }
-        HandoverContents::Reconnect { link, expires_at, items } => {
-            let mut open = open_lapses(tx, items).await?;
+        HandoverContents::Reconnect => {
+            let items: Vec<NoticeItem> = items.cloned().collect();
+            let mut open = open_lapses(tx, &items).await?;
             open.retain(|lapse| passing.contains(lapse));
-            if open.is_empty() {
-                return Ok(None);
-            }
-            insert(tx, &new_link(link, LinkKind::Notice, expires_at)).await?;
-            query(
-                "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
-                 SELECT $1, connection_id, lapse_id FROM lapses
-                 WHERE lapse_id IN (SELECT value FROM json_each($2))",
-            )
-            .bind(&link.0[..])
-            .bind(json_list(&open)?)
-            .execute(&mut *tx)
-            .await?;
             let is_open = |item: &&NoticeItem| open.contains(&item.lapse_id);
-            Ok(Some(items.iter().filter(is_open).cloned().collect()))
+            for recipient in recipients {
+                let lapses: Vec<_> =
+                    recipient.items.iter().filter(is_open).map(|item| &item.lapse_id).collect();
+                if !lapses.is_empty() {
+                    add_link(tx, &new_link(handover, LinkKind::Notice, recipient), &lapses).await?;
+                }
+            }
+            let included: Vec<NoticeItem> = items.iter().filter(is_open).cloned().collect();
+            Ok(Some(included).filter(|included| !included.is_empty()))
         }
     }
+}
+
+fn new_link<'a>(handover: &Handover<'a>, kind: LinkKind, recipient: &'a HandoverRecipient) -> NewLink<'a> {
+    NewLink {
+        hash: recipient.link,
+        kind,
+        notice: Some((handover.notice, handover.attempt)),
+        member: &recipient.member,
+        now: handover.now,
+        expires_at: handover.expires_at,
+    }
+}
+
+/// Adds a link with a button for each of the lapses.
+async fn add_link(tx: &mut Tx, link: &NewLink<'_>, lapses: &[&LapseId]) -> Result<()> {
+    insert(tx, link).await?;
+    query(
+        "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
+         SELECT $1, connection_id, lapse_id FROM lapses
+         WHERE lapse_id IN (SELECT value FROM json_each($2))",
+    )
+    .bind(&link.hash.0[..])
+    .bind(json_list(lapses)?)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 /// The items' lapses that are open and whose connection is still broken.
@@ -209,14 +260,14 @@ async fn open_lapses(tx: &mut Tx, items: &[NoticeItem]) -> Result<Vec<LapseId>> 
     Ok(broken.map(|(lapse, _)| LapseId::new(lapse)).collect())
 }
 
-async fn add_unsubscribe_token(tx: &mut Tx, handover: &Handover<'_>) -> Result<()> {
+async fn add_unsubscribe_token(tx: &mut Tx, handover: &Handover<'_>, member: &MemberId) -> Result<()> {
     query(
         "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at, address_hash)
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&handover.unsubscribe.0[..])
     .bind(handover.notice.as_str())
-    .bind(handover.member.as_str())
+    .bind(member.as_str())
     .bind(handover.attempt)
     .bind(millis(handover.now))
     .bind(&handover.address.0[..])

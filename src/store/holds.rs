@@ -2,7 +2,8 @@
 
 use super::engine::{Row, Tx, query, query_scalar};
 use super::row::RowExt;
-use super::{Result, Store, millis};
+use super::waiting_notices::IS_WAITING;
+use super::{Result, Store, json_list, millis};
 use crate::base::random;
 use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
 
@@ -24,10 +25,6 @@ pub(super) fn covers_item(states: &[HoldState]) -> String {
             WHERE h.state IN ({states}) AND (h.until IS NULL OR h.until > $1))"
     )
 }
-
-/// SQL: what becomes of a held notice at `$1`.
-pub(super) const QUEUED_AGAIN: &str = "state = 'queued', not_before = $1, reason = CASE
-    WHEN resend_of IS NOT NULL THEN 'resend' WHEN step = 0 THEN 'first_notice' ELSE 'reminder' END";
 
 /// A hold, as reports show it.
 #[derive(Clone, Debug)]
@@ -167,10 +164,10 @@ impl Store {
     }
 }
 
-/// The holds in force that can cover connections of the members, a JSON list.
+/// The holds that have not ended and can cover connections of the members, a JSON list.
 pub(super) async fn active(tx: &mut Tx, members: &str) -> Result<Vec<ActiveHold>> {
     let rows = query(
-        "SELECT kind, source, member_id, status, until FROM holds WHERE state = 'holding'
+        "SELECT kind, state, source, member_id, status, until FROM holds WHERE state <> 'ended'
            AND (member_id IS NULL OR member_id IN (SELECT value FROM json_each($1)))
          ORDER BY kind DESC, since, hold_id",
     )
@@ -179,21 +176,31 @@ pub(super) async fn active(tx: &mut Tx, members: &str) -> Result<Vec<ActiveHold>
     .await?;
     let active = |row: &Row| {
         let (kind, until) = (row.parsed("kind")?, row.optional_time("until")?);
-        Ok(ActiveHold { kind, scope: scope(row)?, until })
+        let is_dripping = row.parsed::<HoldState>("state")? == HoldState::Dripping;
+        Ok(ActiveHold { kind, is_dripping, scope: scope(row)?, until })
     };
     rows.iter().map(active).collect()
 }
 
-/// Holds the queued notices of which every part is covered.
+/// Holds the queued notices of which every part is covered. The planner divides the others.
 pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Result<u64> {
     let covers = covers_item(&[HoldState::Holding]);
     let held = query(format!(
-        "UPDATE notices AS n SET state = 'held', reason = $2 WHERE state = 'queued' AND kind = 'reconnect'
+        "UPDATE notices AS n SET state = 'held', reason = $2, is_tentative = FALSE
+         WHERE state = 'queued' AND kind = 'reconnect'
            AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {covers})
            AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})"
     ))
     .bind(millis(now))
     .bind(kind.reason().as_str())
+    .execute(&mut *tx)
+    .await?;
+    query(format!(
+        "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND lapse_id IN
+            (SELECT i.lapse_id FROM notices n JOIN notice_items i ON {IS_IN_NOTICE}
+             WHERE n.state = 'queued' AND n.kind = 'reconnect' AND {covers})"
+    ))
+    .bind(millis(now))
     .execute(tx)
     .await?;
     Ok(held.rows_affected())
@@ -203,14 +210,32 @@ pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Resul
 async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
     // What a storm held goes out little by little.
     let covers = covers_item(&[HoldState::Holding, HoldState::Dripping]);
-    let released = query(format!(
-        "UPDATE notices AS n SET {QUEUED_AGAIN} WHERE state = 'held'
-           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})"
+    let uncovered = format!("EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})");
+    queue_again(tx, &uncovered, now).await
+}
+
+/// Queues the held notices that meet a condition in SQL, in which `$1` is the time. Those that no delivery has begun with pass
+/// the gates of the planner first. Returns their number.
+pub(super) async fn queue_again(tx: &mut Tx, condition: &str, now: Time) -> Result<u64> {
+    let queued: Vec<String> = query_scalar(format!(
+        "UPDATE notices AS n SET state = 'queued', not_before = $1, is_tentative = {IS_WAITING},
+            reason = CASE WHEN n.resend_of IS NOT NULL THEN 'resend' WHEN n.step = 0 THEN 'first_notice'
+                ELSE 'reminder' END
+         WHERE n.state = 'held' AND {condition} RETURNING notice_id"
     ))
+    .bind(millis(now))
+    .fetch_all(&mut *tx)
+    .await?;
+    query(
+        "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND lapse_id IN
+            (SELECT lapse_id FROM notice_items WHERE counts_as_step = TRUE
+               AND notice_id IN (SELECT value FROM json_each($1)))",
+    )
+    .bind(json_list(&queued)?)
     .bind(millis(now))
     .execute(tx)
     .await?;
-    Ok(released.rows_affected())
+    Ok(queued.len() as u64)
 }
 
 async fn is_enrolled(tx: &mut Tx, member: &MemberId) -> Result<bool> {

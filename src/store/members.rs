@@ -1,12 +1,12 @@
 //! `members`.
 
-use super::cancellations::cancel_unsent;
+use super::cancellations::drop_members;
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::engine::{Row, query, query_scalar};
 use super::row_locks::lock_member;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
-use super::{Result, Store, link_requests, millis, time_zones};
+use super::{Result, Store, json_list, link_requests, millis, time_zones};
 use crate::domain::{
     CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, Outcome, Time,
 };
@@ -279,7 +279,7 @@ impl Store {
             .bind(millis(now))
             .execute(&mut tx)
             .await?;
-            cancel_unsent(&mut tx, "member_id = $1", id.as_str(), NoticeReason::MemberRemoved).await?;
+            drop_members(&mut tx, &json_list(&[id])?, NoticeReason::MemberRemoved).await?;
             Ok(true)
         })
         .await

@@ -61,6 +61,7 @@ pub(super) fn read(row: &Row) -> Result<ListedNotice> {
 
 pub(super) fn item(row: &Row) -> Result<NoticeItem> {
     Ok(NoticeItem {
+        member_id: MemberId::new(row.try_get::<String>("member_id")?),
         lapse_id: LapseId::new(row.try_get::<String>("lapse_id")?),
         connection_id: ConnectionId::new(row.try_get::<String>("connection_id")?),
         step: count(row.try_get("step")?),
@@ -77,7 +78,10 @@ impl Store {
         after: Option<&NoticeId>,
         limit: u32,
     ) -> Result<Vec<ListedNotice>> {
-        let of_member = member.map_or("", |_| "n.member_id = $3 AND");
+        let of_member = member.map_or("", |_| {
+            "(n.member_id = $3 OR n.notice_id IN (SELECT i.notice_id FROM lapses l
+                JOIN notice_items i ON i.lapse_id = l.lapse_id WHERE l.member_id = $3)) AND"
+        });
         let this = match (member, only) {
             (_, None) => "",
             (None, Some(_)) => "n.notice_id = $3 AND",
@@ -96,8 +100,9 @@ impl Store {
         let mut listed: Vec<ListedNotice> = rows.iter().map(read).collect::<Result<_>>()?;
         for notice in &mut listed {
             let items = query(
-                "SELECT lapse_id, connection_id, step FROM notice_items
-                 WHERE notice_id = $1 AND in_email IS NOT FALSE ORDER BY connection_id",
+                "SELECT l.member_id, i.lapse_id, i.connection_id, i.step FROM notice_items i
+                 JOIN lapses l ON l.lapse_id = i.lapse_id
+                 WHERE i.notice_id = $1 AND i.in_email IS NOT FALSE ORDER BY l.member_id, i.connection_id",
             )
             .bind(notice.notice.id.as_str())
             .fetch_all(&self.reader)

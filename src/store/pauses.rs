@@ -1,6 +1,6 @@
 //! `members.paused_at`: members whom the operator excludes from polls and email.
 
-use super::cancellations::cancel_unsent;
+use super::cancellations::drop_members;
 use super::convert::{json_list, millis};
 use super::engine::{Tx, query, query_as};
 use super::error::Result;
@@ -83,8 +83,7 @@ async fn pause(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
         .bind(members)
         .execute(&mut *tx)
         .await?;
-    let is_paused = "member_id IN (SELECT value FROM json_each($1))";
-    cancel_unsent(tx, is_paused, members.to_owned(), NoticeReason::Paused).await
+    drop_members(tx, members, NoticeReason::Paused).await
 }
 
 /// `members`: a JSON array.

@@ -1,10 +1,11 @@
 //! The planner's queue: loads the facts about a page of members and stores the decisions in the same transaction.
 
+use super::decisions::{self, NewDecision};
 use super::engine::{Tx, query, query_scalar};
 use super::planning_inputs::{self, WAITS_FOR_SWEEP};
-use super::row_locks::lock_members;
+use super::row_locks::{lock_members, lock_waiting_notices};
 use super::{Result, Store, clamp, json_list, millis, planned_notices};
-use crate::domain::{LapseId, MemberId, NoticeId, PlanningInput, PlanningOutput, Time};
+use crate::domain::{AddressInput, LapseId, MemberId, NoticeId, PlanningOutput, Time};
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -31,41 +32,53 @@ impl Store {
         Ok(due.into_iter().filter(|member| seen.insert(member.clone())).map(MemberId::new).collect())
     }
 
-    /// Plans for those of the members who are still due. `plan` runs inside the transaction, so no change is missed and no
-    /// step is planned twice. Returns the queued notices.
+    /// Plans for those of the members who are still due, and for all who share their addresses. `plan` runs inside the
+    /// transaction, so no change is missed and no step is planned twice. Returns the notices that are new.
     pub(crate) async fn plan_members(
         &self,
         members: &[MemberId],
         now: Time,
-        plan: impl Fn(&PlanningInput) -> PlanningOutput,
+        plan: impl Fn(&AddressInput) -> PlanningOutput,
     ) -> Result<Vec<(MemberId, NoticeId)>> {
         let wanted = json_list(members)?;
         let plan = &plan;
         self.write(async |mut tx| {
-            lock_members(&mut tx, members).await?;
-            let due: Vec<String> = query_scalar(format!(
-                "SELECT DISTINCT member_id FROM lapses l WHERE member_id IN (SELECT value FROM json_each($1))
-                   AND plan_at IS NOT NULL AND plan_at <= $2 AND state <> 'suspected' AND NOT {WAITS_FOR_SWEEP}
-                 ORDER BY member_id"
+            let shared: Vec<String> = query_scalar(
+                "SELECT member_id FROM members WHERE member_id IN (SELECT value FROM json_each($1))
+                 UNION SELECT member_id FROM members WHERE address_hash IN
+                    (SELECT address_hash FROM members WHERE member_id IN (SELECT value FROM json_each($1)))
+                 ORDER BY member_id",
+            )
+            .bind(&wanted)
+            .fetch_all(&mut tx)
+            .await?;
+            let shared: Vec<MemberId> = shared.into_iter().map(MemberId::new).collect();
+            lock_members(&mut tx, &shared).await?;
+            let is_due: bool = query_scalar(format!(
+                "SELECT EXISTS (SELECT 1 FROM lapses l WHERE member_id IN (SELECT value FROM json_each($1))
+                   AND plan_at IS NOT NULL AND plan_at <= $2 AND state <> 'suspected' AND NOT {WAITS_FOR_SWEEP})"
             ))
             .bind(&wanted)
             .bind(millis(now))
-            .fetch_all(&mut tx)
+            .fetch_one(&mut tx)
             .await?;
-            let due: Vec<MemberId> = due.into_iter().map(MemberId::new).collect();
-            if due.is_empty() {
+            if !is_due {
                 return Ok(Vec::new());
             }
-            clamp::clamp(&mut tx, &due, now).await?;
-            let (mut next, mut planned) = (Vec::new(), Vec::new());
-            for input in planning_inputs::read(&mut tx, &due, None).await? {
+            lock_waiting_notices(&mut tx, &shared).await?;
+            clamp::clamp(&mut tx, &shared, now).await?;
+            let evaluate = |input: AddressInput| {
                 let output = plan(&input);
-                next.extend(output.next_evaluation);
-                planned.extend(output.notices.into_iter().map(|notice| (input.member_id.clone(), notice)));
-            }
+                (input, output)
+            };
+            let inputs = planning_inputs::read(&mut tx, &shared, None).await?;
+            let planned: Vec<(AddressInput, PlanningOutput)> = inputs.into_iter().map(evaluate).collect();
+            let next: Vec<_> = planned.iter().flat_map(|(_, output)| &output.next_evaluation).collect();
             evaluate_next(&mut tx, &next).await?;
-            clear_recovered(&mut tx, &due).await?;
-            planned_notices::queue(&mut tx, &planned, now).await
+            clear_recovered(&mut tx, &shared).await?;
+            let notices = planned_notices::store(&mut tx, &planned, now).await?;
+            record_decisions(&mut tx, &planned, &notices, now).await?;
+            Ok(new_notices(&planned, &notices))
         })
         .await
     }
@@ -78,7 +91,37 @@ impl Store {
     }
 }
 
-async fn evaluate_next(tx: &mut Tx, next: &[(LapseId, Option<Time>)]) -> Result<()> {
+async fn record_decisions(
+    tx: &mut Tx,
+    planned: &[(AddressInput, PlanningOutput)],
+    notices: &[Vec<NoticeId>],
+    now: Time,
+) -> Result<()> {
+    let mut decisions = Vec::new();
+    for ((_, output), notices) in planned.iter().zip(notices) {
+        decisions.extend(output.decisions.iter().map(|decision| NewDecision {
+            member: &decision.member_id,
+            connection: &decision.connection_id,
+            lapse: &decision.lapse_id,
+            notice: decision.notice.and_then(|place| notices.get(place)),
+            what: "notice",
+            reason: decision.reason,
+            not_before: decision.not_before,
+        }));
+    }
+    decisions::record(tx, &decisions, now).await
+}
+
+fn new_notices(
+    planned: &[(AddressInput, PlanningOutput)],
+    notices: &[Vec<NoticeId>],
+) -> Vec<(MemberId, NoticeId)> {
+    let planned = planned.iter().flat_map(|(_, output)| &output.notices).zip(notices.iter().flatten());
+    let new = planned.filter(|(notice, _)| notice.continues.is_none());
+    new.filter_map(|(notice, id)| Some((notice.items.first()?.member_id.clone(), id.clone()))).collect()
+}
+
+async fn evaluate_next(tx: &mut Tx, next: &[&(LapseId, Option<Time>)]) -> Result<()> {
     let next: Vec<_> = next.iter().map(|(lapse, at)| NextRow { lapse, at: at.map(millis) }).collect();
     query(
         "UPDATE lapses SET plan_at = e.plan_at

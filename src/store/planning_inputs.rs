@@ -2,53 +2,107 @@
 
 use super::engine::{Row, Tx, query};
 use super::row::RowExt;
+use super::waiting_notices::{self, IS_WAITING};
 use super::{Result, connections, holds, json_list, lapses, recoveries, suppressions, time_zones};
 use crate::domain::{
-    LapseInput, LastNotice, MemberId, NoticeId, NoticeState, PastEmail, PlanningInput, Recipient, Spread,
+    AddressHash, AddressInput, LapseInput, LastNotice, MemberId, NoticeId, NoticeState, PastEmail,
+    PlanningInput, Recipient, Spread, WaitingNotice,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// SQL condition: the lapse `l` opened in the sweep under way. It can be part of a storm, which only the whole sweep shows.
 pub(super) const WAITS_FOR_SWEEP: &str = "(l.state = 'open' AND EXISTS
     (SELECT 1 FROM sweeps s WHERE s.finished_at IS NULL AND l.opened_at >= s.started_at))";
 
-/// Reads all open and all just recovered lapses of the members. `except`: a notice that is taken as not planned.
+/// What is read about members, wherever they belong.
+struct Facts {
+    /// In the order of the members' ids.
+    members: Vec<(Option<AddressHash>, PlanningInput)>,
+    places: HashMap<MemberId, usize>,
+}
+
+/// Reads all open and all just recovered lapses of the members, by address. `except`: a notice that is taken as not planned.
 pub(super) async fn read(
     tx: &mut Tx,
     members: &[MemberId],
     except: Option<&NoticeId>,
-) -> Result<Vec<PlanningInput>> {
+) -> Result<Vec<AddressInput>> {
     let members = json_list(members)?;
-    let mut inputs = recipients(tx, &members).await?;
-    let places: HashMap<MemberId, usize> =
-        inputs.iter().enumerate().map(|(place, input)| (input.member_id.clone(), place)).collect();
+    let mut facts = Facts::new(recipients(tx, &members).await?);
     for (member, email) in past_emails(tx, &members, except).await? {
-        if let Some(place) = places.get(&member) {
-            inputs[*place].recipient.emails.push(email);
-        }
+        facts.change(&member, |input| input.recipient.emails.push(email));
     }
     for hold in holds::active(tx, &members).await? {
         let of = hold.scope.member_id.as_ref();
-        for input in inputs.iter_mut().filter(|input| of.is_none_or(|of| *of == input.member_id)) {
+        for (_, input) in
+            facts.members.iter_mut().filter(|(_, input)| of.is_none_or(|of| *of == input.member_id))
+        {
             input.recipient.holds.push(hold.clone());
         }
     }
     for (member, lapse) in open_lapses(tx, &members, except).await? {
-        if let Some(place) = places.get(&member) {
-            inputs[*place].open.push(lapse);
-        }
+        facts.change(&member, |input| input.open.push(lapse));
     }
     for (member, lapse) in recoveries::pending_recoveries(tx, &members).await? {
-        if let Some(place) = places.get(&member) {
-            inputs[*place].recovered.push(lapse);
-        }
+        facts.change(&member, |input| input.recovered.push(lapse));
     }
-    Ok(inputs)
+    let waiting = waiting_notices::read(tx, &members).await?;
+    for item in
+        waiting.iter().filter(|notice| notice.state == NoticeState::Held).flat_map(|notice| &notice.items)
+    {
+        facts.change(&item.member_id, |input| {
+            for lapse in input.open.iter_mut().filter(|lapse| lapse.lapse_id == item.lapse_id) {
+                lapse.is_held = true;
+            }
+        });
+    }
+    Ok(facts.by_address(&waiting))
 }
 
-async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
+impl Facts {
+    fn new(members: Vec<(Option<AddressHash>, PlanningInput)>) -> Self {
+        let place = |(place, (_, input)): (usize, &(_, PlanningInput))| (input.member_id.clone(), place);
+        Self { places: members.iter().enumerate().map(place).collect(), members }
+    }
+
+    fn change(&mut self, member: &MemberId, change: impl FnOnce(&mut PlanningInput)) {
+        let place = self.places.get(member).and_then(|place| self.members.get_mut(*place));
+        if let Some((_, input)) = place {
+            change(input);
+        }
+    }
+
+    /// A member without an address is alone.
+    fn by_address(self, waiting: &[WaitingNotice]) -> Vec<AddressInput> {
+        let mut addresses: Vec<AddressInput> = Vec::new();
+        let (mut at, mut of) = (HashMap::new(), HashMap::new());
+        for (address, input) in self.members {
+            let next = addresses.len();
+            let place = address.map_or(next, |address| *at.entry(address).or_insert(next));
+            of.insert(input.member_id.clone(), place);
+            if place == next {
+                addresses.push(AddressInput::default());
+            }
+            if let Some(group) = addresses.get_mut(place) {
+                group.members.push(input);
+            }
+        }
+        for notice in waiting {
+            let places: BTreeSet<_> =
+                notice.items.iter().filter_map(|item| of.get(&item.member_id)).collect();
+            for place in places {
+                if let Some(group) = addresses.get_mut(*place) {
+                    group.waiting.push(notice.clone());
+                }
+            }
+        }
+        addresses
+    }
+}
+
+async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<(Option<AddressHash>, PlanningInput)>> {
     let sql = format!(
-        "SELECT m.member_id, m.time_zone, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed
+        "SELECT m.member_id, m.address_hash, m.time_zone, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed
          FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1)) ORDER BY m.member_id",
         suppressions::SUPPRESSED
     );
@@ -56,7 +110,8 @@ async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
     rows.iter()
         .map(|row| {
             let member_id: MemberId = row.text("member_id")?;
-            Ok(PlanningInput {
+            let address: Option<Vec<u8>> = row.try_get("address_hash")?;
+            let input = PlanningInput {
                 recipient: Recipient {
                     is_paused: row.try_get("is_paused")?,
                     is_suppressed: row.try_get("is_suppressed")?,
@@ -68,7 +123,8 @@ async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<PlanningInput>> {
                 member_id,
                 open: Vec::new(),
                 recovered: Vec::new(),
-            })
+            };
+            Ok((address.and_then(|hash| hash.try_into().ok()).map(AddressHash), input))
         })
         .collect()
 }
@@ -108,13 +164,15 @@ async fn open_lapses(
         "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
              WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = TRUE AND fi.step = 0) AS first_sent_at,
-            EXISTS (SELECT 1 FROM notice_items e WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = TRUE
-                    AND e.extra = TRUE AND e.notice_id <> $2) AS is_extra
+            EXISTS (SELECT 1 FROM notice_items e JOIN notices n ON n.notice_id = e.notice_id
+                    WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = TRUE AND e.extra = TRUE
+                      AND e.notice_id <> $2 AND NOT {IS_WAITING}) AS is_extra
          FROM lapses l
          JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
          LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = TRUE AND i.notice_id <> $2
-            AND i.step = (SELECT max(step) FROM notice_items x
-                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE AND x.notice_id <> $2)
+            AND i.step = (SELECT max(x.step) FROM notice_items x JOIN notices n ON n.notice_id = x.notice_id
+                          WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE AND x.notice_id <> $2
+                            AND NOT {IS_WAITING})
          LEFT JOIN notices n ON n.notice_id = i.notice_id
          WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open'
            AND NOT {WAITS_FOR_SWEEP} ORDER BY l.lapse_id",
@@ -134,6 +192,7 @@ fn lapse_input(row: &Row) -> Result<(MemberId, LapseInput)> {
         connection_id: lapse.connection_id,
         repair: connection.repair(),
         is_missing: connection.is_missing,
+        is_held: false,
         status: connection.connection.status,
         last_notice: last_notice(row)?,
     };

@@ -133,6 +133,13 @@ impl Store {
                 .execute(&mut tx)
                 .await?;
             }
+            if let Some(first) = result.included.iter().map(|item| &item.member_id).min() {
+                query("UPDATE notices SET member_id = $2 WHERE notice_id = $1")
+                    .bind(claim.notice.id.as_str())
+                    .bind(first.as_str())
+                    .execute(&mut tx)
+                    .await?;
+            }
             if state != NoticeState::Queued {
                 query(
                     "UPDATE lapses SET plan_at = $2 WHERE state = 'open'

@@ -152,8 +152,8 @@ async fn resend_notice(tx: &mut Tx, hash: TokenHash, now: Time, not_before: Time
     let notice = NoticeId::new(random::id(now));
     query(
         "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, resend_of, domain)
-         SELECT $2, n.member_id, n.step, 'queued', $5, $3, $4, n.notice_id,
-            (SELECT m.domain FROM members m WHERE m.member_id = n.member_id)
+         SELECT $2, k.member_id, n.step, 'queued', $5, $3, $4, n.notice_id,
+            (SELECT m.domain FROM members m WHERE m.member_id = k.member_id)
          FROM links k JOIN notices n ON n.notice_id = k.notice_id WHERE k.token_hash = $1",
     )
     .bind(&hash.0[..])

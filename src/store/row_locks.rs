@@ -54,6 +54,15 @@ pub(super) async fn lock_notices_about<T: serde::Serialize>(tx: &mut Tx, lapses:
     lock(tx, || Ok(query(sql).bind(json_list(lapses)?))).await
 }
 
+/// The unsent notices about open lapses of the members.
+pub(super) async fn lock_waiting_notices<T: serde::Serialize>(tx: &mut Tx, members: &[T]) -> Result<()> {
+    let sql = "SELECT 1 FROM notices WHERE state IN ('queued', 'held') AND notice_id IN
+                 (SELECT i.notice_id FROM lapses l JOIN notice_items i ON i.lapse_id = l.lapse_id
+                  WHERE l.state = 'open' AND l.member_id IN (SELECT value FROM json_each($1)))
+               ORDER BY notice_id FOR NO KEY UPDATE";
+    lock(tx, || Ok(query(sql).bind(json_list(members)?))).await
+}
+
 pub(super) async fn lock_sweep(tx: &mut Tx, sweep: &SweepId) -> Result<()> {
     let sql = "SELECT 1 FROM sweeps WHERE sweep_id = $1 FOR NO KEY UPDATE";
     lock(tx, || Ok(query(sql).bind(sweep.as_str()))).await

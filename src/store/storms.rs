@@ -1,7 +1,7 @@
 //! The storm brake: holds that begin and end by the number of recent lapses.
 
 use super::engine::{Tx, query, query_as, query_scalar};
-use super::holds::{IS_IN_NOTICE, QUEUED_AGAIN, covers_item, hold_queued};
+use super::holds::{IS_IN_NOTICE, covers_item, hold_queued, queue_again};
 use super::{Result, Store, millis};
 use crate::base::random;
 use crate::domain::{ConnectionId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
@@ -116,24 +116,24 @@ impl Store {
             if due.rows_affected() == 0 {
                 return Ok(0);
             }
-            let released = query(format!(
-                "UPDATE notices SET {QUEUED_AGAIN} WHERE state = 'held' AND notice_id IN
-                    (SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND EXISTS
-                        (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {})
-                     ORDER BY n.planned_at, n.notice_id LIMIT $2)",
+            let is_uncovered = format!(
+                "EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {})",
                 covers_item(&[HoldState::Holding])
+            );
+            let next = format!(
+                "n.notice_id IN (SELECT n.notice_id FROM notices n
+                    WHERE n.state = 'held' AND n.not_before <= $1 AND {is_uncovered}
+                    ORDER BY n.planned_at, n.notice_id LIMIT {per_minute})"
+            );
+            let released = queue_again(&mut tx, &next, now).await?;
+            // Patience can keep some from going out yet.
+            query(format!(
+                "UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'
+                   AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.state = 'held' AND {is_uncovered})"
             ))
             .bind(millis(now))
-            .bind(i64::from(per_minute))
             .execute(&mut tx)
-            .await?
-            .rows_affected();
-            if released < u64::from(per_minute) {
-                query("UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'")
-                    .bind(millis(now))
-                    .execute(&mut tx)
-                    .await?;
-            }
+            .await?;
             Ok(released)
         })
         .await

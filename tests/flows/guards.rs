@@ -10,7 +10,7 @@ use reconnectd::{
     sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::{
         ApplyReport, AttemptOutcome, AttemptResult, Claim, ClaimLimits, Handover, HandoverContents,
-        HandoverDecision, InstanceCommand, PollResult, StoreError,
+        HandoverDecision, HandoverRecipient, InstanceCommand, PollResult, StoreError,
     },
 };
 use std::time::Duration;
@@ -118,18 +118,20 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
     let address = "alice@example.org".parse::<EmailAddress>().unwrap().address_hash();
     let mut decisions = Vec::new();
     for (byte, claim) in [(1, &first), (2, &second)] {
-        let (link, items) = (TokenHash([byte; 32]), &claim.notice.items[..]);
+        let (link, items) = (TokenHash([byte; 32]), claim.notice.items.clone());
+        let (member, verified) = (alice.clone(), Vec::new());
+        let recipients = [HandoverRecipient { member, link, items: items.clone(), verified }];
         let handover = Handover {
             notice: &claim.notice.id,
             attempt: claim.attempt,
-            member: &alice,
+            contents: HandoverContents::Reconnect,
+            recipients: &recipients,
             address,
             unsubscribe: TokenHash([byte; 32]),
-            contents: HandoverContents::Reconnect { link, expires_at: now + QUARTER, items },
-            verified: &[],
+            expires_at: now + QUARTER,
             now,
         };
-        let gates = |_: &_| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
+        let gates = |_: &[_]| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
         decisions.push(h.app.store.prepare_handover(&handover, gates).await.unwrap());
     }
     let permitted = HandoverDecision::Permitted { items: second.notice.items.clone() };

@@ -46,6 +46,7 @@ mod resumed;
 mod retries;
 mod running;
 mod secrets;
+mod shared;
 mod sign_in_hosts;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
@@ -55,4 +56,5 @@ mod sweep;
 mod table;
 mod time_zones;
 mod unsubscribe;
+mod waiting;
 mod watch;

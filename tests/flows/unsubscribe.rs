@@ -6,7 +6,10 @@ use reconnectd::{
     domain::{EmailAddress, GateVerdict, Suppression},
     notify::deliver::Delivered,
     sim::{ReceivedEmail, SmtpFault, SmtpStage},
-    store::{AttemptOutcome, ClaimLimits, Handover, HandoverContents, HandoverDecision, testing::Cell},
+    store::{
+        AttemptOutcome, ClaimLimits, Handover, HandoverContents, HandoverDecision, HandoverRecipient,
+        testing::Cell,
+    },
 };
 use reqwest::{Client, StatusCode};
 
@@ -181,15 +184,20 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
     let handover = Handover {
         notice: &claim.notice.id,
         attempt: claim.attempt,
-        member: &claim.notice.member_id,
+        contents: HandoverContents::Recovery,
+        recipients: &[HandoverRecipient {
+            member: claim.notice.member_id.clone(),
+            link: token.hash(),
+            items: Vec::new(),
+            verified: Vec::new(),
+        }],
         address,
         unsubscribe: token.hash(),
-        contents: HandoverContents::Recovery,
-        verified: &[],
+        expires_at: now,
         now,
     };
     let decision = h.app.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap();
-    assert_eq!(decision, HandoverDecision::RecipientChanged, "the last step refuses");
+    assert_eq!(decision, HandoverDecision::RecipientsChanged, "the last step refuses");
     h.app.store.release_leases(now).await.unwrap();
     assert_eq!(
         h.app.deliverer.deliver_one().await.unwrap(),

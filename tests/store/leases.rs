@@ -9,7 +9,7 @@ use reconnectd::{
     domain::{Edit, EmailAddress, Fingerprint, GateVerdict, NoticeReason, TokenHash, UsedCredential},
     store::{
         AttemptOutcome, AttemptResult, ClaimLimits, Handover, HandoverContents, HandoverDecision,
-        RefreshedTokens, StoreError,
+        HandoverRecipient, RefreshedTokens, StoreError,
     },
 };
 
@@ -134,11 +134,16 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
         let handover = Handover {
             notice: &late.notice.id,
             attempt: late.attempt,
-            member: &late.notice.member_id,
+            recipients: &[HandoverRecipient {
+                member: late.notice.member_id.clone(),
+                link: TokenHash([1; 32]),
+                items: Vec::new(),
+                verified: Vec::new(),
+            }],
             address: "alice@example.org".parse::<EmailAddress>().unwrap().address_hash(),
             unsubscribe: TokenHash([1; 32]),
             contents: HandoverContents::Recovery,
-            verified: &[],
+            expires_at: expired,
             now: expired,
         };
         f.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap()

@@ -19,6 +19,7 @@ pub(super) async fn list(context: &Context, member: Option<&MemberId>) -> anyhow
             ("STATE", 10),
             ("ATTEMPTS", 8),
             ("REASON", 24),
+            ("NOT BEFORE", 24),
             ("SENT", 0),
         ],
     );
@@ -28,10 +29,18 @@ pub(super) async fn list(context: &Context, member: Option<&MemberId>) -> anyhow
         for row in page.iter().map(NoticeRow::from) {
             let (step, attempts) = (row.step.to_string(), row.attempts.to_string());
             let sent = row.sent_at.as_deref().unwrap_or_default();
-            rows.row(
-                &row,
-                &[row.notice_id, row.member_id, row.kind, &step, row.state, &attempts, row.reason, sent],
-            )?;
+            let cells = [
+                row.notice_id,
+                row.member_id,
+                row.kind,
+                &step,
+                row.state,
+                &attempts,
+                row.reason,
+                &row.not_before,
+                sent,
+            ];
+            rows.row(&row, &cells)?;
         }
         match page.last() {
             Some(last) => after = Some(last.notice.id.clone()),

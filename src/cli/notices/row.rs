@@ -3,6 +3,7 @@
 use crate::cli::output::{optional_time, time};
 use crate::store::{Attempt, ListedNotice};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 #[derive(Serialize)]
 pub(super) struct NoticeRow<'a> {
@@ -13,7 +14,10 @@ pub(super) struct NoticeRow<'a> {
     pub(super) state: &'static str,
     pub(super) reason: &'a str,
     pub(super) attempts: u32,
-    pub(super) connections: Vec<&'a str>,
+    /// Each id once, also if several members have it.
+    pub(super) connections: BTreeSet<&'a str>,
+    /// All members, if several share the email; else none.
+    pub(super) members: BTreeSet<&'a str>,
     pub(super) planned_at: String,
     pub(super) not_before: String,
     pub(super) sent_at: Option<String>,
@@ -25,6 +29,7 @@ pub(super) struct NoticeRow<'a> {
 impl<'a> From<&'a ListedNotice> for NoticeRow<'a> {
     fn from(listed: &'a ListedNotice) -> Self {
         let notice = &listed.notice;
+        let members: BTreeSet<&str> = notice.items.iter().map(|item| item.member_id.as_str()).collect();
         Self {
             notice_id: notice.id.as_str(),
             member_id: notice.member_id.as_str(),
@@ -34,6 +39,7 @@ impl<'a> From<&'a ListedNotice> for NoticeRow<'a> {
             reason: &listed.reason,
             attempts: notice.attempts,
             connections: notice.items.iter().map(|item| item.connection_id.as_str()).collect(),
+            members: if members.len() > 1 { members } else { BTreeSet::new() },
             planned_at: time(listed.planned_at),
             not_before: time(listed.not_before),
             sent_at: optional_time(notice.sent_at),

@@ -26,7 +26,7 @@ pub(super) async fn show(context: &Context, id: &NoticeId) -> anyhow::Result<Com
     outln!("kind         {}", row.kind);
     outln!("step         {}", row.step);
     outln!("state        {} ({})", row.state, row.reason);
-    outln!("connections  {}", single_line(&row.connections.join(", ")));
+    outln!("connections  {}", single_line(&Vec::from_iter(row.connections.iter().copied()).join(", ")));
     outln!("planned      {}", row.planned_at);
     outln!("sent         {}", row.sent_at.as_deref().unwrap_or("-"));
     for AttemptRow { attempt, count, started_at, last_at, outcome, detail, .. } in history {

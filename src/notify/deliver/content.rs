@@ -2,12 +2,17 @@
 
 use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
+use super::ready::Ready;
+use super::wording::{label, template, urgency};
 use crate::base::random;
 use crate::domain::{
-    Connection, ConnectionId, Member, NoticeItem, NoticeReason, PlanningInput, Repair, Status,
+    AddressHash, Connection, ConnectionId, LinkToken, Member, MemberId, NoticeItem, NoticeReason,
+    PlanningInput, Status,
 };
-use crate::mail::{ConnectionLabel, Email, NoticeEmail, Section, Template, Urgency};
-use crate::store::{AttemptOutcome, Claim, Handover, HandoverContents, HandoverDecision, StoredConnection};
+use crate::mail::{Email, NoticeEmail, Section, Template, Urgency};
+use crate::store::{
+    AttemptOutcome, Claim, Handover, HandoverContents, HandoverDecision, HandoverRecipient, StoredConnection,
+};
 use chrono::TimeDelta;
 
 /// An email and the items that it includes.
@@ -15,18 +20,19 @@ type RenderedNotice = (Email, Vec<NoticeItem>);
 
 /// A verified email that waits for its tokens.
 pub(super) struct Draft {
-    kind: DraftKind,
-    connections: Vec<StoredConnection>,
-    /// The sources whose reconnect URL was fetched.
-    sources: Vec<ConnectionId>,
+    contents: HandoverContents,
+    /// One for each member in the email, at least one, in the order of their ids.
+    parts: Vec<Part>,
 }
 
-enum DraftKind {
-    /// One item for each connection.
-    Reconnect(Vec<NoticeItem>),
-    Invitation,
-    /// The items.
-    Recovery(Vec<NoticeItem>),
+/// What the email says to one member.
+struct Part {
+    member: Member,
+    /// In the order of the connections; empty in an invitation.
+    items: Vec<NoticeItem>,
+    connections: Vec<StoredConnection>,
+    /// The sources whose reconnect URL was fetched.
+    verified: Vec<ConnectionId>,
 }
 
 fn no_longer_needed() -> Abort {
@@ -34,9 +40,23 @@ fn no_longer_needed() -> Abort {
 }
 
 impl Deliverer {
-    /// The email that asks the member to reconnect.
-    pub(super) async fn draft_reconnect(&self, claim: &Claim, member: &Member) -> Step<Draft> {
-        let mut open = self.store.items_still_open(&claim.notice.id).await?;
+    /// The email that asks the members to reconnect.
+    pub(super) async fn draft_reconnect(&self, claim: &Claim, recipients: Vec<Member>) -> Step<Draft> {
+        let open = self.store.items_still_open(&claim.notice.id).await?;
+        let mut parts = Ready::default();
+        for member in recipients {
+            let of_member = open.iter().filter(|(item, _)| item.member_id == member.id).cloned().collect();
+            parts.add(self.part(claim, member, of_member).await)?;
+        }
+        Ok(Draft { contents: HandoverContents::Reconnect, parts: parts.members()? })
+    }
+
+    async fn part(
+        &self,
+        claim: &Claim,
+        member: Member,
+        mut open: Vec<(NoticeItem, StoredConnection)>,
+    ) -> Step<Part> {
         if open.is_empty() {
             return Err(no_longer_needed());
         }
@@ -54,141 +74,149 @@ impl Deliverer {
         if open.is_empty() {
             return Err(self.defer(claim, NoticeReason::ConnectionMissing, None));
         }
-        let (verified, sources) = self.verify_oauth_urls(claim, member, open).await?;
-        let (items, connections) = verified.into_iter().unzip();
-        Ok(Draft { kind: DraftKind::Reconnect(items), connections, sources })
+        let (open, verified) = self.verify_oauth_urls(claim, &member, open).await?;
+        let (items, connections) = open.into_iter().unzip();
+        Ok(Part { member, items, connections, verified })
     }
 
     /// The email about connections that recovered and still work.
-    pub(super) async fn draft_recovery(&self, claim: &Claim) -> Step<Draft> {
+    pub(super) async fn draft_recovery(&self, claim: &Claim, recipients: Vec<Member>) -> Step<Draft> {
         if !self.policy.announces_recoveries {
             return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::RecoveriesDisabled));
         }
-        let recovered = self.store.items_still_recovered(&claim.notice.id).await?;
-        if recovered.is_empty() {
-            return Err(no_longer_needed());
-        }
-        let (items, connections) = recovered.into_iter().unzip();
-        Ok(Draft { kind: DraftKind::Recovery(items), connections, sources: Vec::new() })
+        let (items, connections): (Vec<_>, Vec<_>) =
+            self.store.items_still_recovered(&claim.notice.id).await?.into_iter().unzip();
+        let member = recipients.into_iter().next().filter(|_| !items.is_empty());
+        let member = member.ok_or_else(no_longer_needed)?;
+        let part = Part { member, items, connections, verified: Vec::new() };
+        Ok(Draft { contents: HandoverContents::Recovery, parts: vec![part] })
     }
 
     /// The email in which an operator invites the member to connect one source, with or without a lapse.
-    pub(super) async fn draft_invitation(&self, claim: &Claim, member: &Member) -> Step<Draft> {
+    pub(super) async fn draft_invitation(&self, claim: &Claim, recipients: Vec<Member>) -> Step<Draft> {
         let source = self.store.invitation_of(&claim.notice.id).await?;
-        let Some(source) = source.filter(|source| source.connection.status != Some(Status::Connected)) else {
+        let source = source.filter(|source| source.connection.status != Some(Status::Connected));
+        let (Some(source), Some(member)) = (source, recipients.into_iter().next()) else {
             return Err(no_longer_needed());
         };
-        let (verified, sources) = self.verify_oauth_urls(claim, member, vec![((), source)]).await?;
-        let connections = verified.into_iter().map(|(_, source)| source).collect();
-        Ok(Draft { kind: DraftKind::Invitation, connections, sources })
+        let (sources, verified) = self.verify_oauth_urls(claim, &member, vec![((), source)]).await?;
+        let connections = sources.into_iter().map(|(_, source)| source).collect();
+        let part = Part { member, items: Vec::new(), connections, verified };
+        Ok(Draft { contents: HandoverContents::Invitation, parts: vec![part] })
     }
 
     /// Stores the hashes of the email's tokens and renders it. The store refuses if the email is no longer needed or its
     /// address must not receive it.
-    pub(super) async fn prepare(&self, claim: &Claim, member: &Member, draft: Draft) -> Step<RenderedNotice> {
-        let Draft { kind, mut connections, sources } = draft;
-        let (link, unsubscribe, now) = (random::link_token(), random::link_token(), self.clock.now());
-        let expires_at = now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7));
-        let address = member.email.address_hash();
-        let contents = match &kind {
-            DraftKind::Reconnect(items) => {
-                HandoverContents::Reconnect { link: link.hash(), expires_at, items }
-            }
-            DraftKind::Invitation => HandoverContents::Invitation { link: link.hash(), expires_at },
-            DraftKind::Recovery(_) => HandoverContents::Recovery,
+    pub(super) async fn prepare(&self, claim: &Claim, draft: Draft) -> Step<RenderedNotice> {
+        let Draft { contents, parts } = draft;
+        let Some(first) = parts.first() else { return Err(no_longer_needed()) };
+        let to = first.member.email.clone();
+        let (unsubscribe, now) = (random::link_token(), self.clock.now());
+        let links: Vec<LinkToken> = parts.iter().map(|_| random::link_token()).collect();
+        let recipient = |(part, link): (&Part, &LinkToken)| HandoverRecipient {
+            member: part.member.id.clone(),
+            link: link.hash(),
+            items: part.items.clone(),
+            verified: part.verified.clone(),
         };
+        let recipients: Vec<HandoverRecipient> = parts.iter().zip(&links).map(recipient).collect();
         let handover = Handover {
             notice: &claim.notice.id,
             attempt: claim.attempt,
-            member: &member.id,
-            address,
-            unsubscribe: unsubscribe.hash(),
             contents,
-            verified: &sources,
+            recipients: &recipients,
+            address: to.address_hash(),
+            unsubscribe: unsubscribe.hash(),
+            expires_at: now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7)),
             now,
         };
-        let gates = |input: &PlanningInput| self.evaluate_gates(claim, input, now);
-        let stored = match self.store.prepare_handover(&handover, gates).await? {
-            HandoverDecision::Permitted { items } => items,
-            HandoverDecision::NotNeeded => return Err(no_longer_needed()),
-            HandoverDecision::Deferred { until, reason } => {
-                return Err(Abort::PutBack { until: Some(until), reason });
+        let included = self.store_tokens(claim, &handover).await?;
+        let is_included = |part: &&Part| part.items.iter().any(|item| included.contains(item));
+        let locale = parts.iter().find(is_included).unwrap_or(first).member.locale.clone();
+        let sections: Vec<(Section, Vec<NoticeItem>, Vec<StoredConnection>)> = parts
+            .into_iter()
+            .zip(links)
+            .filter_map(|(part, link)| section(part, link, contents, &included))
+            .collect();
+        let (template, urgency) = match (contents, sections.as_slice()) {
+            (HandoverContents::Invitation, _) => (Template::Invited, Urgency::First),
+            (HandoverContents::Recovery, _) => (Template::Recovered, Urgency::First),
+            (HandoverContents::Reconnect, sections) => {
+                let all =
+                    || sections.iter().flat_map(|(_, items, connections)| items.iter().zip(connections));
+                (template(sections.len(), all()), urgency(&self.policy, all()))
             }
-            HandoverDecision::Held(reason) => return Err(Abort::PutBack { until: None, reason }),
-            HandoverDecision::Rejected(reason) => return Err(abort_with(AttemptOutcome::Cancelled, reason)),
-            HandoverDecision::RecipientChanged => {
-                let current = self.recipient(claim).await?;
-                return Err(if current.email.address_hash() == address {
-                    no_longer_needed()
-                } else {
-                    self.address_changed()
-                });
-            }
-        };
-        let (template, urgency, link, included) = match kind {
-            DraftKind::Reconnect(mut items) => {
-                let mut each = items.iter();
-                connections.retain(|_| each.next().is_some_and(|item| stored.contains(item)));
-                items.retain(|item| stored.contains(item));
-                let template = template(&items, &connections);
-                (template, self.urgency(&items, &connections), Some(link), stored)
-            }
-            DraftKind::Invitation => (Template::Invited, Urgency::First, Some(link), Vec::new()),
-            DraftKind::Recovery(items) => (Template::Recovered, Urgency::First, None, items),
         };
         let notice = NoticeEmail {
             id: claim.notice.id.clone(),
-            to: member.email.clone(),
-            locale: member.locale.clone(),
+            to,
+            locale,
             template,
             urgency,
-            sections: vec![Section {
-                label: None,
-                link,
-                connections: connections.iter().map(label).collect(),
-            }],
+            sections: sections.into_iter().map(|(section, ..)| section).collect(),
             unsubscribe: Some(unsubscribe),
             ttl: self.link_ttl,
             date: now,
         };
         // Only the operator can fix a template, so the notice waits.
         let email = self.renderer.render(&notice).map_err(|error| {
-            tracing::warn!(member = %member.id, notice = %claim.notice.id, %error, "cannot render the email");
+            let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
+            tracing::warn!(%member, %notice, %error, "cannot render the email");
             self.defer(claim, NoticeReason::RenderFailed, Some(error.to_string()))
         })?;
         Ok((email, included))
     }
 
-    fn urgency(&self, items: &[NoticeItem], connections: &[StoredConnection]) -> Urgency {
-        let is_last = |(item, connection): (&NoticeItem, &StoredConnection)| {
-            let status = connection.connection.status.as_ref();
-            let reminders =
-                status.and_then(|status| self.policy.for_status(status)).map_or(0, |p| p.reminders.len());
-            item.step as usize >= reminders
-        };
-        if items.iter().any(|item| item.step == 0) {
-            Urgency::First
-        } else if items.iter().zip(connections).all(is_last) {
-            Urgency::LastReminder
-        } else {
-            Urgency::Reminder
+    /// Returns the items that the email includes.
+    async fn store_tokens(&self, claim: &Claim, handover: &Handover<'_>) -> Step<Vec<NoticeItem>> {
+        let gates = |members: &[PlanningInput]| self.evaluate_gates(claim, members, handover.now);
+        match self.store.prepare_handover(handover, gates).await? {
+            HandoverDecision::Permitted { items } => Ok(items),
+            HandoverDecision::NotNeeded => Err(no_longer_needed()),
+            HandoverDecision::Deferred { until, reason } => {
+                Err(Abort::PutBack { until: Some(until), reason })
+            }
+            HandoverDecision::Held(reason) => Err(Abort::PutBack { until: None, reason }),
+            HandoverDecision::Rejected(reason) => Err(abort_with(AttemptOutcome::Cancelled, reason)),
+            HandoverDecision::RecipientsChanged => {
+                Err(self.why_changed(handover.recipients, handover.address).await?)
+            }
         }
     }
-}
 
-fn template(items: &[NoticeItem], connections: &[StoredConnection]) -> Template {
-    let ([item], [connection]) = (items, connections) else { return Template::Several };
-    match item.step {
-        0 if connection.connection.status == Some(Status::Disconnected) => Template::Disconnected,
-        0 => Template::Expired,
-        _ => Template::Reminder,
+    /// Nobody in the email may receive it at the address anymore.
+    async fn why_changed(&self, recipients: &[HandoverRecipient], address: AddressHash) -> Step<Abort> {
+        let ids: Vec<MemberId> = recipients.iter().map(|recipient| recipient.member.clone()).collect();
+        let mut current = Ready::default();
+        for member in &ids {
+            current.add(self.recipient(member).await)?;
+        }
+        let has_address = |member: &Member| member.email.address_hash() == address;
+        Ok(match current.members() {
+            Err(obstacle) => obstacle,
+            Ok(members) if members.iter().all(has_address) => no_longer_needed(),
+            Ok(_) => self.address_changed(),
+        })
     }
 }
 
-fn label(connection: &StoredConnection) -> ConnectionLabel {
-    ConnectionLabel {
-        name: connection.connection.source.name.clone(),
-        source_type: connection.connection.source.source_type.clone(),
-        needs_sign_in: connection.repair() == Repair::Oauth,
+/// The part as a section of the email, with the items and connections that it includes. `None`: the member drops out.
+fn section(
+    part: Part,
+    link: LinkToken,
+    contents: HandoverContents,
+    included: &[NoticeItem],
+) -> Option<(Section, Vec<NoticeItem>, Vec<StoredConnection>)> {
+    let Part { member, mut items, mut connections, .. } = part;
+    if contents == HandoverContents::Reconnect {
+        let mut each = items.iter();
+        connections.retain(|_| each.next().is_some_and(|item| included.contains(item)));
+        items.retain(|item| included.contains(item));
+        if items.is_empty() {
+            return None;
+        }
     }
+    let link = (contents != HandoverContents::Recovery).then_some(link);
+    let section = Section { label: member.label, link, connections: connections.iter().map(label).collect() };
+    Some((section, items, connections))
 }

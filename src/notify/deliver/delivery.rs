@@ -4,12 +4,14 @@ use super::deliverer::{Delivered, Deliverer};
 use super::domain_shares::Share;
 use super::outcome::{Abort, Step, abort_with, final_result};
 use super::queue_gate::Pass;
+use super::ready::Ready;
 use crate::base::in_progress::InProgressGuard;
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
-use crate::domain::{Member, NoticeId, NoticeKind, NoticeReason};
+use crate::domain::{Member, MemberId, NoticeId, NoticeKind, NoticeReason};
 use crate::store::{AttemptOutcome, AttemptResult, Claim, DueMember, StoreError};
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,9 +139,9 @@ impl Deliverer {
     }
 
     /// The member, if an email may be sent now.
-    pub(super) async fn recipient(&self, claim: &Claim) -> Step<Member> {
+    pub(super) async fn recipient(&self, member: &MemberId) -> Step<Member> {
         let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));
-        let Some((member, is_suppressed)) = self.store.recipient(&claim.notice.member_id).await? else {
+        let Some((member, is_suppressed)) = self.store.recipient(member).await? else {
             return cancel(NoticeReason::MemberRemoved);
         };
         if member.paused {
@@ -151,37 +153,51 @@ impl Deliverer {
         Ok(member)
     }
 
+    /// Polls the gateway again for one member, if an email may be sent.
+    async fn look(&self, claim: &Claim, member: &MemberId) -> Step<MemberId> {
+        // Read first: if an operator pauses or removes the member meanwhile, the recipient tells which.
+        let due = self.store.member_to_poll(member).await?;
+        self.recipient(member).await?;
+        let Some(due) = due else {
+            // A pause that has just ended. The planner plans the step again.
+            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::Paused));
+        };
+        let failure = due.credentials.failure.as_ref();
+        if let Some(failure) = failure.filter(|failure| failure.retry_at > self.clock.now()) {
+            return Err(self.defer_for_credential(failure));
+        }
+        self.second_look(claim, &due).await?;
+        Ok(member.clone())
+    }
+
     /// The result, and how long the queue stays closed when the cause affects every notice.
     async fn attempt(&self, claim: &Claim, pass: &Pass) -> Step<(AttemptResult, Option<Duration>)> {
         if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
             return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
         }
-        // Read first: if an operator pauses or removes the member meanwhile, the recipient tells which.
-        let member = self.store.member_to_poll(&claim.notice.member_id).await?;
-        self.recipient(claim).await?;
-        let Some(member) = member else {
-            // A pause that has just ended. The planner plans the step again.
-            return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::Paused));
-        };
-        let failure = member.credentials.failure.as_ref();
-        if let Some(failure) = failure.filter(|failure| failure.retry_at > self.clock.now()) {
-            return Err(self.defer_for_credential(failure));
+        let mut ready = Ready::default();
+        for member in members(claim) {
+            ready.add(self.look(claim, &member).await)?;
         }
-        self.second_look(claim, &member).await?;
+        let ready = ready.members()?;
         // Wait before the link is stored: an attempt that is interrupted while it waits has handed nothing over.
         self.transport.wait_for_rate_limit().await;
         // An operator may have changed the address or suppressed it in the meantime.
-        let member = self.recipient(claim).await?;
+        let mut recipients = Ready::default();
+        for member in ready {
+            recipients.add(self.recipient(&member).await)?;
+        }
+        let recipients = recipients.members()?;
         let draft = match claim.notice.kind {
-            NoticeKind::Reconnect => self.draft_reconnect(claim, &member).await?,
-            NoticeKind::Invited => self.draft_invitation(claim, &member).await?,
-            NoticeKind::Recovered => self.draft_recovery(claim).await?,
+            NoticeKind::Reconnect => self.draft_reconnect(claim, recipients).await?,
+            NoticeKind::Invited => self.draft_invitation(claim, recipients).await?,
+            NoticeKind::Recovered => self.draft_recovery(claim, recipients).await?,
         };
         let _session = self.sessions.acquire(&claim.domain).await;
         if let Some(until) = pass.closed_until() {
             return Err(self.defer_until(until));
         }
-        let (email, included) = self.prepare(claim, &member, draft).await?;
+        let (email, included) = self.prepare(claim, draft).await?;
         match self.transport.send(&email).await {
             Ok(accepted) => {
                 if pass.accepted() {
@@ -208,4 +224,10 @@ impl Deliverer {
             Err(error) => Err(self.defer_for(claim, unclear, &error)),
         }
     }
+}
+
+/// Those whom the notice is about, in the order of their ids.
+fn members(claim: &Claim) -> BTreeSet<MemberId> {
+    let members: BTreeSet<_> = claim.notice.items.iter().map(|item| item.member_id.clone()).collect();
+    if members.is_empty() { BTreeSet::from([claim.notice.member_id.clone()]) } else { members }
 }

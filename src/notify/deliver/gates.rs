@@ -6,15 +6,17 @@ use crate::notify::plan::{Action, after_quiet_hours, held_by, plan};
 use crate::store::Claim;
 
 impl Deliverer {
-    /// Evaluates the facts as they are now. What a member or an operator requested passes: its other conditions are
-    /// verified elsewhere.
-    pub(super) fn evaluate_gates(&self, claim: &Claim, input: &PlanningInput, now: Time) -> GateVerdict {
+    /// Evaluates the facts about those who get the email, as they are now. What a member or an operator requested passes: its
+    /// other conditions are verified elsewhere.
+    pub(super) fn evaluate_gates(&self, claim: &Claim, members: &[PlanningInput], now: Time) -> GateVerdict {
         let items: Vec<LapseId> = claim.notice.items.iter().map(|item| item.lapse_id.clone()).collect();
         match claim.notice.kind {
-            NoticeKind::Reconnect if claim.is_resend => evaluate_holds(&items, input, now),
-            NoticeKind::Reconnect => self.evaluate_lapses(&items, input, now),
+            NoticeKind::Reconnect if claim.is_resend => evaluate_holds(&items, members, now),
+            NoticeKind::Reconnect => self.evaluate_lapses(&items, members, now),
             NoticeKind::Recovered => {
-                let until = after_quiet_hours(&input.recipient, &self.policy, now, now);
+                let first = members.first();
+                let until =
+                    first.map_or(now, |first| after_quiet_hours(&first.recipient, &self.policy, now, now));
                 if until > now {
                     GateVerdict::Defer { until, reason: NoticeReason::QuietHours }
                 } else {
@@ -26,8 +28,8 @@ impl Deliverer {
     }
 
     /// The notice covers the lapses that pass. If none does, the one that is due first decides.
-    fn evaluate_lapses(&self, items: &[LapseId], input: &PlanningInput, now: Time) -> GateVerdict {
-        let plan = plan(&input.member_id, &input.open, &input.recipient, &self.policy, now);
+    fn evaluate_lapses(&self, items: &[LapseId], members: &[PlanningInput], now: Time) -> GateVerdict {
+        let plan = plan(members, &self.policy, now);
         let decisions = || plan.decisions.iter().filter(|decision| items.contains(&decision.lapse_id));
         let passing: Vec<_> = decisions()
             .filter(|decision| matches!(decision.action, Action::Send { .. }))
@@ -61,12 +63,14 @@ impl Deliverer {
 }
 
 /// A resend covers what no hold covers.
-fn evaluate_holds(items: &[LapseId], input: &PlanningInput, now: Time) -> GateVerdict {
+fn evaluate_holds(items: &[LapseId], members: &[PlanningInput], now: Time) -> GateVerdict {
     let (mut passing, mut hold) = (Vec::new(), None);
-    for lapse in input.open.iter().filter(|lapse| items.contains(&lapse.lapse_id)) {
-        match held_by(&input.member_id, lapse, &input.recipient, now) {
-            None => passing.push(lapse.lapse_id.clone()),
-            Some(reason) => hold = hold.or(Some(reason)),
+    for member in members {
+        for lapse in member.open.iter().filter(|lapse| items.contains(&lapse.lapse_id)) {
+            match held_by(&member.member_id, lapse, &member.recipient, false, now) {
+                None => passing.push(lapse.lapse_id.clone()),
+                Some(reason) => hold = hold.or(Some(reason)),
+            }
         }
     }
     match hold {

@@ -14,7 +14,9 @@ mod outcome;
 mod pipeline;
 mod preflight;
 mod queue_gate;
+mod ready;
 mod record;
+mod wording;
 
 pub use deliverer::{Delivered, Deliverer};
 pub(crate) use domain_shares::DomainShares;

@@ -1,18 +1,23 @@
-//! The planner's decisions about one member.
+//! The planner's decisions about the lapses of an address, and the emails that follow from them.
 
-use crate::domain::{ConnectionId, LapseId, NoticeItem, NoticeReason, Time};
+use crate::domain::{ConnectionId, LapseId, MemberId, NoticeItem, NoticeReason, Time};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// In the order of the lapses given.
+    /// In the order of the members and their lapses.
     pub(crate) decisions: Vec<LapseDecision>,
+    /// The emails that go out now or wait.
+    pub(crate) emails: Vec<PlannedEmail>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LapseDecision {
+    pub(crate) member_id: MemberId,
     pub(crate) lapse_id: LapseId,
     pub(crate) connection_id: ConnectionId,
     pub(crate) action: Action,
+    /// Whether it is about the one notice beyond the cadence.
+    pub(crate) is_extra: bool,
 }
 
 /// The action for one lapse. `step` is 0 for the first notice, then the number of the reminder.
@@ -27,12 +32,11 @@ pub(crate) enum Action {
         step: u32,
         reason: NoticeReason,
     },
-    /// Send it when the hold ends.
+    /// Send it when the hold ends, and not before this time.
     Hold {
+        until: Time,
         step: u32,
         reason: NoticeReason,
-        /// Whether it is the one notice beyond the cadence.
-        is_extra: bool,
     },
     /// Send nothing unless a fact changes.
     Skip {
@@ -40,68 +44,61 @@ pub(crate) enum Action {
     },
 }
 
+/// What becomes of an email.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EmailState {
+    /// It goes out now.
+    Due,
+    /// It is decided again at its time.
+    Waits,
+    /// It waits for the end of a hold.
+    Held,
+}
+
+/// One email to the address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlannedEmail {
+    pub(crate) state: EmailState,
+    pub(crate) not_before: Time,
+    pub(crate) reason: NoticeReason,
+    /// The places of its decisions, in ascending order.
+    pub(crate) decisions: Vec<usize>,
+}
+
 impl Plan {
-    /// The items of the notice to send now; empty when there is none.
-    pub(crate) fn items(&self) -> Vec<NoticeItem> {
-        self.items_of(|action| match action {
-            Action::Send { step, .. } => Some(step),
-            _ => None,
+    pub(crate) fn items_of(&self, email: &PlannedEmail) -> Vec<NoticeItem> {
+        let decisions = email.decisions.iter().filter_map(|place| self.decisions.get(*place));
+        decisions.filter_map(LapseDecision::item).collect()
+    }
+
+    /// The lapses of an email that get their one notice beyond the cadence.
+    pub(crate) fn extra_of(&self, email: &PlannedEmail) -> Vec<LapseId> {
+        let decisions = email.decisions.iter().filter_map(|place| self.decisions.get(*place));
+        let extra = decisions.filter(|decision| decision.is_extra);
+        extra.map(|decision| decision.lapse_id.clone()).collect()
+    }
+}
+
+impl LapseDecision {
+    /// `None`: there is no next notice.
+    fn item(&self) -> Option<NoticeItem> {
+        Some(NoticeItem {
+            member_id: self.member_id.clone(),
+            lapse_id: self.lapse_id.clone(),
+            connection_id: self.connection_id.clone(),
+            step: self.action.step()?,
         })
-    }
-
-    /// The items of the notice that waits for the end of a hold; empty when there is none.
-    pub(crate) fn held_items(&self) -> Vec<NoticeItem> {
-        self.items_of(|action| match action {
-            Action::Hold { step, .. } => Some(step),
-            _ => None,
-        })
-    }
-
-    fn items_of(&self, step: impl Fn(Action) -> Option<u32>) -> Vec<NoticeItem> {
-        let item = |decision: &LapseDecision| {
-            Some(NoticeItem {
-                lapse_id: decision.lapse_id.clone(),
-                connection_id: decision.connection_id.clone(),
-                step: step(decision.action)?,
-            })
-        };
-        self.decisions.iter().filter_map(item).collect()
-    }
-
-    /// The lapses that get their one notice beyond the cadence now.
-    pub(crate) fn extra(&self) -> Vec<LapseId> {
-        self.lapses(|action| matches!(action, Action::Send { reason: NoticeReason::Resumed, .. }))
-    }
-
-    /// The lapses that get it when the hold ends.
-    pub(crate) fn held_extra(&self) -> Vec<LapseId> {
-        self.lapses(|action| matches!(action, Action::Hold { is_extra: true, .. }))
-    }
-
-    fn lapses(&self, is_meant: impl Fn(Action) -> bool) -> Vec<LapseId> {
-        let meant = self.decisions.iter().filter(|decision| is_meant(decision.action));
-        meant.map(|decision| decision.lapse_id.clone()).collect()
-    }
-
-    /// The step of the notice to send now: the lowest among its items.
-    pub(crate) fn step(&self) -> Option<u32> {
-        self.items().iter().map(|item| item.step).min()
-    }
-
-    /// Adds every lapse that is due before `end` to the notice to send now. A gate that defers the member defers
-    /// every lapse, so once one lapse is due, the others only wait for their own reminder.
-    pub(super) fn batch_due_before(&mut self, end: Time) {
-        for decision in &mut self.decisions {
-            if let Action::Defer { until, step, .. } = decision.action
-                && until <= end
-            {
-                decision.action = Action::Send { step, reason: NoticeReason::Digest };
-            }
-        }
     }
 }
 
 impl Action {
+    fn step(self) -> Option<u32> {
+        match self {
+            Self::Send { step, .. } | Self::Defer { step, .. } | Self::Hold { step, .. } => Some(step),
+            Self::Skip { .. } => None,
+        }
+    }
+
     /// When time alone changes the decision.
     pub(crate) fn next_evaluation(self) -> Option<Time> {
         match self {
@@ -110,7 +107,6 @@ impl Action {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn reason(self) -> NoticeReason {
         match self {
             Self::Send { reason, .. }

@@ -1,9 +1,11 @@
-//! The gates that a notice must pass. Their order decides which reason is reported when several apply. A gate that
-//! defers a notice sees how long the earlier gates have deferred it.
+//! The gates that a notice about a lapse must pass. Their order decides which reason is reported when several apply. A gate
+//! that defers a notice sees how long the earlier gates have deferred it. Quiet hours are a gate of the whole email
+//! (`emails.rs`).
 
-use super::decision::Action;
 use super::policy::{Policy, StatusPolicy};
-use crate::domain::{ActiveHold, LapseInput, LastNotice, MemberId, NoticeReason, Recipient, Repair, Time};
+use crate::domain::{
+    ActiveHold, LapseInput, LastNotice, MemberId, NoticeReason, PlanningInput, Recipient, Repair, Time,
+};
 use chrono::TimeDelta;
 
 /// What `max_per_month` is about.
@@ -18,10 +20,17 @@ struct RuleInput<'a> {
 }
 
 /// The notice that the earlier gates agreed on.
-struct Candidate {
-    due_at: Time,
-    step: u32,
-    reason: NoticeReason,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) due_at: Time,
+    pub(super) step: u32,
+    pub(super) reason: NoticeReason,
+    /// When the cadence alone is due. Before that, there is no such notice.
+    pub(super) listed_at: Time,
+    /// Whether it is the one notice beyond the cadence.
+    pub(super) is_extra: bool,
+    /// Whether a hold would cover it if it were due.
+    pub(super) is_covered: bool,
 }
 
 impl Candidate {
@@ -32,10 +41,18 @@ impl Candidate {
     }
 }
 
+/// What the gates say about the next notice about a lapse.
+pub(super) enum Verdict {
+    Due(Candidate),
+    /// It waits for the end of a hold, and for its time.
+    Held(Candidate, NoticeReason),
+    Rejected(NoticeReason),
+}
+
 /// Why a candidate gets no further.
 enum Stop {
     Reject(NoticeReason),
-    Hold { step: u32, reason: NoticeReason, is_extra: bool },
+    Hold(Candidate, NoticeReason),
 }
 
 impl From<NoticeReason> for Stop {
@@ -49,7 +66,7 @@ type Gated = Result<Candidate, Stop>;
 /// Passes the candidate on, possibly deferred, or stops it.
 type Gate = fn(&RuleInput<'_>, Candidate) -> Gated;
 
-const GATES: [Gate; 14] = [
+const GATES: [Gate; 13] = [
     paused,
     suppressed,
     connection_missing,
@@ -63,23 +80,23 @@ const GATES: [Gate; 14] = [
     hold,
     min_gap,
     month_cap,
-    quiet_hours,
 ];
 
-pub(super) fn evaluate(
-    member: &MemberId,
-    lapse: &LapseInput,
-    recipient: &Recipient,
-    policy: &Policy,
-    now: Time,
-) -> Action {
-    let input = RuleInput { member, lapse, recipient, policy, now };
-    let first = Candidate { due_at: lapse.opened_at, step: 0, reason: NoticeReason::FirstNotice };
+pub(super) fn evaluate(member: &PlanningInput, lapse: &LapseInput, policy: &Policy, now: Time) -> Verdict {
+    let PlanningInput { member_id, recipient, .. } = member;
+    let input = RuleInput { member: member_id, lapse, recipient, policy, now };
+    let first = Candidate {
+        due_at: lapse.opened_at,
+        step: 0,
+        reason: NoticeReason::FirstNotice,
+        listed_at: lapse.opened_at,
+        is_extra: false,
+        is_covered: false,
+    };
     match GATES.iter().try_fold(first, |candidate, gate| gate(&input, candidate)) {
-        Ok(Candidate { due_at, step, reason }) if due_at <= now => Action::Send { step, reason },
-        Ok(Candidate { due_at, step, reason }) => Action::Defer { until: due_at, step, reason },
-        Err(Stop::Hold { step, reason, is_extra }) => Action::Hold { step, reason, is_extra },
-        Err(Stop::Reject(reason)) => Action::Skip { reason },
+        Ok(candidate) => Verdict::Due(candidate),
+        Err(Stop::Hold(candidate, reason)) => Verdict::Held(candidate, reason),
+        Err(Stop::Reject(reason)) => Verdict::Rejected(reason),
     }
 }
 
@@ -147,11 +164,13 @@ fn cadence(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     let wait = usize::try_from(step).ok().and_then(|sent| reminders.get(sent));
     if let Some(wait) = wait {
         let due_at = later(first_sent_at, *wait);
-        return Ok(Candidate { due_at, step: next, reason: NoticeReason::Reminder });
+        let reason = NoticeReason::Reminder;
+        return Ok(Candidate { due_at, listed_at: due_at, step: next, reason, ..candidate });
     }
-    let broken_since = input.lapse.broken_since;
-    if !is_extra && broken_since > last_sent_at {
-        return Ok(Candidate { due_at: broken_since, step: next, reason: NoticeReason::Resumed });
+    let due_at = input.lapse.broken_since;
+    if !is_extra && due_at > last_sent_at {
+        let reason = NoticeReason::Resumed;
+        return Ok(Candidate { due_at, listed_at: due_at, step: next, reason, is_extra: true, ..candidate });
     }
     Err(NoticeReason::CadenceEnded.into())
 }
@@ -165,25 +184,26 @@ fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     Ok(candidate.not_before(until, NoticeReason::FirstAfter, input.now))
 }
 
-/// A hold matters when the notice is due.
+/// A hold covers a notice from when its cadence is due, also while it waits for patience.
 fn hold(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
-    match held_by(input.member, input.lapse, input.recipient, input.now) {
-        Some(reason) if candidate.due_at <= input.now => {
-            let is_extra = candidate.reason == NoticeReason::Resumed;
-            Err(Stop::Hold { step: candidate.step, reason, is_extra })
-        }
-        _ => Ok(candidate),
+    let is_held = input.lapse.is_held;
+    match held_by(input.member, input.lapse, input.recipient, is_held, input.now) {
+        Some(reason) if candidate.listed_at <= input.now => Err(Stop::Hold(candidate, reason)),
+        Some(_) => Ok(Candidate { is_covered: true, ..candidate }),
+        None => Ok(candidate),
     }
 }
 
-/// The hold that covers the lapse now.
+/// The hold that covers the lapse now. `is_held`: whether its notice is held already.
 pub(crate) fn held_by(
     member: &MemberId,
     lapse: &LapseInput,
     recipient: &Recipient,
+    is_held: bool,
     now: Time,
 ) -> Option<NoticeReason> {
-    let covers = |hold: &&ActiveHold| hold.covers(member, &lapse.connection_id, lapse.status.as_ref(), now);
+    let LapseInput { connection_id, status, .. } = lapse;
+    let covers = |hold: &&ActiveHold| hold.covers(member, connection_id, status.as_ref(), is_held, now);
     recipient.holds.iter().find(covers).map(|hold| hold.kind.reason())
 }
 
@@ -200,11 +220,6 @@ fn month_cap(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     times.sort_unstable_by(|a, b| b.cmp(a));
     let Some(oldest) = times.get(input.policy.max_per_month.saturating_sub(1)) else { return Ok(candidate) };
     Ok(candidate.not_before(later(*oldest, MONTH), NoticeReason::MonthCap, input.now))
-}
-
-fn quiet_hours(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
-    let until = after_quiet_hours(input.recipient, input.policy, candidate.due_at, input.now);
-    Ok(candidate.not_before(until, NoticeReason::QuietHours, input.now))
 }
 
 /// When an email that is due at `due` can go out, from `now` on.

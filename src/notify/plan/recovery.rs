@@ -1,21 +1,35 @@
 //! Decides which recoveries to announce. A recovery email is sent immediately or not at all: `min_gap` does not apply, and
 //! a blocked one is not sent later.
 
-use super::decision::{Action, LapseDecision, Plan};
+use super::decision::{Action, EmailState, LapseDecision, Plan, PlannedEmail};
 use super::policy::Policy;
-use crate::domain::{NoticeReason, Recipient, RecoveredInput, Status};
+use crate::domain::{NoticeReason, PlanningInput, Recipient, RecoveredInput, Status, Time};
 
 /// Plans one notice about the lapses of one member that just recovered.
-pub(crate) fn plan_recovered(recovered: &[RecoveredInput], recipient: &Recipient, policy: &Policy) -> Plan {
+pub(crate) fn plan_recovered(member: &PlanningInput, policy: &Policy, now: Time) -> Plan {
     let decide = |lapse: &RecoveredInput| LapseDecision {
+        member_id: member.member_id.clone(),
         lapse_id: lapse.lapse_id.clone(),
         connection_id: lapse.connection_id.clone(),
-        action: match rejection(lapse, recipient, policy) {
+        action: match rejection(lapse, &member.recipient, policy) {
             Some(reason) => Action::Skip { reason },
             None => Action::Send { step: 0, reason: NoticeReason::RecoveryNotice },
         },
+        is_extra: false,
     };
-    Plan { decisions: recovered.iter().map(decide).collect() }
+    let decisions: Vec<_> = member.recovered.iter().map(decide).collect();
+    let is_sent = |place: &usize| {
+        matches!(decisions.get(*place), Some(LapseDecision { action: Action::Send { .. }, .. }))
+    };
+    let sent: Vec<_> = (0..decisions.len()).filter(is_sent).collect();
+    let email = PlannedEmail {
+        state: EmailState::Due,
+        not_before: now,
+        reason: NoticeReason::RecoveryNotice,
+        decisions: sent,
+    };
+    let emails = if email.decisions.is_empty() { Vec::new() } else { vec![email] };
+    Plan { decisions, emails }
 }
 
 fn rejection(lapse: &RecoveredInput, recipient: &Recipient, policy: &Policy) -> Option<NoticeReason> {
@@ -35,9 +49,14 @@ fn rejection(lapse: &RecoveredInput, recipient: &Recipient, policy: &Policy) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{day, emailed, ordinary, policy};
+    use super::super::tests::{day, due, emailed, member, ordinary, policy};
     use super::*;
     use crate::domain::Status;
+
+    fn plan(recovered: &[RecoveredInput], recipient: &Recipient, policy: &Policy) -> Plan {
+        let member = PlanningInput { recovered: recovered.to_vec(), ..member("ada", &[], recipient) };
+        plan_recovered(&member, policy, day(3))
+    }
 
     fn noticed() -> RecoveredInput {
         RecoveredInput {
@@ -79,7 +98,7 @@ mod tests {
             ("a later notice allows another announcement", announced(0), ordinary(), on(), "send recovery_notice"),
         ];
         for (sentence, lapse, recipient, policy, expected) in cases {
-            let action = plan_recovered(&[lapse], &recipient, &policy).decisions[0].action;
+            let action = plan(&[lapse], &recipient, &policy).decisions[0].action;
             let when = if matches!(action, Action::Send { step: 0, .. }) { "send" } else { "skip" };
             assert_eq!(format!("{when} {}", action.reason().as_str()), expected, "{sentence}");
         }
@@ -91,7 +110,7 @@ mod tests {
             |name: &str, notified_at| RecoveredInput { lapse_id: name.into(), notified_at, ..noticed() };
         let recovered = [named("a", Some(day(1))), named("b", None), named("c", Some(day(1)))];
         let policy = Policy { announces_recoveries: true, ..policy() };
-        let items = plan_recovered(&recovered, &ordinary(), &policy).items();
+        let items = due(&plan(&recovered, &ordinary(), &policy));
         let lapses: Vec<_> = items.iter().map(|item| item.lapse_id.as_str()).collect();
         assert_eq!(lapses, ["a", "c"]);
     }

@@ -1,7 +1,11 @@
 //! One row per decision.
 
+use super::decision::{EmailState, Plan};
 use super::*;
-use crate::domain::{ActiveHold, HoldKind, HoldScope, LastNotice, NoticeReason, PastEmail, Repair, Status};
+use crate::domain::{
+    ActiveHold, HoldKind, HoldScope, LapseId, LapseInput, LastNotice, NoticeItem, NoticeReason, PastEmail,
+    PlanningInput, QuietHours, Recipient, Repair, Status, Time,
+};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
@@ -47,6 +51,7 @@ pub(super) fn expired() -> LapseInput {
         opened_at: day(0),
         broken_since: day(0),
         is_missing: false,
+        is_held: false,
         last_notice: LastNotice::None,
     }
 }
@@ -56,8 +61,43 @@ fn sent(step: u32) -> LastNotice {
     LastNotice::Sent { step, last_sent_at: day(0), first_sent_at: day(0), is_extra: false }
 }
 
+/// A member with these open lapses.
+pub(super) fn member(id: &str, open: &[LapseInput], recipient: &Recipient) -> PlanningInput {
+    PlanningInput {
+        member_id: id.into(),
+        recipient: recipient.clone(),
+        open: open.to_vec(),
+        recovered: Vec::new(),
+    }
+}
+
+/// The plan for an address with one member.
+pub(super) fn plan_alone(open: &[LapseInput], recipient: &Recipient, policy: &Policy, now: Time) -> Plan {
+    plan(&[member("ada", open, recipient)], policy, now)
+}
+
+/// What the emails in this state are about.
+pub(super) fn items(plan: &Plan, state: EmailState) -> Vec<NoticeItem> {
+    let emails = plan.emails.iter().filter(|email| email.state == state);
+    emails.flat_map(|email| plan.items_of(email)).collect()
+}
+
+pub(super) fn due(plan: &Plan) -> Vec<NoticeItem> {
+    items(plan, EmailState::Due)
+}
+
+fn extra(plan: &Plan, state: EmailState) -> Vec<LapseId> {
+    let emails = plan.emails.iter().filter(|email| email.state == state);
+    emails.flat_map(|email| plan.extra_of(email)).collect()
+}
+
+/// The step of the email to send now.
+pub(super) fn step(plan: &Plan) -> Option<u32> {
+    due(plan).iter().map(|item| item.step).min()
+}
+
 fn action(lapse: LapseInput, recipient: Recipient, policy: &Policy, now: Time) -> Action {
-    plan(&"ada".into(), &[lapse], &recipient, policy, now).decisions[0].action
+    plan_alone(&[lapse], &recipient, policy, now).decisions[0].action
 }
 
 /// When time alone changes the plan.
@@ -154,7 +194,8 @@ fn two_notices_to_a_member_keep_the_minimum_gap() {
         ("and not longer", expired(), 5, 6, "send step 0 first_notice"),
         ("so does a reminder that is due", reminded(0), 3, 3, "day 4 step 1 min_gap"),
         ("a reminder due within the gap waits for its end",
-            reminded(1), 10, 9, "day 11 step 2 min_gap"),
+            reminded(1), 10, 10, "day 11 step 2 min_gap"),
+        ("but until its day it waits for its day", reminded(1), 10, 9, "day 10 step 2 reminder"),
         ("a reminder due after the gap waits for its day", reminded(1), 5, 5, "day 10 step 2 reminder"),
     ];
     for (sentence, lapse, last, today, expected) in cases {
@@ -177,24 +218,24 @@ fn one_notice_includes_all_lapses_due_within_the_digest_window() {
         named("queued", LastNotice::Pending),
         named("new", LastNotice::None),
     ];
-    let plan = |open: &[LapseInput]| plan(&"ada".into(), open, &ordinary(), &policy(), day(5));
+    let plan = |open: &[LapseInput]| plan_alone(open, &ordinary(), &policy(), day(5));
 
     let both = plan(&open);
-    let items = both.items().into_iter().map(|item| (item.lapse_id.to_string(), item.step));
+    let items = due(&both).into_iter().map(|item| (item.lapse_id.to_string(), item.step));
     assert_eq!(items.collect::<Vec<_>>(), [("soon".to_owned(), 1), ("new".to_owned(), 0)]);
-    assert_eq!(both.step(), Some(0), "the lowest step counts");
+    assert_eq!(step(&both), Some(0), "the lowest step counts");
     assert_eq!(next_evaluation(&both), Some(day(5) + minutes(11)));
     assert_eq!(both.decisions[0].action, Action::Send { step: 1, reason: NoticeReason::Digest });
 
     let none = plan(&open[..3]);
-    assert_eq!((none.items(), none.step()), (Vec::new(), None), "a lapse that is due soon starts no notice");
+    assert_eq!((due(&none), step(&none)), (Vec::new(), None), "a lapse that is due soon starts no notice");
     assert_eq!(next_evaluation(&none), Some(day(5) + minutes(10)));
 }
 
 #[test]
 fn a_member_without_open_lapses_has_an_empty_plan() {
-    let plan = plan(&"ada".into(), &[], &ordinary(), &policy(), day(0));
-    assert_eq!((plan.items(), plan.step(), next_evaluation(&plan)), (Vec::new(), None, None));
+    let plan = plan_alone(&[], &ordinary(), &policy(), day(0));
+    assert_eq!((due(&plan), step(&plan), next_evaluation(&plan)), (Vec::new(), None, None));
 }
 
 #[test]
@@ -209,11 +250,14 @@ fn a_reminder_beyond_the_end_of_time_is_deferred_to_it() {
 fn a_held_notice_beyond_the_cadence_stays_the_only_one() {
     let sent = LastNotice::Sent { step: 2, last_sent_at: day(10), first_sent_at: day(0), is_extra: false };
     let resumed = LapseInput { last_notice: sent, broken_since: day(12), ..expired() };
-    let hold = ActiveHold { kind: HoldKind::Storm, scope: HoldScope::default(), until: None };
+    let hold =
+        ActiveHold { kind: HoldKind::Storm, is_dripping: false, scope: HoldScope::default(), until: None };
     let recipient = Recipient { holds: vec![hold], ..ordinary() };
-    let held = plan(&"ada".into(), &[resumed], &recipient, &policy(), day(12));
+    let held = plan_alone(&[resumed], &recipient, &policy(), day(12));
     assert_eq!(show(held.decisions[0].action), "hold step 3 held_by_storm");
-    assert_eq!((held.extra().len(), held.held_extra().len(), held.held_items().len()), (0, 1, 1));
+    let counts =
+        (due(&held).len(), extra(&held, EmailState::Held).len(), items(&held, EmailState::Held).len());
+    assert_eq!(counts, (0, 1, 1));
 }
 
 #[test]
@@ -242,7 +286,41 @@ fn a_lapse_that_resumes_after_its_cadence_has_ended_gets_one_more_notice() {
         let recipient = emailed(last.map(day));
         assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
-    let resumed = plan(&"ada".into(), &[on(12, 2, 10, false), expired()], &ordinary(), &policy(), day(12));
-    assert_eq!(resumed.extra(), ["lapse".into()], "only the resumed lapse is beyond its cadence");
-    assert_eq!(resumed.items().len(), 2);
+    let resumed = plan_alone(&[on(12, 2, 10, false), expired()], &ordinary(), &policy(), day(12));
+    assert_eq!(
+        extra(&resumed, EmailState::Due),
+        ["lapse".into()],
+        "only the resumed lapse is beyond its cadence"
+    );
+    assert_eq!(due(&resumed).len(), 2);
+}
+
+#[test]
+fn the_first_member_of_an_email_brings_the_quiet_hours() {
+    let wall = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let quiet_hours = Some(QuietHours { from: wall(21), until: wall(8) });
+    let policy = Policy { quiet_hours, ..policy() };
+    let in_zone = |time_zone| Recipient { time_zone: Some(time_zone), ..ordinary() };
+    let (tokyo, utc) = (in_zone(Tz::Asia__Tokyo), in_zone(Tz::UTC));
+    // Noon in London is 21:00 in Tokyo.
+    let noon = day(0) + TimeDelta::hours(12);
+    let states = |members: &[PlanningInput]| -> Vec<(EmailState, usize)> {
+        let plan = plan(members, &policy, noon);
+        plan.emails.iter().map(|email| (email.state, email.decisions.len())).collect()
+    };
+    let shared = [member("ann", &[expired()], &tokyo), member("ben", &[expired()], &utc)];
+    assert_eq!(states(&shared), [(EmailState::Waits, 2)], "ann sleeps, and the email is hers first");
+    let shared = [member("ann", &[expired()], &utc), member("ben", &[expired()], &tokyo)];
+    assert_eq!(states(&shared), [(EmailState::Due, 2)]);
+    let paused = Recipient { is_paused: true, ..tokyo };
+    let shared = [member("ann", &[expired()], &paused), member("ben", &[expired()], &utc)];
+    assert_eq!(states(&shared), [(EmailState::Due, 1)], "a member who drops out brings none");
+}
+
+#[test]
+fn an_email_has_a_bounded_number_of_members() {
+    let members: Vec<_> = (10..60).map(|id| member(&id.to_string(), &[expired()], &ordinary())).collect();
+    let plan = plan(&members, &policy(), day(0));
+    let sizes: Vec<_> = plan.emails.iter().map(|email| email.decisions.len()).collect();
+    assert_eq!(sizes, [20, 20, 10]);
 }
