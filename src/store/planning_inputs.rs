@@ -175,7 +175,10 @@ async fn open_lapses(
                             AND NOT {IS_WAITING})
          LEFT JOIN notices n ON n.notice_id = i.notice_id
          WHERE l.member_id IN (SELECT value FROM json_each($1)) AND l.state = 'open'
-           AND NOT {WAITS_FOR_SWEEP} ORDER BY l.lapse_id",
+           AND (NOT {WAITS_FOR_SWEEP} OR EXISTS
+                (SELECT 1 FROM notice_items x JOIN notices n ON n.notice_id = x.notice_id
+                 WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE AND {IS_WAITING}))
+         ORDER BY l.lapse_id",
         lapses::COLUMNS,
         connections::COLUMNS
     );

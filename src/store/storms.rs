@@ -120,20 +120,23 @@ impl Store {
                 "EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {})",
                 covers_item(&[HoldState::Holding])
             );
-            let next = format!(
-                "n.notice_id IN (SELECT n.notice_id FROM notices n
-                    WHERE n.state = 'held' AND n.not_before <= $1 AND {is_uncovered}
-                    ORDER BY n.planned_at, n.notice_id LIMIT {per_minute})"
-            );
+            let waiting = |limit: u32| {
+                format!(
+                    "SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND n.not_before <= $1 AND {is_uncovered}
+                     ORDER BY n.planned_at, n.notice_id LIMIT {limit}"
+                )
+            };
+            let next = format!("n.notice_id IN ({})", waiting(per_minute));
             let released = queue_again(&mut tx, &next, now).await?;
             // Patience can keep some from going out yet.
-            query(format!(
-                "UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'
-                   AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.state = 'held' AND {is_uncovered})"
-            ))
-            .bind(millis(now))
-            .execute(&mut tx)
-            .await?;
+            let rest: Option<String> =
+                query_scalar(waiting(1)).bind(i64::MAX).fetch_optional(&mut tx).await?;
+            if rest.is_none() {
+                query("UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'")
+                    .bind(millis(now))
+                    .execute(&mut tx)
+                    .await?;
+            }
             Ok(released)
         })
         .await
