@@ -13,7 +13,7 @@ const IS_IN_SCOPE: &str = "k.member_id = n.member_id AND k.connection_id = i.con
     AND (h.member_id IS NULL OR h.member_id = n.member_id) AND (h.status IS NULL OR h.status = k.status)";
 
 /// SQL condition: the item `i` is part of the email of the notice `n`.
-pub(super) const IS_IN_NOTICE: &str =
+const IS_IN_NOTICE: &str =
     "i.notice_id = n.notice_id AND (i.counts_as_step = TRUE OR n.resend_of IS NOT NULL)";
 
 /// SQL condition: a hold in one of these states covers the item `i` of the notice `n` at `$1`.
@@ -24,6 +24,11 @@ pub(super) fn covers_item(states: &[HoldState]) -> String {
         "EXISTS (SELECT 1 FROM holds h JOIN connections k ON {IS_IN_SCOPE}
             WHERE h.state IN ({states}) AND (h.until IS NULL OR h.until > $1))"
     )
+}
+
+/// SQL condition: an item `i` of the notice `n` meets the condition. PostgreSQL would join `EXISTS` with the whole table.
+pub(super) fn has_item(condition: &str) -> String {
+    format!("(SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND {condition}) > 0")
 }
 
 /// A hold, as reports show it.
@@ -187,9 +192,9 @@ pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Resul
     let covers = covers_item(&[HoldState::Holding]);
     let held = query(format!(
         "UPDATE notices AS n SET state = 'held', reason = $2, is_tentative = FALSE
-         WHERE state = 'queued' AND kind = 'reconnect'
-           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {covers})
-           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})"
+         WHERE state = 'queued' AND kind = 'reconnect' AND {} AND NOT {}",
+        has_item(&covers),
+        has_item(&format!("NOT {covers}"))
     ))
     .bind(millis(now))
     .bind(kind.reason().as_str())
@@ -210,8 +215,7 @@ pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Resul
 async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
     // What a storm held goes out little by little.
     let covers = covers_item(&[HoldState::Holding, HoldState::Dripping]);
-    let uncovered = format!("EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {covers})");
-    queue_again(tx, &uncovered, now).await
+    queue_again(tx, &has_item(&format!("NOT {covers}")), now).await
 }
 
 /// Queues the held notices that meet a condition in SQL, in which `$1` is the time. Those that no delivery has begun with pass

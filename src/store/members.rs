@@ -71,7 +71,7 @@ fn due_members(condition: &str) -> String {
              OR EXISTS (SELECT 1 FROM connections k
                 WHERE k.member_id = m.member_id AND k.missing_since IS NOT NULL)) AS suspicion
          FROM members m {CREDENTIAL_JOINS} LEFT JOIN unclear_members u ON u.member_id = m.member_id
-         WHERE m.removed_at IS NULL AND m.paused_at IS NULL AND {condition}"
+         WHERE {condition}"
     )
 }
 
@@ -95,7 +95,10 @@ impl Store {
         until: Option<i64>,
         limit: u32,
     ) -> Result<Vec<DueMember>> {
-        let sql = due_members("m.poll_key > $1 AND m.poll_key <= $2 ORDER BY m.poll_key LIMIT $3");
+        let sql = due_members(
+            "m.removed_at IS NULL AND m.paused_at IS NULL AND m.poll_key > $1 AND m.poll_key <= $2
+             ORDER BY m.poll_key LIMIT $3",
+        );
         let rows = query(sql)
             .bind(after.unwrap_or(-1))
             .bind(until.unwrap_or(i64::MAX))
@@ -107,7 +110,7 @@ impl Store {
 
     /// One member as a sweep sees them; `None` when they are not enrolled, or paused.
     pub(crate) async fn member_to_poll(&self, id: &MemberId) -> Result<Option<DueMember>> {
-        let sql = due_members("m.member_id = $1");
+        let sql = due_members("m.member_id = $1 AND coalesce(m.removed_at, m.paused_at) IS NULL");
         let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
         row.as_ref().map(due_member).transpose()
     }

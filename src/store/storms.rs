@@ -1,7 +1,7 @@
 //! The storm brake: holds that begin and end by the number of recent lapses.
 
 use super::engine::{Tx, query, query_as, query_scalar};
-use super::holds::{IS_IN_NOTICE, covers_item, hold_queued, queue_again};
+use super::holds::{covers_item, has_item, hold_queued, queue_again};
 use super::{Result, Store, millis};
 use crate::base::random;
 use crate::domain::{ConnectionId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
@@ -116,10 +116,7 @@ impl Store {
             if due.rows_affected() == 0 {
                 return Ok(0);
             }
-            let is_uncovered = format!(
-                "EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND NOT {})",
-                covers_item(&[HoldState::Holding])
-            );
+            let is_uncovered = has_item(&format!("NOT {}", covers_item(&[HoldState::Holding])));
             let waiting = |limit: u32| {
                 format!(
                     "SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND n.not_before <= $1 AND {is_uncovered}

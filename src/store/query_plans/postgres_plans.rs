@@ -86,13 +86,7 @@ pub(super) async fn scans(
 
 fn collect(node: &Value, indexes: &HashMap<String, Index>, scans: &mut Vec<(String, String)>) {
     scans.extend(scanned(node, indexes));
-    let children = node["Plans"].as_array().into_iter().flatten();
-    // With a search beside it, an index of few rows is cheap to read as a whole.
-    let is_searched = |child: &Value| scanned(child, indexes).is_none();
-    if node["Node Type"] == "BitmapAnd" && children.clone().any(is_searched) {
-        return;
-    }
-    for child in children {
+    for child in node["Plans"].as_array().into_iter().flatten() {
         collect(child, indexes, scans);
     }
 }
@@ -141,21 +135,5 @@ mod tests {
         }
         let step = json!({ "Node Type": "Seq Scan", "Relation Name": "members" });
         assert_eq!(scanned(&step, &indexes), Some(("members".to_owned(), "Seq Scan".to_owned())));
-    }
-
-    #[test]
-    fn a_combination_of_indexes_is_a_search_if_one_of_them_is_searched() {
-        let index = |first: &str| Index { table: "members".to_owned(), first: first.to_owned() };
-        let indexes = HashMap::from([
-            ("members_pkey".to_owned(), index("member_id")),
-            ("members_to_poll".to_owned(), index("poll_key")),
-        ]);
-        let step = |name, condition| json!({ "Node Type": "Bitmap Index Scan", "Index Name": name, "Index Cond": condition });
-        let (search, scan) = (step("members_pkey", "(member_id = $1)"), step("members_to_poll", ""));
-        for (steps, count) in [(json!([search, scan]), 0), (json!([scan]), 1)] {
-            let mut scans = Vec::new();
-            collect(&json!({ "Node Type": "BitmapAnd", "Plans": steps }), &indexes, &mut scans);
-            assert_eq!(scans.len(), count);
-        }
     }
 }
