@@ -38,6 +38,7 @@ pub use hold::{ActiveHold, HoldKind, HoldScope, HoldState};
 pub use ids::{ConnectionId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
+pub(crate) use link::{Outlook, SNOOZE, Snooze};
 pub(crate) use link_request::{Client, EmailStatus, LinkAction, LinkRequest, RequestSignals};
 pub use locale::{InvalidLocale, Locale};
 pub use mailbox::Mailbox;

@@ -14,6 +14,8 @@ pub enum NoticeReason {
     Resumed,
     /// The first notice waits for `first_after`, because the connection may recover by itself.
     FirstAfter,
+    /// The member asked for a later reminder.
+    Snoozed,
     /// The address received a notice less than `notices.min_gap` ago.
     MinGap,
     /// The address received `notices.max_per_month` emails within 30 days.
@@ -104,6 +106,7 @@ string_enum!(pub NoticeReason {
     Digest = "digest",
     Resumed = "resumed",
     FirstAfter = "first_after",
+    Snoozed = "snoozed",
     MinGap = "min_gap",
     MonthCap = "month_cap",
     QuietHours = "quiet_hours",

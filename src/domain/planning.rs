@@ -80,6 +80,8 @@ pub(crate) struct LapseInput {
     pub(crate) is_missing: bool,
     /// Whether its next notice waits for the end of a hold.
     pub(crate) is_held: bool,
+    /// The member wants no reminder before then.
+    pub(crate) snoozed_until: Option<Time>,
     pub(crate) last_notice: LastNotice,
 }
 

@@ -2,16 +2,19 @@
 
 use super::confirmation::ConfirmationTokens;
 use super::form_keys::{FormKeys, FormProof};
+use super::outlook::{can_have_outlook, set_outlooks};
 use super::press_limits::PressLimits;
 use super::resume::{BrowserProof, ResumeTokens};
 use super::state::LinkState;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
-use crate::domain::{Button, ConnectionId, FormKey, LinkRecord, TokenHash};
+use crate::domain::{Button, ConnectionId, FormKey, LinkRecord, Snooze, TokenHash};
 use crate::gateway::Gateway;
-use crate::store::{ResendOutcome, ResendPolicy, Store, StoreError};
+use crate::notify::plan::Policy;
+use crate::store::{ResendOutcome, ResendPolicy, Store, StoreError, Undone};
 use chrono::TimeDelta;
+use std::sync::Arc;
 
 /// A resent email follows the member's last email by at least this much.
 const MIN_RESEND_INTERVAL: TimeDelta = TimeDelta::minutes(5);
@@ -29,6 +32,8 @@ pub(crate) struct LinkService {
     pub(crate) form_keys: FormKeys,
     pub(crate) confirmation_tokens: ConfirmationTokens,
     pub(crate) press_limits: PressLimits,
+    /// Decides whether another email will come.
+    pub(crate) policy: Arc<Policy>,
     /// Per button.
     pub(crate) max_redemptions: u32,
     /// The delay of the first recheck after a redemption. `None`: no recheck.
@@ -46,12 +51,24 @@ pub(crate) struct LinkPage {
 impl LinkService {
     /// The page of a link, as the browser with this proof sees it. Changes nothing.
     pub(crate) async fn view(&self, hash: TokenHash, proof: &BrowserProof) -> Result<LinkPage, StoreError> {
-        let Some(record) = self.store.link(hash).await? else {
+        let Some(record) = self.record(hash).await? else {
             return Ok(LinkPage { state: LinkState::NotFound, locale: None, unsubscribed: false });
         };
         let (locale, unsubscribed) = (record.locale.clone(), record.unsubscribed);
         let state = self.state(hash, record, proof);
         Ok(LinkPage { state, locale, unsubscribed })
+    }
+
+    /// A link with what its page can promise.
+    pub(super) async fn record(&self, hash: TokenHash) -> Result<Option<LinkRecord>, StoreError> {
+        let Some(mut record) = self.store.link(hash).await? else { return Ok(None) };
+        let now = self.clock.now();
+        if can_have_outlook(&record, now)
+            && let Some(facts) = self.store.reminder_facts(hash).await?
+        {
+            set_outlooks(&mut record, &facts, &self.policy, now);
+        }
+        Ok(Some(record))
     }
 
     /// A key for the forms of the page that is about to be shown.
@@ -78,12 +95,55 @@ impl LinkService {
         connection: Option<&ConnectionId>,
         proof: &BrowserProof,
     ) -> Result<LinkPage, StoreError> {
-        if let Some(connection) = connection
-            && self.store.dismiss(hash, connection, self.clock.now()).await?
+        if let Some(button) = self.chosen(hash, connection).await?
+            && self.store.dismiss(hash, &button.connection.id, self.clock.now()).await?
         {
             metrics::count_redemption("dismissed");
         }
         self.view(hash, proof).await
+    }
+
+    /// Puts off the next reminder about a connection, if one is to come, and returns the page after that.
+    pub(crate) async fn snooze(
+        &self,
+        hash: TokenHash,
+        connection: Option<&ConnectionId>,
+        proof: &BrowserProof,
+    ) -> Result<LinkPage, StoreError> {
+        if let Some(button) = self.chosen(hash, connection).await?
+            && button.outlook.snooze == Snooze::Offered
+            && self.store.snooze(hash, &button.connection.id, self.clock.now()).await?
+        {
+            metrics::count_redemption("snoozed");
+        }
+        self.view(hash, proof).await
+    }
+
+    /// Ends the member's dismissal or snooze of a connection, and returns the page after that.
+    pub(crate) async fn undo_choice(
+        &self,
+        hash: TokenHash,
+        connection: Option<&ConnectionId>,
+        proof: &BrowserProof,
+    ) -> Result<LinkPage, StoreError> {
+        if let Some(button) = self.chosen(hash, connection).await?
+            && let Some(undone) = self.store.undo(hash, &button.connection.id, self.clock.now()).await?
+        {
+            metrics::count_redemption(match undone {
+                Undone::Dismissal => "dismissal_undone",
+                Undone::Snooze => "snooze_undone",
+            });
+        }
+        self.view(hash, proof).await
+    }
+
+    /// The button that a form names; without a name, the only one of the link.
+    async fn chosen(
+        &self,
+        hash: TokenHash,
+        connection: Option<&ConnectionId>,
+    ) -> Result<Option<Button>, StoreError> {
+        Ok(self.record(hash).await?.and_then(|record| record.chosen(connection).cloned()))
     }
 
     /// Queues a fresh link to the address on file. Returns the link's page, too, for a link that needs no other.

@@ -5,6 +5,7 @@ mod direct;
 pub(crate) mod form_keys;
 pub(crate) mod links;
 pub mod operator_actions;
+mod outlook;
 pub(crate) mod press_limits;
 pub(crate) mod redeem;
 pub(crate) mod resume;

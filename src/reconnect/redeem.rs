@@ -82,7 +82,7 @@ impl LinkService {
     ) -> Result<RedemptionResult, StoreError> {
         // Concurrent presses wait for the outcome of the first one. Most then need no gateway call.
         let _in_flight = self.press_limits.enter(request.link).await;
-        let Some(record) = self.store.link(request.link).await? else {
+        let Some(record) = self.record(request.link).await? else {
             let outcome = RedemptionOutcome::Refused(LinkState::NotFound);
             return Ok(RedemptionResult { outcome, locale: None, unsubscribed: false });
         };
@@ -98,12 +98,7 @@ impl LinkService {
     ) -> Result<RedemptionOutcome, StoreError> {
         let &RedemptionRequest { link, connection, proof, .. } = request;
         let member = record.member_id.clone();
-        let chosen = match (connection, &record.buttons[..]) {
-            (Some(id), buttons) => buttons.iter().find(|button| button.is_for(id)),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        let Some(button) = chosen.cloned() else {
+        let Some(button) = record.chosen(connection).cloned() else {
             let state = self.state(link, record, proof);
             return Ok(RedemptionOutcome::Refused(state.without_resume()));
         };

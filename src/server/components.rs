@@ -144,6 +144,9 @@ impl App {
             tracing::warn!(%warning, "check this template");
         }
         let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
+        for warning in pages.warnings() {
+            tracing::warn!(%warning, "check this template");
+        }
         let transport = Arc::new(Transport::new(&config.email, &instances)?);
         let store = open_store(&config).await?;
         store.verify_takes_work().await?;
@@ -192,6 +195,7 @@ impl App {
             has_app_url: notices.app_url.is_some(),
             drip_per_minute: config.storm.drip_per_minute,
         };
+        let policy = Arc::new(policy);
         let max_under_way = max_deliveries(&config.email);
         let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {
@@ -219,12 +223,13 @@ impl App {
                 form_keys: FormKeys::new(keyring.clone()),
                 confirmation_tokens: ConfirmationTokens::new(keyring.clone()),
                 press_limits: PressLimits::new(clock.clone()),
+                policy: policy.clone(),
                 max_redemptions: config.links.max_redemptions,
                 first_recheck: Some(delta(sweep.recheck.first())),
             },
             pages: Arc::new(pages),
             rechecker: Rechecker::new(store.clone(), poller.clone(), clock.clone(), recheck, recheck_after),
-            planner: Planner::new(store.clone(), clock.clone(), policy.clone()),
+            planner: Planner::new(store.clone(), clock.clone(), plan::Policy::clone(&policy)),
             deliverer: Deliverer {
                 store: store.clone(),
                 poller: poller.clone(),
@@ -235,7 +240,7 @@ impl App {
                 transport,
                 instances: instances.clone(),
                 link_ttl: config.links.ttl,
-                policy: Arc::new(policy),
+                policy,
                 gate: QueueGate::default(),
                 wake: Arc::default(),
                 shares: DomainShares::new(max_under_way),

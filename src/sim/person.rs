@@ -21,7 +21,7 @@ pub struct TestBrowser {
 /// How long the person reads a page before they press. The server rejects presses within a second.
 const READING_TIME: Duration = Duration::from_millis(1_050);
 /// The paths of a link's actions, below the link.
-const ACTIONS: [&str; 3] = ["/resend", "/resubscribe", "/dismiss"];
+const ACTIONS: [&str; 5] = ["/resend", "/resubscribe", "/dismiss", "/snooze", "/undo"];
 
 #[derive(Debug)]
 struct Cookie {
@@ -62,8 +62,8 @@ impl PageResponse {
         rest.split('"').next().map(str::to_owned)
     }
 
-    /// The actions of the page's forms, in their order: `redeem epic`, `dismiss epic`, `resend`, `resubscribe`,
-    /// `unsubscribe`.
+    /// The actions of the page's forms, in their order: `redeem epic`, `snooze epic`, `dismiss epic`, `undo epic`,
+    /// `resend`, `resubscribe`, `unsubscribe`.
     pub fn forms(&self) -> Vec<String> {
         self.html.split("<form").skip(1).map(describe_form).collect()
     }
@@ -76,6 +76,8 @@ fn describe_form(form: &str) -> String {
         None => "unsubscribe",
         Some(action) => match action.rsplit('/').next().unwrap_or_default() {
             "dismiss" => "dismiss",
+            "snooze" => "snooze",
+            "undo" => "undo",
             "resend" => "resend",
             "resubscribe" => "resubscribe",
             _ => "redeem",

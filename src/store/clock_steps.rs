@@ -2,7 +2,7 @@
 
 use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
-use crate::domain::Time;
+use crate::domain::{SNOOZE, Time};
 use chrono::TimeDelta;
 
 /// The longest wait for the next try of a credential, with jitter.
@@ -40,6 +40,10 @@ impl Store {
                 // A lapse can be planned for any time.
                 let planned = query("UPDATE lapses SET plan_at = $1 WHERE plan_at > $1");
                 changed += planned.bind(millis(now)).execute(&mut tx).await?.rows_affected();
+                let snoozed = query(
+                    "UPDATE lapses SET snoozed_until = $1 WHERE state = 'open' AND snoozed_until > $1",
+                );
+                changed += snoozed.bind(millis(now + SNOOZE)).execute(&mut tx).await?.rows_affected();
             }
             // Each other time has a longest distance that it is ever set ahead.
             for (sql, longest) in [

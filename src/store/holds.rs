@@ -1,6 +1,6 @@
 //! `holds`: orders not to send email, and the notices that wait for their end.
 
-use super::engine::{Row, Tx, query, query_scalar};
+use super::engine::{Row, Target, Tx, query, query_scalar};
 use super::row::RowExt;
 use super::waiting_notices::IS_WAITING;
 use super::{Result, Store, json_list, millis};
@@ -170,14 +170,14 @@ impl Store {
 }
 
 /// The holds that have not ended and can cover connections of the members, a JSON list.
-pub(super) async fn active(tx: &mut Tx, members: &str) -> Result<Vec<ActiveHold>> {
+pub(super) async fn active(target: impl Target, members: &str) -> Result<Vec<ActiveHold>> {
     let rows = query(
         "SELECT kind, state, source, member_id, status, until FROM holds WHERE state <> 'ended'
            AND (member_id IS NULL OR member_id IN (SELECT value FROM json_each($1)))
          ORDER BY kind DESC, since, hold_id",
     )
     .bind(members)
-    .fetch_all(&mut *tx)
+    .fetch_all(target)
     .await?;
     let active = |row: &Row| {
         let (kind, until) = (row.parsed("kind")?, row.optional_time("until")?);

@@ -103,7 +103,8 @@ impl LapseChanges {
     }
 
     /// Writes the changes. The planner evaluates a lapse that opened, or one that recovered, because members may get an
-    /// email about the recovery. A closed lapse cancels its queued notices.
+    /// email about the recovery. A closed lapse cancels its queued notices. A snooze ends with the lapse, but a dismissal can
+    /// be undone.
     pub(super) async fn write(&self, tx: &mut Tx, now: Time) -> Result<()> {
         let at = millis(now);
         write_rows(tx, &self.deleted, |ids| {
@@ -124,6 +125,8 @@ impl LapseChanges {
                 "UPDATE lapses SET state = c.state, outcome = c.outcome, suspected_at = c.suspected_at,
                     consecutive_observations = c.consecutive_observations, opened_at = c.opened_at,
                     closed_at = c.closed_at, disconnect_intent = c.disconnect_intent,
+                    dismissed_by_member = lapses.dismissed_by_member AND c.disconnect_intent IS NULL,
+                    snoozed_until = CASE WHEN c.state = 'open' OR c.outcome = 'dismissed' THEN lapses.snoozed_until END,
                     plan_at = CASE WHEN c.state = 'open' OR (lapses.state = 'open' AND c.outcome = 'recovered')
                         THEN $2 END
                  FROM (SELECT j.value ->> 'id' AS id, {FIELDS} FROM json_each($1) j) c

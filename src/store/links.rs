@@ -10,7 +10,7 @@ use super::row::RowExt;
 use super::row_locks::lock_member;
 use super::sqlite::Store;
 use super::suppressions::UNSUBSCRIBED;
-use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, Time, TokenHash};
+use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, Outlook, Time, TokenHash};
 use std::sync::LazyLock;
 
 /// A link with its member and its buttons, a row for each. A link without buttons has one row.
@@ -18,6 +18,7 @@ static LINK: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT k.member_id, k.expires_at, m.locale, {UNSUBSCRIBED} AS unsubscribed, {CURRENT} AS is_current,
             b.redemptions, b.redeemed_at, b.last_form_key, b.superseded, l.state, l.outcome,
+            l.dismissed_by_member,
             i.invitation_id IS NOT NULL AS is_invitation, coalesce(i.connection_id, c.connection_id) AS connection_id,
             coalesce(i.name, c.name) AS name, c.category,
             CASE WHEN i.invitation_id IS NULL THEN c.source_type ELSE i.source_type END AS source_type,
@@ -112,5 +113,7 @@ fn button(row: &Row) -> Result<Option<Button>> {
         redeemed_at: row.optional_time("redeemed_at")?,
         last_form_key: form_key.and_then(|hash| hash.try_into().ok()).map(FormKeyHash),
         superseded: row.try_get("superseded")?,
+        dismissed_by_member: row.try_get::<Option<bool>>("dismissed_by_member")?.unwrap_or(false),
+        outlook: Outlook::default(),
     }))
 }

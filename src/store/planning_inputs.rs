@@ -32,7 +32,7 @@ pub(super) async fn read(
     for (member, email) in past_emails(tx, &members, except).await? {
         facts.change(&member, |input| input.recipient.emails.push(email));
     }
-    for hold in holds::active(tx, &members).await? {
+    for hold in holds::active(&mut *tx, &members).await? {
         let of = hold.scope.member_id.as_ref();
         for (_, input) in
             facts.members.iter_mut().filter(|(_, input)| of.is_none_or(|of| *of == input.member_id))
@@ -161,7 +161,7 @@ async fn open_lapses(
     except: Option<&NoticeId>,
 ) -> Result<Vec<(MemberId, LapseInput)>> {
     let sql = format!(
-        "SELECT {}, {}, i.step, n.state AS notice_state, n.sent_at,
+        "SELECT {}, {}, l.snoozed_until, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
              WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = TRUE AND fi.step = 0) AS first_sent_at,
             EXISTS (SELECT 1 FROM notice_items e JOIN notices n ON n.notice_id = e.notice_id
@@ -186,7 +186,7 @@ async fn open_lapses(
     rows.iter().map(lapse_input).collect()
 }
 
-fn lapse_input(row: &Row) -> Result<(MemberId, LapseInput)> {
+pub(super) fn lapse_input(row: &Row) -> Result<(MemberId, LapseInput)> {
     let (lapse, connection) = (lapses::read(row)?, connections::read(row)?);
     let input = LapseInput {
         opened_at: lapse.opened_at.unwrap_or(lapse.suspected_at),
@@ -197,6 +197,7 @@ fn lapse_input(row: &Row) -> Result<(MemberId, LapseInput)> {
         is_missing: connection.is_missing,
         is_held: false,
         status: connection.connection.status,
+        snoozed_until: row.optional_time("snoozed_until")?,
         last_notice: last_notice(row)?,
     };
     Ok((lapse.member_id, input))

@@ -1,14 +1,13 @@
-//! `link_buttons`: redemptions and dismissals.
+//! `link_buttons`: redemptions.
 
-use super::cancellations::{self, ClosedLapse};
 use super::convert::millis;
-use super::engine::{query, query_scalar};
+use super::engine::query;
 use super::error::Result;
 use super::link_rows::CURRENT;
 use super::rechecks;
-use super::row_locks::{lock_member, lock_member_of_link};
+use super::row_locks::lock_member;
 use super::sqlite::Store;
-use crate::domain::{ConnectionId, FormKeyHash, LapseId, MemberId, Outcome, Time, TokenHash};
+use crate::domain::{ConnectionId, FormKeyHash, MemberId, Time, TokenHash};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Redemption<'a> {
@@ -58,7 +57,7 @@ impl Store {
             }
             query(
                 "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, disconnect_intent = NULL,
-                    plan_at = $3
+                    dismissed_by_member = FALSE, plan_at = $3
                  WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
                     (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
             )
@@ -93,49 +92,6 @@ impl Store {
         .execute(&mut tx)
         .await?;
             Ok(())
-        })
-        .await
-    }
-
-    /// Closes the lapse behind a button because its member disconnected on purpose. The button can be pressed again, which
-    /// reopens the lapse. Returns `false` when the link has expired, the lapse has ended, or the connection is not
-    /// DISCONNECTED.
-    pub(crate) async fn dismiss(
-        &self,
-        hash: TokenHash,
-        connection: &ConnectionId,
-        now: Time,
-    ) -> Result<bool> {
-        self.write(async |mut tx| {
-            lock_member_of_link(&mut tx, hash).await?;
-            let lapse: Option<String> = query_scalar(format!(
-                "UPDATE lapses SET state = 'closed', outcome = 'dismissed', closed_at = $3, plan_at = NULL
-                 WHERE state = 'open' AND lapse_id IN
-                    (SELECT b.lapse_id FROM link_buttons b JOIN links k ON k.token_hash = b.token_hash
-                     JOIN members m ON m.member_id = k.member_id
-                     WHERE b.token_hash = $1 AND lower(b.connection_id) = $2 AND b.superseded = FALSE
-                       AND k.expires_at > $3 AND {CURRENT})
-                   AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
-                     AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
-                 RETURNING lapse_id"
-            ))
-            .bind(&hash.0[..])
-            .bind(connection.folded())
-            .bind(millis(now))
-            .fetch_optional(&mut tx)
-            .await?;
-            let Some(lapse) = lapse else { return Ok(false) };
-            query(
-                "UPDATE link_buttons SET redemptions = 0
-                 WHERE token_hash = $1 AND lower(connection_id) = $2",
-            )
-            .bind(&hash.0[..])
-            .bind(connection.folded())
-            .execute(&mut tx)
-            .await?;
-            let closed = ClosedLapse { id: LapseId::new(lapse), outcome: Some(Outcome::Dismissed) };
-            cancellations::cancel_for_lapses(&mut tx, &[closed]).await?;
-            Ok(true)
         })
         .await
     }

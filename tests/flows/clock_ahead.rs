@@ -100,6 +100,18 @@ async fn work_deferred_by_a_clock_that_was_ahead_is_due_again_when_it_is_set_bac
 }
 
 #[tokio::test]
+async fn a_snooze_until_next_year_ends_in_a_week_from_now() {
+    let setup = Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d");
+    let (h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
+    h.press(&format!("{link}/snooze")).await;
+    in_a_year(&h, "lapses", "snoozed_until").await;
+    h.app.pull_back_from_future().await.unwrap();
+    assert!(h.look(&link).await.html.contains("March 9<"));
+    h.pass_after(TimeDelta::days(7)).await;
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
 async fn a_notice_deferred_to_next_year_is_delivered_after_a_start() {
     let h = Harness::watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");

@@ -125,7 +125,7 @@ async fn an_expired_connection_cannot_be_dismissed() {
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
     let link = h.link();
-    assert_eq!(h.look(&link).await.forms(), ["redeem epic"]);
+    assert_eq!(h.look(&link).await.forms(), ["redeem epic", "snooze epic"]);
     h.person().press(&format!("{link}/dismiss"), &[("connection", "epic")]).await.unwrap();
     assert_eq!(h.lapse_states("alice").await, ["epic open"]);
 }

@@ -40,7 +40,7 @@ async fn behind_a_scanner_that_presses_the_button_a_member_gets_through_when_the
     h.clock.advance(TimeDelta::milliseconds(700));
     assert_eq!(scanner.press(&link, &[("connection", "epic")]).await.status, 303);
     h.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
+    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic", "snooze epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
     h.sim.world().sign_in(pressed.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -55,11 +55,11 @@ async fn behind_a_scanner_that_presses_whatever_it_finds_a_member_gets_through_t
     let link = h.link();
     let (scanner, member) = (h.browser_named("scanner/1"), h.browser());
     scanner.arrive(&link).await;
-    for form in ["", "/dismiss", "/resend"] {
+    for form in ["", "/snooze", "/dismiss", "/undo", "/dismiss", "/resend"] {
         scanner.press(&format!("{link}{form}"), &[("connection", "epic")]).await;
     }
     h.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic"]);
+    assert_eq!(member.arrive(&link).await.forms(), ["redeem epic", "undo epic"]);
     let pressed = member.press(&link, &[("connection", "epic")]).await;
     h.sim.world().sign_in(pressed.location.as_deref().unwrap(), true).unwrap();
     h.pass_after(TimeDelta::seconds(30)).await;
@@ -275,7 +275,7 @@ async fn a_form_of_another_site_or_without_the_page_s_key_changes_nothing() {
     h.person().read().await;
     let (before, asked) = (h.contents().await, h.asked("alice", Operation::GetOauthUrl));
     let client = reqwest::Client::new();
-    for action in ["", "/resend", "/resubscribe", "/dismiss"] {
+    for action in ["", "/resend", "/resubscribe", "/dismiss", "/snooze", "/undo"] {
         let bare = || client.post(format!("{link}{action}?form_key={key}"));
         let with = |key: &str| bare().form(&[("connection", "epic"), ("form_key", key)]);
         for (name, request) in [

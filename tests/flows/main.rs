@@ -48,6 +48,7 @@ mod running;
 mod secrets;
 mod shared;
 mod sign_in_hosts;
+mod snooze;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 mod storms;

@@ -81,7 +81,7 @@ async fn behind_a_scanner_that_presses_all_there_is_on_the_only_redemption_a_mem
     }
     let member = h.browser();
     let page = member.arrive(&link).await;
-    assert_eq!(page.forms(), ["redeem epic"], "{}", page.html);
+    assert_eq!(page.forms(), ["redeem epic", "undo epic"], "{}", page.html);
     assert_eq!(member.press(&link, &[("connection", "epic")]).await.status, 303);
     assert_eq!(h.browser().press(&link, &[("connection", "epic")]).await.status, 410, "and no oftener");
     h.clock.advance(TimeDelta::minutes(10));
@@ -135,7 +135,7 @@ async fn a_pressed_button_and_a_dismissed_one_have_different_states() {
     h.clock.advance(TimeDelta::minutes(10));
     let page = member.arrive(&link).await;
     assert_eq!(page.states(), ["ready", "used", "dismissed"], "{}", page.html);
-    assert_eq!(page.forms(), ["redeem kaiser-north", "resend"]);
+    assert_eq!(page.forms(), ["redeem kaiser-north", "undo kaiser-north", "resend"]);
     assert_eq!(member.press(&link, &[("connection", "kaiser-north")]).await.status, 303);
 }
 

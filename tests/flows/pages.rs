@@ -29,7 +29,7 @@ fn reveals_no_url(answer: &PageResponse) {
 async fn one_broken_connection_then_used_then_recovered() {
     let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
     let (mine, other) = (h.browser(), h.browser());
-    shows(&mine.arrive(&link).await, 200, &["ready", "available"], &["redeem epic"]);
+    shows(&mine.arrive(&link).await, 200, &["ready", "available"], &["redeem epic", "snooze epic"]);
     let pressed = mine.press(&link, &[("connection", "epic")]).await;
     assert_eq!((pressed.status, pressed.html.as_str()), (303, ""), "the URL is only in the header");
     let url = pressed.location.as_deref().unwrap();
@@ -53,7 +53,7 @@ async fn several_broken_connections_each_with_its_button() {
     let (h, link) = Harness::mailed(Setup::default(), &broken).await;
     let browser = h.browser();
     let states = ["ready", "available", "available"];
-    let forms = ["redeem epic", "redeem kaiser-north", "dismiss kaiser-north"];
+    let forms = ["redeem epic", "snooze epic", "redeem kaiser-north", "dismiss kaiser-north"];
     shows(&browser.arrive(&link).await, 200, &states, &forms);
     shows(&browser.press(&link, &[]).await, 200, &states, &forms);
     shows(&browser.press(&link, &[("connection", "labcorp")]).await, 200, &states, &forms);
@@ -91,8 +91,9 @@ async fn disconnected_on_purpose() {
     shows(&browser.arrive(&link).await, 200, &["ready", "available"], &forms);
     let dismissed = browser.press(&format!("{link}/dismiss"), &[("connection", "epic")]).await;
     let states = ["dismissed", "dismissed"];
-    shows(&dismissed, 200, &states, &["redeem epic"]);
-    shows(&browser.arrive(&link).await, 200, &states, &["redeem epic"]);
+    let forms = ["redeem epic", "undo epic"];
+    shows(&dismissed, 200, &states, &forms);
+    shows(&browser.arrive(&link).await, 200, &states, &forms);
     h.set("alice", "epic", "ACCESS_ENDED");
     h.pass_after(TimeDelta::minutes(15)).await;
     shows(&browser.arrive(&link).await, 200, &["dismissed", "closed_dismissed"], &[]);
@@ -131,11 +132,12 @@ async fn each_of_several_buttons_shows_its_state() {
     h.pass_after(TimeDelta::minutes(15)).await;
     let page = browser.arrive(&link).await;
     let states = ["ready", "closed_recovered", "available", "dismissed", "closed_removed"];
-    shows(&page, 200, &states, &["redeem epic", "redeem kaiser-north"]);
+    let forms = ["redeem epic", "snooze epic", "redeem kaiser-north", "undo kaiser-north"];
+    shows(&page, 200, &states, &forms);
     h.set("alice", "epic", "CONNECTED");
     h.pass_after(TimeDelta::minutes(15)).await;
     let page = browser.arrive(&link).await;
-    shows(&page, 200, &["dismissed", "dismissed"], &["redeem kaiser-north"]);
+    shows(&page, 200, &["dismissed", "dismissed"], &["redeem kaiser-north", "undo kaiser-north"]);
 }
 
 #[tokio::test]
@@ -144,7 +146,9 @@ async fn a_page_restored_by_the_browser_is_current() {
     let before = h.contents().await;
     let prefix = link.split("/r/").next().unwrap().to_owned();
     let stop = crate::harness::unsubscribe_link_in(&h.mails()[0]);
-    for (form, page) in [("resend", &link), ("dismiss", &link), ("resubscribe", &stop)] {
+    for (form, page) in
+        [("resend", &link), ("dismiss", &link), ("snooze", &link), ("undo", &link), ("resubscribe", &stop)]
+    {
         let answer = h.browser().send(Method::GET, &format!("{page}/{form}"), &[]).await;
         assert_eq!((answer.status, answer.location.as_deref()), (303, page.strip_prefix(&prefix)), "{form}");
     }
@@ -172,7 +176,7 @@ async fn the_gateway_is_down() {
     shows(&down, 503, &["gateway_down"], &[]);
     assert_eq!(down.headers["retry-after"], "300");
     h.end_faults();
-    shows(&browser.arrive(&link).await, 200, &["ready", "available"], &["redeem epic"]);
+    shows(&browser.arrive(&link).await, 200, &["ready", "available"], &["redeem epic", "snooze epic"]);
     assert_eq!(browser.press(&link, &[]).await.status, 303);
 }
 
@@ -182,17 +186,17 @@ async fn a_page_for_a_connection_that_only_an_app_can_repair() {
     let (h, link) = Harness::mailed(setup, &[("basicins", "EXPIRED")]).await;
     let browser = h.browser();
     let page = browser.arrive(&link).await;
-    shows(&page, 200, &["ready", "available"], &[]);
+    shows(&page, 200, &["ready", "available"], &["snooze basicins"]);
     let href = "href=\"https://app.example.net/connections\"";
     assert!(page.html.replace("&#x2f;", "/").contains(href), "{}", page.html);
-    shows(&browser.press(&link, &[]).await, 200, &["ready", "available"], &[]);
+    shows(&browser.press(&link, &[]).await, 200, &["needs_app"], &[]);
 }
 
 #[tokio::test]
 async fn a_page_for_a_direct_connection() {
     let (h, link) = Harness::mailed(Setup::default(), &[("labcorp", "EXPIRED")]).await;
     let browser = h.browser();
-    shows(&browser.arrive(&link).await, 200, &["ready", "available"], &["redeem labcorp"]);
+    shows(&browser.arrive(&link).await, 200, &["ready", "available"], &["redeem labcorp", "snooze labcorp"]);
     shows(&browser.press(&link, &[]).await, 200, &["signed_in"], &[]);
     shows(&browser.press(&link, &[]).await, 410, &["used"], &["resend"]);
     h.pass_after(TimeDelta::seconds(30)).await;

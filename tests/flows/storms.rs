@@ -1,9 +1,11 @@
 //! The storm brake.
 
-use crate::harness::{Harness, Setup};
+use crate::harness::{Harness, Setup, link_in, unsubscribe_link_in};
 use chrono::TimeDelta;
-use reconnectd::domain::StormPolicy;
-use reconnectd::store::HoldRecord;
+use reconnectd::domain::{HoldScope, StormPolicy};
+use reconnectd::sim::ReceivedEmail;
+use reconnectd::store::{HoldRecord, NewHold};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -152,6 +154,62 @@ async fn two_instances_start_a_storm_once_and_drip_at_the_pace_of_one() {
     let (first, second) = tokio::join!(store.drip(2, now), store.drip(2, now));
     assert_eq!(first.unwrap() + second.unwrap(), 2);
     assert_eq!(shown(&h).await, ["storm dripping epic 18"]);
+}
+
+fn link_of(h: &Harness, member: &str) -> String {
+    let mails = h.mails();
+    let is_to = |mail: &&Arc<ReceivedEmail>| mail.to[0].starts_with(member);
+    link_in(mails.iter().rfind(is_to).expect("an email"))
+}
+
+#[tokio::test]
+async fn a_link_s_page_tells_of_a_source_in_trouble_while_a_storm_is_held() {
+    let h = watching(setup()).await;
+    h.set("m39", "epic", "EXPIRED");
+    h.set("m40", "epic", "EXPIRED");
+    h.set("m40", "kaiser-north", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    let (one, two) = (link_of(&h, "m39@"), link_of(&h, "m40@"));
+    let stop = unsubscribe_link_in(&h.mails()[0]);
+    assert_eq!(h.look(&one).await.states(), ["ready", "available"]);
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+
+    let page = h.look(&one).await;
+    assert_eq!((page.status, page.states()), (200, vec!["in_trouble", "available"]));
+    assert_eq!(page.forms(), ["redeem epic"]);
+    assert!(page.html.contains("write to you"));
+    let page = h.look(&two).await;
+    assert_eq!(page.states(), ["ready", "available", "available"]);
+    assert_eq!(page.forms(), ["redeem epic", "redeem kaiser-north", "snooze kaiser-north"]);
+
+    h.browser().press(&stop, &[]).await;
+    let page = h.look(&one).await;
+    assert_eq!(page.states(), ["in_trouble", "available"]);
+    assert!(!page.html.contains("write to you"), "an unsubscribed member gets no email");
+    assert_eq!(h.press(&one).await.status, 303, "the button works");
+
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!(h.look(&two).await.forms().len(), 4, "the storm has calmed down");
+}
+
+#[tokio::test]
+async fn an_operator_s_hold_is_no_trouble_of_the_source_and_promises_no_day() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let hold = |until| NewHold { scope: HoldScope::default(), until, reason: "a test".into() };
+    let until = h.clock.now() + TimeDelta::days(9);
+    let add = async |until| h.app.store.add_hold(&hold(until), h.clock.now()).await.unwrap().unwrap().id;
+    let first = add(Some(until)).await;
+    let page = h.look(&link).await;
+    assert_eq!(
+        (page.states(), page.forms()),
+        (vec!["ready", "available"], vec!["redeem epic".to_owned(), "snooze epic".to_owned()])
+    );
+    let page = h.press(&format!("{link}/snooze")).await;
+    assert!(page.html.contains("March 11<"), "{}", page.html);
+    add(None).await;
+    assert_eq!(h.look(&link).await.states(), ["ready", "available"], "nobody knows when");
+    h.app.store.release_hold(&first, h.clock.now()).await.unwrap();
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn an_expired_connection_causes_an_email_is_reconnected_and_recovers() {
     for _ in 0..3 {
         let page = h.look(&link).await;
         assert_eq!(page.status, 200);
-        assert_eq!(page.html.matches("<button").count(), 1);
+        assert_eq!(page.forms(), ["redeem epic", "snooze epic"]);
         assert!(page.html.contains("Epic MyChart") && !page.html.contains("alice"));
         assert_eq!(reqwest::Client::new().head(&link).send().await.unwrap().status(), 200);
     }

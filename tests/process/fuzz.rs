@@ -116,6 +116,8 @@ fn path(dice: &mut Dice, token: &str) -> Vec<u8> {
         "/",
         "/resend",
         "/dismiss",
+        "/snooze",
+        "/undo",
         "/resubscribe",
         "?a=b&&=%ff",
         "#x",

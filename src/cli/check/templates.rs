@@ -8,8 +8,12 @@ use std::io;
 
 pub(super) fn check(config: &Config, checklist: &mut Checklist) -> io::Result<Option<Renderer>> {
     let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl).map_err(Into::into);
-    checklist
-        .result("pages", pages, |pages| format!("every page renders ({})", pages.languages().join(", ")))?;
+    let pages = checklist.result("pages", pages, |pages: &Pages| {
+        format!("every page renders ({})", pages.languages().join(", "))
+    })?;
+    for warning in pages.iter().flat_map(|pages| pages.warnings()) {
+        checklist.warning("pages", warning)?;
+    }
     let renderer =
         Renderer::new(&config.brand(), &config.notices, &config.email, &config.links).map_err(Into::into);
     let renderer = checklist.result("templates", renderer, |renderer| {

@@ -66,7 +66,7 @@ type Gated = Result<Candidate, Stop>;
 /// Passes the candidate on, possibly deferred, or stops it.
 type Gate = fn(&RuleInput<'_>, Candidate) -> Gated;
 
-const GATES: [Gate; 13] = [
+const GATES: [Gate; 14] = [
     paused,
     suppressed,
     connection_missing,
@@ -77,6 +77,7 @@ const GATES: [Gate; 13] = [
     delivery_abandoned,
     cadence,
     patience,
+    snoozed,
     hold,
     min_gap,
     month_cap,
@@ -182,6 +183,11 @@ fn patience(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
     }
     let until = later(input.lapse.broken_since, input.status_policy()?.first_after);
     Ok(candidate.not_before(until, NoticeReason::FirstAfter, input.now))
+}
+
+fn snoozed(input: &RuleInput<'_>, candidate: Candidate) -> Gated {
+    let Some(until) = input.lapse.snoozed_until else { return Ok(candidate) };
+    Ok(candidate.not_before(until, NoticeReason::Snoozed, input.now))
 }
 
 /// A hold covers a notice from when its cadence is due, also while it waits for patience.

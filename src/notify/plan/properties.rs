@@ -71,17 +71,18 @@ fn lapses() -> impl Strategy<Value = Vec<LapseInput>> {
             LastNotice::Sent { step, last_sent_at: first_sent_at + more, first_sent_at, is_extra }
         }),
     ];
-    let lapse = (status, repair, hours(300), hours(600), prop::bool::weighted(0.1), last_notice).prop_map(
-        |(status, repair, opened, broken, is_missing, last_notice)| LapseInput {
+    let snooze = prop::option::weighted(0.2, hours(600));
+    let lapse = (status, repair, hours(300), hours(600), prop::bool::weighted(0.1), snooze, last_notice)
+        .prop_map(|(status, repair, opened, broken, is_missing, snooze, last_notice)| LapseInput {
             status: status.map(Status::from),
             repair,
             opened_at: day(0) + opened,
             broken_since: day(0) + broken,
             is_missing,
+            snoozed_until: snooze.map(|until| day(0) + until),
             last_notice,
             ..expired()
-        },
-    );
+        });
     prop::collection::vec(lapse, 0..5)
 }
 

@@ -52,6 +52,7 @@ pub(super) fn expired() -> LapseInput {
         broken_since: day(0),
         is_missing: false,
         is_held: false,
+        snoozed_until: None,
         last_notice: LastNotice::None,
     }
 }
@@ -123,6 +124,7 @@ fn each_decision_about_a_single_lapse_has_its_reason() {
     let with_status = |status| LapseInput { status, ..expired() };
     let with_repair = |repair| LapseInput { repair, ..expired() };
     let after = |last_notice| LapseInput { last_notice, ..expired() };
+    let snoozed = |last_notice, until| LapseInput { snoozed_until: Some(day(until)), ..after(last_notice) };
     let notified = |lapse: LapseInput| LapseInput { last_notice: sent(0), ..lapse };
     #[rustfmt::skip]
     let cases = [
@@ -142,6 +144,11 @@ fn each_decision_about_a_single_lapse_has_its_reason() {
         ("an unsent notice is not planned twice", after(LastNotice::Pending), 50, "skip already_queued"),
         ("an abandoned notice is not followed by another",
             after(LastNotice::Abandoned), 50, "skip delivery_abandoned"),
+        ("a snooze defers the next reminder", snoozed(sent(0), 8), 4, "day 8 step 1 snoozed"),
+        ("and the first notice", snoozed(LastNotice::None, 8), 4, "day 8 step 0 snoozed"),
+        ("a reminder that is due later gives its own reason", snoozed(sent(1), 8), 4, "day 10 step 2 reminder"),
+        ("a snooze that is over has no effect", snoozed(sent(0), 8), 8, "send step 1 reminder"),
+        ("nor has one after the last reminder", snoozed(sent(2), 8), 4, "skip cadence_ended"),
         ("ERROR does not need the member", with_status(Some(Status::Error)), 0, "skip status_not_actionable"),
         ("nor does ACCESS_ENDED",
             with_status(Some(Status::AccessEnded)), 0, "skip status_not_actionable"),

@@ -1,6 +1,6 @@
 //! Pure: the state of a button, decided once for the page that shows it and for the redemption.
 
-use crate::domain::{Button, ConnectionId, LapseState, Outcome, Repair, SourceType, Status};
+use crate::domain::{Button, ConnectionId, LapseState, Outcome, Outlook, Repair, Snooze, SourceType, Status};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ButtonState {
@@ -39,6 +39,10 @@ pub(crate) struct ButtonView {
     pub(crate) state: ButtonState,
     /// Offers "I disconnected this on purpose".
     pub(crate) can_dismiss: bool,
+    /// A dismissal of the lapse is the member's own, not an operator's.
+    pub(crate) dismissed_by_member: bool,
+    /// Of a button that is available.
+    pub(crate) outlook: Outlook,
 }
 
 impl ButtonState {
@@ -85,10 +89,21 @@ impl ButtonState {
 }
 
 impl ButtonView {
+    /// Offers to undo what the member chose on the page.
+    pub(crate) fn can_undo(&self) -> bool {
+        self.is_snoozed() || (self.state == ButtonState::Dismissed && self.dismissed_by_member)
+    }
+
+    pub(crate) fn is_snoozed(&self) -> bool {
+        self.outlook.snooze == Snooze::Active
+    }
+
     pub(super) fn new(button: Button, state: ButtonState) -> Self {
         let is_disconnected = button.connection.status == Some(Status::Disconnected);
         Self {
             can_dismiss: button.state == LapseState::Open && is_disconnected && !button.is_missing,
+            dismissed_by_member: button.dismissed_by_member,
+            outlook: if state == ButtonState::Available { button.outlook } else { Outlook::default() },
             repair: button.connection.source.repair(),
             connection_id: button.connection.id,
             source_type: button.connection.source.source_type,
@@ -128,6 +143,8 @@ pub(super) mod tests {
             redeemed_at: None,
             last_form_key: None,
             superseded: false,
+            dismissed_by_member: false,
+            outlook: Outlook::default(),
         }
     }
 

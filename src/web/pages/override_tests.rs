@@ -1,7 +1,7 @@
 //! An operator's own pages.
 
 use super::samples::samples;
-use super::tests::{BASE, FORM_KEY, config, pages_of};
+use super::tests::{BASE, FORM_KEY, config, pages_of, sample};
 use super::*;
 use crate::base::templates::{TemplateError, testing::directory_of};
 use std::fs;
@@ -53,8 +53,43 @@ fn a_language_of_the_operator_is_negotiated_and_needs_every_file() {
     let pages = with_files(&files).unwrap();
     assert_eq!(pages.negotiate_language("de, pt-BR;q=0.9, es;q=0.8"), Some("pt-BR"));
     assert!(pages.render(Some("pt-br"), &Page::Failed, BASE, FORM_KEY).contains("<html lang=\"pt-br\">"));
-    let error = with_files(&files[1..]).err().unwrap();
+    let without = |missing: &[&str]| -> Vec<(&str, &str)> {
+        let is_missing = |name: &str| missing.iter().any(|missing| name.ends_with(missing));
+        files.iter().copied().filter(|(name, _)| !is_missing(name)).collect()
+    };
+    let error = with_files(&without(&["/expired.html"])).err().unwrap();
     assert!(matches!(&error, TemplateError::Missing { files, .. } if files.len() == 1), "{error}");
+
+    let pages = with_files(&without(&["/snoozed.html", "/in_trouble.html"])).unwrap();
+    for name in ["snoozed", "in-trouble"] {
+        let html = pages.render(Some("pt-BR"), &sample(name), BASE, FORM_KEY);
+        assert!(html.contains(">Reconnect <bdi>Epic MyChart</bdi></h1>"), "{html}");
+    }
+    assert_eq!(pages.warnings(), [] as [&str; 0]);
+}
+
+#[test]
+fn pages_without_what_members_can_do_without_cause_a_warning() {
+    let layout = include_str!("templates/layout.html");
+    let layout: Vec<_> = layout.lines().filter(|line| !line.contains("{{ choice(\"snooze\"")).collect();
+    let layout = layout.join("\n");
+    let labels = include_str!("templates/en/labels.html");
+    let is_new = |line: &&str| {
+        ["snooze", "undo", "try_anyway", "in_trouble_note", "off_note", "months", "date(day)"]
+            .iter()
+            .any(|new| line.contains(&format!(" {new}")))
+    };
+    let labels: Vec<_> = labels.lines().filter(|line| !is_new(line)).collect();
+    let labels = labels.join("\n");
+    for (name, text) in [("pages/layout.html", &layout), ("pages/en/labels.html", &labels)] {
+        let pages = with_files(&[(name, text)]).unwrap();
+        let warning = pages.warnings().first().expect("a warning");
+        assert!(warning.contains(name) && warning.contains("/snooze"), "{warning}");
+        let html = pages.render(None, &sample("snoozed"), BASE, FORM_KEY);
+        assert!(html.contains("remind you on"), "{html}");
+    }
+    let both = [("pages/layout.html", layout.as_str()), ("pages/en/labels.html", labels.as_str())];
+    assert!(!with_files(&both).unwrap().warnings().is_empty());
 }
 
 #[test]

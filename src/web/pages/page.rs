@@ -4,14 +4,17 @@ use super::situation::{count, is_offered, is_waiting};
 use crate::domain::ConnectionId;
 use crate::reconnect::state::LinkState;
 use crate::reconnect::state::{ButtonState, ButtonView};
+use chrono::NaiveDate;
 
 /// A member can have thousands of connections.
 const MAX_BUTTONS: usize = 50;
 
 /// All codes that [`Page::state`] returns. Each is the name of a template.
-pub(super) const STATES: [&str; 26] = [
+pub(super) const STATES: [&str; 28] = [
     "root",
     "ready",
+    "snoozed",
+    "in_trouble",
     "used",
     "expired",
     "replaced",
@@ -49,6 +52,16 @@ pub(crate) enum Page {
         more: usize,
         /// For buttons that need a newer link.
         resend: ResendOption,
+    },
+    /// The member put off the next reminder about the only connection.
+    Snoozed {
+        button: ButtonView,
+        /// The day of that reminder.
+        until: NaiveDate,
+    },
+    /// A storm holds the emails about the only connection.
+    InTrouble {
+        button: ButtonView,
     },
     /// Every button was used.
     Used {
@@ -163,6 +176,11 @@ impl Page {
         let resend = if unsubscribed { ResendOption::Resubscribe } else { ResendOption::Offered };
         match state {
             LinkState::Ready(buttons) => {
+                if let [only] = &buttons[..]
+                    && let Some(page) = Self::of_only(only)
+                {
+                    return page;
+                }
                 let needs_new_link =
                     |view: &ButtonView| matches!(view.state, ButtonState::Used | ButtonState::Superseded);
                 let is_needed = buttons.iter().any(needs_new_link);
@@ -181,11 +199,32 @@ impl Page {
         }
     }
 
+    /// The page about one connection, unless it only asks to reconnect.
+    fn of_only(button: &ButtonView) -> Option<Self> {
+        let outlook = button.outlook;
+        match outlook.next_email {
+            _ if outlook.in_trouble => Some(Self::InTrouble { button: button.clone() }),
+            Some(until) if button.is_snoozed() => Some(Self::Snoozed { button: button.clone(), until }),
+            _ => None,
+        }
+    }
+
+    /// The connections that the page lists.
+    pub(super) fn buttons(&self) -> &[ButtonView] {
+        match self {
+            Self::Ready { buttons, .. } | Self::Dismissed { buttons } => buttons,
+            Self::Snoozed { button, .. } | Self::InTrouble { button } => std::slice::from_ref(button),
+            _ => &[],
+        }
+    }
+
     /// A stable code, which the page carries as `data-state`.
     pub(crate) fn state(&self) -> &'static str {
         match self {
             Self::Root => "root",
             Self::Ready { .. } => "ready",
+            Self::Snoozed { .. } => "snoozed",
+            Self::InTrouble { .. } => "in_trouble",
             Self::Used { .. } => "used",
             Self::Expired { .. } => "expired",
             Self::Replaced => "replaced",
@@ -224,6 +263,8 @@ impl Page {
             Self::GatewayDown { .. } | Self::RepairUnavailable | Self::Missing | Self::Busy => 503,
             Self::Root
             | Self::Ready { .. }
+            | Self::Snoozed { .. }
+            | Self::InTrouble { .. }
             | Self::Recovered
             | Self::Removed
             | Self::Dismissed { .. }
@@ -247,6 +288,8 @@ impl Page {
             | Self::OauthReturn { success: true }
             | Self::Unsubscribed { .. } => "check",
             Self::Expired { .. }
+            | Self::Snoozed { .. }
+            | Self::InTrouble { .. }
             | Self::Replaced
             | Self::GatewayDown { .. }
             | Self::RepairUnavailable

@@ -3,13 +3,14 @@
 use super::accept_language;
 use super::page::{Page, PrimaryAction};
 use super::samples::{BASE, FORM_KEY, samples};
-use super::situation::{Situation, count, is_offered, is_waiting, needs_app};
+use super::situation::{Situation, count, is_offered, needs_app, needs_member};
 use super::style::Style;
-use super::templates::{self, file_of};
+use super::templates::{self, STAND_IN, file_of};
 use crate::base::config::{Brand, Notices};
 use crate::base::templates::{TemplateError, TemplateSet};
-use crate::domain::{SourceType, visible_name};
+use crate::domain::{Outcome, Snooze, SourceType, visible_name};
 use crate::reconnect::state::{ButtonState, ButtonView};
+use chrono::{Datelike, NaiveDate};
 use minijinja::{Value, context};
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Pages {
     style: Style,
     /// The lifetime of links.
     link_ttl: Duration,
+    /// What an operator's templates of an older version lack, and members can do without.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Pages {
@@ -37,12 +40,17 @@ impl Pages {
             app_url: notices.app_url.as_ref().map(ToString::to_string),
             style: Style::new(brand),
             link_ttl,
+            warnings: Vec::new(),
         })
     }
 
     /// The source of the `<style>` element, for the content security policy (without quotes).
     pub(crate) fn style_source(&self) -> &str {
         &self.style.csp_source
+    }
+
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The languages with templates, as BCP 47 tags in lower case.
@@ -71,6 +79,12 @@ impl Pages {
         samples().into_iter().map(render).collect()
     }
 
+    /// The template of a state in a language.
+    fn file(&self, language: &str, state: &str) -> String {
+        let file = file_of(state);
+        if self.templates.has_file(language, &file) { file } else { file_of(STAND_IN) }
+    }
+
     pub(super) fn fill(
         &self,
         language: &str,
@@ -78,14 +92,24 @@ impl Pages {
         base: &str,
         form_key: &str,
     ) -> Result<String, TemplateError> {
-        let (buttons, resumable): (&[ButtonView], &[ButtonView]) = match page {
-            Page::Ready { buttons, .. } | Page::Dismissed { buttons } => (buttons, &[]),
-            Page::Used { resumable, .. } => (&[], resumable),
-            _ => (&[], &[]),
+        let buttons = page.buttons();
+        let resumable: &[ButtonView] = match page {
+            Page::Used { resumable, .. } => resumable,
+            _ => &[],
         };
         let (situation, more) = match page {
-            Page::Ready { buttons, more, .. } => (Situation::of(buttons), *more),
+            Page::Ready { more, .. } => (Situation::of(buttons), *more),
+            Page::Snoozed { .. } | Page::InTrouble { .. } => (Situation::of(buttons), 0),
             _ => (Situation::NothingWaits, 0),
+        };
+        let reminder = match page {
+            Page::Snoozed { until, .. } => date_value(*until),
+            _ => Value::from(()),
+        };
+        // An email about a source in trouble waits until the trouble is over.
+        let is_email_to_come = match page {
+            Page::InTrouble { button } => button.outlook.next_email.is_some(),
+            _ => false,
         };
         let confirmation = match page {
             Page::ConfirmDirect { connection, token } => {
@@ -117,16 +141,20 @@ impl Pages {
             action => action.as_str(),
             situation => situation.as_str(),
             is_alone => situation.names_source(),
-            waiting => count(buttons, is_waiting) + more,
+            waiting => count(buttons, needs_member) + more,
             can_change_mind => buttons.iter().any(is_offered),
             buttons => values(buttons),
             resumable => values(resumable),
             hours,
             days => hours / 24,
-            base, form_key, confirmation, retry_minutes, more,
+            base, form_key, confirmation, retry_minutes, more, reminder, is_email_to_come,
         };
-        self.templates.render(language, &file_of(page.state()), values)
+        self.templates.render(language, &self.file(language, page.state()), values)
     }
+}
+
+fn date_value(date: NaiveDate) -> Value {
+    context! { iso => date.to_string(), month => date.month(), day => date.day() }
 }
 
 fn button_value(view: &ButtonView, is_alone: bool) -> Value {
@@ -151,8 +179,17 @@ fn button_value(view: &ButtonView, is_alone: bool) -> Value {
         state => view.state.as_str(),
         is_secondary => view.state == ButtonState::Dismissed,
         can_dismiss => view.can_dismiss,
+        can_snooze => view.outlook.snooze == Snooze::Offered,
+        can_undo => view.can_undo(),
+        in_trouble => view.outlook.in_trouble,
+        reminder => view.outlook.next_email.filter(|_| view.is_snoozed()).map(date_value),
+        is_off => !view.dismissed_by_member && is_dismissed(view.state),
         note, action,
     }
+}
+
+fn is_dismissed(state: ButtonState) -> bool {
+    matches!(state, ButtonState::Dismissed | ButtonState::Closed(Outcome::Dismissed))
 }
 
 /// The code of a source's kind, for a source without a visible name.

@@ -1,8 +1,9 @@
 //! A sample of every state of every page, for the check at startup, the previews, and the tests.
 
 use super::page::{Page, ResendOption};
-use crate::domain::{Outcome, Repair, SourceType};
+use crate::domain::{Outcome, Outlook, Repair, Snooze, SourceType};
 use crate::reconnect::state::{ButtonState, ButtonView};
+use chrono::NaiveDate;
 
 /// The path of the samples' link.
 pub(super) const BASE: &str = "/r/SAMPLE";
@@ -16,11 +17,27 @@ pub(super) fn button(id: &str, name: &str, repair: Repair, state: ButtonState) -
         repair,
         state,
         can_dismiss: false,
+        dismissed_by_member: matches!(
+            state,
+            ButtonState::Dismissed | ButtonState::Closed(Outcome::Dismissed)
+        ),
+        outlook: Outlook::default(),
     }
 }
 
 fn epic(state: ButtonState) -> ButtonView {
     button("epic", "Epic MyChart", Repair::Oauth, state)
+}
+
+const DAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 12, 2).unwrap();
+
+fn with(snooze: Snooze, view: ButtonView) -> ButtonView {
+    ButtonView { outlook: Outlook { snooze, next_email: Some(DAY), in_trouble: false }, ..view }
+}
+
+fn in_trouble(view: ButtonView) -> ButtonView {
+    let outlook = Outlook { in_trouble: true, next_email: Some(DAY), snooze: Snooze::Unavailable };
+    ButtonView { outlook, ..view }
 }
 
 /// Each kind needs its words in the labels.
@@ -45,6 +62,7 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
     vec![
         ("root", Page::Root),
         ("ready", ready(vec![epic(Available)])),
+        ("ready-snooze", ready(vec![with(Snooze::Offered, epic(Available))])),
         ("ready-disconnected", ready(vec![off(epic(Available))])),
         ("ready-nameless", ready(vec![button("plan", "", Repair::Oauth, Available)])),
         ("ready-nameless-of-each-kind", ready(nameless())),
@@ -53,6 +71,16 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
         ("ready-app", ready(vec![app.clone()])),
         ("ready-several", ready(vec![epic(Available), off(lab(Available))])),
         ("ready-several-direct", ready(vec![lab(Available), button("rx", "CVS", Repair::Direct, Available)])),
+        (
+            "ready-several-snoozed",
+            ready(vec![
+                with(Snooze::Active, epic(Available)),
+                with(Snooze::Offered, off(lab(Available))),
+                button("rx", "CVS", Repair::Oauth, Available),
+            ]),
+        ),
+        ("ready-several-in-trouble", ready(vec![in_trouble(epic(Available)), in_trouble(lab(Available))])),
+        ("ready-one-in-trouble", ready(vec![in_trouble(epic(Available)), lab(Available)])),
         ("ready-one-left", ready(vec![epic(Available), button("rx", "CVS", Repair::Oauth, Missing)])),
         (
             "ready-mixed",
@@ -78,6 +106,18 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
                 buttons: vec![epic(Superseded), button("rx", "CVS", Repair::Oauth, Dismissed)],
             },
         ),
+        ("snoozed", Page::Snoozed { button: with(Snooze::Active, epic(Available)), until: DAY }),
+        ("snoozed-direct", Page::Snoozed { button: with(Snooze::Active, off(lab(Available))), until: DAY }),
+        ("in-trouble", Page::InTrouble { button: in_trouble(epic(Available)) }),
+        (
+            "in-trouble-without-email",
+            Page::InTrouble {
+                button: ButtonView {
+                    outlook: Outlook { in_trouble: true, ..Outlook::default() },
+                    ..button("plan", "", Repair::Oauth, Available)
+                },
+            },
+        ),
         ("used", Page::Used { resumable: Vec::new(), resend: ResendOption::Offered }),
         ("used-unsubscribed", Page::Used { resumable: Vec::new(), resend: ResendOption::Resubscribe }),
         (
@@ -92,6 +132,10 @@ pub(super) fn samples() -> Vec<(&'static str, Page)> {
         ("removed", Page::Removed),
         ("recovered", Page::Recovered),
         ("dismissed", Page::Dismissed { buttons: vec![epic(Dismissed)] }),
+        (
+            "dismissed-by-operator",
+            Page::Dismissed { buttons: vec![ButtonView { dismissed_by_member: false, ..epic(Dismissed) }] },
+        ),
         ("dismissed-over", Page::Dismissed { buttons: vec![epic(Closed(Outcome::Dismissed))] }),
         ("link-not-found", Page::LinkNotFound),
         ("gateway-down", Page::GatewayDown { retry_minutes: 5 }),

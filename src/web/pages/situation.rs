@@ -24,7 +24,8 @@ impl Situation {
         if offered > 0 && count(views, needs_app) == offered {
             return Self::InApp;
         }
-        if count(views, is_waiting) == 0 {
+        let needed = if views.len() == 1 { is_waiting } else { needs_member };
+        if count(views, needed) == 0 {
             return Self::NothingWaits;
         }
         match views {
@@ -63,6 +64,11 @@ pub(super) fn needs_app(view: &ButtonView) -> bool {
 
 pub(super) fn is_offered(view: &ButtonView) -> bool {
     view.state.is_pressable() || view.state == ButtonState::ResumeElsewhere
+}
+
+/// The page of several connections asks the member to act on this one now.
+pub(super) fn needs_member(view: &ButtonView) -> bool {
+    is_waiting(view) && !view.is_snoozed() && !view.outlook.in_trouble
 }
 
 /// The email was about the connection, and nobody has pressed its button.

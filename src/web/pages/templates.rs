@@ -7,9 +7,9 @@ use std::path::Path;
 macro_rules! language {
     ($language:literal) => {
         language!($language: "bad_request" "busy" "confirm" "dismissed" "email_on_its_way" "expired" "failed"
-            "gateway_down" "labels" "link_not_found" "missing" "needs_app" "ready" "recovered" "removed" "repair_unavailable"
-            "replaced" "resend_requested" "resend_unavailable" "resubscribed" "sign_in_failed" "signed_in"
-            "too_many_requests" "unsubscribe" "unsubscribed" "used")
+            "gateway_down" "in_trouble" "labels" "link_not_found" "missing" "needs_app" "ready" "recovered" "removed"
+            "repair_unavailable" "replaced" "resend_requested" "resend_unavailable" "resubscribed" "sign_in_failed"
+            "signed_in" "snoozed" "too_many_requests" "unsubscribe" "unsubscribed" "used")
     };
     ($language:literal: $($file:literal)+) => {
         &[$((
@@ -20,13 +20,19 @@ macro_rules! language {
 }
 
 static LANGUAGES: [&[(&str, &str)]; 2] = [language!("en"), language!("es")];
-static SHARED: [(&str, &str); 2] = [
+static SHARED: [(&str, &str); 3] = [
+    ("date.html", include_str!("templates/date.html")),
     ("layout.html", include_str!("templates/layout.html")),
     ("root.html", include_str!("templates/root.html")),
 ];
 
 /// The texts of the buttons and of the connections. All pages share them.
 const LABELS: &str = "labels.html";
+/// The states of pages that an operator's language can lack: the page of [`STAND_IN`] takes their place.
+const OPTIONAL: [&str; 2] = ["snoozed", "in_trouble"];
+pub(super) const STAND_IN: &str = "ready";
+/// Writes a day. Not for operators: the words are in their labels.
+const DATE: &str = "date.html";
 /// In the operator's directory of templates.
 const FOLDER: &str = "pages";
 
@@ -43,10 +49,12 @@ const VARIABLES: &[&str] = &[
     "hours",
     "icon",
     "is_alone",
+    "is_email_to_come",
     "lang",
     "more",
     "operator",
     "privacy_url",
+    "reminder",
     "resumable",
     "retry_minutes",
     "situation",
@@ -64,16 +72,21 @@ pub(super) fn load(directory: Option<&Path>, default: &str) -> Result<TemplateSe
 
 fn catalog() -> Catalog {
     let states = STATES.iter().map(|state| file_of(state));
-    let files: Vec<String> = states.chain([LABELS.to_owned(), "layout.html".to_owned()]).collect();
+    let files: Vec<String> =
+        states.chain([LABELS.to_owned(), "layout.html".to_owned(), DATE.to_owned()]).collect();
     Catalog {
         product: "page",
         builtin: LANGUAGES.iter().flat_map(|files| files.iter().copied()).chain(SHARED).collect(),
-        shared: &["layout.html", "root.html"],
+        shared: &[DATE, "layout.html", "root.html"],
         foreign_folders: &[],
-        required: files.clone(),
+        required: files.iter().filter(|file| !is_optional(file)).cloned().collect(),
         known: files,
         undefined_hint: "",
     }
+}
+
+fn is_optional(file: &str) -> bool {
+    OPTIONAL.iter().any(|state| file_of(state) == file)
 }
 
 /// The template of a state.

@@ -107,6 +107,10 @@ fn a_member_without_a_supported_locale_gets_the_default_then_english() {
     }
 }
 
+pub(super) fn sample(name: &str) -> Page {
+    samples().into_iter().find(|(other, _)| *other == name).unwrap().1
+}
+
 /// The page's state, and then those of its buttons.
 fn states(html: &str) -> Vec<&str> {
     html.split("data-state=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
@@ -117,9 +121,8 @@ fn each_page_and_each_button_carries_its_state() {
     for page in every() {
         let html = read(&page, BASE);
         let buttons = match &page {
-            Page::Ready { buttons, .. } | Page::Dismissed { buttons } => buttons.as_slice(),
             Page::Used { resumable, .. } => resumable,
-            _ => &[],
+            page => page.buttons(),
         };
         let expected: Vec<_> =
             [page.state()].into_iter().chain(buttons.iter().map(|view| view.state.as_str())).collect();
@@ -129,8 +132,7 @@ fn each_page_and_each_button_carries_its_state() {
 
 #[test]
 fn each_broken_connection_has_a_form_of_its_own_and_the_others_have_none() {
-    let mixed = samples().into_iter().find(|(name, _)| *name == "ready-mixed").unwrap().1;
-    let html = read(&mixed, BASE);
+    let html = read(&sample("ready-mixed"), BASE);
     let form = "<form method=\"post\" action=\"/some/where/r/tok\">";
     assert_eq!(html.matches(form).count(), 3, "available, dismissed, and to be resumed");
     let fields =
@@ -186,6 +188,38 @@ fn a_page_offers_a_new_link_or_to_resubscribe_where_that_helps() {
     }
     let down = read(&Page::GatewayDown { retry_minutes: 5 }, BASE);
     assert!(down.contains(" 5 ") && down.contains("href=\"/some/where/r/tok\""));
+}
+
+#[test]
+fn a_page_offers_to_put_off_a_reminder_that_will_come_and_to_undo_what_the_member_chose() {
+    for (name, page) in samples() {
+        let html = read(&page, BASE);
+        let forms = |path| html.matches(&format!("action=\"{BASE}/{path}\"")).count();
+        let snoozes = match name {
+            "ready-snooze" | "ready-several-snoozed" => 1,
+            _ => 0,
+        };
+        let undos = match name {
+            "snoozed" | "snoozed-direct" | "dismissed" | "ready-several-snoozed" | "ready-mixed" => 1,
+            "ready-nothing-waits" => 1,
+            _ => 0,
+        };
+        assert_eq!((forms("snooze"), forms("undo")), (snoozes, undos), "{name}");
+    }
+}
+
+#[test]
+fn a_page_names_the_day_of_the_reminder_in_its_language() {
+    let snoozed = sample("snoozed");
+    for (language, day) in [("en", "on December 2<"), ("es", "el 2 de diciembre<")] {
+        assert!(pages().render(Some(language), &snoozed, BASE, FORM_KEY).contains(day), "{language}");
+    }
+}
+
+#[test]
+fn a_page_about_a_source_in_trouble_promises_an_email_only_if_one_is_to_come() {
+    let promises = |name| read(&sample(name), BASE).contains("write to you");
+    assert_eq!(["in-trouble", "in-trouble-without-email"].map(promises), [true, false]);
 }
 
 #[test]

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The content security policy forbids all of these: the browser would leave them out.
 const BLOCKED: [&str; 6] = ["<script", "<link", "<iframe", "<img", "src=", "style="];
 
+/// The forms without which a page is complete.
+const OPTIONAL_ACTIONS: [&str; 2] = ["snooze", "undo"];
+
 impl Pages {
     /// Reads the templates and renders each page in every language, so that a fault shows at startup.
     ///
@@ -18,29 +21,34 @@ impl Pages {
     /// An operator's template is unusable.
     pub(crate) fn new(brand: &Brand, notices: &Notices, link_ttl: Duration) -> Result<Self, TemplateError> {
         let load = |directory| Self::load(directory, brand, notices, link_ttl);
-        let pages = load(notices.templates.as_deref())?;
+        let mut pages = load(notices.templates.as_deref())?;
         // A directory can hold templates of emails only.
         if pages.templates.overrides().next().is_some() {
-            validate(&pages, &load(None)?)?;
+            pages.warnings = validate(&pages, &load(None)?)?;
         }
         Ok(pages)
     }
 }
 
-/// Compares each page with the built-in one.
-fn validate(pages: &Pages, builtin: &Pages) -> Result<(), TemplateError> {
+/// Compares each page with the built-in one. Returns what is missing that members can do without, once for each file.
+fn validate(pages: &Pages, builtin: &Pages) -> Result<Vec<String>, TemplateError> {
+    let mut warnings = BTreeSet::new();
     for language in pages.languages() {
         for (_, page) in samples() {
             let rendered = pages.fill(language, &page, BASE, FORM_KEY)?;
             let expected = builtin.render(Some(language), &page, BASE, FORM_KEY);
+            let file = || pages.templates.locate(language, &[file_of(page.state())]);
             if let Some(problem) = problem(&rendered, &expected) {
-                let file = pages.templates.locate(language, &[file_of(page.state())]);
                 let problem = format!("{problem} (page {:?})", page.state());
-                return Err(TemplateError::Faulty { file, line: 0, problem });
+                return Err(TemplateError::Faulty { file: file(), line: 0, problem });
             }
+            let missing = missing(&rendered, &expected).into_iter().filter(|control| is_optional(control));
+            warnings.extend(missing.map(|control| {
+                format!("{}: the page has no {}; members can do without", file(), in_template(&control))
+            }));
         }
     }
-    Ok(())
+    Ok(warnings.into_iter().collect())
 }
 
 fn problem(rendered: &str, expected: &str) -> Option<String> {
@@ -59,10 +67,21 @@ fn problem(rendered: &str, expected: &str) -> Option<String> {
     if styles(rendered).any(|style| !styles(expected).any(|expected| expected == style)) {
         return Some("browsers block every style but {{ style|safe }} here; remove the other one".to_owned());
     }
-    let (has, needs) = (controls(rendered), controls(expected));
-    needs.difference(&has).next().map(|control| {
+    missing(rendered, expected).iter().find(|control| !is_optional(control)).map(|control| {
         format!("the page has no {}; extend layout.html, or copy it from there", in_template(control))
     })
+}
+
+/// The forms and links of the built-in page that are missing.
+fn missing(rendered: &str, expected: &str) -> Vec<String> {
+    let (has, needs) = (controls(rendered), controls(expected));
+    needs.difference(&has).cloned().collect()
+}
+
+/// Templates of an older version do not have it.
+fn is_optional(control: &str) -> bool {
+    let control = control.replace("&#x2f;", "/");
+    OPTIONAL_ACTIONS.iter().any(|action| control.ends_with(&format!(" to {BASE}/{action}")))
 }
 
 /// With the variables in place of the samples' values.

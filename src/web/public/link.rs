@@ -109,6 +109,23 @@ impl PublicState {
         self.page(&context, &page)
     }
 
+    /// After a member's choice about the emails that are to come.
+    async fn chosen_page(
+        &self,
+        result: Result<LinkPage, StoreError>,
+        token: &LinkToken,
+        headers: &HeaderMap,
+    ) -> Response {
+        match result {
+            Ok(page) => match Page::of_link(page.state.clone(), page.unsubscribed) {
+                // There are still buttons to press.
+                Page::Ready { .. } => self.redirect_back(&self.base(token)),
+                _ => self.link_page(page.clone(), self.link_context(token, page.locale), headers),
+            },
+            Err(error) => self.link_press_failed(&error, token, headers).await,
+        }
+    }
+
     async fn link_press_failed(
         &self,
         error: &StoreError,
@@ -141,13 +158,22 @@ pub(super) async fn resubscribe(
 }
 
 pub(super) async fn dismiss(State(state): State<PublicState>, headers: HeaderMap, press: Press) -> Response {
-    let Press { token, connection, .. } = &press;
-    match state.links.dismiss(token.hash(), connection.as_ref(), &browser_proof(&headers, None)).await {
-        // Other buttons are still to be pressed.
-        Ok(LinkPage { state: LinkState::Ready(_), .. }) => state.redirect_back(&state.base(token)),
-        Ok(page) => state.link_page(page.clone(), state.link_context(token, page.locale), &headers),
-        Err(error) => state.link_press_failed(&error, token, &headers).await,
-    }
+    let (link, connection) = (press.token.hash(), press.connection.as_ref());
+    let result = state.links.dismiss(link, connection, &browser_proof(&headers, None)).await;
+    state.chosen_page(result, &press.token, &headers).await
+}
+
+pub(super) async fn snooze(State(state): State<PublicState>, headers: HeaderMap, press: Press) -> Response {
+    let (link, connection) = (press.token.hash(), press.connection.as_ref());
+    let result = state.links.snooze(link, connection, &browser_proof(&headers, None)).await;
+    state.chosen_page(result, &press.token, &headers).await
+}
+
+/// Undoes a dismissal or a snooze.
+pub(super) async fn undo(State(state): State<PublicState>, headers: HeaderMap, press: Press) -> Response {
+    let (link, connection) = (press.token.hash(), press.connection.as_ref());
+    let result = state.links.undo_choice(link, connection, &browser_proof(&headers, None)).await;
+    state.chosen_page(result, &press.token, &headers).await
 }
 
 #[derive(Deserialize)]

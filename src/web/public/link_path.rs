@@ -3,7 +3,7 @@
 use axum::http::{Method, Uri, uri::PathAndQuery};
 
 /// The pages below a link.
-const ACTIONS: [&str; 3] = ["resend", "resubscribe", "dismiss"];
+const ACTIONS: [&str; 5] = ["resend", "resubscribe", "dismiss", "snooze", "undo"];
 /// Shorter runs of token characters are remains of markup, not tokens.
 const MIN_TOKEN: usize = 16;
 
@@ -75,6 +75,8 @@ mod tests {
         for (dirty, clean) in [
             (format!("/r/{TOKEN}/resend"), format!("/r/{TOKEN}/resend")),
             (format!("/r/{TOKEN}./dismiss"), format!("/r/{TOKEN}/dismiss")),
+            (format!("/r/{TOKEN}//snooze"), format!("/r/{TOKEN}/snooze")),
+            (format!("/r/{TOKEN}%20/undo"), format!("/r/{TOKEN}/undo")),
             (format!("/base/r/{TOKEN}%3E?x=1"), format!("/base/r/{TOKEN}?x=1")),
             (format!("/u/{TOKEN}/and-more"), format!("/u/{TOKEN}")),
         ] {

@@ -52,7 +52,9 @@ fn pages(state: PublicState) -> Router {
         .route("/r/{token}", get(link::view).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend).get(back))
         .route("/r/{token}/resubscribe", post(link::resubscribe).get(back))
-        .route("/r/{token}/dismiss", post(link::dismiss).get(back));
+        .route("/r/{token}/dismiss", post(link::dismiss).get(back))
+        .route("/r/{token}/snooze", post(link::snooze).get(back))
+        .route("/r/{token}/undo", post(link::undo).get(back));
     links
         .route("/u/{token}", get(unsubscribe::view).post(unsubscribe::unsubscribe))
         .route("/u/{token}/resubscribe", post(unsubscribe::resubscribe).get(back))

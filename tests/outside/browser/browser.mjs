@@ -181,7 +181,9 @@ export function writeContactSheet() {
 /** The controls of a member page, by what their forms do. */
 export const CONTROLS = {
   /** Reconnects, or resumes. */
-  reconnect: 'form:has(input[name="connection"]):not([action$="/dismiss"]) button',
+  reconnect: 'form:has(input[name="connection"]):not([action$="/snooze"], [action$="/dismiss"], [action$="/undo"]) button',
+  snooze: 'form[action$="/snooze"] button',
+  undo: 'form[action$="/undo"] button',
   dismiss: 'form[action$="/dismiss"] button',
   resend: 'form[action$="/resend"] button',
   resubscribe: 'form[action$="/resubscribe"] button',

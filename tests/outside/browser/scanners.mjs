@@ -57,7 +57,7 @@ describe("a scanner", { concurrency: 2 }, () => {
     const id = member("en", "patient");
     const link = await emailedLink(id, { epic: "DISCONNECTED" });
     const { page, close } = await person({ address: "203.0.113.54" });
-    for (const control of ["reconnect", "dismiss"]) {
+    for (const control of ["reconnect", "dismiss", "undo", "dismiss"]) {
       await page.goto(link);
       await readAndClick(page, control);
       await page.waitForLoadState();

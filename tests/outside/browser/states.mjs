@@ -81,6 +81,15 @@ const pages = {
     await until("the removal", async () => (await list("lapses list", id))[0].outcome === "removed");
     return page.goto(link);
   }],
+  snoozed: ["snoozed", 200, async (page, locale) => {
+    await page.goto(await emailedLink(member(locale)));
+    return press(page, "snooze");
+  }],
+  "snooze-undone": ["ready", 200, async (page, locale) => {
+    await page.goto(await emailedLink(member(locale)));
+    await press(page, "snooze");
+    return press(page, "undo");
+  }],
   dismissed: ["dismissed", 200, async (page, locale) => {
     await page.goto(await emailedLink(member(locale), { epic: "DISCONNECTED" }));
     return press(page, "dismiss");

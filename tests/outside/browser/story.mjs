@@ -63,16 +63,15 @@ describe("a member", { concurrency: 4 }, () => {
     const { page, close } = await person({ viewport: { width: 1280, height: 900 } });
     await page.goto(link);
     const actions = [];
-    for (let presses = 0; presses < 3; presses += 1) {
+    for (let presses = 0; presses < 4; presses += 1) {
       await page.keyboard.press("Tab");
       const focused = page.locator(":focus-visible");
       actions.push(await focused.evaluate((button) => new URL(button.form.action).pathname.split("/").at(3) ?? "redeem"));
       const outline = await focused.evaluate((element) => getComputedStyle(element).outlineStyle);
       assert.equal(outline, "solid", `control ${presses + 1} shows its focus`);
     }
-    assert.deepEqual(actions, ["redeem", "redeem", "dismiss"]);
-    await page.keyboard.press("Shift+Tab");
-    await page.keyboard.press("Shift+Tab");
+    assert.deepEqual(actions, ["redeem", "snooze", "redeem", "dismiss"]);
+    for (const _ of actions.slice(1)) await page.keyboard.press("Shift+Tab");
     await page.waitForTimeout(READING_TIME);
     await page.keyboard.press("Enter");
     await atSource(page);

@@ -1,0 +1,72 @@
+//! The facts that decide whether another email about the lapses of a link will come.
+
+use super::engine::{Row, query};
+use super::planning_inputs::lapse_input;
+use super::row::RowExt;
+use super::suppressions::SUPPRESSED;
+use super::{Result, Store, connections, holds, json_list, lapses, time_zones};
+use crate::domain::{LapseInput, MemberId, PastEmail, PlanningInput, Recipient, Spread, TokenHash};
+
+impl Store {
+    /// Only the open lapses behind the link's buttons. What is queued or held about them counts as not planned: it is what
+    /// will come. `None` when there is no such link.
+    pub(crate) async fn reminder_facts(&self, hash: TokenHash) -> Result<Option<PlanningInput>> {
+        let sql = format!(
+            "SELECT m.member_id, m.time_zone, m.paused_at IS NOT NULL AS is_paused, {SUPPRESSED} AS is_suppressed
+             FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
+        );
+        let row = query(sql).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
+        let Some(row) = row else { return Ok(None) };
+        let member_id: MemberId = row.text("member_id")?;
+        let members = json_list(std::slice::from_ref(&member_id))?;
+        let recipient = Recipient {
+            is_paused: row.try_get("is_paused")?,
+            is_suppressed: row.try_get("is_suppressed")?,
+            time_zone: time_zones::read(&row)?,
+            spread: Spread::of(&member_id),
+            emails: self.sent_to_address(hash).await?,
+            holds: holds::active(&self.reader, &members).await?,
+        };
+        let open = self.open_lapses_of_link(hash).await?;
+        Ok(Some(PlanningInput { member_id, recipient, open, recovered: Vec::new() }))
+    }
+
+    async fn sent_to_address(&self, hash: TokenHash) -> Result<Vec<PastEmail>> {
+        let rows = query(
+            "SELECT n.sent_at, n.kind <> 'recovered' AS counts_for_gap
+             FROM links k JOIN members m ON m.member_id = k.member_id
+             JOIN notices n ON n.address_hash = m.address_hash
+             WHERE k.token_hash = $1 AND n.state = 'sent' AND n.resend_of IS NULL",
+        )
+        .bind(&hash.0[..])
+        .fetch_all(&self.reader)
+        .await?;
+        let email = |row: &Row| {
+            Ok(PastEmail { sent_at: row.time("sent_at")?, counts_for_gap: row.try_get("counts_for_gap")? })
+        };
+        rows.iter().map(email).collect()
+    }
+
+    async fn open_lapses_of_link(&self, hash: TokenHash) -> Result<Vec<LapseInput>> {
+        let sql = format!(
+            "SELECT {}, {}, l.snoozed_until, i.step, n.state AS notice_state, n.sent_at,
+                (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
+                 WHERE fi.lapse_id = l.lapse_id AND fi.counts_as_step = TRUE AND fi.step = 0) AS first_sent_at,
+                EXISTS (SELECT 1 FROM notice_items e JOIN notices f ON f.notice_id = e.notice_id
+                        WHERE e.lapse_id = l.lapse_id AND e.counts_as_step = TRUE AND e.extra = TRUE
+                          AND f.state IN ('sent', 'abandoned')) AS is_extra
+             FROM link_buttons b JOIN lapses l ON l.lapse_id = b.lapse_id
+             JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id
+             LEFT JOIN notice_items i ON i.lapse_id = l.lapse_id AND i.counts_as_step = TRUE
+                AND i.step = (SELECT max(x.step) FROM notice_items x JOIN notices f ON f.notice_id = x.notice_id
+                              WHERE x.lapse_id = l.lapse_id AND x.counts_as_step = TRUE
+                                AND f.state IN ('sent', 'abandoned'))
+             LEFT JOIN notices n ON n.notice_id = i.notice_id
+             WHERE b.token_hash = $1 AND b.superseded = FALSE AND l.state = 'open'",
+            lapses::COLUMNS,
+            connections::COLUMNS
+        );
+        let rows = query(sql).bind(&hash.0[..]).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok(lapse_input(row)?.1)).collect()
+    }
+}
