@@ -1,11 +1,11 @@
 //! What an operator's own act means while the gateway's list lags.
 
-use crate::harness::Harness;
+use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{DisconnectKind, MemberId},
     reconnect::operator_actions::OperateError,
-    sim::{FaultKind, Operation},
+    sim::{Change, FaultKind, Operation},
 };
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -38,6 +38,54 @@ async fn a_list_that_lags_for_several_sweeps_starts_no_notice() {
         assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "DISCONNECTED"]);
         assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
         assert!(h.notices("alice").await.is_empty() && h.mails().is_empty());
+    }
+}
+
+/// What a connection can go through without being connected again.
+const NEVER_CONNECTED: [&str; 9] = [
+    "DISCONNECTED",
+    "EXPIRED",
+    "absent",
+    "absent",
+    "DISCONNECTED",
+    "DELETED",
+    "EXPIRED",
+    "ERROR",
+    "DISCONNECTED",
+];
+
+async fn go_through(h: &Harness, statuses: &[&str]) {
+    for status in statuses {
+        let change = match *status {
+            "absent" => Change { absent: true, ..Change::default() },
+            status => Change { absent: false, ..Change::status(status) },
+        };
+        h.sim.world().change("alice", "epic", change).unwrap();
+        h.pass_after(TimeDelta::days(4)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dismissal_stands_until_the_connection_is_connected_again() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "DISCONNECTED")]).await;
+    h.press(&format!("{link}/dismiss")).await;
+    go_through(&h, &NEVER_CONNECTED).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    assert_eq!((h.mails().len(), h.notices("alice").await.len()), (1, 1));
+    go_through(&h, &["CONNECTED", "CONNECTED", "CONNECTED", "EXPIRED"]).await;
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn an_operator_s_disconnect_stands_until_the_connection_is_connected_again() {
+    for parting in [DisconnectKind::Disconnect, DisconnectKind::Delete] {
+        let h = Harness::watching(&["alice"]).await;
+        announce(&h, parting).await;
+        go_through(&h, &NEVER_CONNECTED).await;
+        assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+        assert!(h.notices("alice").await.is_empty());
+        go_through(&h, &["CONNECTED", "CONNECTED", "CONNECTED", "EXPIRED"]).await;
+        assert_eq!(h.mails().len(), 1);
     }
 }
 
