@@ -43,7 +43,7 @@ pub struct NoticeItem {
     pub lapse_id: LapseId,
     pub connection_id: ConnectionId,
     /// 0 for the first notice, then the number of the reminder.
-    pub(crate) step: u32,
+    pub step: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

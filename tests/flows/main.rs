@@ -16,6 +16,7 @@ mod faults;
 mod gates;
 mod guards;
 mod harness;
+mod histories;
 mod holds;
 mod inspect;
 mod instances;
