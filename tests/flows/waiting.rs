@@ -155,3 +155,16 @@ async fn reminders_that_are_shortened_lengthened_or_removed_apply_to_open_lapses
         assert_eq!(sent, steps, "{reminders}");
     }
 }
+
+#[tokio::test]
+async fn an_open_lapse_stays_open_when_more_observations_are_asked_for() {
+    let h =
+        Harness::watching_with(Setup::default().set("NOTICES__EXPIRED__FIRST_AFTER", "6h"), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let changed = restarted(&h, ("SWEEP__CONFIRM_SWEEPS", "5")).await;
+    h.clock.advance(TimeDelta::hours(6));
+    changed.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    assert_eq!(h.lapse_states("alice").await, ["epic open"]);
+    assert_eq!(h.mails().len(), 1);
+}
