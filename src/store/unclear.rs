@@ -6,6 +6,7 @@ use super::sweeps::COVERS_MEMBER;
 use super::{Result, Store, json_list, millis};
 use crate::domain::{MemberId, Time};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A member whose poll gave no usable response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,13 +64,12 @@ impl Store {
         if members.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = members
-            .iter()
-            .map(|unclear| Row {
-                id: unclear.member_id.as_str(),
-                reason: unclear.reason,
-                retry_at: unclear.retry_at.map(millis),
-            })
+        // A member who was polled twice counts once, as they were last.
+        let latest: BTreeMap<&str, &UnclearMember> =
+            members.iter().map(|unclear| (unclear.member_id.as_str(), unclear)).collect();
+        let rows: Vec<_> = latest
+            .into_iter()
+            .map(|(id, unclear)| Row { id, reason: unclear.reason, retry_at: unclear.retry_at.map(millis) })
             .collect();
         let sql = format!(
             "INSERT INTO unclear_members (member_id, reason, since, last_answer_at, retry_at)

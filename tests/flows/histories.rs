@@ -236,8 +236,10 @@ impl World {
     }
 
     async fn change_policy(&mut self, settings: &[(&str, &str)]) {
+        let daemon = self.h.another_app(settings).await;
+        drop(daemon.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
+        // A daemon that has given up its lock sends nothing for long.
         self.app = self.h.another_app(settings).await;
-        drop(self.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
     }
 
     async fn release(&self) {
@@ -357,13 +359,23 @@ impl World {
                     && listed.notice.items.iter().any(|item| item.lapse_id.as_str() == lapse)
             })
         };
-        for member in MEMBERS {
-            for lapse in self.h.lapses(member).await {
-                let (id, is_open) = (lapse.id.to_string(), lapse.state.as_str() == "open");
-                assert!(
-                    !is_open || is_told(&id),
-                    "{member}: no email about an open lapse: {lapse:?}\n{all:#?}"
-                );
+        for ((member, source), status) in &self.statuses {
+            let lapses = self.h.lapses(member).await;
+            let last = lapses.iter().rfind(|lapse| lapse.connection_id.as_str() == *source);
+            let state = last
+                .map(|lapse| (lapse.state.as_str(), lapse.outcome.map_or("", |outcome| outcome.as_str())));
+            let is_broken = *status != "CONNECTED";
+            match (state, last) {
+                (None | Some(("closed", "recovered")), _) => {
+                    assert!(!is_broken, "{member} {source}: no lapse")
+                }
+                (Some(("closed", "dismissed")), _) => {
+                    assert!(is_broken, "{member} {source}: works, and is dismissed")
+                }
+                (Some(("open", _)), Some(lapse)) => {
+                    assert!(is_broken && is_told(lapse.id.as_str()), "{member} {source}: no email\n{all:#?}");
+                }
+                other => panic!("{member} {source} {status}: {other:?}"),
             }
         }
     }
