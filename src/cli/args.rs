@@ -18,6 +18,7 @@ use super::notices::NoticesCommand;
 #[cfg(feature = "sim")]
 use super::simulate::SimulateArgs;
 use super::suppress::SuppressCommand;
+use super::why::WhyArgs;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -80,6 +81,8 @@ pub(super) enum Command {
     /// List, show, retry, and preview notices
     #[command(subcommand)]
     Notices(NoticesCommand),
+    /// Show why a member did or did not get an email, and when the next one comes
+    Why(WhyArgs),
     /// Hold back email, by source, member, or status
     #[command(subcommand)]
     Hold(HoldCommand),

@@ -27,6 +27,7 @@ mod simulate;
 mod status;
 mod suppress;
 mod transitions;
+mod why;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -62,6 +63,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Suppress(command) => suppress::run(&load()?, command).await,
         Command::Links(command) => links::links(&load()?, command).await,
         Command::Database(command) => database::run(&load()?, command).await,
+        Command::Why(arguments) => why::why(&load()?, arguments).await,
         Command::Status => status::status(&load()?).await,
     }
 }

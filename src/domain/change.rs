@@ -2,6 +2,7 @@
 
 use super::{
     Connection, ConnectionId, DisconnectKind, Lapse, LapseId, LapseState, Listing, Outcome, Status, Time,
+    text_enum::string_enum,
 };
 use std::collections::BTreeMap;
 
@@ -162,24 +163,19 @@ pub enum ChangeReason {
     DisconnectObserved,
 }
 
-impl ChangeReason {
-    /// The code in reports and in the database.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstSeen => "first_seen",
-            Self::StatusChanged => "status_changed",
-            Self::UnknownStatus => "unknown_status",
-            Self::Suspected => "suspected",
-            Self::Resumed => "resumed",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Confirmed => "confirmed",
-            Self::PreviouslyDismissed => "previously_dismissed",
-            Self::DismissalEnded => "dismissal_ended",
-            Self::Recovered => "recovered",
-            Self::SuspicionCleared => "suspicion_cleared",
-            Self::Deleted => "deleted",
-            Self::MissingFromList => "missing_from_list",
-            Self::DisconnectObserved => "disconnect_observed",
-        }
-    }
-}
+string_enum!(pub(crate) ChangeReason {
+    FirstSeen = "first_seen",
+    StatusChanged = "status_changed",
+    UnknownStatus = "unknown_status",
+    Suspected = "suspected",
+    Resumed = "resumed",
+    Unconfirmed = "unconfirmed",
+    Confirmed = "confirmed",
+    PreviouslyDismissed = "previously_dismissed",
+    DismissalEnded = "dismissal_ended",
+    Recovered = "recovered",
+    SuspicionCleared = "suspicion_cleared",
+    Deleted = "deleted",
+    MissingFromList = "missing_from_list",
+    DisconnectObserved = "disconnect_observed",
+});

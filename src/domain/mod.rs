@@ -4,6 +4,7 @@ mod bot_detection;
 mod change;
 mod connection;
 mod email_address;
+mod history;
 mod hold;
 mod ids;
 mod lapse;
@@ -34,6 +35,9 @@ pub use change::{
 };
 pub use connection::{Connection, Listing, Status, SyncStatus, sync_error_code};
 pub use email_address::{EmailAddress, InvalidAddress};
+#[cfg(test)]
+pub(crate) use history::HistoryKind;
+pub(crate) use history::{DecisionSubject, Event, HistoryCode, HistoryEntry, LapseEvent};
 pub use hold::{ActiveHold, HoldKind, HoldScope, HoldState};
 pub use ids::{ConnectionId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};

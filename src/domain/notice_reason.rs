@@ -1,8 +1,8 @@
-//! The reason codes of notices: in `notices.reason`, in `attempts.reason`, and in reports.
+//! The reason codes of notices: in `notices.reason`, in `attempts.reason`, in `decisions.reason`, and in reports.
 
 use super::{Outcome, text_enum::string_enum};
 
-/// Why a notice is sent, deferred, cancelled, or abandoned.
+/// Why a notice is sent, deferred, cancelled, or abandoned, or what its member chose about further ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NoticeReason {
     // The planner sends or defers.
@@ -81,6 +81,10 @@ pub enum NoticeReason {
     /// The process ended, or the lease expired, during the attempt.
     Interrupted,
 
+    // A member's choice on the page about a lapse, beside `snoozed` and `dismissed`.
+    DismissalUndone,
+    SnoozeUndone,
+
     // A closed lapse, or a withdrawn invitation, cancels what is queued.
     Recovered,
     /// The connection was removed.
@@ -143,6 +147,8 @@ string_enum!(pub NoticeReason {
     TransientFailure = "transient_failure",
     OutcomeUnknown = "outcome_unknown",
     Interrupted = "interrupted",
+    DismissalUndone = "dismissal_undone",
+    SnoozeUndone = "snooze_undone",
     Recovered = "recovered",
     Removed = "removed",
     Dismissed = "dismissed",

@@ -9,6 +9,10 @@ pub struct UnknownValue;
 macro_rules! string_enum {
     ($vis:vis $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl $name {
+            #[cfg(test)]
+            #[allow(dead_code, reason = "not every enum has a test about all of its values")]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             $vis fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }

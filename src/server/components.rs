@@ -89,6 +89,30 @@ fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
     durations.iter().copied().map(delta).collect()
 }
 
+/// What the planner and the gates decide by.
+pub(crate) fn planning_policy(config: &Config) -> plan::Policy {
+    let notices = &config.notices;
+    let (expired, disconnected) = (&notices.expired, &notices.disconnected);
+    let per_status = |enabled, first_after, reminders: &[_]| plan::StatusPolicy {
+        enabled,
+        first_after: delta(first_after),
+        reminders: deltas(reminders),
+    };
+    plan::Policy {
+        expired: per_status(expired.enabled, expired.first_after, &expired.reminders),
+        disconnected: per_status(disconnected.enabled, disconnected.first_after, &disconnected.reminders),
+        disconnected_direct: disconnected.direct,
+        min_gap: delta(notices.min_gap),
+        max_per_month: notices.max_per_month as usize,
+        quiet_hours: notices.quiet_hours,
+        time_zone: notices.time_zone,
+        digest_window: delta(notices.digest_window),
+        announces_recoveries: notices.recovered.enabled,
+        has_app_url: notices.app_url.is_some(),
+        drip_per_minute: config.storm.drip_per_minute,
+    }
+}
+
 /// Twice the sessions with the mail server, so that these need not wait for the gateway. With a low rate limit not more
 /// than a minute's emails, so that none waits long after its second look.
 fn max_deliveries(email: &config::Email) -> usize {
@@ -175,27 +199,7 @@ impl App {
                 recheck_after,
             },
         );
-        let notices = &config.notices;
-        let (expired, disconnected) = (&notices.expired, &notices.disconnected);
-        let per_status = |enabled, first_after, reminders: &[_]| plan::StatusPolicy {
-            enabled,
-            first_after: delta(first_after),
-            reminders: deltas(reminders),
-        };
-        let policy = plan::Policy {
-            expired: per_status(expired.enabled, expired.first_after, &expired.reminders),
-            disconnected: per_status(disconnected.enabled, disconnected.first_after, &disconnected.reminders),
-            disconnected_direct: disconnected.direct,
-            min_gap: delta(notices.min_gap),
-            max_per_month: notices.max_per_month as usize,
-            quiet_hours: notices.quiet_hours,
-            time_zone: notices.time_zone,
-            digest_window: delta(notices.digest_window),
-            announces_recoveries: notices.recovered.enabled,
-            has_app_url: notices.app_url.is_some(),
-            drip_per_minute: config.storm.drip_per_minute,
-        };
-        let policy = Arc::new(policy);
+        let policy = Arc::new(planning_policy(&config));
         let max_under_way = max_deliveries(&config.email);
         let (request_recorder, request_counter) = RequestCounter::new(store.clone(), clock.clone());
         Ok(Self {

@@ -1,21 +1,22 @@
-//! `decisions`: why something was sent or not sent.
+//! `decisions`: why something was sent or not sent. The planner, the gates at the handover, and whatever cancels an unsent
+//! notice record their reasons here, and so do members who choose something about a lapse.
 
 use super::convert::{json_list, millis};
 use super::engine::{Tx, query};
 use super::error::Result;
 use super::json_rows::write_rows;
 use crate::base::random;
-use crate::domain::{ConnectionId, LapseId, MemberId, NoticeId, NoticeReason, Time};
+use crate::domain::{ConnectionId, DecisionSubject, LapseId, MemberId, NoticeId, NoticeReason, Time};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// A decision about a lapse.
 pub(super) struct NewDecision<'a> {
     pub(super) member: &'a MemberId,
-    pub(super) connection: &'a ConnectionId,
-    pub(super) lapse: &'a LapseId,
+    pub(super) connection: Option<&'a ConnectionId>,
+    /// `None`: it is about a notice without lapses.
+    pub(super) lapse: Option<&'a LapseId>,
     pub(super) notice: Option<&'a NoticeId>,
-    pub(super) what: &'static str,
+    pub(super) subject: DecisionSubject,
     pub(super) reason: NoticeReason,
     /// When it is decided again; `None`: when a fact changes.
     pub(super) not_before: Option<Time>,
@@ -25,8 +26,8 @@ pub(super) struct NewDecision<'a> {
 struct Inserted<'a> {
     id: String,
     member: &'a MemberId,
-    connection: &'a ConnectionId,
-    lapse: &'a LapseId,
+    connection: Option<&'a ConnectionId>,
+    lapse: Option<&'a LapseId>,
     notice: Option<&'a NoticeId>,
     what: &'static str,
     reason: &'static str,
@@ -39,7 +40,7 @@ struct Repeated {
     not_before: Option<i64>,
 }
 
-/// The latest decision about a lapse.
+/// The latest decision about a lapse, or about a notice without lapses.
 struct Latest {
     id: String,
     what: String,
@@ -47,7 +48,8 @@ struct Latest {
     notice: Option<String>,
 }
 
-/// Stores decisions. One that is equal to the latest about its lapse, apart from the time, is counted there.
+/// Stores decisions. One that is equal to the latest about its lapse, apart from the time, is counted there. So is one about
+/// a notice without lapses.
 pub(super) async fn record(tx: &mut Tx, decisions: &[NewDecision<'_>], now: Time) -> Result<()> {
     if decisions.is_empty() {
         return Ok(());
@@ -56,8 +58,10 @@ pub(super) async fn record(tx: &mut Tx, decisions: &[NewDecision<'_>], now: Time
     let (mut inserted, mut repeated) = (Vec::new(), Vec::new());
     for decision in decisions {
         let not_before = decision.not_before.map(millis);
-        let same = latest.get(decision.lapse.as_str()).filter(|latest| {
-            (latest.what.as_str(), latest.reason.as_str()) == (decision.what, decision.reason.as_str())
+        let what = decision.subject.as_str();
+        let about = decision.lapse.map(LapseId::as_str).or(decision.notice.map(NoticeId::as_str));
+        let same = about.and_then(|about| latest.get(about)).filter(|latest| {
+            (latest.what.as_str(), latest.reason.as_str()) == (what, decision.reason.as_str())
                 && latest.notice.as_deref() == decision.notice.map(NoticeId::as_str)
         });
         match same {
@@ -68,7 +72,7 @@ pub(super) async fn record(tx: &mut Tx, decisions: &[NewDecision<'_>], now: Time
                 connection: decision.connection,
                 lapse: decision.lapse,
                 notice: decision.notice,
-                what: decision.what,
+                what,
                 reason: decision.reason.as_str(),
                 not_before,
             }),
@@ -98,15 +102,36 @@ pub(super) async fn record(tx: &mut Tx, decisions: &[NewDecision<'_>], now: Time
     .await
 }
 
+/// By the ids of the lapses, and of the notices without lapses.
 async fn latest(tx: &mut Tx, decisions: &[NewDecision<'_>]) -> Result<HashMap<String, Latest>> {
-    let lapses: Vec<_> = decisions.iter().map(|decision| decision.lapse).collect();
-    let rows = query(
+    let lapses: Vec<_> = decisions.iter().filter_map(|decision| decision.lapse).collect();
+    let without = decisions.iter().filter(|decision| decision.lapse.is_none());
+    let notices: Vec<_> = without.filter_map(|decision| decision.notice).collect();
+    let mut latest = HashMap::new();
+    if !lapses.is_empty() {
+        let of_lapses = "lapse_id IN (SELECT value FROM json_each($1)) GROUP BY lapse_id";
+        latest.extend(latest_of(tx, "lapse_id", of_lapses, json_list(&lapses)?).await?);
+    }
+    if !notices.is_empty() {
+        let of_notices =
+            "notice_id IN (SELECT value FROM json_each($1)) AND lapse_id IS NULL GROUP BY notice_id";
+        latest.extend(latest_of(tx, "notice_id", of_notices, json_list(&notices)?).await?);
+    }
+    Ok(latest)
+}
+
+async fn latest_of(
+    tx: &mut Tx,
+    key: &'static str,
+    condition: &str,
+    ids: String,
+) -> Result<HashMap<String, Latest>> {
+    let rows = query(format!(
         "SELECT d.lapse_id, d.decision_id, d.what, d.reason, d.notice_id FROM decisions d JOIN
-            (SELECT max(decision_id) AS decision_id FROM decisions
-             WHERE lapse_id IN (SELECT value FROM json_each($1)) GROUP BY lapse_id) AS latest
-            ON latest.decision_id = d.decision_id",
-    )
-    .bind(json_list(&lapses)?)
+            (SELECT max(decision_id) AS decision_id FROM decisions WHERE {condition}) AS latest
+            ON latest.decision_id = d.decision_id"
+    ))
+    .bind(ids)
     .fetch_all(tx)
     .await?;
     rows.iter()
@@ -117,7 +142,7 @@ async fn latest(tx: &mut Tx, decisions: &[NewDecision<'_>]) -> Result<HashMap<St
                 reason: row.try_get("reason")?,
                 notice: row.optional_text_of("notice_id")?.map(str::to_owned),
             };
-            Ok((row.try_get("lapse_id")?, latest))
+            Ok((row.try_get(key)?, latest))
         })
         .collect()
 }

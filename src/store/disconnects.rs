@@ -41,7 +41,7 @@ impl Store {
                 Some(lapse) => lapse.id.clone(),
                 None => newest(&mut tx, member, connection).await?.ok_or(sqlx::Error::RowNotFound)?.id,
             };
-            invitations::withdraw(&mut tx, member, connection).await?;
+            invitations::withdraw(&mut tx, member, connection, now).await?;
             Ok(DisconnectIntent { lapse, before })
         })
         .await

@@ -1,5 +1,6 @@
 //! What must be durable before an email is handed over: its link with the buttons, and its unsubscribe token.
 
+use super::decisions::{self, NewDecision};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::invitations;
 use super::link_rows::{LinkKind, NewLink, insert};
@@ -7,8 +8,8 @@ use super::row_locks::{lock_members, lock_members_at, lock_notice};
 use super::suppressions::SUPPRESSED;
 use super::{Result, Store, clamp, json_list, millis, planning_inputs, verified};
 use crate::domain::{
-    AddressHash, ConnectionId, GateVerdict, LapseId, MemberId, NoticeId, NoticeItem, NoticeReason,
-    NoticeState, PlanningInput, Status, Time, TokenHash,
+    AddressHash, ConnectionId, DecisionSubject, GateVerdict, LapseId, MemberId, NoticeId, NoticeItem,
+    NoticeReason, NoticeState, PlanningInput, Status, Time, TokenHash,
 };
 
 /// An email that is about to be handed over.
@@ -94,13 +95,18 @@ impl Store {
                 GateVerdict::Pass(lapses) => lapses,
                 GateVerdict::Defer { until, reason } => {
                     put_back(&mut tx, handover, NoticeState::Queued, until, reason).await?;
+                    record_stop(&mut tx, handover, &members, reason, Some(until)).await?;
                     return Ok(HandoverDecision::Deferred { until, reason });
                 }
                 GateVerdict::Hold(reason) => {
                     put_back(&mut tx, handover, NoticeState::Held, handover.now, reason).await?;
+                    record_stop(&mut tx, handover, &members, reason, None).await?;
                     return Ok(HandoverDecision::Held(reason));
                 }
-                GateVerdict::Reject(reason) => return Ok(HandoverDecision::Rejected(reason)),
+                GateVerdict::Reject(reason) => {
+                    record_stop(&mut tx, handover, &members, reason, None).await?;
+                    return Ok(HandoverDecision::Rejected(reason));
+                }
             };
             let recipients =
                 handover.recipients.iter().filter(|recipient| members.contains(&recipient.member));
@@ -123,6 +129,34 @@ impl Store {
         })
         .await
     }
+}
+
+/// Records why a gate stops the notice. The planner's next decision is counted there if it is the same.
+async fn record_stop(
+    tx: &mut Tx,
+    handover: &Handover<'_>,
+    members: &[MemberId],
+    reason: NoticeReason,
+    not_before: Option<Time>,
+) -> Result<()> {
+    let recipients = handover.recipients.iter().filter(|recipient| members.contains(&recipient.member));
+    let mut stops = Vec::new();
+    let parts = recipients.flat_map(|HandoverRecipient { member, items, .. }| {
+        let without = items.is_empty().then_some((member, None));
+        items.iter().map(move |item| (member, Some(item))).chain(without)
+    });
+    for (member, item) in parts {
+        stops.push(NewDecision {
+            member,
+            connection: item.map(|item| &item.connection_id),
+            lapse: item.map(|item| &item.lapse_id),
+            notice: Some(handover.notice),
+            subject: DecisionSubject::Notice,
+            reason,
+            not_before,
+        });
+    }
+    decisions::record(tx, &stops, handover.now).await
 }
 
 /// Whether the attempt still holds the notice. After its lease has expired, another one may hold it.

@@ -2,13 +2,16 @@
 
 use super::cancellations::{self, ClosedLapse};
 use super::convert::{json_list, millis};
-use super::engine::{Query, Tx, query};
+use super::decisions::{self, NewDecision};
+use super::engine::{Query, Row, Tx, query};
 use super::error::Result;
 use super::link_rows::CURRENT;
 use super::row::RowExt;
 use super::row_locks::{lock_member_of_link, lock_notices_about};
 use super::sqlite::Store;
-use crate::domain::{ConnectionId, LapseId, Outcome, SNOOZE, Time, TokenHash};
+use crate::domain::{
+    ConnectionId, DecisionSubject, LapseId, MemberId, NoticeReason, Outcome, SNOOZE, Time, TokenHash,
+};
 
 /// SQL condition: the lapse is the one behind the button of the link `$1` for the connection `$2`, in lower case, and the
 /// link works at `$3`.
@@ -19,6 +22,42 @@ fn is_behind_button() -> String {
              WHERE b.token_hash = $1 AND lower(b.connection_id) = $2 AND b.superseded = FALSE AND k.expires_at > $3
                AND {CURRENT})"
     )
+}
+
+/// What the statements return of the lapse that they change.
+const CHANGED: &str = "lapse_id, member_id, connection_id";
+
+struct ChangedLapse {
+    id: LapseId,
+    member: MemberId,
+    connection: ConnectionId,
+}
+
+impl ChangedLapse {
+    fn read(row: &Row) -> Result<Self> {
+        let (member, connection) = (row.text("member_id")?, row.text("connection_id")?);
+        Ok(Self { id: row.text("lapse_id")?, member, connection })
+    }
+
+    /// Records what the member chose.
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        reason: NoticeReason,
+        not_before: Option<Time>,
+        now: Time,
+    ) -> Result<()> {
+        let choice = NewDecision {
+            member: &self.member,
+            connection: Some(&self.connection),
+            lapse: Some(&self.id),
+            notice: None,
+            subject: DecisionSubject::Lapse,
+            reason,
+            not_before,
+        };
+        decisions::record(tx, &[choice], now).await
+    }
 }
 
 /// What an undo ended.
@@ -47,11 +86,12 @@ impl Store {
                  WHERE state = 'open' AND {is_behind}
                    AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                      AND c.connection_id = lapses.connection_id AND c.status = 'DISCONNECTED')
-                 RETURNING lapse_id"
+                 RETURNING {CHANGED}"
             );
             let Some(lapse) = change(&mut tx, dismiss, hash, connection, now).await? else {
                 return Ok(false);
             };
+            lapse.record(&mut tx, NoticeReason::Dismissed, None, now).await?;
             query(
                 "UPDATE link_buttons SET redemptions = 0
                  WHERE token_hash = $1 AND lower(connection_id) = $2",
@@ -60,8 +100,8 @@ impl Store {
             .bind(connection.folded())
             .execute(&mut tx)
             .await?;
-            let closed = ClosedLapse { id: lapse, outcome: Some(Outcome::Dismissed) };
-            cancellations::cancel_for_lapses(&mut tx, &[closed]).await?;
+            let closed = ClosedLapse { id: lapse.id, outcome: Some(Outcome::Dismissed) };
+            cancellations::cancel_for_lapses(&mut tx, &[closed], now).await?;
             Ok(true)
         })
         .await
@@ -76,13 +116,14 @@ impl Store {
             let snooze = format!(
                 "UPDATE lapses SET snoozed_until = $4, plan_at = $3
                  WHERE state = 'open' AND (snoozed_until IS NULL OR snoozed_until <= $3)
-                   AND {is_behind} RETURNING lapse_id"
+                   AND {is_behind} RETURNING {CHANGED}"
             );
-            let snoozed = bound(snooze, hash, connection, now)
-                .bind(millis(now + SNOOZE))
-                .fetch_optional(&mut tx)
-                .await?;
-            Ok(snoozed.is_some())
+            let until = now + SNOOZE;
+            let snoozed =
+                bound(snooze, hash, connection, now).bind(millis(until)).fetch_optional(&mut tx).await?;
+            let Some(row) = snoozed else { return Ok(false) };
+            ChangedLapse::read(&row)?.record(&mut tx, NoticeReason::Snoozed, Some(until), now).await?;
+            Ok(true)
         })
         .await
     }
@@ -105,33 +146,35 @@ impl Store {
                    AND {is_behind}
                    AND EXISTS (SELECT 1 FROM connections c WHERE c.member_id = lapses.member_id
                      AND c.connection_id = lapses.connection_id AND c.status IN ('DISCONNECTED', 'EXPIRED'))
-                 RETURNING lapse_id"
+                 RETURNING {CHANGED}"
             );
-            if change(&mut tx, reopen, hash, connection, now).await?.is_some() {
+            if let Some(lapse) = change(&mut tx, reopen, hash, connection, now).await? {
+                lapse.record(&mut tx, NoticeReason::DismissalUndone, None, now).await?;
                 return Ok(Some(Undone::Dismissal));
             }
             let wake = format!(
                 "UPDATE lapses SET snoozed_until = NULL, plan_at = $3
-                 WHERE state = 'open' AND snoozed_until > $3 AND {is_behind} RETURNING lapse_id"
+                 WHERE state = 'open' AND snoozed_until > $3 AND {is_behind} RETURNING {CHANGED}"
             );
             let Some(lapse) = change(&mut tx, wake, hash, connection, now).await? else { return Ok(None) };
-            release_snoozed(&mut tx, &lapse, now).await?;
+            lapse.record(&mut tx, NoticeReason::SnoozeUndone, None, now).await?;
+            release_snoozed(&mut tx, &lapse.id, now).await?;
             Ok(Some(Undone::Snooze))
         })
         .await
     }
 }
 
-/// Runs a statement that changes the lapse behind a button and returns its id.
+/// Runs a statement that changes the lapse behind a button and returns [`CHANGED`].
 async fn change(
     tx: &mut Tx,
     statement: String,
     hash: TokenHash,
     connection: &ConnectionId,
     now: Time,
-) -> Result<Option<LapseId>> {
+) -> Result<Option<ChangedLapse>> {
     let row = bound(statement, hash, connection, now).fetch_optional(&mut *tx).await?;
-    row.as_ref().map(|row| row.text("lapse_id")).transpose()
+    row.as_ref().map(ChangedLapse::read).transpose()
 }
 
 fn bound(statement: String, hash: TokenHash, connection: &ConnectionId, now: Time) -> Query {

@@ -1,5 +1,6 @@
 //! `invitations`: an operator invites a member to connect one OAuth source, whether or not it has lapsed.
 
+use super::cancellations;
 use super::connections::StoredConnection;
 use super::convert::millis;
 use super::engine::{Row, Tx, query, query_scalar};
@@ -164,16 +165,23 @@ pub(super) async fn queue(
 }
 
 /// Withdraws all invitations to one connection: their links lose their button, and queued emails are cancelled.
-pub(super) async fn withdraw(tx: &mut Tx, member: &MemberId, connection: &ConnectionId) -> Result<()> {
-    query(
+pub(super) async fn withdraw(
+    tx: &mut Tx,
+    member: &MemberId,
+    connection: &ConnectionId,
+    now: Time,
+) -> Result<()> {
+    let cancelled: Vec<String> = query_scalar(
         "UPDATE notices SET state = 'cancelled', reason = $3 WHERE state IN ('queued', 'held') AND notice_id IN
-            (SELECT notice_id FROM invitations WHERE member_id = $1 AND lower(connection_id) = $2)",
+            (SELECT notice_id FROM invitations WHERE member_id = $1 AND lower(connection_id) = $2)
+         RETURNING notice_id",
     )
     .bind(member.as_str())
     .bind(connection.folded())
     .bind(NoticeReason::InvitationWithdrawn.as_str())
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
+    cancellations::record_notices(tx, &cancelled, NoticeReason::InvitationWithdrawn, now).await?;
     query("DELETE FROM invitations WHERE member_id = $1 AND lower(connection_id) = $2")
         .bind(member.as_str())
         .bind(connection.folded())

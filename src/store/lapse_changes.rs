@@ -148,7 +148,7 @@ impl LapseChanges {
             .bind(at)
         })
         .await?;
-        cancellations::cancel_for_lapses(tx, &self.closed).await?;
+        cancellations::cancel_for_lapses(tx, &self.closed, now).await?;
         write_rows(tx, &self.recovered, |ids| {
             query(
                 "UPDATE link_buttons SET superseded = TRUE

@@ -282,7 +282,7 @@ impl Store {
             .bind(millis(now))
             .execute(&mut tx)
             .await?;
-            drop_members(&mut tx, &json_list(&[id])?, NoticeReason::MemberRemoved).await?;
+            drop_members(&mut tx, &json_list(&[id])?, NoticeReason::MemberRemoved, now).await?;
             Ok(true)
         })
         .await

@@ -83,7 +83,7 @@ async fn pause(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
         .bind(members)
         .execute(&mut *tx)
         .await?;
-    drop_members(tx, members, NoticeReason::Paused).await
+    drop_members(tx, members, NoticeReason::Paused, now).await
 }
 
 /// `members`: a JSON array.

@@ -5,7 +5,7 @@ use super::engine::{Tx, query, query_scalar};
 use super::planning_inputs::{self, WAITS_FOR_SWEEP};
 use super::row_locks::{lock_members, lock_waiting_notices};
 use super::{Result, Store, clamp, json_list, millis, planned_notices};
-use crate::domain::{AddressInput, LapseId, MemberId, NoticeId, PlanningOutput, Time};
+use crate::domain::{AddressInput, DecisionSubject, LapseId, MemberId, NoticeId, PlanningOutput, Time};
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -101,10 +101,10 @@ async fn record_decisions(
     for ((_, output), notices) in planned.iter().zip(notices) {
         decisions.extend(output.decisions.iter().map(|decision| NewDecision {
             member: &decision.member_id,
-            connection: &decision.connection_id,
-            lapse: &decision.lapse_id,
+            connection: Some(&decision.connection_id),
+            lapse: Some(&decision.lapse_id),
             notice: decision.notice.and_then(|place| notices.get(place)),
-            what: "notice",
+            subject: DecisionSubject::Notice,
             reason: decision.reason,
             not_before: decision.not_before,
         }));

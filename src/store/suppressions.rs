@@ -198,7 +198,7 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     .await?
     .rows_affected();
     let is_at_address = "member_id IN (SELECT member_id FROM members WHERE address_hash = $1)";
-    cancel_unsent(tx, is_at_address, &address.0[..], NoticeReason::Suppressed).await?;
+    cancel_unsent(tx, is_at_address, &address.0[..], NoticeReason::Suppressed, now).await?;
     Ok(added > 0)
 }
 

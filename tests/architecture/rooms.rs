@@ -4,7 +4,7 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 23] = [
+const PARTS: [(&str, Kind); 25] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
@@ -18,6 +18,8 @@ const PARTS: [(&str, Kind); 23] = [
     ("notify::plan", Kind::Pure),
     ("notify::planner", Kind::Actor),
     ("notify::deliver", Kind::Actor),
+    ("explain", Kind::Service),
+    ("explain::sentences", Kind::Pure),
     ("reconnect", Kind::Service),
     ("reconnect::state", Kind::Pure),
     ("traffic", Kind::Service),

@@ -55,6 +55,8 @@ fn every_command_of_the_contract_parses() {
         "suppress add ada@example.org",
         "suppress list",
         "suppress remove ada@example.org",
+        "why alice",
+        "why alice epic",
         "status",
         "database copy --to postgres://reconnectd@localhost/reconnectd",
         "database copy --to-file url",

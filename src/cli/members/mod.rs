@@ -10,6 +10,8 @@ mod retry;
 mod row;
 mod show;
 
+pub(super) use row::no_such_member;
+
 use super::completion::Completion;
 use super::context::Context;
 use crate::domain::MemberId;

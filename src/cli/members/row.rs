@@ -48,7 +48,7 @@ impl MemberRow<'_> {
     }
 }
 
-pub(super) fn no_such_member(id: &MemberId) -> anyhow::Error {
+pub(in crate::cli) fn no_such_member(id: &MemberId) -> anyhow::Error {
     anyhow::anyhow!("there is no member {id}; `reconnectd members list` lists them")
 }
 

@@ -3,10 +3,19 @@
 use super::address::plan;
 use super::decision::Action;
 use super::policy::Policy;
-use crate::domain::{ActiveHold, HoldKind, LapseInput, PlanningInput, Time};
+use crate::domain::{ActiveHold, HoldKind, LapseInput, NoticeReason, PlanningInput, Time};
 
 /// More than there are gates that defer, and holds with an end that follow each other.
 const MAX_DEFERRALS: usize = 32;
+
+/// The next email about a lapse, if no fact changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forecast {
+    Sends(Time),
+    /// Nobody knows when it goes out, because a hold has no end.
+    Held(NoticeReason),
+    Nothing(NoticeReason),
+}
 
 /// When the next email about the lapse goes out, if no fact changes. `None`: none will, or nobody knows when, because an
 /// operator's hold has no end. A storm is taken as over: it ends by itself.
@@ -16,19 +25,33 @@ pub(crate) fn next_email(
     policy: &Policy,
     now: Time,
 ) -> Option<Time> {
-    let mut member = PlanningInput { open: vec![lapse.clone()], ..member.clone() };
+    let mut member = member.clone();
     member.recipient.holds.retain(|hold| hold.kind != HoldKind::Storm);
-    let mut at = now;
+    match forecast(&member, lapse, policy, now) {
+        Forecast::Sends(at) => Some(at),
+        Forecast::Held(_) | Forecast::Nothing(_) => None,
+    }
+}
+
+/// Passes the lapse through the gates, from each deferral to the next.
+pub(crate) fn forecast(member: &PlanningInput, lapse: &LapseInput, policy: &Policy, now: Time) -> Forecast {
+    let member = PlanningInput { open: vec![lapse.clone()], ..member.clone() };
+    let (mut at, mut last) = (now, NoticeReason::LapseClosed);
     for _ in 0..MAX_DEFERRALS {
         let plan = plan(std::slice::from_ref(&member), policy, at);
-        at = match plan.decisions.first()?.action {
-            Action::Send { .. } => return Some(at),
+        let Some(decision) = plan.decisions.first() else { break };
+        last = decision.action.reason();
+        at = match decision.action {
+            Action::Send { .. } => return Forecast::Sends(at),
             Action::Defer { until, .. } => until,
-            Action::Hold { until, .. } => end_of_holds(&member, lapse, at)?.max(until),
-            Action::Skip { .. } => return None,
+            Action::Hold { until, .. } => match end_of_holds(&member, lapse, at) {
+                Some(end) => end.max(until),
+                None => return Forecast::Held(last),
+            },
+            Action::Skip { .. } => return Forecast::Nothing(last),
         };
     }
-    None
+    Forecast::Nothing(last)
 }
 
 /// `None`: one of those that cover the lapse has no end.

@@ -16,7 +16,7 @@ mod recovery;
 
 pub(crate) use address::plan;
 pub(crate) use decision::Action;
-pub(crate) use forecast::next_email;
+pub(crate) use forecast::{Forecast, forecast, next_email};
 pub(crate) use gates::{after_quiet_hours, held_by};
 pub(crate) use output::output;
 pub(crate) use policy::{Policy, StatusPolicy};
