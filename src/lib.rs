@@ -11,7 +11,7 @@ pub mod cli;
 pub mod credentials;
 pub mod detect;
 pub mod domain;
-mod explain;
+pub mod explain;
 pub mod gateway;
 pub mod mail;
 pub mod notify;

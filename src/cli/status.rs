@@ -49,6 +49,8 @@ struct FunnelCounts {
     opened: u64,
     redeemed: u64,
     recovered: u64,
+    /// Of these, the lapses without an email.
+    recovered_unnoticed: u64,
 }
 
 #[derive(Serialize)]
@@ -78,7 +80,7 @@ impl Status {
             complete: sweep.complete,
             ended_early_because: sweep.ended_early_because,
         });
-        let Funnel { lapsed, noticed, opened, redeemed, recovered } = funnel;
+        let Funnel { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed } = funnel;
         Self {
             members: fleet.members,
             paused: fleet.paused,
@@ -92,7 +94,7 @@ impl Status {
             lapses_open: fleet.lapses_open,
             notices: fleet.notices,
             holds,
-            funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered },
+            funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed },
             last_sweep,
             instances: instances
                 .into_iter()
@@ -150,9 +152,9 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
         outln!("holds        {} (no email about what they cover: `hold list`)", status.holds);
     }
     outln!("notices      {}", counts(&status.notices));
-    let FunnelCounts { lapsed, noticed, opened, redeemed, recovered } = status.funnel;
+    let FunnelCounts { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed } = status.funnel;
     outln!(
-        "in {FUNNEL_DAYS} days   {lapsed} lapsed, {noticed} noticed, {opened} opened, {redeemed} redeemed, {recovered} recovered"
+        "in {FUNNEL_DAYS} days   {lapsed} lapsed, {noticed} noticed, {opened} opened, {redeemed} redeemed, {recovered} recovered ({recovered_unnoticed} before any email)"
     );
     match &status.last_sweep {
         None => outln!("last sweep   none yet"),

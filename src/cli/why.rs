@@ -4,14 +4,13 @@ use super::completion::Completion;
 use super::context::Context;
 use super::members::no_such_member;
 use super::output::{errln, outln, print_json, single_line, time};
-use crate::domain::{ConnectionId, HistoryEntry, MemberId};
-use crate::explain::next_email::next_email;
-use crate::explain::sentences::sentence;
+use crate::domain::{ConnectionId, MemberId, NoticeId};
+use crate::explain::{Explained, Explainer, Explanation};
 use crate::server::components::planning_policy;
-use crate::store::History;
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// More than anybody reads, and few enough for the memory.
 const MAX_ENTRIES: u32 = 10_000;
@@ -36,21 +35,21 @@ struct WhyRow<'a> {
     notice_id: Option<&'a str>,
     what: &'static str,
     reason: &'a str,
-    text: String,
+    text: &'a str,
 }
 
-impl<'a> From<&'a HistoryEntry> for WhyRow<'a> {
-    fn from(entry: &'a HistoryEntry) -> Self {
+impl<'a> From<&'a Explained> for WhyRow<'a> {
+    fn from(entry: &'a Explained) -> Self {
         Self {
             at: time(entry.at),
             last_at: time(entry.last_at),
             count: entry.count,
             member_id: entry.member_id.as_str(),
             connection_id: entry.connection_id.as_ref().map(ConnectionId::as_str),
-            notice_id: entry.notice_id.as_ref().map(|notice| notice.as_str()),
-            what: entry.event.kind().as_str(),
+            notice_id: entry.notice_id.as_ref().map(NoticeId::as_str),
+            what: entry.what,
             reason: &entry.reason,
-            text: sentence(entry),
+            text: &entry.text,
         }
     }
 }
@@ -59,14 +58,16 @@ impl<'a> From<&'a HistoryEntry> for WhyRow<'a> {
 pub(super) async fn why(context: &Context, arguments: &WhyArgs) -> anyhow::Result<Completion> {
     let WhyArgs { member, connection } = arguments;
     let connection = connection.as_ref();
-    let store = context.store().await?;
-    let (entries, is_cut) = match store.history(member, connection, MAX_ENTRIES).await? {
-        History::Entries { entries, is_cut } => (entries, is_cut),
-        History::NoSuchMember => return Err(no_such_member(member)),
-        History::NoSuchConnection => {
+    let policy = Arc::new(planning_policy(&context.config));
+    let explainer = Explainer::new(context.store().await?, policy, context.clock.clone());
+    let (decisions, is_cut) = match explainer.why(member, connection, MAX_ENTRIES).await? {
+        Explanation::Found { decisions, is_cut } => (decisions, is_cut),
+        Explanation::NoSuchMember => return Err(no_such_member(member)),
+        Explanation::NoSuchConnection => {
             let connection = connection.map_or("", ConnectionId::as_str);
             bail!(
-                "member {member} has no connection {connection}; `reconnectd connections list --member ID` lists them"
+                "member {member} has no connection {connection}; `reconnectd connections list --member ID` lists \
+                 them"
             )
         }
     };
@@ -74,7 +75,7 @@ pub(super) async fn why(context: &Context, arguments: &WhyArgs) -> anyhow::Resul
         let hint = if connection.is_none() { "; name a connection to see more about it" } else { "" };
         errln!("reconnectd: only the newest {MAX_ENTRIES} entries are shown{hint}");
     }
-    for row in entries.iter().map(WhyRow::from) {
+    for row in decisions.iter().map(WhyRow::from) {
         if context.json {
             print_json(&row)?;
         } else {
@@ -82,8 +83,7 @@ pub(super) async fn why(context: &Context, arguments: &WhyArgs) -> anyhow::Resul
         }
     }
     if !context.json {
-        let policy = planning_policy(&context.config);
-        let next = next_email(&store, &policy, member, connection, context.clock.now()).await?;
+        let next = explainer.next_email(member, connection).await?;
         outln!("next: {}", single_line(&next));
     }
     Ok(Completion::Complete)
@@ -97,7 +97,7 @@ fn print_lines(row: &WhyRow<'_>) -> anyhow::Result<()> {
         count => format!("  ({count} times until {})", row.last_at),
     };
     outln!("{}  {:<11} {}{}{times}", row.at, row.what, row.reason, single_line(&about));
-    for line in wrap(&row.text, WIDTH - INDENT.len()) {
+    for line in wrap(row.text, WIDTH - INDENT.len()) {
         outln!("{INDENT}{line}");
     }
     Ok(())

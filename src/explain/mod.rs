@@ -1,4 +1,7 @@
 //! Explains to an operator why a member gets emails, or does not.
 
-pub(crate) mod next_email;
-pub(crate) mod sentences;
+mod next_email;
+mod sentences;
+mod why;
+
+pub use why::{Explained, Explainer, Explanation};

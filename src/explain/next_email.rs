@@ -8,8 +8,8 @@ use crate::domain::{
 use crate::notify::plan::{Forecast, Policy, forecast};
 use crate::store::{Result, Store, UnsentNotice};
 
-/// The part of a sentence after "next:". Only about one connection, if one is given.
-pub(crate) async fn next_email(
+/// The end of a sentence. Only about one connection, if one is given.
+pub(super) async fn next_email(
     store: &Store,
     policy: &Policy,
     member: &MemberId,

@@ -15,7 +15,7 @@ enum Effect {
     Stops,
 }
 
-pub(crate) fn sentence(entry: &HistoryEntry) -> String {
+pub(super) fn sentence(entry: &HistoryEntry) -> String {
     match &entry.event {
         Event::Transition { from, to, reason } => transition(from.as_ref(), to, *reason),
         Event::Lapse(event) => lapse(*event),
@@ -50,7 +50,7 @@ pub(crate) fn sentence(entry: &HistoryEntry) -> String {
 }
 
 /// RFC 3339 in UTC, with seconds.
-pub(crate) fn instant(time: Time) -> String {
+pub(super) fn instant(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
@@ -177,7 +177,7 @@ fn decision(reason: Option<NoticeReason>, not_before: Option<Time>, has_notice: 
 }
 
 /// The email, as part of a sentence.
-pub(crate) fn email(kind: NoticeKind, step: u32, is_resend: bool) -> String {
+pub(super) fn email(kind: NoticeKind, step: u32, is_resend: bool) -> String {
     match (kind, step) {
         (NoticeKind::Invited, _) => "the invitation".to_owned(),
         (NoticeKind::Recovered, _) => "the email about the recovery".to_owned(),
@@ -283,7 +283,7 @@ fn effect(reason: NoticeReason) -> Effect {
 }
 
 /// The end of a sentence.
-pub(crate) fn meaning(reason: NoticeReason) -> &'static str {
+pub(super) fn meaning(reason: NoticeReason) -> &'static str {
     use NoticeReason as R;
     match reason {
         R::FirstNotice => "it is the first one about the lapse",

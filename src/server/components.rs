@@ -12,6 +12,7 @@ use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
 use crate::domain::StormPolicy;
+use crate::explain::Explainer;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Deliverer, DomainShares, MailSessions, Pipeline, QueueGate};
@@ -149,6 +150,12 @@ impl App {
     /// The error names the setting.
     pub(crate) async fn with_keyring(config: Config, clock: Clock, keyring: Keyring) -> anyhow::Result<Self> {
         Self::build(config, clock, keyring, async |config| Store::open(&config.database.url()).await).await
+    }
+
+    /// Why members get emails, or do not.
+    pub fn explainer(&self) -> Explainer {
+        let policy = Arc::new(planning_policy(&self.config));
+        Explainer::new(self.store.clone(), policy, self.clock.clone())
     }
 
     /// Opens the database last, so that an error in the configuration creates none.

@@ -1,14 +1,11 @@
 //! Cancels unsent notices when their lapses end.
 
 use super::convert::json_list;
-use super::decisions::{self, NewDecision};
-use super::engine::{Row, Tx, Value, query, query_as, query_scalar};
+use super::decisions;
+use super::engine::{Tx, Value, query, query_as, query_scalar};
 use super::error::Result;
-use super::row::RowExt;
 use super::row_locks::lock_notices_about;
-use crate::domain::{
-    ConnectionId, DecisionSubject, LapseId, MemberId, NoticeId, NoticeReason, Outcome, Time,
-};
+use crate::domain::{LapseId, NoticeReason, Outcome, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +43,7 @@ pub(super) async fn cancel_for_lapses(tx: &mut Tx, lapses: &[ClosedLapse], now: 
         return Ok(());
     }
     let reason_of = |lapse: &str| NoticeReason::for_closed_lapse(outcomes.get(lapse).copied().flatten());
-    record_items(tx, &freed, reason_of, now).await?;
+    decisions::record_items(tx, &freed, reason_of, now).await?;
     let emptied: BTreeMap<&str, &str> =
         freed.iter().map(|(notice, lapse)| (notice.as_str(), lapse.as_str())).collect();
     let emptied: Vec<_> = emptied
@@ -85,7 +82,7 @@ pub(super) async fn drop_members(tx: &mut Tx, members: &str, reason: NoticeReaso
     .bind(members)
     .fetch_all(&mut *tx)
     .await?;
-    record_items(tx, &shared, |_| reason, now).await?;
+    decisions::record_items(tx, &shared, |_| reason, now).await?;
     let shared: BTreeSet<&str> = shared.iter().map(|(notice, _)| notice.as_str()).collect();
     continue_without(tx, &shared.into_iter().collect::<Vec<_>>()).await?;
     cancel_unsent(tx, "member_id IN (SELECT value FROM json_each($1))", members.to_owned(), reason, now).await
@@ -133,7 +130,7 @@ pub(super) async fn cancel_unsent(
     if cancelled.is_empty() {
         return Ok(());
     }
-    record_notices(tx, &cancelled, reason, now).await?;
+    decisions::record_notices(tx, &cancelled, reason, now).await?;
     query(
         "UPDATE notice_items SET counts_as_step = FALSE
          WHERE counts_as_step = TRUE AND notice_id IN (SELECT value FROM json_each($1))",
@@ -142,97 +139,4 @@ pub(super) async fn cancel_unsent(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// A part of a notice that is cancelled.
-struct CancelledPart {
-    notice: NoticeId,
-    member: MemberId,
-    connection: Option<ConnectionId>,
-    /// `None`: the notice is about none.
-    lapse: Option<LapseId>,
-}
-
-impl CancelledPart {
-    fn read(row: &Row) -> Result<Self> {
-        let (notice, member) = (row.text("notice_id")?, row.text("member_id")?);
-        let (connection, lapse) = (row.optional_text("connection_id")?, row.optional_text("lapse_id")?);
-        Ok(Self { notice, member, connection, lapse })
-    }
-
-    fn decision(&self, reason: NoticeReason) -> NewDecision<'_> {
-        NewDecision {
-            member: &self.member,
-            connection: self.connection.as_ref(),
-            lapse: self.lapse.as_ref(),
-            notice: Some(&self.notice),
-            subject: DecisionSubject::Notice,
-            reason,
-            not_before: None,
-        }
-    }
-}
-
-/// Records why notices lose lapses, which are pairs of their ids.
-async fn record_items(
-    tx: &mut Tx,
-    items: &[(String, String)],
-    reason_of: impl Fn(&str) -> NoticeReason,
-    now: Time,
-) -> Result<()> {
-    if items.is_empty() {
-        return Ok(());
-    }
-    let lapses: Vec<&str> = items.iter().map(|(_, lapse)| lapse.as_str()).collect();
-    let rows: Vec<(String, String, String)> = query_as(
-        "SELECT lapse_id, member_id, connection_id FROM lapses
-         WHERE lapse_id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(json_list(&lapses)?)
-    .fetch_all(&mut *tx)
-    .await?;
-    let owners: BTreeMap<&str, (&str, &str)> = rows
-        .iter()
-        .map(|(lapse, member, connection)| (lapse.as_str(), (member.as_str(), connection.as_str())))
-        .collect();
-    let part = |(notice, lapse): &(String, String)| {
-        let (member, connection) = owners.get(lapse.as_str())?;
-        Some(CancelledPart {
-            notice: NoticeId::new(notice.as_str()),
-            member: MemberId::new(*member),
-            connection: Some(ConnectionId::new(*connection)),
-            lapse: Some(LapseId::new(lapse.as_str())),
-        })
-    };
-    let parts: Vec<CancelledPart> = items.iter().filter_map(part).collect();
-    let reason = |part: &CancelledPart| reason_of(part.lapse.as_ref().map_or("", LapseId::as_str));
-    let decisions: Vec<_> = parts.iter().map(|part| part.decision(reason(part))).collect();
-    decisions::record(tx, &decisions, now).await
-}
-
-/// Records why whole notices are cancelled, for each of their lapses.
-pub(super) async fn record_notices(
-    tx: &mut Tx,
-    notices: &[String],
-    reason: NoticeReason,
-    now: Time,
-) -> Result<()> {
-    if notices.is_empty() {
-        return Ok(());
-    }
-    let rows = query(
-        "SELECT n.notice_id, coalesce(l.member_id, n.member_id) AS member_id, l.lapse_id,
-            coalesce(l.connection_id, v.connection_id) AS connection_id
-         FROM notices n
-         LEFT JOIN notice_items i ON i.notice_id = n.notice_id AND i.in_email IS DISTINCT FROM FALSE
-         LEFT JOIN lapses l ON l.lapse_id = i.lapse_id
-         LEFT JOIN invitations v ON v.notice_id = n.notice_id
-         WHERE n.notice_id IN (SELECT value FROM json_each($1)) ORDER BY n.notice_id, l.lapse_id",
-    )
-    .bind(json_list(notices)?)
-    .fetch_all(&mut *tx)
-    .await?;
-    let parts = rows.iter().map(CancelledPart::read).collect::<Result<Vec<_>>>()?;
-    let decisions: Vec<_> = parts.iter().map(|part| part.decision(reason)).collect();
-    decisions::record(tx, &decisions, now).await
 }

@@ -2,13 +2,14 @@
 //! notice record their reasons here, and so do members who choose something about a lapse.
 
 use super::convert::{json_list, millis};
-use super::engine::{Tx, query};
+use super::engine::{Row, Tx, query, query_as};
 use super::error::Result;
 use super::json_rows::write_rows;
+use super::row::RowExt;
 use crate::base::random;
 use crate::domain::{ConnectionId, DecisionSubject, LapseId, MemberId, NoticeId, NoticeReason, Time};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub(super) struct NewDecision<'a> {
     pub(super) member: &'a MemberId,
@@ -145,4 +146,97 @@ async fn latest_of(
             Ok((row.try_get(key)?, latest))
         })
         .collect()
+}
+
+/// What a notice is about.
+struct NoticePart {
+    notice: NoticeId,
+    member: MemberId,
+    connection: Option<ConnectionId>,
+    /// `None`: the notice is about none.
+    lapse: Option<LapseId>,
+}
+
+impl NoticePart {
+    fn read(row: &Row) -> Result<Self> {
+        let (notice, member) = (row.text("notice_id")?, row.text("member_id")?);
+        let (connection, lapse) = (row.optional_text("connection_id")?, row.optional_text("lapse_id")?);
+        Ok(Self { notice, member, connection, lapse })
+    }
+
+    fn decision(&self, reason: NoticeReason) -> NewDecision<'_> {
+        NewDecision {
+            member: &self.member,
+            connection: self.connection.as_ref(),
+            lapse: self.lapse.as_ref(),
+            notice: Some(&self.notice),
+            subject: DecisionSubject::Notice,
+            reason,
+            not_before: None,
+        }
+    }
+}
+
+/// Records why notices lose lapses, which are pairs of their ids.
+pub(super) async fn record_items(
+    tx: &mut Tx,
+    items: &[(String, String)],
+    reason_of: impl Fn(&str) -> NoticeReason,
+    now: Time,
+) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let lapses: Vec<&str> = items.iter().map(|(_, lapse)| lapse.as_str()).collect();
+    let rows: Vec<(String, String, String)> = query_as(
+        "SELECT lapse_id, member_id, connection_id FROM lapses
+         WHERE lapse_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(json_list(&lapses)?)
+    .fetch_all(&mut *tx)
+    .await?;
+    let owners: BTreeMap<&str, (&str, &str)> = rows
+        .iter()
+        .map(|(lapse, member, connection)| (lapse.as_str(), (member.as_str(), connection.as_str())))
+        .collect();
+    let part = |(notice, lapse): &(String, String)| {
+        let (member, connection) = owners.get(lapse.as_str())?;
+        Some(NoticePart {
+            notice: NoticeId::new(notice.as_str()),
+            member: MemberId::new(*member),
+            connection: Some(ConnectionId::new(*connection)),
+            lapse: Some(LapseId::new(lapse.as_str())),
+        })
+    };
+    let parts: Vec<NoticePart> = items.iter().filter_map(part).collect();
+    let reason = |part: &NoticePart| reason_of(part.lapse.as_ref().map_or("", LapseId::as_str));
+    let decisions: Vec<_> = parts.iter().map(|part| part.decision(reason(part))).collect();
+    record(tx, &decisions, now).await
+}
+
+/// Records why whole notices are cancelled or held, for each of their lapses.
+pub(super) async fn record_notices(
+    tx: &mut Tx,
+    notices: &[String],
+    reason: NoticeReason,
+    now: Time,
+) -> Result<()> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    let rows = query(
+        "SELECT n.notice_id, coalesce(l.member_id, n.member_id) AS member_id, l.lapse_id,
+            coalesce(l.connection_id, v.connection_id) AS connection_id
+         FROM notices n
+         LEFT JOIN notice_items i ON i.notice_id = n.notice_id AND i.in_email IS DISTINCT FROM FALSE
+         LEFT JOIN lapses l ON l.lapse_id = i.lapse_id
+         LEFT JOIN invitations v ON v.notice_id = n.notice_id
+         WHERE n.notice_id IN (SELECT value FROM json_each($1)) ORDER BY n.notice_id, l.lapse_id",
+    )
+    .bind(json_list(notices)?)
+    .fetch_all(&mut *tx)
+    .await?;
+    let parts = rows.iter().map(NoticePart::read).collect::<Result<Vec<_>>>()?;
+    let decisions: Vec<_> = parts.iter().map(|part| part.decision(reason)).collect();
+    record(tx, &decisions, now).await
 }

@@ -1,5 +1,6 @@
 //! `holds`: orders not to send email, and the notices that wait for their end.
 
+use super::decisions;
 use super::engine::{Row, Target, Tx, query, query_scalar};
 use super::row::RowExt;
 use super::waiting_notices::IS_WAITING;
@@ -190,16 +191,17 @@ pub(super) async fn active(target: impl Target, members: &str) -> Result<Vec<Act
 /// Holds the queued notices of which every part is covered. The planner divides the others.
 pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Result<u64> {
     let covers = covers_item(&[HoldState::Holding]);
-    let held = query(format!(
+    let held: Vec<String> = query_scalar(format!(
         "UPDATE notices AS n SET state = 'held', reason = $2, is_tentative = FALSE
-         WHERE state = 'queued' AND kind = 'reconnect' AND {} AND NOT {}",
+         WHERE state = 'queued' AND kind = 'reconnect' AND {} AND NOT {} RETURNING notice_id",
         has_item(&covers),
         has_item(&format!("NOT {covers}"))
     ))
     .bind(millis(now))
     .bind(kind.reason().as_str())
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
+    decisions::record_notices(tx, &held, kind.reason(), now).await?;
     query(format!(
         "UPDATE lapses SET plan_at = $1 WHERE state = 'open' AND lapse_id IN
             (SELECT i.lapse_id FROM notices n JOIN notice_items i ON {IS_IN_NOTICE}
@@ -208,7 +210,7 @@ pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Resul
     .bind(millis(now))
     .execute(tx)
     .await?;
-    Ok(held.rows_affected())
+    Ok(held.len() as u64)
 }
 
 /// Queues the held notices of which some part is no longer covered.

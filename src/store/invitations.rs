@@ -1,8 +1,8 @@
 //! `invitations`: an operator invites a member to connect one OAuth source, whether or not it has lapsed.
 
-use super::cancellations;
 use super::connections::StoredConnection;
 use super::convert::millis;
+use super::decisions;
 use super::engine::{Row, Tx, query, query_scalar};
 use super::error::Result;
 use super::link_rows::{self, LinkKind, NewLink};
@@ -181,7 +181,7 @@ pub(super) async fn withdraw(
     .bind(NoticeReason::InvitationWithdrawn.as_str())
     .fetch_all(&mut *tx)
     .await?;
-    cancellations::record_notices(tx, &cancelled, NoticeReason::InvitationWithdrawn, now).await?;
+    decisions::record_notices(tx, &cancelled, NoticeReason::InvitationWithdrawn, now).await?;
     query("DELETE FROM invitations WHERE member_id = $1 AND lower(connection_id) = $2")
         .bind(member.as_str())
         .bind(connection.folded())

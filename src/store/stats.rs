@@ -44,6 +44,8 @@ pub struct Funnel {
     pub redeemed: u64,
     /// Lapses that ended with CONNECTED.
     pub recovered: u64,
+    /// Of these, the lapses about which no email was sent.
+    pub recovered_unnoticed: u64,
 }
 
 /// A sweep, as reports show it.
@@ -142,7 +144,11 @@ impl Store {
                     WHERE b.lapse_id = l.lapse_id AND k.first_opened_at IS NOT NULL)) AS opened,
                 count(*) FILTER (WHERE EXISTS (SELECT 1 FROM link_buttons b
                     WHERE b.lapse_id = l.lapse_id AND b.redemptions > 0)) AS redeemed,
-                count(*) FILTER (WHERE l.state = 'closed' AND l.outcome = 'recovered') AS recovered
+                count(*) FILTER (WHERE l.state = 'closed' AND l.outcome = 'recovered') AS recovered,
+                count(*) FILTER (WHERE l.state = 'closed' AND l.outcome = 'recovered' AND NOT EXISTS
+                    (SELECT 1 FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
+                     WHERE i.lapse_id = l.lapse_id AND n.kind = 'reconnect' AND n.state = 'sent'
+                       AND i.in_email IS DISTINCT FROM FALSE)) AS recovered_unnoticed
              FROM lapses l WHERE l.opened_at >= $1",
         )
         .bind(millis(since))
@@ -154,6 +160,7 @@ impl Store {
             opened: row.total("opened")?,
             redeemed: row.total("redeemed")?,
             recovered: row.total("recovered")?,
+            recovered_unnoticed: row.total("recovered_unnoticed")?,
         })
     }
 

@@ -60,3 +60,4 @@ mod time_zones;
 mod unsubscribe;
 mod waiting;
 mod watch;
+mod why;

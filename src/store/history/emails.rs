@@ -10,9 +10,9 @@ impl Store {
     /// Of an email that several members share, the part of this member counts.
     pub(super) async fn deliveries_to(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
         let rows = query(
-            "SELECT p.notice_id, n.kind, n.step, n.resend_of IS NOT NULL AS is_resend, p.connections, p.connection_id,
+            "SELECT p.notice_id, n.kind, n.step, n.resend_of IS NOT NULL AS is_resend, p.share, p.connection_id,
                 a.started_at, a.outcome, a.reason, a.count, a.last_at
-             FROM (SELECT notice_id, count(*) AS connections, min(connection_id) AS connection_id FROM
+             FROM (SELECT notice_id, count(*) AS share, min(connection_id) AS connection_id FROM
                     (SELECT i.notice_id, l.connection_id FROM lapses l JOIN notice_items i ON i.lapse_id = l.lapse_id
                      WHERE l.member_id = $1 AND i.in_email IS DISTINCT FROM FALSE
                        AND ($2 = '' OR lower(l.connection_id) = $2)
@@ -77,7 +77,7 @@ impl Store {
 }
 
 fn delivery(scope: &Scope<'_>, row: &Row) -> Result<HistoryEntry> {
-    let connections = row.total("connections")?;
+    let connections = row.total("share")?;
     let outcome = row.optional_text_of("outcome")?.map(str::to_owned);
     let code = row.optional_text_of("reason")?.map(str::to_owned);
     let event = Event::Delivery {

@@ -11,3 +11,4 @@ mod retry;
 mod rotation;
 mod runbooks;
 mod suppress;
+mod why;
