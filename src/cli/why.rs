@@ -20,6 +20,7 @@ const WIDTH: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
+    /// The member's id
     member: MemberId,
     /// Only about this connection
     connection: Option<ConnectionId>,

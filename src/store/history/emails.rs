@@ -1,6 +1,6 @@
 //! Attempts at emails to a member, and the use of the links in them.
 
-use super::Scope;
+use super::scope::Scope;
 use crate::domain::{Event, HistoryCode, HistoryEntry};
 use crate::store::engine::{Row, query};
 use crate::store::row::RowExt;

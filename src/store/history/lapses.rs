@@ -1,6 +1,6 @@
 //! Transitions, lapses, and the decisions about them.
 
-use super::Scope;
+use super::scope::Scope;
 use crate::domain::{
     ChangeReason, Event, HistoryCode, HistoryEntry, Lapse, LapseEvent, LapseState, Outcome, Time,
 };

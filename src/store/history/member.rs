@@ -1,7 +1,7 @@
 //! What stops email to a member, whatever happens to its connections: holds, a pause, the removal, suppressions, and a
 //! credential that fails.
 
-use super::Scope;
+use super::scope::Scope;
 use crate::domain::{Event, HistoryEntry, HoldKind, HoldScope, NoticeReason, Suppression};
 use crate::store::engine::query;
 use crate::store::row::RowExt;

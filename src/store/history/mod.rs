@@ -3,20 +3,12 @@
 mod emails;
 mod lapses;
 mod member;
+mod scope;
 
-use super::engine::{Row, query_scalar};
-use super::row::RowExt;
+use super::engine::query_scalar;
 use super::{Result, Store};
-use crate::domain::{ConnectionId, Event, HistoryEntry, MemberId, Time};
-
-/// Whose history is read: a member's, or that of one connection.
-#[derive(Clone, Copy)]
-struct Scope<'a> {
-    member: &'a MemberId,
-    connection: Option<&'a ConnectionId>,
-    /// The newest rows that are read of each table.
-    limit: u32,
-}
+use crate::domain::{ConnectionId, HistoryEntry, MemberId};
+use scope::Scope;
 
 #[derive(Debug)]
 pub(crate) enum History {
@@ -76,35 +68,5 @@ impl Store {
         .bind(connection.folded())
         .fetch_one(&self.reader)
         .await
-    }
-}
-
-impl Scope<'_> {
-    /// The id in lower case, or nothing.
-    fn folded(&self) -> String {
-        self.connection.map(ConnectionId::folded).unwrap_or_default()
-    }
-
-    /// An entry about all connections.
-    fn entry(&self, at: Time, reason: impl Into<String>, event: Event) -> HistoryEntry {
-        HistoryEntry {
-            at,
-            last_at: at,
-            count: 1,
-            member_id: self.member.clone(),
-            connection_id: None,
-            notice_id: None,
-            reason: reason.into(),
-            event,
-        }
-    }
-
-    /// An entry about the row's `connection_id` and `notice_id`.
-    fn entry_of(&self, row: &Row, at: Time, reason: impl Into<String>, event: Event) -> Result<HistoryEntry> {
-        Ok(HistoryEntry {
-            connection_id: row.optional_text("connection_id")?,
-            notice_id: row.optional_text("notice_id")?,
-            ..self.entry(at, reason, event)
-        })
     }
 }
