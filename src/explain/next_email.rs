@@ -37,6 +37,10 @@ pub(super) async fn next_email(
     if let Some(first) = candidates.into_iter().min_by_key(Candidate::rank) {
         return Ok(first.text());
     }
+    // The facts leave out what waits for a sweep.
+    if store.has_lapse_in_state(member, connection, LapseState::Open).await? {
+        return Ok("no email before the sweep under way has ended".to_owned());
+    }
     let is_suspected = store.has_lapse_in_state(member, connection, LapseState::Suspected).await?;
     Ok(if is_suspected {
         "no email unless the break is confirmed".to_owned()

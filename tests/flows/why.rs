@@ -198,6 +198,7 @@ async fn a_lapse_waits_for_the_sweep_that_found_it_and_why_says_so() {
     let sql = "UPDATE sweeps SET finished_at = NULL WHERE sequence = (SELECT max(sequence) FROM sweeps)";
     h.rows().await.run(sql).await.unwrap();
     assert_eq!(h.codes("alice").await.last().unwrap(), "lapse waiting_for_sweep");
+    assert_eq!(h.next_email("alice").await, "no email before the sweep under way has ended");
 }
 
 #[tokio::test]
