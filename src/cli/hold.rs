@@ -3,8 +3,8 @@
 use super::completion::{Completion, UsageError};
 use super::context::Context;
 use super::output::{Rows, optional_time, outln, print_json, time};
-use crate::domain::{ConnectionId, HoldId, HoldScope, MemberId, Status, Time};
-use crate::store::{HoldRecord, NewHold, Release};
+use crate::domain::{ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Status, Time};
+use crate::store::{HoldRecord, NewHold, Release, Takeover};
 use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 use clap::Subcommand;
@@ -33,9 +33,23 @@ pub(super) enum HoldCommand {
         #[arg(long)]
         reason: String,
     },
-    /// List holds, the newest first
+    /// List holds, the newest first, and how many emails the release of each would send
     List,
-    /// End a hold now; what it held goes out, unless another hold covers it
+    /// Replace a storm's hold with your own, which lasts until you release it; nothing is sent in between
+    Take {
+        #[arg(value_name = "ID")]
+        id: String,
+        /// How long, such as 2h
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "until")]
+        duration: Option<TimeDelta>,
+        /// Until when, such as 2026-03-01T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        until: Option<Time>,
+        /// Why, for those who read the list
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a hold now; what it held goes out at once, unless another hold covers it
     Release {
         #[arg(value_name = "ID")]
         id: String,
@@ -70,21 +84,30 @@ pub(super) async fn run(context: &Context, command: &HoldCommand) -> anyhow::Res
     match command {
         HoldCommand::Add { source, member, status, duration, until, reason } => {
             let now = context.clock.now();
-            let until = until.or(duration.and_then(|duration| now.checked_add_signed(duration)));
-            if until.is_some_and(|until| until <= now) {
-                return Err(UsageError(anyhow!("--until: that time is over")).into());
-            }
+            let until = end(*duration, *until, now)?;
             let scope =
                 HoldScope { source: source.clone(), member_id: member.clone(), status: status.clone() };
             add(context, &NewHold { scope, until, reason: reason.clone() }, now).await
         }
         HoldCommand::List => list(context).await,
+        HoldCommand::Take { id, duration, until, reason } => {
+            let now = context.clock.now();
+            take(context, &HoldId::new(id.as_str()), end(*duration, *until, now)?, reason, now).await
+        }
         HoldCommand::Release { id } => release(context, &HoldId::new(id.as_str())).await,
     }
 }
 
+fn end(duration: Option<TimeDelta>, until: Option<Time>, now: Time) -> anyhow::Result<Option<Time>> {
+    let until = until.or(duration.and_then(|duration| now.checked_add_signed(duration)));
+    if until.is_some_and(|until| until <= now) {
+        return Err(UsageError(anyhow!("--until: that time is over")).into());
+    }
+    Ok(until)
+}
+
 #[derive(Serialize)]
-struct HoldRow<'a> {
+pub(super) struct HoldRow<'a> {
     hold_id: &'a HoldId,
     kind: &'static str,
     state: &'static str,
@@ -98,10 +121,13 @@ struct HoldRow<'a> {
     lapsed: u64,
     connections: u64,
     notices: u64,
+    would_email: u64,
+    /// Of a storm: how long the emails take that go out by themselves when it is over.
+    drip_minutes: Option<u64>,
 }
 
-impl<'a> From<&'a HoldRecord> for HoldRow<'a> {
-    fn from(hold: &'a HoldRecord) -> Self {
+impl<'a> HoldRow<'a> {
+    pub(super) fn new(hold: &'a HoldRecord, drip_per_minute: u32) -> Self {
         Self {
             hold_id: &hold.id,
             kind: hold.kind.as_str(),
@@ -116,12 +142,37 @@ impl<'a> From<&'a HoldRecord> for HoldRow<'a> {
             lapsed: hold.lapsed,
             connections: hold.connections,
             notices: hold.notices,
+            would_email: hold.would_email,
+            drip_minutes: drip_minutes(hold, drip_per_minute),
+        }
+    }
+}
+
+fn drip_minutes(hold: &HoldRecord, drip_per_minute: u32) -> Option<u64> {
+    let drips = hold.kind == HoldKind::Storm && hold.state != HoldState::Ended;
+    drips.then(|| hold.would_email.div_ceil(u64::from(drip_per_minute).max(1)))
+}
+
+/// What the end of a hold means, for a person.
+pub(super) fn effect_of_end(hold: &HoldRecord, drip_per_minute: u32) -> String {
+    let emails =
+        if hold.would_email == 1 { "1 email".to_owned() } else { format!("{} emails", hold.would_email) };
+    let release = format!("a release sends {emails} at once");
+    match drip_minutes(hold, drip_per_minute) {
+        None => release,
+        Some(minutes) => {
+            let minutes = if minutes == 1 { "1 minute".to_owned() } else { format!("{minutes} minutes") };
+            let begin =
+                if hold.state == HoldState::Dripping { "from now on" } else { "once the storm is over" };
+            format!(
+                "{release}; left alone, they go out {begin}, {drip_per_minute} each minute, over {minutes}"
+            )
         }
     }
 }
 
 /// The conditions, in words.
-fn conditions(scope: &HoldScope) -> String {
+pub(super) fn conditions(scope: &HoldScope) -> String {
     let conditions: Vec<String> = [
         scope.source.as_ref().map(|source| format!("source {source}")),
         scope.member_id.as_ref().map(|member| format!("member {member}")),
@@ -139,12 +190,48 @@ async fn add(context: &Context, new: &NewHold, now: Time) -> anyhow::Result<Comp
         let member = new.scope.member_id.as_ref().map_or("", MemberId::as_str);
         bail!("there is no member {member}; see `reconnectd members list`");
     };
+    show(context, &hold)
+}
+
+fn show(context: &Context, hold: &HoldRecord) -> anyhow::Result<Completion> {
     if context.json {
-        print_json(&HoldRow::from(&hold))?;
+        print_json(&HoldRow::new(hold, context.config.storm.drip_per_minute))?;
     } else {
         let until = hold.until.map_or("its release".to_owned(), time);
         outln!("hold {} covers {} until {until}", hold.id, conditions(&hold.scope));
         outln!("notices held now: {}", hold.notices);
+    }
+    Ok(Completion::Complete)
+}
+
+#[derive(Serialize)]
+struct TakenRow<'a> {
+    hold_id: &'a HoldId,
+    taken: bool,
+    /// The hold in its place.
+    hold: Option<HoldRow<'a>>,
+}
+
+async fn take(
+    context: &Context,
+    id: &HoldId,
+    until: Option<Time>,
+    reason: &str,
+    now: Time,
+) -> anyhow::Result<Completion> {
+    let store = context.store_to_write().await?;
+    match store.take_over_hold(id, until, reason, now).await? {
+        Takeover::Taken(hold) if context.json => {
+            let row = HoldRow::new(&hold, context.config.storm.drip_per_minute);
+            print_json(&TakenRow { hold_id: id, taken: true, hold: Some(row) })?;
+        }
+        Takeover::Taken(hold) => return show(context, &hold),
+        Takeover::Unknown => bail!("there is no hold {id}; see `reconnectd hold list`"),
+        Takeover::IsOperators => bail!("hold {id} is no storm's: it lasts until its own end or its release"),
+        Takeover::HadEnded if context.json => {
+            print_json(&TakenRow { hold_id: id, taken: false, hold: None })?;
+        }
+        Takeover::HadEnded => outln!("the hold had ended already; `hold add` adds one"),
     }
     Ok(Completion::Complete)
 }
@@ -157,18 +244,40 @@ async fn list(context: &Context) -> anyhow::Result<Completion> {
         ("SINCE", 24),
         ("UNTIL", 24),
         ("NOTICES", 7),
+        ("WOULD EMAIL", 11),
         ("ABOUT", 24),
         ("REASON", 0),
     ];
     let mut rows = Rows::new(context.json, columns);
-    for hold in context.store().await?.holds().await? {
-        let row = HoldRow::from(&hold);
+    let drip_per_minute = context.config.storm.drip_per_minute;
+    let holds = context.store().await?.holds().await?;
+    for hold in &holds {
+        let row = HoldRow::new(hold, drip_per_minute);
         let until = row.ended_at.as_deref().or(row.until.as_deref()).unwrap_or("its release");
-        let (notices, about) = (row.notices.to_string(), conditions(&hold.scope));
+        let (notices, would_email) = (row.notices.to_string(), row.would_email.to_string());
+        let about = conditions(&hold.scope);
         rows.row(
             &row,
-            &[row.hold_id.as_str(), row.kind, row.state, &row.since, until, &notices, &about, row.reason],
+            &[
+                row.hold_id.as_str(),
+                row.kind,
+                row.state,
+                &row.since,
+                until,
+                &notices,
+                &would_email,
+                &about,
+                row.reason,
+            ],
         )?;
+    }
+    let mut active = holds.iter().filter(|hold| hold.state != HoldState::Ended).peekable();
+    if !context.json && active.peek().is_some() {
+        outln!();
+        for hold in active {
+            outln!("{}: {}", hold.id, effect_of_end(hold, drip_per_minute));
+        }
+        outln!("`notices list` shows what is held; `hold take ID` and `hold release ID` decide about it");
     }
     Ok(Completion::Complete)
 }

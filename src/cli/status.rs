@@ -2,9 +2,10 @@
 
 use super::completion::Completion;
 use super::context::{Context, locked_warning};
+use super::hold::{HoldRow, conditions, effect_of_end};
 use super::output::{errln, optional_time, outln, print_json, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
-use crate::store::{Funnel, InstanceRecord, Stats, SweepRecord};
+use crate::store::{Funnel, HoldRecord, InstanceRecord, Stats, SweepRecord};
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 const FUNNEL_DAYS: i64 = 30;
 
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     members: u64,
     paused: u64,
     suppressed: u64,
@@ -29,6 +30,7 @@ struct Status {
     notices: BTreeMap<String, u64>,
     /// Those that have not ended.
     holds: u64,
+    active_holds: Vec<HoldRow<'a>>,
     funnel: FunnelCounts,
     last_sweep: Option<LastSweep>,
     instances: Vec<LiveInstance>,
@@ -65,8 +67,13 @@ struct LastSweep {
     ended_early_because: Option<String>,
 }
 
-impl Status {
-    fn new(fleet: Stats, funnel: Funnel, holds: u64, instances: Vec<InstanceRecord>) -> Self {
+impl<'a> Status<'a> {
+    fn new(
+        fleet: Stats,
+        funnel: Funnel,
+        active_holds: Vec<HoldRow<'a>>,
+        instances: Vec<InstanceRecord>,
+    ) -> Self {
         let mut credentials = fleet.credentials;
         let unusable: u64 = credentials.values().sum();
         credentials.insert("ok".into(), fleet.members.saturating_sub(unusable));
@@ -93,7 +100,8 @@ impl Status {
             person_mismatches: fleet.person_mismatches,
             lapses_open: fleet.lapses_open,
             notices: fleet.notices,
-            holds,
+            holds: active_holds.len() as u64,
+            active_holds,
             funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed },
             last_sweep,
             instances: instances
@@ -109,14 +117,29 @@ impl Status {
     }
 }
 
+fn print_holds(holds: &[HoldRecord], drip_per_minute: u32) -> std::io::Result<()> {
+    for hold in holds {
+        outln!(
+            "hold         {}: {} about {}, {} held notices (`notices list`); {}",
+            hold.id,
+            hold.kind.as_str(),
+            conditions(&hold.scope),
+            hold.notices,
+            effect_of_end(hold, drip_per_minute)
+        );
+    }
+    Ok(())
+}
+
 pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let store = context.store().await?;
     let now = context.clock.now();
     let rules = context.credential_rules(&store).await?;
     let funnel = store.funnel(now - TimeDelta::days(FUNNEL_DAYS)).await?;
     let fleet = store.stats(&rules, now - UNREACHABLE_AFTER).await?;
-    let status =
-        Status::new(fleet, funnel, store.count_active_holds().await?, store.live_daemons(now).await?);
+    let (holds, drip_per_minute) = (store.active_holds().await?, context.config.storm.drip_per_minute);
+    let rows = holds.iter().map(|hold| HoldRow::new(hold, drip_per_minute)).collect();
+    let status = Status::new(fleet, funnel, rows, store.live_daemons(now).await?);
     if let Some(locked) = status.credentials.get("locked") {
         errln!("reconnectd: {}", locked_warning(*locked));
     }
@@ -151,6 +174,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     if status.holds > 0 {
         outln!("holds        {} (no email about what they cover: `hold list`)", status.holds);
     }
+    print_holds(&holds, drip_per_minute)?;
     outln!("notices      {}", counts(&status.notices));
     let FunnelCounts { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed } = status.funnel;
     outln!(

@@ -10,9 +10,9 @@ pub(super) async fn clamp<T: serde::Serialize>(tx: &mut Tx, members: &[T], now: 
     let members = json_list(members)?;
     for sql in [
         "UPDATE lapses SET suspected_at = min(suspected_at, $2), opened_at = min(opened_at, $2),
-            closed_at = min(closed_at, $2)
+            closed_at = min(closed_at, $2), last_opened_at = min(last_opened_at, $2)
          WHERE member_id IN (SELECT value FROM json_each($1))
-           AND (suspected_at > $2 OR opened_at > $2 OR closed_at > $2)",
+           AND (suspected_at > $2 OR opened_at > $2 OR closed_at > $2 OR last_opened_at > $2)",
         "UPDATE connections SET missing_since = $2 WHERE member_id IN (SELECT value FROM json_each($1)) AND missing_since > $2",
         "UPDATE notices SET sent_at = min(sent_at, $2), planned_at = min(planned_at, $2)
          WHERE member_id IN (SELECT value FROM json_each($1)) AND (sent_at > $2 OR planned_at > $2)",

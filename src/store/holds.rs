@@ -8,10 +8,15 @@ use super::{Result, Store, json_list, millis};
 use crate::base::random;
 use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
 
-/// SQL condition: the scope of the hold `h` covers the item `i` of the notice `n`, about the connection `k`.
-const IS_IN_SCOPE: &str = "k.member_id = n.member_id AND k.connection_id = i.connection_id
-    AND (h.source IS NULL OR h.source = lower(i.connection_id))
-    AND (h.member_id IS NULL OR h.member_id = n.member_id) AND (h.status IS NULL OR h.status = k.status)";
+/// SQL condition: the scope of a hold covers the item `i` of the notice `n`, about the connection `k`.
+fn is_in_scope(hold: &str) -> String {
+    format!(
+        "k.member_id = n.member_id AND k.connection_id = i.connection_id
+         AND ({hold}.source IS NULL OR {hold}.source = lower(i.connection_id))
+         AND ({hold}.member_id IS NULL OR {hold}.member_id = n.member_id)
+         AND ({hold}.status IS NULL OR {hold}.status = k.status)"
+    )
+}
 
 /// SQL condition: the item `i` is part of the email of the notice `n`.
 const IS_IN_NOTICE: &str =
@@ -20,10 +25,15 @@ const IS_IN_NOTICE: &str =
 /// SQL condition: a hold in one of these states covers the item `i` of the notice `n` at `$1`.
 pub(super) fn covers_item(states: &[HoldState]) -> String {
     let states: Vec<_> = states.iter().map(|state| format!("'{}'", state.as_str())).collect();
-    let states = states.join(", ");
+    is_covered_by(&format!("h.state IN ({})", states.join(", ")))
+}
+
+/// SQL condition: a hold `h` that meets a condition covers the item `i` of the notice `n` at `$1`.
+fn is_covered_by(condition: &str) -> String {
+    let in_scope = is_in_scope("h");
     format!(
-        "EXISTS (SELECT 1 FROM holds h JOIN connections k ON {IS_IN_SCOPE}
-            WHERE h.state IN ({states}) AND (h.until IS NULL OR h.until > $1))"
+        "EXISTS (SELECT 1 FROM holds h JOIN connections k ON {in_scope}
+            WHERE {condition} AND (h.until IS NULL OR h.until > $1))"
     )
 }
 
@@ -48,6 +58,8 @@ pub struct HoldRecord {
     pub connections: u64,
     /// The notices that it holds now.
     pub notices: u64,
+    /// Those among them of which no other hold covers every part: its release sends them.
+    pub would_email: u64,
 }
 
 /// A hold by the operator.
@@ -63,6 +75,16 @@ pub struct NewHold {
 pub enum Release {
     /// The number of notices that are queued again.
     Released(u64),
+    HadEnded,
+    Unknown,
+}
+
+/// What taking over a storm's hold found.
+#[derive(Clone, Debug)]
+pub enum Takeover {
+    /// The operator's hold in its place.
+    Taken(HoldRecord),
+    IsOperators,
     HadEnded,
     Unknown,
 }
@@ -112,7 +134,7 @@ impl Store {
                 Some(HoldState::Ended) => return Ok(Release::HadEnded),
                 Some(HoldState::Holding | HoldState::Dripping) => {}
             }
-            query("UPDATE holds SET state = 'ended', ended_at = $2 WHERE hold_id = $1")
+            query("UPDATE holds SET state = 'ended', ended_at = $2, counted_until = $2 WHERE hold_id = $1")
                 .bind(id.as_str())
                 .bind(millis(now))
                 .execute(&mut tx)
@@ -120,6 +142,58 @@ impl Store {
             Ok(Release::Released(release_uncovered(&mut tx, now).await?))
         })
         .await
+    }
+
+    /// Ends a storm's hold and adds one by the operator with the same scope, in one unit of work: nothing is released.
+    pub async fn take_over_hold(
+        &self,
+        id: &HoldId,
+        until: Option<Time>,
+        reason: &str,
+        now: Time,
+    ) -> Result<Takeover> {
+        let new = random::id(now);
+        let unit = async |mut tx: Tx| {
+            let ended = query(
+                "UPDATE holds SET state = 'ended', ended_at = $2, counted_until = $2
+                 WHERE hold_id = $1 AND kind = 'storm' AND state <> 'ended'",
+            )
+            .bind(id.as_str())
+            .bind(millis(now))
+            .execute(&mut tx)
+            .await?;
+            if ended.rows_affected() == 0 {
+                let state: Option<String> = query_scalar("SELECT state FROM holds WHERE hold_id = $1")
+                    .bind(id.as_str())
+                    .fetch_optional(&mut tx)
+                    .await?;
+                return Ok(Some(match state.as_deref().and_then(|state| state.parse().ok()) {
+                    None => Takeover::Unknown,
+                    Some(HoldState::Ended) => Takeover::HadEnded,
+                    Some(HoldState::Holding | HoldState::Dripping) => Takeover::IsOperators,
+                }));
+            }
+            query(
+                "INSERT INTO holds (hold_id, kind, state, source, member_id, status, reason, since, until)
+                 SELECT $2, $3, 'holding', source, member_id, status, $4, $5, $6 FROM holds WHERE hold_id = $1",
+            )
+            .bind(id.as_str())
+            .bind(&new)
+            .bind(HoldKind::Operator.as_str())
+            .bind(reason)
+            .bind(millis(now))
+            .bind(until.map(millis))
+            .execute(&mut tx)
+            .await?;
+            keep_held(&mut tx, &new, now).await?;
+            hold_queued(&mut tx, HoldKind::Operator, now).await?;
+            Ok(None)
+        };
+        if let Some(refused) = self.write(unit).await? {
+            return Ok(refused);
+        }
+        let taken = self.read_holds("h.hold_id = $1", Some(&new)).await?.pop();
+        Ok(taken.map_or(Takeover::Unknown, Takeover::Taken))
     }
 
     /// Ends the holds whose time is over. Returns how many notices are queued again.
@@ -148,20 +222,29 @@ impl Store {
         self.read_holds("TRUE", None).await
     }
 
-    /// How many holds have not ended.
-    pub async fn count_active_holds(&self) -> Result<u64> {
-        let count: i64 =
-            query_scalar("SELECT count(*) FROM holds WHERE state <> 'ended'").fetch_one(&self.reader).await?;
-        Ok(count as u64)
+    /// The holds that have not ended, the newest first.
+    pub async fn active_holds(&self) -> Result<Vec<HoldRecord>> {
+        self.read_holds("h.state <> 'ended'", None).await
     }
 
     async fn read_holds(&self, condition: &str, id: Option<&str>) -> Result<Vec<HoldRecord>> {
+        let (in_scope, in_other) = (is_in_scope("h"), is_in_scope("o"));
+        let is_uncovered = format!(
+            "NOT EXISTS (SELECT 1 FROM holds o WHERE o.hold_id <> h.hold_id AND o.state <> 'ended' AND {in_other})"
+        );
+        let held = |condition: &str| {
+            format!(
+                "CASE WHEN h.state = 'ended' THEN 0 ELSE (SELECT count(*) FROM notices n WHERE n.state = 'held' AND EXISTS
+                    (SELECT 1 FROM notice_items i JOIN connections k ON {in_scope}
+                     WHERE {IS_IN_NOTICE} AND {condition})) END"
+            )
+        };
         let mut holds = query(format!(
             "SELECT h.hold_id, h.kind, h.state, h.source, h.member_id, h.status, h.reason, h.since, h.until, h.ended_at,
-                h.lapsed, h.connections,
-                (SELECT count(*) FROM notices n WHERE n.state = 'held' AND h.state <> 'ended' AND EXISTS
-                    (SELECT 1 FROM notice_items i JOIN connections k ON {IS_IN_SCOPE} WHERE {IS_IN_NOTICE})) AS notices
-             FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC"
+                h.lapsed, h.connections, {} AS notices, {} AS would_email
+             FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC",
+            held("TRUE"),
+            held(&is_uncovered)
         ));
         if let Some(id) = id {
             holds = holds.bind(id);
@@ -213,6 +296,25 @@ pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Resul
     Ok(held.len() as u64)
 }
 
+/// Lets an operator's hold, which is new, hold what a storm held. What another storm still covers stays its own.
+async fn keep_held(tx: &mut Tx, hold: &str, now: Time) -> Result<()> {
+    let covered = is_covered_by("h.hold_id = $2");
+    let stormy = is_covered_by("h.kind = 'storm' AND h.state <> 'ended'");
+    let kept: Vec<String> = query_scalar(format!(
+        "UPDATE notices AS n SET reason = $3 WHERE n.state = 'held' AND n.reason = $4
+           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {covered})
+           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {stormy})
+         RETURNING notice_id"
+    ))
+    .bind(millis(now))
+    .bind(hold)
+    .bind(HoldKind::Operator.reason().as_str())
+    .bind(HoldKind::Storm.reason().as_str())
+    .fetch_all(&mut *tx)
+    .await?;
+    plan_again(tx, &kept, now).await
+}
+
 /// Queues the held notices of which some part is no longer covered.
 async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
     // What a storm held goes out little by little.
@@ -232,16 +334,21 @@ pub(super) async fn queue_again(tx: &mut Tx, condition: &str, now: Time) -> Resu
     .bind(millis(now))
     .fetch_all(&mut *tx)
     .await?;
+    plan_again(tx, &queued, now).await?;
+    Ok(queued.len() as u64)
+}
+
+async fn plan_again(tx: &mut Tx, notices: &[String], now: Time) -> Result<()> {
     query(
         "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND lapse_id IN
             (SELECT lapse_id FROM notice_items WHERE counts_as_step = TRUE
                AND notice_id IN (SELECT value FROM json_each($1)))",
     )
-    .bind(json_list(&queued)?)
+    .bind(json_list(notices)?)
     .bind(millis(now))
     .execute(tx)
     .await?;
-    Ok(queued.len() as u64)
+    Ok(())
 }
 
 async fn is_enrolled(tx: &mut Tx, member: &MemberId) -> Result<bool> {
@@ -272,5 +379,6 @@ fn record(row: &Row) -> Result<HoldRecord> {
         lapsed: row.total("lapsed")?,
         connections: row.total("connections")?,
         notices: row.total("notices")?,
+        would_email: row.total("would_email")?,
     })
 }

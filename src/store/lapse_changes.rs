@@ -128,7 +128,9 @@ impl LapseChanges {
                     dismissed_by_member = lapses.dismissed_by_member AND c.disconnect_intent IS NULL,
                     snoozed_until = CASE WHEN c.state = 'open' OR c.outcome = 'dismissed' THEN lapses.snoozed_until END,
                     plan_at = CASE WHEN c.state = 'open' OR (lapses.state = 'open' AND c.outcome = 'recovered')
-                        THEN $2 END
+                        THEN $2 END,
+                    last_opened_at = CASE WHEN c.state = 'open' AND lapses.state <> 'open' THEN $2
+                        ELSE lapses.last_opened_at END
                  FROM (SELECT j.value ->> 'id' AS id, {FIELDS} FROM json_each($1) j) c
                  WHERE lapses.lapse_id = c.id"
             ))
@@ -139,8 +141,8 @@ impl LapseChanges {
         write_rows(tx, &self.inserted, |rows| {
             query(format!(
                 "INSERT INTO lapses (lapse_id, member_id, connection_id, state, outcome, suspected_at,
-                    consecutive_observations, opened_at, closed_at, disconnect_intent, plan_at)
-                 SELECT c.*, CASE WHEN c.state = 'open' THEN $2 END
+                    consecutive_observations, opened_at, closed_at, disconnect_intent, plan_at, last_opened_at)
+                 SELECT c.*, CASE WHEN c.state = 'open' THEN $2 END, c.opened_at
                  FROM (SELECT j.value ->> 'id' AS id, j.value ->> 'member' AS member,
                         j.value ->> 'connection' AS connection, {FIELDS} FROM json_each($1) j) c"
             ))

@@ -101,7 +101,7 @@ pub use error::StoreError;
 pub use handovers::{Handover, HandoverContents, HandoverDecision, HandoverRecipient};
 pub(crate) use history::History;
 pub use holder::{InstanceCommand, Registration};
-pub use holds::{HoldRecord, NewHold, Release};
+pub use holds::{HoldRecord, NewHold, Release, Takeover};
 pub use import::{Import, ImportCounts, ImportRow};
 pub use instances::{InstanceRecord, ReleasedLeases, Seen};
 pub(crate) use intents::Undone;

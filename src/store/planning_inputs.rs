@@ -10,9 +10,9 @@ use crate::domain::{
 };
 use std::collections::{BTreeSet, HashMap};
 
-/// SQL condition: the lapse `l` opened in the sweep under way. It can be part of a storm, which only the whole sweep shows.
+/// SQL condition: the lapse `l` opened or resumed in the sweep under way. It can be part of a storm, which only the whole sweep shows.
 pub(super) const WAITS_FOR_SWEEP: &str = "(l.state = 'open' AND EXISTS
-    (SELECT 1 FROM sweeps s WHERE s.finished_at IS NULL AND l.opened_at >= s.started_at))";
+    (SELECT 1 FROM sweeps s WHERE s.finished_at IS NULL AND l.last_opened_at >= s.started_at))";
 
 /// What is read about members, wherever they belong.
 struct Facts {

@@ -59,7 +59,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     (
         "lapses",
         "SELECT lower(connection_id), count(*) FROM lapses",
-        "the lapses that opened within the storm brake's window",
+        "the lapses that opened or resumed within the storm brake's window",
     ),
     (
         "connections",

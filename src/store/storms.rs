@@ -31,14 +31,15 @@ struct Storm {
 
 impl Store {
     /// Counts the recent lapses, and holds the email about a source, or all, while they are a storm. To be called when a sweep
-    /// has applied its last response, before it ends.
+    /// has applied its last response, before it ends. What an earlier storm has counted does not start another one.
     pub async fn brake(&self, policy: &StormPolicy, now: Time) -> Result<BrakeReport> {
         let from = millis(now - policy.window);
         // Counting takes long in a large fleet, so nothing is locked meanwhile.
         let lapsed = self.recent_lapses(from).await?;
         let total: u64 = lapsed.values().sum();
         let storms = if policy.is_suspicious(total) {
-            policy.storms(&self.with_connections(&lapsed).await?)
+            let (uncounted, total) = self.uncounted(&lapsed, from).await?;
+            policy.storms(&self.with_connections(&uncounted).await?, total)
         } else {
             Vec::new()
         };
@@ -56,29 +57,62 @@ impl Store {
                 }
             }
             for storm in open.iter().filter(|storm| calm(storm)) {
-                query("UPDATE holds SET state = $2, drip_at = $3 WHERE hold_id = $1")
-                    .bind(&storm.id)
-                    .bind(HoldState::Dripping.as_str())
-                    .bind(millis(now))
-                    .execute(&mut tx)
-                    .await?;
-                report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
+                // The operator may have ended it just now.
+                let calmed = query(
+                    "UPDATE holds SET state = $2, drip_at = $3, counted_until = $3
+                     WHERE hold_id = $1 AND state = 'holding'",
+                )
+                .bind(&storm.id)
+                .bind(HoldState::Dripping.as_str())
+                .bind(millis(now))
+                .execute(&mut tx)
+                .await?;
+                if calmed.rows_affected() > 0 {
+                    report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
+                }
             }
             Ok(report)
         })
         .await
     }
 
-    /// By source, in lower case.
+    /// The lapses that opened or resumed later than `from`, by source, in lower case.
     async fn recent_lapses(&self, from: i64) -> Result<BTreeMap<String, u64>> {
         let rows: Vec<(String, i64)> = query_as(
-            "SELECT lower(connection_id), count(*) FROM lapses WHERE opened_at > $1 AND state <> 'suspected'
+            "SELECT lower(connection_id), count(*) FROM lapses WHERE last_opened_at > $1
              GROUP BY lower(connection_id)",
         )
         .bind(from)
         .fetch_all(&self.reader)
         .await?;
         Ok(rows.into_iter().map(|(source, lapsed)| (source, lapsed as u64)).collect())
+    }
+
+    /// The lapses that no earlier storm counted, by source, and of all sources together.
+    async fn uncounted(
+        &self,
+        lapsed: &BTreeMap<String, u64>,
+        from: i64,
+    ) -> Result<(BTreeMap<String, u64>, u64)> {
+        let counted: Vec<(Option<String>, i64)> = query_as(
+            "SELECT source, max(counted_until) FROM holds WHERE kind = 'storm' AND counted_until > $1
+             GROUP BY source",
+        )
+        .bind(from)
+        .fetch_all(&self.reader)
+        .await?;
+        let (mut by_source, mut total) = (lapsed.clone(), lapsed.values().sum());
+        for (source, until) in counted {
+            let later = self.recent_lapses(until).await?;
+            match source {
+                Some(source) => {
+                    let lapsed = later.get(&source).copied().unwrap_or(0);
+                    by_source.insert(source, lapsed);
+                }
+                None => total = later.values().sum(),
+            }
+        }
+        Ok((by_source, total))
     }
 
     async fn with_connections(&self, lapsed: &BTreeMap<String, u64>) -> Result<Vec<SourceLapses>> {
@@ -179,9 +213,9 @@ async fn start(
             return Ok(false);
         }
         Some(known) => {
-            query(
+            let flared_up = query(
                 "UPDATE holds SET state = 'holding', since = $2, lapsed = $3, connections = $4, drip_at = NULL
-                 WHERE hold_id = $1",
+                 WHERE hold_id = $1 AND state = 'dripping'",
             )
             .bind(&known.id)
             .bind(millis(now))
@@ -189,11 +223,15 @@ async fn start(
             .bind(connections)
             .execute(&mut *tx)
             .await?;
+            // It may have ended just now.
+            if flared_up.rows_affected() == 0 {
+                return Ok(false);
+            }
         }
         // Another instance may have added it just now.
         None => {
-            let minutes = policy.window.num_minutes();
-            let reason = format!("{lapsed} of {connections} connections lapsed within {minutes} minutes");
+            let window = humantime::format_duration(policy.window.to_std().unwrap_or_default());
+            let reason = format!("{lapsed} of {connections} connections lapsed within {window}");
             let added = query(
                 "INSERT INTO holds (hold_id, kind, state, source, reason, since, lapsed, connections)
                  VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",

@@ -2,9 +2,9 @@
 
 use crate::harness::{Harness, Setup, link_in, unsubscribe_link_in};
 use chrono::TimeDelta;
-use reconnectd::domain::{HoldScope, StormPolicy};
+use reconnectd::domain::{HoldId, HoldScope, StormPolicy};
 use reconnectd::sim::ReceivedEmail;
-use reconnectd::store::{HoldRecord, NewHold};
+use reconnectd::store::{HoldRecord, NewHold, Release, Takeover};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -229,4 +229,133 @@ async fn without_a_brake_everything_is_sent() {
     set(&h, 1..=20, "EXPIRED");
     h.pass_after(QUARTER).await;
     assert_eq!(h.mails().len(), 20);
+}
+
+fn alerts(h: &Harness) -> usize {
+    h.log.text().matches("event=\"storm_started\"").count()
+}
+
+async fn take(h: &Harness, id: &HoldId) -> Takeover {
+    h.app.store.take_over_hold(id, None, "we ask the source", h.clock.now()).await.unwrap()
+}
+
+async fn reasons(h: &Harness, member: &str) -> Vec<String> {
+    let row = |notice: &reconnectd::store::ListedNotice| {
+        format!("{} {}", notice.notice.state.as_str(), notice.reason.as_str())
+    };
+    h.notices(member).await.iter().map(row).collect()
+}
+
+#[tokio::test]
+async fn connections_that_break_again_together_are_a_storm_though_their_lapses_are_old() {
+    let h = watching(setup()).await;
+    for first in [1, 10] {
+        set(&h, first..=first + 8, "EXPIRED");
+        h.pass_after(TimeDelta::hours(2)).await;
+    }
+    set(&h, 1..=18, "CONNECTED");
+    h.pass_after(QUARTER).await;
+    assert_eq!((h.mails().len(), holds(&h).await.len()), (18, 0), "two times nine are no storm");
+    // The next reminder of each would be due at once.
+    h.clock.advance(TimeDelta::days(4));
+    set(&h, 1..=18, "EXPIRED");
+    h.pass().await;
+    assert_eq!(shown(&h).await, ["storm holding epic 18"]);
+    assert_eq!((h.mails().len(), h.lapse_states("m1").await), (18, vec!["epic open".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_lapse_that_resumes_in_a_sweep_is_planned_when_the_sweep_has_ended() {
+    let h = watching(Setup::default().members(MEMBERS)).await;
+    h.set("m1", "epic", "EXPIRED");
+    h.pass_after(QUARTER).await;
+    h.set("m1", "epic", "CONNECTED");
+    h.pass_after(QUARTER).await;
+    h.clock.advance(TimeDelta::days(4));
+    h.set("m1", "epic", "EXPIRED");
+    h.set("m2", "epic", "EXPIRED");
+    h.sweep().await;
+    let newest = "SELECT max(started_at) FROM sweeps";
+    let mut rows = h.rows().await;
+    rows.run(&format!("UPDATE sweeps SET finished_at = NULL WHERE started_at = ({newest})")).await.unwrap();
+    assert!(!h.app.planner.plan_page().await.unwrap(), "the sweep is under way");
+    rows.run("UPDATE sweeps SET finished_at = started_at WHERE finished_at IS NULL").await.unwrap();
+    assert!(h.app.planner.plan_page().await.unwrap());
+    assert_eq!((h.notices("m1").await.len(), h.notices("m2").await.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_release_says_before_how_many_emails_it_sends_and_the_brake_does_not_hold_them_again() {
+    let h = watching(setup()).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    let storm = holds(&h).await.remove(0);
+    assert_eq!((storm.notices, storm.would_email), (20, 20));
+    let other = HoldScope { member_id: Some("m1".into()), ..HoldScope::default() };
+    let other = NewHold { scope: other, until: None, reason: "asked for it".into() };
+    h.app.store.add_hold(&other, h.clock.now()).await.unwrap();
+    let counts = |hold: &HoldRecord| (hold.notices, hold.would_email);
+    assert_eq!(holds(&h).await.iter().map(counts).collect::<Vec<_>>(), [(1, 0), (20, 19)]);
+    let released = h.app.store.release_hold(&storm.id, h.clock.now()).await.unwrap();
+    assert_eq!(released, Release::Released(19));
+    // The lapses are still recent.
+    h.sweep_after(MINUTE).await;
+    h.pass_after(MINUTE).await;
+    assert_eq!((h.mails().len(), alerts(&h)), (19, 1));
+    set(&h, 21..=39, "EXPIRED");
+    h.pass_after(MINUTE).await;
+    assert_eq!((h.mails().len(), alerts(&h)), (19, 2), "another storm");
+}
+
+#[tokio::test]
+async fn an_operator_takes_over_a_storm_and_nothing_is_sent_until_the_release() {
+    let h = watching(setup()).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    let storm = holds(&h).await.remove(0);
+    assert_eq!(reasons(&h, "m1").await, ["held held_by_storm"]);
+    let Takeover::Taken(hold) = take(&h, &storm.id).await else { panic!("it is a storm's") };
+    assert_eq!((hold.scope, hold.notices, hold.would_email), (storm.scope, 20, 20));
+    assert_eq!(shown(&h).await, ["operator holding epic 20", "storm ended epic 0"]);
+    assert_eq!(reasons(&h, "m1").await, ["held held_by_operator"]);
+    for _ in 0..6 {
+        h.pass_after(QUARTER).await;
+    }
+    assert_eq!(shown(&h).await, ["operator holding epic 20", "storm ended epic 0"], "the window is over");
+    assert_eq!((h.mails().len(), alerts(&h)), (0, 1));
+    assert_eq!(reasons(&h, "m1").await, ["held held_by_operator"]);
+    assert!(matches!(take(&h, &storm.id).await, Takeover::HadEnded));
+    assert!(matches!(take(&h, &hold.id).await, Takeover::IsOperators));
+    assert!(matches!(take(&h, &"unknown".into()).await, Takeover::Unknown));
+    h.app.store.release_hold(&hold.id, h.clock.now()).await.unwrap();
+    h.pass_after(MINUTE).await;
+    assert_eq!(h.mails().len(), 20);
+}
+
+#[tokio::test]
+async fn an_operator_takes_over_a_storm_that_drips_and_what_has_not_gone_out_stays() {
+    let h = watching(setup()).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!((shown(&h).await, h.mails().len()), (vec!["storm dripping epic 18".to_owned()], 2));
+    let storm = holds(&h).await.remove(0);
+    assert!(matches!(take(&h, &storm.id).await, Takeover::Taken(hold) if hold.notices == 18));
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_storm_has_counted_does_not_start_it_again_when_it_calms_down() {
+    let h = watching(setup()).await;
+    set(&h, 1..=28, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    // Enough for a storm, and fewer than half as many.
+    set(&h, 31..=40, "EXPIRED");
+    h.pass_after(TimeDelta::minutes(50)).await;
+    for _ in 0..3 {
+        h.pass_after(QUARTER).await;
+        assert_eq!(shown(&h).await[0].split(' ').nth(1), Some("dripping"));
+    }
+    assert_eq!((h.mails().len(), alerts(&h)), (6, 1));
 }

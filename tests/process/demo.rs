@@ -19,6 +19,21 @@ const STEPS: [&str; 12] = [
     "CONNECTED → EXPIRED → CONNECTED",
 ];
 
+/// Those of `--storm`.
+const STORM_STEPS: [&str; 11] = [
+    "are enrolled",
+    "every connection CONNECTED",
+    "expire at once",
+    "before the first one",
+    "60 of 63 connections lapsed within 5s",
+    "a release sends",
+    "does not wait",
+    "recovered by themselves",
+    "little by little",
+    "still broken received an email",
+    "60 lapses, 5 emails",
+];
+
 fn demo(home: &Home, arguments: &[&str]) -> Command {
     let mut program = home.program();
     program.arg("demo").args(arguments);
@@ -37,6 +52,18 @@ async fn the_demo_prints_each_step() {
     // On a busy machine, a sweep can outlast the demo's short schedule.
     let is_unexpected = |line: &&str| !line.contains("event=\"tick_skipped\"");
     assert_eq!(ended.stderr.lines().find(is_unexpected), None, "it logs a warning");
+}
+
+#[tokio::test]
+async fn the_demo_of_a_storm_prints_each_step_and_one_alert() {
+    let home = Home::bare();
+    let ended = Running::start(demo(&home, &["--once", "--storm"])).ended().await.well();
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), STORM_STEPS.len(), "{}", ended.stdout);
+    for (line, step) in lines.iter().zip(STORM_STEPS) {
+        assert!(line.contains(step), "{step:?} is not in {line:?}");
+    }
+    assert_eq!(ended.stderr.matches("event=\"storm_started\"").count(), 1, "{}", ended.stderr);
 }
 
 #[tokio::test]

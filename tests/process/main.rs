@@ -32,5 +32,6 @@ mod servers;
 mod service_manager;
 mod settings;
 mod shutdown;
+mod storm;
 mod story;
 mod tls;

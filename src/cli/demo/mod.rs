@@ -1,6 +1,8 @@
 //! `demo`: the whole flow on this machine, with no setup.
 
 mod setup;
+mod steps;
+mod storm;
 mod story;
 
 use super::completion::Completion;
@@ -24,42 +26,56 @@ pub(super) struct DemoArgs {
     /// Play the flow through once, then exit
     #[arg(long)]
     once: bool,
+    /// Play a storm: many connections of one source break at once
+    #[arg(long)]
+    storm: bool,
 }
 
 pub(super) async fn demo(arguments: &DemoArgs) -> anyhow::Result<Completion> {
-    let once = arguments.once;
+    let (once, storm_members) = (arguments.once, if arguments.storm { setup::STORM_MEMBERS } else { 0 });
     let stop = stop_signal()?;
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let simulator = Simulator::start(Options {
         listen: setup::preferred(8081, once),
         smtp: setup::preferred(2525, once),
         clock: Clock::System,
+        members: storm_members,
         ..Options::default()
     })
     .await?;
     let config = setup::configuration(folder.path(), &simulator, once)?;
     telemetry::init(&config.telemetry)?;
-    let public_url = config.links.public_url.clone();
+    let (public_url, drip_per_minute) = (config.links.public_url.clone(), config.storm.drip_per_minute);
     let app = App::with_keyring(config, Clock::System, Keyring::ephemeral()).await?;
-    setup::enroll(&app).await?;
+    if arguments.storm {
+        let (member, source) = setup::ORDINARY;
+        simulator.world().set_status(member, source, "CONNECTED")?;
+    }
+    setup::enroll(&app, storm_members).await?;
     let daemon = Daemon::start(app.clone(), Some(telemetry::metrics::install()?)).await?;
     let admin = daemon.admin_addr;
     let shutdown = CancellationToken::new();
     let mut running = tokio::spawn(daemon.run(shutdown.clone()));
 
-    let result = if once {
-        tokio::select! {
-            result = story::play(&simulator, &app.store) => result,
-            ended = &mut running => bail!("the daemon stopped: {:?}", ended?.err()),
-            () = stop.cancelled() => bail!("interrupted"),
-        }
-    } else {
-        print_addresses(&simulator, &public_url, admin)?;
-        tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            ended = &mut running => bail!("the daemon stopped: {:?}", ended?.err()),
+    let play = async {
+        match (arguments.storm, once) {
+            (true, _) => storm::play(&simulator, &app.store, drip_per_minute).await,
+            (false, true) => story::play(&simulator, &app.store).await,
+            (false, false) => Ok(()),
         }
     };
+    let mut result = tokio::select! {
+        result = play => result,
+        ended = &mut running => bail!("the daemon stopped: {:?}", ended?.err()),
+        () = stop.cancelled() => bail!("interrupted"),
+    };
+    if result.is_ok() && !once {
+        print_addresses(&simulator, &public_url, admin)?;
+        result = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            ended = &mut running => bail!("the daemon stopped: {:?}", ended?.err()),
+        };
+    }
     shutdown.cancel();
     running.await??;
     simulator.shutdown().await?;

@@ -10,6 +10,11 @@ use std::path::Path;
 
 const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
 
+/// The members `m1`, `m2`, … of a storm.
+pub(super) const STORM_MEMBERS: u32 = 60;
+/// A member and a source that are not part of the storm.
+pub(super) const ORDINARY: (&str, &str) = ("bob", "kaiser-north");
+
 /// The built-in defaults with a quick schedule.
 pub(super) fn configuration(folder: &Path, simulator: &Simulator, once: bool) -> anyhow::Result<Config> {
     let links = free(preferred(8080, once))?;
@@ -32,6 +37,9 @@ pub(super) fn configuration(folder: &Path, simulator: &Simulator, once: bool) ->
         ("LINKS__LISTEN", links.to_string()),
         ("LINKS__PUBLIC_URL", format!("http://{links}")),
         ("ADMIN__LISTEN", admin.to_string()),
+        // Nearly all connections of the demo are part of its storm, which is about one source.
+        ("STORM__FLEET_SHARE", "1".into()),
+        ("STORM__WINDOW", "5s".into()),
         ("TELEMETRY__LOG", "warn".into()),
     ];
     let variables = settings.map(|(key, value)| (format!("RECONNECTD__{key}"), value));
@@ -49,9 +57,11 @@ fn free(wanted: SocketAddr) -> std::io::Result<SocketAddr> {
     TcpListener::bind(wanted)?.local_addr()
 }
 
-pub(super) async fn enroll(app: &App) -> anyhow::Result<()> {
+pub(super) async fn enroll(app: &App, storm_members: u32) -> anyhow::Result<()> {
+    let members = MEMBERS.map(str::to_owned).into_iter().chain((1..=storm_members).map(|n| format!("m{n}")));
     let mut rows = Vec::new();
-    for (line, id) in (1..).zip(MEMBERS) {
+    for (line, id) in (1..).zip(members) {
+        let id = id.as_str();
         let member = Member {
             id: id.into(),
             email: format!("{id}@example.org").parse()?,

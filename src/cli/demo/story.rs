@@ -1,25 +1,18 @@
 //! The steps of the demo: a connection expires, and its member reconnects it.
 
-use crate::cli::output::outln;
+use super::steps::{STEP_TIMEOUT, Steps, until};
 use crate::domain::{Lapse, LapseState, MemberId, Outcome, Status};
 use crate::sim::{Simulator, TestBrowser};
 use crate::store::Store;
 use anyhow::{Context, ensure};
-use std::io;
-use std::time::{Duration, Instant};
-
-const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Prints each step as it happens.
 ///
 /// # Errors
 /// A step does not happen in time.
 pub(super) async fn play(simulator: &Simulator, store: &Store) -> anyhow::Result<()> {
-    let start = Instant::now();
-    let step = |words: &str| -> io::Result<()> {
-        outln!("{:>6.1}s  {words}", start.elapsed().as_secs_f32());
-        Ok(())
-    };
+    let steps = Steps::start();
+    let step = |words: &str| steps.print(words);
     let (member, source) = (MemberId::from("alice"), "epic");
     let browser = TestBrowser::new()?;
 
@@ -90,16 +83,4 @@ async fn status_of(store: &Store, member: &MemberId, connection: &str) -> anyhow
 
 async fn lapse(store: &Store, member: &MemberId) -> anyhow::Result<Option<Lapse>> {
     Ok(store.lapses(Some(member), None, 1).await?.pop())
-}
-
-async fn until(what: &str, mut done: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let polling = async {
-        while !done().await? {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(STEP_TIMEOUT, polling)
-        .await
-        .with_context(|| format!("timed out waiting for {what}"))?
 }

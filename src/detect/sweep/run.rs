@@ -256,7 +256,8 @@ async fn brake(services: &Services, now: Time) -> Result<(), StoreError> {
             source,
             lapsed,
             connections,
-            "many connections broke at once; email about them is held (`hold list`, `hold release`)"
+            "many connections broke at once; email about them is held: `hold list` shows how much waits, `notices list` for \
+             whom; `hold take` keeps it held, `hold release` sends it at once"
         );
     }
     for source in report.calmed {
