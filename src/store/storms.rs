@@ -151,23 +151,30 @@ impl Store {
                 return Ok(0);
             }
             let is_uncovered = has_item(&format!("NOT {}", covers_item(&[HoldState::Holding])));
-            let waiting = |limit: u32| {
-                format!(
-                    "SELECT n.notice_id FROM notices n WHERE n.state = 'held' AND n.not_before <= $1 AND {is_uncovered}
-                     ORDER BY n.planned_at, n.notice_id LIMIT {limit}"
-                )
-            };
-            let next = format!("n.notice_id IN ({})", waiting(per_minute));
+            let next = format!(
+                "n.notice_id IN (SELECT n.notice_id FROM notices n
+                    WHERE n.state = 'held' AND n.not_before <= $1 AND {is_uncovered}
+                    ORDER BY n.planned_at, n.notice_id LIMIT {per_minute})"
+            );
             let released = queue_again(&mut tx, &next, now).await?;
-            // Patience can keep some from going out yet.
-            let rest: Option<String> =
-                query_scalar(waiting(1)).bind(i64::MAX).fetch_optional(&mut tx).await?;
-            if rest.is_none() {
-                query("UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'")
-                    .bind(millis(now))
-                    .execute(&mut tx)
-                    .await?;
-            }
+            let rest: Option<i64> = query_scalar(format!(
+                "SELECT min(n.not_before) FROM notices n WHERE n.state = 'held' AND {is_uncovered}"
+            ))
+            .bind(millis(now))
+            .fetch_one(&mut tx)
+            .await?;
+            let change = match rest {
+                None => query("UPDATE holds SET state = 'ended', ended_at = $1 WHERE state = 'dripping'")
+                    .bind(millis(now)),
+                // Patience keeps them from going out yet. The first portion goes out when it ends for the first of them.
+                Some(at) if released == 0 => query(
+                    "UPDATE holds SET drip_at = min(drip_at, $2) WHERE state = 'dripping' AND drip_at > $1",
+                )
+                .bind(millis(now))
+                .bind(at),
+                Some(_) => return Ok(released),
+            };
+            change.execute(&mut tx).await?;
             Ok(released)
         })
         .await

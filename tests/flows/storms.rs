@@ -359,3 +359,17 @@ async fn what_a_storm_has_counted_does_not_start_it_again_when_it_calms_down() {
     }
     assert_eq!((h.mails().len(), alerts(&h)), (6, 1));
 }
+
+#[tokio::test]
+async fn a_storm_that_calms_down_before_the_first_email_is_due_drips_from_then_on() {
+    let h = watching(setup().set("NOTICES__EXPIRED__FIRST_AFTER", "3h")).await;
+    set(&h, 1..=20, "EXPIRED");
+    h.pass_after(QUARTER).await;
+    let half_a_minute = TimeDelta::seconds(30);
+    h.pass_after(TimeDelta::hours(3) - half_a_minute).await;
+    assert_eq!((shown(&h).await, h.mails().len()), (vec!["storm dripping epic 20".to_owned()], 0));
+    for expected in [2, 2, 4] {
+        h.pass_after(half_a_minute).await;
+        assert_eq!(h.mails().len(), expected);
+    }
+}
