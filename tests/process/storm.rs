@@ -256,7 +256,7 @@ impl Storm {
         self.log += &daemon.running.stopped().await.well().stderr;
     }
 
-    /// Whoever is still broken got one email, or the same one again when a kill hid the mail server's response.
+    /// Each member whose connection is still broken got one email, or the same one again when a kill hid the mail server's response.
     async fn verify(&self, remaining: u32) {
         assert_eq!(self.log.matches("event=\"storm_started\"").count(), 1, "one message");
         let emails = self.emails();
