@@ -155,8 +155,11 @@ fn drip_minutes(hold: &HoldRecord, drip_per_minute: u32) -> Option<u64> {
 
 /// What the end of a hold means, for a person.
 pub(super) fn effect_of_end(hold: &HoldRecord, drip_per_minute: u32) -> String {
-    let emails =
-        if hold.would_email == 1 { "1 email".to_owned() } else { format!("{} emails", hold.would_email) };
+    let emails = match hold.would_email {
+        0 => return "a release sends nothing".to_owned(),
+        1 => "1 email".to_owned(),
+        many => format!("{many} emails"),
+    };
     let release = format!("a release sends {emails} at once");
     match drip_minutes(hold, drip_per_minute) {
         None => release,

@@ -69,6 +69,10 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     // A hold begins or ends.
     ("notice_items", "UPDATE notices AS n SET state = 'held'", "the unsent notices"),
     ("notice_items", "SET state = 'queued', not_before", "the notices under a hold"),
+    ("notice_items", "UPDATE notices AS n SET reason =", "the notices under a hold"),
+    // Each minute, while a storm's notices go out.
+    ("notice_items", "SELECT min(n.not_before)", "the notices under a hold"),
+    ("notice_items", "UPDATE holds SET state = 'ended', ended_at = $1", "the notices under a hold"),
     // What an operator requests for the whole fleet.
     (
         "notices",

@@ -26,7 +26,7 @@ const STORM_STEPS: [&str; 11] = [
     "expire at once",
     "before the first one",
     "60 of 63 connections lapsed within 5s",
-    "a release sends",
+    "a release sends 60 emails at once",
     "does not wait",
     "recovered by themselves",
     "little by little",

@@ -50,7 +50,7 @@ impl Scale {
                 pause,
             };
         }
-        let (window, first_after) = ("60s", "150s");
+        let (window, first_after) = ("60s", "240s");
         let (patience, pause) = (Duration::from_secs(420), Duration::from_millis(500));
         Self {
             members,
@@ -58,7 +58,7 @@ impl Scale {
             ordinary: 10,
             window,
             first_after,
-            drip_per_minute: 400,
+            drip_per_minute: 500,
             patience,
             pause,
         }

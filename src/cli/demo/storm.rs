@@ -41,10 +41,16 @@ pub(super) async fn play(simulator: &Simulator, store: &Store, drip_per_minute: 
     steps.print(
         "two sweeps confirmed it, and the storm brake holds all email about epic, before the first one",
     )?;
+    let mut hold = None;
+    until("the held notices", async || {
+        hold = store.active_holds().await?.pop();
+        Ok(hold.as_ref().is_some_and(|hold| hold.would_email == u64::from(STORM_MEMBERS)))
+    })
+    .await?;
     for n in 1..=RECOVERING {
         world.set_status(&format!("m{n}"), "epic", "CONNECTED")?;
     }
-    let hold = store.active_holds().await?.pop().context("the hold ended at once")?;
+    let hold = hold.context("the hold ended at once")?;
     steps.print(&format!("the operator gets one message: {}", hold.reason))?;
     steps.print(&format!("`hold list` and `status` say: {}", effect_of_end(&hold, drip_per_minute)))?;
 
