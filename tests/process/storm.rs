@@ -37,8 +37,9 @@ impl Scale {
         let members = env::var("RECONNECTD_TEST_STORM")
             .map_or(MEMBERS, |text| text.parse().expect("RECONNECTD_TEST_STORM: a number"));
         if members <= 1_000 {
-            let (window, first_after) = ("5s", "8s");
-            let (patience, pause) = (Duration::from_secs(60), Duration::from_millis(50));
+            // The patience with each lapse ends before the storm, so one portion is all.
+            let (window, first_after) = ("7s", "6s");
+            let (patience, pause) = (Duration::from_secs(120), Duration::from_millis(50));
             return Self {
                 members,
                 others: 12,
