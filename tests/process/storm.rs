@@ -38,7 +38,7 @@ impl Scale {
             .map_or(MEMBERS, |text| text.parse().expect("RECONNECTD_TEST_STORM: a number"));
         if members <= 1_000 {
             // The patience with each lapse ends before the storm, so one portion is all.
-            let (window, first_after) = ("7s", "6s");
+            let (window, first_after) = ("10s", "9s");
             let (patience, pause) = (Duration::from_secs(120), Duration::from_millis(50));
             return Self {
                 members,
