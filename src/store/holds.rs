@@ -8,12 +8,13 @@ use super::{Result, Store, json_list, millis};
 use crate::base::random;
 use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
 
-/// SQL condition: the scope of a hold covers the item `i` of the notice `n`, about the connection `k`.
+/// SQL condition: the scope of a hold covers the item `i`, about the connection `k`. The item's member need not be the notice's.
 fn is_in_scope(hold: &str) -> String {
     format!(
-        "k.member_id = n.member_id AND k.connection_id = i.connection_id
+        "k.member_id = (SELECT l.member_id FROM lapses l WHERE l.lapse_id = i.lapse_id)
+         AND k.connection_id = i.connection_id
          AND ({hold}.source IS NULL OR {hold}.source = lower(i.connection_id))
-         AND ({hold}.member_id IS NULL OR {hold}.member_id = n.member_id)
+         AND ({hold}.member_id IS NULL OR {hold}.member_id = k.member_id)
          AND ({hold}.status IS NULL OR {hold}.status = k.status)"
     )
 }

@@ -80,7 +80,8 @@ impl Store {
     ) -> Result<Vec<ListedNotice>> {
         let of_member = member.map_or("", |_| {
             "(n.member_id = $3 OR n.notice_id IN (SELECT i.notice_id FROM lapses l
-                JOIN notice_items i ON i.lapse_id = l.lapse_id WHERE l.member_id = $3)) AND"
+                JOIN notice_items i ON i.lapse_id = l.lapse_id
+                WHERE l.member_id = $3 AND i.in_email IS NOT FALSE)) AND"
         });
         let this = match (member, only) {
             (_, None) => "",

@@ -390,9 +390,10 @@ fn whatever_happens_no_email_goes_out_that_must_not_and_none_is_forgotten() {
         failure_persistence: None,
         ..Config::default()
     };
-    let rng = match histories {
-        None => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-        Some(_) => TestRng::from_seed(RngAlgorithm::ChaCha, &rand_seed()),
+    let mut runner = match histories {
+        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
+        // A long run takes other histories each time.
+        Some(_) => TestRunner::new(config),
     };
     let play = |steps: Vec<Step>| {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -412,13 +413,5 @@ fn whatever_happens_no_email_goes_out_that_must_not_and_none_is_forgotten() {
         });
         Ok(())
     };
-    TestRunner::new_with_rng(config, rng).run(&steps(), play).unwrap();
-}
-
-/// A long run takes other histories each time.
-fn rand_seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    let now = Utc::now().timestamp_nanos_opt().unwrap_or_default().to_le_bytes();
-    seed[..8].copy_from_slice(&now);
-    seed
+    runner.run(&steps(), play).unwrap();
 }

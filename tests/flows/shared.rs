@@ -2,8 +2,9 @@
 
 use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
-use reconnectd::domain::NoticeState;
+use reconnectd::domain::{HoldScope, NoticeState};
 use reconnectd::sim::{Fault, FaultKind, Operation, ReceivedEmail};
+use reconnectd::store::NewHold;
 use std::collections::BTreeSet;
 
 const CHILDREN: [&str; 3] = ["alice", "bob", "carol"];
@@ -182,4 +183,38 @@ async fn a_link_that_one_of_them_requests_is_only_about_that_member() {
     h.press(&format!("{link}/resend")).await;
     h.pass_after(TimeDelta::minutes(5)).await;
     assert_eq!(links(&h.mails()[1]).len(), 1);
+}
+
+#[tokio::test]
+async fn a_hold_on_one_of_them_holds_only_that_member() {
+    let h = family(Setup::default()).await;
+    expire(&h, &CHILDREN);
+    h.sweep().await;
+    while h.app.planner.plan_page().await.unwrap() {}
+    let scope = HoldScope { member_id: Some("bob".into()), ..HoldScope::default() };
+    let hold = NewHold { scope, until: None, reason: "test".to_owned() };
+    let id = h.app.store.add_hold(&hold, h.clock.now()).await.unwrap().unwrap().id;
+    h.pass().await;
+    assert_eq!(links(&h.mails()[0]).len(), 2);
+    assert_eq!(notices(&h, "bob").await, [("bob".to_owned(), NoticeState::Held, vec!["bob".to_owned()])]);
+    let held: Vec<u64> = h.app.store.holds().await.unwrap().iter().map(|hold| hold.notices).collect();
+    assert_eq!(held, [1]);
+    h.app.store.release_hold(&id, h.clock.now()).await.unwrap();
+    h.pass().await;
+    assert_eq!((h.mails().len(), links(&h.mails()[1]).len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_hold_on_a_source_covers_the_later_members_of_an_email_too() {
+    let h = family(Setup::default()).await;
+    h.set("alice", "kaiser-north", "EXPIRED");
+    expire(&h, &["bob", "carol"]);
+    let scope = HoldScope { source: Some("epic".into()), ..HoldScope::default() };
+    let hold = NewHold { scope, until: None, reason: "test".to_owned() };
+    h.app.store.add_hold(&hold, h.clock.now()).await.unwrap().unwrap();
+    h.pass().await;
+    assert_eq!(links(&h.mails()[0]).len(), 1);
+    let rest = ["bob", "carol"].map(str::to_owned).to_vec();
+    assert_eq!(notices(&h, "carol").await, [("bob".to_owned(), NoticeState::Held, rest)]);
+    assert_eq!(h.app.store.holds().await.unwrap()[0].notices, 1);
 }
