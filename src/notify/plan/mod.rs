@@ -1,4 +1,4 @@
-//! Plans the next notices to one address: members with their lapses + policy + now → [`Plan`]. Pure.
+//! Plans the next notices to one address: members with their lapses + policy + now → plan. Pure.
 //!
 //! Each lapse passes the gates (`gates.rs`), which defer its notice or reject it. Notices that are due together become one
 //! email (`emails.rs`). `output.rs` compares the emails with the notices that wait already.
