@@ -8,16 +8,18 @@ use super::{Result, Store, json_list, millis};
 use crate::base::random;
 use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
 
-/// SQL condition: the scope of a hold covers the item `i`, about the connection `k`. The item's member need not be the notice's.
+/// SQL condition: the scope of a hold covers the item `i`, about the connection `k`.
 fn is_in_scope(hold: &str) -> String {
     format!(
-        "k.member_id = (SELECT l.member_id FROM lapses l WHERE l.lapse_id = i.lapse_id)
-         AND k.connection_id = i.connection_id
-         AND ({hold}.source IS NULL OR {hold}.source = lower(i.connection_id))
+        "({hold}.source IS NULL OR {hold}.source = lower(i.connection_id))
          AND ({hold}.member_id IS NULL OR {hold}.member_id = k.member_id)
          AND ({hold}.status IS NULL OR {hold}.status = k.status)"
     )
 }
+
+/// SQL: the connection `k` that the item `i` is about. Its member need not be the notice's.
+const CONNECTION: &str =
+    "lapses l JOIN connections k ON k.member_id = l.member_id AND k.connection_id = l.connection_id";
 
 /// SQL condition: the item `i` is part of the email of the notice `n`.
 const IS_IN_NOTICE: &str =
@@ -33,8 +35,8 @@ pub(super) fn covers_item(states: &[HoldState]) -> String {
 fn is_covered_by(condition: &str) -> String {
     let in_scope = is_in_scope("h");
     format!(
-        "EXISTS (SELECT 1 FROM holds h JOIN connections k ON {in_scope}
-            WHERE {condition} AND (h.until IS NULL OR h.until > $1))"
+        "EXISTS (SELECT 1 FROM {CONNECTION} JOIN holds h ON {in_scope}
+            WHERE l.lapse_id = i.lapse_id AND {condition} AND (h.until IS NULL OR h.until > $1))"
     )
 }
 
@@ -235,9 +237,10 @@ impl Store {
         );
         let held = |condition: &str| {
             format!(
-                "CASE WHEN h.state = 'ended' THEN 0 ELSE (SELECT count(*) FROM notices n WHERE n.state = 'held' AND EXISTS
-                    (SELECT 1 FROM notice_items i JOIN connections k ON {in_scope}
-                     WHERE {IS_IN_NOTICE} AND {condition})) END"
+                "CASE WHEN h.state = 'ended' THEN 0 ELSE (SELECT count(*) FROM notices n WHERE n.state = 'held' AND
+                    (SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND
+                        (SELECT count(*) FROM {CONNECTION}
+                         WHERE l.lapse_id = i.lapse_id AND {in_scope} AND {condition}) > 0) > 0) END"
             )
         };
         let mut holds = query(format!(
@@ -303,9 +306,9 @@ async fn keep_held(tx: &mut Tx, hold: &str, now: Time) -> Result<()> {
     let stormy = is_covered_by("h.kind = 'storm' AND h.state <> 'ended'");
     let kept: Vec<String> = query_scalar(format!(
         "UPDATE notices AS n SET reason = $3 WHERE n.state = 'held' AND n.reason = $4
-           AND EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {covered})
-           AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE {IS_IN_NOTICE} AND {stormy})
-         RETURNING notice_id"
+           AND {} AND NOT {} RETURNING notice_id",
+        has_item(&covered),
+        has_item(&stormy)
     ))
     .bind(millis(now))
     .bind(hold)

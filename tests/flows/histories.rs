@@ -385,7 +385,7 @@ impl World {
 fn whatever_happens_no_email_goes_out_that_must_not_and_none_is_forgotten() {
     let histories = std::env::var("RECONNECTD_HISTORIES").ok().map(|count| count.parse().expect("a number"));
     let config = Config {
-        cases: histories.unwrap_or(4),
+        cases: histories.unwrap_or(2),
         max_shrink_iters: 20,
         failure_persistence: None,
         ..Config::default()

@@ -292,7 +292,9 @@ async fn a_storm_in_one_sweep_is_held_whole_though_the_daemon_is_killed() {
     storm.pass().await;
 }
 
+/// Patience must outlast several sweeps, which takes long, so it is not part of the suite.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes half a minute: see the README"]
 async fn a_storm_over_several_sweeps_is_held_whole_though_the_daemon_is_killed() {
     let mut storm = Storm::approaching(Some(Scale::new().first_after)).await;
     storm.start().await;
