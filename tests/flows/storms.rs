@@ -156,10 +156,9 @@ async fn two_instances_start_a_storm_once_and_drip_at_the_pace_of_one() {
     assert_eq!(shown(&h).await, ["storm dripping epic 18"]);
 }
 
-fn link_of(h: &Harness, member: &str) -> String {
-    let mails = h.mails();
-    let is_to = |mail: &&Arc<ReceivedEmail>| mail.to[0].starts_with(member);
-    link_in(mails.iter().rfind(is_to).expect("an email"))
+fn mail_to(h: &Harness, member: &str) -> Arc<ReceivedEmail> {
+    let is_to = |mail: &Arc<ReceivedEmail>| mail.to[0].starts_with(member);
+    h.mails().into_iter().rfind(is_to).expect("an email")
 }
 
 #[tokio::test]
@@ -169,8 +168,8 @@ async fn a_link_s_page_tells_of_a_source_in_trouble_while_a_storm_is_held() {
     h.set("m40", "epic", "EXPIRED");
     h.set("m40", "kaiser-north", "EXPIRED");
     h.pass_after(QUARTER).await;
-    let (one, two) = (link_of(&h, "m39@"), link_of(&h, "m40@"));
-    let stop = unsubscribe_link_in(&h.mails()[0]);
+    let (one, two) = (link_in(&mail_to(&h, "m39@")), link_in(&mail_to(&h, "m40@")));
+    let stop = unsubscribe_link_in(&mail_to(&h, "m39@"));
     assert_eq!(h.look(&one).await.states(), ["ready", "available"]);
     set(&h, 1..=20, "EXPIRED");
     h.pass_after(QUARTER).await;
