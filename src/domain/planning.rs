@@ -125,8 +125,7 @@ pub(crate) struct PlanningOutput {
     pub(crate) notices: Vec<PlannedNotice>,
     /// The waiting notices that none of them continues.
     pub(crate) withdrawn: Vec<(NoticeId, NoticeReason)>,
-    /// When to evaluate each lapse again; `None` when only a new fact can change the decision.
-    pub(crate) next_evaluation: Vec<(LapseId, Option<Time>)>,
+    /// One for each lapse.
     pub(crate) decisions: Vec<PlannedDecision>,
 }
 
@@ -157,7 +156,7 @@ pub(crate) struct PlannedDecision {
     pub(crate) reason: NoticeReason,
     /// The place among the planned notices; `None`: there is none.
     pub(crate) notice: Option<usize>,
-    /// When it is decided again; `None`: when a fact changes.
+    /// When to evaluate the lapse again; `None`: when a fact changes.
     pub(crate) not_before: Option<Time>,
 }
 

@@ -95,7 +95,8 @@ impl LinkService {
         connection: Option<&ConnectionId>,
         proof: &BrowserProof,
     ) -> Result<LinkPage, StoreError> {
-        if let Some(button) = self.chosen(hash, connection).await?
+        let record = self.store.link(hash).await?;
+        if let Some(button) = record.as_ref().and_then(|record| record.chosen(connection))
             && self.store.dismiss(hash, &button.connection.id, self.clock.now()).await?
         {
             metrics::count_redemption("dismissed");
@@ -110,7 +111,8 @@ impl LinkService {
         connection: Option<&ConnectionId>,
         proof: &BrowserProof,
     ) -> Result<LinkPage, StoreError> {
-        if let Some(button) = self.chosen(hash, connection).await?
+        let record = self.record(hash).await?;
+        if let Some(button) = record.as_ref().and_then(|record| record.chosen(connection))
             && button.outlook.snooze == Snooze::Offered
             && self.store.snooze(hash, &button.connection.id, self.clock.now()).await?
         {
@@ -126,7 +128,8 @@ impl LinkService {
         connection: Option<&ConnectionId>,
         proof: &BrowserProof,
     ) -> Result<LinkPage, StoreError> {
-        if let Some(button) = self.chosen(hash, connection).await?
+        let record = self.store.link(hash).await?;
+        if let Some(button) = record.as_ref().and_then(|record| record.chosen(connection))
             && let Some(undone) = self.store.undo(hash, &button.connection.id, self.clock.now()).await?
         {
             metrics::count_redemption(match undone {
@@ -135,15 +138,6 @@ impl LinkService {
             });
         }
         self.view(hash, proof).await
-    }
-
-    /// The button that a form names; without a name, the only one of the link.
-    async fn chosen(
-        &self,
-        hash: TokenHash,
-        connection: Option<&ConnectionId>,
-    ) -> Result<Option<Button>, StoreError> {
-        Ok(self.record(hash).await?.and_then(|record| record.chosen(connection).cloned()))
     }
 
     /// Queues a fresh link to the address on file. Returns the link's page, too, for a link that needs no other.

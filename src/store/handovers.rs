@@ -6,6 +6,7 @@ use super::invitations;
 use super::link_rows::{LinkKind, NewLink, insert};
 use super::row_locks::{lock_members, lock_members_at, lock_notice};
 use super::suppressions::SUPPRESSED;
+use super::waiting_notices::plan_again;
 use super::{Result, Store, clamp, json_list, millis, planning_inputs, verified};
 use crate::domain::{
     AddressHash, ConnectionId, DecisionSubject, GateVerdict, LapseId, MemberId, NoticeId, NoticeItem,
@@ -208,15 +209,7 @@ async fn put_back(
         .bind(handover.attempt)
         .execute(&mut *tx)
         .await?;
-    query(
-        "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND lapse_id IN
-            (SELECT lapse_id FROM notice_items WHERE notice_id = $1 AND counts_as_step = TRUE)",
-    )
-    .bind(handover.notice.as_str())
-    .bind(millis(handover.now))
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
+    plan_again(tx, &[handover.notice], handover.now).await
 }
 
 /// Returns the items that the links have buttons for. `None` when there is nothing to say.

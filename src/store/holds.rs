@@ -3,8 +3,8 @@
 use super::decisions;
 use super::engine::{Row, Target, Tx, query, query_scalar};
 use super::row::RowExt;
-use super::waiting_notices::IS_WAITING;
-use super::{Result, Store, json_list, millis};
+use super::waiting_notices::{IS_WAITING, plan_again};
+use super::{Result, Store, millis};
 use crate::base::random;
 use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
 
@@ -202,12 +202,7 @@ impl Store {
     /// Ends the holds whose time is over. Returns how many notices are queued again.
     pub async fn end_due_holds(&self, now: Time) -> Result<u64> {
         let is_due = "state <> 'ended' AND until <= $1";
-        // Usually there are none. A read is enough to know that.
-        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM holds WHERE {is_due})"))
-            .bind(millis(now))
-            .fetch_one(&self.reader)
-            .await?;
-        if !any {
+        if !self.has_due_hold(is_due, now).await? {
             return Ok(0);
         }
         self.write(async |mut tx| {
@@ -218,6 +213,14 @@ impl Store {
             release_uncovered(&mut tx, now).await
         })
         .await
+    }
+
+    /// Whether a hold meets a condition in SQL, in which `$1` is the time. Usually none does, and a read is enough to know that.
+    pub(super) async fn has_due_hold(&self, is_due: &str, now: Time) -> Result<bool> {
+        query_scalar(format!("SELECT EXISTS (SELECT 1 FROM holds WHERE {is_due})"))
+            .bind(millis(now))
+            .fetch_one(&self.reader)
+            .await
     }
 
     /// All holds, the newest first.
@@ -340,19 +343,6 @@ pub(super) async fn queue_again(tx: &mut Tx, condition: &str, now: Time) -> Resu
     .await?;
     plan_again(tx, &queued, now).await?;
     Ok(queued.len() as u64)
-}
-
-async fn plan_again(tx: &mut Tx, notices: &[String], now: Time) -> Result<()> {
-    query(
-        "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND lapse_id IN
-            (SELECT lapse_id FROM notice_items WHERE counts_as_step = TRUE
-               AND notice_id IN (SELECT value FROM json_each($1)))",
-    )
-    .bind(json_list(notices)?)
-    .bind(millis(now))
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 async fn is_enrolled(tx: &mut Tx, member: &MemberId) -> Result<bool> {

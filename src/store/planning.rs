@@ -5,7 +5,9 @@ use super::engine::{Tx, query, query_scalar};
 use super::planning_inputs::{self, WAITS_FOR_SWEEP};
 use super::row_locks::{lock_members, lock_waiting_notices};
 use super::{Result, Store, clamp, json_list, millis, planned_notices};
-use crate::domain::{AddressInput, DecisionSubject, LapseId, MemberId, NoticeId, PlanningOutput, Time};
+use crate::domain::{
+    AddressInput, DecisionSubject, LapseId, MemberId, NoticeId, PlannedDecision, PlanningOutput, Time,
+};
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -73,7 +75,7 @@ impl Store {
             };
             let inputs = planning_inputs::read(&mut tx, &shared, None).await?;
             let planned: Vec<(AddressInput, PlanningOutput)> = inputs.into_iter().map(evaluate).collect();
-            let next: Vec<_> = planned.iter().flat_map(|(_, output)| &output.next_evaluation).collect();
+            let next: Vec<_> = planned.iter().flat_map(|(_, output)| &output.decisions).collect();
             evaluate_next(&mut tx, &next).await?;
             clear_recovered(&mut tx, &shared).await?;
             let notices = planned_notices::store(&mut tx, &planned, now).await?;
@@ -121,8 +123,11 @@ fn new_notices(
     new.filter_map(|(notice, id)| Some((notice.items.first()?.member_id.clone(), id.clone()))).collect()
 }
 
-async fn evaluate_next(tx: &mut Tx, next: &[&(LapseId, Option<Time>)]) -> Result<()> {
-    let next: Vec<_> = next.iter().map(|(lapse, at)| NextRow { lapse, at: at.map(millis) }).collect();
+async fn evaluate_next(tx: &mut Tx, decisions: &[&PlannedDecision]) -> Result<()> {
+    let next: Vec<_> = decisions
+        .iter()
+        .map(|decision| NextRow { lapse: &decision.lapse_id, at: decision.not_before.map(millis) })
+        .collect();
     query(
         "UPDATE lapses SET plan_at = e.plan_at
          FROM (SELECT value ->> 'lapse' AS lapse_id, CAST(value ->> 'at' AS BIGINT) AS plan_at

@@ -146,13 +146,11 @@ async fn past_emails(
     .bind(except.map_or("", NoticeId::as_str))
     .fetch_all(&mut *tx)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let email =
-                PastEmail { sent_at: row.time("sent_at")?, counts_for_gap: row.try_get("counts_for_gap")? };
-            Ok((row.text("member_id")?, email))
-        })
-        .collect()
+    rows.iter().map(|row| Ok((row.text("member_id")?, past_email(row)?))).collect()
+}
+
+pub(super) fn past_email(row: &Row) -> Result<PastEmail> {
+    Ok(PastEmail { sent_at: row.time("sent_at")?, counts_for_gap: row.try_get("counts_for_gap")? })
 }
 
 async fn open_lapses(

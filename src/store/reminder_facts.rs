@@ -1,60 +1,34 @@
 //! The facts that decide whether another email about the lapses of a link will come.
 
-use super::engine::{Row, query};
-use super::planning_inputs::{WAITS_FOR_SWEEP, lapse_input};
-use super::row::RowExt;
+use super::engine::{Query, query, query_scalar};
+use super::planning_inputs::{WAITS_FOR_SWEEP, lapse_input, past_email};
 use super::suppressions::SUPPRESSED;
 use super::{Result, Store, connections, holds, json_list, lapses, time_zones};
-use crate::domain::{LapseInput, MemberId, PastEmail, PlanningInput, Recipient, Spread, TokenHash};
+use crate::domain::{MemberId, PlanningInput, Recipient, Spread, TokenHash};
 
 impl Store {
     /// Only the open lapses behind the link's buttons. What is queued or held about them counts as not planned: it is what
     /// will come. `None` when there is no such link.
     pub(crate) async fn reminder_facts(&self, hash: TokenHash) -> Result<Option<PlanningInput>> {
-        let sql = format!(
-            "SELECT m.member_id, m.time_zone, m.paused_at IS NOT NULL AS is_paused, {SUPPRESSED} AS is_suppressed
-             FROM links k JOIN members m ON m.member_id = k.member_id WHERE k.token_hash = $1"
-        );
-        let row = query(sql).bind(&hash.0[..]).fetch_optional(&self.reader).await?;
-        let Some(row) = row else { return Ok(None) };
-        let member_id: MemberId = row.text("member_id")?;
-        let members = json_list(std::slice::from_ref(&member_id))?;
-        let recipient = Recipient {
-            is_paused: row.try_get("is_paused")?,
-            is_suppressed: row.try_get("is_suppressed")?,
-            time_zone: time_zones::read(&row)?,
-            spread: Spread::of(&member_id),
-            emails: self.sent_to_address(hash).await?,
-            holds: holds::active(&self.reader, &members).await?,
-        };
-        let open = self.open_lapses_of_link(hash).await?;
-        Ok(Some(PlanningInput { member_id, recipient, open, recovered: Vec::new() }))
-    }
-
-    async fn sent_to_address(&self, hash: TokenHash) -> Result<Vec<PastEmail>> {
-        let rows = query(
-            "SELECT n.sent_at, n.kind <> 'recovered' AS counts_for_gap
-             FROM links k JOIN members m ON m.member_id = k.member_id
-             JOIN notices n ON n.address_hash = m.address_hash
-             WHERE k.token_hash = $1 AND n.state = 'sent' AND n.resend_of IS NULL",
-        )
-        .bind(&hash.0[..])
-        .fetch_all(&self.reader)
-        .await?;
-        rows.iter().map(past_email).collect()
-    }
-
-    async fn open_lapses_of_link(&self, hash: TokenHash) -> Result<Vec<LapseInput>> {
+        let member: Option<String> = query_scalar("SELECT member_id FROM links WHERE token_hash = $1")
+            .bind(&hash.0[..])
+            .fetch_optional(&self.reader)
+            .await?;
+        let Some(member) = member.map(MemberId::new) else { return Ok(None) };
         let of_link = "b.token_hash = $1 AND b.superseded = FALSE";
         let sql = open_lapses("link_buttons b JOIN lapses l ON l.lapse_id = b.lapse_id", of_link);
-        let rows = query(sql).bind(&hash.0[..]).fetch_all(&self.reader).await?;
-        rows.iter().map(|row| Ok(lapse_input(row)?.1)).collect()
+        self.facts(&member, query(sql).bind(&hash.0[..])).await
     }
 
     /// The facts about a member and all its open lapses, but not those that wait for a sweep. What is queued or held about
     /// them counts as not planned. `None`: the member is not enrolled.
     pub(crate) async fn planning_facts(&self, member: &MemberId) -> Result<Option<PlanningInput>> {
-        let members = json_list(std::slice::from_ref(member))?;
+        let of_member = format!("l.member_id = $1 AND NOT {WAITS_FOR_SWEEP}");
+        self.facts(member, query(open_lapses("lapses l", &of_member)).bind(member.as_str())).await
+    }
+
+    /// `lapses` reads the open lapses. `None`: the member is not enrolled.
+    async fn facts(&self, member: &MemberId, lapses: Query) -> Result<Option<PlanningInput>> {
         let sql = format!(
             "SELECT m.member_id, m.time_zone, m.paused_at IS NOT NULL AS is_paused, {SUPPRESSED} AS is_suppressed
              FROM members m WHERE m.member_id = $1 AND m.removed_at IS NULL"
@@ -75,18 +49,12 @@ impl Store {
             time_zone: time_zones::read(&row)?,
             spread: Spread::of(member),
             emails: emails.iter().map(past_email).collect::<Result<_>>()?,
-            holds: holds::active(&self.reader, &members).await?,
+            holds: holds::active(&self.reader, &json_list(std::slice::from_ref(member))?).await?,
         };
-        let of_member = format!("l.member_id = $1 AND NOT {WAITS_FOR_SWEEP}");
-        let open =
-            query(open_lapses("lapses l", &of_member)).bind(member.as_str()).fetch_all(&self.reader).await?;
+        let open = lapses.fetch_all(&self.reader).await?;
         let open = open.iter().map(|row| Ok(lapse_input(row)?.1)).collect::<Result<_>>()?;
         Ok(Some(PlanningInput { member_id: member.clone(), recipient, open, recovered: Vec::new() }))
     }
-}
-
-fn past_email(row: &Row) -> Result<PastEmail> {
-    Ok(PastEmail { sent_at: row.time("sent_at")?, counts_for_gap: row.try_get("counts_for_gap")? })
 }
 
 /// A statement that reads the open lapses `l` of these tables.

@@ -132,12 +132,7 @@ impl Store {
     /// the number of notices.
     pub async fn drip(&self, per_minute: u32, now: Time) -> Result<u64> {
         let is_due = "state = 'dripping' AND drip_at <= $1";
-        // Usually there are none. A read is enough to know that.
-        let any: bool = query_scalar(format!("SELECT EXISTS (SELECT 1 FROM holds WHERE {is_due})"))
-            .bind(millis(now))
-            .fetch_one(&self.reader)
-            .await?;
-        if !any {
+        if !self.has_due_hold(is_due, now).await? {
             return Ok(0);
         }
         self.write(async |mut tx| {

@@ -1,10 +1,11 @@
 //! The unsent notices that the planner can still change: no delivery has begun with them.
 
-use super::Result;
 use super::engine::{Tx, query};
 use super::notices::item;
 use super::row::RowExt;
-use crate::domain::{NoticeId, WaitingNotice};
+use super::{Result, json_list, millis};
+use crate::domain::{NoticeId, Time, WaitingNotice};
+use serde::Serialize;
 
 /// SQL condition: the planner can still change the notice `n`.
 pub(super) const IS_WAITING: &str =
@@ -50,4 +51,18 @@ pub(super) async fn read(tx: &mut Tx, members: &str) -> Result<Vec<WaitingNotice
         }
     }
     Ok(waiting)
+}
+
+/// Lets the planner decide again about the open lapses of notices.
+pub(super) async fn plan_again<T: Serialize>(tx: &mut Tx, notices: &[T], now: Time) -> Result<()> {
+    query(
+        "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND lapse_id IN
+            (SELECT lapse_id FROM notice_items WHERE counts_as_step = TRUE
+               AND notice_id IN (SELECT value FROM json_each($1)))",
+    )
+    .bind(json_list(notices)?)
+    .bind(millis(now))
+    .execute(tx)
+    .await?;
+    Ok(())
 }

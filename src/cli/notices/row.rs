@@ -14,7 +14,7 @@ pub(super) struct NoticeRow<'a> {
     pub(super) state: &'static str,
     pub(super) reason: &'a str,
     pub(super) attempts: u32,
-    /// Each id once, also if several members have it.
+    /// Without repeats: two members can have a connection with the same id.
     pub(super) connections: BTreeSet<&'a str>,
     /// All members, if several share the email; else none.
     pub(super) members: BTreeSet<&'a str>,

@@ -29,8 +29,6 @@ pub(crate) fn output(input: &AddressInput, policy: &Policy, now: Time) -> Planni
     let withdrawn = waiting.iter().filter(|waiting| !is_continued(waiting) && is_own(waiting, input));
     let withdrawn = withdrawn.map(|waiting| (waiting.id.clone(), why_withdrawn(&plan, waiting))).collect();
     let decisions = decisions(&plan);
-    let next = |decision: &LapseDecision| (decision.lapse_id.clone(), decision.action.next_evaluation());
-    let next_evaluation = plan.decisions.iter().map(next).collect();
     for member in members {
         let recovery = plan_recovered(member, policy, now);
         notices.extend(recovery.emails.iter().map(|email| PlannedNotice {
@@ -38,7 +36,7 @@ pub(crate) fn output(input: &AddressInput, policy: &Policy, now: Time) -> Planni
             ..notice(&recovery, email, recovery.items_of(email), None, now)
         }));
     }
-    PlanningOutput { notices, withdrawn, next_evaluation, decisions }
+    PlanningOutput { notices, withdrawn, decisions }
 }
 
 /// The first of the waiting notices that have most lapses in common with the items.

@@ -9,7 +9,7 @@ use crate::store::{Result, Store};
 impl Store {
     /// Of an email that several members share, the part of this member counts.
     pub(super) async fn deliveries_to(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
-        let rows = query(
+        let rows = scope.bind(query(
             "SELECT p.notice_id, n.kind, n.step, n.resend_of IS NOT NULL AS is_resend, p.share, p.connection_id,
                 a.started_at, a.outcome, a.reason, a.count, a.last_at
              FROM (SELECT notice_id, count(*) AS share, min(connection_id) AS connection_id FROM
@@ -23,28 +23,23 @@ impl Store {
              JOIN notices n ON n.notice_id = p.notice_id
              JOIN attempts a ON a.notice_id = p.notice_id
              ORDER BY a.started_at DESC, p.notice_id DESC, a.attempt DESC LIMIT $3",
-        )
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
+        ))
+                .fetch_all(&self.reader)
         .await?;
         rows.iter().rev().map(|row| delivery(&scope, row)).collect()
     }
 
     pub(super) async fn link_uses(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
-        let links = query(
-            "SELECT k.notice_id, k.first_opened_at, k.revoked_at, NULL AS connection_id FROM links k
+        let links = scope
+            .bind(query(
+                "SELECT k.notice_id, k.first_opened_at, k.revoked_at, NULL AS connection_id FROM links k
              WHERE k.member_id = $1 AND (k.first_opened_at IS NOT NULL OR k.revoked_at IS NOT NULL)
                AND ($2 = '' OR EXISTS (SELECT 1 FROM link_buttons b
                     WHERE b.token_hash = k.token_hash AND lower(b.connection_id) = $2))
              ORDER BY k.created_at DESC, k.token_hash LIMIT $3",
-        )
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
-        .await?;
+            ))
+            .fetch_all(&self.reader)
+            .await?;
         let mut entries = Vec::new();
         for row in &links {
             for (column, code, event) in [
@@ -56,17 +51,15 @@ impl Store {
                 }
             }
         }
-        let buttons = query(
-            "SELECT k.notice_id, b.connection_id, b.redeemed_at, b.redemptions FROM links k
+        let buttons = scope
+            .bind(query(
+                "SELECT k.notice_id, b.connection_id, b.redeemed_at, b.redemptions FROM links k
              JOIN link_buttons b ON b.token_hash = k.token_hash
              WHERE k.member_id = $1 AND b.redeemed_at IS NOT NULL AND ($2 = '' OR lower(b.connection_id) = $2)
              ORDER BY b.redeemed_at DESC, b.token_hash LIMIT $3",
-        )
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
-        .await?;
+            ))
+            .fetch_all(&self.reader)
+            .await?;
         for row in &buttons {
             let at = row.time("redeemed_at")?;
             let entry = scope.entry_of(row, at, HistoryCode::Redeemed.as_str(), Event::Redeemed)?;

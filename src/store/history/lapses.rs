@@ -24,15 +24,12 @@ struct LapseFacts {
 
 impl Store {
     pub(super) async fn transitions_of(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
-        let rows = query(
+        let rows = scope.bind(query(
             "SELECT connection_id, NULL AS notice_id, from_status, to_status, observed_at, reason FROM transitions
              WHERE member_id = $1 AND ($2 = '' OR lower(connection_id) = $2)
              ORDER BY transition_id DESC LIMIT $3",
-        )
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
+        ))
+                .fetch_all(&self.reader)
         .await?;
         let entry = |row: &Row| {
             let code = row.text_of("reason")?;
@@ -47,7 +44,7 @@ impl Store {
     }
 
     pub(super) async fn lapses_of(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
-        let rows = query(format!(
+        let rows = scope.bind(query(format!(
             "SELECT {}, l.dismissed_by_member, {WAITS_FOR_SWEEP} AS waits_for_sweep, NULL AS notice_id,
                 (SELECT count(*) FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
                  WHERE i.lapse_id = l.lapse_id AND i.in_email IS DISTINCT FROM FALSE
@@ -60,11 +57,8 @@ impl Store {
                    WHERE member_id = $1 AND ($2 = '' OR lower(connection_id) = $2)
                    ORDER BY lapse_id DESC LIMIT $3) AS l ORDER BY l.lapse_id",
             lapses::COLUMNS
-        ))
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
+        )))
+                .fetch_all(&self.reader)
         .await?;
         let mut entries = Vec::new();
         for row in &rows {
@@ -84,16 +78,14 @@ impl Store {
     }
 
     pub(super) async fn decisions_about(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
-        let rows = query(
-            "SELECT connection_id, notice_id, what, reason, not_before, at, last_at, count FROM decisions
+        let rows = scope
+            .bind(query(
+                "SELECT connection_id, notice_id, what, reason, not_before, at, last_at, count FROM decisions
              WHERE member_id = $1 AND ($2 = '' OR lower(connection_id) = $2)
              ORDER BY decision_id DESC LIMIT $3",
-        )
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
-        .await?;
+            ))
+            .fetch_all(&self.reader)
+            .await?;
         let entry = |row: &Row| {
             let code = row.text_of("reason")?;
             let event = Event::Decision {

@@ -45,10 +45,10 @@ impl Store {
         Ok(entries)
     }
 
-    /// The holds during which one of the connections that they cover had a lapse. A hold by status counts if the connection
-    /// has ever had it.
+    /// The holds during which one of the connections that they cover had a lapse. A hold on a status covers a connection that
+    /// had the status at any time.
     async fn holds_about(&self, scope: Scope<'_>) -> Result<Vec<HistoryEntry>> {
-        let rows = query(
+        let rows = scope.bind(query(
             "SELECT h.kind, h.source, h.member_id, h.status, h.since, h.until, h.ended_at FROM holds h
              WHERE (h.member_id IS NULL OR h.member_id = $1) AND EXISTS
                 (SELECT 1 FROM lapses l WHERE l.member_id = $1 AND ($2 = '' OR lower(l.connection_id) = $2)
@@ -59,11 +59,8 @@ impl Store {
                         (SELECT 1 FROM transitions t WHERE t.member_id = l.member_id
                            AND t.connection_id = l.connection_id AND t.to_status = h.status)))
              ORDER BY h.since DESC, h.hold_id DESC LIMIT $3",
-        )
-        .bind(scope.member.as_str())
-        .bind(scope.folded())
-        .bind(scope.limit)
-        .fetch_all(&self.reader)
+        ))
+                .fetch_all(&self.reader)
         .await?;
         let mut entries = Vec::new();
         for row in rows.iter().rev() {

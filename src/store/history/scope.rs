@@ -1,11 +1,11 @@
-//! Whose history is read, and the entries about it.
+//! The scope of a history, and its entries.
 
 use crate::domain::{ConnectionId, Event, HistoryEntry, MemberId, Time};
 use crate::store::Result;
-use crate::store::engine::Row;
+use crate::store::engine::{Query, Row};
 use crate::store::row::RowExt;
 
-/// Whose history is read: a member's, or that of one connection.
+/// A member's whole history, or the part about one connection.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) member: &'a MemberId,
@@ -15,9 +15,10 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The id in lower case, or nothing.
-    pub(super) fn folded(&self) -> String {
-        self.connection.map(ConnectionId::folded).unwrap_or_default()
+    /// Binds the member, the connection in lower case (empty: all), and the limit as `$1`, `$2`, and `$3`.
+    pub(super) fn bind(&self, query: Query) -> Query {
+        let connection = self.connection.map(ConnectionId::folded).unwrap_or_default();
+        query.bind(self.member.as_str()).bind(connection).bind(self.limit)
     }
 
     /// An entry about all connections.

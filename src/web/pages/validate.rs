@@ -78,7 +78,7 @@ fn missing(rendered: &str, expected: &str) -> Vec<String> {
     needs.difference(&has).cloned().collect()
 }
 
-/// Templates of an older version do not have it.
+/// Whether a page may lack the control: a template that was written for an older version lacks it.
 fn is_optional(control: &str) -> bool {
     let control = control.replace("&#x2f;", "/");
     OPTIONAL_ACTIONS.iter().any(|action| control.ends_with(&format!(" to {BASE}/{action}")))
