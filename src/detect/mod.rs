@@ -1,5 +1,6 @@
 //! Detects lapses: polls members on a schedule and decides what each response means.
 
+pub mod brake;
 pub mod decide;
 pub mod digest;
 pub mod poll;

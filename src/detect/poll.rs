@@ -3,6 +3,7 @@
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::{CallError, Refresh, TokenProvider};
+use crate::detect::brake::StormBrake;
 use crate::detect::decide::Policy;
 use crate::detect::digest::digest;
 use crate::detect::responses::{Response, Responses};
@@ -18,6 +19,7 @@ pub struct Poller {
     tokens: TokenProvider,
     gateway: Gateway,
     clock: Clock,
+    brake: StormBrake,
 }
 
 /// The poll of a member whom a sweep has come to.
@@ -39,9 +41,16 @@ pub(crate) enum DueResponse {
 
 impl Poller {
     /// Decides by `policy`.
-    pub fn new(store: Store, tokens: TokenProvider, gateway: Gateway, clock: Clock, policy: Policy) -> Self {
+    pub fn new(
+        store: Store,
+        tokens: TokenProvider,
+        gateway: Gateway,
+        clock: Clock,
+        brake: StormBrake,
+        policy: Policy,
+    ) -> Self {
         let responses = Responses::new(store, clock.clone(), policy);
-        Self { responses, tokens, gateway, clock }
+        Self { responses, tokens, gateway, clock, brake }
     }
 
     /// Polls one member and applies the response, even if it is unchanged. Returns the response, too.
@@ -154,6 +163,10 @@ impl Poller {
                 // The first observations of a fleet would drown everything else.
                 None => tracing::debug!(%member, %to, cause, "connection first seen"),
             }
+        }
+        // A sweep evaluates the brake at its end.
+        if applied.has_opened && response.cause != Cause::Sweep {
+            self.brake.evaluate(self.clock.now()).await?;
         }
         for connection in &applied.mismatched {
             metrics::count_person_mismatch();

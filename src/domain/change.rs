@@ -80,6 +80,16 @@ pub enum LapseChange {
     Delete(LapseId),
 }
 
+impl LapseChange {
+    /// Whether the lapse is open after the change.
+    pub(crate) fn is_to_open(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::Delete(_) => false,
+            Self::Insert(fields) | Self::Update(_, fields) => fields.state == LapseState::Open,
+        }
+    }
+}
+
 /// The mutable fields of a lapse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LapseFields {

@@ -8,6 +8,7 @@ use crate::base::instances::Instances;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
 use crate::credentials::keyring::Keyring;
+use crate::detect::brake::StormBrake;
 use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper};
@@ -194,11 +195,13 @@ impl App {
         let sweep = &config.sweep;
         let recheck = deltas(sweep.recheck.as_slice());
         let recheck_after = delta(sweep.confirm_after.max(sweep.recheck.last()));
+        let brake = StormBrake::new(store.clone(), storm_policy(&config.storm));
         let poller = Poller::new(
             store.clone(),
             tokens.clone(),
             gateway.clone(),
             clock.clone(),
+            brake.clone(),
             decide::Policy {
                 confirm_sweeps: sweep.confirm_sweeps,
                 confirm_after: delta(sweep.confirm_after),
@@ -218,11 +221,11 @@ impl App {
                 tokens.clone(),
                 gateway.clone(),
                 clock.clone(),
+                brake,
                 Limits {
                     at_once: gateway.max_background_calls(),
                     needs_token,
                     max_unclear: config.telemetry.heartbeat_max_unclear,
-                    storm: storm_policy(&config.storm),
                 },
             ),
             links: LinkService {

@@ -26,10 +26,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// until that has happened.
 const IDLE: Duration = Duration::from_millis(250);
 
-/// Settings of each session. A session that hangs must not hold its locks forever.
+/// Settings of each session. One whose client is gone holds its locks for no longer than others wait for them.
 const SESSION: [(&str, &str); 3] = [
     ("default_transaction_isolation", "read committed"),
-    ("idle_in_transaction_session_timeout", "60s"),
+    ("idle_in_transaction_session_timeout", "15s"),
     ("lock_timeout", "20s"),
 ];
 

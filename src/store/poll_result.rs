@@ -17,6 +17,8 @@ pub struct PollResult<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct ApplyReport {
     pub transitions: Vec<(Option<Status>, Status)>,
+    /// Whether a lapse opened, or was resumed.
+    pub(crate) has_opened: bool,
     /// The connections whose records belong to another person, if the previous response did not say so.
     pub(crate) mismatched: Vec<ConnectionId>,
     /// Whether the response was dropped: it came too late, or the member was removed.

@@ -41,6 +41,7 @@ impl Store {
                 if !turned_empty || answer.accept_empty {
                     let decision = decide(&known.connections, answer.seen);
                     report.mismatched = effects.add(answer, known, &decision, now);
+                    report.has_opened = decision.changes.iter().any(|change| change.lapse.is_to_open());
                     report.transitions =
                         decision.changes.into_iter().filter_map(|change| change.transition).collect();
                 }

@@ -3,6 +3,7 @@
 use crate::harness::{Harness, Setup, link_in, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::domain::{HoldId, HoldScope, StormPolicy};
+use reconnectd::notify::deliver::Delivered;
 use reconnectd::sim::ReceivedEmail;
 use reconnectd::store::{HoldRecord, NewHold, Release, Takeover};
 use std::sync::Arc;
@@ -91,6 +92,23 @@ async fn a_storm_that_builds_up_over_several_sweeps_holds_what_is_queued() {
     h.pass_after(QUARTER).await;
     assert!(h.mails().is_empty());
     assert_eq!(holds(&h).await[0].lapsed, 15);
+}
+
+#[tokio::test]
+async fn what_is_confirmed_between_two_sweeps_counts_before_the_next_sweep() {
+    let setup = setup().set("SWEEP__CONFIRM_SWEEPS", 2).set("NOTICES__EXPIRED__FIRST_AFTER", "0s");
+    let h = watching(setup).await;
+    set(&h, 1..=30, "EXPIRED");
+    h.pass().await;
+    assert!(holds(&h).await.is_empty(), "all are suspected");
+    h.clock.advance(TimeDelta::minutes(30));
+    while h.app.rechecker.recheck_one().await.unwrap() {}
+    assert_eq!(shown(&h).await, ["storm holding epic 0"]);
+    assert_eq!(h.log.text().matches("event=\"storm_started\"").count(), 1);
+    while h.app.planner.plan_page().await.unwrap() {}
+    assert_eq!(shown(&h).await, ["storm holding epic 30"]);
+    assert_eq!(h.app.deliverer.deliver_one().await.unwrap(), Delivered::Nothing);
+    assert!(h.mails().is_empty());
 }
 
 #[tokio::test]

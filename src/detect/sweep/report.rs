@@ -1,6 +1,5 @@
 //! The result of a sweep.
 
-use crate::domain::StormPolicy;
 use crate::store::SweepProgress;
 
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +10,6 @@ pub struct Limits {
     pub(crate) needs_token: bool,
     /// The largest share of members, from 0 to 1, that may be unclear or skipped in a healthy sweep.
     pub(crate) max_unclear: f64,
-    /// Of the brake that is evaluated when a sweep ends.
-    pub(crate) storm: StormPolicy,
 }
 
 /// The result of a sweep.

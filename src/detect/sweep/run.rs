@@ -8,7 +8,7 @@ use super::polled::Polled;
 use super::report::SweepReport;
 use super::services::Services;
 use crate::base::telemetry::metrics;
-use crate::domain::{ConnectionId, SourceLapses, SweepId, Time};
+use crate::domain::SweepId;
 use crate::store::{OpenSweep, PageReport, StoreError, SweepPage, SweepPosition, SweepProgress, SweepState};
 
 pub(super) struct Run {
@@ -200,6 +200,7 @@ impl Run {
             max_unclear: services.max_unclear,
         };
         let Some(OpenSweep { id, .. }) = &self.sweep else {
+            services.brake.evaluate(services.clock.now()).await?;
             return Ok(PartEnd::Whole(report(self.progress)));
         };
         if cancelled && !self.is_ended {
@@ -223,7 +224,7 @@ impl Run {
             return Ok(SweepState::Ended);
         }
         // The planner waits for the end of the sweep, so it sees a whole storm before the first email.
-        brake(services, now).await?;
+        services.brake.evaluate(now).await?;
         if let Some(reason) = self.ended_early_because {
             return store.stop_sweep(sweep, reason, self.position, self.page, now).await;
         }
@@ -243,30 +244,4 @@ impl Run {
             self.position = place;
         }
     }
-}
-
-async fn brake(services: &Services, now: Time) -> Result<(), StoreError> {
-    let report = services.store.brake(&services.storm, now).await?;
-    for storm in report.started {
-        let SourceLapses { source, lapsed, connections } = storm;
-        let source = source.as_ref().map_or("all", ConnectionId::as_str);
-        metrics::count_storm();
-        tracing::error!(
-            event = "storm_started",
-            source,
-            lapsed,
-            connections,
-            "many connections broke at once; email about them is held: `hold list` shows how much waits, `notices list` for \
-             whom; `hold take` keeps it held, `hold release` sends it at once"
-        );
-    }
-    for source in report.calmed {
-        let source = source.as_ref().map_or("all", ConnectionId::as_str);
-        tracing::warn!(
-            event = "storm_calmed",
-            source,
-            "the storm is over; what was held goes out little by little"
-        );
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 use crate::base::clock::Clock;
 use crate::credentials::TokenProvider;
+use crate::detect::brake::StormBrake;
 use crate::detect::poll::Poller;
-use crate::domain::StormPolicy;
 use crate::store::Store;
 
 #[derive(Clone)]
@@ -11,5 +11,5 @@ pub(super) struct Services {
     pub(super) tokens: TokenProvider,
     pub(super) clock: Clock,
     pub(super) max_unclear: f64,
-    pub(super) storm: StormPolicy,
+    pub(super) brake: StormBrake,
 }

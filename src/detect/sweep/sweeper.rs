@@ -8,6 +8,7 @@ use super::workers::Workers;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
+use crate::detect::brake::StormBrake;
 use crate::detect::poll::Poller;
 use crate::domain::{MemberId, SweepId, Time};
 use crate::gateway::Gateway;
@@ -39,11 +40,12 @@ impl Sweeper {
         tokens: TokenProvider,
         gateway: Gateway,
         clock: Clock,
+        brake: StormBrake,
         limits: Limits,
     ) -> Self {
-        let Limits { at_once, needs_token, max_unclear, storm } = limits;
+        let Limits { at_once, needs_token, max_unclear } = limits;
         let progress = watch::Sender::new(SweepProgress::default());
-        let services = Services { store, poller, tokens, clock, max_unclear, storm };
+        let services = Services { store, poller, tokens, clock, max_unclear, brake };
         let poller = DuePoller { services, gateway, needs_token };
         Self { poller, at_once, progress }
     }
