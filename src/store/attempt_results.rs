@@ -1,6 +1,6 @@
 //! The result of an attempt at a delivery.
 
-use crate::domain::{NoticeItem, NoticeReason, Time};
+use crate::domain::{MemberId, NoticeItem, NoticeReason, Time};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
@@ -48,4 +48,6 @@ pub struct AttemptResult {
     pub retry_at: Option<Time>,
     /// The items in the email that was sent. The planner can plan the other items again.
     pub included: Vec<NoticeItem>,
+    /// The members who were not ready for the email that was sent.
+    pub left_out: Vec<(MemberId, NoticeReason)>,
 }

@@ -1,13 +1,16 @@
 //! `decisions`: why something was sent or not sent. The planner, the gates at the handover, and whatever cancels an unsent
 //! notice record their reasons here, and so do members who choose something about a lapse.
 
+use super::attempt_results::AttemptResult;
 use super::convert::{json_list, millis};
 use super::engine::{Row, Tx, query, query_as};
 use super::error::Result;
 use super::json_rows::write_rows;
 use super::row::RowExt;
 use crate::base::random;
-use crate::domain::{ConnectionId, DecisionSubject, LapseId, MemberId, NoticeId, NoticeReason, Time};
+use crate::domain::{
+    ConnectionId, DecisionSubject, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeReason, Time,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -211,6 +214,45 @@ pub(super) async fn record_items(
     let parts: Vec<NoticePart> = items.iter().filter_map(part).collect();
     let reason = |part: &NoticePart| reason_of(part.lapse.as_ref().map_or("", LapseId::as_str));
     let decisions: Vec<_> = parts.iter().map(|part| part.decision(reason(part))).collect();
+    record(tx, &decisions, now).await
+}
+
+/// Records why an email that was sent is not about everything that it was planned for. What a gate took out is planned again,
+/// and has its decision then.
+pub(super) async fn record_left_out(
+    tx: &mut Tx,
+    notice: &Notice,
+    result: &AttemptResult,
+    now: Time,
+) -> Result<()> {
+    let is_left_out = |item: &&NoticeItem| !result.included.contains(item);
+    let left_out: Vec<&NoticeItem> = notice.items.iter().filter(is_left_out).collect();
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let closed: Vec<(String, Option<String>)> = query_as(
+        "SELECT lapse_id, outcome FROM lapses
+         WHERE state = 'closed' AND lapse_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(json_list(&left_out.iter().map(|item| &item.lapse_id).collect::<Vec<_>>())?)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut decisions = Vec::new();
+    for item in left_out {
+        let outcome = closed.iter().find(|(lapse, _)| lapse == item.lapse_id.as_str());
+        let outcome = outcome.map(|(_, code)| code.as_ref().and_then(|code| code.parse().ok()));
+        let unready = result.left_out.iter().find(|(member, _)| *member == item.member_id);
+        let reason = outcome.map(NoticeReason::for_closed_lapse).or(unready.map(|(_, reason)| *reason));
+        decisions.extend(reason.map(|reason| NewDecision {
+            member: &item.member_id,
+            connection: Some(&item.connection_id),
+            lapse: Some(&item.lapse_id),
+            notice: Some(&notice.id),
+            subject: DecisionSubject::Notice,
+            reason,
+            not_before: None,
+        }));
+    }
     record(tx, &decisions, now).await
 }
 

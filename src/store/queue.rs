@@ -2,6 +2,7 @@
 
 use super::attempt_results::{AttemptOutcome, AttemptResult};
 use super::claims::Claim;
+use super::decisions;
 use super::engine::{Tx, query};
 use super::notices::item;
 use super::{Result, Store, json_list, millis};
@@ -117,6 +118,9 @@ impl Store {
                 .bind(result.reason.as_str())
                 .execute(&mut tx)
                 .await?;
+            }
+            if result.outcome == AttemptOutcome::Sent {
+                decisions::record_left_out(&mut tx, &claim.notice, result, now).await?;
             }
             if matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
                 let included: Vec<_> = result.included.iter().map(|item| &item.lapse_id).collect();

@@ -4,7 +4,7 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 25] = [
+const PARTS: [(&str, Kind); 26] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
@@ -13,6 +13,7 @@ const PARTS: [(&str, Kind); 25] = [
     ("detect::poll", Kind::Service),
     ("detect::sweep", Kind::Actor),
     ("detect::recheck", Kind::Actor),
+    ("detect::brake", Kind::Service),
     ("detect::responses", Kind::Service),
     ("notify", Kind::Facade),
     ("notify::plan", Kind::Pure),

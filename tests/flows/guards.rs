@@ -94,7 +94,14 @@ async fn overtaken(h: &Harness) -> (Claim, Claim) {
 
 fn result(outcome: AttemptOutcome) -> AttemptResult {
     let reason = reconnectd::domain::NoticeReason::Accepted;
-    AttemptResult { outcome, reason, detail: None, retry_at: None, included: Vec::new() }
+    AttemptResult {
+        outcome,
+        reason,
+        detail: None,
+        retry_at: None,
+        included: Vec::new(),
+        left_out: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::domain::{HoldScope, MemberId};
 use reconnectd::explain::{Explained, Explanation};
+use reconnectd::sim::{Fault, FaultKind, Operation};
 use reconnectd::store::NewHold;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -163,6 +164,51 @@ async fn what_cancels_an_unsent_email_is_a_decision_about_each_of_its_members() 
     assert!(codes.contains(&"hold member_removed".to_owned()) && codes.contains(&"lapse removed".to_owned()));
     assert_eq!(h.next_email("bob").await, "no email: the member was removed");
     assert!(h.mails().is_empty());
+}
+
+#[tokio::test]
+async fn who_drops_out_of_a_shared_email_at_the_last_moment_has_a_decision() {
+    let family = ["alice", "bob", "carol"];
+    let h = Harness::watching(&family).await;
+    for member in family {
+        h.enrol_at(member, "parent@example.org").await;
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.sweep().await;
+    while h.app.planner.plan_page().await.unwrap() {}
+    h.set("bob", "epic", "CONNECTED");
+    h.sim
+        .world()
+        .add_fault(Fault::new(FaultKind::NullData).on(Operation::GetMemberConnections).member("carol"));
+    h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(h.mails().len(), 1);
+    assert_eq!(h.codes("bob").await[4..], ["notice first_notice", "notice recovered"]);
+    assert_eq!(h.codes("carol").await[2..], ["notice first_notice", "notice second_look_unclear"]);
+    h.end_faults();
+}
+
+#[tokio::test]
+async fn an_announced_recovery_is_a_decision_and_so_is_one_that_is_not_announced() {
+    let setup = Setup::default().set("NOTICES__RECOVERED__ENABLED", true);
+    let (h, _) = Harness::mailed(setup, EPIC).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(
+        h.codes("alice").await.iter().filter(|code| code.contains("recovery_notice")).count(),
+        1,
+        "{:?}",
+        h.codes("alice").await
+    );
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.sweep_after(DAY).await;
+    h.set("alice", "kaiser-north", "CONNECTED");
+    h.pass_after(QUARTER).await;
+    assert!(
+        h.codes("alice").await.contains(&"notice never_notified".to_owned()),
+        "{:?}",
+        h.codes("alice").await
+    );
+    assert_eq!(h.mails().len(), 2);
 }
 
 #[tokio::test]

@@ -85,6 +85,7 @@ pub(crate) async fn a_batch_counts_the_earlier_attempts_of_each_notice(f: &Fixtu
                 detail: None,
                 retry_at: None,
                 included: Vec::new(),
+                left_out: Vec::new(),
             };
             assert!(f.store.end_attempt(claim, &result, now()).await.unwrap());
         }

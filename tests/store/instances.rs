@@ -66,6 +66,7 @@ pub(crate) async fn an_instance_that_was_presumed_dead_takes_no_lease_before_its
         detail: None,
         retry_at: None,
         included: Vec::new(),
+        left_out: Vec::new(),
     };
     assert!(!f.store.end_attempt(&late, &sent, now()).await.unwrap(), "its lease is gone");
     assert!(claim(&f.store).await.is_empty());

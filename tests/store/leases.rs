@@ -118,7 +118,14 @@ pub(crate) async fn a_notice_is_claimed_once_by_sixteen_racing_workers(f: &Fixtu
 
 fn result(outcome: AttemptOutcome) -> AttemptResult {
     let reason = NoticeReason::FirstNotice;
-    AttemptResult { outcome, reason, detail: None, retry_at: None, included: Vec::new() }
+    AttemptResult {
+        outcome,
+        reason,
+        detail: None,
+        retry_at: None,
+        included: Vec::new(),
+        left_out: Vec::new(),
+    }
 }
 
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {

@@ -2,7 +2,7 @@
 
 use super::deliverer::Deliverer;
 use super::outcome::{Abort, Step, abort_with};
-use super::ready::Ready;
+use super::ready::{LeftOut, Ready};
 use super::wording::{label, template, urgency};
 use crate::base::random;
 use crate::domain::{
@@ -41,14 +41,20 @@ fn no_longer_needed() -> Abort {
 
 impl Deliverer {
     /// The email that asks the members to reconnect.
-    pub(super) async fn draft_reconnect(&self, claim: &Claim, recipients: Vec<Member>) -> Step<Draft> {
+    pub(super) async fn draft_reconnect(
+        &self,
+        claim: &Claim,
+        recipients: Vec<Member>,
+        left_out: &mut LeftOut,
+    ) -> Step<Draft> {
         let open = self.store.items_still_open(&claim.notice.id).await?;
         let mut parts = Ready::default();
         for member in recipients {
             let of_member = open.iter().filter(|(item, _)| item.member_id == member.id).cloned().collect();
-            parts.add(self.part(claim, member, of_member).await)?;
+            let id = member.id.clone();
+            parts.add(&id, self.part(claim, member, of_member).await)?;
         }
-        Ok(Draft { contents: HandoverContents::Reconnect, parts: parts.members()? })
+        Ok(Draft { contents: HandoverContents::Reconnect, parts: parts.members(left_out)? })
     }
 
     async fn part(
@@ -189,10 +195,10 @@ impl Deliverer {
         let ids: Vec<MemberId> = recipients.iter().map(|recipient| recipient.member.clone()).collect();
         let mut current = Ready::default();
         for member in &ids {
-            current.add(self.recipient(member).await)?;
+            current.add(member, self.recipient(member).await)?;
         }
         let has_address = |member: &Member| member.email.address_hash() == address;
-        Ok(match current.members() {
+        Ok(match current.members(&mut LeftOut::new()) {
             Err(obstacle) => obstacle,
             Ok(members) if members.iter().all(has_address) => no_longer_needed(),
             Ok(_) => self.address_changed(),

@@ -4,7 +4,7 @@ use super::deliverer::{Delivered, Deliverer};
 use super::domain_shares::Share;
 use super::outcome::{Abort, Step, abort_with, final_result};
 use super::queue_gate::Pass;
-use super::ready::Ready;
+use super::ready::{LeftOut, Ready};
 use crate::base::in_progress::InProgressGuard;
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
@@ -175,21 +175,22 @@ impl Deliverer {
         if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
             return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
         }
+        let mut left_out = LeftOut::new();
         let mut ready = Ready::default();
         for member in members(claim) {
-            ready.add(self.look(claim, &member).await)?;
+            ready.add(&member, self.look(claim, &member).await)?;
         }
-        let ready = ready.members()?;
+        let ready = ready.members(&mut left_out)?;
         // Wait before the link is stored: an attempt that is interrupted while it waits has handed nothing over.
         self.transport.wait_for_rate_limit().await;
         // An operator may have changed the address or suppressed it in the meantime.
         let mut recipients = Ready::default();
         for member in ready {
-            recipients.add(self.recipient(&member).await)?;
+            recipients.add(&member, self.recipient(&member).await)?;
         }
-        let recipients = recipients.members()?;
+        let recipients = recipients.members(&mut left_out)?;
         let draft = match claim.notice.kind {
-            NoticeKind::Reconnect => self.draft_reconnect(claim, recipients).await?,
+            NoticeKind::Reconnect => self.draft_reconnect(claim, recipients, &mut left_out).await?,
             NoticeKind::Invited => self.draft_invitation(claim, recipients).await?,
             NoticeKind::Recovered => self.draft_recovery(claim, recipients).await?,
         };
@@ -205,7 +206,7 @@ impl Deliverer {
                 }
                 let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
                 let result = final_result(AttemptOutcome::Sent, NoticeReason::Accepted, detail);
-                Ok((AttemptResult { included, ..result }, None))
+                Ok((AttemptResult { included, left_out, ..result }, None))
             }
             Err(error) => self.send_failure(claim, pass, &error).await,
         }

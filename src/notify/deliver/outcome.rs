@@ -30,6 +30,17 @@ pub(super) enum Abort {
     Store(StoreError),
 }
 
+impl Abort {
+    /// `None` for an error of the store.
+    pub(super) fn reason(&self) -> Option<NoticeReason> {
+        match self {
+            Self::With(result) => Some(result.reason),
+            Self::PutBack { reason, .. } => Some(*reason),
+            Self::Store(_) => None,
+        }
+    }
+}
+
 impl From<StoreError> for Abort {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -46,7 +57,7 @@ pub(super) fn final_result(
     reason: NoticeReason,
     detail: Option<String>,
 ) -> AttemptResult {
-    AttemptResult { outcome, reason, detail, retry_at: None, included: Vec::new() }
+    AttemptResult { outcome, reason, detail, retry_at: None, included: Vec::new(), left_out: Vec::new() }
 }
 
 impl Deliverer {
@@ -100,6 +111,7 @@ impl Deliverer {
                     detail,
                     retry_at: Some(self.next_retry_or_max(claim)),
                     included: Vec::new(),
+                    left_out: Vec::new(),
                 };
                 (result, None)
             }
@@ -152,6 +164,7 @@ impl Deliverer {
             detail,
             retry_at: Some(retry_at),
             included: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -231,6 +244,7 @@ fn retry(at: Time, detail: Option<String>) -> AttemptResult {
         detail,
         retry_at: Some(at),
         included: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

@@ -1,38 +1,56 @@
 //! Which members of a shared email are ready for it. The others drop out, and nobody waits for them.
 
 use super::outcome::{Abort, Step};
+use crate::domain::{MemberId, NoticeReason};
 use crate::store::{AttemptOutcome, AttemptResult};
+
+/// Those who drop out, and why.
+pub(super) type LeftOut = Vec<(MemberId, NoticeReason)>;
 
 pub(super) struct Ready<T> {
     ready: Vec<T>,
+    left_out: LeftOut,
     obstacle: Option<Abort>,
 }
 
 impl<T> Default for Ready<T> {
     fn default() -> Self {
-        Self { ready: Vec::new(), obstacle: None }
+        Self { ready: Vec::new(), left_out: Vec::new(), obstacle: None }
     }
 }
 
 impl<T> Ready<T> {
     /// # Errors
     /// An error of the store concerns all members.
-    pub(super) fn add(&mut self, member: Step<T>) -> Step<()> {
-        match member {
-            Ok(member) => self.ready.push(member),
+    pub(super) fn add(&mut self, id: &MemberId, member: Step<T>) -> Step<()> {
+        let abort = match member {
+            Ok(member) => {
+                self.ready.push(member);
+                return Ok(());
+            }
             Err(Abort::Store(error)) => return Err(Abort::Store(error)),
-            Err(abort) if self.obstacle.as_ref().is_none_or(is_final) => self.obstacle = Some(abort),
-            Err(_) => {}
+            Err(abort) => abort,
+        };
+        if let Some(reason) = abort.reason() {
+            self.left_out.push((id.clone(), reason));
+        }
+        if self.obstacle.as_ref().is_none_or(is_final) {
+            self.obstacle = Some(abort);
         }
         Ok(())
     }
 
+    /// Adds those who drop out to `left_out`.
+    ///
     /// # Errors
     /// Nobody is ready. If one of them may be later, the notice waits.
-    pub(super) fn members(self) -> Step<Vec<T>> {
+    pub(super) fn members(self, left_out: &mut LeftOut) -> Step<Vec<T>> {
         match self.obstacle {
             Some(obstacle) if self.ready.is_empty() => Err(obstacle),
-            _ => Ok(self.ready),
+            _ => {
+                left_out.extend(self.left_out);
+                Ok(self.ready)
+            }
         }
     }
 }

@@ -28,9 +28,13 @@ pub(crate) fn output(input: &AddressInput, policy: &Policy, now: Time) -> Planni
     };
     let withdrawn = waiting.iter().filter(|waiting| !is_continued(waiting) && is_own(waiting, input));
     let withdrawn = withdrawn.map(|waiting| (waiting.id.clone(), why_withdrawn(&plan, waiting))).collect();
-    let decisions = decisions(&plan);
+    let mut decisions = decisions(&plan, 0);
     for member in members {
         let recovery = plan_recovered(member, policy, now);
+        // Where recoveries are not announced, nothing is decided.
+        if policy.announces_recoveries {
+            decisions.extend(self::decisions(&recovery, notices.len()));
+        }
         notices.extend(recovery.emails.iter().map(|email| PlannedNotice {
             kind: NoticeKind::Recovered,
             ..notice(&recovery, email, recovery.items_of(email), None, now)
@@ -97,13 +101,15 @@ fn why_withdrawn(plan: &Plan, notice: &WaitingNotice) -> NoticeReason {
     rejected.unwrap_or(NoticeReason::Digest)
 }
 
-fn decisions(plan: &Plan) -> Vec<PlannedDecision> {
+/// `first`: the place of the plan's first email among the notices.
+fn decisions(plan: &Plan, first: usize) -> Vec<PlannedDecision> {
+    let is_about = |place| move |email: &PlannedEmail| email.decisions.binary_search(&place).is_ok();
     let decision = |(place, decision): (usize, &LapseDecision)| PlannedDecision {
         member_id: decision.member_id.clone(),
         connection_id: decision.connection_id.clone(),
         lapse_id: decision.lapse_id.clone(),
         reason: decision.action.reason(),
-        notice: plan.emails.iter().position(|email| email.decisions.binary_search(&place).is_ok()),
+        notice: plan.emails.iter().position(is_about(place)).map(|email| first + email),
         not_before: decision.action.next_evaluation(),
     };
     plan.decisions.iter().enumerate().map(decision).collect()
