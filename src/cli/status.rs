@@ -20,6 +20,8 @@ struct Status<'a> {
     suppressed: u64,
     unreachable: u64,
     /// By reason code.
+    unreachable_reasons: BTreeMap<String, u64>,
+    /// By reason code.
     unclear: BTreeMap<String, u64>,
     /// The latest usable response of any member.
     last_answer_at: Option<String>,
@@ -92,7 +94,8 @@ impl<'a> Status<'a> {
             members: fleet.members,
             paused: fleet.paused,
             suppressed: fleet.suppressed,
-            unreachable: fleet.unreachable,
+            unreachable: fleet.unreachable.values().sum(),
+            unreachable_reasons: fleet.unreachable,
             unclear: fleet.unclear,
             last_answer_at: optional_time(fleet.last_answer_at),
             credentials,
@@ -160,8 +163,8 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     outln!("credentials  {}", counts(&status.credentials));
     outln!("unclear      {}", counts(&status.unclear));
     outln!(
-        "unreachable  {} (no usable response for 24 hours: `members list --unreachable`)",
-        status.unreachable
+        "unreachable  {} (no usable response for 24 hours, or no more email: `members list --unreachable`)",
+        counts(&status.unreachable_reasons)
     );
     outln!("connections  {}", counts(&status.connections));
     if status.person_mismatches > 0 {

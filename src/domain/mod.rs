@@ -27,6 +27,7 @@ mod suppression;
 mod text_enum;
 mod time;
 mod transition;
+mod unreachable;
 
 pub(crate) use bot_detection::{MIN_PRESS_DELAY, classify_client};
 pub use change::{
@@ -67,3 +68,5 @@ pub use storm::{SourceLapses, StormPolicy, has_calmed};
 pub use suppression::{AddressHash, Suppression};
 pub use time::Time;
 pub use transition::{Cause, Transition};
+pub(crate) use unreachable::Reachability;
+pub use unreachable::UnreachableReason;

@@ -5,6 +5,7 @@ use super::decisions;
 use super::engine::{Tx, Value, query, query_as, query_scalar};
 use super::error::Result;
 use super::row_locks::lock_notices_about;
+use super::unreachable;
 use crate::domain::{LapseId, NoticeReason, Outcome, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ pub(super) async fn cancel_for_lapses(tx: &mut Tx, lapses: &[ClosedLapse], now: 
     let outcomes: BTreeMap<&str, Option<Outcome>> =
         lapses.iter().map(|lapse| (lapse.id.as_str(), lapse.outcome)).collect();
     let ids = outcomes.keys().collect::<Vec<_>>();
+    unreachable::lapses_closed(tx, &json_list(&ids)?, now).await?;
     lock_notices_about(tx, &ids).await?;
     let freed: Vec<(String, String)> = query_as(
         "UPDATE notice_items SET counts_as_step = FALSE

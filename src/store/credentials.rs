@@ -1,8 +1,8 @@
 //! `credentials`, `access_tokens`, `credential_failures`.
 
-use super::engine::{Row, Tx, query, query_scalar};
+use super::engine::{Row, Tx, query, query_as, query_scalar};
 use super::row_locks::lock_member;
-use super::{Result, Store, count, json_list, millis, time};
+use super::{Result, Store, count, json_list, millis, time, unreachable};
 use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
 
 /// An access token, sealed, and how long it is good for.
@@ -138,6 +138,7 @@ impl Store {
             .bind(millis(failure.retry_at))
             .execute(&mut tx)
             .await?;
+            unreachable::plan_again(&mut tx, &json_list(&[id])?, failure.since).await?;
             Ok(true)
         })
         .await
@@ -169,13 +170,19 @@ pub(super) async fn end_failures(tx: &mut Tx, members: &[&MemberId], now: Time) 
     if members.is_empty() {
         return Ok(());
     }
-    let ended: Vec<i64> = query_scalar(
-        "DELETE FROM credential_failures WHERE member_id IN (SELECT value FROM json_each($1)) RETURNING since",
+    let ended: Vec<(String, i64)> = query_as(
+        "DELETE FROM credential_failures WHERE member_id IN (SELECT value FROM json_each($1))
+         RETURNING member_id, since",
     )
     .bind(json_list(members)?)
     .fetch_all(&mut *tx)
     .await?;
-    for since in ended {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let members: Vec<_> = ended.iter().map(|(member, _)| member).collect();
+    unreachable::plan_again(tx, &json_list(&members)?, now).await?;
+    for (_, since) in ended {
         // Those that are due within the spread were brought forward before.
         query(
             "UPDATE credential_failures SET retry_at = min(retry_at, $2 +

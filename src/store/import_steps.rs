@@ -222,6 +222,11 @@ impl Step<'_> {
                 updated_at = excluded.updated_at"
         ))
         .await?;
+        self.run(format!(
+            "UPDATE lapses SET plan_at = $3 WHERE state = 'open' AND member_id IN (SELECT r.member_id {CREDENTIALS})
+               AND member_id IN (SELECT f.member_id FROM credential_failures f)"
+        ))
+        .await?;
         for table in ["credential_failures", "access_tokens"] {
             self.run(format!("DELETE FROM {table} WHERE member_id IN (SELECT r.member_id {CREDENTIALS})"))
                 .await?;

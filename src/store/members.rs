@@ -41,6 +41,14 @@ pub struct ListedMember {
     pub unclear_reason: Option<String>,
     /// Whether the member's address must not receive email.
     pub(crate) suppressed: bool,
+    /// Why the member gets no more email about an open lapse, and since when.
+    pub unreachable: Option<(String, Time)>,
+}
+
+impl ListedMember {
+    pub fn id(&self) -> &MemberId {
+        &self.member.id
+    }
 }
 
 const COLUMNS: &str = "m.member_id, m.email, m.locale, m.time_zone, m.subject, m.label, m.paused_at";
@@ -174,7 +182,7 @@ impl Store {
     }
 
     /// The next `limit` members after `after`, as operators see them. With `unreachable_since`, only unpaused members
-    /// without a usable response since then.
+    /// without a usable response since then, and those who get no more email about an open lapse.
     pub async fn list_members(
         &self,
         only: Option<&MemberId>,
@@ -186,12 +194,15 @@ impl Store {
         let this = only.map_or("", |_| "AND m.member_id = $4");
         let sql = format!(
             "SELECT {COLUMNS}, c.key_id, f.state, f.reason, f.since, {SUPPRESSED} AS suppressed,
-                u.reason AS unclear_reason, {} AS last_answer_at FROM members m
+                u.reason AS unclear_reason, r.reason AS unreachable_reason, r.since AS unreachable_since,
+                {} AS last_answer_at FROM members m
              LEFT JOIN credentials c ON c.member_id = m.member_id
              LEFT JOIN credential_failures f ON f.member_id = m.member_id
              LEFT JOIN unclear_members u ON u.member_id = m.member_id
+             LEFT JOIN unreachable_members r ON r.member_id = m.member_id AND m.paused_at IS NULL
              WHERE m.removed_at IS NULL AND m.member_id > $1 {this}
-               AND ($3 IS NULL OR (m.paused_at IS NULL AND coalesce({}, m.added_at) < $3))
+               AND ($3 IS NULL OR (m.paused_at IS NULL
+                AND (r.member_id IS NOT NULL OR coalesce({}, m.added_at) < $3)))
              ORDER BY m.member_id LIMIT $2",
             last_answer_at(),
             last_answer_at()
@@ -222,6 +233,13 @@ impl Store {
                     _ => None,
                 };
                 let suppressed = row.try_get("suppressed")?;
+                let unreachable = match (
+                    row.try_get("unreachable_reason")?,
+                    row.try_get::<Option<i64>>("unreachable_since")?,
+                ) {
+                    (Some(reason), Some(since)) => Some((reason, super::time(since))),
+                    _ => None,
+                };
                 let last_answer_at = row.try_get::<Option<i64>>("last_answer_at")?.map(super::time);
                 Ok(ListedMember {
                     member: member(row)?,
@@ -230,6 +248,7 @@ impl Store {
                     last_answer_at,
                     unclear_reason,
                     suppressed,
+                    unreachable,
                 })
             })
             .collect()
@@ -259,6 +278,7 @@ impl Store {
                 "access_tokens",
                 "credential_failures",
                 "rechecks",
+                "unreachable_members",
                 "links",
                 "invitations",
                 "unclear_members",

@@ -19,8 +19,9 @@ pub struct Stats {
     pub credentials: BTreeMap<String, u64>,
     /// Members without a usable response, by reason code.
     pub unclear: BTreeMap<String, u64>,
-    /// Enrolled, unpaused members without a usable response since the given instant.
-    pub(crate) unreachable: u64,
+    /// Enrolled, unpaused members who get no more email about an open lapse, by reason code. `no_response` are the others
+    /// without a usable response since the given instant.
+    pub(crate) unreachable: BTreeMap<String, u64>,
     /// The last usable response of any member.
     pub(crate) last_answer_at: Option<Time>,
     pub connections: BTreeMap<String, u64>,
@@ -67,7 +68,7 @@ pub struct SweepRecord {
 }
 
 impl Store {
-    /// Counts everything. Members without a usable response since `answered_since` are unreachable.
+    /// Counts everything. Members without a usable response since `answered_since` are unreachable, too.
     pub async fn stats(&self, rules: &CredentialRules, answered_since: Time) -> Result<Stats> {
         let members = query(
             "SELECT count(*) AS members, count(paused_at) AS paused,
@@ -100,7 +101,7 @@ impl Store {
             .await?;
         Ok(Stats {
             unclear,
-            unreachable: self.unreachable_members(answered_since).await?,
+            unreachable: self.unreachable(answered_since).await?,
             last_answer_at: self.last_answer_at().await?,
             suppressed: self
                 .count(

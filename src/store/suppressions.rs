@@ -199,6 +199,7 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     .rows_affected();
     let is_at_address = "member_id IN (SELECT member_id FROM members WHERE address_hash = $1)";
     cancel_unsent(tx, is_at_address, &address.0[..], NoticeReason::Suppressed, now).await?;
+    plan_again(tx, address, now).await?;
     Ok(added > 0)
 }
 
@@ -213,15 +214,21 @@ async fn delete(tx: &mut Tx, address: AddressHash, reasons: &[Suppression], now:
     .execute(&mut *tx)
     .await?
     .rows_affected();
+    plan_again(tx, address, now).await?;
+    Ok(removed > 0)
+}
+
+/// The planner decides about the open lapses of the members who have the address.
+async fn plan_again(tx: &mut Tx, address: AddressHash, now: Time) -> Result<()> {
     query(
         "UPDATE lapses SET plan_at = $2 WHERE state = 'open' AND member_id IN
             (SELECT member_id FROM members WHERE address_hash = $1)",
     )
     .bind(&address.0[..])
     .bind(millis(now))
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
-    Ok(removed > 0)
+    Ok(())
 }
 
 /// Hashes the addresses that an earlier version stored without one.

@@ -57,6 +57,7 @@ mod story;
 mod sweep;
 mod table;
 mod time_zones;
+mod unreachable;
 mod unsubscribe;
 mod waiting;
 mod watch;

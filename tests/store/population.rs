@@ -53,6 +53,7 @@ const ROWS: &str = "
     INSERT INTO planning_policy (id, policy) VALUES (1, 'ODD');
     INSERT INTO decisions (decision_id, member_id, connection_id, lapse_id, notice_id, what, reason, not_before, at, last_at)
         VALUES ('d1', 'Zoë', 'ODD', 'l1', 'n1', 'notice', 'ODD', NULL, 1, 2), ('D1', 'zoe', NULL, NULL, NULL, '', '', -1, 1, 2);
+    INSERT INTO unreachable_members (member_id, reason, since) VALUES ('Zoë', 'ODD', 1);
     INSERT INTO holds (hold_id, kind, state, source, member_id, status, reason, since, until)
         VALUES ('h1', 'operator', 'ended', 'epic', 'Zoë', 'EXPIRED', 'ODD', 1, 2), ('h2', 'storm', 'holding', NULL, NULL, NULL, '', 1, NULL);
     INSERT INTO write_probe (id, filler) VALUES (1, unhex('00'));

@@ -5,6 +5,7 @@ use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{PAGE, Rows};
 use crate::detect::sweep::UNREACHABLE_AFTER;
+use crate::store::NO_RESPONSE;
 
 pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Completion> {
     let store = context.store().await?;
@@ -18,6 +19,7 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
             ("EMAIL", 10),
             ("LAST RESPONSE", 24),
             ("UNCLEAR", 20),
+            ("UNREACHABLE", 19),
             ("REASON", 0),
         ],
     );
@@ -25,7 +27,10 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
     let mut after = None;
     loop {
         let page = store.list_members(None, after.as_ref(), PAGE, &rules, since).await?;
-        for row in page.iter().map(MemberRow::from) {
+        for mut row in page.iter().map(MemberRow::from) {
+            if unreachable {
+                row.unreachable_reason.get_or_insert(NO_RESPONSE);
+            }
             let paused = if row.paused { "yes" } else { "no" };
             rows.row(
                 &row,
@@ -36,6 +41,7 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
                     row.email_state(),
                     row.last_answer_at.as_deref().unwrap_or_default(),
                     row.unclear_reason.unwrap_or_default(),
+                    row.unreachable_reason.unwrap_or_default(),
                     row.credential_reason.unwrap_or_default(),
                 ],
             )?;

@@ -27,7 +27,8 @@ pub(super) enum MembersCommand {
     Add(AddArgs),
     /// List members
     List {
-        /// List only unpaused members without a usable response for 24 hours
+        /// List only unpaused members without a usable response for 24 hours, or with an open lapse about which they
+        /// get no more email
         #[arg(long)]
         unreachable: bool,
     },

@@ -17,6 +17,9 @@ pub(super) struct MemberRow<'a> {
     pub(super) last_answer_at: Option<String>,
     pub(super) unclear_reason: Option<&'a str>,
     pub(super) suppressed: bool,
+    /// Why the member gets no more email about an open lapse.
+    pub(super) unreachable_reason: Option<&'a str>,
+    pub(super) unreachable_since: Option<String>,
     pub(super) label: Option<&'a str>,
     pub(super) locale: Option<&'a str>,
     pub(super) time_zone: Option<&'a str>,
@@ -34,6 +37,8 @@ impl<'a> From<&'a ListedMember> for MemberRow<'a> {
             last_answer_at: optional_time(listed.last_answer_at),
             unclear_reason: listed.unclear_reason.as_deref(),
             suppressed: listed.suppressed,
+            unreachable_reason: listed.unreachable.as_ref().map(|(reason, _)| reason.as_str()),
+            unreachable_since: optional_time(listed.unreachable.as_ref().map(|(_, since)| *since)),
             label: member.label.as_deref(),
             locale: member.locale.as_deref(),
             time_zone: member.time_zone.map(|zone| zone.name()),
