@@ -8,6 +8,7 @@ use super::connections::ConnectionsCommand;
 use super::database::DatabaseCommand;
 #[cfg(feature = "sim")]
 use super::demo::DemoArgs;
+use super::disclosures::DisclosuresArgs;
 use super::hold::HoldCommand;
 use super::keys::KeysCommand;
 use super::lapses::LapsesCommand;
@@ -83,6 +84,8 @@ pub(super) enum Command {
     Notices(NoticesCommand),
     /// Show why a member did or did not get an email, and when the next one comes
     Why(WhyArgs),
+    /// List what an address received, and which pages were opened with its links
+    Disclosures(DisclosuresArgs),
     /// Hold back email, by source, member, or status
     #[command(subcommand)]
     Hold(HoldCommand),

@@ -9,6 +9,7 @@ mod context;
 mod database;
 #[cfg(feature = "sim")]
 mod demo;
+mod disclosures;
 mod hold;
 mod import;
 mod keys;
@@ -64,6 +65,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Links(command) => links::links(&load()?, command).await,
         Command::Database(command) => database::run(&load()?, command).await,
         Command::Why(arguments) => why::why(&load()?, arguments).await,
+        Command::Disclosures(arguments) => disclosures::disclosures(&load()?, arguments).await,
         Command::Status => status::status(&load()?).await,
     }
 }

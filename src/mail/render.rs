@@ -61,6 +61,11 @@ impl Renderer {
         })
     }
 
+    /// `notices.disclosure`.
+    pub(crate) fn disclosure(&self) -> &'static str {
+        self.disclosure.as_str()
+    }
+
     /// Warnings about the operator's own templates.
     pub(crate) fn warnings(&self) -> Vec<TemplateWarning> {
         let mut warnings = templates::warnings(&self.templates, self.disclosure);

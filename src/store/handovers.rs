@@ -24,6 +24,8 @@ pub struct Handover<'a> {
     /// The address that the email is for.
     pub address: AddressHash,
     pub unsubscribe: TokenHash,
+    /// `notices.disclosure`, with which it was rendered.
+    pub disclosure: &'static str,
     /// When the links expire.
     pub expires_at: Time,
     pub now: Time,
@@ -115,9 +117,10 @@ impl Store {
             let Some(items) = add_links(&mut tx, handover, &recipients, &passing).await? else {
                 return Ok(HandoverDecision::NotNeeded);
             };
-            query("UPDATE notices SET address_hash = $2 WHERE notice_id = $1")
+            query("UPDATE notices SET address_hash = $2, disclosure = $3 WHERE notice_id = $1")
                 .bind(handover.notice.as_str())
                 .bind(&handover.address.0[..])
+                .bind(handover.disclosure)
                 .execute(&mut tx)
                 .await?;
             for recipient in &recipients {

@@ -4,7 +4,7 @@ use super::decisions::{self, NewDecision};
 use super::engine::{Tx, query, query_scalar};
 use super::planning_inputs::{self, WAITS_FOR_SWEEP};
 use super::row_locks::{lock_members, lock_waiting_notices};
-use super::{Result, Store, clamp, json_list, millis, planned_notices, unreachable};
+use super::{Result, Store, clamp, json_list, millis, planned_notices, reachability};
 use crate::domain::{
     AddressInput, DecisionSubject, LapseId, MemberId, NoticeId, PlannedDecision, PlanningOutput, Time,
 };
@@ -80,7 +80,7 @@ impl Store {
             clear_recovered(&mut tx, &shared).await?;
             let notices = planned_notices::store(&mut tx, &planned, now).await?;
             record_decisions(&mut tx, &planned, &notices, now).await?;
-            unreachable::reassess(&mut tx, &shared, now).await?;
+            reachability::reassess(&mut tx, &shared, now).await?;
             Ok(new_notices(&planned, &notices))
         })
         .await

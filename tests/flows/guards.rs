@@ -135,6 +135,7 @@ async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscr
             recipients: &recipients,
             address,
             unsubscribe: TokenHash([byte; 32]),
+            disclosure: "generic",
             expires_at: now + QUARTER,
             now,
         };

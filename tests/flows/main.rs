@@ -11,6 +11,7 @@ mod completion;
 mod confirm;
 mod copies;
 mod delivery;
+mod disclosures;
 mod disconnects;
 mod faults;
 mod gates;

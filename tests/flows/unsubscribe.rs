@@ -193,6 +193,7 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
         }],
         address,
         unsubscribe: token.hash(),
+        disclosure: "generic",
         expires_at: now,
         now,
     };

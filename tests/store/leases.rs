@@ -149,6 +149,7 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
             }],
             address: "alice@example.org".parse::<EmailAddress>().unwrap().address_hash(),
             unsubscribe: TokenHash([1; 32]),
+            disclosure: "generic",
             contents: HandoverContents::Recovery,
             expires_at: expired,
             now: expired,

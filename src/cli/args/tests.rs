@@ -57,6 +57,8 @@ fn every_command_of_the_contract_parses() {
         "suppress remove ada@example.org",
         "why alice",
         "why alice epic",
+        "disclosures alice",
+        "disclosures --address ada@example.org --json",
         "status",
         "database copy --to postgres://reconnectd@localhost/reconnectd",
         "database copy --to-file url",

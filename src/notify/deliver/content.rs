@@ -133,6 +133,7 @@ impl Deliverer {
             recipients: &recipients,
             address: to.address_hash(),
             unsubscribe: unsubscribe.hash(),
+            disclosure: self.renderer.disclosure(),
             expires_at: now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7)),
             now,
         };

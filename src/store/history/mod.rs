@@ -31,11 +31,7 @@ impl Store {
         connection: Option<&ConnectionId>,
         limit: u32,
     ) -> Result<History> {
-        let is_known: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
-            .bind(member.as_str())
-            .fetch_one(&self.reader)
-            .await?;
-        if !is_known {
+        if !self.is_or_was_member(member).await? {
             return Ok(History::NoSuchMember);
         }
         if let Some(connection) = connection
@@ -56,6 +52,14 @@ impl Store {
         let is_cut = entries.len() > limit;
         entries.drain(..entries.len().saturating_sub(limit));
         Ok(History::Entries { entries, is_cut })
+    }
+
+    /// Also of a removed member.
+    pub async fn is_or_was_member(&self, member: &MemberId) -> Result<bool> {
+        query_scalar("SELECT EXISTS (SELECT 1 FROM members WHERE member_id = $1)")
+            .bind(member.as_str())
+            .fetch_one(&self.reader)
+            .await
     }
 
     /// Whether the gateway has ever listed the connection, or an invitation names it.
