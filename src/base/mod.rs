@@ -13,5 +13,6 @@ pub mod random;
 #[cfg(test)]
 pub(crate) mod readability;
 pub(crate) mod shared_rate;
+pub(crate) mod sns_subscription;
 pub mod telemetry;
 pub(crate) mod templates;

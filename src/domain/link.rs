@@ -7,7 +7,7 @@ use chrono::{NaiveDate, TimeDelta};
 pub struct LinkRecord {
     pub(crate) member_id: MemberId,
     pub(crate) locale: Option<String>,
-    /// The member unsubscribed, and the operator has not suppressed the address: the member can resubscribe.
+    /// The member unsubscribed, and the address is suppressed for no other reason: the member can resubscribe.
     pub(crate) unsubscribed: bool,
     /// The member's address has changed since, or an operator revoked the link.
     pub(crate) is_replaced: bool,

@@ -21,6 +21,7 @@ mod planning;
 mod printable;
 mod quiet_hours;
 mod secret;
+mod sns;
 mod source;
 mod storm;
 mod suppression;
@@ -63,6 +64,7 @@ pub use secret::{
     AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
     ResumeToken, Sealed, TokenHash, UsedCredential,
 };
+pub(crate) use sns::{SubscribeUrl, TopicArn};
 pub use source::{Category, IntegrationType, Repair, Source, SourceType};
 pub use storm::{SourceLapses, StormPolicy, has_calmed};
 pub use suppression::{AddressHash, Suppression};

@@ -8,14 +8,23 @@ use std::fmt;
 pub enum Suppression {
     /// By its owner, who can resubscribe.
     Unsubscribed,
-    /// By the operator. Only the operator can remove it.
+    /// By the operator. Only the operator can remove it, and those below.
     Operator,
+    /// A mail server rejected the address permanently, or a report says so.
+    HardBounce,
+    /// Its owner marked an email as spam.
+    Complaint,
 }
 
-string_enum!(pub Suppression { Unsubscribed = "unsubscribed", Operator = "operator" });
+string_enum!(pub Suppression {
+    Unsubscribed = "unsubscribed",
+    Operator = "operator",
+    HardBounce = "hard_bounce",
+    Complaint = "complaint",
+});
 
 /// The SHA-256 of an address's normal form. It hides the address, but anybody with the address can compute it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressHash(pub [u8; 32]);
 
 impl fmt::Debug for AddressHash {

@@ -43,6 +43,12 @@ pub(super) fn sentence(entry: &HistoryEntry) -> String {
         Event::Suppressed(Suppression::Operator) => {
             "The operator suppressed the member's address, which gets no email.".to_owned()
         }
+        Event::Suppressed(Suppression::HardBounce) => {
+            "Email to the member's address was rejected permanently, so it gets no more.".to_owned()
+        }
+        Event::Suppressed(Suppression::Complaint) => {
+            "Email to the member's address was reported as spam, so it gets no more.".to_owned()
+        }
         Event::CredentialFailed { state } => format!(
             "The member's credential is {state}, so the connections are not watched until it works again."
         ),

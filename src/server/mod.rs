@@ -18,6 +18,7 @@ use database_file::DatabaseFile;
 use metrics_exporter_prometheus::PrometheusHandle;
 use readiness::Readiness;
 use runner::{Runner, Tasks};
+use secrecy::ExposeSecret;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,6 +196,22 @@ pub fn public_state(app: &App) -> web::PublicState {
         secure: config.links.public_url.scheme() == "https",
         trusted_proxies: config.links.trusted_proxies,
         requests_per_minute: config.links.requests_per_minute,
+        hooks: hook_state(app),
+    })
+}
+
+/// `None`: the hooks have no password.
+fn hook_state(app: &App) -> Option<web::HookState> {
+    let (bounces, links) = (&app.config.bounces, &app.config.links);
+    let is_enabled = !bounces.password.expose_secret().is_empty();
+    is_enabled.then(|| {
+        web::HookState::new(web::HookServices {
+            password: bounces.password.clone(),
+            ses_topics: bounces.ses_topics.clone(),
+            store: app.store.interactive(),
+            clock: app.clock.clone(),
+            trusted_proxies: links.trusted_proxies,
+        })
     })
 }
 

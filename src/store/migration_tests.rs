@@ -139,3 +139,26 @@ async fn renamed_columns_and_codes_keep_their_values() {
         assert!(sqlx::query(change).execute(&mut database).await.is_err(), "{change}");
     }
 }
+
+#[tokio::test]
+async fn suppressions_survive_the_new_reasons() {
+    let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut database).await.unwrap();
+    apply(&mut database, 0..127).await;
+    for insert in [
+        "INSERT INTO suppressions (address_hash, reason, created_at) VALUES (x'01', 'unsubscribed', 7)",
+        "INSERT INTO suppressions (address_hash, reason, created_at) VALUES (x'01', 'operator', 8)",
+    ] {
+        sqlx::query(insert).execute(&mut database).await.unwrap();
+    }
+    apply(&mut database, 127..128).await;
+    let insert = "INSERT INTO suppressions (address_hash, reason, created_at) VALUES (x'01', 'complaint', 9)";
+    sqlx::query(insert).execute(&mut database).await.unwrap();
+    let rows: Vec<(Vec<u8>, String, i64)> =
+        sqlx::query_as("SELECT address_hash, reason, created_at FROM suppressions ORDER BY created_at")
+            .fetch_all(&mut database)
+            .await
+            .unwrap();
+    let row = |reason: &str, at| (vec![1], reason.to_owned(), at);
+    assert_eq!(rows, [row("unsubscribed", 7), row("operator", 8), row("complaint", 9)]);
+}

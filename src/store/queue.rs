@@ -3,10 +3,12 @@
 use super::attempt_results::{AttemptOutcome, AttemptResult};
 use super::claims::Claim;
 use super::decisions;
-use super::engine::{Tx, query};
+use super::engine::{Tx, query, query_scalar};
 use super::notices::item;
+use super::row_locks::lock_members_at;
+use super::suppressions::suppress_by_evidence;
 use super::{Result, Store, json_list, millis};
-use crate::domain::{NoticeId, NoticeItem, NoticeState, Status, Time};
+use crate::domain::{AddressHash, MemberId, NoticeId, NoticeItem, NoticeState, Status, Suppression, Time};
 
 /// Counts a deferred attempt in the row of the deferred attempts just before it. Returns `false` when there is none.
 async fn merge_deferral(tx: &mut Tx, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
@@ -50,6 +52,22 @@ async fn is_recorded(tx: &mut Tx, claim: &Claim, result: &AttemptResult, now: Ti
     Ok(recorded.is_some())
 }
 
+/// Locks the members at the address that the attempt's email was for.
+async fn lock_address(tx: &mut Tx, claim: &Claim) -> Result<Option<AddressHash>> {
+    let address: Option<Vec<u8>> = query_scalar(
+        "SELECT address_hash FROM notices WHERE notice_id = $1 AND attempts = $2 AND address_hash IS NOT NULL",
+    )
+    .bind(claim.notice.id.as_str())
+    .bind(claim.attempt)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(address) = address.and_then(|bytes| bytes.try_into().ok()).map(AddressHash) else {
+        return Ok(None);
+    };
+    lock_members_at(tx, address).await?;
+    Ok(Some(address))
+}
+
 impl Store {
     /// The items of a claimed notice whose lapse is still open and whose connection is still broken.
     pub async fn items_still_open(
@@ -79,6 +97,27 @@ impl Store {
     /// Stores the result of an attempt, or finds that it is stored. Returns `false` and changes nothing when the lease
     /// expired and the notice is no longer this attempt's.
     pub async fn end_attempt(&self, claim: &Claim, result: &AttemptResult, now: Time) -> Result<bool> {
+        Ok(self.end(claim, result, false, now).await?.is_some())
+    }
+
+    /// Like [`Store::end_attempt`], for an attempt whose address the mail server rejected permanently: also suppresses the
+    /// address. Returns the members whose address was not suppressed for that before, or `None` for `false`.
+    pub(crate) async fn end_rejected_attempt(
+        &self,
+        claim: &Claim,
+        result: &AttemptResult,
+        now: Time,
+    ) -> Result<Option<Vec<MemberId>>> {
+        self.end(claim, result, true, now).await
+    }
+
+    async fn end(
+        &self,
+        claim: &Claim,
+        result: &AttemptResult,
+        is_address_rejected: bool,
+        now: Time,
+    ) -> Result<Option<Vec<MemberId>>> {
         let state = match result.outcome {
             AttemptOutcome::Sent => NoticeState::Sent,
             AttemptOutcome::Abandoned => NoticeState::Abandoned,
@@ -86,6 +125,7 @@ impl Store {
             _ => NoticeState::Queued,
         };
         self.write(async |mut tx| {
+            let rejected = if is_address_rejected { lock_address(&mut tx, claim).await? } else { None };
             let updated = query(
                 "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, holder = NULL,
                     not_before = coalesce($5, not_before),
@@ -102,7 +142,7 @@ impl Store {
             .await?
             .rows_affected();
             if updated == 0 {
-                return is_recorded(&mut tx, claim, result, now).await;
+                return Ok(is_recorded(&mut tx, claim, result, now).await?.then(Vec::new));
             }
             let is_deferred = result.outcome == AttemptOutcome::Deferred;
             if !is_deferred || !merge_deferral(&mut tx, claim, result, now).await? {
@@ -162,7 +202,8 @@ impl Store {
                     query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut tx).await?;
                 }
             }
-            Ok(true)
+            let Some(address) = rejected else { return Ok(Some(Vec::new())) };
+            suppress_by_evidence(&mut tx, address, Suppression::HardBounce, now).await.map(Some)
         })
         .await
     }

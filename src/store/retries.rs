@@ -1,12 +1,13 @@
 //! Retries of deferred and abandoned notices.
 
-use super::engine::{query, query_scalar};
+use super::engine::{Tx, query, query_scalar};
+use super::suppressions::unsuppress;
 use super::{Result, Store, millis};
-use crate::domain::{NoticeId, NoticeReason, Time};
+use crate::domain::{AddressHash, NoticeId, NoticeReason, Suppression, Time};
 
 impl Store {
     /// Queues a deferred or abandoned notice for delivery now and resets its attempt count. Returns `false` when it is
-    /// neither.
+    /// neither. If the mail server rejected its address, the address is tried again.
     pub async fn retry_notice(&self, notice: &NoticeId, now: Time) -> Result<bool> {
         Ok(!self.retry_where(Some(notice), now).await?.is_empty())
     }
@@ -61,7 +62,30 @@ impl Store {
         .bind(millis(now))
         .bind(NoticeReason::RetryRequested.as_str())
         .bind_if_some(notice.map(NoticeId::as_str));
-        let ids = self.write(async |mut tx| update.clone().fetch_all(&mut tx).await).await?;
+        let ids = self
+            .write(async |mut tx| {
+                forgive_rejections(&mut tx, notice, now).await?;
+                update.clone().fetch_all(&mut tx).await
+            })
+            .await?;
         Ok(ids.into_iter().map(NoticeId::new).collect())
     }
+}
+
+/// Ends the suppressions of the addresses that the mail server rejected, of one notice or of all.
+async fn forgive_rejections(tx: &mut Tx, notice: Option<&NoticeId>, now: Time) -> Result<()> {
+    let this = notice.map_or("", |_| "AND notice_id = $2");
+    let addresses: Vec<Vec<u8>> = query_scalar(format!(
+        "SELECT DISTINCT n.address_hash FROM notices n
+         JOIN suppressions s ON s.address_hash = n.address_hash AND s.reason = 'hard_bounce'
+         WHERE n.state = 'abandoned' AND n.reason = $1 {this} ORDER BY n.address_hash"
+    ))
+    .bind(NoticeReason::PermanentFailure.as_str())
+    .bind_if_some(notice.map(NoticeId::as_str))
+    .fetch_all(&mut *tx)
+    .await?;
+    for address in addresses.into_iter().filter_map(|bytes| bytes.try_into().ok().map(AddressHash)) {
+        unsuppress(tx, address, Some(Suppression::HardBounce), now).await?;
+    }
+    Ok(())
 }

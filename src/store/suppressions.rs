@@ -1,7 +1,9 @@
 //! `suppressions`, `unsubscribe_tokens`: addresses that receive no email, and the tokens to unsubscribe with.
+//!
+//! Each reason for which an address is suppressed is a row of its own, so none replaces another.
 
 use super::cancellations::cancel_unsent;
-use super::convert::{json_list, millis, time};
+use super::convert::{millis, time};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::link_rows::CURRENT;
@@ -9,6 +11,7 @@ use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
 use crate::domain::{AddressHash, EmailAddress, MemberId, NoticeReason, Suppression, Time, TokenHash};
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 
 /// The lifetime of an unsubscribe link.
 const UNSUBSCRIBE_TTL: TimeDelta = TimeDelta::days(365);
@@ -20,7 +23,7 @@ const BATCH_SIZE: u32 = 1_000;
 pub(super) const SUPPRESSED: &str =
     "EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash)";
 
-/// SQL condition: the member of the row of `members m` unsubscribed, and the operator has not suppressed the address.
+/// SQL condition: the member of the row of `members m` unsubscribed, and the address is suppressed for no other reason.
 pub(super) const UNSUBSCRIBED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash
         AND su.reason = 'unsubscribed')
      AND NOT EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash AND su.reason <> 'unsubscribed'))";
@@ -28,7 +31,7 @@ pub(super) const UNSUBSCRIBED: &str = "(EXISTS (SELECT 1 FROM suppressions su WH
 #[derive(Clone, Debug)]
 pub struct ListedSuppression {
     pub(crate) address: AddressHash,
-    pub(crate) reason: Suppression,
+    pub reason: Suppression,
     pub(crate) created_at: Time,
     /// The enrolled members who have this address now.
     pub members: Vec<MemberId>,
@@ -39,8 +42,8 @@ pub(crate) struct Subscription {
     pub(crate) member_id: MemberId,
     pub(crate) locale: Option<String>,
     pub(crate) unsubscribed: bool,
-    /// The operator suppressed the address.
-    pub(crate) by_operator: bool,
+    /// The address is suppressed for another reason, too. Only the operator can remove that.
+    pub(crate) is_suppressed_otherwise: bool,
     /// The member was removed and gets no email.
     pub(crate) removed: bool,
 }
@@ -59,9 +62,27 @@ impl Store {
     /// none.
     pub async fn unsuppress(&self, address: AddressHash, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
-            let removed =
-                delete(&mut tx, address, &[Suppression::Unsubscribed, Suppression::Operator], now).await?;
+            let removed = unsuppress(&mut tx, address, None, now).await?;
             Ok(removed)
+        })
+        .await
+    }
+
+    /// Suppresses the addresses that a report names, and cancels their queued notices. Returns the members whose address
+    /// was not suppressed for this reason before.
+    pub(crate) async fn suppress_reported(
+        &self,
+        addresses: &BTreeSet<AddressHash>,
+        reason: Suppression,
+        now: Time,
+    ) -> Result<Vec<MemberId>> {
+        self.write(async |mut tx| {
+            let mut members = Vec::new();
+            // In their order, so that two reports do not wait for each other.
+            for address in addresses {
+                members.extend(suppress_by_evidence(&mut tx, *address, reason, now).await?);
+            }
+            Ok(members)
         })
         .await
     }
@@ -119,13 +140,12 @@ impl Store {
         let row = query(
             "SELECT m.member_id, m.locale, m.removed_at IS NOT NULL AS removed,
                 EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason = $2) AS own,
-                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason = $3) AS other
+                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = u.address_hash AND s.reason <> $2) AS other
              FROM unsubscribe_tokens u JOIN members m ON m.member_id = u.member_id
-             WHERE u.token_hash = $1 AND u.created_at > $4",
+             WHERE u.token_hash = $1 AND u.created_at > $3",
         )
         .bind(&hash.0[..])
         .bind(Suppression::Unsubscribed.as_str())
-        .bind(Suppression::Operator.as_str())
         .bind(millis(now - UNSUBSCRIBE_TTL))
         .fetch_optional(&self.reader)
         .await?;
@@ -134,14 +154,14 @@ impl Store {
                 member_id: MemberId::new(row.try_get::<String>("member_id")?),
                 locale: row.try_get("locale")?,
                 unsubscribed: row.try_get("own")?,
-                by_operator: row.try_get("other")?,
+                is_suppressed_otherwise: row.try_get("other")?,
                 removed: row.try_get("removed")?,
             })
         })
         .transpose()
     }
 
-    /// Unsubscribes or resubscribes the address that the token was emailed to. A suppression by the operator stays. Returns
+    /// Unsubscribes or resubscribes the address that the token was emailed to. Suppressions for other reasons stay. Returns
     /// whether anything changed.
     pub(crate) async fn set_subscribed(&self, hash: TokenHash, subscribed: bool, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
@@ -157,7 +177,7 @@ impl Store {
                 return Ok(false);
             };
             let changed = if subscribed {
-                delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?
+                unsuppress(&mut tx, address, Some(Suppression::Unsubscribed), now).await?
             } else {
                 suppress(&mut tx, address, Suppression::Unsubscribed, now).await?
             };
@@ -179,7 +199,7 @@ impl Store {
             .await?;
             let Some((member, address)) = member else { return Ok(None) };
             let Ok(address) = address.try_into().map(AddressHash) else { return Ok(None) };
-            let removed = delete(&mut tx, address, &[Suppression::Unsubscribed], now).await?;
+            let removed = unsuppress(&mut tx, address, Some(Suppression::Unsubscribed), now).await?;
             Ok(removed.then(|| MemberId::new(member)))
         })
         .await
@@ -203,17 +223,43 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     Ok(added > 0)
 }
 
-async fn delete(tx: &mut Tx, address: AddressHash, reasons: &[Suppression], now: Time) -> Result<bool> {
+/// What a mail server or a report says about an address. All evidence passes here, in the unit of work that records it. An
+/// address that no enrolled member has leaves nothing behind. Returns the members whose address was not suppressed for this
+/// reason before.
+pub(super) async fn suppress_by_evidence(
+    tx: &mut Tx,
+    address: AddressHash,
+    reason: Suppression,
+    now: Time,
+) -> Result<Vec<MemberId>> {
     lock_members_at(tx, address).await?;
-    let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-    let removed = query(
-        "DELETE FROM suppressions WHERE address_hash = $1 AND reason IN (SELECT value FROM json_each($2))",
+    let members: Vec<String> = query_scalar(
+        "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
     )
     .bind(&address.0[..])
-    .bind(json_list(&reasons)?)
-    .execute(&mut *tx)
-    .await?
-    .rows_affected();
+    .fetch_all(&mut *tx)
+    .await?;
+    if members.is_empty() || !suppress(tx, address, reason, now).await? {
+        return Ok(Vec::new());
+    }
+    Ok(members.into_iter().map(MemberId::new).collect())
+}
+
+/// `only`: a suppression for another reason stays.
+pub(super) async fn unsuppress(
+    tx: &mut Tx,
+    address: AddressHash,
+    only: Option<Suppression>,
+    now: Time,
+) -> Result<bool> {
+    lock_members_at(tx, address).await?;
+    let of_reason = only.map_or("", |_| "AND reason = $2");
+    let removed = query(format!("DELETE FROM suppressions WHERE address_hash = $1 {of_reason}"))
+        .bind(&address.0[..])
+        .bind_if_some(only.map(Suppression::as_str))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
     plan_again(tx, address, now).await?;
     Ok(removed > 0)
 }

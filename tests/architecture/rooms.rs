@@ -37,15 +37,15 @@ const ABOVE_ALL: [&str; 2] = ["server", "cli"];
 /// Libraries, and the parts that may use them.
 const LIBRARIES: [(&str, &[&str]); 5] = [
     ("sqlx", &["store"]),
-    ("reqwest", &["gateway", "notify::events", "base::telemetry", "sim"]),
+    ("reqwest", &["gateway", "notify::events", "base::sns_subscription", "base::telemetry", "sim"]),
     ("lettre", &["mail"]),
     ("axum", &["web", "sim"]),
     ("async_graphql", &["sim"]),
 ];
 
 /// The files in `base/config` that edges may use. Other edges use none of the sections.
-const SECTIONS: [&str; 9] =
-    ["admin", "brand", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry"];
+const SECTIONS: [&str; 10] =
+    ["admin", "bounces", "brand", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry"];
 const OWN_SECTIONS: [(&str, &[&str]); 4] = [
     ("gateway", &["gateway"]),
     ("store", &["storage"]),

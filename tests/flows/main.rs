@@ -3,6 +3,7 @@
 
 mod access;
 mod addresses;
+mod bounces;
 mod browser;
 mod busy;
 mod clock_ahead;
@@ -19,6 +20,7 @@ mod guards;
 mod harness;
 mod histories;
 mod holds;
+mod hooks;
 mod inspect;
 mod instances;
 mod kinds;

@@ -41,7 +41,10 @@ impl Dice {
 
 const METHODS: [&str; 12] =
     ["GET", "GET", "GET", "HEAD", "POST", "POST", "OPTIONS", "PUT", "TRACE", "DELETE", "get", "PROPFIND"];
-const HEADERS: [&str; 24] = [
+const HEADERS: [&str; 27] = [
+    "Authorization: Basic YW55OnNlc2FtZQ==",
+    "Authorization: Basic YW55OnNlc2FtZQ==",
+    "Authorization: Basic =",
     "Cookie: a=b; ;;=; x",
     "Cookie: \u{1}",
     "X-Forwarded-For: ,,,, ::::, 1.2.3.4.5, [::1",
@@ -67,8 +70,10 @@ const HEADERS: [&str; 24] = [
     "User-Agent: ' OR 1=1 --",
     "Range: bytes=0-1,5-",
 ];
-const BODIES: [&[u8]; 10] = [
+const BODIES: [&[u8]; 12] = [
     b"",
+    b"{\"email\":\"alice@example.org\",\"kind\":7}",
+    b"{\"Type\":\"Notification\",\"TopicArn\":\"alice@example.org\"}",
     b"connection=epic",
     b"connection=%00%ff",
     b"connection=epic&connection=epic",
@@ -106,6 +111,9 @@ fn path(dice: &mut Dice, token: &str) -> Vec<u8> {
         "/r//",
         "/",
         "/oauth/return?status_code=",
+        "/hooks/ses?",
+        "/hooks/postmark?",
+        "/hooks/bounces?",
         "/r/%2e%2e/",
         "*",
     ]);
@@ -196,6 +204,7 @@ async fn nonsense_on_the_public_pages_breaks_nothing_leaks_nothing_and_takes_no_
     home.set("sweep.confirm_sweeps", 1)
         .set("sweep.schedule", "0 0 0 1 1 *")
         .set("links.requests_per_minute", 0)
+        .set("bounces.password", "sesame")
         .set("telemetry.log", "trace");
     home.enrol(&["alice"]).await;
     home.run(&["once"]).await.well();
@@ -230,14 +239,14 @@ async fn nonsense_on_the_public_pages_breaks_nothing_leaks_nothing_and_takes_no_
     }
     let grown = memory(&daemon).saturating_sub(warm);
     assert!(grown < GROWTH, "grew by {grown} KiB from {warm}");
-    for expected in [200, 400, 404, 405, 431] {
+    for expected in [200, 400, 401, 404, 405, 429, 431] {
         assert!(seen.contains_key(&expected), "{expected} is not among {seen:?}");
     }
 
     let person = reconnectd::sim::TestBrowser::new().unwrap();
     assert_eq!(person.press(&link, &[]).await.unwrap().status, 303, "the link is as good as before");
     let ended = daemon.running.stopped().await.well();
-    for secret in [&token[..], "panicked", "alice@example.org"] {
+    for secret in [&token[..], "panicked", "alice@example.org", "sesame"] {
         assert!(!ended.stderr.contains(secret), "{secret} is in the log");
     }
 }

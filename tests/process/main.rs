@@ -12,6 +12,7 @@ mod demo;
 mod faults;
 mod fuzz;
 mod harness;
+mod hooks;
 mod imports;
 mod instance;
 mod keys;

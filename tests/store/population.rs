@@ -44,7 +44,8 @@ const ROWS: &str = "
     DELETE FROM sweeps WHERE sweep_id = 's3';
     INSERT INTO sweep_pages (sweep_id, page, after_key, until_key, wrapped, holder)
         VALUES ('s2', 1, NULL, -9223372036854775807, FALSE, NULL), ('s2', 2, -9223372036854775807, 5, TRUE, 'i1');
-    INSERT INTO suppressions (address_hash, reason, created_at) VALUES (unhex('00'), 'operator', 1);
+    INSERT INTO suppressions (address_hash, reason, created_at)
+        VALUES (unhex('00'), 'operator', 1), (unhex('00'), 'hard_bounce', 2), (unhex('01'), 'complaint', 3);
     INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at) VALUES (unhex('0a'), 'n1', 'Zoë', 1, 1);
     INSERT INTO verified_sources (source, member_id, verified_at) VALUES ('ODD', 'zoe', 1);
     INSERT INTO imports (started_at) VALUES (1);

@@ -1,6 +1,7 @@
 //! The configuration: `config/reconnectd.toml`, which is embedded, under a file, under the environment.
 
 mod admin;
+mod bounces;
 mod brand;
 mod color;
 mod database_url;

@@ -2,6 +2,7 @@
 
 use super::{
     admin::Admin,
+    bounces::Bounces,
     brand::{Brand, BrandSection},
     diagnostic::Findings,
     email::Email,
@@ -25,6 +26,7 @@ pub struct Config {
     pub notices: Notices,
     brand: BrandSection,
     pub(crate) storm: Storm,
+    pub(crate) bounces: Bounces,
     pub email: Email,
     pub links: Links,
     pub(crate) admin: Admin,

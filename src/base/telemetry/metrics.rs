@@ -1,6 +1,6 @@
 //! The metrics by name. Label values come from fixed sets, never from ids or foreign text: each value is a time series.
 
-use crate::domain::{Client, LinkAction, Status, Time};
+use crate::domain::{Client, LinkAction, Status, Suppression, Time};
 use chrono::TimeDelta;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -17,6 +17,7 @@ const REDEMPTIONS: &str = "reconnectd_redemptions_total";
 const LINK_REQUESTS: &str = "reconnectd_link_requests_total";
 const LINK_REQUESTS_DROPPED: &str = "reconnectd_link_requests_dropped_total";
 const RATE_LIMITED_REQUESTS: &str = "reconnectd_rate_limited_requests_total";
+const BOUNCES: &str = "reconnectd_bounces_total";
 const LAST_SWEEP: &str = "reconnectd_last_sweep_timestamp_seconds";
 const LAST_COMPLETE_SWEEP: &str = "reconnectd_last_complete_sweep_timestamp_seconds";
 const SWEEPS_OVERDUE: &str = "reconnectd_sweeps_overdue";
@@ -27,7 +28,7 @@ const CLOCK_DIFFERENCE: &str = "reconnectd_database_clock_difference_seconds";
 
 /// The counters with one label: the label and all its values. Each series starts at zero, so that an alert also sees its
 /// first event.
-const SERIES: [(&str, &str, &[&str]); 6] = [
+const SERIES: [(&str, &str, &[&str]); 7] = [
     (SWEEPS, "outcome", &["complete", "incomplete"]),
     (MEMBERS_POLLED, "outcome", &["clear", "unclear"]),
     (
@@ -55,7 +56,8 @@ const SERIES: [(&str, &str, &[&str]); 6] = [
             "snooze_undone",
         ],
     ),
-    (RATE_LIMITED_REQUESTS, "quota", &["requests", "presses", "resends"]),
+    (RATE_LIMITED_REQUESTS, "quota", &["requests", "presses", "resends", "one_clicks", "hook_passwords"]),
+    (BOUNCES, "kind", &["hard_bounce", "complaint", "unsubscribed"]),
 ];
 /// Every unknown status, because the gateway chooses its text.
 const OTHER_STATUS: &str = "OTHER";
@@ -90,7 +92,8 @@ fn describe() {
     describe_counter!(REDEMPTIONS, "Presses of a link's buttons, by outcome");
     describe_counter!(LINK_REQUESTS, "Link views and button presses, by bots and people");
     describe_counter!(LINK_REQUESTS_DROPPED, "Link requests not counted because the queue was full");
-    describe_counter!(RATE_LIMITED_REQUESTS, "Requests for member pages rejected with 429, by quota");
+    describe_counter!(RATE_LIMITED_REQUESTS, "Requests on the public listener rejected with 429, by quota");
+    describe_counter!(BOUNCES, "Members whose address a bounce or a complaint suppressed, by kind");
     describe_gauge!(LAST_SWEEP, "When the last sweep ended, in seconds since the Unix epoch");
     describe_gauge!(
         LAST_COMPLETE_SWEEP,
@@ -184,6 +187,11 @@ pub(crate) fn count_rate_limited_request(quota: &'static str) {
     count(RATE_LIMITED_REQUESTS, quota);
 }
 
+/// `reason`: not the operator's.
+pub(crate) fn count_bounced_members(reason: Suppression, members: u64) {
+    add(BOUNCES, reason.as_str(), members);
+}
+
 /// `None` leaves a gauge as it is.
 pub(crate) fn set_last_sweeps(ended_at: Option<Time>, completed_at: Option<Time>) {
     for (name, at) in [(LAST_SWEEP, ended_at), (LAST_COMPLETE_SWEEP, completed_at)] {
@@ -228,6 +236,7 @@ mod tests {
             "reconnectd_transitions_total{to=\"OTHER\"} 0",
             "reconnectd_link_requests_total{action=\"press\",client=\"human\"} 0",
             "reconnectd_rate_limited_requests_total{quota=\"resends\"} 0",
+            "reconnectd_bounces_total{kind=\"complaint\"} 0",
             "reconnectd_sweep_ticks_skipped_total 0",
             "reconnectd_person_mismatches_total 0",
         ] {
@@ -251,6 +260,7 @@ mod tests {
             count_link_requests(LinkAction::View, Client::Bot, 3);
             count_rate_limited_request("presses");
             count_person_mismatch();
+            count_bounced_members(Suppression::HardBounce, 2);
         });
         let text = handle.render();
         for line in [
@@ -267,6 +277,7 @@ mod tests {
             "reconnectd_link_requests_total{action=\"view\",client=\"bot\"} 3",
             "reconnectd_rate_limited_requests_total{quota=\"presses\"} 1",
             "reconnectd_person_mismatches_total 1",
+            "reconnectd_bounces_total{kind=\"hard_bounce\"} 2",
         ] {
             assert!(text.lines().any(|rendered| rendered == line), "{line} is not in\n{text}");
         }

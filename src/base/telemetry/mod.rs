@@ -9,6 +9,7 @@ mod logs;
 mod loop_states;
 pub(crate) mod metrics;
 mod service_manager;
+mod suppressed;
 
 pub(crate) use activity::Activity;
 #[cfg(any(test, feature = "sim"))]
@@ -20,3 +21,4 @@ pub(crate) use loop_states::{LoopState, LoopStates, StepResult};
 pub(crate) use service_manager::{
     has_service_manager, notify_ready, notify_status, notify_stopping, notify_watchdog, watchdog_timeout,
 };
+pub(crate) use suppressed::report_suppressed;

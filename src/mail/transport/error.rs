@@ -1,5 +1,6 @@
 //! The outcomes of sending an email.
 
+use super::bad_address::{BadAddress, bad_address};
 use crate::{base::instances::Obstacle, domain::mask};
 use std::{fmt, io};
 
@@ -108,6 +109,12 @@ impl SendError {
         self.disposition == Disposition::Retry
             && self.code.is_some()
             && matches!(self.stage, Stage::Recipient | Stage::Data)
+    }
+
+    /// What a permanent rejection of the recipient says about the address.
+    pub(crate) fn bad_address(&self) -> Option<BadAddress> {
+        let is_rejection = self.disposition == Disposition::Abandon && self.stage == Stage::Recipient;
+        self.code.filter(|_| is_rejection).and_then(|code| bad_address(code, &self.text))
     }
 
     /// Whether the server, which responds, refused one more session.

@@ -1,5 +1,6 @@
 //! Sends emails to a mail server, a directory, or standard output.
 
+mod bad_address;
 mod error;
 mod file;
 mod normalized_stream;
@@ -11,6 +12,7 @@ mod setup_error;
 mod smtp;
 mod tls;
 
+pub(crate) use bad_address::BadAddress;
 pub use error::{Accepted, Disposition, SendError, Stage};
 pub use setup_error::TransportError;
 

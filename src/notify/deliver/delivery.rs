@@ -2,7 +2,7 @@
 
 use super::deliverer::{Delivered, Deliverer};
 use super::domain_shares::Share;
-use super::outcome::{Abort, Step, abort_with, final_result};
+use super::outcome::{Abort, Consequence, Step, abort_with, final_result};
 use super::queue_gate::Pass;
 use super::ready::{LeftOut, Ready};
 use crate::base::in_progress::InProgressGuard;
@@ -84,9 +84,9 @@ impl Deliverer {
     /// Makes one attempt at a claimed notice, and records its result.
     pub(super) async fn deliver(&self, claimed: Claimed) -> Result<Delivered, StoreError> {
         let Claimed { claim, pass, .. } = &claimed;
-        let (result, pause) = match self.attempt(claim, pass).await {
+        let (result, consequence) = match self.attempt(claim, pass).await {
             Ok(finished) => finished,
-            Err(Abort::With(result)) => (*result, None),
+            Err(Abort::With(result)) => (*result, Consequence::Nothing),
             Err(Abort::PutBack { until, reason }) => {
                 let (member, notice, reason) = (&claim.notice.member_id, &claim.notice.id, reason.as_str());
                 tracing::info!(event = "notice_deferred", %member, %notice, reason, ?until, "notice deferred");
@@ -94,7 +94,15 @@ impl Deliverer {
             }
             Err(Abort::Store(error)) => return Err(error),
         };
-        if !self.record(claim, &result).await? {
+        let is_recorded = match consequence {
+            Consequence::SuppressAddress => self.record_rejection(claim, &result).await?,
+            Consequence::Nothing | Consequence::PauseQueue(_) => self.record(claim, &result).await?,
+        };
+        let pause = match consequence {
+            Consequence::PauseQueue(pause) => Some(pause),
+            Consequence::Nothing | Consequence::SuppressAddress => None,
+        };
+        if !is_recorded {
             tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
         }
         metrics::count_notice(result.outcome.as_str());
@@ -170,8 +178,8 @@ impl Deliverer {
         Ok(member.clone())
     }
 
-    /// The result, and how long the queue stays closed when the cause affects every notice.
-    async fn attempt(&self, claim: &Claim, pass: &Pass) -> Step<(AttemptResult, Option<Duration>)> {
+    /// The result, and what follows from it.
+    async fn attempt(&self, claim: &Claim, pass: &Pass) -> Step<(AttemptResult, Consequence)> {
         if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES {
             return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
         }
@@ -206,7 +214,7 @@ impl Deliverer {
                 }
                 let detail = Some(accepted.reply).filter(|reply| !reply.is_empty());
                 let result = final_result(AttemptOutcome::Sent, NoticeReason::Accepted, detail);
-                Ok((AttemptResult { included, left_out, ..result }, None))
+                Ok((AttemptResult { included, left_out, ..result }, Consequence::Nothing))
             }
             Err(error) => self.send_failure(claim, pass, &error).await,
         }

@@ -6,7 +6,7 @@ use crate::base::{backoff, random};
 use crate::credentials::CallError;
 use crate::domain::{ConnectionId, NoticeReason, Time};
 use crate::gateway::Verdict;
-use crate::mail::{self, SendError, Stage};
+use crate::mail::{self, BadAddress, SendError, Stage};
 use crate::store::{AttemptOutcome, AttemptResult, Claim, CredentialFailure, StoreError};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -16,6 +16,15 @@ const MAX_DEFERRAL: Duration = Duration::from_secs(60 * 60);
 
 /// Attempts for which the gateway may refuse an OAuth URL: about a day.
 const MAX_OAUTH_URL_REFUSALS: u32 = 7;
+
+/// What follows from an attempt beside its result.
+pub(super) enum Consequence {
+    Nothing,
+    /// The cause affects every notice: the queue stays closed for so long.
+    PauseQueue(Duration),
+    /// The mail server rejected the address permanently.
+    SuppressAddress,
+}
 
 /// One step of an attempt. An error ends the attempt.
 pub(super) type Step<T> = Result<T, Abort>;
@@ -61,13 +70,13 @@ pub(super) fn final_result(
 }
 
 impl Deliverer {
-    /// The result of a failed send, and how long the queue stays closed when every notice would fail in the same way.
+    /// The result of a failed send, and what follows from it.
     pub(super) async fn send_failure(
         &self,
         claim: &Claim,
         pass: &Pass,
         error: &SendError,
-    ) -> Step<(AttemptResult, Option<Duration>)> {
+    ) -> Step<(AttemptResult, Consequence)> {
         let detail = Some(error.to_string());
         // Before the server knows the recipient, a failure is not about this notice.
         let is_unreachable = error.disposition == mail::Disposition::Retry
@@ -77,10 +86,19 @@ impl Deliverer {
             );
         let permanent = NoticeReason::PermanentFailure;
         Ok(match error.disposition {
-            mail::Disposition::Abandon => (final_result(AttemptOutcome::Abandoned, permanent, detail), None),
-            mail::Disposition::MaybeSender => {
-                (self.abandon_unless_server_rejects_all(claim, permanent, detail).await?, None)
+            mail::Disposition::Abandon => {
+                let is_bad = match error.bad_address() {
+                    Some(BadAddress::Stated) => true,
+                    Some(BadAddress::Implied) => !pass.is_rejecting_all_recipients(),
+                    None => false,
+                };
+                let consequence = if is_bad { Consequence::SuppressAddress } else { Consequence::Nothing };
+                (final_result(AttemptOutcome::Abandoned, permanent, detail), consequence)
             }
+            mail::Disposition::MaybeSender => (
+                self.abandon_unless_server_rejects_all(claim, permanent, detail).await?,
+                Consequence::Nothing,
+            ),
             mail::Disposition::Misconfigured => {
                 self.close_queue(pass, NoticeReason::SmtpMisconfigured, detail)
             }
@@ -97,10 +115,11 @@ impl Deliverer {
                 self.close_queue(pass, NoticeReason::MailServerBusy, detail)
             }
             mail::Disposition::Retry => match self.next_retry(claim) {
-                Some(at) => (retry(at, detail), None),
+                Some(at) => (retry(at, detail), Consequence::Nothing),
                 None => {
                     let exhausted = NoticeReason::AttemptsExhausted;
-                    (self.abandon_unless_server_rejects_all(claim, exhausted, detail).await?, None)
+                    let result = self.abandon_unless_server_rejects_all(claim, exhausted, detail).await?;
+                    (result, Consequence::Nothing)
                 }
             },
             // Never abandoned here: the email may have arrived, and then its link must work.
@@ -113,7 +132,7 @@ impl Deliverer {
                     included: Vec::new(),
                     left_out: Vec::new(),
                 };
-                (result, None)
+                (result, Consequence::Nothing)
             }
         })
     }
@@ -150,10 +169,10 @@ impl Deliverer {
         pass: &Pass,
         reason: NoticeReason,
         detail: Option<String>,
-    ) -> (AttemptResult, Option<Duration>) {
+    ) -> (AttemptResult, Consequence) {
         let now = self.clock.now();
         let pause = (pass.close(now, random::jitter()) - now).to_std().unwrap_or_default();
-        (self.deferred(reason, detail, pause), Some(pause))
+        (self.deferred(reason, detail, pause), Consequence::PauseQueue(pause))
     }
 
     fn deferred(&self, reason: NoticeReason, detail: Option<String>, wait: Duration) -> AttemptResult {

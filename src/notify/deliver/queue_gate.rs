@@ -27,6 +27,8 @@ struct State {
     generation: u64,
     closed: Option<Closed>,
     rejections_in_a_row: u32,
+    /// Permanent rejections of recipients without a code that names the address as the cause.
+    implied_rejections_in_a_row: u32,
 }
 
 struct Closed {
@@ -98,6 +100,7 @@ impl Pass {
     pub(super) fn accepted(&self) -> bool {
         let mut state = self.gate.lock();
         state.rejections_in_a_row = 0;
+        state.implied_rejections_in_a_row = 0;
         let reopens = state.closed.take().is_some();
         if reopens {
             state.generation += 1;
@@ -111,6 +114,13 @@ impl Pass {
         let mut state = self.gate.lock();
         state.rejections_in_a_row = state.rejections_in_a_row.saturating_add(1);
         state.rejections_in_a_row >= REJECTIONS_IN_A_ROW
+    }
+
+    /// Counts a permanent rejection that may be the server's own. Returns whether it probably is.
+    pub(super) fn is_rejecting_all_recipients(&self) -> bool {
+        let mut state = self.gate.lock();
+        state.implied_rejections_in_a_row = state.implied_rejections_in_a_row.saturating_add(1);
+        state.implied_rejections_in_a_row >= REJECTIONS_IN_A_ROW
     }
 
     /// A failure that every notice would share. Returns when the next notice probes.

@@ -2,6 +2,8 @@
 
 use super::deliverer::Deliverer;
 use crate::base::backoff;
+use crate::base::telemetry::report_suppressed;
+use crate::domain::Suppression;
 use crate::store::{AttemptResult, Claim, StoreError};
 
 impl Deliverer {
@@ -39,6 +41,23 @@ impl Deliverer {
             }
         });
         Ok(recording.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+    }
+
+    /// Like [`Self::record`], for an attempt whose address the mail server rejected permanently: also suppresses the
+    /// address.
+    ///
+    /// # Errors
+    /// The store failed. The email has not arrived.
+    pub(super) async fn record_rejection(
+        &self,
+        claim: &Claim,
+        result: &AttemptResult,
+    ) -> Result<bool, StoreError> {
+        let Some(suppressed) = self.store.end_rejected_attempt(claim, result, self.clock.now()).await? else {
+            return Ok(false);
+        };
+        report_suppressed(&suppressed, Suppression::HardBounce);
+        Ok(true)
     }
 
     /// Waits until every result that [`Self::record`] retries is stored. No new attempt may start.

@@ -114,7 +114,7 @@ pub(crate) enum Page {
     /// Asks before it unsubscribes: a GET must change nothing (RFC 8058).
     Unsubscribe,
     Unsubscribed {
-        /// `false` when the operator suppressed the address, too.
+        /// `false` when the address is suppressed for another reason, too.
         can_resubscribe: bool,
     },
     Resubscribed,

@@ -1,4 +1,4 @@
-//! The member's pages. `GET` and `HEAD` change nothing; the button is a `POST`.
+//! The public listener: the member's pages, where `GET` and `HEAD` change nothing and the button is a `POST`, and the hooks.
 
 mod extract;
 mod link;
@@ -11,6 +11,7 @@ mod unsubscribe;
 pub(crate) use state::PublicServices;
 pub use state::PublicState;
 
+use super::hooks::hooks;
 use super::pages::Page;
 use super::rate_limit::{RateLimit, limit_rate};
 use axum::Router;
@@ -29,7 +30,12 @@ const MAX_BODY: usize = 16 * 1024;
 /// The public pages, at the root and under the public URL's own path: some proxies strip that path, some do not.
 pub fn public(state: PublicState) -> Router {
     let prefix = state.prefix.clone();
-    let pages = pages(state);
+    let hook_state = state.hooks.clone();
+    let mut pages = pages(state);
+    if let Some(state) = hook_state {
+        // With limits of their own.
+        pages = pages.merge(hooks(state));
+    }
     let pages =
         if prefix.is_empty() { pages } else { pages.clone().without_v07_checks().nest(&prefix, pages) };
     let clean = move |mut request: Request| {

@@ -4,6 +4,7 @@ use crate::base::clock::Clock;
 use crate::reconnect::links::LinkService;
 use crate::store::Store;
 use crate::traffic::RequestRecorder;
+use crate::web::hooks::HookState;
 use crate::web::pages::Pages;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct PublicServices {
     pub(crate) trusted_proxies: usize,
     /// Per client address; 0: no limit.
     pub(crate) requests_per_minute: u32,
+    /// `None`: the hooks do not exist.
+    pub(crate) hooks: Option<HookState>,
 }
 
 impl PublicState {

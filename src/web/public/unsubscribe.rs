@@ -20,7 +20,7 @@ pub(super) async fn unsubscribe(state: State<PublicState>, token: PathToken, hea
     state.subscription_page(token, &headers, act, false).await
 }
 
-/// Does not lift a suppression by the operator.
+/// Does not lift a suppression for another reason.
 pub(super) async fn resubscribe(state: State<PublicState>, token: PathToken, headers: HeaderMap) -> Response {
     let act = async |hash| state.set_subscribed(hash, true).await;
     state.subscription_page(token, &headers, act, true).await
@@ -74,8 +74,12 @@ impl PublicState {
 fn page(subscription: &Subscription, resubscribed: bool) -> Page {
     match subscription {
         Subscription { removed: true, .. } => Page::Unsubscribed { can_resubscribe: false },
-        Subscription { unsubscribed: false, by_operator: false, .. } if resubscribed => Page::Resubscribed,
-        Subscription { unsubscribed: false, by_operator: false, .. } => Page::Unsubscribe,
-        Subscription { by_operator, .. } => Page::Unsubscribed { can_resubscribe: !by_operator },
+        Subscription { unsubscribed: false, is_suppressed_otherwise: false, .. } if resubscribed => {
+            Page::Resubscribed
+        }
+        Subscription { unsubscribed: false, is_suppressed_otherwise: false, .. } => Page::Unsubscribe,
+        Subscription { is_suppressed_otherwise, .. } => {
+            Page::Unsubscribed { can_resubscribe: !is_suppressed_otherwise }
+        }
     }
 }

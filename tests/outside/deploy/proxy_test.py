@@ -1,5 +1,6 @@
 """Members reach the real binary through nginx with deploy/nginx.conf, and no log of nginx contains a token."""
 
+import base64
 import concurrent.futures
 import email
 import email.policy
@@ -108,6 +109,8 @@ listen = "127.0.0.1:{cls.ports['public']}"
 public_url = "https://{HOST}"
 trusted_proxies = 1
 requests_per_minute = 40
+[bounces]
+password = "sesame"
 [admin]
 listen = "127.0.0.1:{cls.ports['admin']}"
 """)
@@ -245,6 +248,15 @@ include {cls.folder}/site.conf;
         large = b"connection=" + b"x" * 17_000
         self.assertEqual(self.request("POST", self.links[1], large, client="127.0.1.6")[0], 413)
 
+    def test_reports_of_mail_providers_pass_with_larger_bodies_and_in_bursts(self):
+        right = {"Authorization": "Basic " + base64.b64encode(b"any:sesame").decode()}
+        report = {"email": "nobody@example.org", "kind": "complaint", "padding": "x" * 400_000}
+        body = json.dumps(report).encode()
+        for _ in range(100):
+            self.assertEqual(self.request("POST", "/hooks/bounces", body, right, client="127.0.1.8")[0], 200)
+        self.assertEqual(self.request("POST", "/hooks/bounces", body, client="127.0.1.8")[0], 401)
+        self.assertEqual(self.request("POST", "/hooks/bounces", body * 2, right, client="127.0.1.8")[0], 413)
+
     def test_z_no_log_contains_a_token(self):
         """Runs last, because it stops the daemon."""
         link, client = self.links[2], "127.0.1.7"
@@ -266,8 +278,10 @@ include {cls.folder}/site.conf;
 
         logs = self.logs()
         access = logs["reconnectd.log"]
-        for expected in ("GET /r/* 200", "POST /r/* 303", "POST /u/* 200", "GET /oauth/return 200", "upstream=502"):
+        for expected in ("GET /r/* 200", "POST /r/* 303", "POST /u/* 200", "GET /oauth/return 200", "POST /hooks/* 200",
+                         "upstream=502"):
             self.assertIn(expected, access)
+        self.assertNotIn("sesame", "".join(logs.values()))
         secrets = [path.rsplit("/", 1)[1] for path in self.links + self.unsubscribe] + ["secret-state"]
         for name, text in logs.items():
             leaked = [line for line in text.splitlines() if any(secret[:12] in line for secret in secrets)]
@@ -290,20 +304,23 @@ include {cls.folder}/site.conf;
 
 
 class Ingress(unittest.TestCase):
-    def test_it_leads_to_the_public_port_and_logs_no_path(self):
-        [ingress] = yaml.safe_load_all((ROOT / "deploy/ingress.yaml").read_text())
-        [rule] = ingress["spec"]["rules"]
-        [path] = rule["http"]["paths"]
-        for name in ("kubernetes.yaml", "kubernetes-postgres.yaml"):
-            manifest = list(yaml.safe_load_all((ROOT / "deploy" / name).read_text()))
-            [service] = [each for each in manifest if each["kind"] == "Service"]
-            backend = {"name": service["metadata"]["name"], "port": {"name": "public"}}
-            self.assertEqual(path["backend"]["service"], backend)
-            self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["public"])
-        self.assertEqual(ingress["spec"]["tls"][0]["hosts"], [rule["host"]])
-        annotations = ingress["metadata"]["annotations"]
-        self.assertTrue(all(isinstance(value, str) for value in annotations.values()))
-        self.assertEqual(annotations["nginx.ingress.kubernetes.io/enable-access-log"], "false")
+    def test_both_lead_to_the_public_port_and_log_no_path(self):
+        ingresses = list(yaml.safe_load_all((ROOT / "deploy/ingress.yaml").read_text()))
+        paths = [ingress["spec"]["rules"][0]["http"]["paths"][0]["path"] for ingress in ingresses]
+        self.assertEqual(paths, ["/", "/hooks"])
+        for ingress in ingresses:
+            [rule] = ingress["spec"]["rules"]
+            [path] = rule["http"]["paths"]
+            for name in ("kubernetes.yaml", "kubernetes-postgres.yaml"):
+                manifest = list(yaml.safe_load_all((ROOT / "deploy" / name).read_text()))
+                [service] = [each for each in manifest if each["kind"] == "Service"]
+                backend = {"name": service["metadata"]["name"], "port": {"name": "public"}}
+                self.assertEqual(path["backend"]["service"], backend)
+                self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["public"])
+            self.assertEqual(ingress["spec"]["tls"][0]["hosts"], [rule["host"]])
+            annotations = ingress["metadata"]["annotations"]
+            self.assertTrue(all(isinstance(value, str) for value in annotations.values()))
+            self.assertEqual(annotations["nginx.ingress.kubernetes.io/enable-access-log"], "false")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
             "gateway.client_key" => config.gateway.client_key.expose_secret().to_owned(),
             "gateway.auth.signing_key" => config.gateway.auth.signing_key.expose_secret().to_owned(),
             "gateway.auth.broker_token" => config.gateway.auth.broker_token.expose_secret().to_owned(),
+            "bounces.password" => config.bounces.password.expose_secret().to_owned(),
             "email.smtp.password" => config.email.smtp.password.expose_secret().to_owned(),
             "telemetry.heartbeat_url" => config.telemetry.heartbeat_url.expose().unwrap().to_string(),
             _ => config.admin.token.expose_secret().to_owned(),
