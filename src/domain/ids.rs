@@ -53,6 +53,8 @@ text_id! {
     InstanceId,
     /// One order not to send email.
     HoldId,
+    /// One event for the operator's own systems.
+    EventId,
 }
 
 impl ConnectionId {

@@ -17,6 +17,7 @@ mod member;
 mod member_edit;
 mod notice;
 mod notice_reason;
+mod outbox_event;
 mod planning;
 mod printable;
 mod quiet_hours;
@@ -41,7 +42,7 @@ pub use email_address::{EmailAddress, InvalidAddress};
 pub(crate) use history::HistoryKind;
 pub(crate) use history::{DecisionSubject, Event, HistoryCode, HistoryEntry, LapseEvent};
 pub use hold::{ActiveHold, HoldKind, HoldScope, HoldState};
-pub use ids::{ConnectionId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
+pub use ids::{ConnectionId, EventId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
 pub(crate) use link::{Outlook, SNOOZE, Snooze};
@@ -53,6 +54,7 @@ pub use member::{CredentialRules, CredentialState, Member};
 pub use member_edit::{Edit, MemberEdit};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;
+pub use outbox_event::{EventState, EventType, EventTypes, ListedEvent};
 pub use planning::{AddressInput, GateVerdict, PlanningInput};
 pub(crate) use planning::{
     LapseInput, LastNotice, PastEmail, PlannedDecision, PlannedNotice, PlanningOutput, Recipient,

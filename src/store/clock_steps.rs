@@ -16,6 +16,11 @@ const DELIVERY_LEASE: TimeDelta = TimeDelta::hours(1);
 /// The longest wait between two attempts at a notice.
 const ATTEMPT: TimeDelta = TimeDelta::hours(24);
 
+/// The longest lease of an event.
+const EVENT_LEASE: TimeDelta = TimeDelta::minutes(1);
+/// The longest wait between two attempts at an event.
+const EVENT_RETRY: TimeDelta = TimeDelta::hours(2);
+
 impl Store {
     /// Whether the clock was ahead while the daemon worked: a sweep, a transition, a lapse, or an email lies in the future.
     pub(crate) async fn has_rows_from_future(&self, now: Time) -> Result<bool> {
@@ -60,6 +65,8 @@ impl Store {
                     DELIVERY_LEASE,
                 ),
                 ("UPDATE notices SET not_before = $1 WHERE state = 'queued' AND not_before > $2", ATTEMPT),
+                ("UPDATE events SET leased_until = $2 WHERE state = 'sending' AND leased_until > $2", EVENT_LEASE),
+                ("UPDATE events SET next_at = $1 WHERE state = 'queued' AND next_at > $2", EVENT_RETRY),
             ] {
                 let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);
                 let done = query(sql).bind(millis(now)).bind(millis(bound)).execute(&mut tx).await?;

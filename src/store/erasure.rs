@@ -6,10 +6,11 @@ use super::{Result, Store, link_requests};
 use crate::domain::MemberId;
 
 /// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
-const STATEMENTS: [&str; 10] = [
+const STATEMENTS: [&str; 11] = [
     "INSERT INTO erasures (member_id) VALUES ($1)",
     "DELETE FROM import_rows WHERE member_id = $1",
     "DELETE FROM transitions WHERE member_id = $1",
+    "DELETE FROM events WHERE member_id = $1",
     "DELETE FROM links WHERE member_id = $1",
     // What others share stays theirs.
     "UPDATE notices SET member_id = (SELECT min(l.member_id) FROM notice_items i JOIN lapses l ON l.lapse_id = i.lapse_id

@@ -9,6 +9,7 @@ use super::sqlite::Store;
 use super::{Result, StoreError, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
+use crate::domain::EventTypes;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -102,6 +103,7 @@ impl Store {
             file_loss,
             instance: Arc::default(),
             holder: Holder::default(),
+            events: EventTypes::default(),
             interactive: false,
             ignores_mark: false,
         };

@@ -7,6 +7,7 @@ use super::holder::Holder;
 use super::place::Place;
 use super::sqlite::Store;
 use crate::base::config::PostgresUrl;
+use crate::domain::EventTypes;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
@@ -57,6 +58,7 @@ impl Store {
             file_loss: Arc::default(),
             instance: Arc::default(),
             holder: Holder::default(),
+            events: EventTypes::default(),
             interactive: false,
             ignores_mark: false,
         })

@@ -33,8 +33,13 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("notices", "notices_due", "the queue, from its head"),
     ("notices", "notices_leased", "the notices that are being sent"),
     ("notices", "notices_held", "the notices under a hold"),
+    ("events", "events_due", "the outbox, from its head"),
+    ("events", "events_undelivered", "the events that are being sent, or have failed"),
+    ("events", "state <> 'delivered' GROUP BY state", "the events that are not delivered"),
+    ("events", "SELECT state, count(*) FROM events GROUP BY", "`status`"),
     // A page of a walk through the table.
     ("connections", "ORDER BY k.member_id, k.connection_id LIMIT", "the list"),
+    ("events", "ORDER BY sequence LIMIT", "the list"),
     ("lapses", "ORDER BY l.lapse_id LIMIT", "the list"),
     ("members", "ORDER BY m.member_id LIMIT", "the list"),
     ("members", "ORDER BY m.poll_key LIMIT", "the sweep"),

@@ -73,6 +73,12 @@ pub(super) async fn lock_sweeps(tx: &mut Tx) -> Result<()> {
     lock(tx, || Ok(query("LOCK TABLE sweeps IN SHARE ROW EXCLUSIVE MODE"))).await
 }
 
+/// Their order is that of the units of work, like that of a member's.
+pub(super) async fn lock_events_without_member(tx: &mut Tx) -> Result<()> {
+    // Any number that nothing else locks.
+    lock(tx, || Ok(query("SELECT pg_advisory_xact_lock(7367107128)"))).await
+}
+
 async fn lock(tx: &mut Tx, statement: impl FnOnce() -> Result<Query>) -> Result<()> {
     if tx.needs_row_locks() {
         statement()?.fetch_all(&mut *tx).await?;

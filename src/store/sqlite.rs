@@ -6,7 +6,7 @@ use super::file_identity::FileIdentity;
 use super::holder::Holder;
 use super::place::Place;
 use super::{Result, StoreError, time};
-use crate::domain::Time;
+use crate::domain::{EventTypes, Time};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Store {
     pub(super) instance: Arc<AtomicBool>,
     /// Named by the leases of this process.
     pub(super) holder: Holder,
+    /// The events that the writes record.
+    pub(super) events: EventTypes,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
     /// Whether the writes belong to a copy, which alone writes to a marked database.

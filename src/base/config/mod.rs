@@ -27,6 +27,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod values;
+mod webhook;
 
 pub use brand::Brand;
 pub(crate) use color::{Color, format_contrast};
@@ -44,3 +45,5 @@ pub use schema::DEFAULTS;
 pub use settings::Config;
 pub(crate) use signing::{IdTokenLifetime, SigningAlgorithm};
 pub use telemetry::{LogFormat, Telemetry};
+pub use webhook::Webhook;
+pub(crate) use webhook::WebhookSecret;

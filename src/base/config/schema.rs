@@ -7,12 +7,14 @@ use toml::{Table, Value};
 pub const DEFAULTS: &str = include_str!("../../../config/reconnectd.toml");
 
 /// Each secret can also be given as `<key>_file`, the path of a file that contains it.
-pub(super) const SECRETS: [&str; 8] = [
+pub(super) const SECRETS: [&str; 10] = [
     "database.url",
     "gateway.client_key",
     "gateway.auth.signing_key",
     "gateway.auth.broker_token",
     "bounces.password",
+    "webhook.secret",
+    "webhook.previous_secret",
     "email.smtp.password",
     "admin.token",
     "telemetry.heartbeat_url",

@@ -12,6 +12,7 @@ use super::{
     storage::{Database, Keys},
     sweep::Sweep,
     telemetry::Telemetry,
+    webhook::Webhook,
 };
 use serde::Deserialize;
 
@@ -27,6 +28,7 @@ pub struct Config {
     brand: BrandSection,
     pub(crate) storm: Storm,
     pub(crate) bounces: Bounces,
+    pub(crate) webhook: Webhook,
     pub email: Email,
     pub links: Links,
     pub(crate) admin: Admin,
@@ -42,6 +44,7 @@ impl Config {
     /// Checks the rules about more than one setting. Each value alone was checked when it was read.
     pub(super) fn validate(&self, findings: &mut Findings) {
         self.gateway.validate(findings);
+        self.webhook.validate(findings);
         self.email.validate(findings);
         self.admin.validate(findings, &self.links);
     }

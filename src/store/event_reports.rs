@@ -1,0 +1,63 @@
+//! `events` as reports show them.
+
+use super::engine::{query, query_as};
+use super::error::Result;
+use super::row::RowExt;
+use super::sqlite::Store;
+use crate::domain::{EventId, EventState, ListedEvent, MemberId};
+use std::collections::BTreeMap;
+
+impl Store {
+    /// The next `limit` events after `after`, in the order of the facts. `state`: only those.
+    pub async fn events(
+        &self,
+        state: Option<EventState>,
+        after: Option<&ListedEvent>,
+        limit: u32,
+    ) -> Result<Vec<ListedEvent>> {
+        let in_state = state.map_or("", |_| "state = $3 AND");
+        let rows = query(format!(
+            "SELECT event_id, sequence, type, member_id, state, attempts, created_at, delivered_at, next_at, last_error
+             FROM events WHERE {in_state} sequence > $1 ORDER BY sequence LIMIT $2"
+        ))
+        .bind(after.map_or(i64::MIN, |after| after.sequence))
+        .bind(limit)
+        .bind_if_some(state.map(|state| state.as_str().to_owned()))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let member = row.text_of("member_id")?;
+                Ok(ListedEvent {
+                    id: EventId::new(row.text_of("event_id")?),
+                    sequence: row.try_get("sequence")?,
+                    event_type: row.text_of("type")?.to_owned(),
+                    member_id: (!member.is_empty()).then(|| MemberId::new(member)),
+                    state: row.parsed("state")?,
+                    attempts: row.count("attempts")?,
+                    created_at: row.time("created_at")?,
+                    delivered_at: row.optional_time("delivered_at")?,
+                    next_at: row.optional_time("next_at")?,
+                    last_error: row.optional_text_of("last_error")?.map(str::to_owned),
+                })
+            })
+            .collect()
+    }
+
+    /// All events by state.
+    pub async fn count_events(&self) -> Result<BTreeMap<String, u64>> {
+        let rows: Vec<(String, i64)> = query_as("SELECT state, count(*) FROM events GROUP BY state")
+            .fetch_all(&self.reader)
+            .await?;
+        Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+    }
+
+    /// Like [`Store::count_events`], without those that are delivered.
+    pub(crate) async fn count_undelivered_events(&self) -> Result<BTreeMap<String, u64>> {
+        let rows: Vec<(String, i64)> =
+            query_as("SELECT state, count(*) FROM events WHERE state <> 'delivered' GROUP BY state")
+                .fetch_all(&self.reader)
+                .await?;
+        Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+    }
+}
