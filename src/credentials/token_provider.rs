@@ -175,7 +175,7 @@ impl TokenProvider {
             failures,
             retry_at: before.filter(|_| !is_due).map_or(retry_at, |failure| failure.retry_at),
         };
-        if self.store.reject_credential(member, &refusal.used, &failure).await? {
+        if self.store.reject_credential(member, &refusal.used, &failure, now).await? {
             let (reason, retry_at) = (&failure.reason, failure.retry_at);
             tracing::warn!(%member, reason, %retry_at, "credential rejected");
         }

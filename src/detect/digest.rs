@@ -84,6 +84,7 @@ mod tests {
             status: Some("EXPIRED".into()),
             sync_status: None,
             sync_errors: vec!["E1".into()],
+            last_synced: None,
         }
     }
 

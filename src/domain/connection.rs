@@ -1,7 +1,7 @@
 //! A member's link to one data source, as the gateway lists it.
 
 use super::text_enum::open_string_enum;
-use super::{ConnectionId, Source};
+use super::{ConnectionId, Source, Time};
 
 open_string_enum! {
     /// The status of a connection, as the gateway reports it.
@@ -48,6 +48,8 @@ pub struct Connection {
     pub sync_status: Option<SyncStatus>,
     /// Error codes from fetching, such as `PERSON_MATCHING_ERROR`.
     pub sync_errors: Vec<String>,
+    /// When the gateway last fetched records. Not part of the digest: a fetch alone changes nothing.
+    pub last_synced: Option<Time>,
 }
 
 /// One response to the list operation: the connections of one member.

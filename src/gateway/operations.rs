@@ -13,7 +13,7 @@ pub(super) struct Operation {
 /// The fields of every connection in a response.
 macro_rules! connection_fields {
     () => {
-        "{ id name category type integrationType isDirect status syncStatus syncErrors { coding { code } } }"
+        "{ id name category type integrationType isDirect status syncStatus syncErrors { coding { code } } lastSynced }"
     };
 }
 

@@ -18,7 +18,7 @@ pub struct StoredConnection {
 
 pub(super) const COLUMNS: &str =
     "k.member_id, k.connection_id, k.name, k.category, k.source_type, k.integration_type,
-    k.is_direct, k.status, k.sync_status, k.sync_errors, coalesce(k.gateway_id, k.connection_id) AS gateway_id,
+    k.is_direct, k.status, k.sync_status, k.sync_errors, k.last_synced_at, coalesce(k.gateway_id, k.connection_id) AS gateway_id,
     k.missing_since IS NOT NULL AS is_missing";
 
 /// SQL for [`Connection::is_person_mismatch`]. Must match the predicate of the index `connections_mismatched`.
@@ -43,6 +43,7 @@ pub(super) fn read(row: &Row) -> Result<StoredConnection> {
             status: row.optional_text("status")?,
             sync_status: row.optional_text("sync_status")?,
             sync_errors: serde_json::from_str(&errors).unwrap_or_default(),
+            last_synced: row.optional_time("last_synced_at")?,
         },
     })
 }

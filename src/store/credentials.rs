@@ -1,9 +1,10 @@
 //! `credentials`, `access_tokens`, `credential_failures`.
 
 use super::engine::{Row, Tx, query, query_as, query_scalar};
+use super::events::{NewEvent, NewEvents};
 use super::row_locks::lock_member;
 use super::{Result, Store, count, json_list, millis, time, unreachable};
-use crate::domain::{CredentialState, Fingerprint, MemberId, Sealed, Time, UsedCredential};
+use crate::domain::{CredentialState, EventType, Fingerprint, MemberId, Sealed, Time, UsedCredential};
 
 /// An access token, sealed, and how long it is good for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,12 +119,19 @@ impl Store {
         id: &MemberId,
         used: &UsedCredential,
         failure: &CredentialFailure,
+        now: Time,
     ) -> Result<bool> {
         self.write(async |mut tx| {
             lock_member(&mut tx, id).await?;
             if !is_current(&mut tx, id, used).await? {
                 return Ok(false);
             }
+            let was_rejected: bool = query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM credential_failures WHERE member_id = $1 AND state = 'rejected')",
+            )
+            .bind(id.as_str())
+            .fetch_one(&mut tx)
+            .await?;
             query(
                 "INSERT INTO credential_failures (member_id, state, reason, since, failures, retry_at)
                  VALUES ($1, $2, $3, $4, $5, $6)
@@ -139,6 +147,12 @@ impl Store {
             .execute(&mut tx)
             .await?;
             unreachable::plan_again(&mut tx, &json_list(&[id])?, failure.since).await?;
+            let mut events = NewEvents::new(&tx);
+            if failure.state == CredentialState::Rejected && !was_rejected {
+                let rejected = NewEvent::about(id, EventType::CredentialRejected);
+                events.add(rejected.with_time("rejected_at", Some(failure.since)));
+            }
+            events.write(&mut tx, now).await?;
             Ok(true)
         })
         .await

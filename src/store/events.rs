@@ -67,15 +67,12 @@ impl Store {
     pub(crate) fn recording(&self, types: EventTypes) -> Self {
         Self { events: types, ..self.clone() }
     }
-
-    pub(super) fn new_events(&self) -> NewEvents {
-        NewEvents::of(self.events)
-    }
 }
 
 impl NewEvents {
-    pub(super) fn of(types: EventTypes) -> Self {
-        Self { types, events: Vec::new() }
+    /// None yet, in this unit of work.
+    pub(super) fn new(tx: &Tx) -> Self {
+        Self { types: tx.recorded_events, events: Vec::new() }
     }
 
     pub(super) fn wants(&self, event_type: EventType) -> bool {

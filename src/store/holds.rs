@@ -1,5 +1,6 @@
 //! `holds`: orders not to send email, and the notices that wait for their end.
 
+use super::hold_events::{self, StormEnd};
 use super::decisions;
 use super::engine::{Row, Target, Tx, query, query_scalar};
 use super::row::RowExt;
@@ -135,7 +136,10 @@ impl Store {
             match state.as_deref().and_then(|state| state.parse().ok()) {
                 None => return Ok(Release::Unknown),
                 Some(HoldState::Ended) => return Ok(Release::HadEnded),
-                Some(HoldState::Holding | HoldState::Dripping) => {}
+                Some(HoldState::Holding) => {
+                    hold_events::record_end(&mut tx, id, StormEnd::Released, now).await?;
+                }
+                Some(HoldState::Dripping) => {}
             }
             query("UPDATE holds SET state = 'ended', ended_at = $2, counted_until = $2 WHERE hold_id = $1")
                 .bind(id.as_str())
@@ -157,6 +161,12 @@ impl Store {
     ) -> Result<Takeover> {
         let new = random::id(now);
         let unit = async |mut tx: Tx| {
+            let was_holding: bool = query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM holds WHERE hold_id = $1 AND state = 'holding')",
+            )
+            .bind(id.as_str())
+            .fetch_one(&mut tx)
+            .await?;
             let ended = query(
                 "UPDATE holds SET state = 'ended', ended_at = $2, counted_until = $2
                  WHERE hold_id = $1 AND kind = 'storm' AND state <> 'ended'",
@@ -188,6 +198,9 @@ impl Store {
             .bind(until.map(millis))
             .execute(&mut tx)
             .await?;
+            if was_holding {
+                hold_events::record_end(&mut tx, id, StormEnd::TakenOver, now).await?;
+            }
             keep_held(&mut tx, &new, now).await?;
             hold_queued(&mut tx, HoldKind::Operator, now).await?;
             Ok(None)

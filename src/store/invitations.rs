@@ -37,6 +37,7 @@ pub(super) fn read(row: &Row) -> Result<StoredConnection> {
             status: text("status")?.as_deref().map(Into::into),
             sync_status: None,
             sync_errors: Vec::new(),
+            last_synced: None,
         },
     })
 }

@@ -4,7 +4,7 @@ use super::convert::{count, json_list, time};
 use super::engine::{Tx, query, query_as};
 use super::error::Result;
 use super::{connections, lapses};
-use crate::domain::{ConnectionId, ConnectionState, Lapse, MemberId, Missing, Status};
+use crate::domain::{ConnectionId, ConnectionState, Lapse, MemberId, Missing, Status, Time};
 use std::collections::HashMap;
 
 /// An enrolled member.
@@ -16,6 +16,8 @@ pub(super) struct KnownMember {
     pub(super) connections: Vec<ConnectionState>,
     /// The connections whose records belong to another person.
     pub(super) mismatched: Vec<ConnectionId>,
+    /// When the gateway had last fetched records.
+    pub(super) last_syncs: HashMap<ConnectionId, Time>,
 }
 
 /// Members who are not enrolled are left out.
@@ -36,7 +38,7 @@ pub(super) async fn read(tx: &mut Tx, members: &[&MemberId]) -> Result<HashMap<S
     let rows = query(format!(
         "SELECT member_id, connection_id, status,
             coalesce(sync_status, '') IN ('DELETING', 'DATA_DELETED') AS is_being_deleted,
-            missing_since, missing_observations, ({}) AS is_mismatched FROM connections
+            missing_since, missing_observations, last_synced_at, ({}) AS is_mismatched FROM connections
          WHERE member_id IN (SELECT value FROM json_each($1)) ORDER BY member_id, connection_id",
         connections::MISMATCHED
     ))
@@ -48,6 +50,9 @@ pub(super) async fn read(tx: &mut Tx, members: &[&MemberId]) -> Result<HashMap<S
         let id = ConnectionId::from(row.text_of("connection_id")?);
         if row.try_get::<Option<bool>>("is_mismatched")? == Some(true) {
             member.mismatched.push(id.clone());
+        }
+        if let Some(at) = row.try_get::<Option<i64>>("last_synced_at")? {
+            member.last_syncs.insert(id.clone(), time(at));
         }
         let key = (row.text_of("member_id")?.to_owned(), id.as_str().to_owned());
         member.connections.push(ConnectionState {

@@ -28,6 +28,7 @@ mod failure;
 mod file_identity;
 mod handovers;
 mod history;
+mod hold_events;
 mod holder;
 mod holds;
 mod import;
@@ -39,6 +40,7 @@ mod json_rows;
 mod key_canaries;
 mod known_states;
 mod lapse_changes;
+mod lapse_events;
 mod lapses;
 #[cfg(test)]
 mod link_migration_tests;
@@ -50,6 +52,7 @@ mod marks;
 mod members;
 #[cfg(test)]
 mod migration_tests;
+mod notice_events;
 mod notices;
 mod open;
 mod open_error;

@@ -7,7 +7,7 @@ use super::engine::{Tx, query, query_scalar};
 use super::notices::item;
 use super::row_locks::lock_members_at;
 use super::suppressions::suppress_by_evidence;
-use super::{Result, Store, json_list, millis};
+use super::{Result, Store, json_list, millis, notice_events};
 use crate::domain::{AddressHash, MemberId, NoticeId, NoticeItem, NoticeState, Status, Suppression, Time};
 
 /// Counts a deferred attempt in the row of the deferred attempts just before it. Returns `false` when there is none.
@@ -202,6 +202,7 @@ impl Store {
                     query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut tx).await?;
                 }
             }
+            notice_events::record(&mut tx, claim, result, now).await?;
             let Some(address) = rejected else { return Ok(Some(Vec::new())) };
             suppress_by_evidence(&mut tx, address, Suppression::HardBounce, now).await.map(Some)
         })

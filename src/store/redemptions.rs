@@ -3,11 +3,12 @@
 use super::convert::millis;
 use super::engine::query;
 use super::error::Result;
+use super::events::{NewEvent, NewEvents};
 use super::link_rows::CURRENT;
 use super::rechecks;
 use super::row_locks::lock_member;
 use super::sqlite::Store;
-use crate::domain::{ConnectionId, FormKeyHash, MemberId, Time, TokenHash};
+use crate::domain::{ConnectionId, EventType, FormKeyHash, MemberId, Time, TokenHash};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Redemption<'a> {
@@ -67,6 +68,12 @@ impl Store {
             .execute(&mut tx)
             .await?;
             rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
+            let redeemed = NewEvent::about(redemption.member, EventType::LinkRedeemed)
+                .with("connection_id", redemption.connection.as_str())
+                .with_time("redeemed_at", Some(redemption.at));
+            let mut events = NewEvents::new(&tx);
+            events.add(redeemed);
+            events.write(&mut tx, redemption.at).await?;
             Ok(true)
         }).await
     }

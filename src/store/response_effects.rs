@@ -4,8 +4,10 @@ use super::convert::{hex, json_list, millis};
 use super::engine::{Tx, query};
 use super::error::Result;
 use super::json_rows::write_rows;
+use super::events::NewEvents;
 use super::known_states::KnownMember;
 use super::lapse_changes::LapseChanges;
+use super::lapse_events::Around;
 use super::poll_result::PollResult;
 use crate::base::random;
 use crate::domain::{
@@ -15,7 +17,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// Effects to write with [`ResponseEffects::write`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ResponseEffects<'a> {
     connections: Vec<ConnectionRow<'a>>,
     /// Statuses of connections that the list does not name.
@@ -25,6 +27,7 @@ pub(super) struct ResponseEffects<'a> {
     lapses: LapseChanges,
     members: Vec<MemberRow<'a>>,
     rechecks: Vec<RecheckRow<'a>>,
+    events: NewEvents,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,6 +43,7 @@ struct ConnectionRow<'a> {
     sync_status: Option<&'a str>,
     /// A JSON list.
     sync_errors: String,
+    last_synced_at: Option<i64>,
     gateway_id: Option<&'a str>,
 }
 
@@ -84,6 +88,19 @@ struct RecheckRow<'a> {
 }
 
 impl<'a> ResponseEffects<'a> {
+    pub(super) fn new(events: NewEvents) -> Self {
+        Self {
+            connections: Vec::new(),
+            statuses: Vec::new(),
+            missing: Vec::new(),
+            transitions: Vec::new(),
+            lapses: LapseChanges::default(),
+            members: Vec::new(),
+            rechecks: Vec::new(),
+            events,
+        }
+    }
+
     /// Adds one member's response and the decision about it. Returns the connections whose records belong to another
     /// person, if the previous response did not say so.
     pub(super) fn add(
@@ -99,8 +116,18 @@ impl<'a> ResponseEffects<'a> {
             .iter()
             .filter_map(|known| known.lapse.as_ref().map(|lapse| (&known.connection_id, lapse)))
             .collect();
+        let listed = listed(answer, known);
         let mut statuses = BTreeMap::new();
         for change in &decision.changes {
+            let id = &change.connection_id;
+            let last = known.connections.iter().find(|known| known.connection_id == *id);
+            let around = Around {
+                lapse: lapses.get(id).copied(),
+                last_status: last.and_then(|last| last.status.as_ref()),
+                last_sync: known.last_syncs.get(id).copied(),
+                listed: listed.get(id).copied(),
+            };
+            self.events.add_change(member, change, around, now);
             if let Some((from, to)) = &change.transition {
                 statuses.insert(&change.connection_id, to);
                 self.transitions.push(TransitionRow {
@@ -175,6 +202,7 @@ impl<'a> ResponseEffects<'a> {
                 status: status.map(|status| status.as_str().to_owned()),
                 sync_status: row.sync_status.as_ref().map(|value| value.as_str()),
                 sync_errors: serde_json::Value::from(row.sync_errors.as_slice()).to_string(),
+                last_synced_at: row.last_synced.map(millis),
                 gateway_id: Some(row.id.as_str()).filter(|spelling| *spelling != id.as_str()),
             });
         }
@@ -187,17 +215,19 @@ impl<'a> ResponseEffects<'a> {
             // A missing status says nothing, so what was known of it stays.
             query(
                 "INSERT INTO connections (member_id, connection_id, name, category, source_type, integration_type,
-                    is_direct, status, sync_status, sync_errors, first_seen_at, changed_at, gateway_id)
+                    is_direct, status, sync_status, sync_errors, last_synced_at, first_seen_at, changed_at, gateway_id)
                  SELECT j.value ->> 'member', j.value ->> 'connection', j.value ->> 'name', j.value ->> 'category',
                     j.value ->> 'source_type', j.value ->> 'integration_type',
                     CAST(j.value ->> 'is_direct' AS BOOLEAN), j.value ->> 'status', j.value ->> 'sync_status',
-                    j.value ->> 'sync_errors', $2, $2, j.value ->> 'gateway_id'
+                    j.value ->> 'sync_errors', CAST(j.value ->> 'last_synced_at' AS BIGINT), $2, $2, j.value ->> 'gateway_id'
                  FROM json_each($1) j WHERE TRUE
                  ON CONFLICT (member_id, connection_id) DO UPDATE SET name = excluded.name,
                     category = excluded.category, source_type = excluded.source_type,
                     integration_type = excluded.integration_type, is_direct = excluded.is_direct,
                     status = coalesce(excluded.status, connections.status), sync_status = excluded.sync_status,
-                    sync_errors = excluded.sync_errors, changed_at = excluded.changed_at,
+                    sync_errors = excluded.sync_errors,
+                    last_synced_at = coalesce(excluded.last_synced_at, connections.last_synced_at),
+                    changed_at = excluded.changed_at,
                     gateway_id = excluded.gateway_id",
             )
             .bind(rows)
@@ -245,7 +275,8 @@ impl<'a> ResponseEffects<'a> {
             .bind(rows)
         })
         .await?;
-        self.settle_rechecks(tx, now).await
+        self.settle_rechecks(tx, now).await?;
+        self.events.write(tx, now).await
     }
 
     /// Early polls are for members who have something open, or have followed an invitation that is not fulfilled yet.
@@ -282,6 +313,17 @@ impl<'a> ResponseEffects<'a> {
         })
         .await
     }
+}
+
+/// The rows of a response by stored id, the first of each.
+fn listed<'a>(answer: &PollResult<'a>, known: &KnownMember) -> HashMap<ConnectionId, &'a Connection> {
+    let rows = &answer.seen.rows;
+    let ids = stored_ids(&known.connections, rows).into_iter().cloned();
+    let mut listed = HashMap::new();
+    for (id, row) in ids.zip(rows) {
+        listed.entry(id).or_insert(row);
+    }
+    listed
 }
 
 fn missing_row(member: &MemberId, connection: &ConnectionId, missing: Option<Missing>) -> MissingRow {

@@ -2,6 +2,7 @@
 
 use super::convert::millis;
 use super::error::Result;
+use super::events::NewEvents;
 use super::poll_result::{ApplyReport, PollResult};
 use super::response_effects::ResponseEffects;
 use super::row_locks::lock_members;
@@ -26,7 +27,7 @@ impl Store {
             lock_members(&mut tx, &members).await?;
             clamp::clamp(&mut tx, &members, now).await?;
             let known = known_states::read(&mut tx, &members).await?;
-            let mut effects = ResponseEffects::default();
+            let mut effects = ResponseEffects::new(NewEvents::new(&tx));
             let mut reports = Vec::with_capacity(answers.len());
             for answer in answers {
                 let known = known.get(answer.member_id.as_str());

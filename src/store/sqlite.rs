@@ -117,6 +117,7 @@ impl Store {
             tokio::time::timeout(BACKGROUND_WAIT, begin).await.map_err(|_| sqlx::Error::PoolTimedOut)??
         };
         let (mut tx, end) = work.into_tx();
+        tx.recorded_events = self.events;
         // No copy begins while a daemon runs.
         if !self.ignores_mark && !self.holds_instance_lock() {
             verify_unmarked(&mut tx, &self.place).await?;

@@ -1,10 +1,11 @@
 //! The storm brake: holds that begin and end by the number of recent lapses.
 
 use super::engine::{Tx, query, query_as, query_scalar};
+use super::hold_events::{self, StormEnd};
 use super::holds::{covers_item, has_item, hold_queued, queue_again};
 use super::{Result, Store, millis};
 use crate::base::random;
-use crate::domain::{ConnectionId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
+use crate::domain::{ConnectionId, HoldId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -68,6 +69,7 @@ impl Store {
                 .execute(&mut tx)
                 .await?;
                 if calmed.rows_affected() > 0 {
+                    hold_events::record_end(&mut tx, &HoldId::new(&storm.id), StormEnd::Calmed, now).await?;
                     report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
                 }
             }
@@ -203,7 +205,7 @@ async fn start(
     let source = storm.source.as_ref().map(|source| source.as_str().to_owned());
     let known = open.iter().find(|open| open.source == source);
     let (lapsed, connections) = (storm.lapsed as i64, storm.connections as i64);
-    match known {
+    let hold = match known {
         Some(known) if known.state == HoldState::Holding => {
             // It has calmed down when half as many lapse as at its worst.
             query("UPDATE holds SET lapsed = $2, connections = $3 WHERE hold_id = $1 AND lapsed < $2")
@@ -229,16 +231,18 @@ async fn start(
             if flared_up.rows_affected() == 0 {
                 return Ok(false);
             }
+            known.id.clone()
         }
         // Another instance may have added it just now.
         None => {
             let window = humantime::format_duration(policy.window.to_std().unwrap_or_default());
+            let id = random::id(now);
             let reason = format!("{lapsed} of {connections} connections lapsed within {window}");
             let added = query(
                 "INSERT INTO holds (hold_id, kind, state, source, reason, since, lapsed, connections)
                  VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
             )
-            .bind(random::id(now))
+            .bind(&id)
             .bind(HoldKind::Storm.as_str())
             .bind(source)
             .bind(reason)
@@ -250,8 +254,10 @@ async fn start(
             if added.rows_affected() == 0 {
                 return Ok(false);
             }
+            id
         }
-    }
+    };
+    hold_events::record_start(tx, &hold, now).await?;
     hold_queued(tx, HoldKind::Storm, now).await?;
     Ok(true)
 }

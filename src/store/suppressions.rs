@@ -6,10 +6,11 @@ use super::cancellations::cancel_unsent;
 use super::convert::{millis, time};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
+use super::events::{NewEvent, NewEvents};
 use super::link_rows::CURRENT;
 use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
-use crate::domain::{AddressHash, EmailAddress, MemberId, NoticeReason, Suppression, Time, TokenHash};
+use crate::domain::{AddressHash, EmailAddress, EventType, MemberId, NoticeReason, Suppression, Time, TokenHash};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
 
@@ -220,7 +221,29 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     let is_at_address = "member_id IN (SELECT member_id FROM members WHERE address_hash = $1)";
     cancel_unsent(tx, is_at_address, &address.0[..], NoticeReason::Suppressed, now).await?;
     plan_again(tx, address, now).await?;
+    if added > 0 {
+        record_event(tx, address, reason, now).await?;
+    }
     Ok(added > 0)
+}
+
+/// The operator's systems know members, not addresses.
+async fn record_event(tx: &mut Tx, address: AddressHash, reason: Suppression, now: Time) -> Result<()> {
+    let mut events = NewEvents::new(tx);
+    if !events.wants(EventType::AddressSuppressed) {
+        return Ok(());
+    }
+    let members: Vec<String> = query_scalar(
+        "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
+    )
+    .bind(&address.0[..])
+    .fetch_all(&mut *tx)
+    .await?;
+    for member in members {
+        let suppressed = NewEvent::about(&MemberId::new(member), EventType::AddressSuppressed);
+        events.add(suppressed.with("reason", reason.as_str()).with_time("suppressed_at", Some(now)));
+    }
+    events.write(tx, now).await
 }
 
 /// What a mail server or a report says about an address. All evidence passes here, in the unit of work that records it. An

@@ -18,6 +18,7 @@ fn listing(status: &Status) -> Listing {
         status: Some(status.clone()),
         sync_status: None,
         sync_errors: Vec::new(),
+        last_synced: None,
     };
     vec![connection].into()
 }

@@ -157,5 +157,6 @@ pub(super) fn connection(id: &str, status: Option<&str>) -> Connection {
         status: status.map(Status::from),
         sync_status: None,
         sync_errors: Vec::new(),
+        last_synced: None,
     }
 }

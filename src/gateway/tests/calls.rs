@@ -249,6 +249,7 @@ async fn a_data_source_is_looked_up() {
         status: None,
         sync_status: None,
         sync_errors: Vec::new(),
+        last_synced: None,
     };
     assert_eq!(gateway(&stub).data_source(&token(), &"epic".into()).await.unwrap(), expected);
 }

@@ -55,6 +55,7 @@ async fn a_row_is_read_whole() {
             status: Some(Status::Connected),
             sync_status: Some(SyncStatus::Retrieved),
             sync_errors: vec!["PERSON_MATCHING_ERROR".into(), "PATIENT_RETRIEVAL_ERROR".into()],
+            last_synced: Some("2025-08-20T20:51:12.513Z".parse().unwrap()),
         }]
     );
 }

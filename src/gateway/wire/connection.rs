@@ -2,7 +2,7 @@
 
 use super::values;
 use crate::domain::{
-    Category, ConnectionId, IntegrationType, Source, SourceType, Status, SyncStatus, sync_error_code,
+    Category, ConnectionId, IntegrationType, Source, SourceType, Status, SyncStatus, Time, sync_error_code,
 };
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ pub(in crate::gateway) struct Connection {
     status: Option<Status>,
     sync_status: Option<SyncStatus>,
     sync_errors: Option<Vec<SyncError>>,
+    #[serde(default, deserialize_with = "values::time")]
+    last_synced: Option<Time>,
 }
 
 /// A FHIR CodeableConcept. Only its codes are kept.
@@ -65,6 +67,7 @@ impl From<Connection> for crate::domain::Connection {
             status: wire.status,
             sync_status: wire.sync_status,
             sync_errors,
+            last_synced: wire.last_synced,
         }
     }
 }

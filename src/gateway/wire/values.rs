@@ -1,6 +1,7 @@
 //! Single values on the wire.
 
-use crate::domain::ConnectionId;
+use crate::domain::{ConnectionId, Time};
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
@@ -11,6 +12,14 @@ const MAX_LIFETIME: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ConnectionId, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.trim().is_empty() { Err(D::Error::custom("a blank id")) } else { Ok(ConnectionId::new(text)) }
+}
+
+/// Reads a time, which the gateway writes in UTC without a zone. `None` when it cannot be read: nothing depends on it.
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    let Value::String(text) = Value::deserialize(deserializer)? else { return Ok(None) };
+    let with_zone = text.parse::<Time>().ok();
+    let time = with_zone.or_else(|| text.parse::<NaiveDateTime>().ok().map(|time| time.and_utc()));
+    Ok(time.and_then(|time| Time::from_timestamp_millis(time.timestamp_millis())))
 }
 
 /// Reads a lifetime in seconds from a number or a text. `None` when it cannot be read or is below one second.

@@ -132,6 +132,7 @@ pub(super) mod tests {
             status: Some(status.into()),
             sync_status: None,
             sync_errors: Vec::new(),
+            last_synced: None,
         };
         Button {
             connection,

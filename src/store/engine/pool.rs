@@ -3,6 +3,7 @@
 use super::group_commit::Turn;
 use super::postgres::{Server, Session};
 use super::urgency::Flush;
+use crate::domain::EventTypes;
 use crate::store::error::{Result, StoreError};
 use sqlx::SqlitePool;
 use tokio::sync::oneshot;
@@ -28,6 +29,8 @@ pub(in crate::store) struct Tx {
     /// `None` only while it is dropped.
     work: Option<Work>,
     end: Option<oneshot::Sender<Work>>,
+    /// The events that the unit records.
+    pub(in crate::store) recorded_events: EventTypes,
 }
 
 impl Pool {
@@ -44,7 +47,8 @@ impl Work {
     /// Lends it to a unit. The future returns it after the unit has dropped the `Tx`.
     pub(in crate::store) fn into_tx(self) -> (Tx, impl Future<Output = Result<Self>>) {
         let (end, work) = oneshot::channel();
-        (Tx { work: Some(self), end: Some(end) }, async { work.await.map_err(|_| StoreError::RolledBack) })
+        let tx = Tx { work: Some(self), end: Some(end), recorded_events: EventTypes::default() };
+        (tx, async { work.await.map_err(|_| StoreError::RolledBack) })
     }
 
     /// Keeps what was written, and waits until it is durable.
