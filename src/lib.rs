@@ -3,7 +3,7 @@
 //! Data flows one way: schedule → [`detect`] (gateway → decide → store) → [`notify`] (plan → second look → email) →
 //! [`reconnect`] (link → redemption → recheck) → the next response proves recovery.
 //!
-//! [`domain`] is the vocabulary. [`gateway`], [`store`] and [`mail`] are the edges: each is the only module that knows
+//! [`domain`] is the vocabulary. [`gateway`], [`store`], [`mail`] and [`webhook`] are the edges: each is the only module that knows
 //! its protocol. [`server`] composes the components and runs the process; [`cli`] is the command line.
 
 pub mod base;
@@ -22,3 +22,4 @@ pub mod sim;
 pub mod store;
 pub mod traffic;
 pub mod web;
+pub mod webhook;

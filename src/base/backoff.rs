@@ -26,6 +26,16 @@ const NOTICE_DELAYS: [Duration; 12] = [
     DAY,
 ];
 
+/// Between attempts at one event; the last one repeats until the event fails.
+const EVENT_DELAYS: [Duration; 6] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+    Duration::from_secs(30 * 60),
+    HOUR,
+];
+
 /// `None` after thirteen failures (in about six days): the notice is abandoned.
 ///
 /// `retry_after` is the server's request. It can extend the delay, to at most a day, but not shorten it.
@@ -60,6 +70,18 @@ pub(crate) fn record_retry_delay(failures: u32) -> Duration {
 /// can consent again.
 pub(crate) fn credential_retry_delay(failures: u32, jitter: f64) -> Duration {
     lengthened(doubling(15 * MINUTE, DAY, failures), jitter, 0.5)
+}
+
+/// Between attempts at one event. `retry_after` is the receiver's request: it can extend the delay, but not shorten it.
+pub(crate) fn event_retry_delay(failures: u32, jitter: f64, retry_after: Option<Duration>) -> Duration {
+    let place = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX);
+    let own = EVENT_DELAYS.get(place).or(EVENT_DELAYS.last()).copied().unwrap_or(HOUR);
+    jittered(own.max(retry_after.unwrap_or_default()), jitter)
+}
+
+/// Between probes of a receiver that confirms no event: from ten seconds, doubling to five minutes.
+pub(crate) fn receiver_probe_delay(failures: u32, jitter: f64) -> Duration {
+    jittered(doubling(Duration::from_secs(10), 5 * MINUTE, failures), jitter)
 }
 
 fn doubling(first: Duration, longest: Duration, failures: u32) -> Duration {

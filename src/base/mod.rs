@@ -12,6 +12,7 @@ pub(crate) mod proxy;
 pub mod random;
 #[cfg(test)]
 pub(crate) mod readability;
+pub(crate) mod retry_after;
 pub(crate) mod shared_rate;
 pub(crate) mod sns_subscription;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use super::database::DatabaseCommand;
 #[cfg(feature = "sim")]
 use super::demo::DemoArgs;
 use super::disclosures::DisclosuresArgs;
+use super::events::EventsCommand;
 use super::hold::HoldCommand;
 use super::keys::KeysCommand;
 use super::lapses::LapsesCommand;
@@ -89,6 +90,9 @@ pub(super) enum Command {
     /// Hold back email, by source, member, or status
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Manage the events for your own systems
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Manage addresses that must not receive email
     #[command(subcommand)]
     Suppress(SuppressCommand),

@@ -55,7 +55,8 @@ impl Context {
 
     /// Opens the database, which must exist, even if it takes no work.
     pub(super) async fn store_or_marked(&self) -> anyhow::Result<Store> {
-        Ok(Store::open_existing(&self.config.database.url()).await?)
+        let store = Store::open_existing(&self.config.database.url()).await?;
+        Ok(store.recording(self.config.webhook.events()))
     }
 
     /// Opens the components. Creates the database if needed.
@@ -94,6 +95,7 @@ impl Context {
     pub(super) async fn keyring_and_store(&self) -> anyhow::Result<(Keyring, Store)> {
         let keyring = Keyring::open(&self.config.keys.file)?;
         let store = Store::open(&self.config.database.url()).await?;
+        let store = store.recording(self.config.webhook.events());
         store.verify_takes_work().await?;
         let report = KeyReport::new(&store, &keyring).await?;
         report.verify_sealing()?;

@@ -10,6 +10,7 @@ mod database;
 #[cfg(feature = "sim")]
 mod demo;
 mod disclosures;
+mod events;
 mod hold;
 mod import;
 mod keys;
@@ -61,6 +62,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Lapses(command) => lapses::run(&load()?, command).await,
         Command::Notices(command) => notices::run(&load()?, command).await,
         Command::Hold(command) => hold::run(&load()?, command).await,
+        Command::Events(command) => events::run(&load()?, command).await,
         Command::Suppress(command) => suppress::run(&load()?, command).await,
         Command::Links(command) => links::links(&load()?, command).await,
         Command::Database(command) => database::run(&load()?, command).await,

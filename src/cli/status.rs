@@ -30,6 +30,7 @@ struct Status<'a> {
     person_mismatches: u64,
     lapses_open: u64,
     notices: BTreeMap<String, u64>,
+    events: BTreeMap<String, u64>,
     /// Those that have not ended.
     holds: u64,
     active_holds: Vec<HoldRow<'a>>,
@@ -75,6 +76,7 @@ impl<'a> Status<'a> {
         funnel: Funnel,
         active_holds: Vec<HoldRow<'a>>,
         instances: Vec<InstanceRecord>,
+        events: BTreeMap<String, u64>,
     ) -> Self {
         let mut credentials = fleet.credentials;
         let unusable: u64 = credentials.values().sum();
@@ -103,6 +105,7 @@ impl<'a> Status<'a> {
             person_mismatches: fleet.person_mismatches,
             lapses_open: fleet.lapses_open,
             notices: fleet.notices,
+            events,
             holds: active_holds.len() as u64,
             active_holds,
             funnel: FunnelCounts { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed },
@@ -142,7 +145,8 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let fleet = store.stats(&rules, now - UNREACHABLE_AFTER).await?;
     let (holds, drip_per_minute) = (store.active_holds().await?, context.config.storm.drip_per_minute);
     let rows = holds.iter().map(|hold| HoldRow::new(hold, drip_per_minute)).collect();
-    let status = Status::new(fleet, funnel, rows, store.live_daemons(now).await?);
+    let status =
+        Status::new(fleet, funnel, rows, store.live_daemons(now).await?, store.count_events().await?);
     if let Some(locked) = status.credentials.get("locked") {
         errln!("reconnectd: {}", locked_warning(*locked));
     }
@@ -179,6 +183,9 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     }
     print_holds(&holds, drip_per_minute)?;
     outln!("notices      {}", counts(&status.notices));
+    if !status.events.is_empty() {
+        outln!("events       {}", counts(&status.events));
+    }
     let FunnelCounts { lapsed, noticed, opened, redeemed, recovered, recovered_unnoticed } = status.funnel;
     outln!(
         "in {FUNNEL_DAYS} days   {lapsed} lapsed, {noticed} noticed, {opened} opened, {redeemed} redeemed, {recovered} recovered ({recovered_unnoticed} before any email)"

@@ -42,7 +42,9 @@ pub use email_address::{EmailAddress, InvalidAddress};
 pub(crate) use history::HistoryKind;
 pub(crate) use history::{DecisionSubject, Event, HistoryCode, HistoryEntry, LapseEvent};
 pub use hold::{ActiveHold, HoldKind, HoldScope, HoldState};
-pub use ids::{ConnectionId, EventId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId};
+pub use ids::{
+    ConnectionId, EventId, HoldId, InstanceId, LapseId, MemberId, NoticeId, SweepId, TransitionId,
+};
 pub use lapse::{DisconnectKind, Lapse, LapseState, Outcome};
 pub use link::{Button, LinkRecord};
 pub(crate) use link::{Outlook, SNOOZE, Snooze};

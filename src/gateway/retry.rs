@@ -1,6 +1,7 @@
 //! The retries within one call, and the header `Retry-After`.
 
 use super::fault::Fault;
+use crate::base::retry_after::parse_retry_after;
 use crate::domain::Time;
 use backon::ExponentialBuilder;
 use reqwest::{
@@ -8,9 +9,6 @@ use reqwest::{
     header::{HeaderMap, RETRY_AFTER},
 };
 use std::time::Duration;
-
-/// Longer waits are capped: one odd response must not stop the watch for a day.
-pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// Whether a request may be sent again within one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,22 +73,15 @@ impl Retries {
     }
 }
 
-/// The header `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3), capped at an hour. `None` when it
-/// cannot be read.
+/// The header `Retry-After`. `None` when it cannot be read.
 pub(super) fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
-    } else {
-        let date = Time::from(httpdate::parse_http_date(text).ok()?);
-        (date - now).to_std().unwrap_or_default()
-    };
-    Some(asked.min(MAX_RETRY_AFTER))
+    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::retry_after::MAX_RETRY_AFTER;
     use reqwest::header::HeaderValue;
 
     #[test]

@@ -2,7 +2,8 @@
 //! anyone in between, mean that the gateway throttles everyone. They must outnumber the calls in flight, because a
 //! rejection arrives sooner than a response.
 
-use super::{jwt, retry::MAX_RETRY_AFTER};
+use super::jwt;
+use crate::base::retry_after::MAX_RETRY_AFTER;
 use crate::domain::Time;
 use chrono::TimeDelta;
 use std::{

@@ -17,6 +17,7 @@ use crate::explain::Explainer;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Deliverer, DomainShares, MailSessions, Pipeline, QueueGate};
+use crate::notify::events::EventCourier;
 use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::form_keys::FormKeys;
@@ -27,6 +28,7 @@ use crate::reconnect::resume::ResumeTokens;
 use crate::store::{Store, StoreError};
 use crate::traffic::{RequestCounter, RequestRecorder};
 use crate::web::pages::Pages;
+use crate::webhook::WebhookClient;
 use crate::{detect::decide, notify::plan};
 use chrono::TimeDelta;
 use futures_util::future::try_join_all;
@@ -50,6 +52,8 @@ pub struct App {
     pub request_counter: RequestCounter,
     pub(crate) pages: Arc<Pages>,
     pub operator: OperatorActions,
+    /// `None` without a receiver of events.
+    pub(crate) webhook: Option<WebhookClient>,
     pub poller: Poller,
     pub tokens: TokenProvider,
     pub gateway: Gateway,
@@ -159,6 +163,12 @@ impl App {
         Explainer::new(self.store.clone(), policy, self.clock.clone())
     }
 
+    /// Delivers events. `None` without a receiver.
+    pub fn event_courier(&self) -> Option<EventCourier> {
+        let client = self.webhook.clone()?;
+        Some(EventCourier::new(self.store.clone(), client, self.clock.clone()))
+    }
+
     /// Opens the database last, so that an error in the configuration creates none.
     async fn build(
         config: Config,
@@ -180,7 +190,8 @@ impl App {
             tracing::warn!(%warning, "check this template");
         }
         let transport = Arc::new(Transport::new(&config.email, &instances)?);
-        let store = open_store(&config).await?;
+        let webhook = WebhookClient::new(&config.webhook, &clock)?;
+        let store = open_store(&config).await?.recording(config.webhook.events());
         store.verify_takes_work().await?;
         let needs_token = config.gateway.auth.mode == AuthMode::RefreshToken;
         keys::verify(&store, &keyring, needs_token).await?;
@@ -271,6 +282,7 @@ impl App {
                 clock: clock.clone(),
                 link_ttl: delta(config.links.ttl),
             },
+            webhook,
             store,
             poller,
             tokens,
@@ -358,6 +370,10 @@ impl App {
                 "cannot use the mail server; email waits for the next pass"
             );
             report.mail_pending = true;
+        }
+        if let Some(mut courier) = self.event_courier() {
+            courier.maintain().await?;
+            courier.deliver_all(stop).await?;
         }
         Ok(report)
     }

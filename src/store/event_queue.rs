@@ -18,19 +18,15 @@ const BATCH: u32 = 500;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventResult {
     Delivered,
-    Retry {
-        at: Time,
-        error: String,
-    },
-    Failed {
-        error: String,
-    },
+    Retry { at: Time, error: String },
+    Failed { error: String },
 }
 
 impl Store {
     /// Claims the events that are due first, until `leased_until`: of each member, the first that is not delivered.
     pub async fn claim_events(&self, now: Time, leased_until: Time, limit: usize) -> Result<Vec<EventClaim>> {
-        const DUE: &str = "SELECT sequence FROM events WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, sequence";
+        const DUE: &str =
+            "SELECT sequence FROM events WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, sequence";
         // Usually none is due. A read is enough to know that.
         let any = query(format!("{DUE} LIMIT 1")).bind(millis(now)).fetch_optional(&self.reader).await?;
         if any.is_none() {
@@ -122,7 +118,8 @@ impl Store {
 
     /// Queues the events again whose lease expired, except those in `held`. Returns their number.
     pub async fn rescue_expired_events(&self, now: Time, held: &[EventId]) -> Result<u64> {
-        let expired = "state = 'sending' AND leased_until <= $1 AND event_id NOT IN (SELECT value FROM json_each($2))";
+        let expired =
+            "state = 'sending' AND leased_until <= $1 AND event_id NOT IN (SELECT value FROM json_each($2))";
         let held = json_list(&held.iter().map(EventId::as_str).collect::<Vec<_>>())?;
         let any = query(format!("SELECT 1 FROM events WHERE {expired} LIMIT 1"));
         if any.bind(millis(now)).bind(&held).fetch_optional(&self.reader).await?.is_none() {
@@ -198,11 +195,12 @@ impl Store {
 
 /// The events of a member are locked.
 async fn queue_again(tx: &mut Tx, id: &str, member: &str, now: Time) -> Result<bool> {
-    let hurried = query("UPDATE events SET next_at = $2 WHERE event_id = $1 AND state = 'queued' AND next_at > $2")
-        .bind(id)
-        .bind(millis(now))
-        .execute(&mut *tx)
-        .await?;
+    let hurried =
+        query("UPDATE events SET next_at = $2 WHERE event_id = $1 AND state = 'queued' AND next_at > $2")
+            .bind(id)
+            .bind(millis(now))
+            .execute(&mut *tx)
+            .await?;
     if hurried.rows_affected() > 0 {
         return Ok(true);
     }

@@ -46,9 +46,8 @@ impl Store {
 
     /// All events by state.
     pub async fn count_events(&self) -> Result<BTreeMap<String, u64>> {
-        let rows: Vec<(String, i64)> = query_as("SELECT state, count(*) FROM events GROUP BY state")
-            .fetch_all(&self.reader)
-            .await?;
+        let rows: Vec<(String, i64)> =
+            query_as("SELECT state, count(*) FROM events GROUP BY state").fetch_all(&self.reader).await?;
         Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
     }
 

@@ -1,8 +1,8 @@
 //! `holds`: orders not to send email, and the notices that wait for their end.
 
-use super::hold_events::{self, StormEnd};
 use super::decisions;
 use super::engine::{Row, Target, Tx, query, query_scalar};
+use super::hold_events::{self, StormEnd};
 use super::row::RowExt;
 use super::waiting_notices::{IS_WAITING, plan_again};
 use super::{Result, Store, millis};
@@ -161,12 +161,11 @@ impl Store {
     ) -> Result<Takeover> {
         let new = random::id(now);
         let unit = async |mut tx: Tx| {
-            let was_holding: bool = query_scalar(
-                "SELECT EXISTS (SELECT 1 FROM holds WHERE hold_id = $1 AND state = 'holding')",
-            )
-            .bind(id.as_str())
-            .fetch_one(&mut tx)
-            .await?;
+            let was_holding: bool =
+                query_scalar("SELECT EXISTS (SELECT 1 FROM holds WHERE hold_id = $1 AND state = 'holding')")
+                    .bind(id.as_str())
+                    .fetch_one(&mut tx)
+                    .await?;
             let ended = query(
                 "UPDATE holds SET state = 'ended', ended_at = $2, counted_until = $2
                  WHERE hold_id = $1 AND kind = 'storm' AND state <> 'ended'",

@@ -3,8 +3,8 @@
 use super::convert::{hex, json_list, millis};
 use super::engine::{Tx, query};
 use super::error::Result;
-use super::json_rows::write_rows;
 use super::events::NewEvents;
+use super::json_rows::write_rows;
 use super::known_states::KnownMember;
 use super::lapse_changes::LapseChanges;
 use super::lapse_events::Around;

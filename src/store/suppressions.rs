@@ -10,7 +10,9 @@ use super::events::{NewEvent, NewEvents};
 use super::link_rows::CURRENT;
 use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
-use crate::domain::{AddressHash, EmailAddress, EventType, MemberId, NoticeReason, Suppression, Time, TokenHash};
+use crate::domain::{
+    AddressHash, EmailAddress, EventType, MemberId, NoticeReason, Suppression, Time, TokenHash,
+};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 26] = [
+const PARTS: [(&str, Kind); 28] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
@@ -19,6 +19,7 @@ const PARTS: [(&str, Kind); 26] = [
     ("notify::plan", Kind::Pure),
     ("notify::planner", Kind::Actor),
     ("notify::deliver", Kind::Actor),
+    ("notify::events", Kind::Actor),
     ("explain", Kind::Service),
     ("explain::sentences", Kind::Pure),
     ("reconnect", Kind::Service),
@@ -29,6 +30,7 @@ const PARTS: [(&str, Kind); 26] = [
     ("gateway", Kind::Edge),
     ("store", Kind::Edge),
     ("mail", Kind::Edge),
+    ("webhook", Kind::Edge),
     ("web", Kind::Actor),
     ("sim", Kind::Simulator),
 ];
@@ -37,18 +39,19 @@ const ABOVE_ALL: [&str; 2] = ["server", "cli"];
 /// Libraries, and the parts that may use them.
 const LIBRARIES: [(&str, &[&str]); 5] = [
     ("sqlx", &["store"]),
-    ("reqwest", &["gateway", "notify::events", "base::sns_subscription", "base::telemetry", "sim"]),
+    ("reqwest", &["gateway", "webhook", "base::sns_subscription", "base::telemetry", "sim"]),
     ("lettre", &["mail"]),
     ("axum", &["web", "sim"]),
     ("async_graphql", &["sim"]),
 ];
 
 /// The files in `base/config` that edges may use. Other edges use none of the sections.
-const SECTIONS: [&str; 10] =
-    ["admin", "bounces", "brand", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry"];
-const OWN_SECTIONS: [(&str, &[&str]); 4] = [
+const SECTIONS: [&str; 11] =
+    ["admin", "bounces", "brand", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry", "webhook"];
+const OWN_SECTIONS: [(&str, &[&str]); 5] = [
     ("gateway", &["gateway"]),
     ("store", &["storage"]),
+    ("webhook", &["webhook"]),
     ("credentials::keyring", &["storage"]),
     // The renderer needs the organization's name, the disclosure level, and the address of the links.
     ("mail", &["brand", "email", "notices", "links"]),

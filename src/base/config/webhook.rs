@@ -38,7 +38,8 @@ impl Webhook {
 
     pub(super) fn validate(&self, findings: &mut Findings) {
         if self.url.is_some() && self.secret.is_none() {
-            let remedy = "is needed by webhook.url; write \"whsec_\" and the output of `openssl rand -base64 32`";
+            let remedy =
+                "is needed by webhook.url; write \"whsec_\" and the output of `openssl rand -base64 32`";
             findings.error_because_of("webhook.secret", "webhook.url", remedy.to_owned());
         }
     }
@@ -71,8 +72,10 @@ impl std::str::FromStr for WebhookSecret {
         let bytes = text.strip_prefix(PREFIX).and_then(|key| STANDARD.decode(key).ok());
         match bytes.filter(|bytes| LENGTHS.contains(&bytes.len())) {
             Some(bytes) => Ok(Self(bytes.into())),
-            None => Err("must be \"whsec_\" and 24 to 64 bytes in base64, such as \"whsec_\" and the output of \
-                         `openssl rand -base64 32`"),
+            None => {
+                Err("must be \"whsec_\" and 24 to 64 bytes in base64, such as \"whsec_\" and the output of \
+                         `openssl rand -base64 32`")
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The metrics by name. Label values come from fixed sets, never from ids or foreign text: each value is a time series.
 
-use crate::domain::{Client, LinkAction, Status, Suppression, Time};
+use crate::domain::{Client, EventState, LinkAction, Status, Suppression, Time};
 use chrono::TimeDelta;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const STORMS: &str = "reconnectd_storms_total";
@@ -12,6 +13,8 @@ const SWEEP_TICKS_SKIPPED: &str = "reconnectd_sweep_ticks_skipped_total";
 const SWEEP_DURATION: &str = "reconnectd_sweep_duration_seconds";
 const MEMBERS_POLLED: &str = "reconnectd_members_polled_total";
 const TRANSITIONS: &str = "reconnectd_transitions_total";
+const EVENTS: &str = "reconnectd_events";
+const EVENT_ATTEMPTS: &str = "reconnectd_event_attempts_total";
 const NOTICES: &str = "reconnectd_notices_total";
 const REDEMPTIONS: &str = "reconnectd_redemptions_total";
 const LINK_REQUESTS: &str = "reconnectd_link_requests_total";
@@ -28,7 +31,8 @@ const CLOCK_DIFFERENCE: &str = "reconnectd_database_clock_difference_seconds";
 
 /// The counters with one label: the label and all its values. Each series starts at zero, so that an alert also sees its
 /// first event.
-const SERIES: [(&str, &str, &[&str]); 7] = [
+const SERIES: [(&str, &str, &[&str]); 8] = [
+    (EVENT_ATTEMPTS, "outcome", &["delivered", "retry", "failed"]),
     (SWEEPS, "outcome", &["complete", "incomplete"]),
     (MEMBERS_POLLED, "outcome", &["clear", "unclear"]),
     (
@@ -88,6 +92,8 @@ fn describe() {
     describe_histogram!(SWEEP_DURATION, "Sweep duration in seconds");
     describe_counter!(MEMBERS_POLLED, "Members polled by sweeps, by outcome");
     describe_counter!(TRANSITIONS, "Changes of a connection's status, by new status");
+    describe_gauge!(EVENTS, "Events that are not delivered, by state");
+    describe_counter!(EVENT_ATTEMPTS, "Attempts to deliver an event, by outcome");
     describe_counter!(NOTICES, "Attempts to send a notice, by outcome");
     describe_counter!(REDEMPTIONS, "Presses of a link's buttons, by outcome");
     describe_counter!(LINK_REQUESTS, "Link views and button presses, by bots and people");
@@ -164,6 +170,18 @@ pub(crate) fn count_transition(to: &Status) {
     let known =
         SERIES.iter().filter(|(name, ..)| *name == TRANSITIONS).flat_map(|(.., values)| values.iter());
     count(TRANSITIONS, known.copied().find(|known| *known == to.as_str()).unwrap_or(OTHER_STATUS));
+}
+
+pub(crate) fn count_event_attempt(outcome: &'static str) {
+    count(EVENT_ATTEMPTS, outcome);
+}
+
+/// A state that is not named has no events.
+pub(crate) fn set_events(by_state: &BTreeMap<String, u64>) {
+    for state in [EventState::Queued, EventState::Sending, EventState::Failed] {
+        let events = by_state.get(state.as_str()).copied().unwrap_or(0);
+        gauge!(EVENTS, "state" => state.as_str()).set(events as f64);
+    }
 }
 
 pub(crate) fn count_notice(outcome: &'static str) {
@@ -256,6 +274,8 @@ mod tests {
             count_transition(&Status::Expired);
             count_transition(&Status::Unknown("sk-a-secret".into()));
             count_notice("sent");
+            count_event_attempt("retry");
+            set_events(&BTreeMap::from([("queued".to_owned(), 2)]));
             count_redemption("redirected");
             count_link_requests(LinkAction::View, Client::Bot, 3);
             count_rate_limited_request("presses");
@@ -273,6 +293,9 @@ mod tests {
             "reconnectd_transitions_total{to=\"EXPIRED\"} 1",
             "reconnectd_transitions_total{to=\"OTHER\"} 1",
             "reconnectd_notices_total{outcome=\"sent\"} 1",
+            "reconnectd_event_attempts_total{outcome=\"retry\"} 1",
+            "reconnectd_events{state=\"queued\"} 2",
+            "reconnectd_events{state=\"failed\"} 0",
             "reconnectd_redemptions_total{outcome=\"redirected\"} 1",
             "reconnectd_link_requests_total{action=\"view\",client=\"bot\"} 3",
             "reconnectd_rate_limited_requests_total{quota=\"presses\"} 1",

@@ -4,6 +4,7 @@ mod clock;
 mod clock_steps;
 mod database_file;
 mod deliver;
+mod events;
 mod heartbeat;
 mod leases;
 mod link_requests;
@@ -33,6 +34,9 @@ pub(super) fn start(
     }
     runner.spawn(plan::PlanLoop::new(app, wakes));
     runner.spawn(deliver::DeliverLoop::new(app, wakes));
+    if let Some(events) = events::EventLoop::new(app) {
+        runner.spawn(events);
+    }
     runner.spawn(heartbeat::HeartbeatLoop::new(app));
     runner.spawn(leases::LeaseLoop::new(app));
     if telemetry::has_service_manager() {
