@@ -65,7 +65,7 @@ impl Store {
                     DELIVERY_LEASE,
                 ),
                 ("UPDATE notices SET not_before = $1 WHERE state = 'queued' AND not_before > $2", ATTEMPT),
-                ("UPDATE events SET leased_until = $2 WHERE state = 'sending' AND leased_until > $2", EVENT_LEASE),
+                ("UPDATE events SET leased_until = $2 WHERE state <> 'delivered' AND state = 'sending' AND leased_until > $2", EVENT_LEASE),
                 ("UPDATE events SET next_at = $1 WHERE state = 'queued' AND next_at > $2", EVENT_RETRY),
             ] {
                 let bound = now.checked_add_signed(longest).unwrap_or(Time::MAX_UTC);

@@ -118,8 +118,7 @@ impl Store {
 
     /// Queues the events again whose lease expired, except those in `held`. Returns their number.
     pub async fn rescue_expired_events(&self, now: Time, held: &[EventId]) -> Result<u64> {
-        let expired =
-            "state = 'sending' AND leased_until <= $1 AND event_id NOT IN (SELECT value FROM json_each($2))";
+        let expired = "state <> 'delivered' AND state = 'sending' AND leased_until <= $1 AND event_id NOT IN (SELECT value FROM json_each($2))";
         let held = json_list(&held.iter().map(EventId::as_str).collect::<Vec<_>>())?;
         let any = query(format!("SELECT 1 FROM events WHERE {expired} LIMIT 1"));
         if any.bind(millis(now)).bind(&held).fetch_optional(&self.reader).await?.is_none() {
@@ -152,7 +151,7 @@ impl Store {
         let mut after = 0;
         loop {
             let failed: Vec<(i64, String, String)> = query_as(
-                "SELECT sequence, event_id, member_id FROM events WHERE state = 'failed' AND sequence > $1
+                "SELECT sequence, event_id, member_id FROM events WHERE state <> 'delivered' AND state = 'failed' AND sequence > $1
                  ORDER BY sequence LIMIT $2",
             )
             .bind(after)

@@ -22,7 +22,7 @@ static LINK: LazyLock<String> = LazyLock::new(|| {
             i.invitation_id IS NOT NULL AS is_invitation, coalesce(i.connection_id, c.connection_id) AS connection_id,
             coalesce(i.name, c.name) AS name, c.category,
             CASE WHEN i.invitation_id IS NULL THEN c.source_type ELSE i.source_type END AS source_type,
-            c.integration_type, c.is_direct, c.status, c.sync_status, c.sync_errors,
+            c.integration_type, c.is_direct, c.status, c.sync_status, c.sync_errors, c.last_synced_at,
             coalesce(c.gateway_id, c.connection_id, i.connection_id) AS gateway_id,
             c.missing_since IS NOT NULL AS is_missing
          FROM links k JOIN members m ON m.member_id = k.member_id

@@ -35,6 +35,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("notices", "notices_held", "the notices under a hold"),
     ("events", "events_due", "the outbox, from its head"),
     ("events", "events_undelivered", "the events that are being sent, or have failed"),
+    ("events", "events_delivered", "the events that have become too old"),
     ("events", "state <> 'delivered' GROUP BY state", "the events that are not delivered"),
     ("events", "SELECT state, count(*) FROM events GROUP BY", "`status`"),
     // A page of a walk through the table.

@@ -8,6 +8,7 @@ const PARTS: [(&str, Kind); 28] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
+    ("detect::brake", Kind::Service),
     ("detect::decide", Kind::Pure),
     ("detect::digest", Kind::Pure),
     ("detect::poll", Kind::Service),

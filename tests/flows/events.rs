@@ -37,6 +37,7 @@ async fn each_fact_about_a_member_is_told_once_in_its_order() {
     let (h, receiver) = watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
+
     h.reconnect(&h.link()).await;
     h.clock.advance(TimeDelta::hours(1));
     h.pass().await;
@@ -338,13 +339,18 @@ async fn a_storm_is_told_when_it_begins_and_when_its_hold_ends() {
         h.set(member, "epic", "EXPIRED");
     }
     h.pass().await;
-    let hold = h.app.store.active_holds().await.unwrap().remove(0);
-    h.app.store.release_hold(&hold.id, h.clock.now()).await.unwrap();
+    // The source's, and that of all sources.
+    for hold in h.app.store.active_holds().await.unwrap() {
+        h.app.store.release_hold(&hold.id, h.clock.now()).await.unwrap();
+    }
     deliver(&h).await;
     let types: Vec<_> = receiver.confirmed().iter().map(|posted| posted.event_type()).collect();
-    assert_eq!(types, ["storm.started", "storm.ended"]);
-    let ended = receiver.posts()[1].json()["data"].clone();
-    assert_eq!((&ended["because"], &ended["source"]), (&"released".into(), &"epic".into()));
+    assert_eq!(types, ["storm.started", "storm.started", "storm.ended", "storm.ended"]);
+    let data = |place: usize| receiver.posts()[place].json()["data"].clone();
+    let (started, ended) = (data(0), data(3));
+    assert_eq!((&started["source"], &started["lapsed"]), (&"epic".into(), &10.into()));
+    assert!(started["member_id"].is_null());
+    assert_eq!(ended["because"], "released");
 }
 
 #[tokio::test]
