@@ -7,7 +7,7 @@ use crate::base::config::{AuthMode, Config, Loaded};
 use crate::credentials::key_check::{self, KeyReport};
 use crate::credentials::keyring::Keyring;
 use crate::domain::CredentialRules;
-use crate::server::components::App;
+use crate::server::components::{App, for_channel};
 use crate::store::Store;
 use std::path::PathBuf;
 
@@ -56,7 +56,7 @@ impl Context {
     /// Opens the database, which must exist, even if it takes no work.
     pub(super) async fn store_or_marked(&self) -> anyhow::Result<Store> {
         let store = Store::open_existing(&self.config.database.url()).await?;
-        Ok(store.recording(self.config.webhook.events()))
+        Ok(for_channel(&store, &self.config))
     }
 
     /// Opens the components. Creates the database if needed.
@@ -95,7 +95,7 @@ impl Context {
     pub(super) async fn keyring_and_store(&self) -> anyhow::Result<(Keyring, Store)> {
         let keyring = Keyring::open(&self.config.keys.file)?;
         let store = Store::open(&self.config.database.url()).await?;
-        let store = store.recording(self.config.webhook.events());
+        let store = for_channel(&store, &self.config);
         store.verify_takes_work().await?;
         let report = KeyReport::new(&store, &keyring).await?;
         report.verify_sealing()?;

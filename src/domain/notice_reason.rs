@@ -74,6 +74,8 @@ pub enum NoticeReason {
     /// The mail server refuses sessions, or rejects every recipient for the moment.
     MailServerBusy,
     MailServerUnreachable,
+    /// Under channel `webhook`: the receiver of events confirms nothing.
+    ReceiverFailing,
     /// SMTP 4yz, or a 5yz that may concern the sender.
     TransientFailure,
     /// The connection broke after the message was handed over: the server may have accepted it.
@@ -144,6 +146,7 @@ string_enum!(pub NoticeReason {
     AddressChanged = "address_changed",
     MailServerBusy = "mail_server_busy",
     MailServerUnreachable = "mail_server_unreachable",
+    ReceiverFailing = "receiver_failing",
     TransientFailure = "transient_failure",
     OutcomeUnknown = "outcome_unknown",
     Interrupted = "interrupted",

@@ -63,6 +63,10 @@ impl EventTypes {
         self.0 & Self::bit(event) != 0
     }
 
+    pub(crate) fn without(self, event: EventType) -> Self {
+        Self(self.0 & !Self::bit(event))
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }

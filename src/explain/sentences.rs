@@ -255,6 +255,7 @@ fn effect(reason: NoticeReason) -> Effect {
         | R::AddressChanged
         | R::MailServerBusy
         | R::MailServerUnreachable
+        | R::ReceiverFailing
         | R::TransientFailure
         | R::OutcomeUnknown
         | R::Interrupted => Effect::Defers,
@@ -331,6 +332,7 @@ pub(super) fn meaning(reason: NoticeReason) -> &'static str {
         R::AddressChanged => "the member's address changed meanwhile",
         R::MailServerBusy => "the mail server takes no email at the moment",
         R::MailServerUnreachable => "the mail server cannot be reached",
+        R::ReceiverFailing => "your receiver at webhook.url confirms nothing at the moment",
         R::TransientFailure => "the mail server refused it for the moment",
         R::OutcomeUnknown => "the mail server may have accepted it before the session broke",
         R::Interrupted => "the daemon ended, or took too long",

@@ -2,7 +2,7 @@
 
 use super::keys;
 use crate::base::clock::Clock;
-use crate::base::config::{self, AuthMode, Config, Storm, is_local_url};
+use crate::base::config::{self, AuthMode, Channel, Config, Storm, is_local_url};
 use crate::base::in_progress::InProgress;
 use crate::base::instances::Instances;
 use crate::base::telemetry::metrics;
@@ -17,7 +17,7 @@ use crate::explain::Explainer;
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Deliverer, DomainShares, MailSessions, Pipeline, QueueGate};
-use crate::notify::events::EventCourier;
+use crate::notify::events::{DueLinks, EventCourier};
 use crate::notify::planner::Planner;
 use crate::reconnect::confirmation::ConfirmationTokens;
 use crate::reconnect::form_keys::FormKeys;
@@ -119,6 +119,12 @@ pub(crate) fn planning_policy(config: &Config) -> plan::Policy {
     }
 }
 
+/// Records the events that the configuration names, and plans notices for its channel.
+pub(crate) fn for_channel(store: &Store, config: &Config) -> Store {
+    let is_webhook = config.notices.channel == Channel::Webhook;
+    store.recording(config.recorded_events()).notifying_each_member(is_webhook)
+}
+
 /// Twice the sessions with the mail server, so that these need not wait for the gateway. With a low rate limit not more
 /// than a minute's emails, so that none waits long after its second look.
 fn max_deliveries(email: &config::Email) -> usize {
@@ -166,7 +172,8 @@ impl App {
     /// Delivers events. `None` without a receiver.
     pub fn event_courier(&self) -> Option<EventCourier> {
         let client = self.webhook.clone()?;
-        Some(EventCourier::new(self.store.clone(), client, self.clock.clone()))
+        let due = DueLinks { renderer: self.deliverer.renderer.clone(), ttl: delta(self.config.links.ttl) };
+        Some(EventCourier::new(self.store.clone(), client, self.clock.clone(), due))
     }
 
     /// Opens the database last, so that an error in the configuration creates none.
@@ -191,7 +198,7 @@ impl App {
         }
         let transport = Arc::new(Transport::new(&config.email, &instances)?);
         let webhook = WebhookClient::new(&config.webhook, &clock)?;
-        let store = open_store(&config).await?.recording(config.webhook.events());
+        let store = for_channel(&open_store(&config).await?, &config);
         store.verify_takes_work().await?;
         let needs_token = config.gateway.auth.mode == AuthMode::RefreshToken;
         keys::verify(&store, &keyring, needs_token).await?;
@@ -263,6 +270,7 @@ impl App {
                 clock: clock.clone(),
                 renderer,
                 transport,
+                receiver: webhook.clone().filter(|_| config.notices.channel == Channel::Webhook),
                 instances: instances.clone(),
                 link_ttl: config.links.ttl,
                 policy,
@@ -303,7 +311,11 @@ impl App {
         if lapses > 0 {
             tracing::info!(lapses, "planning notices again that a misconfiguration abandoned");
         }
-        self.store.plan_under(&self.deliverer.policy.fingerprint(), now).await?;
+        let mut policy = self.deliverer.policy.fingerprint();
+        if self.config.notices.channel == Channel::Webhook {
+            policy.push_str(" for each member");
+        }
+        self.store.plan_under(&policy, now).await?;
         let was_ahead = self.store.has_rows_from_future(now).await?;
         self.pull_back(was_ahead).await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;

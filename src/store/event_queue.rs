@@ -2,8 +2,8 @@
 
 use super::convert::{count, json_list, millis, time};
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
-use super::error::Result;
-use super::events::{EventClaim, RETRY_FOR, body, lock};
+use super::error::{Result, StoreError};
+use super::events::{EventClaim, RETRY_FOR, lock};
 use super::sqlite::Store;
 use crate::domain::{EventId, EventState, Time};
 use chrono::TimeDelta;
@@ -61,14 +61,16 @@ impl Store {
             .await?;
         let mut claims = Vec::new();
         for row in &claimed {
-            let (event_type, created_at) = (row.text_of("type")?, row.try_get("created_at")?);
+            let id = row.text_of("event_id")?;
+            let unreadable = |_| StoreError::Row { table: "events", row: id.to_owned(), what: "its data" };
             let claim = EventClaim {
-                id: EventId::new(row.text_of("event_id")?),
+                id: EventId::new(id),
                 member: row.try_get("member_id")?,
                 attempt: count(row.try_get("attempts")?),
+                event_type: row.try_get("type")?,
                 retry_until: time(row.try_get("retry_until")?),
-                body: body(event_type, created_at, row.text_of("data")?)?,
-                event_type: event_type.to_owned(),
+                created_at: time(row.try_get("created_at")?),
+                data: serde_json::from_str(row.text_of("data")?).map_err(unreadable)?,
             };
             claims.push((row.try_get::<i64>("sequence")?, claim));
         }

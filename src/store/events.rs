@@ -1,6 +1,6 @@
 //! `events`: the outbox. Each event is written in the unit of work of what it tells.
 
-use super::convert::{millis, time};
+use super::convert::millis;
 use super::engine::{Tx, query};
 use super::error::{Result, StoreError};
 use super::json_rows::write_rows;
@@ -66,6 +66,12 @@ impl Store {
     #[must_use]
     pub(crate) fn recording(&self, types: EventTypes) -> Self {
         Self { events: types, ..self.clone() }
+    }
+
+    /// A handle that plans notices for each member alone, whoever shares an address.
+    #[must_use]
+    pub(crate) fn notifying_each_member(&self, notifies_each_member: bool) -> Self {
+        Self { notifies_each_member, ..self.clone() }
     }
 }
 
@@ -139,20 +145,6 @@ pub(super) async fn lock(tx: &mut Tx, members: &BTreeSet<&str>) -> Result<()> {
     Ok(())
 }
 
-/// What is sent: the exact bytes that the signature covers.
-pub(super) fn body(event_type: &str, created_at: i64, data: &str) -> Result<String> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        r#type: &'a str,
-        timestamp: String,
-        data: &'a serde_json::value::RawValue,
-    }
-    let unreadable = |_| StoreError::Row { table: "events", row: event_type.to_owned(), what: "its data" };
-    let data = serde_json::from_str(data).map_err(unreadable)?;
-    let timestamp = time(created_at).to_rfc3339_opts(SecondsFormat::Millis, true);
-    serde_json::to_string(&Body { r#type: event_type, timestamp, data }).map_err(unreadable)
-}
-
 /// A claimed event, until its lease expires.
 #[derive(Clone, Debug)]
 pub struct EventClaim {
@@ -162,6 +154,29 @@ pub struct EventClaim {
     pub attempt: u32,
     pub(crate) event_type: String,
     pub(crate) retry_until: Time,
-    /// JSON.
-    pub body: String,
+    pub(super) created_at: Time,
+    pub(super) data: Map<String, Value>,
+}
+
+impl EventClaim {
+    /// A field of the data.
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.data.get(field)?.as_str()
+    }
+
+    /// What is sent, with more fields of data: the exact bytes that the signature covers.
+    pub fn body(&self, more: Vec<(&str, Value)>) -> Result<String> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            r#type: &'a str,
+            timestamp: String,
+            data: Map<String, Value>,
+        }
+        let mut data = self.data.clone();
+        data.extend(more.into_iter().map(|(field, value)| (field.to_owned(), value)));
+        let timestamp = self.created_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let body = Body { r#type: &self.event_type, timestamp, data };
+        let unreadable = |_| StoreError::Row { table: "events", row: self.id.to_string(), what: "its data" };
+        serde_json::to_string(&body).map_err(unreadable)
+    }
 }

@@ -18,6 +18,7 @@ mod credentials;
 mod decisions;
 mod disclosures;
 mod disconnects;
+mod due_links;
 mod engine;
 mod erasure;
 mod error;

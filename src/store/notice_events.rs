@@ -25,16 +25,23 @@ pub(super) async fn record(tx: &mut Tx, claim: &Claim, result: &AttemptResult, n
     }
     let mut events = NewEvents::new(tx);
     for (member, items) in members {
+        let is_sent = event_type == EventType::NoticeSent;
         let connections: Vec<_> = items.iter().map(|item| item.connection_id.as_str()).collect();
-        let event = NewEvent::about(member, event_type)
-            .with("notice_id", notice.id.as_str())
-            .with("kind", notice.kind.as_str())
-            .with("step", items.iter().map(|item| item.step).min().unwrap_or(notice.step))
-            .with("connections", connections);
-        events.add(match event_type {
-            EventType::NoticeSent => event.with_time("sent_at", Some(now)),
-            _ => event.with("reason", result.reason.as_str()).with_time("abandoned_at", Some(now)),
-        });
+        let event = |event_type| {
+            NewEvent::about(member, event_type)
+                .with("notice_id", notice.id.as_str())
+                .with("kind", notice.kind.as_str())
+                .with("step", items.iter().map(|item| item.step).min().unwrap_or(notice.step))
+                .with("connections", connections.clone())
+        };
+        if is_sent {
+            // The operator tells the member by other means, too.
+            events.add(event(EventType::NoticeDue));
+            events.add(event(EventType::NoticeSent).with_time("sent_at", Some(now)));
+        } else {
+            let abandoned = event(EventType::NoticeAbandoned).with("reason", result.reason.as_str());
+            events.add(abandoned.with_time("abandoned_at", Some(now)));
+        }
     }
     events.write(tx, now).await
 }

@@ -119,7 +119,7 @@ impl Store {
         query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id <> $1 AND sent_at >=
                 (SELECT min(started_at) FROM attempts WHERE notice_id = $1 AND (outcome = 'retry' OR attempt = $2
-                    OR (outcome = 'deferred' AND reason = 'mail_server_busy'))
+                    OR (outcome = 'deferred' AND reason IN ('mail_server_busy', 'receiver_failing')))
                  AND attempt > (SELECT attempts_before_retry FROM notices n WHERE n.notice_id = $1)))",
         )
         .bind(notice.as_str())

@@ -104,6 +104,7 @@ impl Store {
             instance: Arc::default(),
             holder: Holder::default(),
             events: EventTypes::default(),
+            notifies_each_member: false,
             interactive: false,
             ignores_mark: false,
         };

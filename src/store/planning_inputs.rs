@@ -56,7 +56,7 @@ pub(super) async fn read(
             }
         });
     }
-    Ok(facts.by_address(&waiting))
+    Ok(facts.by_address(&waiting, tx.notifies_each_member))
 }
 
 impl Facts {
@@ -72,12 +72,13 @@ impl Facts {
         }
     }
 
-    /// A member without an address is alone.
-    fn by_address(self, waiting: &[WaitingNotice]) -> Vec<AddressInput> {
+    /// A member without an address is alone. `each_alone`: so is everybody.
+    fn by_address(self, waiting: &[WaitingNotice], each_alone: bool) -> Vec<AddressInput> {
         let mut addresses: Vec<AddressInput> = Vec::new();
         let (mut at, mut of) = (HashMap::new(), HashMap::new());
         for (address, input) in self.members {
             let next = addresses.len();
+            let address = address.filter(|_| !each_alone);
             let place = address.map_or(next, |address| *at.entry(address).or_insert(next));
             of.insert(input.member_id.clone(), place);
             if place == next {
@@ -135,18 +136,24 @@ async fn past_emails(
     members: &str,
     except: Option<&NoticeId>,
 ) -> Result<Vec<(MemberId, PastEmail)>> {
-    let rows = query(
+    let of_member = only_of_member(tx.notifies_each_member);
+    let rows = query(format!(
         "SELECT m.member_id, coalesce(n.sent_at, a.started_at) AS sent_at, n.kind <> 'recovered' AS counts_for_gap
          FROM members m JOIN notices n ON n.address_hash = m.address_hash
          LEFT JOIN attempts a ON a.notice_id = n.notice_id AND a.attempt = n.attempts AND n.state = 'sending'
          WHERE m.member_id IN (SELECT value FROM json_each($1)) AND n.state IN ('sent', 'sending')
-           AND n.resend_of IS NULL AND n.notice_id <> $2",
-    )
+           AND n.resend_of IS NULL AND n.notice_id <> $2 {of_member}"
+    ))
     .bind(members)
     .bind(except.map_or("", NoticeId::as_str))
     .fetch_all(&mut *tx)
     .await?;
     rows.iter().map(|row| Ok((row.text("member_id")?, past_email(row)?))).collect()
+}
+
+/// SQL: the limits of an address are those of each of its members.
+pub(super) fn only_of_member(notifies_each_member: bool) -> &'static str {
+    if notifies_each_member { "AND n.member_id = m.member_id" } else { "" }
 }
 
 pub(super) fn past_email(row: &Row) -> Result<PastEmail> {

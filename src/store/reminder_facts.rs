@@ -1,7 +1,7 @@
 //! The facts that decide whether another email about the lapses of a link will come.
 
 use super::engine::{Query, query, query_scalar};
-use super::planning_inputs::{WAITS_FOR_SWEEP, lapse_input, past_email};
+use super::planning_inputs::{WAITS_FOR_SWEEP, lapse_input, only_of_member, past_email};
 use super::suppressions::SUPPRESSED;
 use super::{Result, Store, connections, holds, json_list, lapses, time_zones};
 use crate::domain::{MemberId, PlanningInput, Recipient, Spread, TokenHash};
@@ -35,11 +35,12 @@ impl Store {
         );
         let row = query(sql).bind(member.as_str()).fetch_optional(&self.reader).await?;
         let Some(row) = row else { return Ok(None) };
-        let emails = query(
+        let of_member = only_of_member(self.notifies_each_member);
+        let emails = query(format!(
             "SELECT n.sent_at, n.kind <> 'recovered' AS counts_for_gap
              FROM members m JOIN notices n ON n.address_hash = m.address_hash
-             WHERE m.member_id = $1 AND n.state = 'sent' AND n.resend_of IS NULL",
-        )
+             WHERE m.member_id = $1 AND n.state = 'sent' AND n.resend_of IS NULL {of_member}"
+        ))
         .bind(member.as_str())
         .fetch_all(&self.reader)
         .await?;

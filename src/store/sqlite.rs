@@ -44,6 +44,8 @@ pub struct Store {
     pub(super) holder: Holder,
     /// The events that the writes record.
     pub(super) events: EventTypes,
+    /// Whether members who share an address get their own notices.
+    pub(super) notifies_each_member: bool,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
     /// Whether the writes belong to a copy, which alone writes to a marked database.
@@ -118,6 +120,7 @@ impl Store {
         };
         let (mut tx, end) = work.into_tx();
         tx.recorded_events = self.events;
+        tx.notifies_each_member = self.notifies_each_member;
         // No copy begins while a daemon runs.
         if !self.ignores_mark && !self.holds_instance_lock() {
             verify_unmarked(&mut tx, &self.place).await?;

@@ -8,7 +8,6 @@ const PARTS: [(&str, Kind); 28] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
-    ("detect::brake", Kind::Service),
     ("detect::decide", Kind::Pure),
     ("detect::digest", Kind::Pure),
     ("detect::poll", Kind::Service),
@@ -47,8 +46,19 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
 ];
 
 /// The files in `base/config` that edges may use. Other edges use none of the sections.
-const SECTIONS: [&str; 11] =
-    ["admin", "bounces", "brand", "email", "gateway", "links", "notices", "storage", "sweep", "telemetry", "webhook"];
+const SECTIONS: [&str; 11] = [
+    "admin",
+    "bounces",
+    "brand",
+    "email",
+    "gateway",
+    "links",
+    "notices",
+    "storage",
+    "sweep",
+    "telemetry",
+    "webhook",
+];
 const OWN_SECTIONS: [(&str, &[&str]); 5] = [
     ("gateway", &["gateway"]),
     ("store", &["storage"]),

@@ -6,6 +6,7 @@ mod addresses;
 mod bounces;
 mod browser;
 mod busy;
+mod channels;
 mod clock_ahead;
 mod clocks;
 mod completion;

@@ -38,7 +38,7 @@ pub(crate) use gateway::{Auth, AuthMode, Gateway};
 pub(crate) use host::{is_local_url, is_loopback_host};
 pub(crate) use links::Links;
 pub(crate) use load::Loaded;
-pub(crate) use notices::{Disclosure, Notices, Storm};
+pub(crate) use notices::{Channel, Disclosure, Notices, Storm};
 pub(crate) use oauth_hosts::OauthHosts;
 pub(crate) use schedule::Schedule;
 pub use schema::DEFAULTS;

@@ -30,6 +30,17 @@ impl Disclosure {
     }
 }
 
+/// How members get notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Channel {
+    Email,
+    /// The operator's own systems tell the member: a notice is an event to `webhook.url`.
+    Webhook,
+    /// By email, and each email is also an event.
+    Both,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notices {
@@ -42,6 +53,7 @@ pub struct Notices {
     /// The most emails to one address in any 30 days.
     #[serde(deserialize_with = "values::integer::<_, _, 1, 1000>")]
     pub(crate) max_per_month: u32,
+    pub(crate) channel: Channel,
     /// In the member's time zone.
     #[serde(deserialize_with = "quiet_hours")]
     pub(crate) quiet_hours: Option<QuietHours>,

@@ -8,12 +8,13 @@ use super::{
     email::Email,
     gateway::Gateway,
     links::Links,
-    notices::{Notices, Storm},
+    notices::{Channel, Notices, Storm},
     storage::{Database, Keys},
     sweep::Sweep,
     telemetry::Telemetry,
     webhook::Webhook,
 };
+use crate::domain::{EventType, EventTypes};
 use serde::Deserialize;
 
 /// No field has a default of its own: `config/reconnectd.toml` has every setting.
@@ -36,6 +37,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// The types of events to record. Under channel `webhook`, a notice itself is sent as an event.
+    pub(crate) fn recorded_events(&self) -> EventTypes {
+        let events = self.webhook.events();
+        match self.notices.channel {
+            Channel::Both => events,
+            Channel::Email | Channel::Webhook => events.without(EventType::NoticeDue),
+        }
+    }
+
     /// The organization, as members know it.
     pub fn brand(&self) -> Brand {
         Brand::new(&self.brand, &self.email.from)
@@ -45,6 +55,9 @@ impl Config {
     pub(super) fn validate(&self, findings: &mut Findings) {
         self.gateway.validate(findings);
         self.webhook.validate(findings);
+        if self.notices.channel != Channel::Email {
+            self.webhook.validate_as_channel(findings);
+        }
         self.email.validate(findings);
         self.admin.validate(findings, &self.links);
     }

@@ -36,11 +36,23 @@ impl Webhook {
         }
     }
 
+    /// The receiver gets notices.
+    pub(super) fn validate_as_channel(&self, findings: &mut Findings) {
+        let key = "notices.channel";
+        if self.url.is_none() {
+            let remedy = "needs webhook.url; write your receiver's URL there, or \"email\" here";
+            findings.error_because_of(key, "webhook.url", remedy);
+        } else if !self.events().contains(EventType::NoticeDue) {
+            let remedy = "needs the type notice.due in webhook.events; add it there, or write \"email\" here";
+            findings.error_because_of(key, "webhook.events", remedy);
+        }
+    }
+
     pub(super) fn validate(&self, findings: &mut Findings) {
         if self.url.is_some() && self.secret.is_none() {
             let remedy =
                 "is needed by webhook.url; write \"whsec_\" and the output of `openssl rand -base64 32`";
-            findings.error_because_of("webhook.secret", "webhook.url", remedy.to_owned());
+            findings.error_because_of("webhook.secret", "webhook.url", remedy);
         }
     }
 }

@@ -6,8 +6,8 @@ use super::ready::{LeftOut, Ready};
 use super::wording::{label, template, urgency};
 use crate::base::random;
 use crate::domain::{
-    AddressHash, Connection, ConnectionId, LinkToken, Member, MemberId, NoticeItem, NoticeReason,
-    PlanningInput, Status,
+    AddressHash, Connection, ConnectionId, EmailAddress, LinkToken, Member, MemberId, NoticeItem,
+    NoticeReason, PlanningInput, Status, Time,
 };
 use crate::mail::{Email, NoticeEmail, Section, Template, Urgency};
 use crate::store::{
@@ -33,6 +33,25 @@ struct Part {
     connections: Vec<StoredConnection>,
     /// The sources whose reconnect URL was fetched.
     verified: Vec<ConnectionId>,
+}
+
+/// A notice whose tokens are stored.
+pub(super) struct Prepared {
+    contents: HandoverContents,
+    to: EmailAddress,
+    locale: Option<String>,
+    unsubscribe: LinkToken,
+    pub(super) now: Time,
+    pub(super) included: Vec<NoticeItem>,
+    pub(super) sections: Vec<PreparedSection>,
+}
+
+/// What the notice tells one member.
+pub(super) struct PreparedSection {
+    pub(super) member: Member,
+    pub(super) link: Option<LinkToken>,
+    pub(super) items: Vec<NoticeItem>,
+    pub(super) connections: Vec<StoredConnection>,
 }
 
 fn no_longer_needed() -> Abort {
@@ -114,6 +133,39 @@ impl Deliverer {
     /// Stores the hashes of the email's tokens and renders it. The store refuses if the email is no longer needed or its
     /// address must not receive it.
     pub(super) async fn prepare(&self, claim: &Claim, draft: Draft) -> Step<RenderedNotice> {
+        let Prepared { contents, to, locale, unsubscribe, now, included, sections } =
+            self.store_handover(claim, draft).await?;
+        let (template, urgency) = match (contents, sections.as_slice()) {
+            (HandoverContents::Invitation, _) => (Template::Invited, Urgency::First),
+            (HandoverContents::Recovery, _) => (Template::Recovered, Urgency::First),
+            (HandoverContents::Reconnect, sections) => {
+                let all =
+                    || sections.iter().flat_map(|section| section.items.iter().zip(&section.connections));
+                (template(sections.len(), all()), urgency(&self.policy, all()))
+            }
+        };
+        let notice = NoticeEmail {
+            id: claim.notice.id.clone(),
+            to,
+            locale,
+            template,
+            urgency,
+            sections: sections.into_iter().map(PreparedSection::into_email).collect(),
+            unsubscribe: Some(unsubscribe),
+            ttl: self.link_ttl,
+            date: now,
+        };
+        // Only the operator can fix a template, so the notice waits.
+        let email = self.renderer.render(&notice).map_err(|error| {
+            let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
+            tracing::warn!(%member, %notice, %error, "cannot render the email");
+            self.defer(claim, NoticeReason::RenderFailed, Some(error.to_string()))
+        })?;
+        Ok((email, included))
+    }
+
+    /// Stores the hashes of the tokens, which means that the notice may have been handed over.
+    pub(super) async fn store_handover(&self, claim: &Claim, draft: Draft) -> Step<Prepared> {
         let Draft { contents, parts } = draft;
         let Some(first) = parts.first() else { return Err(no_longer_needed()) };
         let to = first.member.email.clone();
@@ -140,38 +192,10 @@ impl Deliverer {
         let included = self.store_tokens(claim, &handover).await?;
         let is_included = |part: &&Part| part.items.iter().any(|item| included.contains(item));
         let locale = parts.iter().find(is_included).unwrap_or(first).member.locale.clone();
-        let sections: Vec<(Section, Vec<NoticeItem>, Vec<StoredConnection>)> = parts
-            .into_iter()
-            .zip(links)
-            .filter_map(|(part, link)| section(part, link, contents, &included))
-            .collect();
-        let (template, urgency) = match (contents, sections.as_slice()) {
-            (HandoverContents::Invitation, _) => (Template::Invited, Urgency::First),
-            (HandoverContents::Recovery, _) => (Template::Recovered, Urgency::First),
-            (HandoverContents::Reconnect, sections) => {
-                let all =
-                    || sections.iter().flat_map(|(_, items, connections)| items.iter().zip(connections));
-                (template(sections.len(), all()), urgency(&self.policy, all()))
-            }
-        };
-        let notice = NoticeEmail {
-            id: claim.notice.id.clone(),
-            to,
-            locale,
-            template,
-            urgency,
-            sections: sections.into_iter().map(|(section, ..)| section).collect(),
-            unsubscribe: Some(unsubscribe),
-            ttl: self.link_ttl,
-            date: now,
-        };
-        // Only the operator can fix a template, so the notice waits.
-        let email = self.renderer.render(&notice).map_err(|error| {
-            let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
-            tracing::warn!(%member, %notice, %error, "cannot render the email");
-            self.defer(claim, NoticeReason::RenderFailed, Some(error.to_string()))
-        })?;
-        Ok((email, included))
+        let with_links = parts.into_iter().zip(links);
+        let sections =
+            with_links.filter_map(|(part, link)| section(part, link, contents, &included)).collect();
+        Ok(Prepared { contents, to, locale, unsubscribe, now, included, sections })
     }
 
     /// Returns the items that the email includes.
@@ -207,13 +231,13 @@ impl Deliverer {
     }
 }
 
-/// The part as a section of the email, with the items and connections that it includes. `None`: the member drops out.
+/// The part with the items and connections that the notice includes. `None`: the member drops out.
 fn section(
     part: Part,
     link: LinkToken,
     contents: HandoverContents,
     included: &[NoticeItem],
-) -> Option<(Section, Vec<NoticeItem>, Vec<StoredConnection>)> {
+) -> Option<PreparedSection> {
     let Part { member, mut items, mut connections, .. } = part;
     if contents == HandoverContents::Reconnect {
         let mut each = items.iter();
@@ -224,6 +248,12 @@ fn section(
         }
     }
     let link = (contents != HandoverContents::Recovery).then_some(link);
-    let section = Section { label: member.label, link, connections: connections.iter().map(label).collect() };
-    Some((section, items, connections))
+    Some(PreparedSection { member, link, items, connections })
+}
+
+impl PreparedSection {
+    fn into_email(self) -> Section {
+        let connections = self.connections.iter().map(label).collect();
+        Section { label: self.member.label, link: self.link, connections }
+    }
 }

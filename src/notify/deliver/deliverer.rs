@@ -11,6 +11,7 @@ use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::plan::Policy;
 use crate::store::{AttemptOutcome, Store};
+use crate::webhook::WebhookClient;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -26,6 +27,8 @@ pub struct Deliverer {
     pub(crate) clock: Clock,
     pub(crate) renderer: Arc<Renderer>,
     pub(crate) transport: Arc<Transport>,
+    /// Gets the notices instead of the mail server.
+    pub(crate) receiver: Option<WebhookClient>,
     pub(crate) instances: Instances,
     pub(crate) link_ttl: Duration,
     /// Applies to queued notices, too: the configuration may have changed since they were planned.

@@ -114,32 +114,47 @@ impl Deliverer {
             mail::Disposition::Retry if self.is_server_rejecting_everything(claim, pass, error).await? => {
                 self.close_queue(pass, NoticeReason::MailServerBusy, detail)
             }
-            mail::Disposition::Retry => match self.next_retry(claim) {
-                Some(at) => (retry(at, detail), Consequence::Nothing),
-                None => {
-                    let exhausted = NoticeReason::AttemptsExhausted;
-                    let result = self.abandon_unless_server_rejects_all(claim, exhausted, detail).await?;
-                    (result, Consequence::Nothing)
-                }
-            },
+            mail::Disposition::Retry => (self.retry_or_abandon(claim, detail).await?, Consequence::Nothing),
             // Never abandoned here: the email may have arrived, and then its link must work.
-            mail::Disposition::Indeterminate => {
-                let result = AttemptResult {
-                    outcome: AttemptOutcome::Unknown,
-                    reason: NoticeReason::OutcomeUnknown,
-                    detail,
-                    retry_at: Some(self.next_retry_or_max(claim)),
-                    included: Vec::new(),
-                    left_out: Vec::new(),
-                };
-                (result, Consequence::Nothing)
-            }
+            mail::Disposition::Indeterminate => (self.outcome_unknown(claim, detail), Consequence::Nothing),
         })
+    }
+
+    /// The notice may have arrived.
+    pub(super) fn outcome_unknown(&self, claim: &Claim, detail: Option<String>) -> AttemptResult {
+        AttemptResult {
+            outcome: AttemptOutcome::Unknown,
+            reason: NoticeReason::OutcomeUnknown,
+            detail,
+            retry_at: Some(self.next_retry_or_max(claim)),
+            included: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    pub(super) async fn retry_or_abandon(
+        &self,
+        claim: &Claim,
+        detail: Option<String>,
+    ) -> Step<AttemptResult> {
+        match self.next_retry(claim) {
+            Some(at) => Ok(retry(at, detail)),
+            None => {
+                let exhausted = NoticeReason::AttemptsExhausted;
+                self.abandon_unless_server_rejects_all(claim, exhausted, detail).await
+            }
+        }
+    }
+
+    /// Whether the receiver of events has confirmed other notices since it first refused this one, or may still do so.
+    pub(super) async fn is_receiver_confirming_others(&self, claim: &Claim, pass: &Pass) -> Step<bool> {
+        Ok(self.store.server_accepted_others_since(&claim.notice.id, claim.attempt).await?
+            || !pass.is_rejecting_everything())
     }
 
     /// Abandons the notice only if the server has accepted other email since the first failure. Otherwise the server
     /// rejects everything, and the notice is retried.
-    async fn abandon_unless_server_rejects_all(
+    pub(super) async fn abandon_unless_server_rejects_all(
         &self,
         claim: &Claim,
         reason: NoticeReason,
@@ -164,7 +179,7 @@ impl Deliverer {
             && pass.is_rejecting_everything())
     }
 
-    fn close_queue(
+    pub(super) fn close_queue(
         &self,
         pass: &Pass,
         reason: NoticeReason,

@@ -1,5 +1,6 @@
 //! Posts claimed events and records the results.
 
+use super::due_links::DueLinks;
 use super::receiver_gate::{Pass, ReceiverGate};
 use crate::base::clock::Clock;
 use crate::base::in_progress::{InProgress, InProgressGuard};
@@ -23,6 +24,7 @@ pub struct EventCourier {
     store: Store,
     client: WebhookClient,
     clock: Clock,
+    links: DueLinks,
     gate: ReceiverGate,
     in_progress: InProgress<EventId>,
     under_way: JoinSet<Result<(), StoreError>>,
@@ -37,11 +39,12 @@ pub enum EventsStarted {
 }
 
 impl EventCourier {
-    pub fn new(store: Store, client: WebhookClient, clock: Clock) -> Self {
+    pub fn new(store: Store, client: WebhookClient, clock: Clock, links: DueLinks) -> Self {
         Self {
             store,
             client,
             clock,
+            links,
             gate: ReceiverGate::default(),
             in_progress: InProgress::default(),
             under_way: JoinSet::new(),
@@ -76,6 +79,7 @@ impl EventCourier {
                 store: self.store.clone(),
                 client: self.client.clone(),
                 clock: self.clock.clone(),
+                links: self.links.clone(),
                 gate: self.gate.clone(),
                 claim,
                 _in_progress: guard,
@@ -133,6 +137,7 @@ struct Post {
     store: Store,
     client: WebhookClient,
     clock: Clock,
+    links: DueLinks,
     gate: ReceiverGate,
     claim: EventClaim,
     _in_progress: InProgressGuard<EventId>,
@@ -142,8 +147,13 @@ impl Post {
     async fn run(self) -> Result<(), StoreError> {
         let Self { store, client, clock, gate, claim, .. } = &self;
         let (id, event_type, attempt) = (&claim.id, &claim.event_type, claim.attempt);
-        let posted = client.post(Message { id: id.as_str(), body: &claim.body }).await;
+        let body = self.links.body(claim, store, clock.now()).await?;
+        let posted = client.post(Message { id: id.as_str(), body: &body.text }).await;
         let now = clock.now();
+        // After a timeout, the receiver may have the link.
+        if let (Some(link), Err(PostError::Unreachable | PostError::Status { .. })) = (body.link, &posted) {
+            store.delete_due_link(link).await?;
+        }
         let result = result_of(claim, &posted, now);
         if !store.end_event_attempt(claim, &result, now).await? {
             tracing::warn!(event_id = %id, attempt, "the lease of an event expired; it will be posted again");

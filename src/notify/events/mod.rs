@@ -4,6 +4,8 @@
 //! again, with the same id. The events of one member are posted one after another.
 
 mod courier;
+mod due_links;
 mod receiver_gate;
 
 pub use courier::{EventCourier, EventsStarted};
+pub use due_links::DueLinks;

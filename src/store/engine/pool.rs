@@ -31,6 +31,8 @@ pub(in crate::store) struct Tx {
     end: Option<oneshot::Sender<Work>>,
     /// The events that the unit records.
     pub(in crate::store) recorded_events: EventTypes,
+    /// See the field of the store.
+    pub(in crate::store) notifies_each_member: bool,
 }
 
 impl Pool {
@@ -47,7 +49,8 @@ impl Work {
     /// Lends it to a unit. The future returns it after the unit has dropped the `Tx`.
     pub(in crate::store) fn into_tx(self) -> (Tx, impl Future<Output = Result<Self>>) {
         let (end, work) = oneshot::channel();
-        let tx = Tx { work: Some(self), end: Some(end), recorded_events: EventTypes::default() };
+        let (recorded_events, notifies_each_member) = (EventTypes::default(), false);
+        let tx = Tx { work: Some(self), end: Some(end), recorded_events, notifies_each_member };
         (tx, async { work.await.map_err(|_| StoreError::RolledBack) })
     }
 

@@ -1,0 +1,183 @@
+//! Notices to the operator's own systems: `notices.channel`.
+
+use crate::harness::{Harness, Setup};
+use crate::receiver::{Posted, Receiver, SECRET};
+use chrono::TimeDelta;
+use reconnectd::domain::{EmailAddress, Suppression};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+fn on(channel: &str, receiver: &Receiver) -> Setup {
+    Setup::default()
+        .set("WEBHOOK__URL", receiver.url())
+        .set("WEBHOOK__SECRET", SECRET)
+        .set("NOTICES__CHANNEL", channel)
+}
+
+async fn watching(channel: &str, members: &[&str]) -> (Harness, Receiver) {
+    let receiver = Receiver::start().await;
+    let h = Harness::watching_with(on(channel, &receiver), members).await;
+    (h, receiver)
+}
+
+fn due(receiver: &Receiver) -> Vec<Posted> {
+    receiver.confirmed().into_iter().filter(|posted| posted.event_type() == "notice.due").collect()
+}
+
+fn url(posted: &Posted) -> String {
+    posted.json()["data"]["url"].as_str().expect("a URL").to_owned()
+}
+
+#[tokio::test]
+async fn the_receivers_confirmation_counts_as_sent_and_the_cadence_goes_on_from_it() {
+    let (h, receiver) = watching("webhook", &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let first = due(&receiver).remove(0);
+    assert!(first.is_signed_with(SECRET));
+    let notice = h.notices("alice").await.remove(0).notice.id;
+    assert_eq!(first.id, notice.as_str());
+    let data = &first.json()["data"];
+    assert_eq!((&data["kind"], &data["step"]), (&json!("reconnect"), &json!(0)));
+    assert_eq!((&data["member_id"], &data["connections"]), (&json!("alice"), &json!(["epic"])));
+    assert_eq!(h.notice_states("alice").await, ["sent"]);
+    h.pass_after(TimeDelta::days(2)).await;
+    assert_eq!(due(&receiver).len(), 1, "no reminder yet");
+    h.pass_after(TimeDelta::days(2)).await;
+    assert_eq!(due(&receiver)[1].json()["data"]["step"], 1);
+    assert!(h.mails().is_empty());
+    h.reconnect(&url(&due(&receiver)[1])).await;
+    h.pass_after(TimeDelta::hours(1)).await;
+    let told = ["connection.lapsed", "notice.sent", "notice.sent", "link.redeemed", "connection.recovered"];
+    let others: Vec<_> =
+        receiver.confirmed_of("alice").into_iter().filter(|kind| kind != "notice.due").collect();
+    assert_eq!(others, told);
+}
+
+#[tokio::test]
+async fn the_link_is_stored_and_logged_nowhere() {
+    for channel in ["webhook", "both"] {
+        let (h, receiver) = watching(channel, &["alice"]).await;
+        h.set("alice", "epic", "EXPIRED");
+        h.pass().await;
+        let url = url(&due(&receiver)[0]);
+        assert_eq!(h.look(&url).await.status, 200);
+        let token = url.rsplit('/').next().unwrap();
+        let rows = h.rows().await.contents().await.unwrap().join("\n");
+        assert!(!rows.contains(token) && !h.log.text().contains(token), "{channel}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_down_delays_notices_and_loses_none() {
+    let members = ["alice", "bob", "carol"];
+    let (h, receiver) = watching("webhook", &members).await;
+    for status in [503, 401, 302] {
+        receiver.answer(status);
+        for member in members {
+            h.set(member, "epic", "EXPIRED");
+        }
+        for _ in 0..12 {
+            h.pass_after(TimeDelta::hours(2)).await;
+        }
+        for member in members {
+            assert_eq!(h.notice_states(member).await.last().copied(), Some("queued"), "{status}");
+        }
+        receiver.answer(204);
+        let before = due(&receiver).len();
+        for _ in 0..14 {
+            h.pass_after(TimeDelta::hours(1)).await;
+        }
+        let sent: BTreeSet<_> = due(&receiver)[before..].iter().filter_map(Posted::member).collect();
+        assert_eq!(sent.len(), 3, "{status}");
+        for member in members {
+            h.set(member, "epic", "CONNECTED");
+        }
+        h.pass_after(TimeDelta::days(30)).await;
+    }
+    assert!(h.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_notice_that_only_its_receiver_refuses_is_abandoned_and_leaves_no_link() {
+    let (h, receiver) = watching("webhook", &["alice", "bob"]).await;
+    receiver.answer(422);
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    assert_eq!(h.notice_states("alice").await, ["queued"], "the receiver may refuse everything");
+    receiver.answer(204);
+    h.set("bob", "epic", "EXPIRED");
+    h.pass().await;
+    receiver.answer(422);
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+    let links = h.rows().await.texts("links", "member_id").await.unwrap();
+    assert_eq!(links, ["bob"]);
+}
+
+#[tokio::test]
+async fn members_who_share_an_address_get_an_event_each_whenever_their_own_time_comes() {
+    let receiver = Receiver::start().await;
+    let setup = on("webhook", &receiver).set("NOTICES__MIN_GAP", "24h");
+    let h = Harness::watching_with(setup, &["alice", "bob"]).await;
+    h.enrol_at("bob", "alice@example.org").await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.set("bob", "epic", "EXPIRED");
+    h.set("alice", "labcorp", "EXPIRED");
+    h.pass_after(TimeDelta::hours(1)).await;
+    let members: Vec<_> = due(&receiver).iter().filter_map(Posted::member).collect();
+    assert_eq!(members, ["alice", "bob"], "alice had hers an hour ago");
+    assert_ne!(url(&due(&receiver)[0]), url(&due(&receiver)[1]));
+    h.pass_after(TimeDelta::days(1)).await;
+    assert_eq!(due(&receiver).len(), 3);
+}
+
+#[tokio::test]
+async fn a_suppressed_member_gets_no_event_about_a_notice() {
+    for channel in ["webhook", "both"] {
+        let (h, receiver) = watching(channel, &["alice"]).await;
+        let address: EmailAddress = "alice@example.org".parse().unwrap();
+        let now = h.clock.now();
+        h.app.store.suppress(address.address_hash(), Suppression::Operator, now).await.unwrap();
+        h.set("alice", "epic", "EXPIRED");
+        h.pass().await;
+        assert!(due(&receiver).is_empty(), "{channel}");
+    }
+}
+
+#[tokio::test]
+async fn under_both_the_email_and_the_event_have_a_link_of_their_own() {
+    let (h, receiver) = watching("both", &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let (emailed, posted) = (h.link(), url(&due(&receiver)[0]));
+    assert_ne!(emailed, posted);
+    h.reconnect(&posted).await;
+    h.pass_after(TimeDelta::hours(1)).await;
+    assert_eq!(
+        receiver.confirmed_of("alice"),
+        ["connection.lapsed", "notice.due", "notice.sent", "link.redeemed", "connection.recovered"]
+    );
+}
+
+#[tokio::test]
+async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_links_are_deleted() {
+    let (h, receiver) = watching("both", &["alice"]).await;
+    receiver.answer(500);
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    assert_eq!(h.mails().len(), 1);
+    for _ in 0..4 {
+        h.pass_after(TimeDelta::hours(1)).await;
+    }
+    assert_eq!(h.rows().await.count("links").await.unwrap(), 1, "the email's");
+    h.reconnect(&h.link()).await;
+    h.pass_after(TimeDelta::hours(1)).await;
+    receiver.answer(204);
+    for _ in 0..3 {
+        h.pass_after(TimeDelta::hours(2)).await;
+    }
+    let due = due(&receiver).remove(0).json();
+    assert!(due["data"]["url"].is_null(), "the connection works again: {due}");
+}
