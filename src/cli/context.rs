@@ -7,7 +7,8 @@ use crate::base::config::{AuthMode, Config, Loaded};
 use crate::credentials::key_check::{self, KeyReport};
 use crate::credentials::keyring::Keyring;
 use crate::domain::CredentialRules;
-use crate::server::components::{App, for_channel};
+use crate::server::channel::for_channel;
+use crate::server::components::App;
 use crate::store::Store;
 use std::path::PathBuf;
 

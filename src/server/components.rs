@@ -1,8 +1,9 @@
 //! Composition: a configuration becomes components. Nothing runs here.
 
+use super::channel::{for_channel, max_deliveries};
 use super::keys;
 use crate::base::clock::Clock;
-use crate::base::config::{self, AuthMode, Channel, Config, Storm, is_local_url};
+use crate::base::config::{AuthMode, Channel, Config, Storm, is_local_url};
 use crate::base::in_progress::InProgress;
 use crate::base::instances::Instances;
 use crate::base::telemetry::metrics;
@@ -117,22 +118,6 @@ pub(crate) fn planning_policy(config: &Config) -> plan::Policy {
         has_app_url: notices.app_url.is_some(),
         drip_per_minute: config.storm.drip_per_minute,
     }
-}
-
-/// Records the events that the configuration names, and plans notices for its channel.
-pub(crate) fn for_channel(store: &Store, config: &Config) -> Store {
-    let is_webhook = config.notices.channel == Channel::Webhook;
-    store.recording(config.recorded_events()).notifying_each_member(is_webhook)
-}
-
-/// Twice the sessions with the mail server, so that these need not wait for the gateway. With a low rate limit not more
-/// than a minute's emails, so that none waits long after its second look.
-fn max_deliveries(email: &config::Email) -> usize {
-    let ahead = match email.per_minute {
-        0 => email.connections,
-        rate => email.connections.min((rate as usize).saturating_sub(email.connections)),
-    };
-    email.connections + ahead
 }
 
 impl App {
@@ -377,10 +362,17 @@ impl App {
         try_join_all(rechecks).await?;
         while !stop.is_cancelled() && self.planner.plan_page().await? {}
         if !Pipeline::new(&self.deliverer).deliver_all(stop).await? {
-            tracing::error!(
-                event = "mail_server_unusable",
-                "cannot use the mail server; email waits for the next pass"
-            );
+            if self.deliverer.receiver.is_some() {
+                tracing::error!(
+                    event = "receiver_failing",
+                    "the receiver at webhook.url confirms nothing; notices wait for the next pass"
+                );
+            } else {
+                tracing::error!(
+                    event = "mail_server_unusable",
+                    "cannot use the mail server; email waits for the next pass"
+                );
+            }
             report.mail_pending = true;
         }
         if let Some(mut courier) = self.event_courier() {

@@ -1,5 +1,6 @@
 //! The process: composition, loops, listeners, schedule, and shutdown.
 
+pub(crate) mod channel;
 pub mod components;
 mod database_file;
 mod instance;

@@ -68,7 +68,7 @@ impl Store {
         Self { events: types, ..self.clone() }
     }
 
-    /// A handle that plans notices for each member alone, whoever shares an address.
+    /// A handle that plans notices for each member alone, also for members who share an address.
     #[must_use]
     pub(crate) fn notifying_each_member(&self, notifies_each_member: bool) -> Self {
         Self { notifies_each_member, ..self.clone() }
@@ -79,6 +79,11 @@ impl NewEvents {
     /// None yet, in this unit of work.
     pub(super) fn new(tx: &Tx) -> Self {
         Self { types: tx.recorded_events, events: Vec::new() }
+    }
+
+    /// Whether no event is recorded, whatever its type.
+    pub(super) fn is_off(&self) -> bool {
+        self.types.is_empty()
     }
 
     pub(super) fn wants(&self, event_type: EventType) -> bool {

@@ -116,7 +116,7 @@ impl<'a> ResponseEffects<'a> {
             .iter()
             .filter_map(|known| known.lapse.as_ref().map(|lapse| (&known.connection_id, lapse)))
             .collect();
-        let listed = listed(answer, known);
+        let listed = if self.events.is_off() { HashMap::new() } else { listed(answer, known) };
         let mut statuses = BTreeMap::new();
         for change in &decision.changes {
             let id = &change.connection_id;

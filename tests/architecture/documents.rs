@@ -52,7 +52,13 @@ pub(crate) fn unknown_settings(document: &Source, defaults: &toml::Table) -> Vec
     found
 }
 
+/// Types of events that look like settings.
+const EVENT_TYPES: [&str; 2] = ["storm.started", "storm.ended"];
+
 fn is_setting(span: &str, defaults: &toml::Table) -> bool {
+    if EVENT_TYPES.contains(&span) {
+        return false;
+    }
     let is_plain = span.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.');
     let section = span.split_once('.').map(|(section, _)| section);
     is_plain && !span.ends_with(".rs") && section.is_some_and(|section| defaults.contains_key(section))

@@ -181,3 +181,43 @@ async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_link
     let due = due(&receiver).remove(0).json();
     assert!(due["data"]["url"].is_null(), "the connection works again: {due}");
 }
+
+#[tokio::test]
+async fn a_notice_whose_confirmation_was_lost_is_repeated_with_its_id_and_its_links_work() {
+    let (h, receiver) = watching("webhook", &["alice"]).await;
+    receiver.hang_up(true);
+    h.set("alice", "epic", "EXPIRED");
+    for _ in 0..6 {
+        h.pass_after(TimeDelta::hours(13)).await;
+    }
+    assert_eq!(h.notice_states("alice").await, ["queued"], "it is never given up for that");
+    receiver.hang_up(false);
+    h.pass_after(TimeDelta::hours(13)).await;
+    let posted = due(&receiver);
+    let ids: BTreeSet<_> = posted.iter().map(|posted| posted.id.clone()).collect();
+    assert!(posted.len() > 5 && ids.len() == 1, "{ids:?}");
+    for posted in &posted[1..] {
+        assert_eq!(h.look(&url(posted)).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn notices_that_wait_are_divided_when_the_channel_changes() {
+    let receiver = Receiver::start().await;
+    let setup = Setup::default().set("NOTICES__EXPIRED__FIRST_AFTER", "2h");
+    let h = Harness::watching_with(setup, &["alice", "bob"]).await;
+    h.enrol_at("bob", "alice@example.org").await;
+    for member in ["alice", "bob"] {
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.pass().await;
+    let changed =
+        [("WEBHOOK__URL", receiver.url()), ("WEBHOOK__SECRET", SECRET), ("NOTICES__CHANNEL", "webhook")];
+    let app = h.another_app(&changed).await;
+    let _lock = app.acquire_instance_lock(reconnectd::store::InstanceCommand::Once).await.unwrap();
+    h.clock.advance(TimeDelta::hours(3));
+    app.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    let members: Vec<_> = due(&receiver).iter().filter_map(Posted::member).collect();
+    assert_eq!(members, ["alice", "bob"]);
+    assert!(h.mails().is_empty());
+}

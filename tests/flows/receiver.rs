@@ -36,6 +36,8 @@ struct Shared {
     retry_after: Mutex<Option<&'static str>>,
     /// Whether a request gets no response.
     is_silent: Mutex<bool>,
+    /// Whether the connection breaks instead of a response.
+    hangs_up: Mutex<bool>,
     arrived: Notify,
 }
 
@@ -71,6 +73,7 @@ impl Receiver {
             status: Mutex::new(204),
             retry_after: Mutex::default(),
             is_silent: Mutex::default(),
+            hangs_up: Mutex::default(),
             arrived: Notify::new(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -94,6 +97,10 @@ impl Receiver {
 
     pub(crate) fn be_silent(&self, is_silent: bool) {
         *self.shared.is_silent.lock().unwrap() = is_silent;
+    }
+
+    pub(crate) fn hang_up(&self, hangs_up: bool) {
+        *self.shared.hangs_up.lock().unwrap() = hangs_up;
     }
 
     /// Waits for the next request.
@@ -128,6 +135,10 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         status,
     });
     shared.arrived.notify_one();
+    if *shared.hangs_up.lock().unwrap() {
+        // The server drops the connection; no message is printed.
+        std::panic::resume_unwind(Box::new(()));
+    }
     if *shared.is_silent.lock().unwrap() {
         std::future::pending::<()>().await;
     }

@@ -12,10 +12,11 @@ mod keys;
 mod proxies;
 mod sign_in_hosts;
 mod templates;
+mod webhook;
 
 use super::completion::Completion;
 use super::context::Context;
-use crate::base::config::Links;
+use crate::base::config::{Channel, Links};
 use crate::base::instances::Instances;
 use crate::domain::{EmailAddress, MemberId};
 use crate::gateway::Gateway;
@@ -65,7 +66,14 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
     };
     checklist.result("credentials", credentials, credentials::Outcome::message)?;
     exposure::check(&context.loaded, &checklist)?;
-    let transport = email::check_transport(&config.email, &mut checklist).await?;
+    let transport = match config.notices.channel {
+        Channel::Webhook => {
+            checklist.ok("mail", "not used: notices.channel is \"webhook\"")?;
+            None
+        }
+        Channel::Email | Channel::Both => email::check_transport(&config.email, &mut checklist).await?,
+    };
+    webhook::check(&config.webhook, &checklist)?;
     check_public_url(&config.links, &checklist)?;
     if let Some(to) = &arguments.send_test {
         email::send_test(context, to, renderer, transport, &mut checklist).await?;

@@ -3,6 +3,8 @@ mod diagnostics;
 use super::diagnostic::Location;
 use super::*;
 use crate::domain::QuietHours;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use std::{
     fs,
@@ -36,6 +38,12 @@ impl Given {
         let error = self.load(variables).expect_err("the configuration is invalid");
         error.to_string().replace(&self.file.display().to_string(), "FILE")
     }
+}
+
+const WEBHOOK_SECRET: &str = "whsec_hushhushhushhushhushhushhushhush";
+
+fn webhook_secret(secret: Option<&WebhookSecret>) -> String {
+    format!("whsec_{}", STANDARD.encode(secret.unwrap().expose()))
 }
 
 fn from_environment(variables: Variables<'_>) -> Result<Loaded, ConfigError> {
@@ -104,6 +112,7 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
         let text = match secret {
             "telemetry.heartbeat_url" => "https://user:password@ping.example.org/17",
             "database.url" => "postgres://user:password@db.example.org/name",
+            "webhook.secret" | "webhook.previous_secret" => WEBHOOK_SECRET,
             _ => "  of many words",
         };
         write_secret(&path, &format!("{text}\n"));
@@ -125,6 +134,8 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
             "bounces.password" => config.bounces.password.expose_secret().to_owned(),
             "email.smtp.password" => config.email.smtp.password.expose_secret().to_owned(),
             "telemetry.heartbeat_url" => config.telemetry.heartbeat_url.expose().unwrap().to_string(),
+            "webhook.secret" => webhook_secret(config.webhook.secret.as_ref()),
+            "webhook.previous_secret" => webhook_secret(config.webhook.previous_secret.as_ref()),
             _ => config.admin.token.expose_secret().to_owned(),
         };
         assert_eq!(held, text, "{secret}");
@@ -256,6 +267,7 @@ fn neither_debug_output_nor_errors_contain_a_secret() {
                 format!("RECONNECTD__{}", key.to_uppercase().replace('.', "__")),
                 match *key {
                     "database.url" => "postgres://user:hush@db.example.org/name",
+                    "webhook.secret" | "webhook.previous_secret" => WEBHOOK_SECRET,
                     _ => "https://hush-hush@example.org",
                 },
             )
