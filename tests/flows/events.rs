@@ -250,7 +250,7 @@ async fn two_deliverers_send_each_event_once_and_keep_the_order_of_each_member()
     let (mut one, mut other) = (h.app.event_courier().unwrap(), h.app.event_courier().unwrap());
     let stop = CancellationToken::new();
     let (first, second) = tokio::join!(one.deliver_all(&stop), other.deliver_all(&stop));
-    (first.unwrap(), second.unwrap());
+    first.and(second).unwrap();
     deliver(&h).await;
     for member in &ids {
         assert_eq!(receiver.confirmed_of(member), ["connection.lapsed", "notice.sent"], "{member}");

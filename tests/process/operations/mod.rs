@@ -2,6 +2,7 @@
 
 mod acts;
 mod bench;
+mod events;
 mod hold;
 mod invitations;
 mod link_activity;
