@@ -63,7 +63,7 @@ class World:
         self.gateway = f"http://127.0.0.1:{free_port()}"
         self.smtp, self.pages, self.admin = free_port(), free_port(), free_port()
         command = [BINARY, "simulate", "--listen", self.gateway.removeprefix("http://"),
-                   "--smtp", f"127.0.0.1:{self.smtp}"]
+                   "--smtp", f"127.0.0.1:{self.smtp}", "--members", "1"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=CLEAN)
         until("the gateway", self.answers)
 
@@ -73,7 +73,7 @@ class World:
         except OSError:
             return False
 
-    def configure(self, secret, previous=""):
+    def configure(self, secret, previous="", channel="email"):
         file = self.folder / "reconnectd.toml"
         file.touch(mode=0o600)
         file.write_text(f"""
@@ -88,6 +88,7 @@ client_key = "any"
 confirm_sweeps = 1
 recheck = ["1s", "2s"]
 [notices]
+channel = "{channel}"
 min_gap = "0s"
 quiet_hours = ""
 expired.first_after = "0s"
@@ -127,6 +128,9 @@ log = "warn"
         urllib.request.urlopen(urllib.request.Request(
             url, json.dumps({"status": status}).encode(), {"Content-Type": "application/json"}), timeout=5).close()
 
+    def emails(self):
+        return json.loads(fetch(f"{self.gateway}/control/mails")[2])
+
     def link(self):
         _, _, emails = fetch(self.gateway + "/control/mails")
         return re.findall(rf"http://127\.0\.0\.1:{self.pages}/r/[\w-]+", emails)[-1]
@@ -151,7 +155,7 @@ def story(world, receiver):
     world("keys", "generate")
     members = world.folder / "members.jsonl"
     members.write_text("".join(json.dumps({"member_id": member, "email": f"{member}@example.org",
-                                           "refresh_token": f"rt-{member}"}) + "\n" for member in ("alice", "bob", "carol", "unknown")))
+                                           "refresh_token": f"rt-{member}"}) + "\n" for member in ("alice", "bob", "carol", "m1", "unknown")))
     world("members", "import", str(members))
     world("once", code=3)
     print("a credential that the gateway rejects")
@@ -198,12 +202,24 @@ def story(world, receiver):
     world("once")
     types = set(receiver.types())
     expect("storms", sorted(types & {"storm.started", "storm.ended"}), ["storm.ended", "storm.started"])
+
+    print("a notice for the operator's own systems")
+    world.configure(SECOND, channel="webhook")
+    emails = len(world.emails())
+    world.happens("m1", "epic", "EXPIRED")
+    world("once")
+    expect("the member's events", receiver.types("m1"), ["notice.due", "connection.lapsed", "notice.sent"])
+    due = next(event["data"] for _, event in receiver.events if event["type"] == "notice.due")
+    expect("emails", len(world.emails()) - emails, 0)
+    with Daemon(world):
+        press(due["url"])
+
     expect("none was refused", receiver.refused, 0)
     ids = [event_id for event_id, _ in receiver.events]
     expect("ids that came twice", len(ids) - len(set(ids)), 0)
     seen = sorted({event["type"] for _, event in receiver.events})
     print(f"verified: {', '.join(seen)}")
-    for _, event in receiver.events:
+    for event in (event for _, event in receiver.events if event["type"] != "notice.due"):
         text = json.dumps(event)
         if "@" in text or "http" in text:
             raise SystemExit(f"an event has an address or a URL: {text}")
