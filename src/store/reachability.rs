@@ -3,13 +3,14 @@
 use super::convert::{json_list, millis};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::Result;
+use super::events::{NewEvent, NewEvents};
 use super::json_rows::write_rows;
 use super::row::RowExt;
 use super::sqlite::Store;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::unreachable::NO_RESPONSE;
-use crate::domain::{MemberId, NoticeReason, Reachability, Time};
+use crate::domain::{EventType, MemberId, NoticeReason, Reachability, Time};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -77,7 +78,14 @@ pub(super) async fn reassess(tx: &mut Tx, members: &[MemberId], now: Time) -> Re
         .bind(rows)
         .bind(millis(now))
     })
-    .await
+    .await?;
+    let is_new = |row: &UnreachableRow<'_>| known.iter().all(|id| id != row.member.as_str());
+    let mut events = NewEvents::new(tx);
+    for UnreachableRow { member, reason } in unreachable.iter().filter(|row| is_new(row)) {
+        let event = NewEvent::about(member, EventType::MemberUnreachable);
+        events.add(event.with("reason", *reason).with_time("since", Some(now)));
+    }
+    events.write(tx, now).await
 }
 
 /// What decides about the members of a JSON list. Those without an open lapse are left out.

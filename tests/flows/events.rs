@@ -362,7 +362,8 @@ async fn an_abandoned_notice_is_told() {
     h.pass().await;
     h.pass_after(TimeDelta::hours(1)).await;
     deliver(&h).await;
-    assert_eq!(receiver.confirmed_of("alice"), ["connection.lapsed", "notice.abandoned"]);
+    let told = receiver.confirmed_of("alice");
+    assert_eq!(told[..2], ["connection.lapsed", "notice.abandoned"]);
     let posts = receiver.confirmed();
     let abandoned = posts.iter().find(|posted| posted.event_type() == "notice.abandoned").unwrap().json();
     assert_eq!(abandoned["data"]["reason"], "permanent_failure");
@@ -390,4 +391,19 @@ async fn an_erased_member_leaves_no_event() {
     h.pass().await;
     h.app.store.erase_member(&"alice".into()).await.unwrap();
     assert!(events(&h).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_member_whom_no_email_will_reach_is_told_once() {
+    let (h, receiver) = watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let address: EmailAddress = "alice@example.org".parse().unwrap();
+    h.app.store.suppress(address.address_hash(), Suppression::Unsubscribed, h.clock.now()).await.unwrap();
+    h.pass_after(TimeDelta::days(1)).await;
+    h.pass_after(TimeDelta::days(1)).await;
+    let types = ["connection.lapsed", "notice.sent", "address.suppressed", "member.unreachable"];
+    assert_eq!(receiver.confirmed_of("alice"), types);
+    let last = receiver.confirmed().pop().unwrap().json();
+    assert_eq!(last["data"]["reason"], "suppressed");
 }
