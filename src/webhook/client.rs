@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// For a whole request, as the specification recommends at most 30 seconds.
+/// For a whole request.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For the connection alone: within it, nothing was sent.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A longer response is not read to its end, so its connection is not used again.
 const MAX_DRAINED_BYTES: usize = 16 << 10;
 
@@ -84,6 +86,7 @@ impl WebhookClient {
             .user_agent(concat!("reconnectd/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT);
         let builder = if proxies.is_empty() {
             builder.no_proxy()

@@ -213,9 +213,9 @@ async fn notices_that_wait_are_divided_when_the_channel_changes() {
     h.pass().await;
     let changed =
         [("WEBHOOK__URL", receiver.url()), ("WEBHOOK__SECRET", SECRET), ("NOTICES__CHANNEL", "webhook")];
+    h.clock.advance(TimeDelta::hours(3));
     let app = h.another_app(&changed).await;
     let _lock = app.acquire_instance_lock(reconnectd::store::InstanceCommand::Once).await.unwrap();
-    h.clock.advance(TimeDelta::hours(3));
     app.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap();
     let mut members: Vec<_> = due(&receiver).iter().filter_map(Posted::member).collect();
     members.sort();
