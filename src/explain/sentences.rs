@@ -322,7 +322,7 @@ pub(super) fn meaning(reason: NoticeReason) -> &'static str {
         R::PersonMismatch => "the connection probably works with another person's records",
         R::NeverNotified => "no email about the lapse was sent",
         R::AlreadyNotified => "the recovery was announced before",
-        R::Accepted => "the mail server accepted it",
+        R::Accepted => "the mail server, or your receiver at webhook.url, accepted it",
         R::TokenUnavailable => "there is no access token for the member at the moment",
         R::SecondLookUnclear => "the gateway gave no usable response just before the email was sent",
         R::OauthUrlUnavailable => "the gateway cannot offer to reconnect at the moment",
