@@ -41,6 +41,8 @@ struct DisclosureRow<'a> {
 #[serde(rename_all = "snake_case")]
 enum What {
     Email,
+    /// A link that the operator's receiver of events got instead.
+    Event,
     /// A page that somebody, or a mail scanner, opened with a link of the email.
     Page,
     /// A link that the operator handed over.
@@ -51,6 +53,7 @@ impl What {
     fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
+            Self::Event => "event",
             Self::Page => "page",
             Self::Link => "link",
         }
@@ -61,7 +64,7 @@ impl<'a> DisclosureRow<'a> {
     fn of_email(email: &'a DisclosedEmail) -> Self {
         Self {
             at: time(email.at),
-            what: What::Email,
+            what: if email.is_event { What::Event } else { What::Email },
             notice_id: Some(email.notice.as_str()),
             kind: Some(email.kind.as_str()),
             resend: Some(email.is_resend),

@@ -374,5 +374,15 @@ mod tests {
             .filter(|code| !first_cells.iter().any(|cell| cell.contains(&format!("`{code}`"))))
             .collect();
         assert!(missing.is_empty(), "explain these codes in the README: {missing:?}");
+        let has_advice = |code: &str| {
+            readme.lines().any(|line| {
+                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                matches!(cells.as_slice(), ["", first, meaning, advice, ""]
+                    if *first == format!("`{code}`") && !meaning.is_empty() && !advice.is_empty())
+            })
+        };
+        let without: Vec<_> =
+            NoticeReason::ALL.iter().map(|code| code.as_str()).filter(|code| !has_advice(code)).collect();
+        assert!(without.is_empty(), "say in the README what to do about these codes: {without:?}");
     }
 }

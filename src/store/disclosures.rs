@@ -3,6 +3,7 @@
 use super::convert::json_list;
 use super::engine::{Row, query};
 use super::error::Result;
+use super::handovers::DISCLOSED_BY_EVENT;
 use super::row::RowExt;
 use super::sqlite::Store;
 use crate::domain::{AddressHash, ConnectionId, MemberId, NoticeId, NoticeKind, Time};
@@ -23,8 +24,10 @@ pub struct DisclosedEmail {
     pub kind: NoticeKind,
     /// Whether a member requested it on a page.
     pub is_resend: bool,
-    /// `notices.disclosure` at that time. `None`: an earlier version sent it, and did not record it.
+    /// `notices.disclosure` at that time. `None`: an earlier version sent it, and did not record it, or no email was sent.
     pub disclosure: Option<String>,
+    /// No email was sent: the operator's receiver of events got the link.
+    pub is_event: bool,
     /// Whether the mail server accepted it. Otherwise the session broke, or the process ended, before its reply.
     pub is_sent: bool,
     /// Those it was about.
@@ -154,12 +157,14 @@ impl Store {
 }
 
 fn email(row: &Row) -> Result<DisclosedEmail> {
+    let disclosure = row.optional_text_of("disclosure")?;
     Ok(DisclosedEmail {
         notice: row.text("notice_id")?,
         at: row.time("at")?,
         kind: row.parsed("kind")?,
         is_resend: row.try_get("is_resend")?,
-        disclosure: row.optional_text_of("disclosure")?.map(str::to_owned),
+        disclosure: disclosure.filter(|level| *level != DISCLOSED_BY_EVENT).map(str::to_owned),
+        is_event: disclosure == Some(DISCLOSED_BY_EVENT),
         is_sent: row.try_get("is_sent")?,
         members: BTreeSet::new(),
         connections: BTreeSet::new(),

@@ -13,6 +13,9 @@ use crate::domain::{
     NoticeReason, NoticeState, PlanningInput, Status, Time, TokenHash,
 };
 
+/// In place of a level of disclosure: no email was sent, and the operator's receiver got the link.
+pub(crate) const DISCLOSED_BY_EVENT: &str = "event";
+
 /// An email that is about to be handed over.
 #[derive(Clone, Debug)]
 pub struct Handover<'a> {
@@ -24,7 +27,7 @@ pub struct Handover<'a> {
     /// The address that the email is for.
     pub address: AddressHash,
     pub unsubscribe: TokenHash,
-    /// `notices.disclosure`, with which it was rendered.
+    /// `notices.disclosure`, with which it was rendered, or [`DISCLOSED_BY_EVENT`].
     pub disclosure: &'static str,
     /// When the links expire.
     pub expires_at: Time,

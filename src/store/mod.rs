@@ -111,6 +111,7 @@ pub(crate) use error::Result;
 pub use error::StoreError;
 pub use event_queue::EventResult;
 pub use events::EventClaim;
+pub(crate) use handovers::DISCLOSED_BY_EVENT;
 pub use handovers::{Handover, HandoverContents, HandoverDecision, HandoverRecipient};
 pub(crate) use history::History;
 pub use holder::{InstanceCommand, Registration};

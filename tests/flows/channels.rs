@@ -4,6 +4,7 @@ use crate::harness::{Harness, Setup};
 use crate::receiver::{Posted, Receiver, SECRET};
 use chrono::TimeDelta;
 use reconnectd::domain::{EmailAddress, Suppression};
+use reconnectd::store::DisclosedTo;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -41,6 +42,8 @@ async fn the_receivers_confirmation_counts_as_sent_and_the_cadence_goes_on_from_
     assert_eq!((&data["kind"], &data["step"]), (&json!("reconnect"), &json!(0)));
     assert_eq!((&data["member_id"], &data["connections"]), (&json!("alice"), &json!(["epic"])));
     assert_eq!(h.notice_states("alice").await, ["sent"]);
+    let disclosures = h.app.store.disclosures(DisclosedTo::Member(&"alice".into())).await.unwrap();
+    assert!(disclosures.emails[0].is_event && disclosures.emails[0].links.len() == 1);
     h.pass_after(TimeDelta::days(2)).await;
     assert_eq!(due(&receiver).len(), 1, "no reminder yet");
     h.pass_after(TimeDelta::days(2)).await;

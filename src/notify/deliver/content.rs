@@ -11,7 +11,8 @@ use crate::domain::{
 };
 use crate::mail::{Email, NoticeEmail, Section, Template, Urgency};
 use crate::store::{
-    AttemptOutcome, Claim, Handover, HandoverContents, HandoverDecision, HandoverRecipient, StoredConnection,
+    AttemptOutcome, Claim, DISCLOSED_BY_EVENT, Handover, HandoverContents, HandoverDecision,
+    HandoverRecipient, StoredConnection,
 };
 use chrono::TimeDelta;
 
@@ -185,7 +186,7 @@ impl Deliverer {
             recipients: &recipients,
             address: to.address_hash(),
             unsubscribe: unsubscribe.hash(),
-            disclosure: self.renderer.disclosure(),
+            disclosure: if self.receiver.is_some() { DISCLOSED_BY_EVENT } else { self.renderer.disclosure() },
             expires_at: now + TimeDelta::from_std(self.link_ttl).unwrap_or(TimeDelta::days(7)),
             now,
         };
