@@ -17,6 +17,7 @@ use super::links::LinksCommand;
 use super::member_filter::MemberFilter;
 use super::members::MembersCommand;
 use super::notices::NoticesCommand;
+use super::replay::ReplayArgs;
 #[cfg(feature = "sim")]
 use super::simulate::SimulateArgs;
 use super::suppress::SuppressCommand;
@@ -87,6 +88,8 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// List what an address received, and which pages were opened with its links
     Disclosures(DisclosuresArgs),
+    /// Show what another policy would have sent, next to what was sent
+    Replay(ReplayArgs),
     /// Hold back email, by source, member, or status
     #[command(subcommand)]
     Hold(HoldCommand),

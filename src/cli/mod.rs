@@ -22,6 +22,7 @@ mod notices;
 mod output;
 mod preview;
 mod prompt;
+mod replay;
 mod run;
 mod signals;
 #[cfg(feature = "sim")]
@@ -68,6 +69,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Database(command) => database::run(&load()?, command).await,
         Command::Why(arguments) => why::why(&load()?, arguments).await,
         Command::Disclosures(arguments) => disclosures::disclosures(&load()?, arguments).await,
+        Command::Replay(arguments) => replay::replay(&load()?, arguments).await,
         Command::Status => status::status(&load()?).await,
     }
 }

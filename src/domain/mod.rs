@@ -18,6 +18,7 @@ mod member_edit;
 mod notice;
 mod notice_reason;
 mod outbox_event;
+mod past;
 mod planning;
 mod printable;
 mod quiet_hours;
@@ -57,6 +58,10 @@ pub use member_edit::{Edit, MemberEdit};
 pub use notice::{Notice, NoticeItem, NoticeKind, NoticeState};
 pub use notice_reason::NoticeReason;
 pub use outbox_event::{EventState, EventType, EventTypes, ListedEvent};
+pub(crate) use past::{
+    NoticeFate, PastHeld, PastHold, PastItem, PastLapse, PastMember, PastNotice, PastOpenings, PastSweep,
+    SharedPast,
+};
 pub use planning::{AddressInput, GateVerdict, PlanningInput};
 pub(crate) use planning::{
     LapseInput, LastNotice, PastEmail, PlannedDecision, PlannedNotice, PlanningOutput, Recipient,

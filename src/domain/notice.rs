@@ -24,7 +24,7 @@ string_enum!(pub NoticeState {
     Cancelled = "cancelled",
 });
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NoticeKind {
     /// Asks the member to reconnect.
     Reconnect,

@@ -1,7 +1,9 @@
-//! Explains to an operator why a member gets emails, or does not.
+//! Explains to an operator why a member gets emails, or does not, and what another policy would have sent.
 
 mod next_email;
+mod replay;
 mod sentences;
 mod why;
 
+pub use replay::{Replay, ReplayRow, Replayer, Summary, Totals};
 pub use why::{Explained, Explainer, Explanation};

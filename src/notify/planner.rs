@@ -3,8 +3,9 @@
 use super::plan::{Policy, output};
 use crate::base::clock::Clock;
 use crate::domain::{AddressInput, MemberId, Time};
-use crate::store::{Store, StoreError};
+use crate::store::{PLANNER_PAUSE, Store, StoreError};
 use chrono::TimeDelta;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Members per page. Other writes wait while a page is planned.
 const PAGE_SIZE: u32 = 128;
@@ -16,11 +17,13 @@ pub struct Planner {
     store: Store,
     clock: Clock,
     policy: Policy,
+    /// `None`: not in this process.
+    last_run: Arc<Mutex<Option<Time>>>,
 }
 
 impl Planner {
     pub fn new(store: Store, clock: Clock, policy: Policy) -> Self {
-        Self { store, clock, policy }
+        Self { store, clock, policy, last_run: Arc::default() }
     }
 
     /// Plans for the members whose lapses are due first. Returns whether there were any.
@@ -29,6 +32,7 @@ impl Planner {
     /// Only errors of the store. A row that cannot be read stops only its own member.
     pub async fn plan_page(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
+        self.record_pause(now).await?;
         let released = self.store.end_due_holds(now).await?;
         if released > 0 {
             tracing::info!(
@@ -54,6 +58,16 @@ impl Planner {
             planned => planned?,
         }
         Ok(true)
+    }
+
+    /// Lets `replay` know when nothing could be planned.
+    async fn record_pause(&self, now: Time) -> Result<(), StoreError> {
+        let last = *self.last_run.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| now - last >= PLANNER_PAUSE) {
+            self.store.record_planner_pause(last, now).await?;
+        }
+        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        Ok(())
     }
 
     async fn plan_alone(&self, member: &MemberId, now: Time) -> Result<(), StoreError> {

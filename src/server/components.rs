@@ -2,6 +2,7 @@
 
 use super::channel::{for_channel, max_deliveries};
 use super::keys;
+use super::recorded_policy::recorded_policy;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Channel, Config, Storm, is_local_url};
 use crate::base::in_progress::InProgress;
@@ -83,7 +84,7 @@ fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
-fn storm_policy(storm: &Storm) -> StormPolicy {
+pub(super) fn storm_policy(storm: &Storm) -> StormPolicy {
     StormPolicy {
         min_members: storm.min_members.into(),
         share: storm.share,
@@ -301,6 +302,8 @@ impl App {
             policy.push_str(" for each member");
         }
         self.store.plan_under(&policy, now).await?;
+        let recorded = recorded_policy(&self.deliverer.policy, &storm_policy(&self.config.storm));
+        self.store.record_policy(&recorded.to_string(), now).await?;
         let was_ahead = self.store.has_rows_from_future(now).await?;
         self.pull_back(was_ahead).await?;
         let (ended, complete) = self.store.last_sweep_ends().await?;

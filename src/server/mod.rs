@@ -7,6 +7,8 @@ mod instance;
 mod keys;
 mod loops;
 mod readiness;
+mod recorded_policy;
+pub mod replay;
 mod runner;
 mod wake_signals;
 

@@ -200,7 +200,7 @@ async fn put_back(
     query(
         "UPDATE notices SET state = $5, reason = $3, not_before = $4, attempts = attempts - 1,
             is_tentative = $5 = 'queued' AND kind = 'reconnect' AND resend_of IS NULL AND attempts = 1,
-            leased_until = NULL, holder = NULL
+            leased_until = NULL, holder = NULL, due_at = CASE WHEN attempts > 1 THEN due_at END
          WHERE notice_id = $1 AND attempts = $2",
     )
     .bind(handover.notice.as_str())

@@ -294,7 +294,8 @@ pub(super) async fn active(target: impl Target, members: &str) -> Result<Vec<Act
 pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Result<u64> {
     let covers = covers_item(&[HoldState::Holding]);
     let held: Vec<String> = query_scalar(format!(
-        "UPDATE notices AS n SET state = 'held', reason = $2, is_tentative = FALSE
+        "UPDATE notices AS n SET state = 'held', reason = $2, is_tentative = FALSE,
+            due_at = CASE WHEN attempts > 0 THEN due_at END
          WHERE state = 'queued' AND kind = 'reconnect' AND {} AND NOT {} RETURNING notice_id",
         has_item(&covers),
         has_item(&format!("NOT {covers}"))
@@ -346,6 +347,7 @@ async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
 pub(super) async fn queue_again(tx: &mut Tx, condition: &str, now: Time) -> Result<u64> {
     let queued: Vec<String> = query_scalar(format!(
         "UPDATE notices AS n SET state = 'queued', not_before = $1, is_tentative = {IS_WAITING},
+            due_at = CASE WHEN attempts > 0 THEN due_at END,
             reason = CASE WHEN n.resend_of IS NOT NULL THEN 'resend' WHEN n.step = 0 THEN 'first_notice'
                 ELSE 'reminder' END
          WHERE n.state = 'held' AND {condition} RETURNING notice_id"
@@ -364,7 +366,7 @@ async fn is_enrolled(tx: &mut Tx, member: &MemberId) -> Result<bool> {
         .await
 }
 
-fn scope(row: &Row) -> Result<HoldScope> {
+pub(super) fn scope(row: &Row) -> Result<HoldScope> {
     Ok(HoldScope {
         source: row.optional_text("source")?,
         member_id: row.optional_text("member_id")?,

@@ -1,9 +1,10 @@
 //! The transactions of an import.
 
 use super::Store;
-use super::convert::millis;
+use super::convert::{millis, time};
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::Result;
+use super::recorded_changes;
 use super::row_locks::lock_imported_members;
 use crate::domain::{NoticeReason, Time};
 
@@ -83,6 +84,7 @@ async fn apply_in(tx: &mut Tx, import: i64, limit: u32, now: Time) -> Result<Opt
     step.replan_moved_members().await?;
     step.forget_other_subjects().await?;
     let applied = step.change_members().await?;
+    step.record_members().await?;
     step.change_credentials().await?;
     step.run("DELETE FROM import_rows WHERE import_id = $1 AND line <= $2").await?;
     Ok(Some(applied))
@@ -209,6 +211,13 @@ impl Step<'_> {
         )
         .await?;
         Ok(applied)
+    }
+
+    async fn record_members(&mut self) -> Result<()> {
+        let imported = "SELECT member_id FROM import_rows WHERE import_id = $1 AND line <= $2";
+        let imported: Vec<String> =
+            query_scalar(imported).bind(self.import).bind(self.last).fetch_all(&mut *self.tx).await?;
+        recorded_changes::of_imported(self.tx, &imported, time(self.now)).await
     }
 
     async fn change_credentials(&mut self) -> Result<()> {

@@ -6,6 +6,7 @@ use super::decisions::{self, NewDecision};
 use super::engine::{Query, Row, Tx, query};
 use super::error::Result;
 use super::link_rows::CURRENT;
+use super::recorded_changes;
 use super::row::RowExt;
 use super::row_locks::{lock_member_of_link, lock_notices_about};
 use super::sqlite::Store;
@@ -56,7 +57,8 @@ impl ChangedLapse {
             reason,
             not_before,
         };
-        decisions::record(tx, &[choice], now).await
+        decisions::record(&mut *tx, &[choice], now).await?;
+        recorded_changes::of_lapse(tx, &self.id, now).await
     }
 }
 

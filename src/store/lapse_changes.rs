@@ -5,6 +5,7 @@ use super::convert::millis;
 use super::engine::{Tx, query};
 use super::error::Result;
 use super::json_rows::write_rows;
+use super::recorded_changes;
 use crate::base::random;
 use crate::domain::{
     ConnectionId, DisconnectKind, LapseChange, LapseFields, LapseId, LapseState, MemberId, Outcome, Time,
@@ -98,6 +99,14 @@ impl LapseChanges {
         }
     }
 
+    /// The lapses that the planner can have read, or can read from now on.
+    fn recorded(&self) -> Vec<&str> {
+        let inserted = self.inserted.iter().filter(|row| row.lapse.opened_at.is_some());
+        let inserted = inserted.map(|row| row.lapse.id.as_str());
+        let updated = self.updated.iter().map(|row| row.id.as_str());
+        inserted.chain(updated).chain(self.replanned.iter().map(LapseId::as_str)).collect()
+    }
+
     pub(super) fn replan(&mut self, lapse: &LapseId) {
         self.replanned.push(lapse.clone());
     }
@@ -169,6 +178,7 @@ impl LapseChanges {
             )
             .bind(ids)
         })
-        .await
+        .await?;
+        recorded_changes::of_lapses(tx, &self.recorded(), now).await
     }
 }

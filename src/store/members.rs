@@ -3,6 +3,7 @@
 use super::cancellations::drop_members;
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::engine::{Row, query, query_scalar};
+use super::recorded_changes;
 use super::row_locks::lock_member;
 use super::suppressions::SUPPRESSED;
 use super::unclear::last_answer_at;
@@ -302,7 +303,9 @@ impl Store {
             .bind(millis(now))
             .execute(&mut tx)
             .await?;
-            drop_members(&mut tx, &json_list(&[id])?, NoticeReason::MemberRemoved, now).await?;
+            let members = json_list(&[id])?;
+            drop_members(&mut tx, &members, NoticeReason::MemberRemoved, now).await?;
+            recorded_changes::of_members(&mut tx, &members, now).await?;
             Ok(true)
         })
         .await

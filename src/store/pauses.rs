@@ -4,6 +4,7 @@ use super::cancellations::drop_members;
 use super::convert::{json_list, millis};
 use super::engine::{Tx, query, query_as};
 use super::error::Result;
+use super::recorded_changes;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
 use super::unclear;
@@ -83,7 +84,8 @@ async fn pause(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
         .bind(members)
         .execute(&mut *tx)
         .await?;
-    drop_members(tx, members, NoticeReason::Paused, now).await
+    drop_members(&mut *tx, members, NoticeReason::Paused, now).await?;
+    recorded_changes::of_members(tx, members, now).await
 }
 
 /// `members`: a JSON array.
@@ -99,7 +101,7 @@ async fn resume(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
     )
     .bind(members)
     .bind(millis(now))
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    recorded_changes::of_members(tx, members, now).await
 }

@@ -5,11 +5,11 @@ use super::json_rows::write_rows;
 use super::{Result, millis};
 use crate::base::random;
 use crate::domain::{
-    AddressInput, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, PlannedNotice, PlanningOutput, Time,
-    WaitingNotice,
+    AddressInput, LapseId, MemberId, NoticeId, NoticeItem, NoticeKind, NoticeState, PlannedNotice,
+    PlanningOutput, Time, WaitingNotice,
 };
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What changes in the tables.
 #[derive(Default)]
@@ -34,6 +34,8 @@ struct NoticeRow<'a> {
     reason: &'a str,
     not_before: i64,
     is_tentative: bool,
+    /// Since when the planner could have decided to send it; `None`: it waits.
+    due_at: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -62,21 +64,33 @@ struct FreedRow<'a> {
     is_taken_out: bool,
 }
 
-/// Stores the notices of all addresses. Returns the id of each, by address, in the order of the planned ones.
+/// Stores the notices of all addresses. `due`: since when each of the members waits for the planner. Returns the id of each, by address, in the order of the planned ones.
 pub(super) async fn store(
     tx: &mut Tx,
     planned: &[(AddressInput, PlanningOutput)],
+    due: &HashMap<MemberId, i64>,
     now: Time,
 ) -> Result<Vec<Vec<NoticeId>>> {
     let mut changes = Changes::default();
-    let ids = planned.iter().map(|(input, output)| changes.collect(input, output, now)).collect();
+    let ids = planned.iter().map(|(input, output)| {
+        let due_at = input.members.iter().filter_map(|member| due.get(&member.member_id)).min();
+        changes.collect(input, output, due_at.copied(), now)
+    });
+    let ids = ids.collect();
     changes.write(tx, now).await?;
     Ok(ids)
 }
 
 impl<'a> Changes<'a> {
-    fn collect(&mut self, input: &'a AddressInput, output: &'a PlanningOutput, now: Time) -> Vec<NoticeId> {
-        let ids: Vec<NoticeId> = output.notices.iter().map(|notice| self.add(input, notice, now)).collect();
+    fn collect(
+        &mut self,
+        input: &'a AddressInput,
+        output: &'a PlanningOutput,
+        due_at: Option<i64>,
+        now: Time,
+    ) -> Vec<NoticeId> {
+        let add = |notice| self.add(input, notice, due_at, now);
+        let ids: Vec<NoticeId> = output.notices.iter().map(add).collect();
         let withdrawn =
             output.withdrawn.iter().map(|(notice, reason)| WithdrawnRow { notice, reason: reason.as_str() });
         self.withdrawn.extend(withdrawn);
@@ -87,10 +101,17 @@ impl<'a> Changes<'a> {
         ids
     }
 
-    fn add(&mut self, input: &'a AddressInput, notice: &'a PlannedNotice, now: Time) -> NoticeId {
+    fn add(
+        &mut self,
+        input: &'a AddressInput,
+        notice: &'a PlannedNotice,
+        due_at: Option<i64>,
+        now: Time,
+    ) -> NoticeId {
         let id = notice.continues.clone().unwrap_or_else(|| NoticeId::new(random::id(now)));
         let waiting = input.waiting.iter().find(|waiting| waiting.id == id);
         let Some(first) = notice.items.first() else { return id };
+        let is_due = notice.state == NoticeState::Queued && !notice.is_tentative;
         let row = NoticeRow {
             notice: id.clone(),
             member: &first.member_id,
@@ -100,6 +121,7 @@ impl<'a> Changes<'a> {
             reason: notice.reason.as_str(),
             not_before: millis(notice.not_before),
             is_tentative: notice.is_tentative,
+            due_at: due_at.or(Some(millis(now))).filter(|_| is_due),
         };
         match waiting {
             None => self.inserted.push(row),
@@ -182,10 +204,10 @@ impl<'a> Changes<'a> {
         write_rows(tx, &self.inserted, |rows| {
             query(
                 "INSERT INTO notices (notice_id, member_id, kind, step, state, reason, planned_at, not_before,
-                    is_tentative, domain)
+                    is_tentative, due_at, domain)
                  SELECT e.value ->> 'notice', m.member_id, e.value ->> 'kind', CAST(e.value ->> 'step' AS BIGINT),
                     e.value ->> 'state', e.value ->> 'reason', $2, CAST(e.value ->> 'not_before' AS BIGINT),
-                    CAST(e.value ->> 'is_tentative' AS BOOLEAN), m.domain
+                    CAST(e.value ->> 'is_tentative' AS BOOLEAN), CAST(e.value ->> 'due_at' AS BIGINT), m.domain
                  FROM json_each($1) AS e JOIN members m ON m.member_id = e.value ->> 'member'",
             )
             .bind(rows)
@@ -197,7 +219,9 @@ impl<'a> Changes<'a> {
                 "UPDATE notices SET member_id = m.member_id, step = CAST(e.value ->> 'step' AS BIGINT),
                     state = e.value ->> 'state', reason = e.value ->> 'reason',
                     not_before = CAST(e.value ->> 'not_before' AS BIGINT),
-                    is_tentative = CAST(e.value ->> 'is_tentative' AS BOOLEAN), domain = m.domain
+                    is_tentative = CAST(e.value ->> 'is_tentative' AS BOOLEAN), domain = m.domain,
+                    due_at = CASE WHEN e.value ->> 'due_at' IS NOT NULL
+                        THEN coalesce(due_at, CAST(e.value ->> 'due_at' AS BIGINT)) END
                  FROM json_each($1) AS e JOIN members m ON m.member_id = e.value ->> 'member'
                  WHERE notices.notice_id = e.value ->> 'notice'",
             )

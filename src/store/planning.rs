@@ -1,7 +1,7 @@
 //! The planner's queue: loads the facts about a page of members and stores the decisions in the same transaction.
 
 use super::decisions::{self, NewDecision};
-use super::engine::{Tx, query, query_scalar};
+use super::engine::{Tx, query, query_as, query_scalar};
 use super::planning_inputs::{self, WAITS_FOR_SWEEP};
 use super::row_locks::{lock_members, lock_waiting_notices};
 use super::{Result, Store, clamp, json_list, millis, planned_notices, reachability};
@@ -9,7 +9,7 @@ use crate::domain::{
     AddressInput, DecisionSubject, LapseId, MemberId, NoticeId, PlannedDecision, PlanningOutput, Time,
 };
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// When to evaluate a lapse again.
 #[derive(Serialize)]
@@ -75,10 +75,11 @@ impl Store {
             };
             let inputs = planning_inputs::read(&mut tx, &shared, None).await?;
             let planned: Vec<(AddressInput, PlanningOutput)> = inputs.into_iter().map(evaluate).collect();
+            let due = due_since(&mut tx, &shared, now).await?;
             let next: Vec<_> = planned.iter().flat_map(|(_, output)| &output.decisions).collect();
             evaluate_next(&mut tx, &next).await?;
             clear_recovered(&mut tx, &shared).await?;
-            let notices = planned_notices::store(&mut tx, &planned, now).await?;
+            let notices = planned_notices::store(&mut tx, &planned, &due, now).await?;
             record_decisions(&mut tx, &planned, &notices, now).await?;
             reachability::reassess(&mut tx, &shared, now).await?;
             Ok(new_notices(&planned, &notices))
@@ -92,6 +93,19 @@ impl Store {
         self.execute(postpone.bind(member.as_str()).bind(millis(now)).bind(millis(until))).await?;
         Ok(())
     }
+}
+
+/// Since when members wait for the planner.
+async fn due_since(tx: &mut Tx, members: &[MemberId], now: Time) -> Result<HashMap<MemberId, i64>> {
+    let rows: Vec<(String, i64)> = query_as(
+        "SELECT member_id, min(plan_at) FROM lapses WHERE member_id IN (SELECT value FROM json_each($1))
+           AND plan_at <= $2 AND state <> 'suspected' GROUP BY member_id",
+    )
+    .bind(json_list(members)?)
+    .bind(millis(now))
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|(member, at)| (MemberId::new(member), at)).collect())
 }
 
 async fn record_decisions(

@@ -1,11 +1,12 @@
 //! `link_buttons`: redemptions.
 
 use super::convert::millis;
-use super::engine::query;
+use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::events::{NewEvent, NewEvents};
 use super::link_rows::CURRENT;
 use super::rechecks;
+use super::recorded_changes;
 use super::row_locks::lock_member;
 use super::sqlite::Store;
 use crate::domain::{ConnectionId, EventType, FormKeyHash, MemberId, Time, TokenHash};
@@ -56,17 +57,19 @@ impl Store {
             if consumed == 0 {
                 return Ok(false);
             }
-            query(
+            let reopened: Vec<String> = query_scalar(
                 "UPDATE lapses SET state = 'open', outcome = NULL, closed_at = NULL, disconnect_intent = NULL,
                     dismissed_by_member = FALSE, plan_at = $3
                  WHERE state = 'closed' AND outcome = 'dismissed' AND lapse_id =
-                    (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)",
+                    (SELECT lapse_id FROM link_buttons WHERE token_hash = $1 AND connection_id = $2)
+                 RETURNING lapse_id",
             )
             .bind(&redemption.link.0[..])
             .bind(redemption.connection.as_str())
             .bind(millis(redemption.at))
-            .execute(&mut tx)
+            .fetch_all(&mut tx)
             .await?;
+            recorded_changes::of_lapses(&mut tx, &reopened, redemption.at).await?;
             rechecks::set(&mut tx, redemption.member, redemption.at, redemption.recheck_at).await?;
             let redeemed = NewEvent::about(redemption.member, EventType::LinkRedeemed)
                 .with("connection_id", redemption.connection.as_str())

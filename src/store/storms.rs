@@ -3,7 +3,7 @@
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::hold_events::{self, StormEnd};
 use super::holds::{covers_item, has_item, hold_queued, queue_again};
-use super::{Result, Store, millis};
+use super::{Result, Store, millis, recorded_changes};
 use crate::base::random;
 use crate::domain::{ConnectionId, HoldId, HoldKind, HoldState, SourceLapses, StormPolicy, Time, has_calmed};
 use chrono::TimeDelta;
@@ -73,6 +73,7 @@ impl Store {
                     report.calmed.push(storm.source.as_deref().map(ConnectionId::from));
                 }
             }
+            recorded_changes::of_storms(&mut tx, now).await?;
             Ok(report)
         })
         .await
@@ -118,16 +119,21 @@ impl Store {
     }
 
     async fn with_connections(&self, lapsed: &BTreeMap<String, u64>) -> Result<Vec<SourceLapses>> {
+        let source = |(source, connections): (ConnectionId, u64)| SourceLapses {
+            lapsed: lapsed.get(source.as_str()).copied().unwrap_or(0),
+            source: Some(source),
+            connections,
+        };
+        Ok(self.connections_by_source().await?.into_iter().map(source).collect())
+    }
+
+    /// The number of connections of each source, which is in lower case.
+    pub(crate) async fn connections_by_source(&self) -> Result<BTreeMap<ConnectionId, u64>> {
         let rows: Vec<(String, i64)> =
             query_as("SELECT lower(connection_id), count(*) FROM connections GROUP BY lower(connection_id)")
                 .fetch_all(&self.reader)
                 .await?;
-        let source = |(source, connections): (String, i64)| SourceLapses {
-            lapsed: lapsed.get(&source).copied().unwrap_or(0),
-            source: Some(ConnectionId::new(source)),
-            connections: connections as u64,
-        };
-        Ok(rows.into_iter().map(source).collect())
+        Ok(rows.into_iter().map(|(source, count)| (ConnectionId::new(source), count as u64)).collect())
     }
 
     /// Queues the next portion of what storms held that have calmed down, and ends those that hold nothing anymore. Returns

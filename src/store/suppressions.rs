@@ -8,6 +8,7 @@ use super::engine::{Tx, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::events::{NewEvent, NewEvents};
 use super::link_rows::CURRENT;
+use super::recorded_changes;
 use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
 use crate::domain::{
@@ -226,6 +227,7 @@ async fn suppress(tx: &mut Tx, address: AddressHash, reason: Suppression, now: T
     if added > 0 {
         record_event(tx, address, reason, now).await?;
     }
+    recorded_changes::of_address(tx, address, now).await?;
     Ok(added > 0)
 }
 
@@ -286,6 +288,7 @@ pub(super) async fn unsuppress(
         .await?
         .rows_affected();
     plan_again(tx, address, now).await?;
+    recorded_changes::of_address(tx, address, now).await?;
     Ok(removed > 0)
 }
 

@@ -48,6 +48,7 @@ mod rate_limits;
 mod receiver;
 mod rechecks;
 mod relays;
+mod replay;
 mod resume;
 mod resumed;
 mod retries;

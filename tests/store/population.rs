@@ -59,6 +59,14 @@ const ROWS: &str = "
         VALUES ('h1', 'operator', 'ended', 'epic', 'Zoë', 'EXPIRED', 'ODD', 1, 2), ('h2', 'storm', 'holding', NULL, NULL, NULL, '', 1, NULL);
     INSERT INTO events (event_id, type, member_id, data, state, created_at, retry_until, next_at)
         VALUES ('e1', 'notice.sent', 'Zoë', 'ODD', 'queued', 1, 2, 1), ('e2', 'storm.ended', '', 'LONG', 'delivered', -1, 2, NULL);
+    INSERT INTO lapse_changes (lapse_id, change, member_id, at, is_open, outcome, status, is_missing, is_person_mismatch,
+        suspected_at, opened_at, last_opened_at, snoozed_until)
+        VALUES ('l1', 1, 'Zoë', 2, TRUE, NULL, 'ODD', FALSE, TRUE, 1, 2, 3, NULL), ('l1', 2, 'Zoë', 3, FALSE, 'ODD', NULL, TRUE, FALSE, 1, 2, 3, -1);
+    INSERT INTO member_changes (member_id, change, at, address_hash, time_zone, is_paused, is_suppressed)
+        VALUES ('Zoë', 1, 0, NULL, NULL, TRUE, FALSE), ('zoe', 1, -1, unhex('00ff'), 'ODD', FALSE, TRUE);
+    INSERT INTO storm_changes (hold_id, change, at, state) VALUES ('h2', 1, 1, 'holding');
+    INSERT INTO policy_changes (change, at, policy) VALUES (1, 2, 'ODD');
+    INSERT INTO planner_pauses (until, since) VALUES (2, -1);
     INSERT INTO write_probe (id, filler) VALUES (1, unhex('00'));
 ";
 

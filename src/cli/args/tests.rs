@@ -59,6 +59,8 @@ fn every_command_of_the_contract_parses() {
         "why alice epic",
         "disclosures alice",
         "disclosures --address ada@example.org --json",
+        "replay --with other.toml",
+        "replay --with other.toml --since 7d --above 3",
         "status",
         "database copy --to postgres://reconnectd@localhost/reconnectd",
         "database copy --to-file url",

@@ -15,11 +15,12 @@ mod policy;
 mod recovery;
 
 pub(crate) use address::plan;
-pub(crate) use decision::Action;
+pub(crate) use decision::{Action, EmailState, Plan};
 pub(crate) use forecast::{Forecast, forecast, next_email};
 pub(crate) use gates::{after_quiet_hours, held_by};
 pub(crate) use output::output;
 pub(crate) use policy::{Policy, StatusPolicy};
+pub(crate) use recovery::plan_recovered;
 
 #[cfg(test)]
 mod properties;

@@ -8,6 +8,7 @@ mod invitations;
 mod link_activity;
 mod modes;
 mod pause;
+mod replay;
 mod retry;
 mod rotation;
 mod runbooks;

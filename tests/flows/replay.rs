@@ -1,0 +1,256 @@
+//! A month of simulated time, replayed: the running policy reproduces it row for row, and another one differs as it should.
+
+use crate::harness::{Harness, Setup};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use reconnectd::domain::{
+    Edit, EmailAddress, HoldKind, HoldScope, HoldState, MemberEdit, NoticeKind, NoticeState, Suppression,
+};
+use reconnectd::explain::{ReplayRow, Replayer, Summary};
+use reconnectd::server::replay::{Exactness, prepare_replay};
+use reconnectd::sim::{SmtpFault, SmtpStage};
+use reconnectd::store::{InstanceCommand, NewHold};
+
+const MEMBERS: usize = 30;
+const SOURCES: [&str; 2] = ["epic", "kaiser-north"];
+const ZONES: [Tz; 4] = [Tz::UTC, Tz::Asia__Kathmandu, Tz::America__St_Johns, Tz::Europe__Berlin];
+const MONTH: TimeDelta = TimeDelta::days(30);
+
+/// A small generator of numbers, the same in each run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % limit as u64) as usize
+    }
+
+    fn one_in(&mut self, limit: usize) -> bool {
+        self.below(limit) == 0
+    }
+}
+
+struct Month {
+    h: Harness,
+    chance: Chance,
+    ids: Vec<String>,
+    zones: Vec<Tz>,
+    addresses: Vec<String>,
+}
+
+impl Month {
+    async fn new(seed: u64, recovered: bool) -> Self {
+        let setup = Setup::default()
+            .members(MEMBERS as u32)
+            .set("NOTICES__MIN_GAP", "24h")
+            .set("NOTICES__MAX_PER_MONTH", 4)
+            .set("NOTICES__QUIET_HOURS", "21:00-08:00")
+            .set("NOTICES__EXPIRED__FIRST_AFTER", "2h")
+            .set("NOTICES__DISCONNECTED__FIRST_AFTER", "4h")
+            .set("NOTICES__RECOVERED__ENABLED", recovered)
+            .set("STORM__MIN_MEMBERS", 12)
+            .set("STORM__SHARE", 0.5)
+            .set("STORM__FLEET_SHARE", 0.5)
+            .set("STORM__DRIP_PER_MINUTE", 4);
+        let ids: Vec<String> = (1..=MEMBERS).map(|number| format!("m{number}")).collect();
+        let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let h = Harness::watching_with(setup, &names).await;
+        // The daemon records its policy when it starts.
+        let daemon = h.another_app(&[]).await;
+        drop(daemon.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
+        let addresses = ids.iter().map(|id| format!("{id}@example.org")).collect();
+        Self { h, chance: Chance(seed), ids, zones: vec![Tz::UTC; MEMBERS], addresses }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.h.clock.now()
+    }
+
+    async fn play(&mut self) {
+        let end = self.now() + MONTH;
+        while self.now() < end {
+            for _ in 0..self.chance.below(4) {
+                self.wait(40);
+                self.act().await;
+            }
+            if self.chance.one_in(4) {
+                self.wait(20);
+                self.press().await;
+            }
+            self.wait(600);
+            self.h.pass().await;
+        }
+        self.h.sim.mailbox().clear_faults();
+    }
+
+    fn wait(&mut self, minutes: usize) {
+        self.h.clock.advance(TimeDelta::seconds(1 + self.chance.below(minutes * 60) as i64));
+    }
+
+    /// What befalls members, and what the operator does.
+    async fn act(&mut self) {
+        let now = self.now();
+        let store = self.h.app.store.clone();
+        for _ in 0..self.chance.below(3) {
+            let member = self.chance.below(MEMBERS);
+            let source = SOURCES[self.chance.below(2)];
+            let status = ["CONNECTED", "EXPIRED", "EXPIRED", "DISCONNECTED", "ERROR"][self.chance.below(5)];
+            self.h.set(&self.ids[member], source, status);
+        }
+        let member = self.chance.below(MEMBERS);
+        let id = self.ids[member].clone();
+        match self.chance.below(60) {
+            0 => drop(store.pause_members(&[id.as_str().into()], now).await.unwrap()),
+            1 | 2 => {
+                let all: Vec<_> = self.ids.iter().map(|id| id.as_str().into()).collect();
+                store.resume_members(&all, now).await.unwrap();
+            }
+            3 => {
+                let of_member = self.chance.one_in(2);
+                let scope = HoldScope {
+                    member_id: of_member.then(|| id.as_str().into()),
+                    source: (!of_member).then(|| SOURCES[self.chance.below(2)].into()),
+                    status: self.chance.one_in(3).then(|| "EXPIRED".into()),
+                };
+                let until = self
+                    .chance
+                    .one_in(2)
+                    .then(|| now + TimeDelta::minutes(30 + self.chance.below(2_000) as i64));
+                store.add_hold(&NewHold { scope, until, reason: "a test".into() }, now).await.unwrap();
+            }
+            4..8 => {
+                for hold in store.holds().await.unwrap() {
+                    if hold.state != HoldState::Ended && hold.kind == HoldKind::Operator {
+                        store.release_hold(&hold.id, now).await.unwrap();
+                    }
+                }
+            }
+            8 => {
+                let address: EmailAddress = self.addresses[member].parse().unwrap();
+                store.suppress(address.address_hash(), Suppression::Operator, now).await.unwrap();
+            }
+            9..12 => {
+                for address in self.addresses.clone() {
+                    let address: EmailAddress = address.parse().unwrap();
+                    store.unsuppress(address.address_hash(), now).await.unwrap();
+                }
+            }
+            12..15 => {
+                self.addresses[member] = if self.chance.one_in(2) {
+                    format!("family{}@example.org", self.chance.below(3))
+                } else {
+                    format!("{id}@example.org")
+                };
+                self.import(member).await;
+            }
+            15..18 => {
+                self.zones[member] = ZONES[self.chance.below(ZONES.len())];
+                self.import(member).await;
+            }
+            18 => self.h.mail_fault(
+                SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted")
+                    .times(1 + self.chance.below(3) as u32),
+            ),
+            19 => self.ids.iter().for_each(|id| self.h.set(id, SOURCES[0], "EXPIRED")),
+            20..22 => self.ids.iter().for_each(|id| self.h.set(id, SOURCES[0], "CONNECTED")),
+            _ => {}
+        }
+    }
+
+    async fn import(&self, member: usize) {
+        let edit = MemberEdit {
+            id: self.ids[member].as_str().into(),
+            email: Some(self.addresses[member].parse().unwrap()),
+            locale: Edit::Keep,
+            time_zone: Edit::Set(self.zones[member]),
+            subject: Edit::Keep,
+            label: Edit::Keep,
+        };
+        let row = reconnectd::store::ImportRow { line: 1, edit, credential: None };
+        self.h.app.store.import_all(&[row], self.now()).await.unwrap();
+    }
+
+    async fn press(&mut self) {
+        let mails = self.h.mails();
+        let recent = mails.len().saturating_sub(20);
+        let Some(mail) = mails.get(recent + self.chance.below(mails.len().clamp(1, 20))) else { return };
+        let Some(link) = mail.links().into_iter().find(|link| link.contains("/r/")) else { return };
+        let action = ["snooze", "dismiss", "undo"][self.chance.below(3)];
+        self.h.browser().press(&format!("{link}/{action}"), &[]).await;
+    }
+
+    /// The rows under the configuration with these settings.
+    async fn replay(
+        &self,
+        settings: &[(&str, &str)],
+        since: TimeDelta,
+    ) -> (Vec<ReplayRow>, Summary, Exactness) {
+        let other = self.h.another_app(settings).await.config.clone();
+        let store = self.h.app.store.clone();
+        let (replay, exactness) = prepare_replay(&store, &other, since, self.now(), 3).await.unwrap();
+        let mut rows = Vec::new();
+        let show = |row: &ReplayRow| -> Result<(), reconnectd::store::StoreError> {
+            rows.push(row.clone());
+            Ok(())
+        };
+        let summary = Replayer::new(store).replay(&replay, show).await.unwrap();
+        (rows, summary, exactness)
+    }
+
+    async fn sent(&self) -> u64 {
+        let mut sent = std::collections::BTreeSet::new();
+        for id in &self.ids {
+            for listed in self.h.notices(id).await {
+                let notice = listed.notice;
+                if notice.state == NoticeState::Sent && notice.kind != NoticeKind::Invited {
+                    sent.insert(notice.id.to_string());
+                }
+            }
+        }
+        sent.len() as u64
+    }
+}
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("RECONNECTD_HISTORIES").ok().and_then(|count| count.parse().ok()) {
+        Some(count) => (1..=count).collect(),
+        None => vec![1],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_running_policy_reproduces_the_month_row_for_row_and_another_differs() {
+    for seed in seeds() {
+        let mut month = Month::new(seed, seed % 2 == 1).await;
+        month.play().await;
+        let (rows, summary, exactness) = month.replay(&[], MONTH).await;
+        assert!(exactness.recorded_since.is_some() && !exactness.has_other_storms, "{exactness:?}");
+        let storms = month.h.app.store.holds().await.unwrap();
+        let storms = storms.iter().filter(|hold| hold.kind == HoldKind::Storm).count();
+        println!("seed {seed}: {} rows, {} emails, {storms} storms", rows.len(), summary.did.emails);
+        let differing: Vec<_> = rows.iter().filter(|row| row.would_send_at != row.sent_at).collect();
+        assert!(differing.is_empty(), "seed {seed}: {differing:#?}");
+        assert_eq!(summary.did.emails, month.sent().await, "no email is missing");
+        assert_eq!((summary.would, summary.differing), (summary.did, 0));
+        assert!(summary.did.emails > 60 && summary.did.at_night == 0, "{summary:?}");
+
+        let (_, half, _) = month.replay(&[], MONTH / 2).await;
+        assert_eq!(half.differing, 0, "it can begin at any time");
+
+        let (rows, other, _) = month.replay(&[("NOTICES__EXPIRED__REMINDERS", "")], MONTH).await;
+        assert_eq!(other.did, summary.did, "what was sent stays the same");
+        let is_reminder = |row: &&ReplayRow| row.would_send_at.is_some() && row.reason.as_str() == "reminder";
+        assert_eq!(rows.iter().find(is_reminder), None, "there are no reminders");
+        let ended = |row: &&ReplayRow| row.would_send_at.is_none() && row.reason.as_str() == "cadence_ended";
+        assert!(rows.iter().any(|row| ended(&row)), "the reminders that were sent are not, for this reason");
+
+        let freely = [("NOTICES__QUIET_HOURS", ""), ("NOTICES__MAX_PER_MONTH", "1000")];
+        let (rows, other, _) = month.replay(&freely, MONTH).await;
+        assert!(other.would.at_night > 0 && other.would.emails > other.did.emails, "{other:?}");
+        assert!(rows.iter().all(|row| row.sent_at.or(row.would_send_at).is_some()));
+
+        let (_, stormless, exactness) = month.replay(&[("STORM__MIN_MEMBERS", "0")], MONTH).await;
+        assert!(exactness.has_other_storms);
+        assert!(storms == 0 || stormless.differing > 0, "{stormless:?}");
+    }
+}
