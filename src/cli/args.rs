@@ -20,6 +20,7 @@ use super::notices::NoticesCommand;
 use super::replay::ReplayArgs;
 #[cfg(feature = "sim")]
 use super::simulate::SimulateArgs;
+use super::sources::SourcesCommand;
 use super::suppress::SuppressCommand;
 use super::why::WhyArgs;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -99,6 +100,9 @@ pub(super) enum Command {
     /// Manage addresses that must not receive email
     #[command(subcommand)]
     Suppress(SuppressCommand),
+    /// List data sources
+    #[command(subcommand)]
+    Sources(SourcesCommand),
     /// Show how links are used
     #[command(subcommand)]
     Links(LinksCommand),

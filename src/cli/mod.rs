@@ -27,6 +27,7 @@ mod run;
 mod signals;
 #[cfg(feature = "sim")]
 mod simulate;
+mod sources;
 mod status;
 mod suppress;
 mod transitions;
@@ -65,6 +66,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Hold(command) => hold::run(&load()?, command).await,
         Command::Events(command) => events::run(&load()?, command).await,
         Command::Suppress(command) => suppress::run(&load()?, command).await,
+        Command::Sources(command) => sources::run(&load()?, command).await,
         Command::Links(command) => links::links(&load()?, command).await,
         Command::Database(command) => database::run(&load()?, command).await,
         Command::Why(arguments) => why::why(&load()?, arguments).await,

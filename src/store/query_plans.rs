@@ -104,6 +104,15 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("link_requests", "WITH counted AS", "the requests by domain"),
     ("members", "WITH counted AS", "the requests by domain"),
     ("members", "SELECT count(*) FROM members m LEFT JOIN unclear_members", "the unreachable members"),
+    ("connections", "WITH named AS", "`sources list`: all, by source"),
+    ("members", "WITH named AS", "`sources list`: whether each connection's member is enrolled"),
+    (
+        "lapses",
+        "AS source, count(*) FROM lapses WHERE opened_at >= $1",
+        "`sources list`: the lapses of 30 days",
+    ),
+    ("lapses", "lapses_by_recovery", "`sources list`: the recoveries of 30 days"),
+    ("transitions", "transitions_by_time", "`sources list`: the transitions of 30 days"),
 ];
 
 /// The copy of a database reads all tables, in pages. Only its statements have quoted names.

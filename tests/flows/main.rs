@@ -57,6 +57,7 @@ mod secrets;
 mod shared;
 mod sign_in_hosts;
 mod snooze;
+mod sources;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 mod storms;

@@ -26,6 +26,7 @@ async fn only_commands_that_enroll_or_sweep_create_a_database() {
         "suppress list",
         "suppress add alice@example.org",
         "links activity",
+        "sources list",
         "links revoke --member alice",
     ];
     let database = home.path("reconnectd.db").display().to_string();

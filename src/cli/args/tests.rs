@@ -68,6 +68,8 @@ fn every_command_of_the_contract_parses() {
         "links activity",
         "links revoke --member alice",
         "links activity --since 7d",
+        "sources list",
+        "sources list --json",
     ];
     for line in lines {
         assert!(parse(line).is_ok(), "{line}");
@@ -116,6 +118,7 @@ fn a_usage_error_exits_with_2() {
         "notices retry 0193 --all",
         "run --fast",
         "links",
+        "sources",
         "database copy",
         "database copy --to-file url --to sqlite://x.db",
         "links activity --since ever",

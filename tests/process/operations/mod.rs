@@ -12,5 +12,6 @@ mod replay;
 mod retry;
 mod rotation;
 mod runbooks;
+mod sources;
 mod suppress;
 mod why;
