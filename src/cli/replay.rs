@@ -20,7 +20,7 @@ const MAX_SINCE: TimeDelta = TimeDelta::days(3650);
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// A complete configuration file, whose [notices] and [storm] apply; environment variables do not
+    /// A complete configuration file, of which the sections notices and storm apply; environment variables do not
     #[arg(long, value_name = "FILE")]
     with: PathBuf,
     /// Start this long ago

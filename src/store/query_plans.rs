@@ -95,6 +95,8 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("members", "SELECT coalesce(status, 'UNKNOWN'), count(*)", "`status`"),
     ("members", "address_hash IN (SELECT address_hash FROM suppressions)", "`status`"),
     ("members", "SELECT u.reason, count(*)", "`status`"),
+    ("members", "FROM unreachable_members r JOIN members", "`status`"),
+    ("unreachable_members", "FROM unreachable_members r JOIN members", "`status`"),
     ("notices", "SELECT state, count(*)", "`status`"),
     ("suppressions", "address_hash IN (SELECT address_hash FROM suppressions)", "`status`"),
     ("unclear_members", "SELECT u.reason, count(*)", "`status`"),
