@@ -1,6 +1,6 @@
 //! Opens the database, with its settings and migrations.
 
-use super::engine::{Connect, GroupCommit, Pool, Writer};
+use super::engine::{Connect, GroupCommit, Pool, Readers, Writer};
 use super::file_identity::FileIdentity;
 use super::holder::Holder;
 use super::open_error::{cannot_open, missing, open_error, shown};
@@ -11,19 +11,16 @@ use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
 use crate::domain::EventTypes;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolConnectionMetadata;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How long a writer waits for another process, such as a backup tool.
 const BUSY: Duration = Duration::from_secs(60);
-const READERS: u32 = 4;
 
 impl Store {
     /// Opens the database, creates it if needed, and applies the migrations.
@@ -89,13 +86,8 @@ impl Store {
             // What a savepoint needs for a rollback; files for it would cost more than the writes themselves.
             .pragma("temp_store", "MEMORY");
         migrate(&path, &writing).await?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .after_connect(verify(&path, file, &file_loss))
-            .connect_with(base.read_only(true))
-            .await
-            .map_err(|error| open_error(&path, error))?;
+        let reading = connecting(&path, file, &file_loss, base.read_only(true));
+        let reader = Readers::open(reading).await.map_err(|error| open_error(&path, error))?;
         let store = Self {
             writer: Writer::Sqlite(GroupCommit::start(connecting(&path, file, &file_loss, writing))),
             reader: Pool::Sqlite(reader),
@@ -114,7 +106,7 @@ impl Store {
     }
 }
 
-/// Opens connections for writing.
+/// Opens connections, and closes one if another file has taken the place of the database.
 fn connecting(
     path: &Path,
     file: FileIdentity,
@@ -130,23 +122,6 @@ fn connecting(
             Ok(connection)
         })
     })
-}
-
-type Verified<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
-
-/// Closes a new connection if another file has taken the place of the database.
-///
-/// The pool then tries again until its timeout, and the caller waits. The daemon must not: `file_loss` ends it.
-fn verify(
-    path: &Path,
-    file: FileIdentity,
-    file_loss: &Arc<Notify>,
-) -> impl for<'a> Fn(&'a mut SqliteConnection, PoolConnectionMetadata) -> Verified<'a> + Send + Sync + use<> {
-    let (path, file_loss) = (path.to_owned(), file_loss.clone());
-    move |_, _| {
-        let verified = verify_identity(&path, file, &file_loss);
-        Box::pin(async { verified })
-    }
 }
 
 fn verify_identity(path: &Path, file: FileIdentity, file_loss: &Notify) -> sqlx::Result<()> {

@@ -1,18 +1,19 @@
 //! Rows that migrations insert into every new database.
 
-use super::super::engine::{Pool, Query, query};
+use super::super::engine::{Pool, Query, Readers, query};
 use super::super::error::{Result, StoreError};
 use super::super::open::migrations;
 use super::digest::TableDigest;
 use super::pages::Pages;
 use super::table::{Table, quoted};
-use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{Connection, SqliteConnection};
 
 /// What the migrations insert into a table. Both engines insert the same.
 pub(super) async fn digest(table: &Table) -> Result<TableDigest> {
-    let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
-    migrations().run(&pool).await.map_err(StoreError::Migration)?;
-    digest_in(&Pool::Sqlite(pool), table).await
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
+    migrations().run(&mut connection).await.map_err(StoreError::Migration)?;
+    let readers = Readers::alone(connection);
+    digest_in(&Pool::Sqlite(readers), table).await
 }
 
 async fn digest_in(pool: &Pool, table: &Table) -> Result<TableDigest> {

@@ -4,6 +4,7 @@
 mod group_commit;
 mod pool;
 mod postgres;
+mod readers;
 #[cfg(feature = "sim")]
 pub(super) mod recorder;
 mod row;
@@ -15,6 +16,7 @@ mod writer;
 pub(super) use group_commit::{Connect, GroupCommit};
 pub(super) use pool::{Pool, Tx};
 pub(super) use postgres::{Server, test};
+pub(super) use readers::Readers;
 pub(super) use row::Row;
 pub(super) use statement::{Query, Target, per_engine, query, query_as, query_scalar};
 pub(super) use urgency::{Flush, Urgency};

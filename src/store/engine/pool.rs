@@ -2,16 +2,16 @@
 
 use super::group_commit::Turn;
 use super::postgres::{Server, Session};
+use super::readers::Readers;
 use super::urgency::Flush;
 use crate::domain::EventTypes;
 use crate::store::error::{Result, StoreError};
-use sqlx::SqlitePool;
 use tokio::sync::oneshot;
 
 /// Connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Pool {
-    Sqlite(SqlitePool),
+    Sqlite(Readers),
     Postgres(Server),
 }
 
@@ -39,7 +39,7 @@ impl Pool {
     /// Waits for running statements, then closes all connections.
     pub(in crate::store) async fn close(&self) {
         match self {
-            Self::Sqlite(pool) => pool.close().await,
+            Self::Sqlite(readers) => readers.close().await,
             Self::Postgres(server) => server.close().await,
         }
     }

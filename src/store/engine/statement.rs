@@ -98,7 +98,11 @@ macro_rules! run_in {
 macro_rules! run {
     ($self:ident, $target:ident, $method:ident, $sqlite:expr, $postgres:expr) => {
         match $target.target() {
-            On::Pool(Pool::Sqlite(pool)) => $sqlite($self.sqlite().$method(pool).await?),
+            On::Pool(Pool::Sqlite(readers)) => {
+                let mut reader = readers.acquire().await?;
+                let answer = $self.sqlite().$method(&mut reader.connection).await;
+                $sqlite(reader.answered(answer)?)
+            }
             On::Pool(Pool::Postgres(server)) => {
                 // A read that found its connection lost is tried again.
                 let mut attempt = 1;
