@@ -96,7 +96,7 @@ async fn a_sweep_that_sees_no_change_writes_nothing_about_anyone() {
     h.pass().await;
     h.pass().await; // plans what follows the mail
     let mut rows = h.rows().await;
-    rows.record_writes(&["sweeps", "sweep_pages"]).await.unwrap();
+    rows.record_writes(&["sweeps", "sweep_pages", "planner_pauses"]).await.unwrap();
     for _ in 0..3 {
         let report = h.pass_after(QUARTER).await;
         assert_eq!((report.progress.members, report.progress.unclear), (5, 0));
