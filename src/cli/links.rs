@@ -3,6 +3,7 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::output::{Rows, outln, print_json};
+use super::since::since;
 use crate::domain::MemberId;
 use crate::store::{DomainStats, RevokedLinks};
 use anyhow::bail;
@@ -12,8 +13,6 @@ use serde::Serialize;
 
 /// Domains with fewer enrolled members are shown as `other`.
 const MIN_MEMBERS: u32 = 5;
-
-const MAX_SINCE: TimeDelta = TimeDelta::days(3650);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LinksCommand {
@@ -28,14 +27,6 @@ pub(super) enum LinksCommand {
         #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         member: String,
     },
-}
-
-fn since(text: &str) -> Result<TimeDelta, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    TimeDelta::from_std(duration)
-        .ok()
-        .filter(|duration| *duration <= MAX_SINCE)
-        .ok_or("must be at most ten years".into())
 }
 
 #[derive(Serialize)]

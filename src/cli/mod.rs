@@ -27,6 +27,7 @@ mod run;
 mod signals;
 #[cfg(feature = "sim")]
 mod simulate;
+mod since;
 mod sources;
 mod status;
 mod suppress;

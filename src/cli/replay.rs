@@ -3,6 +3,7 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::output::{Rows, errln, optional_time, outln, print_json, time};
+use super::since::since;
 use crate::base::config::Config;
 use crate::domain::{ConnectionId, Time};
 use crate::explain::{ReplayRow, Replayer, Summary};
@@ -16,8 +17,6 @@ use std::path::PathBuf;
 /// Rows that differ, in the output for people.
 const SHOWN: usize = 50;
 
-const MAX_SINCE: TimeDelta = TimeDelta::days(3650);
-
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
     /// A complete configuration file, of which the sections notices and storm apply; environment variables do not
@@ -29,14 +28,6 @@ pub(super) struct ReplayArgs {
     /// Count the members with more emails than this within any 30 days
     #[arg(long, value_name = "N", default_value_t = 6)]
     above: usize,
-}
-
-fn since(text: &str) -> Result<TimeDelta, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    TimeDelta::from_std(duration)
-        .ok()
-        .filter(|duration| *duration <= MAX_SINCE)
-        .ok_or("must be at most ten years".into())
 }
 
 #[derive(Serialize)]

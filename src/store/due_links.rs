@@ -6,7 +6,7 @@ use super::events::EventClaim;
 use super::link_rows::{LinkKind, NewLink, insert};
 use super::row_locks::lock_member;
 use super::sqlite::Store;
-use super::suppressions::SUPPRESSED;
+use super::suppressed::SUPPRESSED;
 use super::{invitations, json_list};
 use crate::domain::{LapseId, MemberId, NoticeId, NoticeKind, Time, TokenHash};
 

@@ -5,7 +5,7 @@ use super::engine::{Tx, query, query_as, query_scalar};
 use super::invitations;
 use super::link_rows::{LinkKind, NewLink, insert};
 use super::row_locks::{lock_members, lock_members_at, lock_notice};
-use super::suppressions::SUPPRESSED;
+use super::suppressed::SUPPRESSED;
 use super::waiting_notices::plan_again;
 use super::{Result, Store, clamp, json_list, millis, planning_inputs, verified};
 use crate::domain::{

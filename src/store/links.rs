@@ -9,7 +9,7 @@ use super::link_rows::CURRENT;
 use super::row::RowExt;
 use super::row_locks::lock_member;
 use super::sqlite::Store;
-use super::suppressions::UNSUBSCRIBED;
+use super::suppressed::UNSUBSCRIBED;
 use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, Outlook, Time, TokenHash};
 use std::sync::LazyLock;
 

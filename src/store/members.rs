@@ -5,7 +5,7 @@ use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials
 use super::engine::{Row, query, query_scalar};
 use super::recorded_changes;
 use super::row_locks::lock_member;
-use super::suppressions::SUPPRESSED;
+use super::suppressed::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, json_list, link_requests, millis, time_zones};
 use crate::domain::{

@@ -88,6 +88,7 @@ mod sources;
 mod sqlite;
 mod stats;
 mod storms;
+mod suppressed;
 mod suppressions;
 mod sweep_pages;
 mod sweeps;

@@ -8,6 +8,7 @@ use super::recorded_changes;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
 use super::unclear;
+use super::unreachable;
 use crate::domain::{MemberId, NoticeReason, Time};
 use std::collections::BTreeMap;
 
@@ -95,13 +96,6 @@ async fn resume(tx: &mut Tx, members: &str, now: Time) -> Result<()> {
         .bind(members)
         .execute(&mut *tx)
         .await?;
-    query(
-        "UPDATE lapses SET plan_at = $2
-         WHERE state = 'open' AND member_id IN (SELECT value FROM json_each($1))",
-    )
-    .bind(members)
-    .bind(millis(now))
-    .execute(&mut *tx)
-    .await?;
+    unreachable::plan_again(tx, members, now).await?;
     recorded_changes::of_members(tx, members, now).await
 }

@@ -3,7 +3,7 @@
 use super::engine::{Row, Tx, query};
 use super::row::RowExt;
 use super::waiting_notices::{self, IS_WAITING};
-use super::{Result, connections, holds, json_list, lapses, recoveries, suppressions, time_zones};
+use super::{Result, connections, holds, json_list, lapses, recoveries, suppressed, time_zones};
 use crate::domain::{
     AddressHash, AddressInput, LapseInput, LastNotice, MemberId, NoticeId, NoticeState, PastEmail,
     PlanningInput, Recipient, Spread, WaitingNotice,
@@ -105,7 +105,7 @@ async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<(Option<AddressHas
     let sql = format!(
         "SELECT m.member_id, m.address_hash, m.time_zone, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed
          FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1)) ORDER BY m.member_id",
-        suppressions::SUPPRESSED
+        suppressed::SUPPRESSED
     );
     let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
     rows.iter()

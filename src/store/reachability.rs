@@ -7,7 +7,7 @@ use super::events::{NewEvent, NewEvents};
 use super::json_rows::write_rows;
 use super::row::RowExt;
 use super::sqlite::Store;
-use super::suppressions::SUPPRESSED;
+use super::suppressed::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::unreachable::NO_RESPONSE;
 use crate::domain::{EventType, MemberId, NoticeReason, Reachability, Time};

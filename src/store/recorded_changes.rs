@@ -6,6 +6,7 @@ use super::convert::{json_list, millis};
 use super::engine::{Tx, Value, query, query_scalar};
 use super::error::Result;
 use super::sqlite::Store;
+use super::suppressed::SUPPRESSED;
 use crate::domain::{AddressHash, LapseId, Time};
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -56,8 +57,7 @@ async fn record_members(tx: &mut Tx, which: &str, value: impl Into<Value>, now: 
         "INSERT INTO member_changes (member_id, change, at, address_hash, time_zone, is_paused, is_suppressed)
          SELECT n.member_id, n.last + 1, $2, n.address_hash, n.time_zone, n.is_paused, n.is_suppressed
          FROM (SELECT m.member_id, m.address_hash, m.time_zone,
-                coalesce(m.paused_at, m.removed_at) IS NOT NULL AS is_paused, 
-                EXISTS (SELECT 1 FROM suppressions s WHERE s.address_hash = m.address_hash) AS is_suppressed,
+                coalesce(m.paused_at, m.removed_at) IS NOT NULL AS is_paused, {SUPPRESSED} AS is_suppressed,
                 coalesce((SELECT max(c.change) FROM member_changes c WHERE c.member_id = m.member_id), 0) AS last
                FROM members m
                WHERE {which} AND EXISTS (SELECT 1 FROM lapse_changes c WHERE c.member_id = m.member_id)) AS n

@@ -2,7 +2,7 @@
 
 use super::engine::{Query, query, query_scalar};
 use super::planning_inputs::{WAITS_FOR_SWEEP, lapse_input, only_of_member, past_email};
-use super::suppressions::SUPPRESSED;
+use super::suppressed::SUPPRESSED;
 use super::{Result, Store, connections, holds, json_list, lapses, time_zones};
 use crate::domain::{MemberId, PlanningInput, Recipient, Spread, TokenHash};
 

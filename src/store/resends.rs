@@ -7,7 +7,7 @@ use super::invitations;
 use super::link_rows::{CURRENT, LinkKind, kind};
 use super::row_locks::lock_member_of_link;
 use super::sqlite::Store;
-use super::suppressions::{SUPPRESSED, UNSUBSCRIBED};
+use super::suppressed::{SUPPRESSED, UNSUBSCRIBED};
 use crate::base::random;
 use crate::domain::{NoticeId, NoticeReason, Time, TokenHash};
 use chrono::TimeDelta;

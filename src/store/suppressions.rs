@@ -11,6 +11,7 @@ use super::link_rows::CURRENT;
 use super::recorded_changes;
 use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
+use super::suppressed::SUPPRESSED;
 use crate::domain::{
     AddressHash, EmailAddress, EventType, MemberId, NoticeReason, Suppression, Time, TokenHash,
 };
@@ -22,15 +23,6 @@ const UNSUBSCRIBE_TTL: TimeDelta = TimeDelta::days(365);
 
 /// Rows per transaction.
 const BATCH_SIZE: u32 = 1_000;
-
-/// SQL condition: the address of the row of `members m` is suppressed.
-pub(super) const SUPPRESSED: &str =
-    "EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash)";
-
-/// SQL condition: the member of the row of `members m` unsubscribed, and the address is suppressed for no other reason.
-pub(super) const UNSUBSCRIBED: &str = "(EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash
-        AND su.reason = 'unsubscribed')
-     AND NOT EXISTS (SELECT 1 FROM suppressions su WHERE su.address_hash = m.address_hash AND su.reason <> 'unsubscribed'))";
 
 #[derive(Clone, Debug)]
 pub struct ListedSuppression {
@@ -237,14 +229,8 @@ async fn record_event(tx: &mut Tx, address: AddressHash, reason: Suppression, no
     if !events.wants(EventType::AddressSuppressed) {
         return Ok(());
     }
-    let members: Vec<String> = query_scalar(
-        "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
-    )
-    .bind(&address.0[..])
-    .fetch_all(&mut *tx)
-    .await?;
-    for member in members {
-        let suppressed = NewEvent::about(&MemberId::new(member), EventType::AddressSuppressed);
+    for member in enrolled_at(tx, address).await? {
+        let suppressed = NewEvent::about(&member, EventType::AddressSuppressed);
         events.add(suppressed.with("reason", reason.as_str()).with_time("suppressed_at", Some(now)));
     }
     events.write(tx, now).await
@@ -260,15 +246,20 @@ pub(super) async fn suppress_by_evidence(
     now: Time,
 ) -> Result<Vec<MemberId>> {
     lock_members_at(tx, address).await?;
+    let members = enrolled_at(tx, address).await?;
+    if members.is_empty() || !suppress(tx, address, reason, now).await? {
+        return Ok(Vec::new());
+    }
+    Ok(members)
+}
+
+async fn enrolled_at(tx: &mut Tx, address: AddressHash) -> Result<Vec<MemberId>> {
     let members: Vec<String> = query_scalar(
         "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
     )
     .bind(&address.0[..])
-    .fetch_all(&mut *tx)
+    .fetch_all(tx)
     .await?;
-    if members.is_empty() || !suppress(tx, address, reason, now).await? {
-        return Ok(Vec::new());
-    }
     Ok(members.into_iter().map(MemberId::new).collect())
 }
 

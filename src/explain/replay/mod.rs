@@ -2,7 +2,7 @@
 //!
 //! The simulation is pure (`simulation.rs`). It runs the real planner on the recorded facts, in simulated time, and takes an
 //! email as handed over when the policy sends it. An email that was on its way at that time arrives when it did
-//! (`handovers.rs`): how long the mail server took is no matter of the policy. Members recover when they did.
+//! (`handovers.rs`): no policy makes a mail server faster. Members recover when they did.
 
 mod addresses;
 mod email;
