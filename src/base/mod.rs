@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod batches;
+pub(crate) mod cached;
 pub(crate) mod certificates;
 pub mod clock;
 pub mod config;

@@ -74,7 +74,7 @@ impl Daemon {
             web::ServerLimits::default()
         };
         serve(&mut tasks, "links", links, web::public(public_state(&app)), limits, &shutdown);
-        let health = web::AdminState {
+        let health = web::HealthState {
             store: app.store.clone(),
             instances: app.instances.clone(),
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),

@@ -10,7 +10,7 @@ mod rate_limit_key;
 mod serve;
 mod wrong_passwords;
 
-pub(crate) use admin::{AdminState, admin_router};
+pub(crate) use admin::{HealthState, admin_router};
 pub(crate) use hooks::{HookServices, HookState};
 pub(crate) use public::PublicServices;
 pub use public::{PublicState, public};

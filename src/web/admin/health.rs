@@ -1,4 +1,4 @@
-//! Health and metrics for the operator's monitoring.
+//! Health and metrics for the operator's monitoring. They need no token.
 
 use crate::base::instances::{Instances, Obstacle};
 use crate::base::telemetry::{LoopState, LoopStates};
@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 
 #[derive(Clone)]
-pub(crate) struct AdminState {
+pub(crate) struct HealthState {
     pub(crate) store: Store,
     pub(crate) instances: Instances,
     /// Returns whether no sweep has started, or made progress, for several periods of the schedule.
@@ -23,7 +23,7 @@ pub(crate) struct AdminState {
     pub(crate) metrics: Option<PrometheusHandle>,
 }
 
-pub(crate) fn admin_router(state: AdminState) -> Router {
+pub(super) fn router(state: HealthState) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(check_readiness))
@@ -32,7 +32,7 @@ pub(crate) fn admin_router(state: AdminState) -> Router {
 }
 
 /// The body of a 503 starts with a reason code. Both bodies tell the number of instances, and list the loops.
-async fn check_readiness(State(state): State<AdminState>) -> Response {
+async fn check_readiness(State(state): State<HealthState>) -> Response {
     let instances = format!("instances={}\n", state.instances.live());
     let loops = instances + &loop_lines(&state.loops);
     match obstacle(&state).await {
@@ -41,7 +41,7 @@ async fn check_readiness(State(state): State<AdminState>) -> Response {
     }
 }
 
-async fn obstacle(state: &AdminState) -> Option<&'static str> {
+async fn obstacle(state: &HealthState) -> Option<&'static str> {
     if state.store.verify_file().is_err() {
         return Some("database_file_replaced: the database file was deleted or replaced");
     }
@@ -90,7 +90,7 @@ fn rfc3339(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-async fn render_metrics(State(state): State<AdminState>) -> Response {
+async fn render_metrics(State(state): State<HealthState>) -> Response {
     let text = state.metrics.map(|metrics| metrics.render()).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
