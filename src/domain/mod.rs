@@ -1,5 +1,7 @@
 //! The vocabulary that the stages share. No I/O; depends on no other module.
 
+mod access;
+mod audit;
 mod bot_detection;
 mod change;
 mod connection;
@@ -32,6 +34,8 @@ mod time;
 mod transition;
 mod unreachable;
 
+pub use access::{Actor, Scope, TokenDigest};
+pub use audit::{AuditAction, AuditEntry, AuditRecord};
 pub(crate) use bot_detection::{MIN_PRESS_DELAY, classify_client};
 pub use change::{
     Change, ChangeReason, ConnectionState, Decision, LapseChange, LapseFields, Missing, stored_ids,

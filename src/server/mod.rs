@@ -12,6 +12,7 @@ pub mod replay;
 mod runner;
 mod wake_signals;
 
+use crate::base::config::AuthMode;
 use crate::base::telemetry::{self, LoopStates};
 use crate::store::InstanceCommand;
 use crate::web;
@@ -74,6 +75,7 @@ impl Daemon {
             web::ServerLimits::default()
         };
         serve(&mut tasks, "links", links, web::public(public_state(&app)), limits, &shutdown);
+        let admin_state = admin_state(&app);
         let health = web::HealthState {
             store: app.store.clone(),
             instances: app.instances.clone(),
@@ -81,7 +83,8 @@ impl Daemon {
             loops: states,
             metrics,
         };
-        serve(&mut tasks, "admin", admin, web::admin_router(health), web::ServerLimits::default(), &shutdown);
+        let router = web::admin_router(health, admin_state);
+        serve(&mut tasks, "admin", admin, router, web::ServerLimits::default(), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(&app, &wakes).await?;
         let next_sweeps = app.config.sweep.schedule.describe_next(app.clock.now());
@@ -200,6 +203,21 @@ pub fn public_state(app: &App) -> web::PublicState {
         trusted_proxies: config.links.trusted_proxies,
         requests_per_minute: config.links.requests_per_minute,
         hooks: hook_state(app),
+    })
+}
+
+fn admin_state(app: &App) -> web::AdminState {
+    let config = &app.config;
+    web::AdminState::new(web::AdminServices {
+        tokens: web::AccessTokens::new(&config.admin),
+        hosts: config.admin.hosts.clone(),
+        wrong_tokens: web::WrongPasswords::new(&app.clock),
+        store: app.store.interactive(),
+        clock: app.clock.clone(),
+        keyring: app.keyring.clone(),
+        explainer: app.explainer(),
+        drip_per_minute: config.storm.drip_per_minute,
+        needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
     })
 }
 

@@ -5,6 +5,7 @@
 //! ([`Store::interactive`]).
 
 mod attempt_results;
+mod audit;
 mod cancellations;
 mod claims;
 mod clamp;

@@ -60,6 +60,7 @@ impl Store {
             holder: Holder::default(),
             events: EventTypes::default(),
             notifies_each_member: false,
+            actor: None,
             interactive: false,
             ignores_mark: false,
         })

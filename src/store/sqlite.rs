@@ -6,7 +6,7 @@ use super::file_identity::FileIdentity;
 use super::holder::Holder;
 use super::place::Place;
 use super::{Result, StoreError, time};
-use crate::domain::{EventTypes, Time};
+use crate::domain::{Actor, EventTypes, Time};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct Store {
     pub(super) events: EventTypes,
     /// Whether members who share an address get their own notices.
     pub(super) notifies_each_member: bool,
+    /// Who writes, for the audit. `None`: the daemon by itself, which is not audited.
+    pub(super) actor: Option<Arc<Actor>>,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,
     /// Whether the writes belong to a copy, which alone writes to a marked database.
@@ -64,6 +66,12 @@ impl Store {
     #[must_use]
     pub(crate) fn background(&self) -> Self {
         Self { interactive: false, ..self.clone() }
+    }
+
+    /// A handle whose writes leave rows in the audit: what an operator asks for, in the same unit of work.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { actor: Some(Arc::new(actor)), ..self.clone() }
     }
 
     pub(crate) fn is_interactive(&self) -> bool {
@@ -121,6 +129,7 @@ impl Store {
         let (mut tx, end) = work.into_tx();
         tx.recorded_events = self.events;
         tx.notifies_each_member = self.notifies_each_member;
+        tx.actor.clone_from(&self.actor);
         // No copy begins while a daemon runs.
         if !self.ignores_mark && !self.holds_instance_lock() {
             verify_unmarked(&mut tx, &self.place).await?;

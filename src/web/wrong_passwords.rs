@@ -17,7 +17,7 @@ type Bucket = u16;
 
 /// The last wrong passwords of each client. A right one is none of its business.
 #[derive(Debug)]
-pub(super) struct WrongPasswords {
+pub(crate) struct WrongPasswords {
     clock: Clock,
     hasher: RandomState,
     /// When, by the monotonic clock.
@@ -25,7 +25,7 @@ pub(super) struct WrongPasswords {
 }
 
 impl WrongPasswords {
-    pub(super) fn new(clock: &Clock) -> Self {
+    pub(crate) fn new(clock: &Clock) -> Self {
         Self { clock: clock.clone(), hasher: RandomState::new(), recent: Mutex::default() }
     }
 

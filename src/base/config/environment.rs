@@ -97,6 +97,13 @@ fn typed(key: &str, text: &str) -> Result<config::Value, String> {
         ValueType::Integer => trimmed.parse::<i64>().ok().map(Into::into),
         ValueType::Number => trimmed.parse::<f64>().ok().map(Into::into),
         ValueType::Boolean => trimmed.parse::<bool>().ok().map(Into::into),
+        // As in a file. The error does not repeat the text.
+        ValueType::Tables => format!("items = {trimmed}")
+            .parse::<toml::Table>()
+            .ok()
+            .and_then(|mut table| table.remove("items"))
+            .filter(|items| value_type.accepts(items))
+            .and_then(|items| items.try_into().ok()),
         ValueType::List => {
             Some(trimmed.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().into())
         }

@@ -66,7 +66,10 @@ impl Layers {
             };
             let path = error.path().to_string();
             let key = path.split('[').next().unwrap_or_default().to_owned();
-            self.error(&key, error.inner().message().trim().to_owned());
+            // Such as `[1].scope: `, in a list of tables.
+            let item =
+                path.strip_prefix(&key).filter(|item| item.contains('.')).map(|item| format!("{item}: "));
+            self.error(&key, format!("{}{}", item.unwrap_or_default(), error.inner().message().trim()));
             match schema::get(&BUILT_IN, &key) {
                 Some(default) if Some(default) != schema::get(&settings, &key) => {
                     schema::put(&mut settings, &key, default.clone());

@@ -29,6 +29,7 @@ mod tests;
 mod values;
 mod webhook;
 
+pub(crate) use admin::{Admin, SINGLE_TOKEN, is_token_name};
 pub use brand::Brand;
 pub(crate) use color::{Color, format_contrast};
 pub use database_url::{DatabaseUrl, PostgresUrl};

@@ -20,6 +20,9 @@ pub(super) const SECRETS: [&str; 10] = [
     "telemetry.heartbeat_url",
 ];
 
+/// The only list whose items are tables.
+const TABLES: &str = "admin.tokens";
+
 /// From 0 to 1 (identical). An unknown key suggests a known one that is at least this similar.
 const MIN_SIMILARITY: f64 = 0.6;
 
@@ -59,8 +62,10 @@ pub(super) enum ValueType {
     Integer,
     Number,
     Boolean,
-    /// A list of text: there are no other lists.
+    /// A list of text.
     List,
+    /// A list of tables: `admin.tokens` alone.
+    Tables,
 }
 
 impl ValueType {
@@ -68,6 +73,9 @@ impl ValueType {
     pub(super) fn of_key(key: &str) -> Option<Self> {
         if !KEYS.contains(key) {
             return None;
+        }
+        if key == TABLES {
+            return Some(Self::Tables);
         }
         // A `_file` key is not in the default file. Its value is a path.
         Some(get(&BUILT_IN, key).map_or(Self::Text, Self::of_value))
@@ -88,6 +96,7 @@ impl ValueType {
         match (self, value) {
             (Self::Number, Value::Integer(_)) => true,
             (Self::List, Value::Array(items)) => items.iter().all(Value::is_str),
+            (Self::Tables, Value::Array(items)) => items.iter().all(Value::is_table),
             (_, Value::Datetime(_)) => false,
             _ => Self::of_value(value) == self,
         }
@@ -103,6 +112,7 @@ impl fmt::Display for ValueType {
             Self::Number => "a number",
             Self::Boolean => "true or false",
             Self::List => "a list of text, such as [\"a\", \"b\"]",
+            Self::Tables => "a list of tables, such as the lines that `reconnectd tokens generate` prints",
         })
     }
 }

@@ -60,7 +60,11 @@ const SERIES: [(&str, &str, &[&str]); 8] = [
             "snooze_undone",
         ],
     ),
-    (RATE_LIMITED_REQUESTS, "quota", &["requests", "presses", "resends", "one_clicks", "hook_passwords"]),
+    (
+        RATE_LIMITED_REQUESTS,
+        "quota",
+        &["requests", "presses", "resends", "one_clicks", "hook_passwords", "admin_tokens"],
+    ),
     (BOUNCES, "kind", &["hard_bounce", "complaint", "unsubscribed"]),
 ];
 /// Every unknown status, because the gateway chooses its text.

@@ -4,8 +4,9 @@ use super::group_commit::Turn;
 use super::postgres::{Server, Session};
 use super::readers::Readers;
 use super::urgency::Flush;
-use crate::domain::EventTypes;
+use crate::domain::{Actor, EventTypes};
 use crate::store::error::{Result, StoreError};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Connections for reading. Cheap to clone.
@@ -31,8 +32,9 @@ pub(in crate::store) struct Tx {
     end: Option<oneshot::Sender<Work>>,
     /// The events that the unit records.
     pub(in crate::store) recorded_events: EventTypes,
-    /// See the field of the store.
+    /// See the fields of the store.
     pub(in crate::store) notifies_each_member: bool,
+    pub(in crate::store) actor: Option<Arc<Actor>>,
 }
 
 impl Pool {
@@ -50,7 +52,7 @@ impl Work {
     pub(in crate::store) fn into_tx(self) -> (Tx, impl Future<Output = Result<Self>>) {
         let (end, work) = oneshot::channel();
         let (recorded_events, notifies_each_member) = (EventTypes::default(), false);
-        let tx = Tx { work: Some(self), end: Some(end), recorded_events, notifies_each_member };
+        let tx = Tx { work: Some(self), end: Some(end), recorded_events, notifies_each_member, actor: None };
         (tx, async { work.await.map_err(|_| StoreError::RolledBack) })
     }
 

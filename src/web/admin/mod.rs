@@ -1,10 +1,29 @@
-//! The admin listener: health and metrics for the operator's monitoring.
+//! The admin listener: health and metrics for the operator's monitoring, and the API.
 
+mod access;
+mod api;
 mod health;
+mod state;
 
+use crate::web::problem::Problem;
 use axum::Router;
-pub(crate) use health::HealthState;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) fn admin_router(health: HealthState) -> Router {
-    health::router(health)
+pub(crate) use access::AccessTokens;
+pub(crate) use health::HealthState;
+pub(crate) use state::{AdminServices, AdminState};
+
+/// Health and metrics need no token, and answer under any host: probes and scrapers use names of their own.
+pub(crate) fn admin_router(health: HealthState, state: AdminState) -> Router {
+    let api = api::router()
+        .layer(from_fn_with_state(state.clone(), access::require_token))
+        .layer(from_fn_with_state(state.clone(), access::require_own_host))
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "an error of the daemon").into_response()
+        }))
+        .with_state(state);
+    health::router(health).nest("/api/v1", api)
 }

@@ -1,8 +1,8 @@
 //! HTTP Basic (RFC 7617) with one password and any user name.
 
-use super::problem::Problem;
 use super::state::HookState;
 use crate::base::telemetry::metrics;
+use crate::web::problem::Problem;
 use crate::web::rate_limit_key::RateLimitKey;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

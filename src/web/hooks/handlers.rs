@@ -1,12 +1,12 @@
 //! One handler for each provider. `200` says that a report was understood, not that a member has the address.
 
-use super::problem::Problem;
 use super::state::HookState;
 use crate::base::sns_subscription::confirm_sns_subscription;
 use crate::base::telemetry::report_suppressed;
 use crate::domain::{SubscribeUrl, TopicArn};
 use crate::mail::reports::{InvalidReport, Report, SnsContent, SnsMessage, read_postmark, read_relay};
 use crate::store::StoreError;
+use crate::web::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;

@@ -2,11 +2,11 @@
 
 mod authorization;
 mod handlers;
-mod problem;
 mod state;
 
 pub(crate) use state::{HookServices, HookState};
 
+use super::problem::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
@@ -14,7 +14,6 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// In bytes. A message of SNS has 256 KiB, and its quotes are escaped in the envelope.

@@ -1,0 +1,44 @@
+//! The services of the API and the dashboard.
+
+use super::access::AccessTokens;
+use crate::base::clock::Clock;
+use crate::credentials::keyring::Keyring;
+use crate::explain::Explainer;
+use crate::store::Store;
+use crate::web::wrong_passwords::WrongPasswords;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AdminState(Arc<AdminServices>);
+
+pub(crate) struct AdminServices {
+    pub(crate) tokens: AccessTokens,
+    /// See `admin.hosts`.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) wrong_tokens: WrongPasswords,
+    /// Writes through `store.acting_as(access.actor())` are audited.
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) explainer: Explainer,
+    /// See `storm.drip_per_minute`.
+    pub(crate) drip_per_minute: u32,
+    /// Whether the daemon stores a credential for each member.
+    pub(crate) needs_token: bool,
+}
+
+impl AdminState {
+    pub(crate) fn new(services: AdminServices) -> Self {
+        Self(Arc::new(services))
+    }
+}
+
+impl Deref for AdminState {
+    type Target = AdminServices;
+
+    fn deref(&self) -> &AdminServices {
+        &self.0
+    }
+}
