@@ -3,6 +3,7 @@
 use crate::domain::{LinkToken, Time};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::SecretString;
 use std::sync::{LazyLock, Mutex};
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -13,6 +14,12 @@ static ORDER: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7
 pub(crate) fn id(now: Time) -> String {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     Uuid::new_v7(Timestamp::from_unix(&*ORDER, seconds, now.timestamp_subsec_nanos())).to_string()
+}
+
+/// Not after any id of that time or later.
+pub(crate) fn first_id(time: Time) -> String {
+    let milliseconds = u64::try_from(time.timestamp_millis()).unwrap_or_default();
+    format!("{:08x}-{:04x}", milliseconds >> 16, milliseconds & 0xffff)
 }
 
 /// # Panics
@@ -32,6 +39,11 @@ pub fn warm_up() {
 /// A new link token of 256 bits.
 pub fn link_token() -> LinkToken {
     LinkToken::new(URL_SAFE_NO_PAD.encode(bytes::<32>()))
+}
+
+/// A new token for the admin API: 256 bits. The prefix lets scanners of leaked secrets find it.
+pub(crate) fn admin_token() -> SecretString {
+    format!("rcd_{}", URL_SAFE_NO_PAD.encode(bytes::<32>())).into()
 }
 
 /// 128 bits, base64url without padding.

@@ -2,6 +2,7 @@
 
 pub(super) mod preview;
 
+use super::audit::AuditCommand;
 use super::check::CheckArgs;
 use super::config::ConfigCommand;
 use super::connections::ConnectionsCommand;
@@ -22,6 +23,7 @@ use super::replay::ReplayArgs;
 use super::simulate::SimulateArgs;
 use super::sources::SourcesCommand;
 use super::suppress::SuppressCommand;
+use super::tokens::TokensCommand;
 use super::why::WhyArgs;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
@@ -109,6 +111,12 @@ pub(super) enum Command {
     /// Copy the database to another file or server
     #[command(subcommand)]
     Database(DatabaseCommand),
+    /// Create tokens for the admin API and the dashboard
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+    /// Show what operators did
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Show the fleet at a glance
     Status,
 }

@@ -6,7 +6,7 @@ use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
 use crate::credentials::key_check::{self, KeyReport};
 use crate::credentials::keyring::Keyring;
-use crate::domain::CredentialRules;
+use crate::domain::{Actor, CredentialRules};
 use crate::server::channel::for_channel;
 use crate::server::components::App;
 use crate::store::Store;
@@ -51,7 +51,7 @@ impl Context {
     pub(super) async fn store_to_write(&self) -> anyhow::Result<Store> {
         let store = self.store_or_marked().await?;
         store.verify_takes_work().await?;
-        Ok(store)
+        Ok(store.acting_as(self.actor()))
     }
 
     /// Opens the database, which must exist, even if it takes no work.
@@ -71,7 +71,10 @@ impl Context {
         &self,
         action: impl AsyncFnOnce(&App) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let app = App::open_existing(self.config.clone(), self.clock.clone()).await.map_err(UsageError)?;
+        let mut app =
+            App::open_existing(self.config.clone(), self.clock.clone()).await.map_err(UsageError)?;
+        app.store = app.store.acting_as(self.actor());
+        app.operator.store = app.store.clone();
         let result = action(&app).await;
         app.tokens.drain().await;
         result
@@ -104,7 +107,16 @@ impl Context {
         if report.locked > 0 && self.needs_token() {
             errln!("reconnectd: {}", locked_warning(report.locked));
         }
-        Ok((keyring, store))
+        Ok((keyring, store.acting_as(self.actor())))
+    }
+
+    /// The user who runs the command, for the audit. With sudo, the user who called it.
+    fn actor(&self) -> Actor {
+        let caller = std::env::var("SUDO_USER").ok();
+        let user = caller.or_else(|| whoami::username().ok()).unwrap_or_default();
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let user: String = user.chars().filter(is_plain).take(64).collect();
+        Actor::Command(if user.is_empty() { "unknown".to_owned() } else { user })
     }
 
     /// Whether the daemon stores a credential for each member.

@@ -1,6 +1,7 @@
 //! The command line: arguments → call → print. One file or folder per command family.
 
 mod args;
+mod audit;
 mod check;
 mod completion;
 mod config;
@@ -31,6 +32,7 @@ mod since;
 mod sources;
 mod status;
 mod suppress;
+mod tokens;
 mod transitions;
 mod why;
 
@@ -73,6 +75,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Why(arguments) => why::why(&load()?, arguments).await,
         Command::Disclosures(arguments) => disclosures::disclosures(&load()?, arguments).await,
         Command::Replay(arguments) => replay::replay(&load()?, arguments).await,
+        Command::Tokens(command) => tokens::run(json, command),
+        Command::Audit(command) => audit::run(&load()?, command).await,
         Command::Status => status::status(&load()?).await,
     }
 }

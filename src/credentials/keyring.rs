@@ -187,6 +187,16 @@ impl Keyring {
         Ok(NewCredential { sealed, fingerprints })
     }
 
+    /// What the audit has in the place of an erased member's id: the same for each erasure of the same id, as long as the
+    /// oldest key stays, and of no use to anybody without the ring.
+    pub fn pseudonym(&self, member: &MemberId) -> MemberId {
+        let key = self.keys.first().map(|key| mac_key(key, "erased member"));
+        let hash = key.map(|key| hmac::sign(&key, member.as_str().as_bytes()));
+        let hash = hash.as_ref().map(hmac::Tag::as_ref).unwrap_or_default();
+        let digits: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        MemberId::new(format!("erased:{digits}"))
+    }
+
     /// The fingerprint of the subject of a member's access tokens, under the newest key, or under the key of `known`
     /// if it is given. `None`: the ring does not contain that key.
     pub(crate) fn subject_fingerprint(

@@ -9,7 +9,8 @@ use crate::base::random;
 use crate::credentials::{CallError, TokenProvider};
 use crate::detect::poll::Poller;
 use crate::domain::{
-    AccessToken, Cause, Connection, ConnectionId, DisconnectKind, LinkToken, MemberId, NoticeId, Status, Time,
+    AccessToken, AuditAction, AuditEntry, Cause, Connection, ConnectionId, DisconnectKind, LinkToken,
+    MemberId, NoticeId, Status, Time,
 };
 use crate::gateway::{Establish, Gateway, GatewayError, Verdict};
 use crate::store::{Store, StoreError};
@@ -94,6 +95,7 @@ impl OperatorActions {
         id: &ConnectionId,
         how: &Establish,
     ) -> Result<Connection> {
+        self.audit(AuditAction::ConnectionEstablish, member, id).await?;
         let made = self
             .call(member, |token| async move { self.gateway.establish(&token, id, how.clone()).await })
             .await
@@ -105,6 +107,7 @@ impl OperatorActions {
     /// Reactivates a direct connection that is DISCONNECTED.
     pub(crate) async fn activate(&self, member: &MemberId, connection: Connection) -> Result<Connection> {
         let id = &connection.id;
+        self.audit(AuditAction::ConnectionReconnect, member, id).await?;
         let status = self
             .call(member, |token| async move { self.gateway.activate_direct(&token, id).await })
             .await
@@ -151,6 +154,11 @@ impl OperatorActions {
         Fut: Future<Output = std::result::Result<(), GatewayError>>,
     {
         let id = &connection.id;
+        let action = match kind {
+            DisconnectKind::Disconnect => AuditAction::ConnectionDisconnect,
+            DisconnectKind::Delete => AuditAction::ConnectionDelete,
+        };
+        self.audit(action, member, id).await?;
         let intent = self.store.record_disconnect_intent(member, id, kind, self.clock.now()).await?;
         if let Err(error) = self.call(member, request).await {
             let error = classify_error(member, error);
@@ -174,6 +182,7 @@ impl OperatorActions {
         connection: &Connection,
     ) -> Result<(LinkToken, Time)> {
         self.verify_oauth_url(member, &connection.id).await?;
+        self.audit(AuditAction::ConnectionEstablish, member, &connection.id).await?;
         let (token, now) = (random::link_token(), self.clock.now());
         let expires_at = now + self.link_ttl;
         self.store.create_invitation_link(member, connection, token.hash(), now, expires_at).await?;
@@ -194,7 +203,14 @@ impl OperatorActions {
             return Err(OperateError::Suppressed(member.clone()));
         }
         self.verify_oauth_url(member, &connection.id).await?;
+        self.audit(AuditAction::ConnectionEstablish, member, &connection.id).await?;
         Ok(self.store.queue_invitation(member, connection, self.clock.now()).await?)
+    }
+
+    /// Before the request, because its result can be unknown.
+    async fn audit(&self, action: AuditAction, member: &MemberId, id: &ConnectionId) -> Result<()> {
+        let entry = AuditEntry::new(action).about(member).target(id.as_str());
+        Ok(self.store.record_audit(entry, self.clock.now()).await?)
     }
 
     /// Fetches the URL that the link will lead to and discards it, so that the operator sees a refusal, not the member.

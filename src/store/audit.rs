@@ -28,10 +28,10 @@ pub(super) async fn record(tx: &mut Tx, entry: AuditEntry<'_>, now: Time) -> Res
 }
 
 /// Puts `pseudonym` in the place of a member who is being erased.
-pub(super) async fn erase(tx: &mut Tx, member: &MemberId, pseudonym: &str) -> Result<()> {
+pub(super) async fn erase(tx: &mut Tx, member: &MemberId, pseudonym: &MemberId) -> Result<()> {
     query("UPDATE audit SET member_id = $2 WHERE member_id = $1")
         .bind(member.as_str())
-        .bind(pseudonym)
+        .bind(pseudonym.as_str())
         .execute(tx)
         .await?;
     Ok(())
@@ -58,10 +58,10 @@ impl Store {
         let of_member = if member.is_some() { "member_id = $1" } else { "CAST($1 AS TEXT) IS NULL" };
         let rows = query(format!(
             "SELECT audit_id, at, actor, action, member_id, target, affected FROM audit
-             WHERE {of_member} AND at >= $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
+             WHERE {of_member} AND audit_id >= $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
         ))
         .bind(member.map(MemberId::as_str))
-        .bind(millis(since))
+        .bind(random::first_id(since))
         // After every id.
         .bind(before.unwrap_or("~"))
         .bind(limit)

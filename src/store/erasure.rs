@@ -1,9 +1,10 @@
 //! Erases members, also from the bytes of the files.
 
+use super::audit;
 use super::engine::query;
 use super::row_locks::lock_member;
 use super::{Result, Store, link_requests};
-use crate::domain::MemberId;
+use crate::domain::{AuditAction, AuditEntry, MemberId, Time};
 
 /// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
 const STATEMENTS: [&str; 11] = [
@@ -33,9 +34,9 @@ const STATEMENTS: [&str; 11] = [
 ];
 
 impl Store {
-    /// Deletes a member with all history. Returns `false` when there is no such member. Traces stay in the write-ahead log
-    /// until [`Store::truncate_log`].
-    pub async fn erase_member(&self, id: &MemberId) -> Result<bool> {
+    /// Deletes a member with all history. The rows of the audit have `pseudonym` instead of the id from then on. Returns
+    /// `false` when there is no such member. Traces stay in the write-ahead log until [`Store::truncate_log`].
+    pub async fn erase_member(&self, id: &MemberId, pseudonym: &MemberId, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
             lock_member(&mut tx, id).await?;
             link_requests::delete_orphan_domain(&mut tx, id).await?;
@@ -47,7 +48,12 @@ impl Store {
                 .execute(&mut tx)
                 .await?
                 .rows_affected();
+            audit::erase(&mut tx, id, pseudonym).await?;
             query("DELETE FROM erasures").execute(&mut tx).await?;
+            if known > 0 {
+                audit::record(&mut tx, AuditEntry::new(AuditAction::MemberErase).about(pseudonym), now)
+                    .await?;
+            }
             Ok(known > 0)
         })
         .await
@@ -96,11 +102,11 @@ mod tests {
             store.write(record).await.unwrap();
         };
         verified(&bob).await;
-        store.erase_member(&alice).await.unwrap();
+        store.erase_member(&alice, &"erased:1".into(), Time::UNIX_EPOCH).await.unwrap();
         assert_eq!(sources().await, 1, "bob has it");
         // Carol, for whom it was verified, no longer has it.
         verified(&carol).await;
-        store.erase_member(&bob).await.unwrap();
+        store.erase_member(&bob, &"erased:1".into(), Time::UNIX_EPOCH).await.unwrap();
         assert_eq!(sources().await, 0);
     }
 }

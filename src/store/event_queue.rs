@@ -1,11 +1,12 @@
 //! The queue of the outbox: claims, the results of attempts, retries, and what becomes of old events.
 
+use super::audit;
 use super::convert::{count, json_list, millis, time};
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::events::{EventClaim, RETRY_FOR, lock};
 use super::sqlite::Store;
-use crate::domain::{EventId, EventState, Time};
+use crate::domain::{AuditAction, AuditEntry, EventId, EventState, Time};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
 
@@ -142,7 +143,12 @@ impl Store {
                 .await?;
             let Some(member) = member else { return Ok(None) };
             lock(&mut tx, &BTreeSet::from([member.as_str()])).await?;
-            Ok(Some(queue_again(&mut tx, id.as_str(), &member, now).await?))
+            let queued = queue_again(&mut tx, id.as_str(), &member, now).await?;
+            if queued {
+                audit::record(&mut tx, AuditEntry::new(AuditAction::EventRetry).target(id.as_str()), now)
+                    .await?;
+            }
+            Ok(Some(queued))
         })
         .await
     }
@@ -171,6 +177,10 @@ impl Store {
                         if queue_again(&mut tx, id, member, now).await? {
                             queued.push(EventId::new(id));
                         }
+                    }
+                    if !queued.is_empty() {
+                        let entry = AuditEntry::new(AuditAction::EventRetry).affected(queued.len() as u64);
+                        audit::record(&mut tx, entry, now).await?;
                     }
                     Ok(queued)
                 })

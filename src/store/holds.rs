@@ -1,5 +1,6 @@
 //! `holds`: orders not to send email, and the notices that wait for their end.
 
+use super::audit;
 use super::decisions;
 use super::engine::{Row, Target, Tx, query, query_scalar};
 use super::hold_events::{self, StormEnd};
@@ -7,7 +8,9 @@ use super::row::RowExt;
 use super::waiting_notices::{IS_WAITING, plan_again};
 use super::{Result, Store, millis};
 use crate::base::random;
-use crate::domain::{ActiveHold, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time};
+use crate::domain::{
+    ActiveHold, AuditAction, AuditEntry, ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Time,
+};
 
 /// SQL condition: the scope of a hold covers the item `i`, about the connection `k`.
 fn is_in_scope(hold: &str) -> String {
@@ -118,6 +121,9 @@ impl Store {
             .execute(&mut tx)
             .await?;
             hold_queued(&mut tx, HoldKind::Operator, now).await?;
+            let entry =
+                AuditEntry { member: new.scope.member_id.as_ref(), ..AuditEntry::new(AuditAction::HoldAdd) };
+            audit::record(&mut tx, entry.target(&id), now).await?;
             Ok(true)
         };
         if !self.write(unit).await? {
@@ -146,7 +152,10 @@ impl Store {
                 .bind(millis(now))
                 .execute(&mut tx)
                 .await?;
-            Ok(Release::Released(release_uncovered(&mut tx, now).await?))
+            let notices = release_uncovered(&mut tx, now).await?;
+            let entry = AuditEntry::new(AuditAction::HoldRelease).target(id.as_str()).affected(notices);
+            audit::record(&mut tx, entry, now).await?;
+            Ok(Release::Released(notices))
         })
         .await
     }
@@ -202,6 +211,7 @@ impl Store {
             }
             keep_held(&mut tx, &new, now).await?;
             hold_queued(&mut tx, HoldKind::Operator, now).await?;
+            audit::record(&mut tx, AuditEntry::new(AuditAction::HoldTake).target(id.as_str()), now).await?;
             Ok(None)
         };
         if let Some(refused) = self.write(unit).await? {

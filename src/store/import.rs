@@ -9,7 +9,9 @@ use super::error::Result;
 use super::import_steps as steps;
 use super::locks::ImportLock;
 use super::sweeps::poll_key;
-use crate::domain::{Fingerprint, MemberEdit, NewCredential, Sealed, Time};
+use crate::domain::{
+    AuditAction, AuditEntry, Fingerprint, MemberEdit, MemberId, NewCredential, Sealed, Time,
+};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -67,6 +69,9 @@ pub struct Import {
     _lock: ImportLock,
     id: i64,
     counts: ImportCounts,
+    staged: u64,
+    /// The only member so far; `None` after a second one.
+    only: Option<MemberId>,
     /// Rows in one transaction.
     step: u32,
     /// The time in transactions since the last pause.
@@ -89,6 +94,8 @@ impl Store {
             _lock: lock,
             id,
             counts: ImportCounts::default(),
+            staged: 0,
+            only: None,
             step: if self.is_instance_running()? { SHORT_STEP } else { LONG_STEP },
             busy: Duration::ZERO,
         })
@@ -124,6 +131,9 @@ impl Import {
 
     /// Stores rows without a change to any member.
     pub async fn stage(&mut self, rows: &[ImportRow]) -> Result<()> {
+        self.only =
+            rows.first().filter(|_| self.staged == 0 && rows.len() == 1).map(|row| row.edit.id.clone());
+        self.staged += rows.len() as u64;
         for rows in rows.chunks(self.step()) {
             let started = Instant::now();
             let imported_before = self.imported_before(rows).await?;
@@ -164,7 +174,11 @@ impl Import {
     /// row does not mention. A new credential replaces the old one and its failure. `progress` receives the number of
     /// rows applied so far.
     pub async fn apply(mut self, now: Time, mut progress: impl FnMut(u64)) -> Result<ImportCounts> {
-        steps::mark_read(&self.store, self.id, now).await?;
+        let entry = match &self.only {
+            Some(member) => AuditEntry::new(AuditAction::MemberAdd).about(member),
+            None => AuditEntry::new(AuditAction::MemberImport).affected(self.staged),
+        };
+        steps::mark_read(&self.store, self.id, entry, now).await?;
         loop {
             let started = Instant::now();
             let Some(applied) = steps::apply(&self.store, self.id, self.step, now).await? else { break };

@@ -1,12 +1,13 @@
 //! The transactions of an import.
 
 use super::Store;
+use super::audit;
 use super::convert::{millis, time};
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::Result;
 use super::recorded_changes;
 use super::row_locks::lock_imported_members;
-use crate::domain::{NoticeReason, Time};
+use crate::domain::{AuditEntry, NoticeReason, Time};
 
 /// Rows of an interrupted import applied in one transaction.
 const REST_STEP: u32 = 500;
@@ -54,10 +55,14 @@ pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
 }
 
 /// From now on, the import is finished even after an interruption.
-pub(super) async fn mark_read(store: &Store, import: i64, now: Time) -> Result<()> {
+pub(super) async fn mark_read(store: &Store, import: i64, entry: AuditEntry<'_>, now: Time) -> Result<()> {
     let update = query("UPDATE imports SET read_at = $2 WHERE import_id = $1").bind(import).bind(millis(now));
-    store.execute(update).await?;
-    Ok(())
+    store
+        .write(async |mut tx| {
+            update.clone().execute(&mut tx).await?;
+            audit::record(&mut tx, entry, now).await
+        })
+        .await
 }
 
 /// Applies the next `limit` rows and deletes them. Returns the number of members enrolled or updated; `None` when no row

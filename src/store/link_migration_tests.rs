@@ -85,7 +85,7 @@ async fn links_and_invitations_of_an_older_database_still_work() {
         };
         assert_eq!(store.redeem(&redemption, max).await.unwrap(), is_redeemed, "{last}, {max}");
     }
-    store.erase_member(&member).await.unwrap();
+    store.erase_member(&member, &"erased:1".into(), Time::UNIX_EPOCH).await.unwrap();
     for last in 1..=4 {
         assert!(store.link(hash(last)).await.unwrap().is_none(), "{last}");
     }

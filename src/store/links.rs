@@ -1,5 +1,6 @@
 //! `links`, `link_buttons`: creates and reads links.
 
+use super::audit;
 use super::connections::{self, StoredConnection};
 use super::convert::millis;
 use super::engine::{Row, query, query_scalar};
@@ -10,7 +11,9 @@ use super::row::RowExt;
 use super::row_locks::lock_member;
 use super::sqlite::Store;
 use super::suppressed::UNSUBSCRIBED;
-use crate::domain::{Button, FormKeyHash, LinkRecord, MemberId, Outlook, Time, TokenHash};
+use crate::domain::{
+    AuditAction, AuditEntry, Button, FormKeyHash, LinkRecord, MemberId, Outlook, Time, TokenHash,
+};
 use std::sync::LazyLock;
 
 /// A link with its member and its buttons, a row for each. A link without buttons has one row.
@@ -82,6 +85,8 @@ impl Store {
                 .execute(&mut tx)
                 .await?
                 .rows_affected();
+            let entry = AuditEntry::new(AuditAction::LinksRevoke).about(member).affected(links);
+            audit::record(&mut tx, entry, now).await?;
             Ok(Some(RevokedLinks { links, unsubscribe_links }))
         })
         .await

@@ -1,5 +1,6 @@
 //! `members`.
 
+use super::audit;
 use super::cancellations::drop_members;
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
 use super::engine::{Row, query, query_scalar};
@@ -9,7 +10,8 @@ use super::suppressed::SUPPRESSED;
 use super::unclear::last_answer_at;
 use super::{Result, Store, json_list, link_requests, millis, time_zones};
 use crate::domain::{
-    CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId, NoticeReason, Outcome, Time,
+    AuditAction, AuditEntry, CredentialRules, CredentialState, EmailAddress, LapseState, Member, MemberId,
+    NoticeReason, Outcome, Time,
 };
 
 /// An enrolled, unpaused member whom a sweep polls.
@@ -306,6 +308,7 @@ impl Store {
             let members = json_list(&[id])?;
             drop_members(&mut tx, &members, NoticeReason::MemberRemoved, now).await?;
             recorded_changes::of_members(&mut tx, &members, now).await?;
+            audit::record(&mut tx, AuditEntry::new(AuditAction::MemberRemove).about(id), now).await?;
             Ok(true)
         })
         .await

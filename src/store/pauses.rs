@@ -1,5 +1,6 @@
 //! `members.paused_at`: members whom the operator excludes from polls and email.
 
+use super::audit;
 use super::cancellations::drop_members;
 use super::convert::{json_list, millis};
 use super::engine::{Tx, query, query_as};
@@ -9,7 +10,7 @@ use super::row_locks::lock_members;
 use super::sqlite::Store;
 use super::unclear;
 use super::unreachable;
-use crate::domain::{MemberId, NoticeReason, Time};
+use crate::domain::{AuditAction, AuditEntry, MemberId, NoticeReason, Time};
 use std::collections::BTreeMap;
 
 /// The effect of a pause or a resume.
@@ -30,6 +31,10 @@ impl Store {
                 && !changed.is_empty()
             {
                 pause(&mut tx, &json_list(changed)?, now).await?;
+                for member in changed {
+                    audit::record(&mut tx, AuditEntry::new(AuditAction::MemberPause).about(member), now)
+                        .await?;
+                }
             }
             Ok(outcome)
         })
@@ -44,6 +49,10 @@ impl Store {
                 && !changed.is_empty()
             {
                 resume(&mut tx, &json_list(changed)?, now).await?;
+                for member in changed {
+                    audit::record(&mut tx, AuditEntry::new(AuditAction::MemberResume).about(member), now)
+                        .await?;
+                }
             }
             Ok(outcome)
         })

@@ -1,9 +1,10 @@
 //! Retries of deferred and abandoned notices.
 
+use super::audit;
 use super::engine::{Tx, query, query_scalar};
 use super::suppressions::unsuppress;
 use super::{Result, Store, millis};
-use crate::domain::{AddressHash, NoticeId, NoticeReason, Suppression, Time};
+use crate::domain::{AddressHash, AuditAction, AuditEntry, NoticeId, NoticeReason, Suppression, Time};
 
 impl Store {
     /// Queues a deferred or abandoned notice for delivery now and resets its attempt count. Returns `false` when it is
@@ -65,7 +66,13 @@ impl Store {
         let ids = self
             .write(async |mut tx| {
                 forgive_rejections(&mut tx, notice, now).await?;
-                update.clone().fetch_all(&mut tx).await
+                let ids = update.clone().fetch_all(&mut tx).await?;
+                if !ids.is_empty() {
+                    let entry = AuditEntry::new(AuditAction::NoticeRetry).affected(ids.len() as u64);
+                    let target = notice.map(NoticeId::as_str);
+                    audit::record(&mut tx, AuditEntry { target, ..entry }, now).await?;
+                }
+                Ok(ids)
             })
             .await?;
         Ok(ids.into_iter().map(NoticeId::new).collect())

@@ -2,6 +2,7 @@
 //!
 //! Each reason for which an address is suppressed is a row of its own, so none replaces another.
 
+use super::audit;
 use super::cancellations::cancel_unsent;
 use super::convert::{millis, time};
 use super::engine::{Tx, query, query_as, query_scalar};
@@ -13,7 +14,8 @@ use super::row_locks::{lock_member_of_link, lock_members_at};
 use super::sqlite::Store;
 use super::suppressed::SUPPRESSED;
 use crate::domain::{
-    AddressHash, EmailAddress, EventType, MemberId, NoticeReason, Suppression, Time, TokenHash,
+    AddressHash, AuditAction, AuditEntry, EmailAddress, EventType, MemberId, NoticeReason, Suppression, Time,
+    TokenHash,
 };
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
@@ -49,6 +51,9 @@ impl Store {
     pub async fn suppress(&self, address: AddressHash, reason: Suppression, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
             let added = suppress(&mut tx, address, reason, now).await?;
+            if added {
+                record_audit(&mut tx, AuditAction::SuppressAdd, address, now).await?;
+            }
             Ok(added)
         })
         .await
@@ -59,6 +64,9 @@ impl Store {
     pub async fn unsuppress(&self, address: AddressHash, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
             let removed = unsuppress(&mut tx, address, None, now).await?;
+            if removed {
+                record_audit(&mut tx, AuditAction::SuppressRemove, address, now).await?;
+            }
             Ok(removed)
         })
         .await
@@ -261,6 +269,18 @@ async fn enrolled_at(tx: &mut Tx, address: AddressHash) -> Result<Vec<MemberId>>
     .fetch_all(tx)
     .await?;
     Ok(members.into_iter().map(MemberId::new).collect())
+}
+
+/// A row for each member who has the address, or one without a member.
+async fn record_audit(tx: &mut Tx, action: AuditAction, address: AddressHash, now: Time) -> Result<()> {
+    let members = enrolled_at(tx, address).await?;
+    for member in &members {
+        audit::record(tx, AuditEntry::new(action).about(member), now).await?;
+    }
+    if members.is_empty() {
+        audit::record(tx, AuditEntry::new(action), now).await?;
+    }
+    Ok(())
 }
 
 /// `only`: a suppression for another reason stays.

@@ -389,7 +389,7 @@ async fn an_erased_member_leaves_no_event() {
     let (h, _receiver) = watching(&["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
-    h.app.store.erase_member(&"alice".into()).await.unwrap();
+    h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap();
     assert!(events(&h).await.is_empty());
 }
 

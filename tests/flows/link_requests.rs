@@ -158,7 +158,7 @@ async fn the_counts_of_a_domain_are_deleted_with_its_last_member() {
         for (member, domains) in [("alice", 1), ("bob", 0)] {
             let member = member.into();
             let removed = match erase {
-                true => h.app.store.erase_member(&member).await,
+                true => h.app.store.erase_member(&member, &"erased:1".into(), h.app.clock.now()).await,
                 false => h.app.store.remove_member(&member, h.clock.now()).await,
             };
             assert!(removed.unwrap());

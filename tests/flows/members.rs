@@ -86,20 +86,20 @@ async fn a_member_who_returns_is_watched_as_before() {
 #[tokio::test]
 async fn an_erased_member_leaves_nothing() {
     let (h, link) = with_a_history().await;
-    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    assert!(h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap());
     let left: Vec<_> = h.contents().await.into_iter().filter(|row| row.contains("alice")).collect();
     assert_eq!(left, [] as [&str; 0]);
     assert_eq!(h.look(&link).await.status, 404);
     assert_eq!(h.path("bob", "epic").await, ["CONNECTED", "EXPIRED"], "nobody else is touched");
     assert!(h.pass_after(TimeDelta::days(1)).await.complete());
-    assert!(!h.app.store.erase_member(&"alice".into()).await.unwrap());
+    assert!(!h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_member_who_was_removed_can_be_erased() {
     let (h, _) = with_a_history().await;
     h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
-    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    assert!(h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap());
     let left: Vec<_> = h.contents().await.into_iter().filter(|row| row.contains("alice")).collect();
     assert_eq!(left, [] as [&str; 0]);
 }

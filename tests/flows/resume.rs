@@ -217,6 +217,6 @@ async fn the_cookie_is_sent_to_the_link_s_own_path_only_and_is_neither_stored_no
     for wrong in [format!("{}=", pair.split_once('=').unwrap().0), format!("x{pair}"), format!("{pair}x")] {
         assert_eq!(press(&wrong).await, 410, "{wrong}");
     }
-    h.app.store.erase_member(&"alice".into()).await.unwrap();
+    h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap();
     assert_eq!(press(pair).await, 404);
 }

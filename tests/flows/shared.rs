@@ -166,7 +166,7 @@ async fn erasing_one_member_leaves_the_others_their_notice_and_their_way_to_unsu
     expire(&h, &["alice", "bob"]);
     h.pass().await;
     let stop = unsubscribe_link_in(&h.mails()[0]);
-    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    assert!(h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap());
     assert_eq!(notices(&h, "bob").await, [("bob".to_owned(), NoticeState::Sent, vec!["bob".to_owned()])]);
     assert_eq!(h.browser().post(&stop, &[]).await.status, 200);
     h.pass_after(TimeDelta::days(4)).await;

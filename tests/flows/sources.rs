@@ -172,9 +172,9 @@ async fn what_happened_to_a_removed_member_counts_until_the_member_is_erased() {
     let nobody = h.source("epic").await.unwrap();
     assert_eq!((h.counts().await, nobody.lapse_rate()), ([0, 0, 3, 2], None));
     assert_eq!(nobody.name, "Epic MyChart");
-    assert!(h.app.store.erase_member(&m1).await.unwrap());
+    assert!(h.app.store.erase_member(&m1, &"erased:1".into(), h.app.clock.now()).await.unwrap());
     assert_eq!((h.counts().await, h.connected_median("epic").await), ([0, 0, 1, 0], None));
-    assert!(h.app.store.erase_member(&m2).await.unwrap());
+    assert!(h.app.store.erase_member(&m2, &"erased:1".into(), h.app.clock.now()).await.unwrap());
     assert_eq!(h.source("epic").await, None);
 }
 

@@ -292,7 +292,7 @@ async fn a_suppression_follows_the_address_and_not_the_member() {
 async fn an_erased_member_who_returns_gets_no_email_and_nothing_names_them() {
     let (h, stop) = mailed(&["alice"]).await;
     one_click(&stop).await;
-    assert!(h.app.store.erase_member(&"alice".into()).await.unwrap());
+    assert!(h.app.store.erase_member(&"alice".into(), &"erased:1".into(), h.app.clock.now()).await.unwrap());
     assert_eq!(h.look(&stop).await.status, 404);
     assert_eq!(one_click(&stop).await.0, 404);
     let kept = h.contents().await;

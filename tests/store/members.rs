@@ -133,8 +133,8 @@ pub(crate) async fn a_member_who_is_removed_keeps_their_history_and_one_who_is_e
     assert_eq!(f.rows().await.count("members").await.unwrap(), 2);
     let mut import = f.store.import(now()).await.unwrap();
     import.stage(&[row(1, "alice")]).await.unwrap();
-    assert!(f.store.erase_member(&alice).await.unwrap());
-    assert!(!f.store.erase_member(&alice).await.unwrap());
+    assert!(f.store.erase_member(&alice, &"erased:1".into(), now()).await.unwrap());
+    assert!(!f.store.erase_member(&alice, &"erased:1".into(), now()).await.unwrap());
     let left = f.rows().await.contents().await.unwrap();
     assert!(!left.iter().any(|row| row.contains("alice")), "{left:?}");
     assert!(left.iter().any(|row| row.contains("bob")));
@@ -170,7 +170,7 @@ pub(crate) async fn an_erased_member_is_in_no_byte_of_the_files(f: &Fixture) {
     let other = f.reopen().await;
     assert!(other.credentials(&"member-0000".into()).await.unwrap().is_some());
     for id in ["member-1234", "member-0815"] {
-        assert!(f.store.erase_member(&id.into()).await.unwrap());
+        assert!(f.store.erase_member(&id.into(), &"erased:1".into(), now()).await.unwrap());
     }
     assert!(f.store.truncate_log().await.unwrap());
     for text in texts {

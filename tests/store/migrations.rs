@@ -58,7 +58,10 @@ pub(crate) async fn a_database_of_an_earlier_version_keeps_its_rows(f: &Fixture)
     let mut rows = TestDatabase::open(&path).await.unwrap();
     assert_eq!(rows.defects().await.unwrap(), [] as [&str; 0]);
     assert_eq!(rows.tables().await.unwrap(), f.rows().await.tables().await.unwrap());
-    assert!(store.remove_member(&alice, now()).await.unwrap() && store.erase_member(&alice).await.unwrap());
+    assert!(
+        store.remove_member(&alice, now()).await.unwrap()
+            && store.erase_member(&alice, &"erased:1".into(), now()).await.unwrap()
+    );
     let left = rows.contents().await.unwrap();
     assert!(!left.iter().any(|row| row.contains("alice")), "{left:?}");
 }

@@ -9,7 +9,7 @@ pub(crate) async fn a_suppression_outlives_the_member_and_follows_the_address(f:
     assert!(f.store.suppress(hash, Suppression::Operator, now()).await.unwrap());
     assert!(!f.store.suppress(hash, Suppression::Operator, now()).await.unwrap(), "it is suppressed already");
     assert!(f.store.is_suppressed(&alice).await.unwrap() && !f.store.is_suppressed(&bob).await.unwrap());
-    assert!(f.store.erase_member(&alice).await.unwrap());
+    assert!(f.store.erase_member(&alice, &"erased:1".into(), now()).await.unwrap());
     f.import(&["alice"]).await;
     assert!(f.store.is_suppressed(&alice).await.unwrap());
     assert!(f.store.unsuppress(hash, now()).await.unwrap());

@@ -1,15 +1,19 @@
 //! `members remove`.
 
 use super::row::no_such_member;
+use crate::base::random;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{errln, outln};
+use crate::credentials::keyring::Keyring;
 use crate::domain::MemberId;
 
 pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> anyhow::Result<Completion> {
     let store = context.store_to_write().await?;
     let (exists, leaves_traces) = if erase {
-        (store.erase_member(id).await?, !store.truncate_log().await?)
+        let pseudonym = pseudonym(context, id);
+        let exists = store.erase_member(id, &pseudonym, context.clock.now()).await?;
+        (exists, !store.truncate_log().await?)
     } else {
         (store.remove_member(id, context.clock.now()).await?, false)
     };
@@ -27,4 +31,17 @@ pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> any
         return Ok(Completion::Incomplete);
     }
     Ok(Completion::Complete)
+}
+
+/// What the audit shows instead of the id. Without the key ring, a random one: an erasure must not depend on the keys.
+fn pseudonym(context: &Context, id: &MemberId) -> MemberId {
+    match Keyring::open(&context.config.keys.file) {
+        Ok(keyring) => keyring.pseudonym(id),
+        Err(error) => {
+            errln!(
+                "reconnectd: the audit names {id} by a random pseudonym, because the key ring does not open: {error}"
+            );
+            MemberId::new(format!("erased:{}", random::nonce()))
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{PAGE, Rows, optional_time, outln};
 use crate::cli::signals::stop_signal;
-use crate::domain::MemberId;
+use crate::domain::{AuditAction, AuditEntry, MemberId};
 use crate::store::Store;
 use serde::Serialize;
 
@@ -27,6 +27,8 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
                 }
             }
             let members = if all { members_waiting(&app.store).await? } else { ids.to_vec() };
+            let entry = AuditEntry::new(AuditAction::MemberRetry).affected(members.len() as u64);
+            app.store.record_audit(AuditEntry { member: one(&members), ..entry }, app.clock.now()).await?;
             let polls = futures_util::stream::iter(members.iter().cloned().map(Ok));
             let report = app.sweeper.poll_now(polls, &stop).await?;
             print(context, &app.store, &members).await?;
@@ -44,6 +46,11 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
             Ok(if is_complete { Completion::Complete } else { Completion::Incomplete })
         })
         .await
+}
+
+/// `None`: there are none, or several.
+fn one(members: &[MemberId]) -> Option<&MemberId> {
+    if let [member] = members { Some(member) } else { None }
 }
 
 async fn print(context: &Context, store: &Store, members: &[MemberId]) -> anyhow::Result<()> {
