@@ -2,6 +2,7 @@
 #![cfg(feature = "sim")]
 
 mod appends;
+mod audit;
 mod claims;
 mod copies;
 #[path = "../support/database_proxy.rs"]
@@ -156,6 +157,12 @@ suite! {
     both {
         appends:
             transitions_are_never_changed_or_deleted;
+        audit:
+            an_erased_member_has_a_pseudonym_in_the_audit,
+            an_import_leaves_one_row_with_the_number_of_its_members,
+            the_audit_is_never_changed_or_deleted,
+            the_audit_is_read_page_by_page_from_a_time_on,
+            what_somebody_does_is_recorded_with_it_and_what_the_daemon_does_is_not;
         claims:
             batches_of_racing_workers_are_disjoint,
             a_batch_takes_what_is_due_first,

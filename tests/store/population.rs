@@ -57,6 +57,8 @@ const ROWS: &str = "
     INSERT INTO unreachable_members (member_id, reason, since) VALUES ('Zoë', 'ODD', 1);
     INSERT INTO holds (hold_id, kind, state, source, member_id, status, reason, since, until)
         VALUES ('h1', 'operator', 'ended', 'epic', 'Zoë', 'EXPIRED', 'ODD', 1, 2), ('h2', 'storm', 'holding', NULL, NULL, NULL, '', 1, NULL);
+    INSERT INTO audit (audit_id, at, actor, action, member_id, target, affected)
+        VALUES ('a1', 1, 'token:ODD', 'read', 'Zoë', 'LONG', 3), ('A1', -1, '', '', NULL, NULL, NULL);
     INSERT INTO events (event_id, type, member_id, data, state, created_at, retry_until, next_at)
         VALUES ('e1', 'notice.sent', 'Zoë', 'ODD', 'queued', 1, 2, 1), ('e2', 'storm.ended', '', 'LONG', 'delivered', -1, 2, NULL);
     INSERT INTO lapse_changes (lapse_id, change, member_id, at, is_open, outcome, status, is_missing, is_person_mismatch,
