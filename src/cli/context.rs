@@ -4,6 +4,7 @@ use super::completion::UsageError;
 use super::output::errln;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
+use crate::credentials::credential_rules;
 use crate::credentials::key_check::{self, KeyReport};
 use crate::credentials::keyring::Keyring;
 use crate::domain::{Actor, CredentialRules};
@@ -83,16 +84,16 @@ impl Context {
     /// Without a readable key ring, only a sweep knows which credentials are locked.
     pub(super) async fn credential_rules(&self, store: &Store) -> anyhow::Result<CredentialRules> {
         let needs_token = self.needs_token();
-        let mut locked_keys = Vec::new();
-        if needs_token {
-            match Keyring::open(&self.config.keys.file) {
-                Ok(keyring) => locked_keys = KeyReport::new(store, &keyring).await?.locked_keys,
-                Err(error) => {
-                    errln!("reconnectd: cannot tell which credentials the key ring opens: {error}");
-                }
+        if !needs_token {
+            return Ok(CredentialRules::default());
+        }
+        match Keyring::open(&self.config.keys.file) {
+            Ok(keyring) => Ok(credential_rules(store, &keyring, needs_token).await?),
+            Err(error) => {
+                errln!("reconnectd: cannot tell which credentials the key ring opens: {error}");
+                Ok(CredentialRules::stored_tokens())
             }
         }
-        Ok(CredentialRules { needs_token, locked_keys })
     }
 
     /// Opens the key ring and the database to store credentials. Creates the database if needed.

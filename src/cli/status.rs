@@ -5,13 +5,12 @@ use super::context::{Context, locked_warning};
 use super::hold::{HoldRow, conditions, effect_of_end};
 use super::output::{errln, optional_time, outln, print_json, time};
 use crate::detect::sweep::UNREACHABLE_AFTER;
+use crate::domain::Time;
+use crate::explain::FUNNEL_DAYS;
 use crate::store::{Funnel, HoldRecord, InstanceRecord, Stats, SweepRecord};
 use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// The funnel counts lapses of this many days.
-const FUNNEL_DAYS: i64 = 30;
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -30,6 +29,8 @@ struct Status<'a> {
     person_mismatches: u64,
     lapses_open: u64,
     notices: BTreeMap<String, u64>,
+    /// The age of the oldest notice that was due and is not sent.
+    queue_age_seconds: u64,
     events: BTreeMap<String, u64>,
     /// Those that have not ended.
     holds: u64,
@@ -73,14 +74,14 @@ struct LastSweep {
 impl<'a> Status<'a> {
     fn new(
         fleet: Stats,
+        now: Time,
         funnel: Funnel,
         active_holds: Vec<HoldRow<'a>>,
         instances: Vec<InstanceRecord>,
         events: BTreeMap<String, u64>,
     ) -> Self {
-        let mut credentials = fleet.credentials;
-        let unusable: u64 = credentials.values().sum();
-        credentials.insert("ok".into(), fleet.members.saturating_sub(unusable));
+        let queue_age_seconds = fleet.queue_age(now).num_seconds().unsigned_abs();
+        let credentials = fleet.credentials_by_state();
         let last_sweep = fleet.last_sweep.map(|sweep: SweepRecord| LastSweep {
             started_at: time(sweep.started_at),
             finished_at: optional_time(sweep.finished_at),
@@ -104,6 +105,7 @@ impl<'a> Status<'a> {
             connections: fleet.connections,
             person_mismatches: fleet.person_mismatches,
             lapses_open: fleet.lapses_open,
+            queue_age_seconds,
             notices: fleet.notices,
             events,
             holds: active_holds.len() as u64,
@@ -146,7 +148,7 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     let (holds, drip_per_minute) = (store.active_holds().await?, context.config.storm.drip_per_minute);
     let rows = holds.iter().map(|hold| HoldRow::new(hold, drip_per_minute)).collect();
     let status =
-        Status::new(fleet, funnel, rows, store.live_daemons(now).await?, store.count_events().await?);
+        Status::new(fleet, now, funnel, rows, store.live_daemons(now).await?, store.count_events().await?);
     if let Some(locked) = status.credentials.get("locked") {
         errln!("reconnectd: {}", locked_warning(*locked));
     }
@@ -183,6 +185,12 @@ pub(super) async fn status(context: &Context) -> anyhow::Result<Completion> {
     }
     print_holds(&holds, drip_per_minute)?;
     outln!("notices      {}", counts(&status.notices));
+    if status.queue_age_seconds > 0 {
+        outln!(
+            "queue age    {} s (the oldest notice that was due and is not sent)",
+            status.queue_age_seconds
+        );
+    }
     if !status.events.is_empty() {
         outln!("events       {}", counts(&status.events));
     }

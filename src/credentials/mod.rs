@@ -6,8 +6,10 @@ pub mod keyring;
 mod pending_refreshes;
 mod refresh;
 mod renewals;
+mod rules;
 mod token_provider;
 
 pub use error::{CallError, Refusal};
+pub(crate) use rules::credential_rules;
 pub(crate) use token_provider::Refresh;
 pub use token_provider::TokenProvider;

@@ -13,9 +13,9 @@ use crate::credentials::keyring::Keyring;
 use crate::detect::brake::StormBrake;
 use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
-use crate::detect::sweep::{Limits, SweepReport, Sweeper};
+use crate::detect::sweep::{Limits, SweepReport, Sweeper, UNREACHABLE_AFTER};
 use crate::domain::StormPolicy;
-use crate::explain::Explainer;
+use crate::explain::{Explainer, FleetReports};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
 use crate::notify::deliver::{Deliverer, DomainShares, MailSessions, Pipeline, QueueGate};
@@ -54,6 +54,7 @@ pub struct App {
     pub request_counter: RequestCounter,
     pub(crate) pages: Arc<Pages>,
     pub operator: OperatorActions,
+    pub fleet: FleetReports,
     /// `None` without a receiver of events.
     pub(crate) webhook: Option<WebhookClient>,
     pub poller: Poller,
@@ -276,6 +277,13 @@ impl App {
                 clock: clock.clone(),
                 link_ttl: delta(config.links.ttl),
             },
+            fleet: FleetReports::new(
+                store.clone(),
+                clock.clone(),
+                keyring.clone(),
+                needs_token,
+                UNREACHABLE_AFTER,
+            ),
             webhook,
             store,
             poller,

@@ -36,6 +36,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("notices", "notices_due", "the queue, from its head"),
     ("notices", "notices_leased", "the notices that are being sent"),
     ("notices", "notices_held", "the notices under a hold"),
+    ("notices", "notices_unsent", "the queue, from its oldest notice"),
     ("events", "events_due", "the outbox, from its head"),
     ("events", "events_undelivered", "the events that are being sent, or have failed"),
     ("events", "events_delivered", "the events that have become too old"),

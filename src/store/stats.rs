@@ -5,8 +5,12 @@ use super::engine::{query, query_as, query_scalar};
 use super::members::CREDENTIAL_LOCKED;
 use super::row::RowExt;
 use super::{Result, Store, json_list, millis, time};
-use crate::domain::{CredentialRules, Time};
+use crate::domain::{CredentialRules, CredentialState, Time};
+use chrono::TimeDelta;
 use std::collections::BTreeMap;
+
+/// The condition of the index `notices_unsent`.
+const UNSENT: &str = "state IN ('queued', 'sending') AND is_tentative = FALSE";
 
 /// Counts of the whole fleet.
 #[derive(Clone, Debug)]
@@ -29,8 +33,25 @@ pub struct Stats {
     pub person_mismatches: u64,
     pub lapses_open: u64,
     pub(crate) notices: BTreeMap<String, u64>,
+    /// Since when the oldest notice that was due is not sent.
+    pub(crate) oldest_due_at: Option<Time>,
     /// The newest sweep.
     pub last_sweep: Option<SweepRecord>,
+}
+
+impl Stats {
+    /// The members by the state of their credential, those with a usable one (`ok`) included.
+    pub(crate) fn credentials_by_state(&self) -> BTreeMap<String, u64> {
+        let unusable: u64 = self.credentials.values().sum();
+        let mut credentials = self.credentials.clone();
+        credentials.insert(CredentialState::Ok.as_str().to_owned(), self.members.saturating_sub(unusable));
+        credentials
+    }
+
+    /// The age of the oldest notice that was due and is not sent; zero without one.
+    pub fn queue_age(&self, now: Time) -> TimeDelta {
+        self.oldest_due_at.map_or(TimeDelta::zero(), |due_at| (now - due_at).max(TimeDelta::zero()))
+    }
 }
 
 /// The funnel of the lapses that opened in a period. The numbers are independent: a connection may recover by itself, and a
@@ -126,8 +147,22 @@ impl Store {
                 .await?,
             lapses_open: self.count("SELECT count(*) FROM lapses WHERE state = 'open'").await?,
             notices: self.counts("SELECT state, count(*) FROM notices GROUP BY state").await?,
+            oldest_due_at: self.oldest_due_at().await?,
             last_sweep: self.last_sweep().await?,
         })
+    }
+
+    /// Since when the oldest notice that was due is not sent. Retries do not change that; a notice under a hold, or one that
+    /// a gate defers, is not due.
+    pub(crate) async fn oldest_due_at(&self) -> Result<Option<Time>> {
+        // What a person or an operator requested is due at once, and has no `due_at`.
+        let row = query(format!(
+            "SELECT (SELECT due_at FROM notices WHERE {UNSENT} AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS planned,
+                (SELECT planned_at FROM notices WHERE {UNSENT} AND due_at IS NULL ORDER BY planned_at LIMIT 1) AS requested"
+        ))
+        .fetch_one(&self.reader)
+        .await?;
+        Ok(row.optional_time("planned")?.into_iter().chain(row.optional_time("requested")?).min())
     }
 
     async fn count(&self, sql: &str) -> Result<u64> {
