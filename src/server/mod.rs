@@ -216,6 +216,7 @@ fn admin_state(app: &App) -> web::AdminState {
         clock: app.clock.clone(),
         keyring: app.keyring.clone(),
         explainer: app.explainer(),
+        fleet: app.fleet.clone(),
         drip_per_minute: config.storm.drip_per_minute,
         needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
     })

@@ -3,7 +3,7 @@
 use super::access::AccessTokens;
 use crate::base::clock::Clock;
 use crate::credentials::keyring::Keyring;
-use crate::explain::Explainer;
+use crate::explain::{Explainer, FleetReports};
 use crate::store::Store;
 use crate::web::wrong_passwords::WrongPasswords;
 use std::ops::Deref;
@@ -23,6 +23,7 @@ pub(crate) struct AdminServices {
     pub(crate) clock: Clock,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) explainer: Explainer,
+    pub(crate) fleet: FleetReports,
     /// See `storm.drip_per_minute`.
     pub(crate) drip_per_minute: u32,
     /// Whether the daemon stores a credential for each member.

@@ -1,6 +1,7 @@
 //! An operator acts for one member from the command line.
 
 mod acts;
+mod audit;
 mod bench;
 mod events;
 mod hold;
