@@ -13,9 +13,11 @@ pub mod detect;
 pub mod domain;
 pub mod explain;
 pub mod gateway;
+pub mod import;
 pub mod mail;
 pub mod notify;
 pub mod reconnect;
+pub mod rows;
 pub mod server;
 #[cfg(feature = "sim")]
 pub mod sim;

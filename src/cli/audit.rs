@@ -2,12 +2,12 @@
 
 use super::completion::Completion;
 use super::context::Context;
-use super::output::{PAGE, Rows, time};
+use super::output::{PAGE, Rows};
 use super::since::since;
-use crate::domain::{AuditRecord, MemberId};
+use crate::domain::MemberId;
+use crate::rows::AuditRow;
 use chrono::TimeDelta;
 use clap::Subcommand;
-use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -20,30 +20,6 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = since)]
         since: TimeDelta,
     },
-}
-
-#[derive(Serialize)]
-struct AuditRow<'a> {
-    at: String,
-    actor: &'a str,
-    action: &'a str,
-    member_id: Option<&'a str>,
-    target: Option<&'a str>,
-    /// How many rows were changed or read.
-    affected: Option<u64>,
-}
-
-impl<'a> From<&'a AuditRecord> for AuditRow<'a> {
-    fn from(record: &'a AuditRecord) -> Self {
-        Self {
-            at: time(record.at),
-            actor: &record.actor,
-            action: &record.action,
-            member_id: record.member_id.as_deref(),
-            target: record.target.as_deref(),
-            affected: record.affected,
-        }
-    }
 }
 
 pub(super) async fn run(context: &Context, command: &AuditCommand) -> anyhow::Result<Completion> {

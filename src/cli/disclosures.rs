@@ -3,11 +3,11 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::members::no_such_member;
-use super::output::{Rows, errln, optional_time, time};
-use crate::domain::{ConnectionId, EmailAddress, MemberId};
-use crate::store::{DisclosedEmail, DisclosedLink, DisclosedTo};
+use super::output::{Rows, errln};
+use crate::domain::{EmailAddress, MemberId};
+use crate::rows::{DisclosureRow, DisclosureWhat, disclosure_rows};
+use crate::store::DisclosedTo;
 use clap::Args;
-use serde::Serialize;
 
 #[derive(Debug, Args)]
 pub(super) struct DisclosuresArgs {
@@ -17,106 +17,6 @@ pub(super) struct DisclosuresArgs {
     /// An email address: what it received, about whatever members
     #[arg(long, value_name = "ADDR")]
     address: Option<EmailAddress>,
-}
-
-/// One object per line: first the email, then each of its pages that was opened.
-#[derive(Serialize)]
-struct DisclosureRow<'a> {
-    at: String,
-    what: What,
-    notice_id: Option<&'a str>,
-    kind: Option<&'static str>,
-    resend: Option<bool>,
-    disclosure: Option<&'a str>,
-    /// `sent`, or `unknown`.
-    outcome: Option<&'static str>,
-    member_ids: Vec<&'a str>,
-    connections: Vec<&'a str>,
-    opened_at: Option<String>,
-    last_viewed_at: Option<String>,
-    redeemed_at: Option<String>,
-}
-
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum What {
-    Email,
-    /// A link that the operator's receiver of events got instead.
-    Event,
-    /// A page that somebody, or a mail scanner, opened with a link of the email.
-    Page,
-    /// A link that the operator handed over.
-    Link,
-}
-
-impl What {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Event => "event",
-            Self::Page => "page",
-            Self::Link => "link",
-        }
-    }
-}
-
-impl<'a> DisclosureRow<'a> {
-    fn of_email(email: &'a DisclosedEmail) -> Self {
-        Self {
-            at: time(email.at),
-            what: if email.is_event { What::Event } else { What::Email },
-            notice_id: Some(email.notice.as_str()),
-            kind: Some(email.kind.as_str()),
-            resend: Some(email.is_resend),
-            disclosure: email.disclosure.as_deref(),
-            outcome: Some(if email.is_sent { "sent" } else { "unknown" }),
-            member_ids: email.members.iter().map(MemberId::as_str).collect(),
-            connections: email.connections.iter().map(ConnectionId::as_str).collect(),
-            opened_at: None,
-            last_viewed_at: None,
-            redeemed_at: None,
-        }
-    }
-
-    fn of_link(link: &'a DisclosedLink, email: Option<&'a DisclosedEmail>) -> Self {
-        let first_view = link.opened_at.or(link.last_viewed_at).filter(|_| email.is_some());
-        Self {
-            at: time(first_view.unwrap_or(link.created_at)),
-            what: if email.is_some() { What::Page } else { What::Link },
-            notice_id: email.map(|email| email.notice.as_str()),
-            kind: None,
-            resend: None,
-            disclosure: None,
-            outcome: None,
-            member_ids: vec![link.member.as_str()],
-            connections: link.connections.iter().map(ConnectionId::as_str).collect(),
-            opened_at: optional_time(link.opened_at),
-            last_viewed_at: optional_time(link.last_viewed_at),
-            redeemed_at: optional_time(link.redeemed_at),
-        }
-    }
-
-    /// What happened, for people.
-    fn detail(&self) -> String {
-        let mut details = Vec::new();
-        if self.resend == Some(true) {
-            details.push("requested on a page".to_owned());
-        }
-        if self.outcome == Some("unknown") {
-            details.push("may have arrived".to_owned());
-        }
-        if matches!(self.what, What::Page | What::Link) {
-            details.push(match &self.opened_at {
-                Some(at) => format!("opened by a person {at}"),
-                None => "opened only by a scanner".to_owned(),
-            });
-            if self.last_viewed_at.is_none() {
-                details.clear();
-            }
-            details.extend(self.redeemed_at.as_ref().map(|at| format!("button pressed {at}")));
-        }
-        details.join("; ")
-    }
 }
 
 /// Oldest first.
@@ -145,19 +45,13 @@ pub(super) async fn disclosures(
             ("DETAIL", 0),
         ],
     );
-    let mut shown: Vec<DisclosureRow<'_>> = Vec::new();
-    for email in &found.emails {
-        shown.push(DisclosureRow::of_email(email));
-        let opened = email.links.iter().filter(|link| link.last_viewed_at.or(link.redeemed_at).is_some());
-        shown.extend(opened.map(|link| DisclosureRow::of_link(link, Some(email))));
-    }
-    shown.extend(found.handed_over.iter().map(|link| DisclosureRow::of_link(link, None)));
+    let shown = disclosure_rows(&found);
     if shown.is_empty() && !context.json {
         errln!("reconnectd: nothing was sent");
     }
     for row in &shown {
         let (members, connections, detail) =
-            (row.member_ids.join(","), row.connections.join(","), row.detail());
+            (row.member_ids.join(","), row.connections.join(","), detail(row));
         rows.row(
             row,
             &[
@@ -173,4 +67,26 @@ pub(super) async fn disclosures(
         )?;
     }
     Ok(Completion::Complete)
+}
+
+/// What happened, for people.
+fn detail(row: &DisclosureRow<'_>) -> String {
+    let mut details = Vec::new();
+    if row.resend == Some(true) {
+        details.push("requested on a page".to_owned());
+    }
+    if row.outcome == Some("unknown") {
+        details.push("may have arrived".to_owned());
+    }
+    if matches!(row.what, DisclosureWhat::Page | DisclosureWhat::Link) {
+        details.push(match &row.opened_at {
+            Some(at) => format!("opened by a person {at}"),
+            None => "opened only by a scanner".to_owned(),
+        });
+        if row.last_viewed_at.is_none() {
+            details.clear();
+        }
+        details.extend(row.redeemed_at.as_ref().map(|at| format!("button pressed {at}")));
+    }
+    details.join("; ")
 }

@@ -2,14 +2,14 @@
 
 use super::completion::{Completion, UsageError};
 use super::context::Context;
-use super::output::{PAGE, Rows, optional_time, outln, print_json, time};
+use super::output::{PAGE, Rows, outln, print_json, time};
 use crate::base::random;
-use crate::domain::{EventId, EventState, ListedEvent};
+use crate::domain::{EventId, EventState};
+use crate::rows::{EventRow, RetriedEventRow, TestedEventRow};
 use crate::store::Store;
 use crate::webhook::{Message, WebhookClient};
 use anyhow::{anyhow, bail};
 use clap::Subcommand;
-use serde::Serialize;
 use serde_json::json;
 
 #[derive(Debug, Subcommand)]
@@ -42,36 +42,6 @@ pub(super) async fn run(context: &Context, command: &EventsCommand) -> anyhow::R
         EventsCommand::List { state } => list(context, *state).await,
         EventsCommand::Retry { id, .. } => retry(context, id.as_deref().map(EventId::new)).await,
         EventsCommand::Test => test(context).await,
-    }
-}
-
-#[derive(Serialize)]
-struct EventRow<'a> {
-    event_id: &'a str,
-    r#type: &'a str,
-    member_id: Option<&'a str>,
-    state: &'static str,
-    attempts: u32,
-    created_at: String,
-    delivered_at: Option<String>,
-    /// Null while an earlier event of the member comes first.
-    next_at: Option<String>,
-    last_error: Option<&'a str>,
-}
-
-impl<'a> From<&'a ListedEvent> for EventRow<'a> {
-    fn from(event: &'a ListedEvent) -> Self {
-        Self {
-            event_id: event.id.as_str(),
-            r#type: &event.event_type,
-            member_id: event.member_id.as_ref().map(|member| member.as_str()),
-            state: event.state.as_str(),
-            attempts: event.attempts,
-            created_at: time(event.created_at),
-            delivered_at: optional_time(event.delivered_at),
-            next_at: optional_time(event.next_at),
-            last_error: event.last_error.as_deref(),
-        }
     }
 }
 
@@ -114,12 +84,6 @@ async fn list(context: &Context, state: Option<EventState>) -> anyhow::Result<Co
     }
 }
 
-#[derive(Serialize)]
-struct RetriedEvent<'a> {
-    event_id: &'a str,
-    queued: bool,
-}
-
 async fn retry(context: &Context, id: Option<EventId>) -> anyhow::Result<Completion> {
     let store = context.store_to_write().await?;
     let now = context.clock.now();
@@ -130,7 +94,7 @@ async fn retry(context: &Context, id: Option<EventId>) -> anyhow::Result<Complet
     let queued = retried.iter().filter(|(_, queued)| *queued).count();
     for (id, queued) in &retried {
         if context.json {
-            print_json(&RetriedEvent { event_id: id.as_str(), queued: *queued })?;
+            print_json(&RetriedEventRow { event_id: id.as_str(), queued: *queued })?;
         } else if !queued {
             outln!(
                 "{id}: nothing to retry; it is delivered, being sent, or waits for an earlier event of its member"
@@ -150,13 +114,6 @@ async fn retry_one(store: &Store, id: EventId, now: crate::domain::Time) -> anyh
     }
 }
 
-#[derive(Serialize)]
-struct TestedEvent<'a> {
-    event_id: &'a str,
-    delivered: bool,
-    error: Option<String>,
-}
-
 async fn test(context: &Context) -> anyhow::Result<Completion> {
     let client = WebhookClient::new(&context.config.webhook, &context.clock)?;
     let client =
@@ -167,7 +124,7 @@ async fn test(context: &Context) -> anyhow::Result<Completion> {
     let posted = client.post(Message { id: &id, body: &body }).await;
     if context.json {
         let error = posted.as_ref().err().map(|error| error.code());
-        print_json(&TestedEvent { event_id: &id, delivered: posted.is_ok(), error })?;
+        print_json(&TestedEventRow { event_id: &id, delivered: posted.is_ok(), error })?;
     }
     match posted {
         Err(error) => bail!("the receiver at webhook.url did not confirm the event: {error}"),

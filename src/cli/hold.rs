@@ -2,13 +2,13 @@
 
 use super::completion::{Completion, UsageError};
 use super::context::Context;
-use super::output::{Rows, optional_time, outln, print_json, time};
-use crate::domain::{ConnectionId, HoldId, HoldKind, HoldScope, HoldState, MemberId, Status, Time};
+use super::output::{Rows, outln, print_json, time};
+use crate::domain::{ConnectionId, HoldId, HoldScope, HoldState, MemberId, Status, Time};
+use crate::rows::{HoldRow, ReleasedHoldRow, TakenHoldRow, drip_minutes};
 use crate::store::{HoldRecord, NewHold, Release, Takeover};
 use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 use clap::Subcommand;
-use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HoldCommand {
@@ -106,53 +106,6 @@ fn end(duration: Option<TimeDelta>, until: Option<Time>, now: Time) -> anyhow::R
     Ok(until)
 }
 
-#[derive(Serialize)]
-pub(super) struct HoldRow<'a> {
-    hold_id: &'a HoldId,
-    kind: &'static str,
-    state: &'static str,
-    source: Option<&'a ConnectionId>,
-    member_id: Option<&'a MemberId>,
-    status: Option<&'a str>,
-    since: String,
-    until: Option<String>,
-    ended_at: Option<String>,
-    reason: &'a str,
-    lapsed: u64,
-    connections: u64,
-    notices: u64,
-    would_email: u64,
-    /// Of a storm: how long the emails take that go out by themselves when it is over.
-    drip_minutes: Option<u64>,
-}
-
-impl<'a> HoldRow<'a> {
-    pub(super) fn new(hold: &'a HoldRecord, drip_per_minute: u32) -> Self {
-        Self {
-            hold_id: &hold.id,
-            kind: hold.kind.as_str(),
-            state: hold.state.as_str(),
-            source: hold.scope.source.as_ref(),
-            member_id: hold.scope.member_id.as_ref(),
-            status: hold.scope.status.as_ref().map(Status::as_str),
-            since: time(hold.since),
-            until: optional_time(hold.until),
-            ended_at: optional_time(hold.ended_at),
-            reason: &hold.reason,
-            lapsed: hold.lapsed,
-            connections: hold.connections,
-            notices: hold.notices,
-            would_email: hold.would_email,
-            drip_minutes: drip_minutes(hold, drip_per_minute),
-        }
-    }
-}
-
-fn drip_minutes(hold: &HoldRecord, drip_per_minute: u32) -> Option<u64> {
-    let drips = hold.kind == HoldKind::Storm && hold.state != HoldState::Ended;
-    drips.then(|| hold.would_email.div_ceil(u64::from(drip_per_minute).max(1)))
-}
-
 /// What the end of a hold means, for a person.
 pub(super) fn effect_of_end(hold: &HoldRecord, drip_per_minute: u32) -> String {
     let emails = match hold.would_email {
@@ -207,14 +160,6 @@ fn show(context: &Context, hold: &HoldRecord) -> anyhow::Result<Completion> {
     Ok(Completion::Complete)
 }
 
-#[derive(Serialize)]
-struct TakenRow<'a> {
-    hold_id: &'a HoldId,
-    taken: bool,
-    /// The hold in its place.
-    hold: Option<HoldRow<'a>>,
-}
-
 async fn take(
     context: &Context,
     id: &HoldId,
@@ -226,13 +171,13 @@ async fn take(
     match store.take_over_hold(id, until, reason, now).await? {
         Takeover::Taken(hold) if context.json => {
             let row = HoldRow::new(&hold, context.config.storm.drip_per_minute);
-            print_json(&TakenRow { hold_id: id, taken: true, hold: Some(row) })?;
+            print_json(&TakenHoldRow { hold_id: id, taken: true, hold: Some(row) })?;
         }
         Takeover::Taken(hold) => return show(context, &hold),
         Takeover::Unknown => bail!("there is no hold {id}; see `reconnectd hold list`"),
         Takeover::IsOperators => bail!("hold {id} is no storm's: it lasts until its own end or its release"),
         Takeover::HadEnded if context.json => {
-            print_json(&TakenRow { hold_id: id, taken: false, hold: None })?;
+            print_json(&TakenHoldRow { hold_id: id, taken: false, hold: None })?;
         }
         Takeover::HadEnded => outln!("the hold had ended already; `hold add` adds one"),
     }
@@ -285,13 +230,6 @@ async fn list(context: &Context) -> anyhow::Result<Completion> {
     Ok(Completion::Complete)
 }
 
-#[derive(Serialize)]
-struct ReleasedRow<'a> {
-    hold_id: &'a HoldId,
-    released: bool,
-    notices: u64,
-}
-
 async fn release(context: &Context, id: &HoldId) -> anyhow::Result<Completion> {
     let store = context.store_to_write().await?;
     let (released, notices) = match store.release_hold(id, context.clock.now()).await? {
@@ -300,7 +238,7 @@ async fn release(context: &Context, id: &HoldId) -> anyhow::Result<Completion> {
         Release::Released(notices) => (true, notices),
     };
     if context.json {
-        print_json(&ReleasedRow { hold_id: id, released, notices })?;
+        print_json(&ReleasedHoldRow { hold_id: id, released, notices })?;
     } else if released {
         outln!("the hold has ended; notices queued again: {notices}");
     } else {

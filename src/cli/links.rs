@@ -5,11 +5,11 @@ use super::context::Context;
 use super::output::{Rows, outln, print_json};
 use super::since::since;
 use crate::domain::MemberId;
-use crate::store::{DomainStats, RevokedLinks};
+use crate::rows::{LinkActivityRow, RevokedLinksRow};
+use crate::store::RevokedLinks;
 use anyhow::bail;
 use chrono::TimeDelta;
 use clap::Subcommand;
-use serde::Serialize;
 
 /// Domains with fewer enrolled members are shown as `other`.
 const MIN_MEMBERS: u32 = 5;
@@ -29,34 +29,11 @@ pub(super) enum LinksCommand {
     },
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    domain: &'a str,
-    bot_views: u64,
-    human_views: u64,
-    bot_presses: u64,
-    human_presses: u64,
-}
-
-impl<'a> From<&'a DomainStats> for Row<'a> {
-    fn from(stats: &'a DomainStats) -> Self {
-        let &DomainStats { ref domain, bot_views, human_views, bot_presses, human_presses } = stats;
-        Self { domain, bot_views, human_views, bot_presses, human_presses }
-    }
-}
-
 pub(super) async fn links(context: &Context, command: &LinksCommand) -> anyhow::Result<Completion> {
     match command {
         LinksCommand::Activity { since } => activity(context, *since).await,
         LinksCommand::Revoke { member } => revoke(context, &MemberId::from(member.as_str())).await,
     }
-}
-
-#[derive(Serialize)]
-struct RevokedRow<'a> {
-    member_id: &'a str,
-    #[serde(flatten)]
-    revoked: RevokedLinks,
 }
 
 async fn revoke(context: &Context, member: &MemberId) -> anyhow::Result<Completion> {
@@ -65,7 +42,7 @@ async fn revoke(context: &Context, member: &MemberId) -> anyhow::Result<Completi
         bail!("there is no member {member}; see `reconnectd members list`");
     };
     if context.json {
-        print_json(&RevokedRow { member_id: member.as_str(), revoked })?;
+        print_json(&RevokedLinksRow { member_id: member.as_str(), revoked })?;
     } else {
         let RevokedLinks { links, unsubscribe_links } = revoked;
         outln!("{member}: revoked {links} links and {unsubscribe_links} unsubscribe links");
@@ -86,7 +63,7 @@ async fn activity(context: &Context, since: TimeDelta) -> anyhow::Result<Complet
         ("HINT", 0),
     ];
     let mut rows = Rows::new(context.json, &COLUMNS);
-    for row in domains.iter().map(Row::from) {
+    for row in domains.iter().map(LinkActivityRow::from) {
         let hint = hint(row.bot_presses, row.human_presses, context.config.links.max_redemptions);
         let numbers = [row.bot_views, row.human_views, row.bot_presses, row.human_presses];
         let [bot_views, human_views, bot_presses, human_presses] = numbers.map(|number| number.to_string());

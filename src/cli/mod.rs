@@ -13,7 +13,6 @@ mod demo;
 mod disclosures;
 mod events;
 mod hold;
-mod import;
 mod keys;
 mod lapses;
 mod links;

@@ -1,7 +1,7 @@
 //! Output: one JSON object per line, or a table for people.
 
-use crate::domain::Time;
-use chrono::SecondsFormat;
+pub(super) use crate::rows::time;
+
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -83,13 +83,4 @@ fn table_cell(text: &str) -> String {
 /// A value from outside must not begin a line of its own or steer the terminal.
 pub(super) fn single_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// RFC 3339 in UTC, with milliseconds.
-pub(super) fn time(time: Time) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-pub(super) fn optional_time(at: Option<Time>) -> Option<String> {
-    at.map(time)
 }

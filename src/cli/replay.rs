@@ -2,15 +2,15 @@
 
 use super::completion::Completion;
 use super::context::Context;
-use super::output::{Rows, errln, optional_time, outln, print_json, time};
+use super::output::{Rows, errln, outln, print_json, time};
 use super::since::since;
 use crate::base::config::Config;
-use crate::domain::{ConnectionId, Time};
+use crate::domain::Time;
 use crate::explain::{ReplayRow, Replayer, Summary};
+use crate::rows::ReplayedRow;
 use crate::server::replay::{Exactness, prepare_replay};
 use chrono::TimeDelta;
 use clap::Args;
-use serde::Serialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -30,29 +30,6 @@ pub(super) struct ReplayArgs {
     above: usize,
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    member_id: &'a str,
-    connections: Vec<&'a str>,
-    step: u32,
-    would_send_at: Option<String>,
-    sent_at: Option<String>,
-    reason: &'static str,
-}
-
-impl<'a> From<&'a ReplayRow> for Row<'a> {
-    fn from(row: &'a ReplayRow) -> Self {
-        Self {
-            member_id: row.member_id.as_str(),
-            connections: row.connections.iter().map(ConnectionId::as_str).collect(),
-            step: row.step,
-            would_send_at: optional_time(row.would_send_at),
-            sent_at: optional_time(row.sent_at),
-            reason: row.reason.as_str(),
-        }
-    }
-}
-
 pub(super) async fn replay(context: &Context, arguments: &ReplayArgs) -> anyhow::Result<Completion> {
     let ReplayArgs { with, since, above } = arguments;
     let other = Config::load(Some(with), std::iter::empty::<(OsString, OsString)>())?.config;
@@ -67,7 +44,7 @@ pub(super) async fn replay(context: &Context, arguments: &ReplayArgs) -> anyhow:
     let mut differing = Vec::new();
     let show = |row: &ReplayRow| -> anyhow::Result<()> {
         if context.json {
-            print_json(&Row::from(row))?;
+            print_json(&ReplayedRow::from(row))?;
         } else if row.differs() && differing.len() < SHOWN {
             differing.push(row.clone());
         }
@@ -139,7 +116,7 @@ fn print_differing(summary: &Summary, differing: &[ReplayRow]) -> anyhow::Result
             ("CONNECTIONS", 0),
         ],
     );
-    for row in differing.iter().map(Row::from) {
+    for row in differing.iter().map(ReplayedRow::from) {
         let cells = [
             row.member_id,
             &row.step.to_string(),

@@ -3,10 +3,9 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::output::{Rows, outln};
-use crate::store::SourceStats;
+use crate::rows::SourceRow;
 use chrono::TimeDelta;
 use clap::Subcommand;
-use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourcesCommand {
@@ -17,33 +16,6 @@ pub(super) enum SourcesCommand {
 pub(super) async fn run(context: &Context, command: &SourcesCommand) -> anyhow::Result<Completion> {
     let SourcesCommand::List = command;
     list(context).await
-}
-
-#[derive(Serialize)]
-struct SourceRow<'a> {
-    source: &'a str,
-    name: &'a str,
-    connections: u64,
-    open_lapses: u64,
-    lapsed_30d: u64,
-    recovered_30d: u64,
-    recovery_seconds_median: Option<i64>,
-    connected_seconds_median: Option<i64>,
-}
-
-impl<'a> From<&'a SourceStats> for SourceRow<'a> {
-    fn from(stats: &'a SourceStats) -> Self {
-        Self {
-            source: stats.source.as_str(),
-            name: &stats.name,
-            connections: stats.connections,
-            open_lapses: stats.open_lapses,
-            lapsed_30d: stats.lapsed,
-            recovered_30d: stats.recovered,
-            recovery_seconds_median: stats.recovery_median.map(|median| median.num_seconds()),
-            connected_seconds_median: stats.connected_median.map(|median| median.num_seconds()),
-        }
-    }
 }
 
 /// Sources with the most open lapses come first.

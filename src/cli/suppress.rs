@@ -2,12 +2,12 @@
 
 use super::completion::Completion;
 use super::context::Context;
-use super::output::{PAGE, Rows, outln, print_json, time};
+use super::output::{PAGE, Rows, outln, print_json};
 use crate::domain::{AddressHash, EmailAddress, MemberId, Suppression};
+use crate::rows::{RemovedSuppressionRow, SuppressionRow};
 use crate::store::{ListedSuppression, Store};
 use anyhow::Context as _;
 use clap::Subcommand;
-use serde::Serialize;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SuppressCommand {
@@ -37,29 +37,6 @@ pub(super) async fn run(context: &Context, command: &SuppressCommand) -> anyhow:
     }
 }
 
-#[derive(Serialize)]
-struct SuppressionRow<'a> {
-    member_ids: Vec<&'a str>,
-    reason: &'static str,
-    created_at: String,
-}
-
-impl<'a> From<&'a ListedSuppression> for SuppressionRow<'a> {
-    fn from(listed: &'a ListedSuppression) -> Self {
-        Self {
-            member_ids: listed.members.iter().map(MemberId::as_str).collect(),
-            reason: listed.reason.as_str(),
-            created_at: time(listed.created_at),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct RemovedRow<'a> {
-    member_ids: Vec<&'a str>,
-    removed: bool,
-}
-
 async fn suppressions_of(store: &Store, address: AddressHash) -> anyhow::Result<Vec<ListedSuppression>> {
     Ok(store.suppressions(Some(address), None, PAGE).await?)
 }
@@ -87,7 +64,7 @@ async fn remove(context: &Context, store: &Store, address: &EmailAddress) -> any
     let members = listed.first().map(|listed| &listed.members[..]).unwrap_or_default();
     if context.json {
         let member_ids = members.iter().map(MemberId::as_str).collect();
-        print_json(&RemovedRow { member_ids, removed })?;
+        print_json(&RemovedSuppressionRow { member_ids, removed })?;
     } else if removed {
         outln!("the address is no longer suppressed; {}", owners(members));
     } else {

@@ -3,13 +3,13 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::members::no_such_member;
-use super::output::{errln, outln, print_json, single_line, time};
-use crate::domain::{ConnectionId, MemberId, NoticeId};
-use crate::explain::{Explained, Explainer, Explanation};
+use super::output::{errln, outln, print_json, single_line};
+use crate::domain::{ConnectionId, MemberId};
+use crate::explain::{Explainer, Explanation};
+use crate::rows::WhyRow;
 use crate::server::components::planning_policy;
 use anyhow::bail;
 use clap::Args;
-use serde::Serialize;
 use std::sync::Arc;
 
 /// More than anybody reads, and few enough for the memory.
@@ -24,35 +24,6 @@ pub(super) struct WhyArgs {
     member: MemberId,
     /// Only about this connection
     connection: Option<ConnectionId>,
-}
-
-#[derive(Serialize)]
-struct WhyRow<'a> {
-    at: String,
-    last_at: String,
-    count: u64,
-    member_id: &'a str,
-    connection_id: Option<&'a str>,
-    notice_id: Option<&'a str>,
-    what: &'static str,
-    reason: &'a str,
-    text: &'a str,
-}
-
-impl<'a> From<&'a Explained> for WhyRow<'a> {
-    fn from(entry: &'a Explained) -> Self {
-        Self {
-            at: time(entry.at),
-            last_at: time(entry.last_at),
-            count: entry.count,
-            member_id: entry.member_id.as_str(),
-            connection_id: entry.connection_id.as_ref().map(ConnectionId::as_str),
-            notice_id: entry.notice_id.as_ref().map(NoticeId::as_str),
-            what: entry.what,
-            reason: &entry.reason,
-            text: &entry.text,
-        }
-    }
 }
 
 /// Oldest first.

@@ -4,7 +4,7 @@ use crate::{resolve::Target, source::Tree};
 use std::collections::BTreeSet;
 
 /// Rooms, and the parts of rooms whose parts differ in what they may know. The longest match counts.
-const PARTS: [(&str, Kind); 28] = [
+const PARTS: [(&str, Kind); 30] = [
     ("domain", Kind::Domain),
     ("base", Kind::Base),
     ("detect", Kind::Facade),
@@ -25,6 +25,8 @@ const PARTS: [(&str, Kind); 28] = [
     ("reconnect", Kind::Service),
     ("reconnect::state", Kind::Pure),
     ("traffic", Kind::Service),
+    ("import", Kind::Service),
+    ("rows", Kind::Service),
     ("credentials", Kind::Service),
     ("credentials::keyring", Kind::Edge),
     ("gateway", Kind::Edge),

@@ -1,10 +1,10 @@
 //! `connections list`.
 
-use super::row::ConnectionRow;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{PAGE, Rows};
 use crate::domain::{Connection, MemberId};
+use crate::rows::ConnectionRow;
 
 fn rows(json: bool) -> Rows {
     let columns =

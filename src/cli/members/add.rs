@@ -2,9 +2,9 @@
 
 use crate::cli::completion::{Completion, UsageError};
 use crate::cli::context::Context;
-use crate::cli::import::{Fields, MemberRow, check};
 use crate::cli::output::{outln, print_json};
 use crate::cli::prompt;
+use crate::import::{Fields, MemberLine, check};
 use crate::store::ImportRow;
 use clap::Args;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub(super) async fn add(context: &Context, args: &AddArgs) -> anyhow::Result<Com
     ];
     let fields: Fields = values.into_iter().filter_map(|(field, value)| Some((field, value?))).collect();
     let usage = |text: String| UsageError(anyhow::anyhow!(text));
-    let MemberRow { line, edit, refresh_token, .. } =
+    let MemberLine { line, edit, refresh_token, .. } =
         check(1, fields).map_err(|error| usage(error.at(0).to_string()))?;
     let (keyring, store) = context.keyring_and_store().await?;
     let is_new = store.member(&edit.id).await?.is_none();

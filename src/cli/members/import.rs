@@ -1,11 +1,12 @@
 //! `members import`.
 
-use super::rejections::{self, Rejections};
+use super::rejections::Rejections;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::import::{ImportError, MemberFile, MemberRow};
 use crate::cli::output::{errln, outln, print_json};
 use crate::credentials::keyring::Keyring;
+use crate::import::{ImportError, MemberFile, MemberLine};
+use crate::rows::ImportErrorRow;
 use crate::store::{Import, ImportCounts, ImportRow};
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -75,7 +76,7 @@ fn read(
         for row in rows.by_ref().take(size) {
             match row {
                 Err(error) => batch.rejected.push(error),
-                Ok(MemberRow { line, edit, refresh_token, .. }) => {
+                Ok(MemberLine { line, edit, refresh_token, .. }) => {
                     let credential =
                         refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
                     batch.rows.push(ImportRow { line, edit, credential });
@@ -147,7 +148,7 @@ fn report(
 ) -> anyhow::Result<Completion> {
     let ImportCounts { members, known_tokens } = counts;
     if context.json {
-        let warnings: Vec<_> = rows.warnings().iter().map(rejections::line).collect();
+        let warnings: Vec<_> = rows.warnings().iter().map(ImportErrorRow::from).collect();
         let mut report = serde_json::json!({ "imported": members, "known_tokens": known_tokens });
         if !warnings.is_empty() {
             report["warnings"] = serde_json::json!(warnings);

@@ -1,10 +1,11 @@
 //! `members list`.
 
-use super::row::MemberRow;
+use super::row::email_state;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{PAGE, Rows};
 use crate::detect::sweep::UNREACHABLE_AFTER;
+use crate::rows::MemberRow;
 use crate::store::NO_RESPONSE;
 
 pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Completion> {
@@ -38,7 +39,7 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
                     row.member_id,
                     row.credential,
                     paused,
-                    row.email_state(),
+                    email_state(&row),
                     row.last_answer_at.as_deref().unwrap_or_default(),
                     row.unclear_reason.unwrap_or_default(),
                     row.unreachable_reason.unwrap_or_default(),

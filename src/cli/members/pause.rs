@@ -5,16 +5,9 @@ use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{outln, print_json};
 use crate::domain::MemberId;
+use crate::rows::PauseRow;
 use crate::store::PauseOutcome;
-use serde::Serialize;
 use std::collections::BTreeSet;
-
-#[derive(Serialize)]
-struct PauseRow<'a> {
-    member_id: &'a str,
-    paused: bool,
-    changed: bool,
-}
 
 pub(super) async fn pause(context: &Context, ids: &[MemberId]) -> anyhow::Result<Completion> {
     let ids = distinct(ids);

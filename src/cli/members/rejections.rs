@@ -1,8 +1,8 @@
 //! The lines of an import file that cannot be used.
 
-use crate::cli::import::ImportError;
 use crate::cli::output::{errln, print_json};
-use serde::Serialize;
+use crate::import::ImportError;
+use crate::rows::ImportErrorRow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,20 +11,6 @@ pub(super) struct Rejections {
     file: PathBuf,
     json: bool,
     count: u32,
-}
-
-/// A line, as JSON.
-#[derive(Serialize)]
-pub(super) struct Line<'a> {
-    /// Null for the file as a whole.
-    line: Option<u64>,
-    field: Option<&'static str>,
-    reason: &'a str,
-}
-
-pub(super) fn line(error: &ImportError) -> Line<'_> {
-    let line = Some(error.line).filter(|line| *line > 0);
-    Line { line, field: error.field, reason: &error.message }
 }
 
 impl Rejections {
@@ -38,7 +24,7 @@ impl Rejections {
     pub(super) fn add(&mut self, error: &ImportError) -> io::Result<()> {
         self.count += 1;
         if self.json {
-            return print_json(&line(error));
+            return print_json(&ImportErrorRow::from(error));
         }
         errln!("{}: {error}", self.file.display());
         Ok(())

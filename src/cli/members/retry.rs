@@ -3,19 +3,11 @@
 use super::row::no_such_member;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
-use crate::cli::output::{PAGE, Rows, optional_time, outln};
+use crate::cli::output::{PAGE, Rows, outln};
 use crate::cli::signals::stop_signal;
 use crate::domain::{AuditAction, AuditEntry, MemberId};
+use crate::rows::{RetriedMemberRow, optional_time};
 use crate::store::Store;
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct RetriedMember<'a> {
-    member_id: &'a str,
-    credential: &'static str,
-    last_answer_at: Option<String>,
-    unclear_reason: Option<&'a str>,
-}
 
 pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> anyhow::Result<Completion> {
     let stop = stop_signal()?;
@@ -60,7 +52,7 @@ async fn print(context: &Context, store: &Store, members: &[MemberId]) -> anyhow
     for id in members {
         let listed = store.list_members(Some(id), None, 1, &rules, None).await?;
         let Some(listed) = listed.first() else { continue };
-        let row = RetriedMember {
+        let row = RetriedMemberRow {
             member_id: id.as_str(),
             credential: listed.credential.as_str(),
             last_answer_at: optional_time(listed.last_answer_at),

@@ -1,10 +1,11 @@
 //! `members show`.
 
-use super::row::{MemberRow, no_such_member};
+use super::row::{email_state, no_such_member};
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{outln, print_json, single_line};
 use crate::domain::MemberId;
+use crate::rows::MemberRow;
 
 pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Completion> {
     let store = context.store().await?;
@@ -23,7 +24,7 @@ pub(super) async fn show(context: &Context, id: &MemberId) -> anyhow::Result<Com
     outln!("time zone      {}", row.time_zone.unwrap_or("-"));
     outln!("subject        {}", listed.member.subject);
     outln!("paused         {}", if row.paused { "yes" } else { "no" });
-    outln!("email          {}", row.email_state());
+    outln!("email          {}", email_state(&row));
     let unclear = row.unclear_reason.map(|reason| format!(" (no usable response since: {reason})"));
     outln!("last response  {}{}", row.last_answer_at.as_deref().unwrap_or("-"), unclear.unwrap_or_default());
     match (row.credential_reason, row.credential_since) {

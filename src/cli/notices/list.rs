@@ -1,10 +1,10 @@
 //! `notices list`.
 
-use super::row::NoticeRow;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{PAGE, Rows};
 use crate::domain::MemberId;
+use crate::rows::NoticeRow;
 
 /// Oldest first.
 pub(super) async fn list(context: &Context, member: Option<&MemberId>) -> anyhow::Result<Completion> {

@@ -2,7 +2,6 @@
 
 mod list;
 mod retry;
-mod row;
 mod show;
 
 use super::args::preview::Preview;

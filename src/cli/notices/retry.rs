@@ -4,15 +4,9 @@ use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{outln, print_json};
 use crate::domain::NoticeId;
+use crate::rows::RetriedNoticeRow;
 use crate::store::Store;
 use anyhow::bail;
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct RetriedNotice<'a> {
-    notice_id: &'a str,
-    queued: bool,
-}
 
 pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> anyhow::Result<Completion> {
     let store = context.store_to_write().await?;
@@ -31,7 +25,7 @@ pub(super) async fn retry(context: &Context, ids: &[NoticeId], all: bool) -> any
     for (id, queued) in &retried {
         count += usize::from(*queued);
         if context.json {
-            print_json(&RetriedNotice { notice_id: id.as_str(), queued: *queued })?;
+            print_json(&RetriedNoticeRow { notice_id: id.as_str(), queued: *queued })?;
         } else if !queued {
             outln!("{id}: nothing to retry; `reconnectd notices show {id}` shows its state");
         }

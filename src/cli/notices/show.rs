@@ -1,10 +1,10 @@
 //! `notices show`.
 
-use super::row::{AttemptRow, NoticeRow};
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{outln, print_json, single_line};
 use crate::domain::NoticeId;
+use crate::rows::{AttemptRow, NoticeRow};
 use anyhow::bail;
 
 pub(super) async fn show(context: &Context, id: &NoticeId) -> anyhow::Result<Completion> {

@@ -10,6 +10,6 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-pub(super) use error::ImportError;
-pub(super) use reader::MemberFile;
-pub(super) use row::{Fields, MemberRow, check};
+pub(crate) use error::ImportError;
+pub(crate) use reader::MemberFile;
+pub(crate) use row::{Fields, MemberLine, check};

@@ -3,7 +3,7 @@
 use super::error::ImportError;
 use super::file_kind;
 use super::lines::Lines;
-use super::row::{self, MemberRow};
+use super::row::{self, MemberLine};
 use super::{csv, json};
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ enum Format {
 }
 
 /// The rows of a file. After an invalid row the next one follows; after a read error the rows end.
-pub(in crate::cli) struct MemberFile {
+pub(crate) struct MemberFile {
     lines: Lines<Box<dyn Read + Send>>,
     format: Format,
     ignore_unknown: bool,
@@ -40,7 +40,7 @@ impl MemberFile {
     ///
     /// # Errors
     /// The file cannot be read, is of another kind, or the columns of a CSV file are not those of a member.
-    pub(in crate::cli) fn open(path: &Path, ignore_unknown: bool) -> Result<Self, ImportError> {
+    pub(crate) fn open(path: &Path, ignore_unknown: bool) -> Result<Self, ImportError> {
         if path == Path::new("-") {
             return Self::read(Box::new(BufReader::new(io::stdin())), None, ignore_unknown);
         }
@@ -86,12 +86,12 @@ impl MemberFile {
         Ok(Self { lines, format, ignore_unknown, first, seen, folded, warnings: Vec::new() })
     }
 
-    pub(in crate::cli) fn bytes_read(&self) -> u64 {
+    pub(crate) fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }
 
     /// Values that are imported but probably wrong, so far; the first ones.
-    pub(in crate::cli) fn warnings(&self) -> &[ImportError] {
+    pub(crate) fn warnings(&self) -> &[ImportError] {
         &self.warnings
     }
 
@@ -102,7 +102,7 @@ impl MemberFile {
     }
 
     /// `None` if the row is empty.
-    fn row(&mut self, line: u64, text: &str) -> Result<Option<MemberRow>, ImportError> {
+    fn row(&mut self, line: u64, text: &str) -> Result<Option<MemberLine>, ImportError> {
         let fields = match &self.format {
             Format::JsonLines => json::fields(text, self.ignore_unknown).map(Some),
             Format::Csv(columns) => csv::fields(columns, text),
@@ -136,7 +136,7 @@ impl MemberFile {
 }
 
 impl Iterator for MemberFile {
-    type Item = Result<MemberRow, ImportError>;
+    type Item = Result<MemberLine, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

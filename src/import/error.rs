@@ -4,11 +4,11 @@ use std::fmt;
 
 /// Never contains a value of the file: it can be an address or a token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::cli) struct ImportError {
+pub(crate) struct ImportError {
     /// From 1; 0 for the file as a whole.
-    pub(in crate::cli) line: u64,
-    pub(in crate::cli) field: Option<&'static str>,
-    pub(in crate::cli) message: String,
+    pub(crate) line: u64,
+    pub(crate) field: Option<&'static str>,
+    pub(crate) message: String,
 }
 
 impl ImportError {
@@ -16,7 +16,7 @@ impl ImportError {
         Self { line, field: None, message: message.into() }
     }
 
-    pub(in crate::cli) fn missing_address(line: u64) -> Self {
+    pub(crate) fn missing_address(line: u64) -> Self {
         let message = "missing; the member is not enrolled yet".to_owned();
         Self { line, field: Some("email"), message }
     }
@@ -36,7 +36,7 @@ impl fmt::Display for ImportError {
 
 /// An error in a row, whose line the reader adds.
 #[derive(Debug)]
-pub(in crate::cli) struct RowError {
+pub(crate) struct RowError {
     pub(super) field: Option<&'static str>,
     pub(super) message: String,
 }
@@ -46,7 +46,7 @@ impl RowError {
         Self { field: Some(field), message: message.into() }
     }
 
-    pub(in crate::cli) fn at(self, line: u64) -> ImportError {
+    pub(crate) fn at(self, line: u64) -> ImportError {
         ImportError { line, field: self.field, message: self.message }
     }
 }

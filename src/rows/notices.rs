@@ -1,29 +1,27 @@
-//! Notices and attempts as reports show them.
-
-use crate::cli::output::{optional_time, time};
+use super::time::{optional_time, time};
 use crate::store::{Attempt, ListedNotice};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 #[derive(Serialize)]
-pub(super) struct NoticeRow<'a> {
-    pub(super) notice_id: &'a str,
-    pub(super) member_id: &'a str,
-    pub(super) kind: &'static str,
-    pub(super) step: u32,
-    pub(super) state: &'static str,
-    pub(super) reason: &'a str,
-    pub(super) attempts: u32,
+pub(crate) struct NoticeRow<'a> {
+    pub(crate) notice_id: &'a str,
+    pub(crate) member_id: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) step: u32,
+    pub(crate) state: &'static str,
+    pub(crate) reason: &'a str,
+    pub(crate) attempts: u32,
     /// Without repeats: two members can have a connection with the same id.
-    pub(super) connections: BTreeSet<&'a str>,
+    pub(crate) connections: BTreeSet<&'a str>,
     /// All members, if several share the email; else none.
-    pub(super) members: BTreeSet<&'a str>,
-    pub(super) planned_at: String,
-    pub(super) not_before: String,
-    pub(super) sent_at: Option<String>,
+    pub(crate) members: BTreeSet<&'a str>,
+    pub(crate) planned_at: String,
+    pub(crate) not_before: String,
+    pub(crate) sent_at: Option<String>,
     /// In `notices show` only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) history: Option<Vec<AttemptRow<'a>>>,
+    pub(crate) history: Option<Vec<AttemptRow<'a>>>,
 }
 
 impl<'a> From<&'a ListedNotice> for NoticeRow<'a> {
@@ -49,16 +47,16 @@ impl<'a> From<&'a ListedNotice> for NoticeRow<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct AttemptRow<'a> {
-    pub(super) attempt: u32,
+pub(crate) struct AttemptRow<'a> {
+    pub(crate) attempt: u32,
     /// Consecutive attempts with the same outcome, shown as one row.
-    pub(super) count: u32,
-    pub(super) started_at: String,
-    pub(super) last_at: String,
-    pub(super) finished_at: Option<String>,
-    pub(super) outcome: Option<&'a str>,
-    pub(super) reason: Option<&'a str>,
-    pub(super) detail: Option<&'a str>,
+    pub(crate) count: u32,
+    pub(crate) started_at: String,
+    pub(crate) last_at: String,
+    pub(crate) finished_at: Option<String>,
+    pub(crate) outcome: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) detail: Option<&'a str>,
 }
 
 impl<'a> From<&'a Attempt> for AttemptRow<'a> {
@@ -74,4 +72,10 @@ impl<'a> From<&'a Attempt> for AttemptRow<'a> {
             detail: attempt.detail.as_deref(),
         }
     }
+}
+
+#[derive(Serialize)]
+pub(crate) struct RetriedNoticeRow<'a> {
+    pub(crate) notice_id: &'a str,
+    pub(crate) queued: bool,
 }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 /// One member to enroll or update.
 #[derive(Debug)]
-pub(in crate::cli) struct MemberRow {
+pub(crate) struct MemberLine {
     /// From 1.
-    pub(in crate::cli) line: u64,
-    pub(in crate::cli) edit: MemberEdit,
+    pub(crate) line: u64,
+    pub(crate) edit: MemberEdit,
     /// `None` keeps the stored credential.
-    pub(in crate::cli) refresh_token: Option<RefreshToken>,
+    pub(crate) refresh_token: Option<RefreshToken>,
     /// A value that a spreadsheet has probably changed.
     pub(super) suspicion: Option<RowError>,
 }
@@ -30,7 +30,7 @@ const MAX_NAME: usize = 30;
 const SPREADSHEET_ERRORS: [&str; 7] = ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"];
 
 /// The values of a row by field. A field that the row does not mention is absent.
-pub(in crate::cli) type Fields = BTreeMap<&'static str, String>;
+pub(crate) type Fields = BTreeMap<&'static str, String>;
 
 /// The field with this name, else what to say about it.
 pub(super) fn field(name: &str) -> Result<&'static str, UnknownField> {
@@ -65,7 +65,7 @@ impl UnknownField {
 
 /// # Errors
 /// A value that cannot be used, by field.
-pub(in crate::cli) fn check(line: u64, mut fields: Fields) -> Result<MemberRow, RowError> {
+pub(crate) fn check(line: u64, mut fields: Fields) -> Result<MemberLine, RowError> {
     for (field, text) in &fields {
         check_text(field, text)?;
     }
@@ -96,7 +96,7 @@ pub(in crate::cli) fn check(line: u64, mut fields: Fields) -> Result<MemberRow, 
     let refresh_token =
         fields.remove("refresh_token").filter(|text| !text.trim().is_empty()).map(RefreshToken::new);
     let edit = MemberEdit { id: MemberId::new(id), email, locale, time_zone, subject, label };
-    Ok(MemberRow { line, edit, refresh_token, suspicion })
+    Ok(MemberLine { line, edit, refresh_token, suspicion })
 }
 
 fn edit<T>(

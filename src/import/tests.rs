@@ -18,7 +18,7 @@ fn outcomes(extension: &str, content: impl AsRef<[u8]>) -> Vec<String> {
     }
 }
 
-fn only(rows: MemberFile) -> MemberRow {
+fn only(rows: MemberFile) -> MemberLine {
     let mut rows: Vec<_> = rows.collect::<Result<_, _>>().unwrap();
     assert_eq!(rows.len(), 1);
     rows.remove(0)
@@ -50,7 +50,7 @@ fn an_absent_field_keeps_its_value_and_an_empty_one_clears_it() {
         ("json", r#"{"member_id":"alice","email":"a@b.example"}"#, Edit::Keep),
         ("json", r#"{"member_id":"alice","locale":null,"subject":"","label":null}"#, Edit::Clear),
     ] {
-        let MemberRow { edit, refresh_token, .. } = only(import(extension, content).unwrap());
+        let MemberLine { edit, refresh_token, .. } = only(import(extension, content).unwrap());
         assert_eq!(edit.email.is_some(), content.contains("email"), "{content}");
         assert_eq!((&edit.locale, &edit.subject, &edit.label), (&expected, &expected, &expected));
         assert_eq!(edit.time_zone, Edit::Keep);
