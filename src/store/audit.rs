@@ -58,13 +58,15 @@ impl Store {
         let of_member = if member.is_some() { "member_id = $1" } else { "CAST($1 AS TEXT) IS NULL" };
         let rows = query(format!(
             "SELECT audit_id, at, actor, action, member_id, target, affected FROM audit
-             WHERE {of_member} AND audit_id >= $2 AND audit_id < $3 ORDER BY audit_id DESC LIMIT $4"
+             WHERE {of_member} AND audit_id >= $2 AND audit_id < $3 AND at >= $5 ORDER BY audit_id DESC LIMIT $4"
         ))
         .bind(member.map(MemberId::as_str))
         .bind(random::first_id(since))
         // After every id.
         .bind(before.unwrap_or("~"))
         .bind(limit)
+        // An id can be later than its time, when the clock was set back.
+        .bind(millis(since))
         .fetch_all(&self.reader)
         .await?;
         rows.iter()

@@ -43,6 +43,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("events", "state <> 'delivered' GROUP BY state", "the events that are not delivered"),
     ("events", "SELECT state, count(*) FROM events GROUP BY", "`status`"),
     // A page of a walk through the table.
+    ("audit", "ORDER BY audit_id DESC LIMIT", "the list"),
     ("connections", "ORDER BY k.member_id, k.connection_id LIMIT", "the list"),
     ("events", "ORDER BY sequence LIMIT", "the list"),
     ("lapses", "ORDER BY l.lapse_id LIMIT", "the list"),

@@ -6,6 +6,11 @@ use reqwest::{Client, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
+/// As in a file.
+fn value(text: &str) -> toml::Value {
+    format!("value = {text}").parse::<toml::Table>().unwrap().remove("value").unwrap()
+}
+
 async fn get(admin: SocketAddr, path: &str, token: Option<&str>, host: Option<&str>) -> Response {
     let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
     let mut request = http.get(format!("http://{admin}{path}"));
@@ -31,7 +36,8 @@ async fn status(admin: SocketAddr, token: Option<&str>, host: Option<&str>) -> S
 
 #[tokio::test]
 async fn without_a_configured_token_the_api_is_closed_and_health_stays_open() {
-    let bench = Bench::new().await;
+    let mut bench = Bench::new().await;
+    bench.home.set("telemetry.log", "info");
     let daemon = bench.home.daemon().await;
     for token in [None, Some("sesame")] {
         assert_eq!(status(daemon.admin, token, None).await, StatusCode::FORBIDDEN);
@@ -55,7 +61,11 @@ async fn a_generated_token_opens_the_api_under_an_own_host() {
         made["sha256"].as_str().unwrap(),
         made["scope"].as_str().unwrap()
     );
-    bench.home.set("admin.tokens", entry).set("admin.hosts", "admin.example.org");
+    bench
+        .home
+        .set("admin.tokens", value(&entry))
+        .set("telemetry.log", "info")
+        .set("admin.hosts", value("[\"admin.example.org\"]"));
     let daemon = bench.home.daemon().await;
     let admin = daemon.admin;
     assert_eq!(status(admin, Some(&token), None).await, StatusCode::OK);
@@ -76,7 +86,7 @@ async fn the_line_that_is_printed_with_a_token_is_what_the_configuration_takes()
     let mut bench = Bench::new().await;
     let printed = bench.done("tokens generate --name ops.team-1 --scope write").await;
     let (token, line) = printed.trim_end().split_once('\n').unwrap();
-    bench.home.set("admin.tokens", format!("[{line}]"));
+    bench.home.set("telemetry.log", "info").variable("RECONNECTD__ADMIN__TOKENS", &format!("[{line}]"));
     let daemon = bench.home.daemon().await;
     assert_eq!(status(daemon.admin, Some(token), None).await, StatusCode::OK);
     daemon.running.stopped().await.well();
@@ -97,13 +107,13 @@ async fn an_invalid_token_in_the_configuration_is_named() {
         (good.clone(), "[1].name"),
         ("{ name = \"b\" }".to_owned(), "sha256"),
     ] {
-        bench.home.set("admin.tokens", format!("[{good}, {second}]"));
+        bench.home.set("admin.tokens", value(&format!("[{good}, {second}]")));
         let error = bench.fails(2, "config print").await;
         assert!(error.contains("admin.tokens") && error.contains(place), "{second}: {error}");
         assert!(!error.contains(&digest[1..]), "an error repeats no digest: {error}");
     }
-    for value in ["sesame", "[\"sesame\"]"] {
-        bench.home.set("admin.tokens", value);
+    for wrong in ["\"sesame\"", "[\"sesame\"]"] {
+        bench.home.set("admin.tokens", value(wrong));
         let error = bench.fails(2, "config print").await;
         assert!(error.contains("admin.tokens") && !error.contains("sesame"), "{error}");
     }
