@@ -2,8 +2,12 @@
 
 use super::checklist::Checklist;
 use crate::base::config::{Config, Loaded};
+use secrecy::ExposeSecret;
 use std::io;
 use std::net::SocketAddr;
+
+/// Characters of `admin.token`. A random one of 128 bits has 22 in base64.
+const MIN_TOKEN: usize = 20;
 
 pub(super) fn check_configuration(loaded: &Loaded, source: &str, checklist: &Checklist) -> io::Result<()> {
     if loaded.exposes_secret {
@@ -29,7 +33,18 @@ pub(super) fn check(loaded: &Loaded, checklist: &Checklist) -> io::Result<()> {
     listener(checklist, "admin listener", admin.listen, |address| {
         Some(format!("admin.listen = {address}: everyone who can connect can read the metrics"))
     })?;
-    Ok(())
+    admin_token(checklist, admin.token.expose_secret())
+}
+
+/// The tokens of `admin.tokens` are random, as far as their digests tell.
+fn admin_token(checklist: &Checklist, token: &str) -> io::Result<()> {
+    if token.is_empty() || token.len() >= MIN_TOKEN {
+        return Ok(());
+    }
+    let message = format!(
+        "admin.token has fewer than {MIN_TOKEN} characters and can be guessed; use one of `reconnectd tokens generate`"
+    );
+    checklist.warning("admin token", &message)
 }
 
 /// `risk` says what is wrong with an address that other machines may reach.

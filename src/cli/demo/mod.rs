@@ -87,6 +87,7 @@ fn print_addresses(simulator: &Simulator, public_url: &Url, admin: SocketAddr) -
     outln!("  control page  {}/       expire a connection here", simulator.base_url());
     outln!("  mailbox       {}/mail   the notice arrives here; open its link", simulator.base_url());
     outln!("  member pages  {public_url}");
+    outln!("  dashboard     http://{admin}/       log in with the token {}", setup::ADMIN_TOKEN);
     outln!("  metrics       http://{admin}/metrics\n");
     outln!("Press Ctrl-C to stop. Nothing is saved.");
     Ok(())

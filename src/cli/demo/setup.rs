@@ -12,6 +12,8 @@ const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
 
 /// The members `m1`, `m2`, … of a storm.
 pub(super) const STORM_MEMBERS: u32 = 60;
+/// For the dashboard, which only this machine reaches.
+pub(super) const ADMIN_TOKEN: &str = "demo";
 /// A member and a source that are not part of the storm.
 pub(super) const ORDINARY: (&str, &str) = ("bob", "kaiser-north");
 
@@ -37,6 +39,7 @@ pub(super) fn configuration(folder: &Path, simulator: &Simulator, once: bool) ->
         ("LINKS__LISTEN", links.to_string()),
         ("LINKS__PUBLIC_URL", format!("http://{links}")),
         ("ADMIN__LISTEN", admin.to_string()),
+        ("ADMIN__TOKEN", ADMIN_TOKEN.into()),
         // Nearly all connections of the demo are part of its storm, which is about one source.
         ("STORM__FLEET_SHARE", "1".into()),
         ("STORM__WINDOW", "5s".into()),
