@@ -70,8 +70,8 @@ impl<'a> AuditEntry<'a> {
         Self { action, member: None, target: None, affected: None }
     }
 
-    pub fn about(self, member: &'a MemberId) -> Self {
-        Self { member: Some(member), ..self }
+    pub fn about(self, member: impl Into<Option<&'a MemberId>>) -> Self {
+        Self { member: member.into(), ..self }
     }
 
     /// The id of the hold, notice, event, or connection, or the name of the resource that was read. Never an address or a
