@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// A value that took less time is computed anew for each reader.
+/// A value that took less time is computed for each reader.
 const CHEAP: Duration = Duration::from_millis(250);
 /// A costly value is used for so many times the time that it took. So its computation takes at most 2 % of the time.
 const USES: u32 = 50;

@@ -1,4 +1,4 @@
-//! Who may use the admin API and the dashboard, and who did what.
+//! The rights of tokens for the admin API and the dashboard, and the actors that the audit names.
 
 use super::text_enum::string_enum;
 use aws_lc_rs::{constant_time, digest};
@@ -14,7 +14,7 @@ pub enum Scope {
 
 string_enum!(pub Scope { Read = "read", Write = "write" });
 
-/// Who did something, for the audit.
+/// The one who did something, for the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A command, by the name of the user who ran it.

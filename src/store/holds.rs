@@ -101,7 +101,8 @@ impl Store {
     pub async fn add_hold(&self, new: &NewHold, now: Time) -> Result<Option<HoldRecord>> {
         let id = random::id(now);
         let unit = async |mut tx: Tx| {
-            if let Some(member) = &new.scope.member_id
+            let member = new.scope.member_id.as_ref();
+            if let Some(member) = member
                 && !is_enrolled(&mut tx, member).await?
             {
                 return Ok(false);
@@ -113,7 +114,7 @@ impl Store {
             .bind(&id)
             .bind(HoldKind::Operator.as_str())
             .bind(new.scope.source.as_ref().map(ConnectionId::folded))
-            .bind(new.scope.member_id.as_ref().map(|member| member.as_str().to_owned()))
+            .bind(member.map(|member| member.as_str().to_owned()))
             .bind(new.scope.status.as_ref().map(|status| status.as_str().to_owned()))
             .bind(&new.reason)
             .bind(millis(now))
@@ -121,8 +122,7 @@ impl Store {
             .execute(&mut tx)
             .await?;
             hold_queued(&mut tx, HoldKind::Operator, now).await?;
-            let entry =
-                AuditEntry { member: new.scope.member_id.as_ref(), ..AuditEntry::new(AuditAction::HoldAdd) };
+            let entry = AuditEntry::new(AuditAction::HoldAdd).about(member);
             audit::record(&mut tx, entry.target(&id), now).await?;
             Ok(true)
         };

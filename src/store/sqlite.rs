@@ -46,7 +46,7 @@ pub struct Store {
     pub(super) events: EventTypes,
     /// Whether members who share an address get their own notices.
     pub(super) notifies_each_member: bool,
-    /// Who writes, for the audit. `None`: the daemon by itself, which is not audited.
+    /// The one who writes, for the audit. `None`: the daemon by itself, which is not audited.
     pub(super) actor: Option<Arc<Actor>>,
     /// Whether a person waits for the writes.
     pub(super) interactive: bool,

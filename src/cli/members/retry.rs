@@ -20,7 +20,7 @@ pub(super) async fn retry(context: &Context, ids: &[MemberId], all: bool) -> any
             }
             let members = if all { members_waiting(&app.store).await? } else { ids.to_vec() };
             let entry = AuditEntry::new(AuditAction::MemberRetry).affected(members.len() as u64);
-            app.store.record_audit(AuditEntry { member: one(&members), ..entry }, app.clock.now()).await?;
+            app.store.record_audit(entry.about(one(&members)), app.clock.now()).await?;
             let polls = futures_util::stream::iter(members.iter().cloned().map(Ok));
             let report = app.sweeper.poll_now(polls, &stop).await?;
             print(context, &app.store, &members).await?;

@@ -1,4 +1,4 @@
-//! Who may use the API and the dashboard: tokens, their scopes, and the hosts by which clients may reach them.
+//! Access to the API and the dashboard: tokens, their scopes, and the hosts by which clients may reach them.
 
 mod bearer;
 mod host;
