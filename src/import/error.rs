@@ -37,8 +37,8 @@ impl fmt::Display for ImportError {
 /// An error in a row, whose line the reader adds.
 #[derive(Debug)]
 pub(crate) struct RowError {
-    pub(super) field: Option<&'static str>,
-    pub(super) message: String,
+    pub(crate) field: Option<&'static str>,
+    pub(crate) message: String,
 }
 
 impl RowError {

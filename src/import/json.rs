@@ -1,7 +1,7 @@
 //! A line of JSON.
 
 use super::error::RowError;
-use super::row::{self, Fields};
+use super::row::{self, Fields, MemberLine};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
@@ -61,4 +61,16 @@ pub(super) fn fields(line: &str, ignore_unknown: bool) -> Result<Fields, RowErro
         }
     }
     Ok(fields)
+}
+
+/// One member with a known id, which the text need not repeat.
+///
+/// # Errors
+/// A value that cannot be used, or another id.
+pub(crate) fn member(id: &str, text: &str) -> Result<MemberLine, RowError> {
+    let mut fields = fields(text, false)?;
+    if fields.insert(row::MEMBER_ID, id.to_owned()).is_some_and(|other| other != id) {
+        return Err(RowError::field(row::MEMBER_ID, "differs from the id in the path"));
+    }
+    row::check(1, fields)
 }

@@ -7,9 +7,12 @@ mod json;
 mod lines;
 mod reader;
 mod row;
+mod staging;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use error::ImportError;
+pub(crate) use error::{ImportError, RowError};
+pub(crate) use json::member;
 pub(crate) use reader::MemberFile;
 pub(crate) use row::{Fields, MemberLine, check};
+pub(crate) use staging::{Staged, StagingError, StagingObserver, stage};

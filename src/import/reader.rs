@@ -49,7 +49,11 @@ impl MemberFile {
         Self::read(Box::new(BufReader::new(file)), extension, ignore_unknown)
     }
 
-    pub(super) fn read(
+    /// Like [`Self::open`], from any source. Reads its first lines.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub(crate) fn read(
         reader: Box<dyn Read + Send>,
         extension: Option<&str>,
         ignore_unknown: bool,

@@ -1,9 +1,11 @@
 use super::time::time;
 use crate::domain::AuditRecord;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct AuditRow<'a> {
+    #[schema(format = DateTime)]
     pub(crate) at: String,
     pub(crate) actor: &'a str,
     pub(crate) action: &'a str,

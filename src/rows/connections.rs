@@ -1,7 +1,8 @@
 use crate::domain::{Connection, MemberId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ConnectionRow<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) connection_id: &'a str,

@@ -1,17 +1,21 @@
 use super::time::{optional_time, time};
 use crate::domain::ListedEvent;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct EventRow<'a> {
     pub(crate) event_id: &'a str,
     pub(crate) r#type: &'a str,
     pub(crate) member_id: Option<&'a str>,
     pub(crate) state: &'static str,
     pub(crate) attempts: u32,
+    #[schema(format = DateTime)]
     pub(crate) created_at: String,
+    #[schema(format = DateTime)]
     pub(crate) delivered_at: Option<String>,
     /// Null while an earlier event of the member comes first.
+    #[schema(format = DateTime)]
     pub(crate) next_at: Option<String>,
     pub(crate) last_error: Option<&'a str>,
 }
@@ -32,7 +36,7 @@ impl<'a> From<&'a ListedEvent> for EventRow<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct RetriedEventRow<'a> {
     pub(crate) event_id: &'a str,
     pub(crate) queued: bool,

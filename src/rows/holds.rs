@@ -2,17 +2,24 @@ use super::time::{optional_time, time};
 use crate::domain::{ConnectionId, HoldId, HoldKind, HoldState, MemberId, Status};
 use crate::store::HoldRecord;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct HoldRow<'a> {
+    #[schema(value_type = String)]
     pub(crate) hold_id: &'a HoldId,
     pub(crate) kind: &'static str,
     pub(crate) state: &'static str,
+    #[schema(value_type = Option<String>)]
     pub(crate) source: Option<&'a ConnectionId>,
+    #[schema(value_type = Option<String>)]
     pub(crate) member_id: Option<&'a MemberId>,
     pub(crate) status: Option<&'a str>,
+    #[schema(format = DateTime)]
     pub(crate) since: String,
+    #[schema(format = DateTime)]
     pub(crate) until: Option<String>,
+    #[schema(format = DateTime)]
     pub(crate) ended_at: Option<String>,
     pub(crate) reason: &'a str,
     pub(crate) lapsed: u64,
@@ -59,8 +66,9 @@ pub(crate) struct TakenHoldRow<'a> {
     pub(crate) hold: Option<HoldRow<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ReleasedHoldRow<'a> {
+    #[schema(value_type = String)]
     pub(crate) hold_id: &'a HoldId,
     pub(crate) released: bool,
     pub(crate) notices: u64,

@@ -1,16 +1,20 @@
 use super::time::{optional_time, time};
 use crate::domain::{Lapse, LapseState, Outcome};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct LapseRow<'a> {
     pub(crate) lapse_id: &'a str,
     pub(crate) member_id: &'a str,
     pub(crate) connection_id: &'a str,
     pub(crate) state: &'static str,
     pub(crate) outcome: Option<&'static str>,
+    #[schema(format = DateTime)]
     pub(crate) suspected_at: String,
+    #[schema(format = DateTime)]
     pub(crate) opened_at: Option<String>,
+    #[schema(format = DateTime)]
     pub(crate) closed_at: Option<String>,
 }
 

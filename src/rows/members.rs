@@ -1,8 +1,9 @@
 use super::time::optional_time;
-use crate::store::ListedMember;
+use crate::store::{ListedMember, NO_RESPONSE};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct MemberRow<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) credential: &'static str,
@@ -10,16 +11,27 @@ pub(crate) struct MemberRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) credential_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     pub(crate) credential_since: Option<String>,
+    #[schema(format = DateTime)]
     pub(crate) last_answer_at: Option<String>,
     pub(crate) unclear_reason: Option<&'a str>,
     pub(crate) suppressed: bool,
     /// Why the member gets no more email about an open lapse.
     pub(crate) unreachable_reason: Option<&'a str>,
+    #[schema(format = DateTime)]
     pub(crate) unreachable_since: Option<String>,
     pub(crate) label: Option<&'a str>,
     pub(crate) locale: Option<&'a str>,
     pub(crate) time_zone: Option<&'a str>,
+}
+
+impl<'a> MemberRow<'a> {
+    /// For the list of members who cannot be reached.
+    pub(crate) fn of_unreachable(listed: &'a ListedMember) -> Self {
+        let row = Self::from(listed);
+        Self { unreachable_reason: row.unreachable_reason.or(Some(NO_RESPONSE)), ..row }
+    }
 }
 
 impl<'a> From<&'a ListedMember> for MemberRow<'a> {
@@ -43,7 +55,7 @@ impl<'a> From<&'a ListedMember> for MemberRow<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct PauseRow<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) paused: bool,
@@ -57,4 +69,21 @@ pub(crate) struct RetriedMemberRow<'a> {
     pub(crate) credential: &'static str,
     pub(crate) last_answer_at: Option<String>,
     pub(crate) unclear_reason: Option<&'a str>,
+}
+
+/// A member who was enrolled, or changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AddedMemberRow<'a> {
+    pub(crate) member_id: &'a str,
+    pub(crate) added: bool,
+    /// Refresh tokens that had been imported before, which changed nothing.
+    pub(crate) known_tokens: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RemovedMemberRow<'a> {
+    pub(crate) member_id: &'a str,
+    pub(crate) erased: bool,
+    /// Traces of the member remain in the write-ahead log until the daemon restarts, because another process was reading.
+    pub(crate) traces_remain: bool,
 }

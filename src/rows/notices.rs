@@ -2,8 +2,9 @@ use super::time::{optional_time, time};
 use crate::store::{Attempt, ListedNotice};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct NoticeRow<'a> {
     pub(crate) notice_id: &'a str,
     pub(crate) member_id: &'a str,
@@ -16,8 +17,11 @@ pub(crate) struct NoticeRow<'a> {
     pub(crate) connections: BTreeSet<&'a str>,
     /// All members, if several share the email; else none.
     pub(crate) members: BTreeSet<&'a str>,
+    #[schema(format = DateTime)]
     pub(crate) planned_at: String,
+    #[schema(format = DateTime)]
     pub(crate) not_before: String,
+    #[schema(format = DateTime)]
     pub(crate) sent_at: Option<String>,
     /// In `notices show` only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,13 +50,16 @@ impl<'a> From<&'a ListedNotice> for NoticeRow<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct AttemptRow<'a> {
     pub(crate) attempt: u32,
     /// Consecutive attempts with the same outcome, shown as one row.
     pub(crate) count: u32,
+    #[schema(format = DateTime)]
     pub(crate) started_at: String,
+    #[schema(format = DateTime)]
     pub(crate) last_at: String,
+    #[schema(format = DateTime)]
     pub(crate) finished_at: Option<String>,
     pub(crate) outcome: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
@@ -74,7 +81,7 @@ impl<'a> From<&'a Attempt> for AttemptRow<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct RetriedNoticeRow<'a> {
     pub(crate) notice_id: &'a str,
     pub(crate) queued: bool,

@@ -1,7 +1,8 @@
 use crate::store::SourceStats;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct SourceRow<'a> {
     pub(crate) source: &'a str,
     pub(crate) name: &'a str,

@@ -4,8 +4,9 @@ use crate::domain::Time;
 use crate::store::{Funnel, InstanceRecord, Stats, SweepRecord};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct StatusRow<'a> {
     pub(crate) members: u64,
     pub(crate) paused: u64,
@@ -16,6 +17,7 @@ pub(crate) struct StatusRow<'a> {
     /// By reason code.
     pub(crate) unclear: BTreeMap<String, u64>,
     /// The latest usable response of any member.
+    #[schema(format = DateTime)]
     pub(crate) last_answer_at: Option<String>,
     pub(crate) credentials: BTreeMap<String, u64>,
     pub(crate) connections: BTreeMap<String, u64>,
@@ -33,15 +35,17 @@ pub(crate) struct StatusRow<'a> {
     pub(crate) instances: Vec<InstanceRow>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct InstanceRow {
     pub(crate) instance_id: String,
+    #[schema(format = DateTime)]
     pub(crate) started_at: String,
+    #[schema(format = DateTime)]
     pub(crate) seen_at: String,
     pub(crate) version: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct FunnelRow {
     pub(crate) lapsed: u64,
     pub(crate) noticed: u64,
@@ -52,9 +56,11 @@ pub(crate) struct FunnelRow {
     pub(crate) recovered_unnoticed: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct SweepRow {
+    #[schema(format = DateTime)]
     pub(crate) started_at: String,
+    #[schema(format = DateTime)]
     pub(crate) finished_at: Option<String>,
     pub(crate) members: u64,
     pub(crate) unclear: u64,

@@ -2,12 +2,14 @@ use super::time::time;
 use crate::domain::MemberId;
 use crate::store::ListedSuppression;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The store has only hashes of addresses, so reports name members instead.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct SuppressionRow<'a> {
     pub(crate) member_ids: Vec<&'a str>,
     pub(crate) reason: &'static str,
+    #[schema(format = DateTime)]
     pub(crate) created_at: String,
 }
 
@@ -21,7 +23,7 @@ impl<'a> From<&'a ListedSuppression> for SuppressionRow<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct RemovedSuppressionRow<'a> {
     pub(crate) member_ids: Vec<&'a str>,
     pub(crate) removed: bool,

@@ -1,14 +1,16 @@
 use super::time::time;
 use crate::domain::Transition;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TransitionRow<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) connection_id: &'a str,
     /// `None` for the first observation.
     pub(crate) from: Option<&'a str>,
     pub(crate) to: &'a str,
+    #[schema(format = DateTime)]
     pub(crate) observed_at: String,
 }
 

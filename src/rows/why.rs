@@ -2,10 +2,13 @@ use super::time::time;
 use crate::domain::{ConnectionId, NoticeId};
 use crate::explain::Explained;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct WhyRow<'a> {
+    #[schema(format = DateTime)]
     pub(crate) at: String,
+    #[schema(format = DateTime)]
     pub(crate) last_at: String,
     pub(crate) count: u64,
     pub(crate) member_id: &'a str,

@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::output::{outln, print_json};
 use crate::cli::prompt;
 use crate::import::{Fields, MemberLine, check};
+use crate::rows::AddedMemberRow;
 use crate::store::ImportRow;
 use clap::Args;
 use std::path::PathBuf;
@@ -60,9 +61,8 @@ pub(super) async fn add(context: &Context, args: &AddArgs) -> anyhow::Result<Com
     let rows = [ImportRow { line, edit, credential }];
     let counts = store.import_all(&rows, context.clock.now()).await?;
     if context.json {
-        print_json(&serde_json::json!({
-            "member_id": id.as_str(), "added": is_new, "known_tokens": counts.known_tokens,
-        }))?;
+        let known_tokens = counts.known_tokens;
+        print_json(&AddedMemberRow { member_id: id.as_str(), added: is_new, known_tokens })?;
     } else {
         outln!("{} member {id}", if is_new { "added" } else { "updated" });
         if counts.known_tokens > 0 {

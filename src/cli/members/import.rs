@@ -4,15 +4,15 @@ use super::rejections::Rejections;
 use crate::cli::completion::Completion;
 use crate::cli::context::Context;
 use crate::cli::output::{errln, outln, print_json};
-use crate::credentials::keyring::Keyring;
-use crate::import::{ImportError, MemberFile, MemberLine};
-use crate::rows::ImportErrorRow;
-use crate::store::{Import, ImportCounts, ImportRow};
+use crate::import::{self, ImportError, MemberFile, Staged, StagingObserver};
+use crate::rows::ImportedRow;
+use crate::store::ImportCounts;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::io;
 use std::path::{Path, PathBuf};
-use tokio::sync::mpsc;
+use std::sync::Arc;
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ImportArgs {
@@ -28,9 +28,9 @@ pub(in crate::cli) struct ImportArgs {
 
 /// Imports the whole file or nothing.
 pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Result<Completion> {
-    let mut rejections = Rejections::new(&args.file, context.json);
-    let rows = match MemberFile::open(&args.file, args.ignore_unknown_columns) {
-        Ok(rows) => rows,
+    let rejections = Rejections::new(&args.file, context.json);
+    let file = match MemberFile::open(&args.file, args.ignore_unknown_columns) {
+        Ok(file) => file,
         Err(error) => {
             rejections.add(&error)?;
             return Err(rejections.failure());
@@ -38,11 +38,22 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
     };
     let (keyring, store) = context.keyring_and_store().await?;
     let mut import = store.import(context.clock.now()).await?;
+    let size = std::fs::metadata(&args.file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    let bar = progress_bar(size, "{bar:40} {bytes} of {total_bytes}, {eta} left");
+    let mut progress = Progress { rejections: &rejections, bar: &bar };
     // After an error, the next import or the daemon deletes the staged rows.
-    let Some((staged, rows)) = stage(&mut import, rows, keyring, args, &mut rejections).await? else {
+    let staged = import::stage(&mut import, file, Arc::new(keyring), &mut progress).await?;
+    bar.finish_and_clear();
+    let Some(Staged { rows: staged, file }) = staged else {
         import.discard().await?;
         return Err(rejections.failure());
     };
+    if staged == 0 && !args.allow_empty {
+        bail!(
+            "{} names no members; nothing was imported. Give --allow-empty if that is intended",
+            args.file.display()
+        );
+    }
     let progress = progress_bar(Some(staged), "{bar:40} {pos} of {len} members");
     let counts = import
         .apply(context.clock.now(), |applied| progress.set_position(applied))
@@ -52,113 +63,39 @@ pub(super) async fn import(context: &Context, args: &ImportArgs) -> anyhow::Resu
             format!("{applied} of {staged} members are imported; the daemon or the next import adds the rest")
         })?;
     progress.finish_and_clear();
-    report(context, &args.file, counts, &rows)
+    report(context, &args.file, counts, file.warnings())
 }
 
-/// Rows of the file, ready to be stored.
-#[derive(Default)]
-struct Batch {
-    rows: Vec<ImportRow>,
-    rejected: Vec<ImportError>,
-    /// From the start of the file.
-    bytes_read: u64,
+/// Prints what happens to the file.
+struct Progress<'a> {
+    rejections: &'a Rejections,
+    bar: &'a ProgressBar,
 }
 
-/// Reads the file and seals its tokens, ahead of the database. Ends early when nobody receives the batches.
-fn read(
-    mut rows: MemberFile,
-    keyring: &Keyring,
-    size: usize,
-    batches: &mpsc::Sender<Batch>,
-) -> anyhow::Result<MemberFile> {
-    loop {
-        let mut batch = Batch::default();
-        for row in rows.by_ref().take(size) {
-            match row {
-                Err(error) => batch.rejected.push(error),
-                Ok(MemberLine { line, edit, refresh_token, .. }) => {
-                    let credential =
-                        refresh_token.map(|token| keyring.new_credential(&edit.id, &token)).transpose()?;
-                    batch.rows.push(ImportRow { line, edit, credential });
-                }
-            }
-        }
-        batch.bytes_read = rows.bytes_read();
-        let is_last = batch.rows.len() + batch.rejected.len() < size;
-        if batches.blocking_send(batch).is_err() || is_last {
-            return Ok(rows);
-        }
+impl StagingObserver for Progress<'_> {
+    fn rejected(&mut self, error: ImportError) -> io::Result<()> {
+        self.rejections.add(&error)
     }
-}
 
-/// Stores all rows. Returns their number and the file, or `None` when a line was rejected.
-async fn stage(
-    import: &mut Import,
-    rows: MemberFile,
-    keyring: Keyring,
-    args: &ImportArgs,
-    rejections: &mut Rejections,
-) -> anyhow::Result<Option<(u64, MemberFile)>> {
-    let file_size =
-        std::fs::metadata(&args.file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    let progress = progress_bar(file_size, "{bar:40} {bytes} of {total_bytes}, {eta} left");
-    let (sender, mut batches) = mpsc::channel(1);
-    let size = import.step();
-    let reading = tokio::task::spawn_blocking(move || read(rows, &keyring, size, &sender));
-    let mut staged = 0;
-    while let Some(batch) = batches.recv().await {
-        progress.set_position(batch.bytes_read);
-        for error in &batch.rejected {
-            rejections.add(error)?;
-            if rejections.is_full() {
-                // The reader may wait for a pipe that stays open.
-                return Ok(None);
-            }
-        }
-        // After an error the remaining lines are only checked.
-        if rejections.is_empty() {
-            import.stage(&batch.rows).await?;
-            staged += batch.rows.len() as u64;
-        }
+    fn bytes_read(&mut self, bytes: u64) {
+        self.bar.set_position(bytes);
     }
-    let rows = reading.await??;
-    progress.finish_and_clear();
-    if rejections.is_empty() {
-        for line in import.lines_without_address(Rejections::MAX).await? {
-            rejections.add(&ImportError::missing_address(line))?;
-        }
-    }
-    if !rejections.is_empty() {
-        return Ok(None);
-    }
-    if staged == 0 && !args.allow_empty {
-        bail!(
-            "{} names no members; nothing was imported. Give --allow-empty if that is intended",
-            args.file.display()
-        );
-    }
-    Ok(Some((staged, rows)))
 }
 
 fn report(
     context: &Context,
     file: &Path,
     counts: ImportCounts,
-    rows: &MemberFile,
+    warnings: &[ImportError],
 ) -> anyhow::Result<Completion> {
-    let ImportCounts { members, known_tokens } = counts;
     if context.json {
-        let warnings: Vec<_> = rows.warnings().iter().map(ImportErrorRow::from).collect();
-        let mut report = serde_json::json!({ "imported": members, "known_tokens": known_tokens });
-        if !warnings.is_empty() {
-            report["warnings"] = serde_json::json!(warnings);
-        }
-        print_json(&report)?;
+        print_json(&ImportedRow::new(counts, warnings))?;
         return Ok(Completion::Complete);
     }
-    for warning in rows.warnings() {
+    for warning in warnings {
         errln!("{}: warning: {warning}", file.display());
     }
+    let ImportCounts { members, known_tokens } = counts;
     outln!("{members} members imported");
     if known_tokens > 0 {
         outln!("{known_tokens} refresh tokens had been imported before and changed nothing");

@@ -6,7 +6,6 @@ use crate::cli::context::Context;
 use crate::cli::output::{PAGE, Rows};
 use crate::detect::sweep::UNREACHABLE_AFTER;
 use crate::rows::MemberRow;
-use crate::store::NO_RESPONSE;
 
 pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result<Completion> {
     let store = context.store().await?;
@@ -28,10 +27,8 @@ pub(super) async fn list(context: &Context, unreachable: bool) -> anyhow::Result
     let mut after = None;
     loop {
         let page = store.list_members(None, after.as_ref(), PAGE, &rules, since).await?;
-        for mut row in page.iter().map(MemberRow::from) {
-            if unreachable {
-                row.unreachable_reason.get_or_insert(NO_RESPONSE);
-            }
+        for listed in &page {
+            let row = if unreachable { MemberRow::of_unreachable(listed) } else { MemberRow::from(listed) };
             let paused = if row.paused { "yes" } else { "no" };
             rows.row(
                 &row,

@@ -10,32 +10,19 @@ use std::path::{Path, PathBuf};
 pub(super) struct Rejections {
     file: PathBuf,
     json: bool,
-    count: u32,
 }
 
 impl Rejections {
-    /// An import stops after this many.
-    pub(super) const MAX: u32 = 20;
-
     pub(super) fn new(file: &Path, json: bool) -> Self {
-        Self { file: file.to_owned(), json, count: 0 }
+        Self { file: file.to_owned(), json }
     }
 
-    pub(super) fn add(&mut self, error: &ImportError) -> io::Result<()> {
-        self.count += 1;
+    pub(super) fn add(&self, error: &ImportError) -> io::Result<()> {
         if self.json {
             return print_json(&ImportErrorRow::from(error));
         }
         errln!("{}: {error}", self.file.display());
         Ok(())
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.count >= Self::MAX
     }
 
     /// The error with which the command ends.
