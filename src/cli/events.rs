@@ -62,7 +62,7 @@ async fn list(context: &Context, state: Option<EventState>) -> anyhow::Result<Co
     );
     let mut after = None;
     loop {
-        let page = store.events(state, after.as_ref(), PAGE).await?;
+        let page = store.events(state, after, PAGE).await?;
         for row in page.iter().map(EventRow::from) {
             let attempts = row.attempts.to_string();
             let cells = [
@@ -77,8 +77,8 @@ async fn list(context: &Context, state: Option<EventState>) -> anyhow::Result<Co
             ];
             rows.row(&row, &cells)?;
         }
-        match page.into_iter().last() {
-            Some(last) => after = Some(last),
+        match page.last() {
+            Some(last) => after = Some(last.sequence),
             None => return Ok(Completion::Complete),
         }
     }

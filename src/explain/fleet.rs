@@ -5,8 +5,10 @@ use crate::base::cached::Cached;
 use crate::base::clock::Clock;
 use crate::credentials::credential_rules;
 use crate::credentials::keyring::Keyring;
+use crate::domain::{CredentialRules, Time};
 use crate::store::{Funnel, SourceStats, Stats, Store, StoreError};
 use chrono::TimeDelta;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The funnel counts the lapses of this many days.
@@ -25,6 +27,8 @@ pub struct FleetReports {
     stats: Cached<Stats>,
     funnel: Cached<Funnel>,
     sources: Cached<Vec<SourceStats>>,
+    rules: Cached<CredentialRules>,
+    events: Cached<BTreeMap<String, u64>>,
 }
 
 impl FleetReports {
@@ -44,7 +48,28 @@ impl FleetReports {
             stats: Cached::default(),
             funnel: Cached::default(),
             sources: Cached::default(),
+            rules: Cached::default(),
+            events: Cached::default(),
         }
+    }
+
+    /// A member without a usable response since then is unreachable.
+    pub(crate) fn unreachable_since(&self) -> Time {
+        self.clock.now() - self.unreachable_after
+    }
+
+    /// # Errors
+    /// Only errors of the store.
+    pub(crate) async fn credential_rules(&self) -> Result<Arc<CredentialRules>, StoreError> {
+        self.rules.get(async || credential_rules(&self.store, &self.keyring, self.needs_token).await).await
+    }
+
+    /// The events by state.
+    ///
+    /// # Errors
+    /// Only errors of the store.
+    pub(crate) async fn events(&self) -> Result<Arc<BTreeMap<String, u64>>, StoreError> {
+        self.events.get(async || self.store.count_events().await).await
     }
 
     /// # Errors
@@ -52,8 +77,8 @@ impl FleetReports {
     pub async fn stats(&self) -> Result<Arc<Stats>, StoreError> {
         self.stats
             .get(async || {
-                let rules = credential_rules(&self.store, &self.keyring, self.needs_token).await?;
-                self.store.stats(&rules, self.clock.now() - self.unreachable_after).await
+                let rules = self.credential_rules().await?;
+                self.store.stats(&rules, self.unreachable_since()).await
             })
             .await
     }

@@ -11,7 +11,7 @@ mod staging;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use error::{ImportError, RowError};
+pub(crate) use error::ImportError;
 pub(crate) use json::member;
 pub(crate) use reader::MemberFile;
 pub(crate) use row::{Fields, MemberLine, check};

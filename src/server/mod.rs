@@ -84,7 +84,7 @@ impl Daemon {
             metrics,
         };
         let router = web::admin_router(health, admin_state);
-        serve(&mut tasks, "admin", admin, router, web::ServerLimits::default(), &shutdown);
+        serve(&mut tasks, "admin", admin, router, web::ServerLimits::with_imports(), &shutdown);
         let schedule_text = app.config.sweep.schedule.as_str();
         let scheduler = schedule(&app, &wakes).await?;
         let next_sweeps = app.config.sweep.schedule.describe_next(app.clock.now());
@@ -206,6 +206,18 @@ pub fn public_state(app: &App) -> web::PublicState {
     })
 }
 
+/// The admin listener's pages, without loops and metrics, for tests.
+pub fn admin_router(app: &App) -> web::Router {
+    let health = web::HealthState {
+        store: app.store.clone(),
+        instances: app.instances.clone(),
+        sweeps_overdue: Arc::new(|| false),
+        loops: LoopStates::default(),
+        metrics: None,
+    };
+    web::admin_router(health, admin_state(app))
+}
+
 fn admin_state(app: &App) -> web::AdminState {
     let config = &app.config;
     web::AdminState::new(web::AdminServices {
@@ -216,6 +228,7 @@ fn admin_state(app: &App) -> web::AdminState {
         clock: app.clock.clone(),
         keyring: app.keyring.clone(),
         explainer: app.explainer(),
+        imports: tokio::sync::Mutex::new(()),
         fleet: app.fleet.clone(),
         drip_per_minute: config.storm.drip_per_minute,
         needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,

@@ -8,19 +8,24 @@ use crate::domain::{EventId, EventState, ListedEvent, MemberId};
 use std::collections::BTreeMap;
 
 impl Store {
-    /// The next `limit` events after `after`, in the order of the facts. `state`: only those.
+    /// The next `limit` events after a sequence number, in the order of the facts. `state`: only those.
     pub async fn events(
         &self,
         state: Option<EventState>,
-        after: Option<&ListedEvent>,
+        after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ListedEvent>> {
-        let in_state = state.map_or("", |_| "state = $3 AND");
+        let in_state = match state {
+            None => "",
+            Some(EventState::Delivered) => "state = $3 AND",
+            // The condition of the index.
+            Some(_) => "state <> 'delivered' AND state = $3 AND",
+        };
         let rows = query(format!(
             "SELECT event_id, sequence, type, member_id, state, attempts, created_at, delivered_at, next_at, last_error
              FROM events WHERE {in_state} sequence > $1 ORDER BY sequence LIMIT $2"
         ))
-        .bind(after.map_or(i64::MIN, |after| after.sequence))
+        .bind(after.unwrap_or(i64::MIN))
         .bind(limit)
         .bind_if_some(state.map(|state| state.as_str().to_owned()))
         .fetch_all(&self.reader)

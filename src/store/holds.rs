@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::decisions;
-use super::engine::{Row, Target, Tx, query, query_scalar};
+use super::engine::{Query, Row, Target, Tx, query, query_scalar};
 use super::row::RowExt;
 use super::waiting_notices::{IS_WAITING, plan_again};
 use super::{Result, Store, millis};
@@ -125,36 +125,54 @@ impl Store {
         self.read_holds("TRUE", None).await
     }
 
+    /// The next `limit` holds that are older than the one that began at a time with an id, the newest first.
+    pub(crate) async fn holds_before(
+        &self,
+        before: Option<(Time, &HoldId)>,
+        limit: u32,
+    ) -> Result<Vec<HoldRecord>> {
+        let page = select_holds("(h.since, h.hold_id) < ($1, $2)", "LIMIT $3")
+            .bind(before.map_or(i64::MAX, |(since, _)| millis(since)))
+            .bind(before.map_or("", |(_, id)| id.as_str()))
+            .bind(limit);
+        page.fetch_all(&self.reader).await?.iter().map(record).collect()
+    }
+
     /// The holds that have not ended, the newest first.
     pub async fn active_holds(&self) -> Result<Vec<HoldRecord>> {
         self.read_holds("h.state <> 'ended'", None).await
     }
 
     pub(super) async fn read_holds(&self, condition: &str, id: Option<&str>) -> Result<Vec<HoldRecord>> {
-        let (in_scope, in_other) = (is_in_scope("h"), is_in_scope("o"));
-        let is_uncovered = format!(
-            "NOT EXISTS (SELECT 1 FROM holds o WHERE o.hold_id <> h.hold_id AND o.state <> 'ended' AND {in_other})"
-        );
-        let held = |condition: &str| {
-            format!(
-                "CASE WHEN h.state = 'ended' THEN 0 ELSE (SELECT count(*) FROM notices n WHERE n.state = 'held' AND
-                    (SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND
-                        (SELECT count(*) FROM {CONNECTION}
-                         WHERE l.lapse_id = i.lapse_id AND {in_scope} AND {condition}) > 0) > 0) END"
-            )
-        };
-        let mut holds = query(format!(
-            "SELECT h.hold_id, h.kind, h.state, h.source, h.member_id, h.status, h.reason, h.since, h.until, h.ended_at,
-                h.lapsed, h.connections, {} AS notices, {} AS would_email
-             FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC",
-            held("TRUE"),
-            held(&is_uncovered)
-        ));
+        let mut holds = select_holds(condition, "");
         if let Some(id) = id {
             holds = holds.bind(id);
         }
         holds.fetch_all(&self.reader).await?.iter().map(record).collect()
     }
+}
+
+/// The holds `h` that meet a condition, the newest first.
+fn select_holds(condition: &str, limit: &str) -> Query {
+    let (in_scope, in_other) = (is_in_scope("h"), is_in_scope("o"));
+    let is_uncovered = format!(
+        "NOT EXISTS (SELECT 1 FROM holds o WHERE o.hold_id <> h.hold_id AND o.state <> 'ended' AND {in_other})"
+    );
+    let held = |condition: &str| {
+        format!(
+            "CASE WHEN h.state = 'ended' THEN 0 ELSE (SELECT count(*) FROM notices n WHERE n.state = 'held' AND
+                (SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND
+                    (SELECT count(*) FROM {CONNECTION}
+                     WHERE l.lapse_id = i.lapse_id AND {in_scope} AND {condition}) > 0) > 0) END"
+        )
+    };
+    query(format!(
+        "SELECT h.hold_id, h.kind, h.state, h.source, h.member_id, h.status, h.reason, h.since, h.until, h.ended_at,
+            h.lapsed, h.connections, {} AS notices, {} AS would_email
+         FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC {limit}",
+        held("TRUE"),
+        held(&is_uncovered)
+    ))
 }
 
 /// The holds that have not ended and can cover connections of the members, a JSON list.

@@ -3,7 +3,7 @@
 use super::engine::{Row, query, query_scalar};
 use super::row::RowExt;
 use super::{Result, Store, millis};
-use crate::domain::{Lapse, LapseId, MemberId, Time};
+use crate::domain::{Lapse, LapseId, LapseState, MemberId, Time};
 
 pub(super) const COLUMNS: &str =
     "l.lapse_id, l.member_id, l.connection_id, l.state, l.outcome, l.suspected_at,
@@ -32,9 +32,27 @@ impl Store {
         after: Option<&LapseId>,
         limit: u32,
     ) -> Result<Vec<Lapse>> {
+        self.lapses_in(None, only, after, limit).await
+    }
+
+    /// Like [`Self::lapses`], in one state or in any.
+    pub(crate) async fn lapses_in(
+        &self,
+        state: Option<LapseState>,
+        only: Option<&MemberId>,
+        after: Option<&LapseId>,
+        limit: u32,
+    ) -> Result<Vec<Lapse>> {
+        let in_state = match state {
+            None => "",
+            Some(LapseState::Closed) => "l.state = 'closed' AND",
+            // The condition of the index.
+            Some(LapseState::Open) => "l.state <> 'closed' AND l.state = 'open' AND",
+            Some(LapseState::Suspected) => "l.state <> 'closed' AND l.state = 'suspected' AND",
+        };
         let of_member = only.map_or("", |_| "l.member_id = $3 AND");
         let sql = format!(
-            "SELECT {COLUMNS} FROM lapses l WHERE {of_member} l.lapse_id > $1 ORDER BY l.lapse_id LIMIT $2"
+            "SELECT {COLUMNS} FROM lapses l WHERE {of_member} {in_state} l.lapse_id > $1 ORDER BY l.lapse_id LIMIT $2"
         );
         let rows = query(sql)
             .bind(after.map_or("", LapseId::as_str))

@@ -1,10 +1,11 @@
 //! Notices and their attempts, as reports show them.
 
 use super::engine::{Row, query, query_scalar};
-use super::{Result, Store, StoreError, count, time};
+use super::{Result, Store, StoreError, count, json_list, time};
 use crate::domain::{
     ConnectionId, LapseId, MemberId, Notice, NoticeId, NoticeItem, NoticeKind, NoticeState, Time,
 };
+use std::collections::HashMap;
 
 /// One attempt, or several consecutive deferred attempts.
 #[derive(Clone, Debug)]
@@ -78,18 +79,47 @@ impl Store {
         after: Option<&NoticeId>,
         limit: u32,
     ) -> Result<Vec<ListedNotice>> {
-        let of_member = member.map_or("", |_| {
-            "(n.member_id = $3 OR n.notice_id IN (SELECT i.notice_id FROM lapses l
-                JOIN notice_items i ON i.lapse_id = l.lapse_id
-                WHERE l.member_id = $3 AND i.in_email IS NOT FALSE)) AND"
-        });
         let this = match (member, only) {
             (_, None) => "",
             (None, Some(_)) => "n.notice_id = $3 AND",
             (Some(_), Some(_)) => "n.notice_id = $4 AND",
         };
+        self.read_notices(this, member, only, after, limit).await
+    }
+
+    /// Like [`Self::notices`], in one state or in any.
+    pub(crate) async fn notices_in(
+        &self,
+        state: Option<NoticeState>,
+        member: Option<&MemberId>,
+        after: Option<&NoticeId>,
+        limit: u32,
+    ) -> Result<Vec<ListedNotice>> {
+        let in_state = state.map_or(String::new(), |state| {
+            let is_final = matches!(state, NoticeState::Sent | NoticeState::Cancelled);
+            // The condition of the index.
+            let indexed = if is_final { "" } else { "n.state <> 'sent' AND n.state <> 'cancelled' AND" };
+            format!("{indexed} n.state = '{}' AND", state.as_str())
+        });
+        self.read_notices(&in_state, member, None, after, limit).await
+    }
+
+    /// Those that meet `condition`, an SQL text that ends with `AND`.
+    async fn read_notices(
+        &self,
+        condition: &str,
+        member: Option<&MemberId>,
+        only: Option<&NoticeId>,
+        after: Option<&NoticeId>,
+        limit: u32,
+    ) -> Result<Vec<ListedNotice>> {
+        let of_member = member.map_or("", |_| {
+            "(n.member_id = $3 OR n.notice_id IN (SELECT i.notice_id FROM lapses l
+                JOIN notice_items i ON i.lapse_id = l.lapse_id
+                WHERE l.member_id = $3 AND i.in_email IS NOT FALSE)) AND"
+        });
         let sql = format!(
-            "SELECT {COLUMNS} FROM notices n WHERE {of_member} {this} n.notice_id > $1 ORDER BY n.notice_id LIMIT $2"
+            "SELECT {COLUMNS} FROM notices n WHERE {of_member} {condition} n.notice_id > $1 ORDER BY n.notice_id LIMIT $2"
         );
         let rows = query(sql)
             .bind(after.map_or("", NoticeId::as_str))
@@ -99,18 +129,32 @@ impl Store {
             .fetch_all(&self.reader)
             .await?;
         let mut listed: Vec<ListedNotice> = rows.iter().map(read).collect::<Result<_>>()?;
+        let mut items = self.items_of(&listed).await?;
         for notice in &mut listed {
-            let items = query(
-                "SELECT l.member_id, i.lapse_id, i.connection_id, i.step FROM notice_items i
-                 JOIN lapses l ON l.lapse_id = i.lapse_id
-                 WHERE i.notice_id = $1 AND i.in_email IS NOT FALSE ORDER BY l.member_id, i.connection_id",
-            )
-            .bind(notice.notice.id.as_str())
-            .fetch_all(&self.reader)
-            .await?;
-            notice.notice.items = items.iter().map(item).collect::<Result<_>>()?;
+            notice.notice.items = items.remove(notice.notice.id.as_str()).unwrap_or_default();
         }
         Ok(listed)
+    }
+
+    async fn items_of(&self, notices: &[ListedNotice]) -> Result<HashMap<String, Vec<NoticeItem>>> {
+        let mut found: HashMap<String, Vec<NoticeItem>> = HashMap::new();
+        let ids: Vec<_> = notices.iter().map(|notice| &notice.notice.id).collect();
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        let items = query(
+            "SELECT i.notice_id, l.member_id, i.lapse_id, i.connection_id, i.step FROM notice_items i
+             JOIN lapses l ON l.lapse_id = i.lapse_id
+             WHERE i.notice_id IN (SELECT value FROM json_each($1)) AND i.in_email IS NOT FALSE
+             ORDER BY i.notice_id, l.member_id, i.connection_id",
+        )
+        .bind(json_list(&ids)?)
+        .fetch_all(&self.reader)
+        .await?;
+        for row in &items {
+            found.entry(row.try_get("notice_id")?).or_default().push(item(row)?);
+        }
+        Ok(found)
     }
 
     /// Whether the mail server accepted another notice since the first failure of this one, which can be the current

@@ -35,6 +35,14 @@ pub struct ListedSuppression {
     pub members: Vec<MemberId>,
 }
 
+impl ListedSuppression {
+    /// A place in the list before all that were added at this time.
+    pub(crate) fn before_all_at(created_at: Time) -> Self {
+        let (address, reason) = (AddressHash([0; 32]), Suppression::Operator);
+        Self { address, reason, created_at, members: Vec::new() }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
     pub(crate) member_id: MemberId,
@@ -106,9 +114,12 @@ impl Store {
     ) -> Result<Vec<ListedSuppression>> {
         let of_address = only.map_or("", |_| "address_hash = $5 AND");
         let rows = query(format!(
-            "SELECT address_hash, reason, created_at FROM suppressions
-             WHERE {of_address} (created_at, address_hash, reason) > ($1, $2, $3)
-             ORDER BY created_at, address_hash, reason LIMIT $4"
+            "WITH page AS (SELECT address_hash, reason, created_at FROM suppressions
+                WHERE {of_address} (created_at, address_hash, reason) > ($1, $2, $3)
+                ORDER BY created_at, address_hash, reason LIMIT $4)
+             SELECT p.address_hash, p.reason, p.created_at, m.member_id FROM page p
+             LEFT JOIN members m ON m.address_hash = p.address_hash AND m.removed_at IS NULL
+             ORDER BY p.created_at, p.address_hash, p.reason, m.member_id"
         ))
         .bind(after.map_or(i64::MIN, |after| millis(after.created_at)))
         .bind(after.map_or(Vec::new(), |after| after.address.0.to_vec()))
@@ -117,23 +128,26 @@ impl Store {
         .bind_if_some(only.map(|address| address.0.to_vec()))
         .fetch_all(&self.reader)
         .await?;
-        let mut listed = Vec::new();
+        let mut listed: Vec<ListedSuppression> = Vec::new();
         for row in &rows {
             let unreadable = |what| StoreError::Row { table: "suppressions", row: "an address".into(), what };
             let address: Vec<u8> = row.try_get("address_hash")?;
             let reason: String = row.try_get("reason")?;
-            let members: Vec<String> = query_scalar(
-                "SELECT member_id FROM members WHERE address_hash = $1 AND removed_at IS NULL ORDER BY member_id",
-            )
-            .bind(&address)
-            .fetch_all(&self.reader)
-            .await?;
-            listed.push(ListedSuppression {
-                address: AddressHash(address.try_into().map_err(|_| unreadable("its hash"))?),
-                reason: reason.parse::<Suppression>().map_err(|_| unreadable("its reason"))?,
-                created_at: time(row.try_get("created_at")?),
-                members: members.into_iter().map(MemberId::new).collect(),
-            });
+            let address = AddressHash(address.try_into().map_err(|_| unreadable("its hash"))?);
+            let reason = reason.parse::<Suppression>().map_err(|_| unreadable("its reason"))?;
+            let member = row.try_get::<Option<String>>("member_id")?.map(MemberId::new);
+            match listed.last_mut() {
+                Some(last) if (last.address, last.reason) == (address, reason) => last.members.extend(member),
+                _ => {
+                    let created_at = time(row.try_get("created_at")?);
+                    listed.push(ListedSuppression {
+                        address,
+                        reason,
+                        created_at,
+                        members: member.into_iter().collect(),
+                    });
+                }
+            }
         }
         Ok(listed)
     }

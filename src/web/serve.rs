@@ -27,6 +27,8 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(500);
 /// Ten times what a browser sends.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// A million members take some minutes.
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// An office or a mobile network can share one address.
 const MAX_PER_PEER: usize = 64;
 
@@ -50,6 +52,11 @@ impl ServerLimits {
     /// The limits of a listener that clients reach without a proxy.
     pub(crate) fn without_proxy() -> Self {
         Self { max_per_peer: Some(MAX_PER_PEER), ..Self::default() }
+    }
+
+    /// The limits of a listener that receives imports, whose bodies are read as fast as the database takes them.
+    pub(crate) fn with_imports() -> Self {
+        Self { body_timeout: IMPORT_TIMEOUT, response_timeout: IMPORT_TIMEOUT, ..Self::default() }
     }
 }
 

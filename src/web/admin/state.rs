@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::web::wrong_passwords::WrongPasswords;
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct AdminServices {
     /// Writes through `store.acting_as(access.actor())` are audited.
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    /// One import at a time, so that they wait for each other instead of failing.
+    pub(crate) imports: Mutex<()>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) explainer: Explainer,
     pub(crate) fleet: FleetReports,
