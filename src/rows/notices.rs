@@ -23,7 +23,7 @@ pub(crate) struct NoticeRow<'a> {
     pub(crate) not_before: String,
     #[schema(format = DateTime)]
     pub(crate) sent_at: Option<String>,
-    /// In `notices show` only.
+    /// The attempts, where a single notice is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) history: Option<Vec<AttemptRow<'a>>>,
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 pub(crate) struct TransitionRow<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) connection_id: &'a str,
-    /// `None` for the first observation.
+    /// Null for the first observation.
     pub(crate) from: Option<&'a str>,
     pub(crate) to: &'a str,
     #[schema(format = DateTime)]

@@ -35,7 +35,7 @@ pub struct ListedNotice {
     pub not_before: Time,
 }
 
-pub(super) const COLUMNS: &str = "n.notice_id, n.member_id, n.kind, n.step, n.state, n.reason, n.planned_at, n.not_before, n.attempts, n.sent_at";
+pub(super) const COLUMNS: &str = "n.notice_id, n.member_id, n.kind, n.step, n.state, n.reason, n.planned_at, n.not_before, n.sent_at, n.attempts";
 
 pub(super) fn read(row: &Row) -> Result<ListedNotice> {
     let id: String = row.try_get("notice_id")?;

@@ -3,6 +3,9 @@
 
 mod access;
 mod addresses;
+mod api;
+mod api_client;
+mod api_writes;
 mod bounces;
 mod browser;
 mod busy;

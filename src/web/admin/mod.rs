@@ -10,6 +10,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
+use axum::routing::any_service;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use access::AccessTokens;
@@ -25,5 +26,5 @@ pub(crate) fn admin_router(health: HealthState, state: AdminState) -> Router {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "an error of the daemon").into_response()
         }))
         .with_state(state);
-    health::router(health).nest("/api/v1", api)
+    health::router(health).route("/api/v1/", any_service(api.clone())).nest("/api/v1", api)
 }

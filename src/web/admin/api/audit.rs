@@ -19,7 +19,7 @@ list_query!(AuditQuery {
 });
 
 /// List what operators did, and who read data of members; the newest first
-#[utoipa::path(get, path = "/audit", tag = "audit", params(AuditQuery),
+#[utoipa::path(get, operation_id = "list_audit", path = "/audit", tag = "audit", params(AuditQuery),
     responses((status = 200, description = "a page", body = Page<AuditRow<'static>>)))]
 pub(super) async fn list(caller: Caller, ApiQuery(query): ApiQuery<AuditQuery>) -> Result<Response, Problem> {
     let request = query.page::<String>()?;

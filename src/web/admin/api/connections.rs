@@ -17,7 +17,7 @@ list_query!(ConnectionsQuery {
 /// List connections
 ///
 /// As last observed, in the order of the members' ids. No request polls the gateway.
-#[utoipa::path(get, path = "/connections", tag = "connections", params(ConnectionsQuery),
+#[utoipa::path(get, operation_id = "list_connections", path = "/connections", tag = "connections", params(ConnectionsQuery),
     responses((status = 200, description = "a page", body = Page<ConnectionRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,

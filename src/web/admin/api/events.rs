@@ -17,7 +17,7 @@ list_query!(EventsQuery {
 });
 
 /// List events, oldest first
-#[utoipa::path(get, path = "/events", tag = "events", params(EventsQuery),
+#[utoipa::path(get, operation_id = "list_events", path = "/events", tag = "events", params(EventsQuery),
     responses((status = 200, description = "a page", body = Page<EventRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,
@@ -32,7 +32,7 @@ pub(super) async fn list(
 }
 
 /// Send an event now that failed, or waits for its next attempt
-#[utoipa::path(post, path = "/events/{id}/retry", tag = "events", params(("id" = String, Path, description = "event id")),
+#[utoipa::path(post, operation_id = "retry_event", path = "/events/{id}/retry", tag = "events", params(("id" = String, Path, description = "event id")),
     responses((status = 200, description = "queued", body = RetriedEventRow<'static>),
         (status = 404, response = super::document::NotFound), (status = 409, response = super::document::Conflict)))]
 pub(super) async fn retry(caller: Caller, Id(id): Id<EventId>) -> Result<Response, Problem> {

@@ -20,7 +20,7 @@ const MAX_REASON: usize = 1000;
 list_query!(HoldsQuery {});
 
 /// List holds, the newest first
-#[utoipa::path(get, path = "/holds", tag = "holds", params(HoldsQuery),
+#[utoipa::path(get, operation_id = "list_holds", path = "/holds", tag = "holds", params(HoldsQuery),
     responses((status = 200, description = "a page", body = Page<HoldRow<'static>>)))]
 pub(super) async fn list(caller: Caller, ApiQuery(query): ApiQuery<HoldsQuery>) -> Result<Response, Problem> {
     let request = query.page::<(i64, String)>()?;
@@ -99,7 +99,7 @@ impl HoldBody {
 }
 
 /// Add a hold
-#[utoipa::path(post, path = "/holds", tag = "holds", request_body = HoldBody,
+#[utoipa::path(post, operation_id = "add_hold", path = "/holds", tag = "holds", request_body = HoldBody,
     responses((status = 201, description = "added", body = HoldRow<'static>),
         (status = 413, response = super::document::TooLarge), (status = 415, response = super::document::WrongType),
         (status = 422, response = super::document::Invalid)))]
@@ -113,7 +113,7 @@ pub(super) async fn add(caller: Caller, ApiJson(body): ApiJson<HoldBody>) -> Res
 /// Release a hold
 ///
 /// What it held goes out at once, unless another hold covers it.
-#[utoipa::path(delete, path = "/holds/{id}", tag = "holds", params(("id" = String, Path, description = "hold id")),
+#[utoipa::path(delete, operation_id = "release_hold", path = "/holds/{id}", tag = "holds", params(("id" = String, Path, description = "hold id")),
     responses((status = 200, description = "`released` is false if it had ended", body = ReleasedHoldRow<'static>),
         (status = 404, response = super::document::NotFound)))]
 pub(super) async fn release(caller: Caller, Id(id): Id<HoldId>) -> Result<Response, Problem> {

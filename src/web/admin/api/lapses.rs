@@ -17,7 +17,7 @@ list_query!(LapsesQuery {
 });
 
 /// List lapses, oldest first
-#[utoipa::path(get, path = "/lapses", tag = "connections", params(LapsesQuery),
+#[utoipa::path(get, operation_id = "list_lapses", path = "/lapses", tag = "connections", params(LapsesQuery),
     responses((status = 200, description = "a page", body = Page<LapseRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,

@@ -33,8 +33,8 @@ pub(super) struct ImportQuery {
 /// Enroll or update many members
 ///
 /// The body is a file for `members import`, of any size: CSV or JSON Lines. All of it is imported, or nothing.
-#[utoipa::path(post, path = "/members/import", tag = "members", params(ImportQuery),
-    request_body(content((String = "text/csv", example = json!("member_id,email\nalice,alice@example.org\n")),
+#[utoipa::path(post, operation_id = "import_members", path = "/members/import", tag = "members", params(ImportQuery),
+    request_body(content((String = "text/csv", example = json!("member_id,email\nalice,alice@example.com\n")),
         (String = "application/x-ndjson"), (String = "application/jsonl"))),
     responses((status = 200, description = "imported", body = ImportedRow<'static>),
         (status = 409, response = super::document::Conflict), (status = 415, response = super::document::WrongType),

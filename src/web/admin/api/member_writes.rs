@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "email": "alice@example.org", "locale": "en-GB", "time_zone": "Europe/London"}))]
+    "email": "alice@example.com", "locale": "en-GB", "time_zone": "Europe/London"}))]
 #[expect(dead_code, reason = "documents what the importer reads")]
 pub(super) struct MemberBody {
     /// As in the path.
@@ -45,7 +45,7 @@ pub(super) struct MemberBody {
 }
 
 /// Enroll a member, or change the given values of an enrolled one
-#[utoipa::path(put, path = "/members/{id}", tag = "members",
+#[utoipa::path(put, operation_id = "put_member", path = "/members/{id}", tag = "members",
     params(("id" = String, Path, description = "member id, of at most 255 bytes")), request_body = MemberBody,
     responses((status = 200, description = "changed", body = AddedMemberRow<'static>),
         (status = 201, description = "enrolled", body = AddedMemberRow<'static>),
@@ -104,7 +104,7 @@ pub(super) struct RemoveQuery {
 }
 
 /// Stop watching a member
-#[utoipa::path(delete, path = "/members/{id}", tag = "members",
+#[utoipa::path(delete, operation_id = "remove_member", path = "/members/{id}", tag = "members",
     params(("id" = String, Path, description = "member id"), RemoveQuery),
     responses((status = 200, description = "removed", body = RemovedMemberRow<'static>),
         (status = 404, response = super::document::NotFound)))]
@@ -128,7 +128,7 @@ pub(super) async fn remove(
 }
 
 /// Stop polls and email for a member
-#[utoipa::path(post, path = "/members/{id}/pause", tag = "members",
+#[utoipa::path(post, operation_id = "pause_member", path = "/members/{id}/pause", tag = "members",
     params(("id" = String, Path, description = "member id")),
     responses((status = 200, description = "paused", body = PauseRow<'static>),
         (status = 404, response = super::document::NotFound)))]
@@ -138,7 +138,7 @@ pub(super) async fn pause(caller: Caller, Id(id): Id<MemberId>) -> Result<Respon
 }
 
 /// Poll and email a paused member again, and send what the pause stopped
-#[utoipa::path(post, path = "/members/{id}/resume", tag = "members",
+#[utoipa::path(post, operation_id = "resume_member", path = "/members/{id}/resume", tag = "members",
     params(("id" = String, Path, description = "member id")),
     responses((status = 200, description = "resumed", body = PauseRow<'static>),
         (status = 404, response = super::document::NotFound)))]

@@ -21,7 +21,7 @@ list_query!(MembersQuery {
 /// List members
 ///
 /// In the order of their ids. No row has an email address.
-#[utoipa::path(get, path = "/members", tag = "members", params(MembersQuery),
+#[utoipa::path(get, operation_id = "list_members", path = "/members", tag = "members", params(MembersQuery),
     responses((status = 200, description = "a page", body = Page<MemberRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,
@@ -43,7 +43,7 @@ pub(super) async fn list(
 }
 
 /// Show one member
-#[utoipa::path(get, path = "/members/{id}", tag = "members", params(("id" = String, Path, description = "member id")),
+#[utoipa::path(get, operation_id = "show_member", path = "/members/{id}", tag = "members", params(("id" = String, Path, description = "member id")),
     responses((status = 200, description = "the member", body = MemberRow<'static>),
         (status = 404, response = super::document::NotFound)))]
 pub(super) async fn show(caller: Caller, Id(id): Id<MemberId>) -> Result<Response, Problem> {

@@ -79,7 +79,7 @@ fn routes() -> OpenApiRouter<AdminState> {
 }
 
 /// Show this document
-#[utoipa::path(get, path = "/openapi.json", tag = "fleet",
+#[utoipa::path(get, operation_id = "show_document", path = "/openapi.json", tag = "fleet",
     responses((status = 200, description = "an OpenAPI document", body = Object)))]
 async fn show_document() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())

@@ -19,7 +19,7 @@ list_query!(NoticesQuery {
 });
 
 /// List notices, oldest first
-#[utoipa::path(get, path = "/notices", tag = "notices", params(NoticesQuery),
+#[utoipa::path(get, operation_id = "list_notices", path = "/notices", tag = "notices", params(NoticesQuery),
     responses((status = 200, description = "a page", body = Page<NoticeRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,
@@ -37,7 +37,7 @@ pub(super) async fn list(
 }
 
 /// Show a notice and its delivery attempts
-#[utoipa::path(get, path = "/notices/{id}", tag = "notices", params(("id" = String, Path, description = "notice id")),
+#[utoipa::path(get, operation_id = "show_notice", path = "/notices/{id}", tag = "notices", params(("id" = String, Path, description = "notice id")),
     responses((status = 200, description = "the notice, with `history`", body = NoticeRow<'static>),
         (status = 404, response = super::document::NotFound)))]
 pub(super) async fn show(caller: Caller, Id(id): Id<NoticeId>) -> Result<Response, Problem> {
@@ -50,7 +50,7 @@ pub(super) async fn show(caller: Caller, Id(id): Id<NoticeId>) -> Result<Respons
 }
 
 /// Send a deferred or abandoned notice now, and reset its attempt count
-#[utoipa::path(post, path = "/notices/{id}/retry", tag = "notices",
+#[utoipa::path(post, operation_id = "retry_notice", path = "/notices/{id}/retry", tag = "notices",
     params(("id" = String, Path, description = "notice id")),
     responses((status = 200, description = "queued", body = RetriedNoticeRow<'static>),
         (status = 404, response = super::document::NotFound), (status = 409, response = super::document::Conflict)))]

@@ -14,7 +14,7 @@ list_query!(SourcesQuery {});
 ///
 /// How many connections of each broke and recovered in 30 days, in the order of the ids. In a large fleet, the numbers can
 /// be some minutes old.
-#[utoipa::path(get, path = "/sources", tag = "fleet", params(SourcesQuery),
+#[utoipa::path(get, operation_id = "list_sources", path = "/sources", tag = "fleet", params(SourcesQuery),
     responses((status = 200, description = "a page", body = Page<SourceRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,

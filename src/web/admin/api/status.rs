@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 /// Show the fleet at a glance
 ///
 /// In a large fleet, the counts can be some minutes old.
-#[utoipa::path(get, path = "/status", tag = "fleet",
+#[utoipa::path(get, operation_id = "show_status", path = "/status", tag = "fleet",
     responses((status = 200, description = "the fleet", body = StatusRow<'static>)))]
 pub(super) async fn show(caller: Caller) -> Result<Response, Problem> {
     let now = caller.clock.now();

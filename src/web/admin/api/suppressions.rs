@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 list_query!(SuppressionsQuery {});
 
 /// List suppressions, oldest first
-#[utoipa::path(get, path = "/suppressions", tag = "suppressions", params(SuppressionsQuery),
+#[utoipa::path(get, operation_id = "list_suppressions", path = "/suppressions", tag = "suppressions", params(SuppressionsQuery),
     responses((status = 200, description = "a page", body = Page<SuppressionRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,
@@ -57,7 +57,7 @@ fn numbered(
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "email": "alice@example.org" }))]
+#[schema(example = json!({ "email": "alice@example.com" }))]
 pub(super) struct AddressBody {
     #[schema(format = Email)]
     email: String,
@@ -71,7 +71,7 @@ impl AddressBody {
 }
 
 /// Suppress an address, and cancel its queued notices
-#[utoipa::path(put, path = "/suppressions", tag = "suppressions", request_body = AddressBody,
+#[utoipa::path(put, operation_id = "suppress", path = "/suppressions", tag = "suppressions", request_body = AddressBody,
     responses((status = 200, description = "suppressed", body = SuppressionRow<'static>),
         (status = 409, response = super::document::Conflict), (status = 413, response = super::document::TooLarge),
         (status = 415, response = super::document::WrongType), (status = 422, response = super::document::Invalid)))]
@@ -86,7 +86,7 @@ pub(super) async fn add(caller: Caller, ApiJson(body): ApiJson<AddressBody>) -> 
 }
 
 /// Allow email to an address again, even if its member unsubscribed
-#[utoipa::path(delete, path = "/suppressions", tag = "suppressions", request_body = AddressBody,
+#[utoipa::path(delete, operation_id = "unsuppress", path = "/suppressions", tag = "suppressions", request_body = AddressBody,
     responses((status = 200, description = "`removed` is false if it was not suppressed",
             body = RemovedSuppressionRow<'static>),
         (status = 413, response = super::document::TooLarge), (status = 415, response = super::document::WrongType),

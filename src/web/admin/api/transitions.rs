@@ -15,7 +15,7 @@ list_query!(TransitionsQuery {
 });
 
 /// List transitions, oldest first
-#[utoipa::path(get, path = "/transitions", tag = "connections", params(TransitionsQuery),
+#[utoipa::path(get, operation_id = "list_transitions", path = "/transitions", tag = "connections", params(TransitionsQuery),
     responses((status = 200, description = "a page", body = Page<TransitionRow<'static>>)))]
 pub(super) async fn list(
     caller: Caller,

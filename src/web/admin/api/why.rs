@@ -23,7 +23,7 @@ list_query!(WhyQuery {
 /// List what was decided about a member
 ///
 /// Each decision, email, and change, oldest first, with its reason code and a sentence.
-#[utoipa::path(get, path = "/members/{id}/why", tag = "members",
+#[utoipa::path(get, operation_id = "explain_member", path = "/members/{id}/why", tag = "members",
     params(("id" = String, Path, description = "member id"), WhyQuery),
     responses((status = 200, description = "a page", body = Page<WhyRow<'static>>),
         (status = 404, response = super::document::NotFound)))]
