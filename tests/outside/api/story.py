@@ -1,0 +1,176 @@
+"""Members come by the API; then its document is validated, and tried out with thousands of requests."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import openapi_spec_validator
+
+BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
+MEMBERS = 40
+BROKEN = 8
+# The requests to one operation, in each phase.
+EXAMPLES = os.environ.get("EXAMPLES", "15")
+# What JSON Schema cannot say, such as which addresses, languages, and time zones exist, makes some requests invalid that
+# the document permits. And an unknown token is limited instead of refused when there were too many.
+EXCEPT = "positive_data_acceptance,ignored_auth"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what, condition):
+    end = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit(f"did not happen within 30 seconds: {what}")
+        time.sleep(0.1)
+
+
+def expect(what, found, expected):
+    if found != expected:
+        raise SystemExit(f"{what}: {found}, not {expected}")
+    print(f"    {what}: {found}")
+
+
+def responds(url):
+    try:
+        return urllib.request.urlopen(url, timeout=5).status == 200
+    except OSError:
+        return False
+
+
+class World:
+    """The simulated gateway and mailbox, and a daemon with a token for each scope."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.gateway = f"http://127.0.0.1:{free_port()}"
+        self.smtp, self.pages, self.admin = free_port(), free_port(), free_port()
+        self.tokens, self.processes = {}, []
+        self.log = self.folder / "daemon.log"
+
+    def start(self):
+        self.spawn("simulate", "--listen", self.gateway.removeprefix("http://"), "--smtp", f"127.0.0.1:{self.smtp}",
+                   "--members", str(MEMBERS), log=subprocess.DEVNULL)
+        until("the gateway responds", lambda: responds(self.gateway))
+        entries = [self.token(scope) for scope in ("read", "write")]
+        file = self.folder / "reconnectd.toml"
+        file.touch(mode=0o600)
+        file.write_text(f"""
+[database]
+url = "sqlite://{self.folder}/reconnectd.db"
+[keys]
+file = "{self.folder}/reconnectd.keys"
+[gateway]
+url = "{self.gateway}/v1/graphql"
+client_key = "any"
+[sweep]
+schedule = "*/2 * * * * *"
+confirm_sweeps = 1
+[notices]
+quiet_hours = ""
+expired.first_after = "0s"
+[email.smtp]
+host = "127.0.0.1"
+port = {self.smtp}
+tls = "none"
+[links]
+listen = "127.0.0.1:{self.pages}"
+public_url = "http://127.0.0.1:{self.pages}"
+[admin]
+listen = "127.0.0.1:{self.admin}"
+tokens = [{", ".join(entries)}]
+""")
+        configured = ("--config", str(file))
+        subprocess.run([BINARY, *configured, "keys", "generate"], check=True, env=CLEAN, stdout=subprocess.DEVNULL)
+        self.spawn(*configured, "run", log=self.log.open("wb"))
+        until("the daemon is ready", lambda: responds(f"http://127.0.0.1:{self.admin}/healthz"))
+
+    def token(self, scope):
+        """Returns the configuration's entry."""
+        command = [BINARY, "tokens", "generate", "--name", scope, "--scope", scope, "--json"]
+        made = json.loads(subprocess.run(command, check=True, capture_output=True, env=CLEAN).stdout)
+        self.tokens[scope] = made["token"]
+        return f'{{ name = "{scope}", sha256 = "{made["sha256"]}", scope = "{scope}" }}'
+
+    def spawn(self, *arguments, log):
+        command = [BINARY, *arguments]
+        self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=CLEAN))
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.terminate()
+            process.wait(timeout=30)
+
+    def api(self, method, path, body=None, kind="application/json", scope="write"):
+        headers = {"Authorization": f"Bearer {self.tokens[scope]}", "Content-Type": kind}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin}/api/v1{path}", body, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as response:
+            return response.code, json.load(response)
+
+    def items(self, path):
+        return self.api("GET", path, scope="read")[1]["items"]
+
+    def breaks(self, member):
+        url = f"{self.gateway}/control/members/{member}/connections/epic"
+        urllib.request.urlopen(urllib.request.Request(
+            url, b'{"status": "EXPIRED"}', {"Content-Type": "application/json"}), timeout=5).close()
+
+
+def story(world):
+    print("members come by the API, some with a broken connection")
+    members = [f"m{number}" for number in range(1, MEMBERS + 1)]
+    for member in members[:BROKEN]:
+        world.breaks(member)
+    rows = "".join(f"{member},{member}@example.org,rt-{member}\n" for member in members)
+    status, imported = world.api("POST", "/members/import", f"member_id,email,refresh_token\n{rows}".encode(), "text/csv")
+    expect("imported", (status, imported["imported"]), (200, MEMBERS))
+    until("emails are sent", lambda: len(world.items("/notices?state=sent")) == BROKEN)
+    expect("open lapses", len(world.items("/lapses?state=open")), BROKEN)
+
+    print("the document")
+    status, document = world.api("GET", "/openapi.json", scope="read")
+    openapi_spec_validator.validate(document)
+    expect("the document is valid OpenAPI", document["openapi"][:3], "3.1")
+
+    print("requests that it permits, and others")
+    command = ["schemathesis", "run", f"http://127.0.0.1:{world.admin}/api/v1/openapi.json", "--checks", "all",
+               "--exclude-checks", EXCEPT, "--max-examples", EXAMPLES, "--seed", "1", "--workers", "2", "--no-color",
+               "--header", f"Authorization: Bearer {world.tokens['write']}", "--warnings", "off",
+               "--continue-on-failure"]
+    ended = subprocess.run(command, cwd=world.folder, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if ended.returncode != 0:
+        raise SystemExit(ended.stdout)
+    print(ended.stdout[-900:])
+
+    expect("the daemon is healthy", responds(f"http://127.0.0.1:{world.admin}/healthz"), True)
+    status, audit = world.api("GET", "/audit?limit=1000", scope="read")
+    actors = {row["actor"] for row in audit["items"]}
+    expect("the audit names the token", "token:write" in actors, True)
+    log = world.log.read_text()
+    expect("addresses and tokens in the log", [text for text in ("@example.org", *world.tokens.values()) if text in log], [])
+
+
+with tempfile.TemporaryDirectory() as folder:
+    world = World(folder)
+    try:
+        world.start()
+        story(world)
+    finally:
+        world.stop()
+        if "VERBOSE" in os.environ:
+            print(world.log.read_text()[-4000:])
