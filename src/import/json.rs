@@ -69,7 +69,8 @@ pub(super) fn fields(line: &str, ignore_unknown: bool) -> Result<Fields, RowErro
 /// A value that cannot be used, or another id.
 pub(crate) fn member(id: &str, text: &str) -> Result<MemberLine, RowError> {
     let mut fields = fields(text, false)?;
-    if fields.insert(row::MEMBER_ID, id.to_owned()).is_some_and(|other| other != id) {
+    let given = fields.insert(row::MEMBER_ID, id.to_owned());
+    if given.is_some_and(|given| !given.is_empty() && given != id) {
         return Err(RowError::field(row::MEMBER_ID, "differs from the id in the path"));
     }
     row::check(1, fields)

@@ -33,7 +33,7 @@ impl<K: DeserializeOwned> PageRequest<K> {
             Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
             Some(_) => return Err(bad_request(format!("limit must be a number from 1 to {MAX_LIMIT}"))),
         };
-        let after = after.map(decode).transpose()?;
+        let after = after.filter(|after| !after.is_empty()).map(decode).transpose()?;
         Ok(Self { limit, after })
     }
 }
@@ -125,7 +125,8 @@ mod tests {
         for limit in ["0", "1001", "-1", "many", ""] {
             assert!(PageRequest::<u8>::parse(Some(limit), None).is_err(), "{limit}");
         }
-        for after in [String::new(), "!".into(), encode(&"text"), encode(&300), encode(&"a\0b")] {
+        assert!(PageRequest::<u8>::parse(None, Some("")).is_ok_and(|first| first.after.is_none()));
+        for after in ["!".into(), encode(&"text"), encode(&300), encode(&"a\0b")] {
             assert!(PageRequest::<u8>::parse(None, Some(&after)).is_err(), "{after}");
         }
         assert!(PageRequest::<String>::parse(None, Some(&encode(&"a\0b"))).is_err());
