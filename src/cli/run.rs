@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
     log_hangups()?;
-    let metrics = telemetry::metrics::install()?;
+    let metrics = telemetry::MetricsPage::install()?;
     let daemon = Daemon::start(context.app_or_create().await?, Some(metrics)).await?;
     telemetry::notify_ready();
     daemon.run(stop).await?;

@@ -7,7 +7,7 @@ use crate::detect::brake::StormBrake;
 use crate::detect::decide::Policy;
 use crate::detect::digest::digest;
 use crate::detect::responses::{Response, Responses};
-use crate::domain::{Cause, Connection, Listing, MemberId, Time};
+use crate::domain::{Cause, Connection, Listing, MemberId, Outcome, Time};
 use crate::gateway::Gateway;
 use crate::store::{ApplyReport, DueMember, Store, StoreError, StoredCredentials};
 use std::sync::Arc;
@@ -164,8 +164,15 @@ impl Poller {
                 None => tracing::debug!(%member, %to, cause, "connection first seen"),
             }
         }
+        metrics::count_opened_lapses(applied.opened_lapses);
+        for (outcome, duration) in &applied.closed_lapses {
+            metrics::count_closed_lapse(*outcome);
+            if *outcome == Outcome::Recovered {
+                metrics::record_recovery(*duration);
+            }
+        }
         // A sweep evaluates the brake at its end.
-        if applied.has_opened && response.cause != Cause::Sweep {
+        if applied.opened_lapses > 0 && response.cause != Cause::Sweep {
             self.brake.evaluate(self.clock.now()).await?;
         }
         for connection in &applied.mismatched {

@@ -85,6 +85,23 @@ impl Fault {
         }
     }
 
+    /// The outcome of the request, as the metrics name it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            _ if self.is_throttled() => "throttled",
+            Self::Unreachable(_) => "unreachable",
+            Self::Interrupted(_) => "interrupted",
+            Self::TimedOut(_) => "timed_out",
+            Self::TooLarge { .. } | Self::Unreadable(_) => "unreadable",
+            Self::Status { .. } | Self::Transient { .. } => "error",
+            Self::HeldBack(_) => "held_back",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Rejected(_) => "rejected",
+            Self::Forbidden(_) => "forbidden",
+            Self::Permanent(_) => "refused",
+        }
+    }
+
     /// How long the gateway asked this caller to wait.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     base::certificates, base::clock::Clock, base::config, base::instances::Instances, base::proxy::Proxies,
+    base::telemetry::metrics,
 };
 use backon::Retryable;
 use chrono::TimeDelta;
@@ -176,14 +177,16 @@ impl Http {
         request: RequestBuilder,
         read: impl Fn(&HttpResponse) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
-        let response = self.send(call, request).await?;
+        let (response, elapsed) = self.send(call, request).await?;
         let fault = match read(&response) {
             Ok(value) => {
+                metrics::record_gateway_request(call.operation, "ok", elapsed);
                 self.shared_wait.record_response(call.operation);
                 return Ok(value);
             }
             Err(fault) => fault,
         };
+        metrics::record_gateway_request(call.operation, fault.code(), elapsed);
         let mut failure = Failure { fault, request_id: response.request_id, shared_wait: false };
         if failure.fault.is_judgment() {
             self.shared_wait.record_response(call.operation);
@@ -206,7 +209,11 @@ impl Http {
         Err(failure)
     }
 
-    async fn send(&self, call: Call<'_>, request: RequestBuilder) -> Result<HttpResponse, Failure> {
+    async fn send(
+        &self,
+        call: Call<'_>,
+        request: RequestBuilder,
+    ) -> Result<(HttpResponse, Duration), Failure> {
         let operation = call.operation;
         self.check_shared_wait(call)?;
         let _slot = match call.is_urgent {
@@ -229,10 +236,11 @@ impl Http {
                 );
             }
             Err(Failure { fault, request_id, .. }) => {
+                metrics::record_gateway_request(operation, fault.code(), elapsed);
                 tracing::debug!(operation, request_id, %fault, ?elapsed, "no gateway response");
             }
         }
-        response
+        Ok((response?, elapsed))
     }
 
     fn check_shared_wait(&self, call: Call<'_>) -> Result<(), Fault> {

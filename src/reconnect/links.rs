@@ -9,7 +9,7 @@ use super::state::LinkState;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::credentials::TokenProvider;
-use crate::domain::{Button, ConnectionId, FormKey, LinkRecord, Snooze, TokenHash};
+use crate::domain::{Button, ConnectionId, FormKey, LinkRecord, Outcome, Snooze, TokenHash};
 use crate::gateway::Gateway;
 use crate::notify::plan::Policy;
 use crate::store::{ResendOutcome, ResendPolicy, Store, StoreError, Undone};
@@ -100,6 +100,7 @@ impl LinkService {
             && self.store.dismiss(hash, &button.connection.id, self.clock.now()).await?
         {
             metrics::count_redemption("dismissed");
+            metrics::count_closed_lapse(Outcome::Dismissed);
         }
         self.view(hash, proof).await
     }

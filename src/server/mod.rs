@@ -13,13 +13,12 @@ mod runner;
 mod wake_signals;
 
 use crate::base::config::AuthMode;
-use crate::base::telemetry::{self, LoopStates};
+use crate::base::telemetry::{self, LoopStates, MetricsPage};
 use crate::store::InstanceCommand;
 use crate::web;
 use anyhow::Context;
 use components::App;
 use database_file::DatabaseFile;
-use metrics_exporter_prometheus::PrometheusHandle;
 use readiness::Readiness;
 use runner::{Runner, Tasks};
 use secrecy::ExposeSecret;
@@ -56,7 +55,7 @@ impl Daemon {
     ///
     /// # Errors
     /// Another daemon uses the database, or an address is in use.
-    pub async fn start(app: App, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
+    pub async fn start(app: App, metrics: Option<MetricsPage>) -> anyhow::Result<Self> {
         let lock = app.acquire_instance_lock(InstanceCommand::Run).await?;
         let links = listen("links.listen", app.config.links.listen).await?;
         let admin = listen("admin.listen", app.config.admin.listen).await?;
@@ -68,7 +67,7 @@ impl Daemon {
         let mut runner =
             Runner { tasks: &mut tasks, states: &states, clock: &app.clock, shutdown: &shutdown };
         let database_file = DatabaseFile::new(app.store.clone(), lock);
-        loops::start(&mut runner, &app, &wakes, readiness.clone(), &database_file);
+        loops::start(&mut runner, &app, &wakes, readiness.clone(), &database_file, metrics.clone());
         let limits = if app.config.links.trusted_proxies == 0 {
             web::ServerLimits::without_proxy()
         } else {

@@ -52,6 +52,7 @@ mod link_rows;
 mod links;
 mod locks;
 mod marks;
+mod measures;
 mod members;
 #[cfg(test)]
 mod migration_tests;

@@ -1,4 +1,5 @@
-use crate::domain::{Cause, ConnectionId, Listing, MemberId, Status, Time};
+use crate::domain::{Cause, ConnectionId, Listing, MemberId, Outcome, Status, Time};
+use chrono::TimeDelta;
 
 /// A usable response of the gateway about one member.
 #[derive(Clone, Debug)]
@@ -17,8 +18,10 @@ pub struct PollResult<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct ApplyReport {
     pub transitions: Vec<(Option<Status>, Status)>,
-    /// Whether a lapse opened, or was resumed.
-    pub(crate) has_opened: bool,
+    /// The lapses that opened, or were resumed.
+    pub(crate) opened_lapses: u64,
+    /// The open lapses that ended, each with the time since the first observation of its break.
+    pub(crate) closed_lapses: Vec<(Outcome, TimeDelta)>,
     /// The connections whose records belong to another person, if the previous response did not say so.
     pub(crate) mismatched: Vec<ConnectionId>,
     /// Whether the response was dropped: it came too late, or the member was removed.

@@ -8,7 +8,11 @@ use super::response_effects::ResponseEffects;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
 use super::{clamp, known_states};
-use crate::domain::{ConnectionState, Decision, Listing, MemberId, Time, turned_empty};
+use crate::domain::{
+    Change, ConnectionState, Decision, LapseChange, LapseState, Listing, MemberId, Outcome, Time,
+    turned_empty,
+};
+use chrono::TimeDelta;
 
 impl Store {
     /// Applies responses, at most one about each member. Writes each together with the decision that `decide` derives from
@@ -42,7 +46,11 @@ impl Store {
                 if !turned_empty || answer.accept_empty {
                     let decision = decide(&known.connections, answer.seen);
                     report.mismatched = effects.add(answer, known, &decision, now);
-                    report.has_opened = decision.changes.iter().any(|change| change.lapse.is_to_open());
+                    let opened = decision.changes.iter().filter(|change| change.lapse.is_to_open());
+                    report.opened_lapses = opened.count() as u64;
+                    let ended =
+                        decision.changes.iter().filter_map(|change| ended(change, &known.connections, now));
+                    report.closed_lapses = ended.collect();
                     report.transitions =
                         decision.changes.into_iter().filter_map(|change| change.transition).collect();
                 }
@@ -53,4 +61,13 @@ impl Store {
         })
         .await
     }
+}
+
+/// The end of an open lapse, with the time since the first observation of its break.
+fn ended(change: &Change, known: &[ConnectionState], now: Time) -> Option<(Outcome, TimeDelta)> {
+    let LapseChange::Update(id, fields) = &change.lapse else { return None };
+    let mut lapses = known.iter().filter_map(|known| known.lapse.as_ref());
+    let is_open = lapses.any(|lapse| lapse.id == *id && lapse.state == LapseState::Open);
+    let outcome = fields.outcome.filter(|_| is_open && fields.state == LapseState::Closed)?;
+    Some((outcome, (now - fields.suspected_at).max(TimeDelta::zero())))
 }

@@ -18,6 +18,7 @@ pub(crate) use heartbeat::{Beat, send_heartbeat};
 pub(crate) use logs::init;
 pub use logs::{Destination, subscriber};
 pub(crate) use loop_states::{LoopState, LoopStates, StepResult};
+pub use metrics::MetricsPage;
 pub(crate) use service_manager::{
     has_service_manager, notify_ready, notify_status, notify_stopping, notify_watchdog, watchdog_timeout,
 };

@@ -52,7 +52,7 @@ pub(super) async fn demo(arguments: &DemoArgs) -> anyhow::Result<Completion> {
         simulator.world().set_status(member, source, "CONNECTED")?;
     }
     setup::enroll(&app, storm_members).await?;
-    let daemon = Daemon::start(app.clone(), Some(telemetry::metrics::install()?)).await?;
+    let daemon = Daemon::start(app.clone(), Some(telemetry::MetricsPage::install()?)).await?;
     let admin = daemon.admin_addr;
     let shutdown = CancellationToken::new();
     let mut running = tokio::spawn(daemon.run(shutdown.clone()));

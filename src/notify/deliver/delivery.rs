@@ -8,7 +8,7 @@ use super::ready::{LeftOut, Ready};
 use crate::base::in_progress::InProgressGuard;
 use crate::base::telemetry::metrics;
 use crate::credentials::CallError;
-use crate::domain::{Member, MemberId, NoticeId, NoticeKind, NoticeReason};
+use crate::domain::{Member, MemberId, Notice, NoticeId, NoticeKind, NoticeReason};
 use crate::store::{AttemptOutcome, AttemptResult, Claim, DueMember, StoreError};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
@@ -106,6 +106,9 @@ impl Deliverer {
             tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
         }
         metrics::count_notice(result.outcome.as_str());
+        if result.outcome == AttemptOutcome::Sent {
+            self.record_delay(&claim.notice).await?;
+        }
         let (member, notice, attempt) = (&claim.notice.member_id, &claim.notice.id, claim.attempt);
         let (outcome, reason, detail) = (result.outcome.as_str(), result.reason.as_str(), result.detail);
         if result.outcome == AttemptOutcome::Abandoned || pause.is_some() {
@@ -114,6 +117,20 @@ impl Deliverer {
             tracing::info!(%member, %notice, attempt, outcome, reason, detail, "delivery attempt finished");
         }
         Ok(pause.map_or(Delivered::One(result.outcome), Delivered::QueuePaused))
+    }
+
+    /// Records how long after the opening of its lapses a first email was sent.
+    async fn record_delay(&self, notice: &Notice) -> Result<(), StoreError> {
+        if notice.kind != NoticeKind::Reconnect || notice.step > 0 {
+            return Ok(());
+        }
+        let first = notice.items.iter().filter(|item| item.step == 0);
+        let lapses: Vec<_> = first.map(|item| &item.lapse_id).collect();
+        let now = self.clock.now();
+        for opened_at in self.store.lapse_openings(&lapses).await? {
+            metrics::record_email_delay(now - opened_at);
+        }
+        Ok(())
     }
 
     /// Queues the notices again whose lease expired, except those that this process still delivers. Returns their number.

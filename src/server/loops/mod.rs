@@ -5,6 +5,7 @@ mod clock_steps;
 mod database_file;
 mod deliver;
 mod events;
+mod fleet_metrics;
 mod heartbeat;
 mod leases;
 mod link_requests;
@@ -18,7 +19,7 @@ use super::database_file::DatabaseFile;
 use super::readiness::Readiness;
 use super::runner::Runner;
 use super::wake_signals::WakeSignals;
-use crate::base::telemetry;
+use crate::base::telemetry::{self, MetricsPage};
 
 pub(super) fn start(
     runner: &mut Runner<'_>,
@@ -26,6 +27,7 @@ pub(super) fn start(
     wakes: &WakeSignals,
     readiness: Readiness,
     file: &DatabaseFile,
+    metrics: Option<MetricsPage>,
 ) {
     runner.spawn(database_file::DatabaseFileLoop::new(file.clone()));
     runner.spawn(sweep::SweepLoop::new(app, wakes, file.clone(), runner.shutdown));
@@ -45,4 +47,7 @@ pub(super) fn start(
     }
     runner.spawn(clock::ClockLoop::new(app, readiness));
     runner.spawn(link_requests::LinkRequestLoop::new(app));
+    if let Some(page) = metrics {
+        runner.spawn(fleet_metrics::FleetMetricsLoop::new(app, page));
+    }
 }

@@ -5,6 +5,7 @@
 //! fails, none of its units was written.
 
 use super::urgency::{Flush, Urgency};
+use crate::base::telemetry::metrics;
 use crate::store::error::{Result, StoreError};
 use sqlx::{Connection, Executor, SqliteConnection};
 use std::ops::{Deref, DerefMut};
@@ -287,7 +288,11 @@ impl SingleWriter {
         }
         queue.passed_over =
             if has_background || queue.background.is_empty() { 0 } else { queue.passed_over + 1 };
+        let started = Instant::now();
         let committed = connection.lock().await.execute("COMMIT").await;
+        if !durable.is_empty() {
+            metrics::record_commit(units, started.elapsed());
+        }
         match committed {
             Ok(_) => durable.into_iter().for_each(|sender| drop(sender.send(Ok(())))),
             Err(error) => {

@@ -4,12 +4,13 @@
 //! nothing: each wait for it has a limit here, after which the connection is closed.
 
 use super::urgency::Urgency;
+use crate::base::telemetry::metrics;
 use crate::store::error::{Result, StoreError};
 use crate::store::failure::Failure;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres};
 use std::io::{Error, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -107,7 +108,9 @@ impl Session {
     /// Nothing was written, except with [`StoreError::Uncertain`].
     pub(super) async fn commit(mut self) -> Result<()> {
         let commit = async move { self.end_transaction().await };
+        let started = Instant::now();
         let committed = tokio::spawn(commit).await.unwrap_or(Err(sqlx::Error::WorkerCrashed));
+        metrics::record_commit(1, started.elapsed());
         committed.map_err(|error| match Failure::of(&error) {
             Failure::ConnectionLost => StoreError::Uncertain,
             _ => error.into(),

@@ -4,6 +4,7 @@ use super::group_commit::GroupCommit;
 use super::pool::Work;
 use super::postgres::Server;
 use super::urgency::Urgency;
+use crate::base::telemetry::metrics::WaitingWrite;
 use crate::store::error::Result;
 
 /// Cheap to clone.
@@ -16,6 +17,7 @@ pub(in crate::store) enum Writer {
 
 impl Writer {
     pub(in crate::store) async fn begin(&self, urgency: Urgency) -> Result<Work> {
+        let _waiting = WaitingWrite::begin();
         match self {
             Self::Sqlite(writer) => Ok(Work::Sqlite(writer.begin(urgency).await?)),
             Self::Postgres(server) => Ok(Work::Postgres(server.begin(urgency).await?)),

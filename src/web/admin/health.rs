@@ -1,7 +1,7 @@
 //! Health and metrics for the operator's monitoring. They need no token.
 
 use crate::base::instances::{Instances, Obstacle};
-use crate::base::telemetry::{LoopState, LoopStates};
+use crate::base::telemetry::{LoopState, LoopStates, MetricsPage};
 use crate::domain::Time;
 use crate::store::Store;
 use axum::extract::State;
@@ -9,7 +9,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use chrono::SecondsFormat;
-use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 
 #[derive(Clone)]
@@ -20,7 +19,7 @@ pub(crate) struct HealthState {
     pub(crate) sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(crate) loops: LoopStates,
     /// `None` leaves `/metrics` empty.
-    pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) metrics: Option<MetricsPage>,
 }
 
 pub(super) fn router(state: HealthState) -> Router {

@@ -1,0 +1,37 @@
+//! What the metrics tell about the database.
+
+use super::engine::{per_engine, query, query_scalar};
+use super::row::RowExt;
+use super::{Result, Store, json_list, time};
+use crate::domain::{HoldKind, LapseId, Time};
+
+impl Store {
+    /// The kinds of the holds that have not ended.
+    pub(crate) async fn active_hold_kinds(&self) -> Result<Vec<HoldKind>> {
+        let rows = query("SELECT kind FROM holds WHERE state <> 'ended'").fetch_all(&self.reader).await?;
+        rows.iter().map(|row| row.parsed("kind")).collect()
+    }
+
+    /// The size of the database in bytes; of SQLite's, without the write-ahead log.
+    pub(crate) async fn size(&self) -> Result<u64> {
+        let size = per_engine(
+            "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()",
+            "SELECT pg_database_size(current_database()) AS bytes",
+        );
+        let row = size.fetch_one(&self.reader).await?;
+        Ok(row.try_get::<i64>("bytes")?.unsigned_abs())
+    }
+
+    /// When each of these lapses opened or, if it broke again, was confirmed to be broken again.
+    pub(crate) async fn lapse_openings(&self, lapses: &[&LapseId]) -> Result<Vec<Time>> {
+        let ids = json_list(&lapses.iter().map(|id| id.as_str()).collect::<Vec<_>>())?;
+        let openings: Vec<i64> = query_scalar(
+            "SELECT last_opened_at FROM lapses
+             WHERE lapse_id IN (SELECT value FROM json_each($1)) AND last_opened_at IS NOT NULL",
+        )
+        .bind(ids)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(openings.into_iter().map(time).collect())
+    }
+}
