@@ -30,9 +30,12 @@ impl SweepReport {
         self.ran_to_its_end() && self.progress.unclear == 0 && self.is_tolerable(self.progress.skipped)
     }
 
-    /// Whether the sweep ran to its end with few members unclear or skipped.
+    /// Whether the sweep ran to its end with few members unclear or skipped. In a small fleet, a single one is few if others
+    /// gave a usable response.
     pub fn is_healthy(&self) -> bool {
-        self.ran_to_its_end() && self.is_tolerable(self.progress.unclear + self.progress.skipped)
+        let SweepProgress { members, unclear, skipped, .. } = self.progress;
+        let is_single = self.max_unclear > 0.0 && unclear + skipped == 1 && members > unclear;
+        self.ran_to_its_end() && (is_single || self.is_tolerable(unclear + skipped))
     }
 
     fn ran_to_its_end(&self) -> bool {
@@ -42,5 +45,29 @@ impl SweepReport {
     fn is_tolerable(&self, count: u64) -> bool {
         let fleet = self.progress.members + self.progress.skipped;
         count as f64 <= fleet as f64 * self.max_unclear
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_unclear_member_does_not_silence_the_heartbeat_and_a_share_does() {
+        for (sentence, members, unclear, skipped, max_unclear, expected) in [
+            ("everybody gave a usable response", 3, 0, 0, 0.1, true),
+            ("one of three did not", 3, 1, 0, 0.1, true),
+            ("one of three was skipped", 2, 0, 1, 0.1, true),
+            ("two of three did not", 3, 2, 0, 0.1, false),
+            ("the only member did not", 1, 1, 0, 0.1, false),
+            ("the only member was skipped", 0, 0, 1, 0.1, false),
+            ("a tenth did not", 100, 10, 0, 0.1, true),
+            ("more than a tenth did not, or were skipped", 100, 10, 1, 0.1, false),
+            ("the operator tolerates none", 100, 1, 0, 0.0, false),
+        ] {
+            let progress = SweepProgress { members, unclear, skipped, transitions: 0 };
+            let report = SweepReport { progress, ended_early_because: None, cancelled: false, max_unclear };
+            assert_eq!(report.is_healthy(), expected, "{sentence}");
+        }
     }
 }
