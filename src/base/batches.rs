@@ -166,7 +166,10 @@ where
             }
         }
         Err(error) if batch.len() > 1 && !error.concerns_all() => {
-            tracing::warn!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
+            tracing::warn!(
+                event = "batch_failed", %error, items = batch.len(),
+                "a batch failed; its items are tried one by one"
+            );
             for Waiting { item, run, result: sender } in batch {
                 let result = in_task(run, vec![item]).await.and_then(|mut results| {
                     results.pop().ok_or_else(|| Aborted("there is no result".into()).into())

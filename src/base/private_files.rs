@@ -71,7 +71,10 @@ fn rightful_owner(path: &Path, created: &Metadata) -> io::Result<Option<(u32, u3
 #[cfg(unix)]
 fn warn_if_kept(path: &Path, changed: io::Result<()>) {
     if let Err(error) = changed {
-        tracing::warn!(path = %path.display(), %error, "cannot give the file to the owner of its directory");
+        tracing::warn!(
+            event = "file_owner_not_set", path = %path.display(), %error,
+            "cannot give the file to the owner of its directory"
+        );
     }
 }
 

@@ -46,6 +46,14 @@ pub struct Refusal {
 }
 
 impl CallError {
+    /// The gateway's id of the request that failed.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Gateway(error) => error.request_id(),
+            _ => None,
+        }
+    }
+
     pub(super) fn missing(reason: &str) -> Self {
         Self::NoToken { state: CredentialState::Missing, reason: reason.to_owned(), refusal: None }
     }

@@ -103,7 +103,10 @@ impl Refresher {
             tokio::time::sleep(EXTEND_EVERY).await;
             let until = self.clock.now() + LEASE;
             if let Err(error) = self.store.extend_refresh_lease(member, lease, until).await {
-                tracing::warn!(%member, %error, "cannot extend a refresh lease");
+                tracing::warn!(
+                    event = "refresh_lease_not_extended", member_id = %member, %error,
+                    "cannot extend a refresh lease"
+                );
             }
         }
     }
@@ -190,7 +193,10 @@ impl Refresher {
                 return Err(error.into());
             }
             tries += 1;
-            tracing::error!(%member, %error, tries, "cannot store refreshed tokens; retrying");
+            tracing::error!(
+                event = "refreshed_tokens_not_stored", member_id = %member, %error, tries,
+                "cannot store refreshed tokens; retrying"
+            );
             tokio::time::sleep(STORE_RETRY_PAUSE).await;
         }
         first_subject?;

@@ -177,7 +177,10 @@ impl TokenProvider {
         };
         if self.store.reject_credential(member, &refusal.used, &failure, now).await? {
             let (reason, retry_at) = (&failure.reason, failure.retry_at);
-            tracing::warn!(%member, reason, %retry_at, "credential rejected");
+            tracing::warn!(
+                event = "credential_rejected", member_id = %member, reason, %retry_at,
+                "credential rejected"
+            );
         }
         Ok(())
     }
@@ -216,7 +219,7 @@ impl TokenProvider {
             if self.store.is_interactive() {
                 self.pending.hurry(member);
             }
-            tracing::trace!(%member, poll, "waiting for a refresh elsewhere");
+            tracing::trace!(member_id = %member, poll, "waiting for a refresh elsewhere");
             tokio::time::sleep(WAIT_POLL).await;
             if let Some(token) = self.open_valid(member, &self.credentials(member).await?, rejected) {
                 return Ok(token);

@@ -159,9 +159,11 @@ impl Poller {
         for (from, to) in &applied.transitions {
             metrics::count_transition(to);
             match from {
-                Some(from) => tracing::info!(%member, %from, %to, cause, "transition"),
+                Some(from) => {
+                    tracing::info!(event = "transition", member_id = %member, %from, %to, cause, "transition")
+                }
                 // The first observations of a fleet would drown everything else.
-                None => tracing::debug!(%member, %to, cause, "connection first seen"),
+                None => tracing::debug!(member_id = %member, %to, cause, "connection first seen"),
             }
         }
         metrics::count_opened_lapses(applied.opened_lapses);
@@ -177,7 +179,7 @@ impl Poller {
         }
         for connection in &applied.mismatched {
             metrics::count_person_mismatch();
-            tracing::warn!(%member, %connection,
+            tracing::warn!(event = "person_mismatch", member_id = %member, connection_id = %connection,
                 "probably connected with another person's records (PERSON_MATCHING_ERROR)");
         }
         Ok(applied)

@@ -77,16 +77,19 @@ impl Rechecker {
         }
         match self.poller.poll(&due.member_id, Cause::Recheck).await {
             Ok((_, applied)) if applied.turned_empty => {
-                tracing::warn!(member = %due.member_id, "a recheck found the member's list empty: nothing is concluded");
+                tracing::warn!(
+                    event = "recheck_list_empty", member_id = %due.member_id,
+                    "a recheck found the member's list empty: nothing is concluded"
+                );
             }
             Ok((_, applied)) => {
                 let transitions = applied.transitions.len();
-                tracing::debug!(member = %due.member_id, purpose = ?due.purpose, transitions, "rechecked");
+                tracing::debug!(member_id = %due.member_id, purpose = ?due.purpose, transitions, "rechecked");
             }
             Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(
-                    event = "recheck_unclear", member = %due.member_id, %error,
+                    event = "recheck_unclear", member_id = %due.member_id, request_id = error.request_id(), %error,
                     "no usable response to a recheck"
                 );
                 if let Some(wait) = asked_to_wait(&error) {

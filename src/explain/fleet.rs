@@ -7,6 +7,7 @@ use crate::credentials::credential_rules;
 use crate::credentials::keyring::Keyring;
 use crate::domain::{CredentialRules, Time};
 use crate::store::{Funnel, SourceStats, Stats, Store, StoreError};
+use crate::traffic::{PathAlarm, PathWatch};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct FleetReports {
     sources: Cached<Vec<SourceStats>>,
     rules: Cached<CredentialRules>,
     events: Cached<BTreeMap<String, u64>>,
+    path_watch: PathWatch,
 }
 
 impl FleetReports {
@@ -40,6 +42,7 @@ impl FleetReports {
         unreachable_after: TimeDelta,
     ) -> Self {
         Self {
+            path_watch: PathWatch::new(store.clone(), clock.clone()),
             store,
             clock,
             keyring,
@@ -96,5 +99,13 @@ impl FleetReports {
     /// Only errors of the store.
     pub async fn sources(&self) -> Result<Arc<Vec<SourceStats>>, StoreError> {
         self.sources.get(async || self.store.source_stats(self.clock.now()).await).await
+    }
+
+    /// The sources and the email domains whose emails people press far less than usual.
+    ///
+    /// # Errors
+    /// Only errors of the store.
+    pub async fn path_alarms(&self) -> Result<Arc<Vec<PathAlarm>>, StoreError> {
+        self.path_watch.alarms().await
     }
 }

@@ -58,7 +58,6 @@ impl GatewayError {
     }
 
     /// The response's `x-request-id`, by which the gateway's support finds the call.
-    #[cfg(test)]
     pub(crate) fn request_id(&self) -> Option<&str> {
         self.failure.request_id.as_deref()
     }

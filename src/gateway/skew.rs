@@ -26,6 +26,7 @@ impl Skew {
         if is_off(skew) && !was_off {
             let seconds = skew.num_seconds();
             tracing::warn!(
+                event = "gateway_clock_differs",
                 seconds,
                 "this machine's clock differs from the gateway's (negative: it is behind); check the time service"
             );

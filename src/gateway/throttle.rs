@@ -98,7 +98,10 @@ impl SharedWait {
         let asked = state.asked.unwrap_or(DEFAULT_WAIT).min(MAX_RETRY_AFTER);
         state.reset();
         state.start(asked, now);
-        tracing::warn!(wait = ?asked, "gateway throttles everyone; pausing all calls");
+        tracing::warn!(
+            event = "gateway_throttles", wait = ?asked,
+            "gateway throttles everyone; pausing all calls"
+        );
         true
     }
 

@@ -73,7 +73,10 @@ impl Planner {
     async fn plan_alone(&self, member: &MemberId, now: Time) -> Result<(), StoreError> {
         match self.plan(std::slice::from_ref(member), now).await {
             Err(error) if error.is_about_a_row() => {
-                tracing::error!(event = "member_not_planned", %member, %error, "cannot plan for a member");
+                tracing::error!(
+                    event = "member_not_planned", member_id = %member, %error,
+                    "cannot plan for a member"
+                );
                 self.store.postpone_planning(member, now, now + UNREADABLE_WAIT).await
             }
             planned => planned,
@@ -83,7 +86,10 @@ impl Planner {
     async fn plan(&self, members: &[MemberId], now: Time) -> Result<(), StoreError> {
         let evaluate = |input: &AddressInput| output(input, &self.policy, now);
         for (member, notice) in self.store.plan_members(members, now, evaluate).await? {
-            tracing::info!(%member, %notice, "notice queued");
+            tracing::info!(
+                event = "notice_queued", member_id = %member, notice_id = %notice,
+                "notice queued"
+            );
         }
         Ok(())
     }

@@ -47,7 +47,10 @@ impl LinkService {
             let (store, connection) = (self.store.background(), connection.clone());
             tokio::spawn(async move {
                 if let Err(error) = store.undo_redemption(link, &connection).await {
-                    tracing::error!(%connection, %error, "cannot return a redemption that failed");
+                    tracing::error!(
+                        event = "redemption_not_returned", connection_id = %connection, %error,
+                        "cannot return a redemption that failed"
+                    );
                 }
             });
         }

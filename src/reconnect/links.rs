@@ -150,7 +150,7 @@ impl LinkService {
         let policy = ResendPolicy { transit: TRANSIT_TIME, min_interval: MIN_RESEND_INTERVAL };
         let outcome = self.store.resend(hash, self.clock.now(), policy).await?;
         if let ResendOutcome::Queued(notice) = &outcome {
-            tracing::info!(%notice, "member requested a new link");
+            tracing::info!(event = "new_link_requested", notice_id = %notice, "member requested a new link");
         }
         Ok((outcome, self.view(hash, proof).await?))
     }
@@ -162,7 +162,7 @@ impl LinkService {
         proof: &BrowserProof,
     ) -> Result<(ResendOutcome, LinkPage), StoreError> {
         if let Some(member) = self.store.resubscribe_by_link(hash, self.clock.now()).await? {
-            tracing::info!(%member, "member resubscribed");
+            tracing::info!(event = "member_resubscribed", member_id = %member, "member resubscribed");
         }
         self.resend(hash, proof).await
     }

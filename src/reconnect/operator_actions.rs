@@ -165,7 +165,10 @@ impl OperatorActions {
             if matches!(error, OperateError::Refused(_)) {
                 self.store.revert_disconnect_intent(member, &intent, self.clock.now()).await?;
             } else if let Err(error) = self.poller.poll(member, Cause::Operator).await {
-                tracing::warn!(%member, connection = %id, %error, "cannot verify the result of a request");
+                tracing::warn!(
+                    event = "request_not_verified", member_id = %member, connection_id = %id, %error,
+                    "cannot verify the result of a request"
+                );
             }
             return Err(error);
         }

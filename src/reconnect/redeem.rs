@@ -115,7 +115,10 @@ impl LinkService {
             state => return Ok(RedemptionOutcome::Refused(state.without_resume())),
         };
         if let Err(wait) = self.press_limits.take(link) {
-            tracing::warn!(%member, connection = %id, "too many presses of one link");
+            tracing::warn!(
+                event = "too_many_presses", member_id = %member, connection_id = %id,
+                "too many presses of one link"
+            );
             return Ok(RedemptionOutcome::TooManyPresses(wait));
         }
         let redemption = Redemption {
@@ -143,7 +146,10 @@ impl LinkService {
             Ok(outcome) => outcome,
             Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
-                tracing::warn!(%member, connection = %id, %error, "redemption failed");
+                tracing::warn!(
+                    event = "redemption_failed", member_id = %member, connection_id = %id,
+                    request_id = error.request_id(), %error, "redemption failed"
+                );
                 classify(&error)
             }
         };
@@ -194,7 +200,11 @@ impl LinkService {
             return self.refuse(redemption.link).await;
         }
         self.store.reschedule_recheck(redemption).await?;
-        tracing::info!(member = %redemption.member, connection = %redemption.connection, "redemption resumed");
+        tracing::info!(
+            event = "redemption_resumed", member_id = %redemption.member,
+            connection_id = %redemption.connection,
+            "redemption resumed"
+        );
         Ok(RedemptionOutcome::Redirect { url, resume: None })
     }
 
@@ -226,7 +236,11 @@ impl LinkService {
     async fn consume(&self, redemption: &Redemption<'_>) -> Result<bool, StoreError> {
         let is_consumed = self.store.redeem(redemption, self.max_redemptions).await?;
         if is_consumed {
-            tracing::info!(member = %redemption.member, connection = %redemption.connection, "link redeemed");
+            tracing::info!(
+                event = "link_redeemed", member_id = %redemption.member,
+                connection_id = %redemption.connection,
+                "link redeemed"
+            );
         }
         Ok(is_consumed)
     }

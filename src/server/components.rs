@@ -177,11 +177,11 @@ impl App {
         let renderer =
             Arc::new(Renderer::new(&config.brand(), &config.notices, &config.email, &config.links)?);
         for warning in renderer.warnings() {
-            tracing::warn!(%warning, "check this template");
+            tracing::warn!(event = "template_warning", %warning, "check this template");
         }
         let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl)?;
         for warning in pages.warnings() {
-            tracing::warn!(%warning, "check this template");
+            tracing::warn!(event = "template_warning", %warning, "check this template");
         }
         let transport = Arc::new(Transport::new(&config.email, &instances)?);
         let webhook = WebhookClient::new(&config.webhook, &clock)?;
@@ -303,7 +303,11 @@ impl App {
         // The configuration may have changed.
         let lapses = self.store.replan_misconfigured(now).await?;
         if lapses > 0 {
-            tracing::info!(lapses, "planning notices again that a misconfiguration abandoned");
+            tracing::info!(
+                event = "notices_replanned",
+                lapses,
+                "planning notices again that a misconfiguration abandoned"
+            );
         }
         let mut policy = self.deliverer.policy.fingerprint();
         if self.config.notices.channel == Channel::Webhook {
@@ -343,7 +347,11 @@ impl App {
         let longest = delta(sweep.confirm_after.max(sweep.recheck.last())).max(TimeDelta::hours(1));
         let changed = self.store.pull_back_from_future(self.clock.now(), longest, plans).await?;
         if changed > 0 {
-            tracing::info!(rows = changed, "rescheduled rows that a wrong clock had put into the future");
+            tracing::info!(
+                event = "rows_rescheduled",
+                rows = changed,
+                "rescheduled rows that a wrong clock had put into the future"
+            );
         }
         Ok(())
     }

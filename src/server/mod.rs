@@ -113,7 +113,7 @@ impl Daemon {
         telemetry::notify_stopping(stop_deadline(self.app.config.gateway.timeout));
         self.shutdown.cancel();
         if let Err(error) = self.scheduler.shutdown().await {
-            tracing::warn!(%error, "the scheduler did not shut down");
+            tracing::warn!(event = "scheduler_not_stopped", %error, "the scheduler did not shut down");
         }
         let drained = tokio::time::timeout(SHUTDOWN_DEADLINE, async {
             while let Some(ended) = self.tasks.join_next().await {
@@ -140,17 +140,26 @@ impl Daemon {
             .await
             .is_err()
         {
-            tracing::error!("a token refresh did not finish before the shutdown");
+            tracing::error!(
+                event = "refresh_not_finished",
+                "a token refresh did not finish before the shutdown"
+            );
         }
         self.app.deliverer.transport.close().await;
         if let Err(error) = self.app.request_counter.drain_queue().await {
-            tracing::warn!(%error, "cannot count the last link requests");
+            tracing::warn!(
+                event = "link_requests_not_counted", %error,
+                "cannot count the last link requests"
+            );
         }
         if !self.database_file.is_in_place() {
             failed.get_or_insert(self.database_file.wait_until_lost().await.into());
         }
         if let Err(error) = self.app.store.unregister().await {
-            tracing::warn!(%error, "cannot leave the instances; the others will notice");
+            tracing::warn!(
+                event = "instance_not_unregistered", %error,
+                "cannot leave the instances; the others will notice"
+            );
         }
         self.app.store.close().await;
         failed.map_or(Ok(()), Err)

@@ -68,6 +68,7 @@ mod planned_notices;
 mod planning;
 mod planning_inputs;
 mod poll_result;
+mod pressed_emails;
 #[cfg(feature = "sim")]
 pub mod query_plans;
 mod queue;
@@ -135,6 +136,7 @@ pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use pauses::PauseOutcome;
 pub use poll_result::{ApplyReport, PollResult};
+pub(crate) use pressed_emails::PressedEmails;
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub(crate) use recorded_changes::PAUSE as PLANNER_PAUSE;
 pub use redemptions::Redemption;

@@ -83,6 +83,7 @@ fn warn_of_untrusted_proxy() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
         tracing::warn!(
+            event = "untrusted_proxy",
             "requests come through an untrusted proxy, so all clients behind it share one rate limit; set \
             links.trusted_proxies to the number of your own proxies"
         );

@@ -110,7 +110,7 @@ pub async fn serve(
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    tracing::warn!(event = "connection_not_accepted", %error, "cannot accept a connection");
                     tokio::select! { () = sleep(ACCEPT_BACKOFF) => {}, () = shutdown.cancelled() => break }
                 }
             },
@@ -125,7 +125,11 @@ pub async fn serve(
         }
     });
     if drained.await.is_err() {
-        tracing::warn!(connections = connections.len(), "closed connections that did not finish in time");
+        tracing::warn!(
+            event = "connections_closed",
+            connections = connections.len(),
+            "closed connections that did not finish in time"
+        );
     }
     Ok(())
 }
@@ -133,7 +137,11 @@ pub async fn serve(
 /// The panic hook has logged the panic itself.
 fn log_join_error(joined: Result<(), JoinError>) {
     if let Err(error) = joined {
-        tracing::error!(panicked = error.is_panic(), "a connection task failed");
+        tracing::error!(
+            event = "connection_task_failed",
+            panicked = error.is_panic(),
+            "a connection task failed"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod cycles;
 mod documents;
 mod examples;
+mod log_events;
 mod resolve;
 mod rooms;
 mod scan;
@@ -81,4 +82,14 @@ fn the_documents_name_settings_that_exist() {
         .flat_map(|document| documents::unknown_settings(document, &defaults))
         .collect::<Vec<_>>();
     assert_none(&breaches);
+}
+
+#[test]
+fn every_log_line_has_an_event_and_the_readme_lists_them_all() {
+    let sources = source::read("src", &["rs"]);
+    let shipped: Vec<_> = sources.iter().filter(|file| !file.path.starts_with("src/sim/")).collect();
+    assert_none(&shipped.iter().flat_map(|file| log_events::lines_without(file)).collect::<Vec<_>>());
+    let logged: BTreeSet<_> = shipped.iter().flat_map(|file| log_events::names(file)).collect();
+    let readme = source::read("README.md", &["md"]).remove(0);
+    assert_eq!(log_events::documented(&readme), logged);
 }

@@ -41,12 +41,14 @@ mod notices;
 mod outages;
 mod overlap;
 mod pages;
+mod path_watch;
 mod patience;
 mod pauses;
 mod planning;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod presses;
+mod queue_age;
 mod rate_limits;
 mod receiver;
 mod rechecks;

@@ -15,7 +15,7 @@ fn errors(h: &Harness, member: &str, connection: &str, status: &str, codes: &[&s
 fn warnings(h: &Harness, member: &str) -> usize {
     let log = h.log.text();
     let lines = log.lines().filter(|line| line.contains("WARN") && line.contains("PERSON_MATCHING_ERROR"));
-    lines.filter(|line| line.contains(&format!("member={member} "))).count()
+    lines.filter(|line| line.contains(&format!("member_id={member} "))).count()
 }
 
 async fn mismatches(h: &Harness) -> u64 {

@@ -110,7 +110,7 @@ where
 
 /// Masks the message, because it can quote a member's data.
 fn log_panic(message: &str, location: &str) {
-    tracing::error!(location, "panicked: {}", domain::mask(message));
+    tracing::error!(event = "panicked", location, "panicked: {}", domain::mask(message));
 }
 
 #[cfg(test)]

@@ -39,6 +39,6 @@ pub(crate) fn watchdog_timeout() -> Option<Duration> {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, ?states, "sd_notify failed");
+        tracing::warn!(event = "sd_notify_failed", %error, ?states, "sd_notify failed");
     }
 }

@@ -7,7 +7,10 @@ use crate::domain::{MemberId, Suppression};
 pub(crate) fn report_suppressed(members: &[MemberId], reason: Suppression) {
     for member in members {
         let reason = reason.as_str();
-        tracing::warn!(event = "address_suppressed", %member, reason, "the member's address gets no more email");
+        tracing::warn!(
+            event = "address_suppressed", member_id = %member, reason,
+            "the member's address gets no more email"
+        );
     }
     metrics::count_bounced_members(reason, members.len() as u64);
 }

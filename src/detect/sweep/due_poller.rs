@@ -39,7 +39,7 @@ impl DuePoller {
         stop: &CancellationToken,
     ) -> Polled {
         let outcome = catch_panic(self.outcome(&due, stop)).await.unwrap_or_else(|| {
-            tracing::error!(member = %due.id, "polling a member panicked");
+            tracing::error!(event = "poll_panicked", member_id = %due.id, "polling a member panicked");
             PollOutcome::Unclear { reason: "internal_error", wait: None, failed: true, refusal: None }
         });
         let DueMember { id: member, poll_key, unclear: was_unclear, .. } = due;
@@ -52,7 +52,8 @@ impl DuePoller {
         }
         for _ in 0..MAX_WAITS {
             let poll = self.services.poller.poll_due(due).await;
-            let error = poll.result.as_ref().err().map(ToString::to_string);
+            let failed = poll.result.as_ref().err();
+            let error = failed.map(|error| (error.to_string(), error.request_id().map(str::to_owned)));
             let outcome = PollOutcome::of(poll);
             let throttled = matches!(
                 outcome,
@@ -69,8 +70,12 @@ impl DuePoller {
                     () = stop.cancelled() => return outcome,
                 }
             }
-            if let (PollOutcome::Unclear { reason, .. }, Some(error)) = (&outcome, error) {
-                tracing::warn!(member = %due.id, reason, error, "no usable response about member");
+            if let (PollOutcome::Unclear { reason, .. }, Some((error, request_id))) = (&outcome, error) {
+                let member_id = &due.id;
+                tracing::warn!(
+                    event = "member_unclear", %member_id, reason, request_id, error,
+                    "no usable response about member"
+                );
             }
             return outcome;
         }

@@ -107,17 +107,23 @@ impl Sweeper {
         if !store.has_work_in(&id).await? {
             return Ok(None);
         }
-        tracing::info!(sweep = %id, resumed = has_begun, "sweep starts");
+        tracing::info!(event = "sweep_started", sweep_id = %id, resumed = has_begun, "sweep starts");
         let members = self.members_of(&id);
         let report = match self.run(Run::new(Some(sweep)), members, stop).await? {
             PartEnd::Whole(report) => report,
             PartEnd::Part => {
-                tracing::info!(event = "sweep_part_ended", sweep = %id, "other instances have the rest of the sweep");
+                tracing::info!(
+                    event = "sweep_part_ended", sweep_id = %id,
+                    "other instances have the rest of the sweep"
+                );
                 return Ok(None);
             }
         };
         if report.cancelled {
-            tracing::info!(event = "sweep_interrupted", sweep = %id, "sweep interrupted; it will be resumed");
+            tracing::info!(
+                event = "sweep_interrupted", sweep_id = %id,
+                "sweep interrupted; it will be resumed"
+            );
             return Ok(Some(report));
         }
         self.log_end(&id, &report).await?;
@@ -235,19 +241,28 @@ impl Sweeper {
         let before = self.services().store.previous_stop(sweep).await?;
         match report.ended_early_because {
             Some(reason) if before.as_deref() == Some(reason) => {
-                tracing::info!(%sweep, members, unclear, skipped, reason, "sweep stopped early again");
+                tracing::info!(
+                    event = "sweep_stopped_again", sweep_id = %sweep, members, unclear, skipped, reason,
+                    "sweep stopped early again"
+                );
             }
             Some(reason) => {
                 tracing::error!(
-                    %sweep, members, unclear, skipped, reason,
+                    event = "sweep_stopped_early", sweep_id = %sweep, members, unclear, skipped, reason,
                     "sweep stopped early: the gateway, or the way to it, is at fault; no member is blamed"
                 );
             }
             None => {
                 if let Some(reason) = before {
-                    tracing::warn!(%sweep, reason, "sweeps run to their end again");
+                    tracing::warn!(
+                        event = "sweeps_recovered", sweep_id = %sweep, reason,
+                        "sweeps run to their end again"
+                    );
                 }
-                tracing::info!(%sweep, members, unclear, skipped, transitions, "sweep ended");
+                tracing::info!(
+                    event = "sweep_ended", sweep_id = %sweep, members, unclear, skipped, transitions,
+                    "sweep ended"
+                );
             }
         }
         Ok(())

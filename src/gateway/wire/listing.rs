@@ -40,7 +40,14 @@ pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listing
     if unreadable > 0 || !duplicates.is_empty() {
         let fault = first_fault.map(tracing::field::display);
         let (rows, duplicates) = (rows.len(), duplicates.len());
-        tracing::warn!(rows, unreadable, duplicates, fault, "skipped unusable rows in a list of connections");
+        tracing::warn!(
+            event = "list_rows_skipped",
+            rows,
+            unreadable,
+            duplicates,
+            fault,
+            "skipped unusable rows in a list of connections"
+        );
     }
     listing.hidden.extend(duplicates);
     Ok(listing)

@@ -159,7 +159,10 @@ impl Deliverer {
         // Only the operator can fix a template, so the notice waits.
         let email = self.renderer.render(&notice).map_err(|error| {
             let (member, notice) = (&claim.notice.member_id, &claim.notice.id);
-            tracing::warn!(%member, %notice, %error, "cannot render the email");
+            tracing::warn!(
+                event = "email_not_rendered", member_id = %member, notice_id = %notice, %error,
+                "cannot render the email"
+            );
             self.defer(claim, NoticeReason::RenderFailed, Some(error.to_string()))
         })?;
         Ok((email, included))

@@ -89,7 +89,10 @@ impl Deliverer {
             Err(Abort::With(result)) => (*result, Consequence::Nothing),
             Err(Abort::PutBack { until, reason }) => {
                 let (member, notice, reason) = (&claim.notice.member_id, &claim.notice.id, reason.as_str());
-                tracing::info!(event = "notice_deferred", %member, %notice, reason, ?until, "notice deferred");
+                tracing::info!(
+                    event = "notice_deferred", member_id = %member, notice_id = %notice, reason, ?until,
+                    "notice deferred"
+                );
                 return Ok(Delivered::One(AttemptOutcome::Deferred));
             }
             Err(Abort::Store(error)) => return Err(error),
@@ -103,7 +106,10 @@ impl Deliverer {
             Consequence::Nothing | Consequence::SuppressAddress => None,
         };
         if !is_recorded {
-            tracing::error!(notice = %claim.notice.id, "delivery lease expired; the notice will be retried");
+            tracing::error!(
+                event = "delivery_lease_expired", notice_id = %claim.notice.id,
+                "delivery lease expired; the notice will be retried"
+            );
         }
         metrics::count_notice(result.outcome.as_str());
         if result.outcome == AttemptOutcome::Sent {
@@ -112,9 +118,17 @@ impl Deliverer {
         let (member, notice, attempt) = (&claim.notice.member_id, &claim.notice.id, claim.attempt);
         let (outcome, reason, detail) = (result.outcome.as_str(), result.reason.as_str(), result.detail);
         if result.outcome == AttemptOutcome::Abandoned || pause.is_some() {
-            tracing::warn!(%member, %notice, attempt, outcome, reason, detail, "delivery attempt failed");
+            tracing::warn!(
+                event = "delivery_failed", member_id = %member, notice_id = %notice, attempt, outcome, reason,
+                detail,
+                "delivery attempt failed"
+            );
         } else {
-            tracing::info!(%member, %notice, attempt, outcome, reason, detail, "delivery attempt finished");
+            tracing::info!(
+                event = "delivery_finished", member_id = %member, notice_id = %notice, attempt, outcome,
+                reason, detail,
+                "delivery attempt finished"
+            );
         }
         Ok(pause.map_or(Delivered::One(result.outcome), Delivered::QueuePaused))
     }
@@ -140,7 +154,7 @@ impl Deliverer {
     pub async fn rescue_expired_leases(&self) -> Result<u64, StoreError> {
         let rescued = self.store.rescue_expired_leases(self.clock.now(), &self.in_progress.keys()).await?;
         if rescued > 0 {
-            tracing::warn!(notices = rescued, "rescued interrupted deliveries");
+            tracing::warn!(event = "deliveries_rescued", notices = rescued, "rescued interrupted deliveries");
         }
         Ok(rescued)
     }

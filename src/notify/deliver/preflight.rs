@@ -53,7 +53,10 @@ impl Deliverer {
                     verified.push((item, connection));
                 }
                 Err(CallError::Gateway(error)) if error.verdict() == Verdict::Permanent => {
-                    tracing::warn!(member = %member.id, connection = %source, %error, "oauth url refused");
+                    tracing::warn!(
+                        event = "oauth_url_refused", member_id = %member.id, connection_id = %source,
+                        request_id = error.request_id(), %error, "oauth url refused"
+                    );
                     detail = error.to_string();
                     refused.push(source.clone());
                 }

@@ -32,7 +32,7 @@ impl Deliverer {
                         let (notice, attempt, outcome) =
                             (&claim.notice.id, claim.attempt, result.outcome.as_str());
                         tracing::error!(
-                            event = "attempt_not_recorded", %notice, attempt, outcome, failures, %error,
+                            event = "attempt_not_recorded", notice_id = %notice, attempt, outcome, failures, %error,
                             "cannot record that the email was handed over; retrying"
                         );
                         tokio::time::sleep(backoff::record_retry_delay(failures)).await;

@@ -156,7 +156,10 @@ impl Post {
         }
         let result = result_of(claim, &posted, now);
         if !store.end_event_attempt(claim, &result, now).await? {
-            tracing::warn!(event_id = %id, attempt, "the lease of an event expired; it will be posted again");
+            tracing::warn!(
+                event = "event_lease_expired", event_id = %id, attempt,
+                "the lease of an event expired; it will be posted again"
+            );
         }
         metrics::count_event_attempt(match &result {
             EventResult::Delivered => "delivered",
@@ -181,7 +184,10 @@ impl Post {
                         "an event was not delivered within three days; `events retry` queues it again"
                     );
                 } else {
-                    tracing::info!(event_id = %id, event_type, attempt, %error, "event not delivered yet");
+                    tracing::info!(
+                        event = "event_not_delivered", event_id = %id, event_type, attempt, %error,
+                        "event not delivered yet"
+                    );
                 }
             }
         }

@@ -29,7 +29,7 @@ impl Loop for ClockLoop {
         metrics::set_sweeps_overdue(self.readiness.sweeps_overdue());
         let clock = &self.app.clock;
         if let Some(step) = self.watch.step(clock.now(), clock.monotonic()) {
-            tracing::warn!(seconds = step.num_seconds(), "the wall clock was set");
+            tracing::warn!(event = "clock_set", seconds = step.num_seconds(), "the wall clock was set");
             self.app.pull_back_from_future().await?;
         }
         Ok(Progress::Pause(INTERVAL))

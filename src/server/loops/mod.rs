@@ -9,6 +9,7 @@ mod fleet_metrics;
 mod heartbeat;
 mod leases;
 mod link_requests;
+mod path_watch;
 mod plan;
 mod recheck;
 mod service_manager;
@@ -47,6 +48,7 @@ pub(super) fn start(
     }
     runner.spawn(clock::ClockLoop::new(app, readiness));
     runner.spawn(link_requests::LinkRequestLoop::new(app));
+    runner.spawn(path_watch::PathWatchLoop::new(app));
     if let Some(page) = metrics {
         runner.spawn(fleet_metrics::FleetMetricsLoop::new(app, page));
     }

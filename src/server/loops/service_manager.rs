@@ -43,7 +43,10 @@ impl ServiceManagerLoop {
         if stalled.is_empty() {
             telemetry::notify_watchdog();
         } else if stalled != self.stalled {
-            tracing::error!(event = "loops_stalled", loops = ?stalled, "loops make no progress; the watchdog is not fed");
+            tracing::error!(
+                event = "loops_stalled", loops = ?stalled,
+                "loops make no progress; the watchdog is not fed"
+            );
         }
         self.stalled = stalled;
     }

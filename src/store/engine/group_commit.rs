@@ -280,7 +280,10 @@ impl SingleWriter {
             };
             let statement = if next.is_some() { not_last } else { last };
             if let Err(error) = connection.lock().await.execute(statement).await {
-                tracing::warn!(%error, units, "a transaction of the database was rolled back");
+                tracing::warn!(
+                    event = "transaction_rolled_back", %error, units,
+                    "a transaction of the database was rolled back"
+                );
                 self.close().await;
                 durable.into_iter().for_each(|sender| drop(sender.send(Err(None))));
                 return next;
@@ -296,7 +299,10 @@ impl SingleWriter {
         match committed {
             Ok(_) => durable.into_iter().for_each(|sender| drop(sender.send(Ok(())))),
             Err(error) => {
-                tracing::warn!(%error, units, "a transaction of the database cannot be committed");
+                tracing::warn!(
+                    event = "commit_failed", %error, units,
+                    "a transaction of the database cannot be committed"
+                );
                 drop(connection);
                 self.close().await;
                 let error = Arc::new(error);
@@ -326,7 +332,10 @@ impl SingleWriter {
         if let Some(connection) = self.connection.take().and_then(Arc::into_inner)
             && let Err(error) = connection.into_inner().close().await
         {
-            tracing::warn!(%error, "cannot close the writing connection of the database");
+            tracing::warn!(
+                event = "connection_not_closed", %error,
+                "cannot close the writing connection of the database"
+            );
         }
     }
 }

@@ -69,7 +69,10 @@ impl Readers {
         let idle = std::mem::take(&mut *self.0.idle());
         for connection in idle {
             if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "cannot close a reading connection of the database");
+                tracing::warn!(
+                    event = "connection_not_closed", %error,
+                    "cannot close a reading connection of the database"
+                );
             }
         }
     }

@@ -43,7 +43,10 @@ pub(super) async fn ses(State(state): State<HookState>, body: Body) -> Handled {
         SnsContent::Notification(report) => apply(&state, report).await,
         SnsContent::SubscriptionConfirmation { topic, url } => confirm(&topic, &url).await,
         SnsContent::UnsubscribeConfirmation { topic } => {
-            tracing::warn!(event = "sns_unsubscribed", %topic, "the subscription ended: SNS sends no more reports");
+            tracing::warn!(
+                event = "sns_unsubscribed", %topic,
+                "the subscription ended: SNS sends no more reports"
+            );
             Ok(())
         }
     }

@@ -68,7 +68,7 @@ impl Pages {
     /// page.
     pub(crate) fn render(&self, locale: Option<&str>, page: &Page, base: &str, form_key: &str) -> String {
         self.fill(self.templates.language(locale), page, base, form_key).unwrap_or_else(|error| {
-            tracing::error!(%error, "cannot render a page");
+            tracing::error!(event = "page_not_rendered", %error, "cannot render a page");
             "<!doctype html><title>Error</title><h1>Please try again later.</h1>".to_owned()
         })
     }

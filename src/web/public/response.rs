@@ -60,7 +60,7 @@ impl PublicState {
     }
 
     pub(super) fn failed(&self, error: &StoreError) -> Response {
-        tracing::error!(%error, "cannot serve a page");
+        tracing::error!(event = "page_failed", %error, "cannot serve a page");
         self.failed_page()
     }
 
@@ -138,7 +138,10 @@ impl PublicState {
         resume: Option<&ResumeGrant>,
     ) -> Response {
         let Ok(mut location) = HeaderValue::from_str(url.expose()) else {
-            tracing::error!("the gateway's OAuth URL is not a valid header value");
+            tracing::error!(
+                event = "oauth_url_unusable",
+                "the gateway's OAuth URL is not a valid header value"
+            );
             return self.retry_later(context, None);
         };
         location.set_sensitive(true);

@@ -34,9 +34,9 @@ impl PublicState {
                 self.store.subscription(hash, self.clock.now()).await?
         {
             if subscribed {
-                tracing::info!(member = %member_id, "member resubscribed");
+                tracing::info!(event = "member_resubscribed", member_id = %member_id, "member resubscribed");
             } else {
-                tracing::info!(member = %member_id, "member unsubscribed");
+                tracing::info!(event = "member_unsubscribed", member_id = %member_id, "member unsubscribed");
             }
         }
         Ok(())

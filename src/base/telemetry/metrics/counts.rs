@@ -104,9 +104,9 @@ pub(crate) fn record_commit(units: usize, duration: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalog::{builder, create_series, describe};
+    use super::super::gauges::{FleetGauges, set_events, set_fleet};
     use super::*;
-    use crate::base::telemetry::metrics::catalog::{builder, create_series, describe};
-    use crate::base::telemetry::metrics::gauges::{FleetGauges, set_events, set_fleet};
     use std::collections::BTreeMap;
 
     #[test]
