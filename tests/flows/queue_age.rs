@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::domain::HoldScope;
-use reconnectd::sim::{SmtpAction, SmtpFault, SmtpStage};
+use reconnectd::sim::{SmtpFault, SmtpStage};
 use reconnectd::store::NewHold;
 
 impl Harness {
@@ -13,7 +13,7 @@ impl Harness {
 }
 
 fn refuses_recipients() -> SmtpFault {
-    SmtpFault::new(SmtpStage::Recipient, SmtpAction::Reply(451))
+    SmtpFault::reply(SmtpStage::Rcpt, 451, "4.3.0 Later")
 }
 
 #[tokio::test]

@@ -117,6 +117,7 @@ fn log_panic(message: &str, location: &str) {
 mod tests {
     use super::*;
     use crate::base::config::Config;
+    use crate::domain::{MemberId, Time};
     use std::sync::{Arc, Mutex};
 
     /// Returns the log lines of `body`.
@@ -213,9 +214,21 @@ mod tests {
 
     #[test]
     fn json_lines_hold_the_fields_at_the_top() {
-        let lines = logged("info", LogFormat::Json, || tracing::info!(members = 3, "swept"));
+        let lines = logged("info", LogFormat::Json, || {
+            let (member, request_id) = (MemberId::from("alice"), None::<&str>);
+            tracing::warn!(event = "member_unclear", member_id = %member, request_id, tries = 3, "no response");
+        });
         let line: serde_json::Value = serde_json::from_str(&lines).unwrap();
-        assert_eq!((&line["members"], &line["message"]), (&3.into(), &"swept".into()));
+        assert!(line["timestamp"].as_str().unwrap().parse::<Time>().is_ok(), "{line}");
+        for (field, expected) in [
+            ("level", "WARN"),
+            ("message", "no response"),
+            ("event", "member_unclear"),
+            ("member_id", "alice"),
+        ] {
+            assert_eq!(line[field], expected, "{line}");
+        }
+        assert_eq!((&line["tries"], line.get("request_id")), (&3.into(), None));
     }
 
     #[test]
