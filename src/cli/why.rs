@@ -7,7 +7,7 @@ use super::output::{errln, outln, print_json, single_line};
 use crate::domain::{ConnectionId, MemberId};
 use crate::explain::{Explainer, Explanation};
 use crate::rows::WhyRow;
-use crate::server::components::planning_policy;
+use crate::server::policies::planning_policy;
 use anyhow::bail;
 use clap::Args;
 use std::sync::Arc;

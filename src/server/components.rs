@@ -2,9 +2,10 @@
 
 use super::channel::{for_channel, max_deliveries};
 use super::keys;
+use super::policies::{delta, deltas, planning_policy, storm_policy};
 use super::recorded_policy::recorded_policy;
 use crate::base::clock::Clock;
-use crate::base::config::{AuthMode, Channel, Config, Storm, is_local_url};
+use crate::base::config::{AuthMode, Channel, Config, is_local_url};
 use crate::base::in_progress::InProgress;
 use crate::base::instances::Instances;
 use crate::base::telemetry::metrics;
@@ -14,7 +15,6 @@ use crate::detect::brake::StormBrake;
 use crate::detect::poll::Poller;
 use crate::detect::recheck::Rechecker;
 use crate::detect::sweep::{Limits, SweepReport, Sweeper, UNREACHABLE_AFTER};
-use crate::domain::StormPolicy;
 use crate::explain::{Explainer, FleetReports};
 use crate::gateway::Gateway;
 use crate::mail::{Renderer, Transport};
@@ -35,7 +35,6 @@ use crate::{detect::decide, notify::plan};
 use chrono::TimeDelta;
 use futures_util::future::try_join_all;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,47 +77,6 @@ impl CycleReport {
     /// Whether the sweep was complete and no email waits for the mail server.
     pub fn complete(&self) -> bool {
         self.sweep.complete() && !self.mail_pending
-    }
-}
-
-fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
-}
-
-pub(super) fn storm_policy(storm: &Storm) -> StormPolicy {
-    StormPolicy {
-        min_members: storm.min_members.into(),
-        share: storm.share,
-        fleet_share: storm.fleet_share,
-        window: delta(storm.window),
-    }
-}
-
-fn deltas(durations: &[Duration]) -> Vec<TimeDelta> {
-    durations.iter().copied().map(delta).collect()
-}
-
-/// What the planner and the gates decide by.
-pub(crate) fn planning_policy(config: &Config) -> plan::Policy {
-    let notices = &config.notices;
-    let (expired, disconnected) = (&notices.expired, &notices.disconnected);
-    let per_status = |enabled, first_after, reminders: &[_]| plan::StatusPolicy {
-        enabled,
-        first_after: delta(first_after),
-        reminders: deltas(reminders),
-    };
-    plan::Policy {
-        expired: per_status(expired.enabled, expired.first_after, &expired.reminders),
-        disconnected: per_status(disconnected.enabled, disconnected.first_after, &disconnected.reminders),
-        disconnected_direct: disconnected.direct,
-        min_gap: delta(notices.min_gap),
-        max_per_month: notices.max_per_month as usize,
-        quiet_hours: notices.quiet_hours,
-        time_zone: notices.time_zone,
-        digest_window: delta(notices.digest_window),
-        announces_recoveries: notices.recovered.enabled,
-        has_app_url: notices.app_url.is_some(),
-        drip_per_minute: config.storm.drip_per_minute,
     }
 }
 

@@ -6,6 +6,7 @@ mod database_file;
 mod instance;
 mod keys;
 mod loops;
+pub(crate) mod policies;
 mod readiness;
 mod recorded_policy;
 pub mod replay;

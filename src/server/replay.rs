@@ -1,6 +1,6 @@
 //! Composes a replay from another configuration.
 
-use super::components::{planning_policy, storm_policy};
+use super::policies::{planning_policy, storm_policy};
 use super::recorded_policy::{has_same_storm_brake, recorded_policy};
 use crate::base::config::Config;
 use crate::domain::Time;
