@@ -41,7 +41,7 @@ impl Store {
         press_time: TimeDelta,
     ) -> Result<Vec<PressedEmails>> {
         let sql = format!(
-            "WITH buttons AS ({BUTTONS}) SELECT source AS name, {COUNTS} FROM buttons GROUP BY 1 ORDER BY 1"
+            "WITH buttons AS MATERIALIZED ({BUTTONS}) SELECT source AS name, {COUNTS} FROM buttons GROUP BY 1 ORDER BY 1"
         );
         self.pressed(sql, [since, recent_since, until], press_time).await
     }
@@ -55,7 +55,7 @@ impl Store {
         press_time: TimeDelta,
     ) -> Result<Vec<PressedEmails>> {
         let sql = format!(
-            "WITH buttons AS ({BUTTONS}),
+            "WITH buttons AS MATERIALIZED ({BUTTONS}),
                 emails AS (SELECT domain, token_hash, min(sent_at) AS sent_at, max(is_pressed) AS is_pressed
                     FROM buttons GROUP BY domain, token_hash)
              SELECT domain AS name, {COUNTS} FROM emails WHERE domain <> '' GROUP BY 1 ORDER BY 1"

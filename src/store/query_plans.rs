@@ -103,7 +103,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("suppressions", "address_hash IN (SELECT address_hash FROM suppressions)", "`status`"),
     ("unclear_members", "SELECT u.reason, count(*)", "`status`"),
     ("lapses", "SELECT count(*) AS lapsed", "the funnel"),
-    ("notices", "WITH buttons AS", "each hour: the emails of 31 days"),
+    ("notices", "WITH buttons AS MATERIALIZED", "each hour: the emails of 31 days"),
     ("decisions", "SELECT max(last_at) FROM decisions", "the newest one, when the planner starts"),
     ("lapse_changes", "GROUP BY c.at / 1000", "`replay` of a time with storms"),
     ("link_requests", "WITH counted AS", "the requests by domain"),

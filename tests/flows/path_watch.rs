@@ -35,7 +35,7 @@ impl Harness {
                 if is_pressed { (1, pressed_at.to_string()) } else { (0, "NULL".to_owned()) };
             let opened_at =
                 if is_pressed && sent.by_person { pressed_at.to_string() } else { "NULL".to_owned() };
-            let hash = format!("unhex('{:0>64}')", format!("{:x}{number:x}", name.len()));
+            let hash = format!("unhex('{:0>64}')", format!("{:02x}{number:04x}", name.as_bytes()[0]));
             sql += &format!(
                 "INSERT INTO notices (notice_id, member_id, step, state, reason, planned_at, not_before, attempts, sent_at, domain)
                     VALUES ('{name}{number}', 'alice', 1, 'sent', 'accepted', {at}, {at}, 1, {at}, 'example.org');
