@@ -36,7 +36,7 @@ async fn it_counts_from_the_first_due_time_whatever_is_retried() {
 
 #[tokio::test]
 async fn what_a_gate_defers_or_a_hold_stops_is_not_due() {
-    let quiet = Setup::default().set("notices.quiet_hours", "00:00-23:59");
+    let quiet = Setup::default().set("NOTICES__QUIET_HOURS", "08:00-20:00");
     let h = Harness::watching_with(quiet, &["alice"]).await;
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;

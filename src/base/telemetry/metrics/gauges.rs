@@ -105,12 +105,14 @@ impl Drop for WaitingWrite {
     }
 }
 
-/// What does not change while the process runs.
+/// What is known from the start.
 pub(crate) fn set_build(loaded_at: Time) {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!(CONFIG_RELOAD_SUCCESSFUL).set(1.0);
     gauge!(CONFIG_RELOADED_AT).set(timestamp(loaded_at));
     gauge!(WRITES_WAITING).increment(0.0);
+    // SQLite has no clock of its own.
+    set_clock_difference(TimeDelta::zero());
 }
 
 /// `None` leaves a gauge as it is.
