@@ -112,9 +112,6 @@ impl Deliverer {
             );
         }
         metrics::count_notice(result.outcome.as_str());
-        if result.outcome == AttemptOutcome::Sent {
-            self.record_delay(&claim.notice).await?;
-        }
         let (member, notice, attempt) = (&claim.notice.member_id, &claim.notice.id, claim.attempt);
         let (outcome, reason, detail) = (result.outcome.as_str(), result.reason.as_str(), result.detail);
         if result.outcome == AttemptOutcome::Abandoned || pause.is_some() {
@@ -129,6 +126,9 @@ impl Deliverer {
                 reason, detail,
                 "delivery attempt finished"
             );
+        }
+        if result.outcome == AttemptOutcome::Sent {
+            self.record_delay(&claim.notice).await?;
         }
         Ok(pause.map_or(Delivered::One(result.outcome), Delivered::QueuePaused))
     }
