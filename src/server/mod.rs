@@ -13,7 +13,6 @@ pub mod replay;
 mod runner;
 mod wake_signals;
 
-use crate::base::config::AuthMode;
 use crate::base::telemetry::{self, LoopStates, MetricsPage};
 use crate::store::InstanceCommand;
 use crate::web;
@@ -240,7 +239,6 @@ fn admin_state(app: &App) -> web::AdminState {
         imports: tokio::sync::Mutex::new(()),
         fleet: app.fleet.clone(),
         drip_per_minute: config.storm.drip_per_minute,
-        needs_token: config.gateway.auth.mode == AuthMode::RefreshToken,
     })
 }
 

@@ -29,8 +29,6 @@ pub(crate) struct AdminServices {
     pub(crate) fleet: FleetReports,
     /// See `storm.drip_per_minute`.
     pub(crate) drip_per_minute: u32,
-    /// Whether the daemon stores a credential for each member.
-    pub(crate) needs_token: bool,
 }
 
 impl AdminState {

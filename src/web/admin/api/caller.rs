@@ -1,4 +1,4 @@
-//! Who sent a request, and the services on their behalf.
+//! The caller of a request, and the store that acts for it.
 
 use crate::domain::{AuditAction, AuditEntry, MemberId};
 use crate::store::{INTERACTIVE_WAIT, Store, StoreError};
