@@ -63,9 +63,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<StoredConnection>> {
         let of_member = only.map_or("", |_| "AND k.member_id = $4");
+        // PostgreSQL joins in the order of the members, and would begin with the first one for each page.
         let sql = format!(
             "SELECT {COLUMNS} FROM connections k JOIN members m ON m.member_id = k.member_id
              WHERE m.removed_at IS NULL {of_member} AND (k.member_id, k.connection_id) > ($1, $2)
+               AND m.member_id >= $1
              ORDER BY k.member_id, k.connection_id LIMIT $3"
         );
         let rows = query(sql)

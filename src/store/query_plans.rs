@@ -45,6 +45,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     // A page of a walk through the table.
     ("audit", "ORDER BY audit_id DESC LIMIT", "the list"),
     ("connections", "ORDER BY k.member_id, k.connection_id LIMIT", "the list"),
+    ("members", "m.member_id >= $1 ORDER BY k.member_id, k.connection_id LIMIT", "the members of its page"),
     ("events", "ORDER BY sequence LIMIT", "the list"),
     ("lapses", "ORDER BY l.lapse_id LIMIT", "the list"),
     ("members", "ORDER BY m.member_id LIMIT", "the list"),
