@@ -155,15 +155,21 @@ impl Store {
 
     /// Retries the events that failed. Returns their ids, in the order of the facts.
     pub async fn retry_failed_events(&self, now: Time) -> Result<Vec<EventId>> {
+        self.retry_failed_events_of(None, now).await
+    }
+
+    /// Like [`Store::retry_failed_events`], for one type.
+    pub async fn retry_failed_events_of(&self, event_type: Option<&str>, now: Time) -> Result<Vec<EventId>> {
         let mut retried = Vec::new();
         let mut after = 0;
         loop {
             let failed: Vec<(i64, String, String)> = query_as(
                 "SELECT sequence, event_id, member_id FROM events WHERE state <> 'delivered' AND state = 'failed' AND sequence > $1
-                 ORDER BY sequence LIMIT $2",
+                   AND ($3 IS NULL OR type = $3) ORDER BY sequence LIMIT $2",
             )
             .bind(after)
             .bind(BATCH)
+            .bind(event_type.map(str::to_owned))
             .fetch_all(&self.reader)
             .await?;
             let Some((last, ..)) = failed.last() else { return Ok(retried) };

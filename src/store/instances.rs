@@ -4,7 +4,7 @@
 
 use super::copy_mark::verify_unmarked;
 use super::engine::{Tx, query, query_scalar};
-use super::holder::{IS_ORPHANED, Registration};
+use super::holder::{IS_ORPHANED, InstanceCommand, Registration};
 use super::locks::InstanceLock;
 use super::row::RowExt;
 use super::{Result, Store, json_list, millis};
@@ -17,6 +17,8 @@ use std::time::Duration;
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// Nobody else can take over a database file, so only reports read it. Each heartbeat is a write.
 const HEARTBEAT_ON_FILE: Duration = Duration::from_secs(10);
+/// How long charts can show a start.
+const KEEP_STARTS: TimeDelta = TimeDelta::days(400);
 
 /// A daemon, as reports show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,8 +184,11 @@ impl Store {
         .bind(json_list(&registration.key_ids)?)
         .bind(millis(registration.started_at))
         .bind(millis(seen_at))
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
+        if registration.command == InstanceCommand::Run {
+            record_start(tx, registration, seen_at).await?;
+        }
         Ok(())
     }
 
@@ -213,6 +218,24 @@ impl Store {
         }
         Ok(now - TimeDelta::from_std(HEARTBEAT_ON_FILE * 3).unwrap_or(TimeDelta::MAX))
     }
+}
+
+/// An instance that was presumed dead has started before.
+async fn record_start(tx: &mut Tx, registration: &Registration, now: Time) -> Result<()> {
+    query(
+        "INSERT INTO instance_starts (instance_id, started_at, version) VALUES ($1, $2, $3)
+         ON CONFLICT (instance_id) DO NOTHING",
+    )
+    .bind(registration.id.as_str())
+    .bind(millis(registration.started_at))
+    .bind(env!("CARGO_PKG_VERSION"))
+    .execute(&mut *tx)
+    .await?;
+    query("DELETE FROM instance_starts WHERE started_at < $1")
+        .bind(millis(now - KEEP_STARTS))
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 fn presumed_dead_after() -> TimeDelta {

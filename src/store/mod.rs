@@ -4,6 +4,7 @@
 //! connection. No transaction is held across the network. A write that a person waits for fails after a few seconds
 //! ([`Store::interactive`]).
 
+mod abandoned;
 mod attempt_results;
 mod audit;
 mod cancellations;
@@ -53,6 +54,7 @@ mod links;
 mod locks;
 mod marks;
 mod measures;
+mod member_overview;
 mod members;
 #[cfg(test)]
 mod migration_tests;
@@ -100,12 +102,15 @@ mod sweeps;
 pub mod testing;
 mod time_zones;
 mod transitions;
+mod trends;
 mod unclear;
 mod unreachable;
+mod unreachable_lapses;
 mod unsent_notices;
 mod verified;
 mod waiting_notices;
 
+pub use abandoned::{AbandonedFilter, AbandonedNotice};
 pub use attempt_results::{AttemptOutcome, AttemptResult};
 pub use claims::{Claim, ClaimLimits};
 pub(crate) use connections::StoredConnection;
@@ -132,6 +137,7 @@ pub use link_requests::DomainStats;
 pub(crate) use link_requests::{DailyCount, LinkActivity, LinkContext};
 pub(crate) use links::RevokedLinks;
 pub use locks::InstanceLock;
+pub use member_overview::{FailedCredential, LiveLapse};
 pub use members::{DueMember, ListedMember};
 pub use notices::{Attempt, ListedNotice};
 pub use pauses::PauseOutcome;
@@ -152,6 +158,8 @@ pub(crate) use suppressions::{ListedSuppression, Subscription};
 pub(crate) use sweep_pages::{PageReport, SweepPage, SweepState};
 pub use sweeps::SweepProgress;
 pub(crate) use sweeps::{OpenSweep, SweepPosition};
+pub use trends::{ChartMark, DayCount, HourCount, MarkKind, OpenByAge, QueueState, RecoveryTimes, Upcoming};
 pub(crate) use unclear::UnclearMember;
 pub(crate) use unreachable::NO_RESPONSE;
+pub use unreachable_lapses::{UnreachableFilter, UnreachableLapse};
 pub(crate) use unsent_notices::UnsentNotice;

@@ -14,6 +14,7 @@ const SMALL_TABLES: &[&str] = &[
     "erasures",
     "holds",
     "imports",
+    "instance_starts",
     "instances",
     "key_canaries",
     "planner_pauses",
@@ -119,6 +120,17 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ),
     ("lapses", "lapses_by_recovery", "`sources list`: the recoveries of 30 days"),
     ("transitions", "transitions_by_time", "`sources list`: the transitions of 30 days"),
+    // The dashboard.
+    ("notices", "notices_abandoned", "the notices that were abandoned"),
+    // A column has the name of this table, and stands before an alias.
+    ("attempts", "notices_abandoned", "the notices that were abandoned"),
+    ("events", "state = 'failed' GROUP BY type", "the events that failed"),
+    ("notices", "sent_at / 86400000", "the emails of 30 days"),
+    ("lapses", "opened_at / 86400000", "the lapses of 30 days"),
+    ("lapses", "plan_at / 3600000", "the lapses that the planner evaluates within a day"),
+    ("credential_failures", "ORDER BY f.member_id LIMIT", "the list"),
+    ("credential_failures", "UPDATE credential_failures SET retry_at = $1 WHERE", "a retry of all of them"),
+    ("unreachable_members", "FROM unreachable_members r", "the members whom nobody tells"),
 ];
 
 /// The copy of a database reads all tables, in pages. Only its statements have quoted names.

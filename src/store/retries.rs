@@ -3,7 +3,7 @@
 use super::audit;
 use super::engine::{Tx, query, query_scalar};
 use super::suppressions::unsuppress;
-use super::{Result, Store, millis};
+use super::{Result, Store, json_list, millis};
 use crate::domain::{AddressHash, AuditAction, AuditEntry, NoticeId, NoticeReason, Suppression, Time};
 
 impl Store {
@@ -65,7 +65,8 @@ impl Store {
         .bind_if_some(notice.map(NoticeId::as_str));
         let ids = self
             .write(async |mut tx| {
-                forgive_rejections(&mut tx, notice, now).await?;
+                let only = notice.map(|notice| json_list(&[notice])).transpose()?;
+                forgive_rejections(&mut tx, only.as_deref(), now).await?;
                 let ids = update.clone().fetch_all(&mut tx).await?;
                 if !ids.is_empty() {
                     let entry = AuditEntry::new(AuditAction::NoticeRetry).affected(ids.len() as u64);
@@ -79,16 +80,16 @@ impl Store {
     }
 }
 
-/// Ends the suppressions of the addresses that the mail server rejected, of one notice or of all.
-async fn forgive_rejections(tx: &mut Tx, notice: Option<&NoticeId>, now: Time) -> Result<()> {
-    let this = notice.map_or("", |_| "AND notice_id = $2");
+/// Ends the suppressions of the addresses that the mail server rejected, of the notices in a JSON list or of all.
+pub(super) async fn forgive_rejections(tx: &mut Tx, only: Option<&str>, now: Time) -> Result<()> {
+    let these = only.map_or("", |_| "AND n.notice_id IN (SELECT value FROM json_each($2))");
     let addresses: Vec<Vec<u8>> = query_scalar(format!(
         "SELECT DISTINCT n.address_hash FROM notices n
          JOIN suppressions s ON s.address_hash = n.address_hash AND s.reason = 'hard_bounce'
-         WHERE n.state = 'abandoned' AND n.reason = $1 {this} ORDER BY n.address_hash"
+         WHERE n.state = 'abandoned' AND n.reason = $1 {these} ORDER BY n.address_hash"
     ))
     .bind(NoticeReason::PermanentFailure.as_str())
-    .bind_if_some(notice.map(NoticeId::as_str))
+    .bind_if_some(only)
     .fetch_all(&mut *tx)
     .await?;
     for address in addresses.into_iter().filter_map(|bytes| bytes.try_into().ok().map(AddressHash)) {

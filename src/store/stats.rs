@@ -1,7 +1,7 @@
 //! The fleet at a glance: what `status` reports.
 
 use super::connections::MISMATCHED;
-use super::engine::{query, query_as, query_scalar};
+use super::engine::{Row, query, query_as, query_scalar};
 use super::members::CREDENTIAL_LOCKED;
 use super::row::RowExt;
 use super::{Result, Store, json_list, millis, time};
@@ -218,13 +218,19 @@ impl Store {
 
     /// The newest sweep.
     pub async fn last_sweep(&self) -> Result<Option<SweepRecord>> {
-        let row = query(
+        Ok(self.last_sweeps(1).await?.pop())
+    }
+
+    /// The newest sweeps, the newest first.
+    pub(crate) async fn last_sweeps(&self, limit: u32) -> Result<Vec<SweepRecord>> {
+        let rows = query(
             "SELECT started_at, finished_at, members, unclear, skipped, transitions, complete, ended_early_because FROM sweeps
-             ORDER BY sequence DESC LIMIT 1",
+             ORDER BY sequence DESC LIMIT $1",
         )
-        .fetch_optional(&self.reader)
+        .bind(limit)
+        .fetch_all(&self.reader)
         .await?;
-        row.map(|row| {
+        let sweep = |row: &Row| {
             Ok(SweepRecord {
                 started_at: row.time("started_at")?,
                 finished_at: row.optional_time("finished_at")?,
@@ -235,7 +241,7 @@ impl Store {
                 complete: row.try_get("complete")?,
                 ended_early_because: row.try_get("ended_early_because")?,
             })
-        })
-        .transpose()
+        };
+        rows.iter().map(sweep).collect()
     }
 }

@@ -69,6 +69,7 @@ const ROWS: &str = "
     INSERT INTO storm_changes (hold_id, change, at, state) VALUES ('h2', 1, 1, 'holding');
     INSERT INTO policy_changes (change, at, policy) VALUES (1, 2, 'ODD');
     INSERT INTO planner_pauses (until, since) VALUES (2, -1);
+    INSERT INTO instance_starts (instance_id, started_at, version) VALUES ('ODD', -1, 'LONG');
     INSERT INTO write_probe (id, filler) VALUES (1, unhex('00'));
 ";
 
