@@ -193,7 +193,8 @@ impl TestBrowser {
         let path = path(link);
         let cookies = self.cookies();
         let sent = cookies.iter().filter(|cookie| {
-            path.strip_prefix(&cookie.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            let rest = path.strip_prefix(&cookie.path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || cookie.path.ends_with('/'))
         });
         let pairs: Vec<_> = sent.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
         if pairs.is_empty() { request } else { request.header(COOKIE, pairs.join("; ")) }

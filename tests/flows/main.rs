@@ -15,6 +15,7 @@ mod clocks;
 mod completion;
 mod confirm;
 mod copies;
+mod dashboard;
 mod delivery;
 mod disclosures;
 mod disconnects;

@@ -1,7 +1,8 @@
-//! The admin listener: health and metrics for the operator's monitoring, and the API.
+//! The admin listener: health and metrics for the operator's monitoring, the API, and the dashboard.
 
 mod access;
 mod api;
+mod dashboard;
 mod health;
 mod state;
 
@@ -25,6 +26,8 @@ pub(crate) fn admin_router(health: HealthState, state: AdminState) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "an error of the daemon").into_response()
         }))
-        .with_state(state);
-    health::router(health).route("/api/v1/", any_service(api.clone())).nest("/api/v1", api)
+        .with_state(state.clone());
+    let dashboard = dashboard::router(state.clone(), health.clone())
+        .layer(from_fn_with_state(state, access::require_own_host));
+    health::router(health).route("/api/v1/", any_service(api.clone())).nest("/api/v1", api).merge(dashboard)
 }

@@ -63,6 +63,11 @@ impl AccessTokens {
     pub(in crate::web::admin) fn by_name(&self, name: &str, scope: Scope) -> Option<&Access> {
         self.0.iter().map(|(_, access)| access).find(|access| &*access.name == name && access.scope == scope)
     }
+
+    /// Changes when the token is replaced by another one of the same name.
+    pub(in crate::web::admin) fn fingerprint(&self, of: &Access) -> Option<String> {
+        self.0.iter().find(|(_, access)| access == of).map(|(digest, _)| digest.to_string())
+    }
 }
 
 #[cfg(test)]
