@@ -39,7 +39,7 @@ export const closeBrowser = () => browser?.close();
  * Opens a browser context for another person, with their own IP address and without JavaScript. `close` fails if a page
  * loaded a foreign resource or logged an error. Motion is off, because a picture must not catch a color transition.
  */
-export async function person({ address, ...options } = {}) {
+export async function person({ address, resources = ["document", "other"], ...options } = {}) {
   people += 1;
   const context = await browser.newContext({
     javaScriptEnabled: false,
@@ -54,7 +54,7 @@ export async function person({ address, ...options } = {}) {
     requests.push(request);
     const { hostname } = new URL(request.url());
     if (!["127.0.0.1", "localhost"].includes(hostname)) problems.push(`loads ${request.url()}`);
-    if (!["document", "other"].includes(request.resourceType())) problems.push(`loads a ${request.resourceType()}`);
+    if (!resources.includes(request.resourceType())) problems.push(`loads a ${request.resourceType()}`);
   });
   context.on("console", (message) => {
     // Chromium logs every error status of a page.
@@ -77,6 +77,30 @@ export async function inspectPage(page, name, lang) {
   assert.ok(!html.includes("/oauth/authorize") && !/[?&;]state=/.test(html), `${name} contains no reconnect URL`);
   await takePictures(page, `${name}.${lang}`, lang);
   await audit(html, `${name}.${lang}`, true);
+}
+
+/** Checks what must hold for every view of the dashboard, and takes its pictures. */
+export async function inspectView(page, name) {
+  assert.match(await page.title(), / · reconnectd$/, name);
+  assert.equal(await page.locator("h1").count(), 1, `${name} has one level-1 heading`);
+  for (const size of Object.keys(SIZES)) {
+    await page.setViewportSize(SIZES[size]);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(overflow <= 0, `${name} scrolls sideways by ${overflow} px on a ${size}`);
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(PICTURES, `dashboard-${name}.${size}.${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  if (process.env.README_PICTURES) {
+    await page.setViewportSize({ width: 1080, height: 760 });
+    await page.screenshot({ path: join(process.env.README_PICTURES, `${name}.png`) });
+  }
+  const sheet = await (await fetch(new URL("/dashboard.css", page.url()))).text();
+  // The auditor's page has no address, so it cannot load the sheet.
+  const html = (await page.content()).replace(/<link rel="stylesheet"[^>]*>/, `<style>${sheet}</style>`);
+  await audit(html, `dashboard-${name}`, true);
 }
 
 /** Checks an email's HTML, and takes its pictures. */

@@ -18,3 +18,4 @@ after(async () => {
 await import("./story.mjs");
 await import("./states.mjs");
 await import("./scanners.mjs");
+await import("./dashboard.mjs");

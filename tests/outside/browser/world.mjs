@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,13 +11,13 @@ import { promisify } from "node:util";
 
 const PROGRAM = process.env.RECONNECTD;
 const TIMEOUT = 30_000;
-const MEMBERS = 130;
+const MEMBERS = 170;
 
 const running = [];
 let home;
 
 /** Base URLs of the simulator and the main daemon, and each daemon's configuration file. Set by `startWorld`. */
-export const world = { gateway: "", pages: "", shortLived: "", patient: "" };
+export const world = { gateway: "", pages: "", admin: "", shortLived: "", patient: "", operated: "" };
 
 /** Polls until `probe` returns something truthy. */
 export async function until(what, probe) {
@@ -46,10 +47,10 @@ function start(name, args) {
   return process;
 }
 
-const command = (config, ...args) => promisify(execFile)(PROGRAM, ["--config", config, ...args], { cwd: home });
+export const command = (config, ...args) => promisify(execFile)(PROGRAM, ["--config", config, ...args], { cwd: home });
 
 /** Members that no test has taken yet, by daemon and language. */
-const unused = { main: { en: [], es: [] }, shortLived: { en: [], es: [] }, patient: { en: [], es: [] } };
+const unused = Object.fromEntries(["main", "shortLived", "patient", "operated"].map((name) => [name, { en: [], es: [] }]));
 
 /** Takes a member for one test. The daemon knows that their connections work. */
 export function member(locale = "en", daemon = "main") {
@@ -58,7 +59,8 @@ export function member(locale = "en", daemon = "main") {
   return id;
 }
 
-async function startDaemon(name, settings, members) {
+/** `links`: further settings of this section. `prepare`: what changes the database before the daemon runs. */
+async function startDaemon(name, links, members, { admin = 'listen = "127.0.0.1:0"', prepare } = {}) {
   const port = await freePort();
   const config = join(home, `${name}.toml`);
   const gateway = running[0].output.split("# Members to import")[0];
@@ -84,12 +86,12 @@ min_members = 0
 [email]
 from = "Example Health <no-reply@example.org>"
 [admin]
-listen = "127.0.0.1:0"
+${admin}
 [links]
 listen = "127.0.0.1:${port}"
 public_url = "http://127.0.0.1:${port}"
 trusted_proxies = 1
-${settings}`;
+${links}`;
   writeFileSync(config, gateway.replace(/^#.*$/gm, "") + text);
   const lines = members.map(([id, locale]) =>
     JSON.stringify({ member_id: id, email: `${id}@example.org`, locale, refresh_token: `rt-${id}` }),
@@ -98,6 +100,7 @@ ${settings}`;
   await command(config, "keys", "generate");
   await command(config, "members", "import", `${name}.jsonl`);
   await command(config, "once");
+  await prepare?.(join(home, `${name}.db`));
   const daemon = start(name, ["--config", config, "run"]);
   await until(`${name} to run`, () => daemon.output.includes("schedule="));
   for (const [id, locale] of members) unused[name][locale].push(id);
@@ -115,7 +118,22 @@ export async function startWorld() {
   const ids = Array.from({ length: MEMBERS }, (_, n) => [`m${n + 1}`, n % 2 ? "es" : "en"]);
   world.pages = await startDaemon("main", "", ids.slice(0, 106));
   await startDaemon("shortLived", 'ttl = "2s"', ids.slice(106, 116));
-  await startDaemon("patient", "max_redemptions = 3", ids.slice(116));
+  await startDaemon("patient", "max_redemptions = 3", ids.slice(116, 130));
+}
+
+/** Starts a daemon with an open dashboard, and a month of history. Returns its members. */
+export async function startOperated() {
+  const port = await freePort();
+  const ids = Array.from({ length: 40 }, (_, n) => `m${n + 131}`);
+  for (const [n, id] of ids.entries()) {
+    await set(id, { "kaiser-north": "CONNECTED", ...(n % 3 ? {} : { labcorp: "CONNECTED" }) });
+  }
+  const history = (database) => promisify(execFile)("python3", [join(import.meta.dirname, "history.py"), database, String(Date.now())]);
+  const sha256 = createHash("sha256").update("operator-token").digest("hex");
+  const admin = `listen = "127.0.0.1:${port}"\ntokens = [{ name = "operator", sha256 = "${sha256}", scope = "write" }]`;
+  await startDaemon("operated", "", ids.map((id) => [id, "en"]), { admin, prepare: history });
+  world.admin = `http://127.0.0.1:${port}`;
+  return ids;
 }
 
 /** Every state of every page in a language, with all settings of the section `brand`: name and HTML. */
@@ -161,6 +179,21 @@ export async function list(what, id, daemon = "main") {
   const { stdout } = await command(world[daemon], ...what.split(" "), "--member", id, "--json");
   return stdout.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
 }
+
+/** Runs a list command of the operated daemon. */
+export async function fleet(what) {
+  const { stdout } = await command(world.operated, ...what.split(" "), "--json");
+  return stdout.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** The mail server rejects the member's address. */
+export const rejectRecipient = (id) =>
+  control("POST", "mails/faults", {
+    stage: "rcpt", recipient: `${id}@example.org`, action: { reply: { code: 550, text: "5.1.1 unknown" } },
+  });
+
+/** The gateway no longer accepts the member's tokens. */
+export const revoke = (id) => control("POST", `tokens/${id}/revoke`);
 
 /** Changes the statuses of connections at the gateway, all at once. */
 export async function set(id, statuses) {
