@@ -51,7 +51,7 @@ pub struct PathWatch {
 
 impl PathWatch {
     pub(crate) fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, alarms: Cached::default() }
+        Self { alarms: Cached::new(&clock), store, clock }
     }
 
     /// The sources first, then the domains, each by name.
@@ -59,7 +59,8 @@ impl PathWatch {
     /// # Errors
     /// Only errors of the store.
     pub async fn alarms(&self) -> Result<Arc<Vec<PathAlarm>>, StoreError> {
-        self.alarms.get(async || self.evaluate().await).await
+        let this = self.clone();
+        self.alarms.get(async move { this.evaluate().await }).await
     }
 
     async fn evaluate(&self) -> Result<Vec<PathAlarm>, StoreError> {

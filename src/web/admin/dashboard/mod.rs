@@ -5,7 +5,6 @@ mod charts;
 mod error;
 mod fault;
 mod format;
-mod kept;
 mod login;
 mod redirect;
 mod render;

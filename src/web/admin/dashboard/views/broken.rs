@@ -96,7 +96,7 @@ pub(in super::super) async fn view(
     let limits = AGES.map(|(age, _)| age);
     let open = state.admin.store.open_lapses_by_age(&limits, visit.now).await?;
     let rows = rows(&open, &names);
-    let trends = state.trends().await?;
+    let trends = state.admin.fleet.trends().await?;
     let from = state.chart_start();
     let range = DayRange::new(from.date_naive(), visit.now.date_naive());
     let source = filter.source.map(|id| id.to_ascii_lowercase()).filter(|id| !id.is_empty());

@@ -10,7 +10,7 @@ pub(super) struct SourceNames(BTreeMap<String, String>);
 
 impl SourceNames {
     pub(super) async fn load(state: &Dashboard) -> Result<Self> {
-        Ok(Self::new(&state.sources().await?))
+        Ok(Self::new(&state.admin.fleet.sources().await?))
     }
 
     pub(super) fn new(sources: &[SourceStats]) -> Self {

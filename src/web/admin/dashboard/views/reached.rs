@@ -75,9 +75,9 @@ pub(in super::super) async fn view(
     State(state): State<Dashboard>,
     visit: Visit,
 ) -> Result<Response, PageError> {
-    let funnel = state.funnel().await?;
-    let times = state.recovery_times().await?;
-    let trends = state.trends().await?;
+    let funnel = state.admin.fleet.funnel().await?;
+    let times = state.admin.fleet.recovery_times().await?;
+    let trends = state.admin.fleet.trends().await?;
     let from = state.chart_start();
     let range = DayRange::new(from.date_naive(), visit.now.date_naive());
     let chart = BarChart {

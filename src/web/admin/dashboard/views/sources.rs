@@ -67,7 +67,7 @@ pub(in super::super) async fn view(
     State(state): State<Dashboard>,
     visit: Visit,
 ) -> Result<Response, PageError> {
-    let sources = state.sources().await?;
+    let sources = state.admin.fleet.sources().await?;
     let trouble: Vec<&str> = trouble(&sources).iter().map(|of| of.source.as_str()).collect();
     let highest =
         sources.iter().filter_map(SourceStats::lapse_rate).fold(0.0, f64::max).max(f64::MIN_POSITIVE);

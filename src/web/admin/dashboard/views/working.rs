@@ -92,8 +92,8 @@ pub(in super::super) async fn view(
     visit: Visit,
 ) -> Result<Response, PageError> {
     let (store, now) = (&state.admin.store, visit.now);
-    let stats = state.stats().await?;
-    let funnel = state.funnel().await?;
+    let stats = state.admin.fleet.stats().await?;
+    let funnel = state.admin.fleet.funnel().await?;
     let sweeps = store.last_sweeps(SWEEPS).await?;
     let queue = store.queue_state(now - TimeDelta::days(1)).await?;
     let holds = store.active_holds().await?;
@@ -140,7 +140,7 @@ pub(in super::super) async fn view(
 }
 
 async fn chart(state: &Dashboard) -> Result<Value, PageError> {
-    let trends = state.trends().await?;
+    let trends = state.admin.fleet.trends().await?;
     let (from, now) = (state.chart_start(), state.now());
     let range = DayRange::new(from.date_naive(), now.date_naive());
     let series = |name: &str, counts| Series { name: name.to_owned(), values: range.values(counts, None) };
