@@ -5,18 +5,18 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
+import sys
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import openapi_spec_validator
 
-BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from stories import BINARY, CLEAN, expect, fetch, free_port, until
+
 MEMBERS = 40
 BROKEN = 8
 # The requests to one operation, in each phase.
@@ -26,33 +26,6 @@ EXPECTED = {"POST /notices/{id}/retry": (409,), "POST /events/{id}/retry": (200,
 # `positive_data_acceptance`: JSON Schema cannot say what `after` comes from a page, nor which members, languages, and time
 # zones exist. `ignored_auth`: it sends so many unknown tokens that they are limited (429).
 EXCEPT = "positive_data_acceptance,ignored_auth"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(what, condition):
-    end = time.monotonic() + 30
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f"did not happen within 30 seconds: {what}")
-        time.sleep(0.1)
-
-
-def expect(what, found, expected):
-    if found != expected:
-        raise SystemExit(f"{what}: {found}, not {expected}")
-    print(f"    {what}: {found}")
-
-
-def responds(url):
-    try:
-        return urllib.request.urlopen(url, timeout=5).status == 200
-    except OSError:
-        return False
 
 
 class World:
@@ -68,7 +41,7 @@ class World:
     def start(self):
         self.spawn("simulate", "--listen", self.gateway.removeprefix("http://"), "--smtp", f"127.0.0.1:{self.smtp}",
                    "--members", str(MEMBERS), log=subprocess.DEVNULL)
-        until("the gateway responds", lambda: responds(self.gateway))
+        until("the gateway responds", lambda: fetch(self.gateway)[0] == 200)
         entries = [self.token(scope) for scope in ("read", "write")]
         file = self.folder / "reconnectd.toml"
         file.touch(mode=0o600)
@@ -103,7 +76,7 @@ tokens = [{", ".join(entries)}]
         configured = ("--config", str(file))
         subprocess.run([BINARY, *configured, "keys", "generate"], check=True, env=CLEAN, stdout=subprocess.DEVNULL)
         self.spawn(*configured, "run", log=self.log.open("wb"))
-        until("the daemon is ready", lambda: responds(f"http://127.0.0.1:{self.admin}/healthz"))
+        until("the daemon is ready", lambda: fetch(f"http://127.0.0.1:{self.admin}/healthz")[0] == 200)
 
     def token(self, scope):
         """Returns the configuration's entry."""
@@ -200,7 +173,7 @@ parameters = {{ "path.id" = "{found}" }}
                if not any(status in counts for status in EXPECTED.get(operation, (200, 201)))]
     expect("operations that were only refused", missing, [])
 
-    expect("the daemon is healthy", responds(f"http://127.0.0.1:{world.admin}/healthz"), True)
+    expect("the daemon is healthy", fetch(f"http://127.0.0.1:{world.admin}/healthz")[0], 200)
     status, audit = world.api("GET", "/audit?limit=1000", scope="read")
     actors = {row["actor"] for row in audit["items"]}
     expect("the audit names the token", "token:write" in actors, True)

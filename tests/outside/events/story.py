@@ -1,10 +1,8 @@
 """Each type that one machine can cause, verified by the published library; the order of each member; a rotation."""
 
 import json
-import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,47 +10,11 @@ import time
 import urllib.parse
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from receiver import Receiver
+from stories import BINARY, CLEAN, expect, fetch, free_port, until
 
-BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
 FIRST, SECOND = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(what, condition):
-    end = time.monotonic() + 30
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f"did not happen within 30 seconds: {what}")
-        time.sleep(0.1)
-
-
-def expect(what, found, expected):
-    if found != expected:
-        raise SystemExit(f"{what}: {found}, not {expected}")
-    print(f"    {what}: {found}")
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
-OPENER = urllib.request.build_opener(NoRedirect)
-
-
-def fetch(url, data=None):
-    try:
-        with OPENER.open(urllib.request.Request(url, data, {"User-Agent": "Mozilla/5.0"}), timeout=10) as response:
-            return response.status, response.headers, response.read().decode()
-    except urllib.error.HTTPError as response:
-        return response.code, response.headers, response.read().decode()
 
 
 class World:

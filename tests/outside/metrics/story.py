@@ -1,57 +1,20 @@
 """A daemon with traffic; its metrics in promtool and in a Prometheus that scrapes it each second."""
 
 import json
-import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
-import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import queries
+from stories import BINARY, CLEAN, fetch, free_port, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
 MEMBERS = ("alice", "bob", "carol", "m1", "m2")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > end:
-            raise SystemExit(f"did not happen within {seconds} seconds: {what}")
-        time.sleep(0.1)
-    return found
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
-OPENER = urllib.request.build_opener(NoRedirect)
-
-
-def fetch(url, data=None, kind=None):
-    headers = {"User-Agent": "Mozilla/5.0"} | ({"Content-Type": kind} if kind else {})
-    try:
-        with OPENER.open(urllib.request.Request(url, data, headers), timeout=10) as response:
-            return response.status, response.headers, response.read().decode()
-    except urllib.error.HTTPError as response:
-        return response.code, response.headers, response.read().decode()
-    except OSError:
-        return 0, {}, ""
 
 
 class Processes:
