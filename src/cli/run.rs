@@ -4,7 +4,7 @@ use super::completion::Completion;
 use super::context::Context;
 use super::output::{outln, print_json};
 use super::signals::{log_hangups, stop_signal};
-use crate::base::telemetry;
+use crate::base::telemetry::{self, traces::Traces};
 use crate::server::Daemon;
 use crate::store::{InstanceCommand, SweepProgress};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,16 +19,33 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
     let stop = stop_signal()?;
     log_hangups()?;
     let metrics = telemetry::MetricsPage::install()?;
+    let traces = Traces::start(&context.config.telemetry)?;
+    let ended = serve(context, stop, metrics).await;
+    traces.flush().await;
+    ended.map(|()| Completion::Complete)
+}
+
+async fn serve(
+    context: &Context,
+    stop: CancellationToken,
+    metrics: telemetry::MetricsPage,
+) -> anyhow::Result<()> {
     let daemon = Daemon::start(context.app_or_create().await?, Some(metrics)).await?;
     telemetry::notify_ready();
-    daemon.run(stop).await?;
-    Ok(Completion::Complete)
+    daemon.run(stop).await
 }
 
 /// Sweeps, plans, and delivers what is due.
 pub(super) async fn once(context: &Context) -> anyhow::Result<Completion> {
     telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
+    let traces = Traces::start(&context.config.telemetry)?;
+    let ended = run_once(context, stop).await;
+    traces.flush().await;
+    ended
+}
+
+async fn run_once(context: &Context, stop: CancellationToken) -> anyhow::Result<Completion> {
     let app = context.app_or_create().await?;
     let _lock = app.acquire_instance_lock(InstanceCommand::Once).await?;
     let ended = CancellationToken::new();

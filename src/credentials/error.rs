@@ -54,6 +54,18 @@ impl CallError {
         }
     }
 
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::NoToken { .. } => "no_token",
+            Self::OtherSubject => "other_subject",
+            Self::Gateway(error) => error.code(),
+            Self::LeaseHeld => "lease_held",
+            Self::Store(error) => error.code(),
+            Self::Keyring(_) => "key_ring",
+            Self::TaskAborted(_) => "aborted",
+        }
+    }
+
     pub(super) fn missing(reason: &str) -> Self {
         Self::NoToken { state: CredentialState::Missing, reason: reason.to_owned(), refusal: None }
     }

@@ -14,6 +14,7 @@ use super::renewals::Renewals;
 use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
+use crate::base::telemetry::traces;
 use crate::domain::{AccessToken, CredentialState, MemberId, Sealed, Time};
 use crate::gateway::{Gateway, GatewayError, Verdict};
 use crate::store::{
@@ -253,7 +254,7 @@ impl TokenProvider {
             let _pending = pending;
             refresher.refresh(&member, lease, &is_urgent, responded).await
         };
-        let refresh = self.refreshes.spawn(refresh);
+        let refresh = self.refreshes.spawn(traces::carried(refresh));
         let wait_is_over = async {
             if !self.store.is_interactive() || response.await.is_err() {
                 std::future::pending::<()>().await;

@@ -2,6 +2,7 @@
 
 use crate::base::clock::Clock;
 use crate::base::in_progress::InProgress;
+use crate::base::telemetry::traces;
 use crate::credentials::CallError;
 use crate::detect::poll::Poller;
 use crate::domain::{Cause, MemberId};
@@ -75,8 +76,15 @@ impl Rechecker {
         if !self.store.claim_recheck(&due, self.next(&due)).await? {
             return Ok(true);
         }
-        match self.poller.poll(&due.member_id, Cause::Recheck).await {
+        traces::in_span("recheck", &[("member_id", &due.member_id)], self.poll(&due)).await?;
+        Ok(true)
+    }
+
+    async fn poll(&self, due: &DueRecheck) -> Result<(), StoreError> {
+        let polled = self.poller.poll(&due.member_id, Cause::Recheck).await;
+        match polled.inspect_err(|error| traces::record_failure(error.code())) {
             Ok((_, applied)) if applied.turned_empty => {
+                traces::record("outcome", "list_empty");
                 tracing::warn!(
                     event = "recheck_list_empty", member_id = %due.member_id,
                     "a recheck found the member's list empty: nothing is concluded"
@@ -84,10 +92,13 @@ impl Rechecker {
             }
             Ok((_, applied)) => {
                 let transitions = applied.transitions.len();
+                traces::record("outcome", "answered");
+                traces::record_count("transitions", transitions as u64);
                 tracing::debug!(member_id = %due.member_id, purpose = ?due.purpose, transitions, "rechecked");
             }
             Err(CallError::Store(error)) => return Err(error),
             Err(error) => {
+                traces::record("outcome", "unclear");
                 tracing::warn!(
                     event = "recheck_unclear", member_id = %due.member_id, request_id = error.request_id(), %error,
                     "no usable response to a recheck"
@@ -97,7 +108,7 @@ impl Rechecker {
                 }
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn next(&self, due: &DueRecheck) -> Option<crate::domain::Time> {

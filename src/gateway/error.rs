@@ -46,6 +46,11 @@ impl GatewayError {
         }
     }
 
+    /// The outcome of the last request, as the metrics name it.
+    pub(crate) fn code(&self) -> &'static str {
+        self.failure.fault.code()
+    }
+
     /// Whether the gateway asked this caller to slow down: HTTP 429, 503 with `Retry-After`, or an issue `throttled`.
     /// False for a call that the shared wait held back: the gateway never saw it.
     pub(crate) fn is_throttled(&self) -> bool {

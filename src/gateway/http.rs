@@ -11,8 +11,12 @@ use super::{
     throttle::{Caller, SharedWait},
 };
 use crate::{
-    base::certificates, base::clock::Clock, base::config, base::instances::Instances, base::proxy::Proxies,
-    base::telemetry::metrics,
+    base::certificates,
+    base::clock::Clock,
+    base::config,
+    base::instances::Instances,
+    base::proxy::Proxies,
+    base::telemetry::{metrics, traces},
 };
 use backon::Retryable;
 use chrono::TimeDelta;
@@ -154,7 +158,14 @@ impl Http {
         read: impl Fn(&HttpResponse) -> Result<T, Fault> + Send + Sync,
     ) -> Result<T, GatewayError> {
         let Call { operation, retry, .. } = call;
-        let attempt = || async { self.attempt(call, build()?, &read).await };
+        let attempt = || async {
+            let request = build()?;
+            let attempt = async {
+                let result = self.attempt(call, request, &read).await;
+                result.inspect_err(|failure| traces::record_failure(failure.fault.code()))
+            };
+            traces::in_child_span("gateway_request", &[("operation", &operation)], attempt).await
+        };
         let clock = self.clock.clone();
         attempt
             .retry(self.retries.pauses())
@@ -222,6 +233,7 @@ impl Http {
         };
         // The shared wait may have started in the meantime.
         self.check_shared_wait(call)?;
+        traces::record_moment("sent");
         let started = Instant::now();
         let response = self.exchange(request).await;
         let elapsed = started.elapsed();

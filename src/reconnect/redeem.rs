@@ -9,7 +9,7 @@
 use super::links::LinkService;
 use super::resume::{BrowserProof, RESUME_TTL};
 use super::state::{ButtonView, LinkState, Resume};
-use crate::base::telemetry::metrics;
+use crate::base::telemetry::{metrics, traces};
 use crate::credentials::CallError;
 use crate::domain::{
     Button, Client, ConnectionId, LinkAction, LinkRecord, LinkRequest, OauthUrl, Repair, RequestSignals,
@@ -87,7 +87,16 @@ impl LinkService {
             return Ok(RedemptionResult { outcome, locale: None, unsubscribed: false });
         };
         let (locale, unsubscribed) = (record.locale.clone(), record.unsubscribed);
-        let outcome = self.redeem_button(request, record).await?;
+        let member = record.member_id.clone();
+        let press = async {
+            let result = self.redeem_button(request, record).await;
+            match &result {
+                Ok(outcome) => traces::record("outcome", outcome.code()),
+                Err(error) => traces::record_failure(error.code()),
+            }
+            result
+        };
+        let outcome = traces::in_span("press", &[("member_id", &member)], press).await?;
         Ok(RedemptionResult { outcome, locale, unsubscribed })
     }
 
@@ -150,6 +159,7 @@ impl LinkService {
                     event = "redemption_failed", member_id = %member, connection_id = %id,
                     request_id = error.request_id(), %error, "redemption failed"
                 );
+                traces::record_failure(error.code());
                 classify(&error)
             }
         };
@@ -186,7 +196,12 @@ impl LinkService {
         let credentials = self.tokens.credentials(redemption.member).await?;
         let id = &button.gateway_id;
         let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
-        let url = self.tokens.call_as(redemption.member, &credentials, fetch).await?;
+        let fetched = async {
+            let url = self.tokens.call_as(redemption.member, &credentials, fetch).await;
+            url.inspect_err(|error| traces::record_failure(error.code()))
+        };
+        let attributes: [traces::Attribute<'_>; 1] = [("connection_id", redemption.connection)];
+        let url = traces::in_child_span("oauth_url", &attributes, fetched).await?;
         let redemption = &self.at_current_time(redemption);
         self.store.record_sign_in_host(&url, redemption.at).await?;
         if !resumes && self.consume(redemption).await? {

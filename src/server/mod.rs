@@ -168,7 +168,7 @@ impl Daemon {
 
 /// How long a shutdown may take, so that the service manager waits for it.
 fn stop_deadline(gateway_timeout: Duration) -> Duration {
-    SHUTDOWN_DEADLINE + gateway_timeout + STORE_MARGIN + CLOSE_MARGIN
+    SHUTDOWN_DEADLINE + gateway_timeout + STORE_MARGIN + CLOSE_MARGIN + telemetry::traces::FLUSH_TIMEOUT
 }
 
 fn unexpected_exit(ended: Option<Result<(&'static str, anyhow::Result<()>), JoinError>>) -> anyhow::Error {

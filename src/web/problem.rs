@@ -18,6 +18,15 @@ impl Problem {
         Self { status, detail: detail.to_string(), retry_after: None, errors: None }
     }
 
+    /// The class of the status.
+    pub(super) fn code(&self) -> &'static str {
+        match self.status {
+            StatusCode::UNPROCESSABLE_ENTITY => "rejected",
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            _ => "failed",
+        }
+    }
+
     /// The single errors, in a member `errors`.
     pub(super) fn errors(self, errors: &impl Serialize) -> Self {
         Self { errors: serde_json::to_value(errors).ok(), ..self }

@@ -1,7 +1,7 @@
-//! `[telemetry]`: logs and the heartbeat.
+//! `[telemetry]`: logs, the heartbeat, and traces.
 
 use super::values;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 use std::fmt;
 use std::str::FromStr;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
@@ -20,6 +20,8 @@ pub struct Telemetry {
     /// A sweep requests the heartbeat URL if at most this share of unpaused members is unclear or skipped, 0 to 1.
     #[serde(deserialize_with = "values::share")]
     pub(crate) heartbeat_max_unclear: f64,
+    /// Of the collector that gets traces.
+    pub(crate) otlp_endpoint: OtlpEndpoint,
 }
 
 /// An https URL, or an http URL of a loopback host; "" for none. Its text is never printed.
@@ -41,6 +43,30 @@ impl fmt::Debug for HeartbeatUrl {
 impl<'de> Deserialize<'de> for HeartbeatUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         values::optional_secret_url(deserializer).map(Self)
+    }
+}
+
+/// An https URL, or an http URL of a loopback host, without credentials; "" for none. Always none in a build without the
+/// feature `otlp`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OtlpEndpoint(Option<Url>);
+
+impl OtlpEndpoint {
+    pub(crate) fn url(&self) -> Option<&Url> {
+        self.0.as_ref()
+    }
+}
+
+impl<'de> Deserialize<'de> for OtlpEndpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let url = values::optional_secure_url(deserializer)?;
+        if url.as_ref().is_some_and(|url| url.query().is_some() || url.fragment().is_some()) {
+            return Err(D::Error::custom("must end with its path, such as \"https://host/path\""));
+        }
+        if url.is_some() && !cfg!(feature = "otlp") {
+            return Err(D::Error::custom("this build cannot send traces; build with --features otlp"));
+        }
+        Ok(Self(url))
     }
 }
 

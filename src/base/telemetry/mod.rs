@@ -1,4 +1,4 @@
-//! Log lines on standard error, metrics, the heartbeat, and the service manager.
+//! Log lines on standard error, metrics, traces, the heartbeat, and the service manager.
 
 mod activity;
 #[cfg(any(test, feature = "sim"))]
@@ -10,6 +10,7 @@ mod loop_states;
 pub(crate) mod metrics;
 mod service_manager;
 mod suppressed;
+pub(crate) mod traces;
 
 pub(crate) use activity::Activity;
 #[cfg(any(test, feature = "sim"))]

@@ -36,11 +36,13 @@ fn targets(config: &Config) -> Vec<(&'static str, Url)> {
     let token = token.and_then(|(key, url)| Some((key, url.parse().ok()?)));
     let heartbeat =
         config.telemetry.heartbeat_url.expose().cloned().map(|url| ("telemetry.heartbeat_url", url));
+    let traces = config.telemetry.otlp_endpoint.url().cloned().map(|url| ("telemetry.otlp_endpoint", url));
     let events = config.webhook.url.clone().map(|url| ("webhook.url", url));
     [("gateway.url", config.gateway.url.clone())]
         .into_iter()
         .chain(token)
         .chain(heartbeat)
+        .chain(traces)
         .chain(events)
         .collect()
 }

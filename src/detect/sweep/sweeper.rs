@@ -6,7 +6,7 @@ use super::run::{PartEnd, Run};
 use super::services::Services;
 use super::workers::Workers;
 use crate::base::clock::Clock;
-use crate::base::telemetry::metrics;
+use crate::base::telemetry::{metrics, traces};
 use crate::credentials::TokenProvider;
 use crate::detect::brake::StormBrake;
 use crate::detect::poll::Poller;
@@ -109,7 +109,12 @@ impl Sweeper {
         }
         tracing::info!(event = "sweep_started", sweep_id = %id, resumed = has_begun, "sweep starts");
         let members = self.members_of(&id);
-        let report = match self.run(Run::new(Some(sweep)), members, stop).await? {
+        let run = async {
+            let end = self.run(Run::new(Some(sweep)), members, stop).await;
+            record_end(&end);
+            end
+        };
+        let report = match traces::in_span("sweep", &[("sweep_id", &id)], run).await? {
             PartEnd::Whole(report) => report,
             PartEnd::Part => {
                 tracing::info!(
@@ -266,6 +271,35 @@ impl Sweeper {
             }
         }
         Ok(())
+    }
+}
+
+/// In the trace.
+fn record_end(end: &Result<PartEnd, StoreError>) {
+    match end {
+        Ok(PartEnd::Whole(report)) => {
+            let SweepProgress { members, unclear, skipped, transitions } = report.progress;
+            let counts = [
+                ("members", members),
+                ("unclear", unclear),
+                ("skipped", skipped),
+                ("transitions", transitions),
+            ];
+            counts.into_iter().for_each(|(name, count)| traces::record_count(name, count));
+            let is_complete = report.complete();
+            let outcome = match report.ended_early_because {
+                _ if report.cancelled => "interrupted",
+                Some(_) => "stopped_early",
+                None if is_complete => "complete",
+                None => "incomplete",
+            };
+            traces::record("outcome", outcome);
+            if let Some(reason) = report.ended_early_because {
+                traces::record_failure(reason);
+            }
+        }
+        Ok(PartEnd::Part) => traces::record("outcome", "part_ended"),
+        Err(error) => traces::record_failure(error.code()),
     }
 }
 

@@ -42,6 +42,19 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The code in traces.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Login => "login",
+            Self::Sender => "sender",
+            Self::Recipient => "recipient",
+            Self::Data => "data",
+            Self::Local => "local",
+        }
+    }
+
     fn description(self) -> &'static str {
         match self {
             Self::Connect => "connecting to the mail server failed",

@@ -6,7 +6,7 @@ use super::outcome::{Abort, Consequence, Step, abort_with, final_result};
 use super::queue_gate::Pass;
 use super::ready::{LeftOut, Ready};
 use crate::base::in_progress::InProgressGuard;
-use crate::base::telemetry::metrics;
+use crate::base::telemetry::{metrics, traces};
 use crate::credentials::CallError;
 use crate::domain::{Member, MemberId, Notice, NoticeId, NoticeKind, NoticeReason};
 use crate::store::{AttemptOutcome, AttemptResult, Claim, DueMember, StoreError};
@@ -84,11 +84,23 @@ impl Deliverer {
     /// Makes one attempt at a claimed notice, and records its result.
     pub(super) async fn deliver(&self, claimed: Claimed) -> Result<Delivered, StoreError> {
         let Claimed { claim, pass, .. } = &claimed;
+        let (notice, member, attempt) = (&claim.notice.id, &claim.notice.member_id, claim.attempt);
+        let attributes: [traces::Attribute<'_>; 3] =
+            [("notice_id", notice), ("member_id", member), ("attempt", &attempt)];
+        traces::in_span("delivery", &attributes, async {
+            self.deliver_claimed(claim, pass).await.inspect_err(|error| traces::record_failure(error.code()))
+        })
+        .await
+    }
+
+    async fn deliver_claimed(&self, claim: &Claim, pass: &Pass) -> Result<Delivered, StoreError> {
         let (result, consequence) = match self.attempt(claim, pass).await {
             Ok(finished) => finished,
             Err(Abort::With(result)) => (*result, Consequence::Nothing),
             Err(Abort::PutBack { until, reason }) => {
                 let (member, notice, reason) = (&claim.notice.member_id, &claim.notice.id, reason.as_str());
+                traces::record("outcome", AttemptOutcome::Deferred.as_str());
+                traces::record("reason", reason);
                 tracing::info!(
                     event = "notice_deferred", member_id = %member, notice_id = %notice, reason, ?until,
                     "notice deferred"
@@ -112,6 +124,11 @@ impl Deliverer {
             );
         }
         metrics::count_notice(result.outcome.as_str());
+        traces::record("outcome", result.outcome.as_str());
+        traces::record("reason", result.reason.as_str());
+        if pause.is_some() || is_failure(result.outcome) {
+            traces::record_failure(result.reason.as_str());
+        }
         let (member, notice, attempt) = (&claim.notice.member_id, &claim.notice.id, claim.attempt);
         let (outcome, reason, detail) = (result.outcome.as_str(), result.reason.as_str(), result.detail);
         if result.outcome == AttemptOutcome::Abandoned || pause.is_some() {
@@ -244,7 +261,11 @@ impl Deliverer {
             return self.post(claim, pass, draft, left_out, receiver).await;
         }
         let (email, included) = self.prepare(claim, draft).await?;
-        match self.transport.send(&email).await {
+        let handover = async {
+            let sent = self.transport.send(&email).await;
+            sent.inspect_err(|error| traces::record_failure(error.stage.as_str()))
+        };
+        match traces::in_child_span("handover", &[], handover).await {
             Ok(accepted) => {
                 if pass.accepted() {
                     self.wake.notify_waiters();
@@ -260,7 +281,11 @@ impl Deliverer {
     /// Polls the gateway again just before sending, so that a recovered connection's lapse closes first.
     async fn second_look(&self, claim: &Claim, member: &DueMember) -> Step<()> {
         let unclear = NoticeReason::SecondLookUnclear;
-        match self.poller.look_again(member).await {
+        let look = async {
+            let seen = self.poller.look_again(member).await;
+            seen.inspect_err(|error| traces::record_failure(error.code()))
+        };
+        match traces::in_child_span("second_look", &[("member_id", &member.id)], look).await {
             Ok(applied) if applied.turned_empty => {
                 let detail = "the member's connection list became empty".to_owned();
                 Err(self.defer(claim, unclear, Some(detail)))
@@ -270,6 +295,10 @@ impl Deliverer {
             Err(error) => Err(self.defer_for(claim, unclear, &error)),
         }
     }
+}
+
+fn is_failure(outcome: AttemptOutcome) -> bool {
+    matches!(outcome, AttemptOutcome::Abandoned | AttemptOutcome::Retry | AttemptOutcome::Unknown)
 }
 
 /// Those whom the notice is about, in the order of their ids.

@@ -5,6 +5,7 @@ use super::deliverer::Deliverer;
 use super::outcome::{Consequence, Step, final_result};
 use super::queue_gate::Pass;
 use super::ready::LeftOut;
+use crate::base::telemetry::traces;
 use crate::domain::{EventType, NoticeReason, Time};
 use crate::store::{AttemptOutcome, AttemptResult, Claim};
 use crate::webhook::{Message, PostError, WebhookClient};
@@ -35,7 +36,11 @@ impl Deliverer {
                 0 => claim.notice.id.as_str().to_owned(),
                 _ => format!("{}-{place}", claim.notice.id),
             };
-            if let Err(error) = receiver.post(Message { id: &id, body: &body }).await {
+            let handover = async {
+                let posted = receiver.post(Message { id: &id, body: &body }).await;
+                posted.inspect_err(|error| traces::record_failure(&error.code()))
+            };
+            if let Err(error) = traces::in_child_span("handover", &[], handover).await {
                 return self.post_failure(claim, pass, &error).await;
             }
         }

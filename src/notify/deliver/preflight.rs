@@ -2,6 +2,7 @@
 
 use super::deliverer::Deliverer;
 use super::outcome::Step;
+use crate::base::telemetry::traces;
 use crate::credentials::CallError;
 use crate::domain::{ConnectionId, Member, NoticeReason, Repair};
 use crate::gateway::Verdict;
@@ -40,13 +41,12 @@ impl Deliverer {
                 Err(error) => return Err(self.defer_for(claim, NoticeReason::TokenUnavailable, &error)),
             };
             let (source, id) = (&connection.connection.id, &connection.gateway_id);
-            let oauth_url =
-                self.tokens
-                    .call_as(&member.id, &credentials, |token| async move {
-                        self.gateway.oauth_url(&token, id).await
-                    })
-                    .await;
-            match oauth_url {
+            let fetch = |token| async move { self.gateway.oauth_url(&token, id).await };
+            let fetched = async {
+                let url = self.tokens.call_as(&member.id, &credentials, fetch).await;
+                url.inspect_err(|error| traces::record_failure(error.code()))
+            };
+            match traces::in_child_span("oauth_url", &[("connection_id", source)], fetched).await {
                 Ok(url) => {
                     self.store.record_sign_in_host(&url, self.clock.now()).await?;
                     sources.push(source.clone());

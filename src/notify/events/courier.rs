@@ -4,7 +4,7 @@ use super::due_links::DueLinks;
 use super::receiver_gate::{Pass, ReceiverGate};
 use crate::base::clock::Clock;
 use crate::base::in_progress::{InProgress, InProgressGuard};
-use crate::base::telemetry::metrics;
+use crate::base::telemetry::{metrics, traces};
 use crate::base::{backoff, random};
 use crate::domain::{EventId, Time};
 use crate::store::{EventClaim, EventResult, Store, StoreError};
@@ -145,7 +145,17 @@ struct Post {
 
 impl Post {
     async fn run(self) -> Result<(), StoreError> {
-        let Self { store, client, clock, gate, claim, .. } = &self;
+        let EventClaim { id, event_type, attempt, .. } = &self.claim;
+        let attributes: [traces::Attribute<'_>; 3] =
+            [("event_id", id), ("event_type", event_type), ("attempt", attempt)];
+        traces::in_span("event", &attributes, async {
+            self.post().await.inspect_err(|error| traces::record_failure(error.code()))
+        })
+        .await
+    }
+
+    async fn post(&self) -> Result<(), StoreError> {
+        let Self { store, client, clock, gate, claim, .. } = self;
         let (id, event_type, attempt) = (&claim.id, &claim.event_type, claim.attempt);
         let body = self.links.body(claim, store, clock.now()).await?;
         let posted = client.post(Message { id: id.as_str(), body: &body.text }).await;
@@ -161,11 +171,16 @@ impl Post {
                 "the lease of an event expired; it will be posted again"
             );
         }
-        metrics::count_event_attempt(match &result {
+        let outcome = match &result {
             EventResult::Delivered => "delivered",
             EventResult::Retry { .. } => "retry",
             EventResult::Failed { .. } => "failed",
-        });
+        };
+        metrics::count_event_attempt(outcome);
+        traces::record("outcome", outcome);
+        if let EventResult::Retry { error, .. } | EventResult::Failed { error } = &result {
+            traces::record_failure(error);
+        }
         match &posted {
             Ok(()) => {
                 gate.confirmed();

@@ -82,6 +82,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("[telemetry]\nlog = \"reconnectd=loud\"", "FILE:2:1", "telemetry.log"),
     ("[telemetry]\nheartbeat_url = \"ping\"", "FILE:2:1", "telemetry.heartbeat_url"),
     ("[telemetry]\nheartbeat_url = \"http://ping.example.org/17\"", "FILE:2:1", "telemetry.heartbeat_url"),
+    ("[telemetry]\notlp_endpoint = \"http://collector.example.org\"", "FILE:2:1", "telemetry.otlp_endpoint"),
+    ("[telemetry]\notlp_endpoint = \"https://a.example/?key=1\"", "FILE:2:1", "telemetry.otlp_endpoint"),
     ("[links]\nrequests_per_minute = 9", "FILE:2:1", "links.requests_per_minute"),
     ("[links]\npublic_url = \"https://a:b@c.example\"", "FILE:2:1", "links.public_url"),
     ("[sweep]\nconfirm_after = \"11y\"", "FILE:2:1", "sweep.confirm_after"),

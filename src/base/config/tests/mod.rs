@@ -99,6 +99,15 @@ fn the_environment_can_set_every_type_of_value() {
 }
 
 #[test]
+fn a_collector_is_an_error_in_a_build_that_sends_no_traces() {
+    let loaded = from_environment(&[("RECONNECTD__TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:4318")]);
+    assert_eq!(loaded.is_ok(), cfg!(feature = "otlp"));
+    if let Err(error) = loaded {
+        assert!(error.to_string().contains("--features otlp"), "{error}");
+    }
+}
+
+#[test]
 fn variables_without_the_prefix_are_ignored() {
     let foreign = [("RECONNECTD_PORT", "tcp://10.0.0.1:80"), ("RECONNECTD_CONFIG", "x"), ("PATH", "/bin")];
     assert!(from_environment(&foreign).is_ok());

@@ -5,6 +5,7 @@ use super::extract::{ApiQuery, unsupported};
 use super::failure::{internal, unprocessable};
 use super::parameters::flag;
 use super::uploads::upload;
+use crate::base::telemetry::traces;
 use crate::import::{self, ImportError, MemberFile, Staged, StagingError, StagingObserver};
 use crate::rows::{ImportErrorRow, ImportedRow};
 use crate::web::problem::Problem;
@@ -54,8 +55,16 @@ pub(super) async fn import(
         uploaded.receive(body).await;
         std::future::pending().await
     };
+    let importing = async {
+        let result = read(&caller, reader, extension, ignore_unknown, allow_empty).await;
+        match &result {
+            Ok(_) => traces::record("outcome", "imported"),
+            Err(problem) => traces::record_failure(problem.code()),
+        }
+        result
+    };
     tokio::select! {
-        result = read(&caller, reader, extension, ignore_unknown, allow_empty) => result,
+        result = traces::in_span("import", &[], importing) => result,
         never = receiving => never,
     }
 }
@@ -87,6 +96,7 @@ async fn read(
         ));
     }
     let counts = import.apply(caller.clock.now(), |_| {}).await?;
+    traces::record_count("members", counts.members);
     Ok(Json(ImportedRow::new(counts, file.warnings())).into_response())
 }
 
