@@ -36,3 +36,5 @@ mod shutdown;
 mod storm;
 mod story;
 mod tls;
+#[cfg(feature = "otlp")]
+mod traces;
