@@ -95,7 +95,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, &[u8])> {
     found
 }
 
-fn all<'a>(message: &'a [u8], field: u64) -> impl Iterator<Item = &'a [u8]> {
+fn all(message: &[u8], field: u64) -> impl Iterator<Item = &[u8]> {
     fields(message).into_iter().filter(move |(number, _)| *number == field).map(|(_, value)| value)
 }
 
@@ -181,7 +181,7 @@ async fn a_delivery_a_press_and_a_recheck_are_traces_without_addresses_tokens_an
 
     let link_token = link.rsplit('/').next().unwrap();
     let secrets =
-        ["@example.org", "rt-alice", CLIENT_KEY, link_token, &oauth_url, &simulator.base_url(), "127.0.0.1"];
+        ["@example.org", "rt-alice", CLIENT_KEY, link_token, &oauth_url, simulator.base_url(), "127.0.0.1"];
     for body in &received.bodies {
         let body = String::from_utf8_lossy(body);
         for secret in secrets {
