@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
-# No setting of whoever runs the suite reaches the program.
+# No setting of the caller reaches the program.
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
 
 
