@@ -75,9 +75,9 @@ async fn the_demo_serves_its_pages_until_it_is_stopped() {
     })
     .await;
     let urls: Vec<&str> = said.split_whitespace().filter(|word| word.starts_with("http://")).collect();
-    let [control, mailbox, pages, metrics] = urls[..] else { panic!("{said}") };
+    let [control, mailbox, pages, dashboard, metrics] = urls[..] else { panic!("{said}") };
     let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-    for url in [control, mailbox, metrics] {
+    for url in [control, mailbox, dashboard, metrics] {
         assert_eq!(http.get(url).send().await.unwrap().status(), 200, "{url}");
     }
     let unknown = http.get(format!("{pages}r/unknown")).send().await.unwrap();
