@@ -84,8 +84,9 @@ describe("the dashboard", () => {
   test("shows times in the zone that the viewer chose", async () => {
     const { page } = visitor;
     await page.locator("#zone").fill("America/New_York");
+    const loaded = page.waitForEvent("load");
     await page.keyboard.press("Enter");
-    await page.waitForLoadState();
+    await loaded;
     await page.goto(world.admin);
     assert.match(await page.locator(".local").first().textContent(), /E[SD]T\)$/);
   });
