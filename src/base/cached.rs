@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -18,8 +18,8 @@ const WAIT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Cached<T> {
     slot: Arc<Slot<T>>,
-    /// Under a manual clock, each reader gets a new value: a test that changes something must see it.
-    keeps_values: bool,
+    /// Under a manual clock, a computation takes no time, so each reader gets a new value.
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -31,31 +31,32 @@ struct Slot<T> {
 #[derive(Debug)]
 struct Computed<T> {
     value: Arc<T>,
-    at: Instant,
+    /// By the monotonic clock.
+    at: Duration,
     cost: Duration,
 }
 
 impl<T> Clone for Cached<T> {
     fn clone(&self) -> Self {
-        Self { slot: self.slot.clone(), keeps_values: self.keeps_values }
+        Self { slot: self.slot.clone(), clock: self.clock.clone() }
     }
 }
 
 impl<T> Cached<T> {
     pub(crate) fn new(clock: &Clock) -> Self {
         let slot = Slot { last: Mutex::default(), computing: tokio::sync::Mutex::default() };
-        Self { slot: Arc::new(slot), keeps_values: clock.is_system() }
+        Self { slot: Arc::new(slot), clock: clock.clone() }
     }
 
     /// The last value, if it was costly and `may_be_used`.
     fn costly(&self, may_be_used: impl FnOnce(&Computed<T>) -> bool) -> Option<Arc<T>> {
         let last = self.slot.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = last.as_ref().filter(|last| self.keeps_values && last.cost >= CHEAP && may_be_used(last));
+        let last = last.as_ref().filter(|last| last.cost >= CHEAP && may_be_used(last));
         last.map(|last| last.value.clone())
     }
 
     fn usable(&self) -> Option<Arc<T>> {
-        self.costly(|last| last.is_usable(Instant::now()))
+        self.costly(|last| last.is_usable(self.clock.monotonic()))
     }
 }
 
@@ -96,9 +97,9 @@ impl<T: Send + Sync + 'static> Cached<T> {
         if let Some(value) = self.usable() {
             return Ok(value);
         }
-        let started = Instant::now();
+        let started = self.clock.monotonic();
         let value = Arc::new(compute.await?);
-        let at = Instant::now();
+        let at = self.clock.monotonic();
         let computed = Computed { value: value.clone(), at, cost: at - started };
         *self.slot.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(computed);
         Ok(value)
@@ -106,22 +107,27 @@ impl<T: Send + Sync + 'static> Cached<T> {
 }
 
 impl<T> Computed<T> {
-    fn is_usable(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.at) < self.cost * USES
+    fn is_usable(&self, now: Duration) -> bool {
+        now.saturating_sub(self.at) < self.cost * USES
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::ManualClock;
+    use crate::domain::Time;
+    use chrono::TimeDelta;
     use std::convert::Infallible;
 
     impl Cached<u8> {
         /// As if the last value had been computed `age` ago, in the time `cost`.
-        fn with(value: u8, cost: Duration, age: Duration) -> Self {
-            let cached = Self::new(&Clock::System);
-            let at = Instant::now().checked_sub(age).unwrap();
+        fn with(value: u8, cost: Duration, age: TimeDelta) -> Self {
+            let clock = ManualClock::at(Time::UNIX_EPOCH);
+            let cached = Self::new(&Clock::Manual(clock.clone()));
+            let at = cached.clock.monotonic();
             *cached.slot.last.lock().unwrap() = Some(Computed { value: Arc::new(value), at, cost });
+            clock.advance(age);
             cached
         }
 
@@ -132,9 +138,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_costly_value_is_used_again_and_not_for_long() {
-        let milliseconds = Duration::from_millis;
         for (cost, age, expected) in [(249, 0, 2), (1_000, 90_000, 1), (1_000, 101_000, 2)] {
-            let cached = Cached::with(1, milliseconds(cost), milliseconds(age));
+            let cached = Cached::with(1, Duration::from_millis(cost), TimeDelta::milliseconds(age));
             assert_eq!(cached.read().await, expected, "cost {cost} ms, age {age} ms");
         }
     }
@@ -148,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_gets_the_older_value_rather_than_wait_and_the_new_one_is_there_later() {
-        let cached = Cached::with(1, Duration::from_secs(1), Duration::from_secs(101));
+        let cached = Cached::with(1, Duration::from_secs(1), TimeDelta::seconds(101));
         let (finish, slow) = oneshot::channel::<()>();
         let compute = async move {
             let _ = slow.await;
