@@ -76,8 +76,8 @@ impl<'a> AuditEntry<'a> {
 
     /// The id of the hold, notice, event, or connection, or the name of the resource that was read. Never an address or a
     /// secret.
-    pub fn target(self, target: &'a str) -> Self {
-        Self { target: Some(target), ..self }
+    pub fn target(self, target: impl Into<Option<&'a str>>) -> Self {
+        Self { target: target.into(), ..self }
     }
 
     /// How many rows were changed or read.

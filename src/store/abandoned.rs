@@ -102,7 +102,7 @@ impl Store {
             .await?
             .rows_affected();
             let entry = AuditEntry::new(AuditAction::NoticeRetry).affected(queued);
-            audit::record(&mut tx, AuditEntry { target: filter.reason.as_deref(), ..entry }, now).await?;
+            audit::record(&mut tx, entry.target(filter.reason.as_deref()), now).await?;
             Ok(queued)
         };
         self.write(unit).await

@@ -1,6 +1,6 @@
 //! `events` as reports show them.
 
-use super::engine::{Row, query, query_as};
+use super::engine::{Row, query};
 use super::error::Result;
 use super::row::RowExt;
 use super::sqlite::Store;
@@ -51,28 +51,20 @@ impl Store {
 
     /// The events that failed, by type.
     pub async fn count_failed_events(&self) -> Result<BTreeMap<String, u64>> {
-        let rows: Vec<(String, i64)> = query_as(
+        self.counts(
             "SELECT type, count(*) FROM events WHERE state <> 'delivered' AND state = 'failed' GROUP BY type",
         )
-        .fetch_all(&self.reader)
-        .await?;
-        Ok(rows.into_iter().map(|(kind, count)| (kind, count.unsigned_abs())).collect())
+        .await
     }
 
     /// All events by state.
     pub async fn count_events(&self) -> Result<BTreeMap<String, u64>> {
-        let rows: Vec<(String, i64)> =
-            query_as("SELECT state, count(*) FROM events GROUP BY state").fetch_all(&self.reader).await?;
-        Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+        self.counts("SELECT state, count(*) FROM events GROUP BY state").await
     }
 
     /// Like [`Store::count_events`], without those that are delivered.
     pub(crate) async fn count_undelivered_events(&self) -> Result<BTreeMap<String, u64>> {
-        let rows: Vec<(String, i64)> =
-            query_as("SELECT state, count(*) FROM events WHERE state <> 'delivered' GROUP BY state")
-                .fetch_all(&self.reader)
-                .await?;
-        Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+        self.counts("SELECT state, count(*) FROM events WHERE state <> 'delivered' GROUP BY state").await
     }
 }
 

@@ -103,7 +103,7 @@ impl Store {
             .await?;
             hold_queued(&mut tx, HoldKind::Operator, now).await?;
             let entry = AuditEntry::new(AuditAction::HoldAdd).about(member);
-            audit::record(&mut tx, entry.target(&id), now).await?;
+            audit::record(&mut tx, entry.target(id.as_str()), now).await?;
             Ok(true)
         };
         if !self.write(unit).await? {

@@ -6,6 +6,7 @@ use super::lapses::{COLUMNS, read};
 use super::row::RowExt;
 use super::{Result, Store, millis, time};
 use crate::domain::{AuditAction, AuditEntry, Lapse, LapseId, MemberId, Time};
+use std::collections::BTreeMap;
 
 /// A lapse that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,12 +102,8 @@ impl Store {
     }
 
     /// The failed credentials by state.
-    pub async fn count_failed_credentials(&self) -> Result<Vec<(String, u64)>> {
-        let rows: Vec<(String, i64)> =
-            query_as("SELECT state, count(*) FROM credential_failures GROUP BY state ORDER BY state")
-                .fetch_all(&self.reader)
-                .await?;
-        Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+    pub async fn count_failed_credentials(&self) -> Result<BTreeMap<String, u64>> {
+        self.counts("SELECT state, count(*) FROM credential_failures GROUP BY state").await
     }
 
     /// Lets the next sweep try the failed credentials again. Returns their number.
@@ -117,7 +114,7 @@ impl Store {
         self.write(async |mut tx| {
             let retried = retry.clone().execute(&mut tx).await?.rows_affected();
             let entry = AuditEntry::new(AuditAction::MemberRetry).affected(retried);
-            audit::record(&mut tx, AuditEntry { target: state, ..entry }, now).await?;
+            audit::record(&mut tx, entry.target(state), now).await?;
             Ok(retried)
         })
         .await

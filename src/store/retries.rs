@@ -70,8 +70,7 @@ impl Store {
                 let ids = update.clone().fetch_all(&mut tx).await?;
                 if !ids.is_empty() {
                     let entry = AuditEntry::new(AuditAction::NoticeRetry).affected(ids.len() as u64);
-                    let target = notice.map(NoticeId::as_str);
-                    audit::record(&mut tx, AuditEntry { target, ..entry }, now).await?;
+                    audit::record(&mut tx, entry.target(notice.map(NoticeId::as_str)), now).await?;
                 }
                 Ok(ids)
             })

@@ -104,8 +104,7 @@ impl Store {
         .bind(json_list(&rules.locked_keys)?)
         .fetch_one(&self.reader)
         .await?;
-        let mut credentials =
-            self.counts("SELECT state, count(*) FROM credential_failures GROUP BY state").await?;
+        let mut credentials = self.count_failed_credentials().await?;
         if rules.needs_token {
             for (state, column) in [("missing", "without"), ("locked", "locked")] {
                 let count: i64 = members.try_get(column)?;
@@ -211,7 +210,8 @@ impl Store {
         Ok(at.map(time))
     }
 
-    async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {
+    /// Of a statement that returns keys and their counts.
+    pub(super) async fn counts(&self, sql: &'static str) -> Result<BTreeMap<String, u64>> {
         let rows: Vec<(String, i64)> = query_as(sql).fetch_all(&self.reader).await?;
         Ok(rows.into_iter().map(|(key, count)| (key, count.unsigned_abs())).collect())
     }

@@ -46,8 +46,7 @@ impl Caller {
         member: Option<&MemberId>,
         rows: usize,
     ) -> Result<(), StoreError> {
-        let entry = AuditEntry::new(AuditAction::Read).target(resource).affected(rows as u64);
-        let entry = member.map_or(entry, |member| entry.about(member));
+        let entry = AuditEntry::new(AuditAction::Read).about(member).target(resource).affected(rows as u64);
         self.store.record_audit(entry, self.clock.now()).await
     }
 
