@@ -13,7 +13,7 @@ use serde::Serialize;
 pub(super) enum TokensCommand {
     /// Print a new token, and the configuration line that accepts it; the token is stored nowhere
     Generate {
-        /// Whose token it is, for the audit: letters, digits, dots, underscores, and hyphens
+        /// The name that the audit shows: letters, digits, dots, underscores, and hyphens
         #[arg(long, value_parser = name)]
         name: String,
         /// What it permits: read, or write, which includes reading

@@ -1,4 +1,4 @@
-//! Addresses that must not receive email. No response shows an address: rows name the members who have it.
+//! Addresses that must not receive email. A response names the members who have the address, and never shows the address.
 
 use super::caller::Caller;
 use super::extract::{ApiJson, ApiQuery};
