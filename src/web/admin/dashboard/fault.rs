@@ -1,4 +1,4 @@
-//! Whose a failure is: who has to act, or to wait. Pure.
+//! Assigns each failure to the member, the source, the gateway, or the operator. Pure.
 
 use crate::domain::{NoticeReason, Status, UnreachableReason};
 
@@ -118,6 +118,11 @@ pub(super) fn of_code(code: &str) -> Option<Fault> {
             return unreachable.or_else(|| of_notice(code.parse().ok()?));
         }
     })
+}
+
+/// Like [`of_code`], in words, for a template.
+pub(super) fn words(code: &str) -> Option<&'static str> {
+    of_code(code).map(Fault::as_str)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The dashboard: pages for operators, without scripts.
 
+mod address;
 mod answer;
 mod charts;
 mod error;

@@ -1,5 +1,6 @@
 //! Pages: a template, what it shows, and the headers.
 
+use super::address::query;
 use super::error::PageError;
 use super::format;
 use super::redirect::see_other;
@@ -102,10 +103,9 @@ impl IntoResponse for PageError {
         if let Self::Store(error) = &self {
             tracing::error!(event = "dashboard_failed", %error, "a page of the dashboard failed");
         }
-        let encode = |path: &str| url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
         let refresh = match &self {
             Self::LogIn { here } if here == "/" => return see_other("/login"),
-            Self::LogIn { here } => return see_other(&format!("/login?to={}", encode(here))),
+            Self::LogIn { here } => return see_other(&format!("/login?{}", query(&[("to", here)]))),
             Self::Arrived { here } => Some(here.clone()),
             _ => None,
         };

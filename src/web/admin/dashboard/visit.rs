@@ -1,11 +1,11 @@
-//! Extractors: who looks at a page, and what a form posts.
+//! Extractors: the viewer of a page, and what a form posts.
 
 use super::error::PageError;
 use super::redirect::see_other;
 use super::session::{self, Session};
 use super::state::Dashboard;
 use super::zone;
-use crate::domain::Time;
+use crate::domain::{AuditAction, AuditEntry, Time};
 use crate::store::Store;
 use crate::web::admin::access::Access;
 use axum::RequestExt;
@@ -26,6 +26,22 @@ pub(super) struct Visit {
     pub(super) here: String,
     /// A sentence about what this session has just done.
     pub(super) result: Option<String>,
+}
+
+impl Visit {
+    /// Records in the audit that rows about members are shown.
+    pub(super) async fn record_read(
+        &self,
+        state: &Dashboard,
+        target: &str,
+        rows: usize,
+    ) -> Result<(), PageError> {
+        if rows > 0 {
+            let entry = AuditEntry::new(AuditAction::Read).target(target).affected(rows as u64);
+            state.store_of(&self.access).record_audit(entry, self.now).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A form of a page of this session.
@@ -62,7 +78,7 @@ fn open_session(
     }
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     let here = if is_read { path_and_query(uri) } else { "/".to_owned() };
-    // A link from an email or another site arrives without the cookie. The same request from the site itself has it.
+    // A browser leaves the cookie out when a link of an email or another site leads here, but not when this page does.
     if is_read && site(headers) == Some("cross-site") {
         return Err(PageError::Arrived { here });
     }

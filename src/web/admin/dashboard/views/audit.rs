@@ -1,5 +1,6 @@
 //! What operators did, and who read data of members.
 
+use super::super::address::{given, query};
 use super::super::error::PageError;
 use super::super::render::page;
 use super::super::shown::shown;
@@ -11,7 +12,6 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use chrono::TimeDelta;
 use serde::Deserialize;
-use url::form_urlencoded::byte_serialize;
 
 const PAGE: u32 = 100;
 const DAYS: i64 = 365;
@@ -30,13 +30,11 @@ pub(in super::super) async fn view(
     Query(filter): Query<Filter>,
     visit: Visit,
 ) -> Result<Response, PageError> {
-    let member = Some(filter.member.as_str()).filter(|id| !id.is_empty()).map(MemberId::from);
-    let before = Some(filter.before.as_str()).filter(|id| !id.is_empty());
+    let member = given(&filter.member).map(MemberId::from);
     let since = visit.now - TimeDelta::days(DAYS);
-    let records = state.admin.store.audit(member.as_ref(), since, before, PAGE).await?;
+    let records = state.admin.store.audit(member.as_ref(), since, given(&filter.before), PAGE).await?;
     let last = records.last().filter(|_| records.len() == PAGE as usize);
-    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let next = last.map(|record| format!("member={}&before={}", encode(&filter.member), encode(&record.id)));
+    let next = last.map(|record| query(&[("member", &filter.member), ("before", &record.id)]));
     let rows: Vec<ChangeRow> = records.into_iter().map(ChangeRow::from).collect();
     let content = shown! { rows, next, member => filter.member, days => DAYS };
     Ok(page(&visit, "audit.html", "/audit", "What did operators do?", content))

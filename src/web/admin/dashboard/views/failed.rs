@@ -1,8 +1,9 @@
 //! What failed? Abandoned notices, failed events, and credentials that do not work.
 
+use super::super::address::{given, query};
 use super::super::answer::Answer;
 use super::super::error::PageError;
-use super::super::fault::{self, Fault};
+use super::super::fault;
 use super::super::format::{count, number};
 use super::super::render::{VIEWS, page};
 use super::super::shown::shown;
@@ -11,14 +12,13 @@ use super::super::visit::{Order, Visit};
 use super::changes;
 use super::confirm::{Confirmation, Field, ask};
 use super::names::SourceNames;
-use crate::domain::{AuditAction, AuditEntry, ConnectionId, MemberId, NoticeId};
+use crate::domain::{ConnectionId, MemberId, NoticeId};
 use crate::store::{AbandonedFilter, Store};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use minijinja::Value;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use url::form_urlencoded::Serializer;
 
 const PATH: &str = VIEWS[5].0;
 const RETRY: &str = "/failed/retry";
@@ -74,27 +74,22 @@ impl Filter {
 
     /// `None`: any.
     fn reason(&self) -> Option<&str> {
-        Some(self.reason.as_str()).filter(|reason| !reason.is_empty())
+        given(&self.reason)
     }
 
     fn of_notices(&self) -> AbandonedFilter {
-        let source = Some(self.source.as_str()).filter(|source| !source.is_empty());
-        AbandonedFilter { reason: self.reason().map(str::to_owned), source: source.map(ConnectionId::from) }
+        let source = given(&self.source).map(ConnectionId::from);
+        AbandonedFilter { reason: self.reason().map(str::to_owned), source }
     }
 
     /// The query of an address.
     fn query(&self, after: Option<&str>) -> String {
-        let mut query = Serializer::new(String::new());
-        query.append_pair("kind", self.kind().as_str());
-        let parts = [
-            ("reason", self.reason.as_str()),
+        query(&[
+            ("kind", self.kind().as_str()),
+            ("reason", &self.reason),
             ("source", &self.source),
             ("after", after.unwrap_or_default()),
-        ];
-        for (name, value) in parts.into_iter().filter(|(_, value)| !value.is_empty()) {
-            query.append_pair(name, value);
-        }
-        query.finish()
+        ])
     }
 
     fn words(&self) -> String {
@@ -134,7 +129,7 @@ impl Failures {
         Ok(Self {
             notices: store.abandoned_by_reason().await?,
             events: store.count_failed_events().await?,
-            credentials: store.count_failed_credentials().await?.into_iter().collect(),
+            credentials: store.count_failed_credentials().await?,
         })
     }
 
@@ -182,11 +177,7 @@ pub(in super::super) async fn view(
         Kind::Events => events(store, &filter).await?,
         Kind::Credentials => credentials(store, &filter).await?,
     };
-    if !rows.is_empty() {
-        let entry =
-            AuditEntry::new(AuditAction::Read).target("dashboard: failed").affected(rows.len() as u64);
-        state.store_of(&visit.access).record_audit(entry, visit.now).await?;
-    }
+    visit.record_read(&state, "dashboard: failed", rows.len()).await?;
     let has_next = rows.len() == PAGE as usize;
     let tabs = Kind::ALL.map(|of| {
         shown! { kind => of.as_str(), total => failures.total(of), is_here => of == kind }
@@ -195,7 +186,7 @@ pub(in super::super) async fn view(
         .of(kind)
         .iter()
         .map(|(code, count)| {
-            shown! { code, count, fault => fault::of_code(code).map(Fault::as_str), is_chosen => filter.reason == *code }
+            shown! { code, count, fault => fault::words(code), is_chosen => filter.reason == *code }
         })
         .collect();
     let content = shown! {
@@ -211,15 +202,14 @@ pub(in super::super) async fn view(
 type Rows = (Vec<Value>, Option<String>);
 
 async fn notices(store: &Store, filter: &Filter, names: &SourceNames) -> Result<Rows, PageError> {
-    let after =
-        Some(&filter.after).filter(|after| !after.is_empty()).map(|after| NoticeId::new(after.as_str()));
+    let after = given(&filter.after).map(NoticeId::from);
     let listed = store.abandoned(&filter.of_notices(), after.as_ref(), PAGE).await?;
     let row = |of: &crate::store::AbandonedNotice| {
         let notice = &of.notice.notice;
         let sources: Vec<String> = of.sources.iter().map(|source| names.of(source)).collect();
         shown! {
             id => notice.id, member => notice.member_id, sources, reason => of.notice.reason,
-            fault => fault::of_code(&of.notice.reason).map(Fault::as_str), attempts => notice.attempts,
+            fault => fault::words(&of.notice.reason), attempts => notice.attempts,
             at => of.notice.planned_at, step => notice.step,
         }
     };
@@ -233,7 +223,7 @@ async fn events(store: &Store, filter: &Filter) -> Result<Rows, PageError> {
         let error = event.last_error.as_deref();
         shown! {
             id => event.id, member => event.member_id, kind => event.event_type, reason => error,
-            fault => error.and_then(fault::of_code).map(Fault::as_str), attempts => event.attempts, at => event.created_at,
+            fault => error.and_then(fault::words), attempts => event.attempts, at => event.created_at,
         }
     };
     let last = listed.last().map(|event| event.sequence.to_string());
@@ -241,13 +231,12 @@ async fn events(store: &Store, filter: &Filter) -> Result<Rows, PageError> {
 }
 
 async fn credentials(store: &Store, filter: &Filter) -> Result<Rows, PageError> {
-    let after =
-        Some(&filter.after).filter(|after| !after.is_empty()).map(|after| MemberId::new(after.as_str()));
+    let after = given(&filter.after).map(MemberId::from);
     let listed = store.failed_credentials(filter.reason(), after.as_ref(), PAGE).await?;
     let row = |of: &crate::store::FailedCredential| {
         shown! {
             member => of.member_id, state => of.state, reason => of.reason, attempts => of.failures, at => of.since,
-            retry_at => of.retry_at, fault => fault::of_code(&of.state).map(Fault::as_str),
+            retry_at => of.retry_at, fault => fault::words(&of.state),
         }
     };
     let last = listed.last().map(|of| of.member_id.as_str().to_owned());

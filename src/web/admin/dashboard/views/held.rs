@@ -12,6 +12,7 @@ use super::changes;
 use super::confirm::{Confirmation, Field, ask};
 use super::names::SourceNames;
 use crate::domain::{HoldId, HoldKind, HoldState, Time};
+use crate::rows::drip_minutes;
 use crate::store::{HoldRecord, HourCount, Release, Upcoming};
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -70,10 +71,7 @@ fn effect(hold: &HoldRecord, drip_per_minute: u32) -> String {
     }
     let emails = count(hold.would_email, "email");
     let release = format!("A release sends {emails} at once, as fast as the mail server accepts them.");
-    if hold.kind == HoldKind::Operator {
-        return release;
-    }
-    let minutes = hold.would_email.div_ceil(u64::from(drip_per_minute).max(1));
+    let Some(minutes) = drip_minutes(hold, drip_per_minute) else { return release };
     let when = if hold.state == HoldState::Dripping { "from now on" } else { "once the storm is over" };
     format!(
         "{release} Left alone, they go out {when}, {} each minute, over {}.",

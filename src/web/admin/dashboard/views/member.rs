@@ -1,5 +1,6 @@
 //! What happened to this member?
 
+use super::super::address::query;
 use super::super::answer::Answer;
 use super::super::error::PageError;
 use super::super::fault::{self, Fault};
@@ -19,7 +20,6 @@ use axum::response::Response;
 use minijinja::Value;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use url::form_urlencoded::byte_serialize;
 
 const PATH: &str = VIEWS[7].0;
 /// More than almost every member has.
@@ -52,12 +52,8 @@ pub(in super::super) async fn view(
         }
         Explanation::NoSuchMember | Explanation::NoSuchConnection => {
             let suggestions = state.admin.store.members_starting_with(id, SUGGESTIONS).await?;
-            if !suggestions.is_empty() {
-                // Not what was searched for: it may be an address.
-                let read = AuditEntry::new(AuditAction::Read).target("dashboard: member ids");
-                let entry = read.affected(suggestions.len() as u64);
-                state.store_of(&visit.access).record_audit(entry, visit.now).await?;
-            }
+            // Not what was searched for: it may be an address.
+            visit.record_read(&state, "dashboard: member ids", suggestions.len()).await?;
             let answer = Answer::warning("Unknown.", format!("Nobody has the id {id}."));
             Ok(show(&visit, shown! { answer, id, found => false, suggestions }))
         }
@@ -104,7 +100,7 @@ async fn found(
             shown! {
                 at => entry.at, last_at => entry.last_at, count => entry.count, connection => entry.connection_id,
                 what => entry.what, reason => entry.reason, text => entry.text,
-                fault => fault::of_code(&entry.reason).map(Fault::as_str),
+                fault => fault::words(&entry.reason),
             }
         })
         .collect();
@@ -146,13 +142,13 @@ fn answer(member: &MemberId, listed: Option<&ListedMember>, connections: u64, op
 /// Names no address.
 fn facts(listed: &ListedMember) -> Value {
     shown! {
-        credential => listed.credential.as_str(), credential_fault => fault::of_code(listed.credential.as_str()).map(Fault::as_str),
+        credential => listed.credential.as_str(), credential_fault => fault::words(listed.credential.as_str()),
         trouble => listed.trouble.as_ref().map(|(reason, _)| reason.clone()),
         last_answer_at => listed.last_answer_at, unclear => listed.unclear_reason,
-        unclear_fault => listed.unclear_reason.as_deref().and_then(fault::of_code).map(Fault::as_str),
+        unclear_fault => listed.unclear_reason.as_deref().and_then(fault::words),
         suppressed => listed.suppressed, unreachable => listed.unreachable.as_ref().map(|(reason, _)| reason.clone()),
         unreachable_fault =>
-            listed.unreachable.as_ref().and_then(|(reason, _)| fault::of_code(reason)).map(Fault::as_str),
+            listed.unreachable.as_ref().and_then(|(reason, _)| fault::words(reason)),
         locale => listed.member.locale, time_zone => listed.member.time_zone.map(|zone| zone.name()),
     }
 }
@@ -237,7 +233,7 @@ pub(in super::super) async fn confirm(
 }
 
 fn path_of(member: &MemberId) -> String {
-    format!("{PATH}?id={}", byte_serialize(member.as_str().as_bytes()).collect::<String>())
+    format!("{PATH}?{}", query(&[("id", member.as_str())]))
 }
 
 pub(in super::super) async fn change(

@@ -1,8 +1,9 @@
 //! Whom can we not reach?
 
+use super::super::address::{given, query};
 use super::super::answer::Answer;
 use super::super::error::PageError;
-use super::super::fault::{self, Fault};
+use super::super::fault;
 use super::super::format::{count, number};
 use super::super::render::{VIEWS, page};
 use super::super::shown::shown;
@@ -20,7 +21,6 @@ use futures_util::stream;
 use minijinja::Value;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use url::form_urlencoded::Serializer;
 
 const PATH: &str = VIEWS[6].0;
 const PAGE: u32 = 50;
@@ -43,23 +43,18 @@ pub(in super::super) struct Filter {
 
 impl Filter {
     fn of_lapses(&self) -> UnreachableFilter {
-        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        UnreachableFilter { reason: given(&self.reason), source: given(&self.source).map(ConnectionId::new) }
+        let source = given(&self.source).map(ConnectionId::from);
+        UnreachableFilter { reason: given(&self.reason).map(str::to_owned), source }
     }
 
     fn query(&self, after: Option<(&str, &str)>) -> String {
-        let mut query = Serializer::new(String::new());
         let (member, connection) = after.unwrap_or_default();
-        let parts = [
-            ("reason", self.reason.as_str()),
+        query(&[
+            ("reason", &self.reason),
             ("source", &self.source),
             ("after", member),
             ("after_connection", connection),
-        ];
-        for (name, value) in parts.into_iter().filter(|(_, value)| !value.is_empty()) {
-            query.append_pair(name, value);
-        }
-        query.finish()
+        ])
     }
 }
 
@@ -114,18 +109,14 @@ pub(in super::super) async fn view(
     let after = (MemberId::from(filter.after.as_str()), ConnectionId::from(filter.after_connection.as_str()));
     let rows = store.unreachable_lapses(&wanted, Some((&after.0, &after.1)), PAGE).await?;
     let names = SourceNames::load(&state).await?;
-    if !rows.is_empty() {
-        let entry =
-            AuditEntry::new(AuditAction::Read).target("dashboard: unreachable").affected(rows.len() as u64);
-        state.store_of(&visit.access).record_audit(entry, visit.now).await?;
-    }
+    visit.record_read(&state, "dashboard: unreachable", rows.len()).await?;
     let next = rows.last().filter(|_| rows.len() == PAGE as usize);
     let next = next.map(|row| filter.query(Some((row.member_id.as_str(), row.connection_id.as_str()))));
     let shown: Vec<Value> = rows.iter().map(row).collect();
     let reasons: Vec<Value> = sums(by_reason.iter().map(|(reason, _, count)| (reason.as_str(), *count)))
         .into_iter()
         .map(|(code, count)| {
-            shown! { code, count, meaning => meaning(code), fault => fault::of_code(code).map(Fault::as_str),
+            shown! { code, count, meaning => meaning(code), fault => fault::words(code),
             is_chosen => code == filter.reason }
         })
         .collect();
@@ -144,7 +135,7 @@ fn row(lapse: &UnreachableLapse) -> Value {
     shown! {
         member => lapse.member_id, connection => lapse.connection_id, name => lapse.name, status => lapse.status,
         opened_at => lapse.opened_at, reason => lapse.reason, since => lapse.since,
-        fault => fault::of_code(&lapse.reason).map(Fault::as_str),
+        fault => fault::words(&lapse.reason),
     }
 }
 

@@ -50,7 +50,7 @@ fn answer(facts: &Facts<'_>) -> Answer {
     let (asked, total) = (sweep.members, sweep.members + sweep.skipped);
     let clear = asked.saturating_sub(sweep.unclear);
     if let Some(code) = &sweep.ended_early_because {
-        let whose = fault::of_code(code).map_or(String::new(), |fault| format!(" ({})", fault.as_str()));
+        let whose = fault::words(code).map_or(String::new(), |whose| format!(" ({whose})"));
         return Answer::bad(
             "No.",
             format!("The last sweep ended early after {}: {code}{whose}.", count(asked, "member")),
@@ -183,7 +183,7 @@ fn sweep_rows(sweeps: &[SweepRecord]) -> Vec<Value> {
         shown! {
             started_at => sweep.started_at, took, members => sweep.members, unclear => sweep.unclear,
             skipped => sweep.skipped, transitions => sweep.transitions, complete => sweep.complete, code,
-            fault => code.and_then(fault::of_code).map(fault::Fault::as_str),
+            fault => code.and_then(fault::words),
         }
     };
     sweeps.iter().map(row).collect()
@@ -191,7 +191,7 @@ fn sweep_rows(sweeps: &[SweepRecord]) -> Vec<Value> {
 
 fn retried(waiting: &[(String, u64)]) -> Vec<Value> {
     let row = |(reason, emails): &(String, u64)| {
-        shown! { reason, emails, fault => fault::of_code(reason).map(fault::Fault::as_str) }
+        shown! { reason, emails, fault => fault::words(reason) }
     };
     waiting.iter().map(row).collect()
 }
@@ -204,16 +204,13 @@ fn shares(counts: &BTreeMap<String, u64>) -> Vec<Value> {
     let row = |(name, count): (&String, &u64)| {
         let share = *count as f64 / total.max(1) as f64;
         shown! { name, count, share, bar => Value::from_safe_string(share_bar(share)),
-        fault => fault::of_code(name).map(fault::Fault::as_str) }
+        fault => fault::words(name) }
     };
     sorted.into_iter().map(row).collect()
 }
 
 fn coded(counts: &BTreeMap<String, u64>) -> Vec<Value> {
-    counts
-        .iter()
-        .map(|(code, count)| shown! { code, count, fault => fault::of_code(code).map(fault::Fault::as_str) })
-        .collect()
+    counts.iter().map(|(code, count)| shown! { code, count, fault => fault::words(code) }).collect()
 }
 
 #[cfg(test)]
