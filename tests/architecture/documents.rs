@@ -12,14 +12,28 @@ pub(crate) fn breaches(document: &Source) -> Vec<(String, String)> {
         let spans = line.split('`').skip(1).step_by(2).filter(|span| is_reference(span));
         let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let links = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
-        for reference in spans.chain(links) {
-            if !exists(reference) {
+        let links = links.filter_map(|link| link.split('#').next()).map(|link| linked(document, link));
+        for reference in spans.map(str::to_owned).chain(links) {
+            if !exists(&reference) {
                 let path = &document.path;
                 found.push((path.clone(), format!("{path}:{}: {reference} does not exist", at + 1)));
             }
         }
     }
     found
+}
+
+/// A link starts at the document's folder, and stays within the project.
+fn linked(document: &Source, link: &str) -> String {
+    let mut path = Path::new(&document.path).parent().unwrap_or(Path::new("")).to_owned();
+    for part in Path::new(link) {
+        if part == ".." {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+    }
+    path.display().to_string()
 }
 
 /// A path, not a pattern.
