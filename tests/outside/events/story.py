@@ -6,13 +6,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from receiver import Receiver
-from stories import BINARY, CLEAN, expect, fetch, free_port, until
+from stories import BINARY, CLEAN, expect, fetch, free_port, press, until
 
 FIRST, SECOND = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -96,19 +94,6 @@ log = "warn"
     def link(self):
         _, _, emails = fetch(self.gateway + "/control/mails")
         return re.findall(rf"http://127\.0\.0\.1:{self.pages}/r/[\w-]+", emails)[-1]
-
-
-def press(link):
-    """Presses the only button of a page, and allows access at the source."""
-    _, _, page = fetch(link)
-    time.sleep(1.2)
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
-    status, headers, _ = fetch(link, urllib.parse.urlencode(fields).encode())
-    expect("the press leads to the source", status, 303)
-    source = headers["Location"]
-    _, _, page = fetch(source)
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page)) | {"answer": "allow"}
-    fetch(source, urllib.parse.urlencode(fields).encode())
 
 
 def story(world, receiver):

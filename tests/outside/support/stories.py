@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import re
 import socket
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
@@ -51,3 +53,20 @@ def fetch(url, data=None, kind=None):
         return response.code, response.headers, response.read().decode()
     except OSError:
         return 0, {}, ""
+
+
+def press(link):
+    """Presses the only button of a page, and allows access at the source."""
+    _, _, page = fetch(link)
+    # A press counts from a second on.
+    time.sleep(1.2)
+    status, headers, _ = fetch(link, urllib.parse.urlencode(fields(page)).encode())
+    expect("the press leads to the source", status, 303)
+    source = headers["Location"]
+    _, _, page = fetch(source)
+    fetch(source, urllib.parse.urlencode(fields(page) | {"answer": "allow"}).encode())
+
+
+def fields(page):
+    """The hidden fields of the forms."""
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
