@@ -152,3 +152,63 @@ fn help_is_as_recorded() {
         insta::assert_snapshot!("help", shown);
     });
 }
+
+const DOCUMENTS: [(&str, &str); 4] = [
+    ("README.md", include_str!("../../../README.md")),
+    ("SECURITY.md", include_str!("../../../SECURITY.md")),
+    ("CONTRIBUTING.md", include_str!("../../../CONTRIBUTING.md")),
+    ("deploy/README.md", include_str!("../../../deploy/README.md")),
+];
+
+/// The words of a line of a shell. Comments, redirections, and other programs end it.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), close) if open == close => quote = None,
+            (None, '>' | '|' | '#' | '&' | ';') => break,
+            (None, ' ') => words.push(String::new()),
+            _ => words.last_mut().expect("a word").push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The commands in the blocks, and those in code spans, which may be names without arguments.
+fn commands(text: &'static str) -> impl Iterator<Item = (&'static str, bool)> {
+    let mut is_code = false;
+    text.lines().flat_map(move |line| {
+        let line = line.trim();
+        is_code ^= line.starts_with("```");
+        let spans = line.split('`').skip(1).step_by(2).filter(|_| !is_code).map(|span| (span, true));
+        let line = line.strip_prefix("$ ").unwrap_or(line);
+        is_code.then_some((line, false)).into_iter().chain(spans).collect::<Vec<_>>()
+    })
+}
+
+#[test]
+fn the_commands_of_the_documents_parse() {
+    use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand as Family, *};
+    let (mut parsed, mut wrong) = (0, Vec::new());
+    for (document, text) in DOCUMENTS {
+        for (line, may_be_name) in commands(text).filter(|(line, _)| !line.contains(['…', '['])) {
+            let line = line.strip_prefix("sudo -u reconnectd ").unwrap_or(line);
+            let Some(arguments) = line.strip_prefix("reconnectd ") else { continue };
+            let words = words(arguments);
+            let result = Cli::try_parse_from(std::iter::once("reconnectd".to_owned()).chain(words));
+            if let Err(error) = result {
+                let is_name = may_be_name
+                    && matches!(error.kind(), Family | MissingSubcommand | MissingRequiredArgument);
+                if !is_name && !matches!(error.kind(), DisplayHelp | DisplayVersion) {
+                    wrong.push(format!("{document}: {line}\n{error}"));
+                }
+            }
+            parsed += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(parsed > 60, "only {parsed}");
+}
