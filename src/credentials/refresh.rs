@@ -192,15 +192,17 @@ impl Refresher {
             self.batches.store_tokens(&self.store, member, lease, tokens, now).await
         };
         while let Err(error) = store(&tokens).await {
-            if let StoreError::KeyRetired { key } = &error {
-                // This process missed the end of a rotation, for example because it was stopped.
-                self.keyring.leave(key)?;
-                (tokens, sealed) = seal()?;
-            }
             if tries == STORE_RETRIES {
                 return Err(error.into());
             }
             tries += 1;
+            // This process missed the end of a rotation, for example because it was stopped.
+            if let StoreError::KeyRetired { key } = &error
+                && let Ok(again) = self.keyring.leave(key).and_then(|_| seal())
+            {
+                (tokens, sealed) = again;
+                continue;
+            }
             tracing::error!(
                 event = "refreshed_tokens_not_stored", member_id = %member, %error, tries,
                 "cannot store refreshed tokens; retrying"

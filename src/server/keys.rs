@@ -4,9 +4,9 @@ use super::components::App;
 use crate::credentials::agreement::agree;
 use crate::credentials::former_keys::load_former_keys;
 use crate::credentials::key_check::{self, KeyReport};
-use crate::credentials::keyring::Keyring;
+use crate::credentials::keyring::{Keyring, KeyringError};
 use crate::domain::Time;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use std::time::Duration;
 
 /// Between two looks at the file.
@@ -66,7 +66,7 @@ impl KeyRingWatch {
     /// # Errors
     /// Those of the store.
     pub(super) async fn look(&mut self) -> anyhow::Result<()> {
-        let has_changed = self.reread();
+        let has_changed = self.reread().await?;
         let App { store, keyring, clock, .. } = &self.app;
         let is_old = clock.monotonic() - self.loaded_at >= RELOAD;
         if has_changed || is_old {
@@ -88,9 +88,16 @@ impl KeyRingWatch {
     }
 
     /// Whether the ring has changed.
-    fn reread(&mut self) -> bool {
+    async fn reread(&mut self) -> Result<bool, StoreError> {
         let keyring = &self.app.keyring;
-        match keyring.reread() {
+        let mut reread = keyring.reread();
+        if let Err(KeyringError::OtherRing { key, .. }) = &reread
+            && self.app.store.former_keys().await?.iter().any(|former| former.key_id == *key)
+        {
+            // A whole rotation passed while this process was stopped.
+            reread = keyring.leave(key);
+        }
+        Ok(match reread {
             Ok(has_changed) => {
                 self.reported = None;
                 if has_changed {
@@ -110,7 +117,7 @@ impl KeyRingWatch {
                 }
                 false
             }
-        }
+        })
     }
 }
 

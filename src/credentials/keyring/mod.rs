@@ -121,11 +121,15 @@ impl Keyring {
     /// # Errors
     /// The file cannot be used, or lacks the key that encrypts. The ring stays as it is.
     pub fn reread(&self) -> Result<bool, KeyringError> {
+        self.reread_for(None)
+    }
+
+    fn reread_for(&self, sought: Option<&str>) -> Result<bool, KeyringError> {
         let Some(path) = &self.path else { return Ok(false) };
         *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = Stamp::of(path);
         let file = RingFile::read(path)?;
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        let next = ring.with_keys(&file)?;
+        let next = ring.with_keys(&file, sought)?;
         let has_changed = next.is_some();
         if let Some(next) = next {
             *ring = Arc::new(next);
@@ -161,14 +165,13 @@ impl Keyring {
     }
 
     /// Stops to encrypt with a key that turned out to be a former one. Looks for a newer one in the file.
+    /// Returns whether it has changed.
     ///
     /// # Errors
     /// Those of [`Keyring::reread`].
-    pub(crate) fn leave(&self, id: &str) -> Result<(), KeyringError> {
+    pub(crate) fn leave(&self, id: &str) -> Result<bool, KeyringError> {
         self.update(|ring| ring.retire(id));
-        self.reread()?;
-        self.update(Ring::leave_retired);
-        Ok(())
+        self.reread()
     }
 
     /// Forgets the keys that left the file before the last call.
@@ -287,7 +290,10 @@ impl Keyring {
         sealed: &Sealed,
     ) -> Result<Zeroizing<String>, KeyringError> {
         let mut ring = self.ring();
-        if ring.opener(&sealed.key_id).is_none() && self.is_touched() && self.reread()? {
+        if ring.opener(&sealed.key_id).is_none()
+            && self.is_touched()
+            && self.reread_for(Some(&sealed.key_id))?
+        {
             ring = self.ring();
         }
         let key = ring.opener(&sealed.key_id);

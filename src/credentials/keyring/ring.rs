@@ -24,18 +24,24 @@ impl Ring {
         Self { keys, sealing, former: Vec::new(), removed: Default::default() }
     }
 
-    /// The ring with the file's keys. `None`: they are the same.
+    /// The ring with the file's keys. `None`: they are the same. If the file has the key `sought`, with which the database
+    /// has a value, it is the database's ring.
     ///
     /// # Errors
     /// The ring would lose the key that encrypts, or have another one under the id of a known one.
-    pub(super) fn with_keys(&self, file: &RingFile) -> Result<Option<Self>, KeyringError> {
+    pub(super) fn with_keys(
+        &self,
+        file: &RingFile,
+        sought: Option<&str>,
+    ) -> Result<Option<Self>, KeyringError> {
         let keys = &file.keys;
         for known in self.keys.iter().chain(self.removed.iter().flatten()) {
             if keys.iter().any(|key| key.id == known.id && key.secret != known.secret) {
                 return Err(KeyringError::OtherKey(known.id.clone()));
             }
         }
-        if !self.is_retired(&self.sealing) && !keys.iter().any(|key| key.id == self.sealing) {
+        let has = |id: &str| keys.iter().any(|key| key.id == id);
+        if !has(&self.sealing) && !self.is_retired(&self.sealing) && !sought.is_some_and(has) {
             return Err(KeyringError::OtherRing { path: file.path.clone(), key: self.sealing.clone() });
         }
         if keys.iter().map(|key| &key.id).eq(self.keys.iter().map(|key| &key.id)) {
@@ -47,6 +53,7 @@ impl Ring {
             next.removed[0].push(left.clone());
         }
         next.keys.clone_from(keys);
+        next.leave_retired();
         Ok(Some(next))
     }
 
