@@ -1,7 +1,7 @@
 //! Files that only the daemon's user may read and write.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Creates a file with mode 0600, whatever the umask. A file that root creates belongs to the owner of its directory:
@@ -23,6 +23,63 @@ pub(crate) fn create_new(path: &Path) -> io::Result<File> {
         }
     }
     Ok(file)
+}
+
+/// Why a file was not replaced.
+#[derive(Debug)]
+pub(crate) enum Replaced {
+    /// It is as before.
+    NotAtAll(io::Error),
+    /// It has the new content, which a loss of power could undo.
+    MaybeNotDurable(io::Error),
+}
+
+/// Puts `content` in the place of a file, with the same owner and mode. At any moment, also of a crash, the file has
+/// either content. A symlink stays, and its target changes.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Replaced> {
+    let swap = || {
+        let path = fs::canonicalize(path)?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let temporary = path.with_file_name(name);
+        // Of a replacement that was killed.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let written = write_like(&temporary, content, &fs::metadata(&path)?);
+        written.and_then(|()| fs::rename(&temporary, &path)).inspect_err(|_| {
+            // What remains is readable for the owner only, and the next replacement deletes it.
+            let _ = fs::remove_file(&temporary);
+        })?;
+        Ok(path)
+    };
+    let path = swap().map_err(Replaced::NotAtAll)?;
+    sync_folder(&path).map_err(Replaced::MaybeNotDurable)
+}
+
+/// Creates a file with the owner and the mode of another one.
+fn write_like(path: &Path, content: &[u8], like: &Metadata) -> io::Result<()> {
+    let mut file = create_new(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let created = file.metadata()?;
+        if (created.uid(), created.gid()) != (like.uid(), like.gid()) {
+            fchown(&file, Some(like.uid()), Some(like.gid()))?;
+        }
+        file.set_permissions(like.permissions())?;
+    }
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Makes a new name durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 /// Creates a directory with mode 0700 and its missing parents. One that exists stays as it is.
@@ -114,6 +171,25 @@ mod tests {
         assert_eq!(mode(&directory), 0o700);
         create_dir(&directory).unwrap();
         assert!(create_dir(&path).is_err());
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_owner_its_mode_and_its_symlink() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("secret"), folder.path().join("link"));
+        create_new(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        // Only root can give a file away.
+        let is_given = chown(&path, Some(1234), Some(5678)).is_ok();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        fs::write(folder.path().join("secret.new"), "of one that was killed").unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(mode(&path), 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let file = fs::metadata(&path).unwrap();
+        assert!(!is_given || (file.uid(), file.gid()) == (1234, 5678));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file remains");
     }
 
     #[test]

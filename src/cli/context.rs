@@ -4,9 +4,11 @@ use super::completion::UsageError;
 use super::output::errln;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, Loaded};
-use crate::credentials::credential_rules;
+use crate::credentials::agreement::agree;
+use crate::credentials::former_keys::load_former_keys;
 use crate::credentials::key_check::{self, KeyReport};
 use crate::credentials::keyring::Keyring;
+use crate::credentials::{CallError, credential_rules};
 use crate::domain::{Actor, CredentialRules};
 use crate::server::channel::for_channel;
 use crate::server::components::App;
@@ -104,11 +106,30 @@ impl Context {
         store.verify_takes_work().await?;
         let report = KeyReport::new(&store, &keyring).await?;
         report.verify_sealing()?;
+        self.prepare(&store, &keyring).await?;
         key_check::leave_canary(&store, &keyring).await?;
         if report.locked > 0 && self.needs_token() {
             errln!("reconnectd: {}", locked_warning(report.locked));
         }
         Ok((keyring, store.acting_as(self.actor())))
+    }
+
+    /// Lets the key ring recognize what former keys signed, and encrypt with a key that all live instances have.
+    pub(super) async fn prepare(&self, store: &Store, keyring: &Keyring) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let locked = load_former_keys(store, keyring, now).await.map_err(|error| match error {
+            CallError::Keyring(error) => anyhow::Error::from(error),
+            error => error.into(),
+        })?;
+        if !locked.is_empty() {
+            errln!(
+                "reconnectd: the key ring does not open what is kept of the former keys {}; tokens that were imported under \
+                 them are not recognized",
+                locked.join(", ")
+            );
+        }
+        agree(store, keyring, now).await?;
+        Ok(())
     }
 
     /// The user who runs the command, for the audit. With sudo, the user who called it.

@@ -59,7 +59,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Once => run::once(&load()?).await,
         Command::Check(arguments) => check::check(&load()?, arguments).await,
         Command::Config(command) => config::run(&load()?, command),
-        Command::Keys(command) => keys::run(&load()?, command),
+        Command::Keys(command) => keys::run(&load()?, command).await,
         Command::Members(command) => members::run(&load()?, command).await,
         Command::Connections(command) => connections::run(&load()?, command).await,
         Command::Transitions(filter) => transitions::transitions(&load()?, filter.member.as_ref()).await,

@@ -29,7 +29,7 @@ impl KeyReport {
                 report.usable += credentials;
             } else {
                 report.locked += credentials;
-                if keyring.newest_key_id() == Some(&key_id) {
+                if keyring.newest_key_id() == key_id {
                     report.impostor = Some(key_id.clone());
                 }
                 report.locked_keys.push(key_id);
@@ -71,7 +71,7 @@ async fn opens(store: &Store, keyring: &Keyring, key_id: &str) -> Result<bool, S
     Ok(samples.is_empty() || any)
 }
 
-/// Stores a canary of the ring's newest key, unless there is one. Call it only when the ring may seal.
+/// Stores a canary of the key that encrypts, unless there is one. Call it only when the ring may seal.
 ///
 /// # Errors
 /// Only errors of the store, as long as the ring has a key.

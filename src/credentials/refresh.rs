@@ -12,7 +12,9 @@ use crate::domain::{
     AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
 };
 use crate::gateway::{Gateway, TokenResponse, Verdict};
-use crate::store::{RefreshBatches, RefreshLease, RefreshedTokens, Store, StoredCredentials, StoredToken};
+use crate::store::{
+    RefreshBatches, RefreshLease, RefreshedTokens, Store, StoreError, StoredCredentials, StoredToken,
+};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,32 +169,40 @@ impl Refresher {
             UsedCredential::RefreshToken(_) => response.refresh_token,
             UsedCredential::Subject(_) => None,
         };
-        let rotated = rotated
-            .map(|token| self.keyring.seal(member, SealedField::RefreshToken, token.expose()))
-            .transpose()?;
         let lifetime = response.expires_at.map_or(DEFAULT_LIFETIME, |expires_at| expires_at - requested_at);
-        let access = StoredToken {
-            sealed: self.keyring.seal(member, SealedField::AccessToken, response.access_token.expose())?,
-            refresh_at: requested_at + lifetime - MARGIN.min(lifetime / 10),
-        };
+        let refresh_at = requested_at + lifetime - MARGIN.min(lifetime / 10);
         let first_subject = self.check_subject(member, &lease.credentials, response.subject.as_deref());
-        let sealed = access.sealed.clone();
-        let tokens = Arc::new(RefreshedTokens {
-            used: used.clone(),
-            rotated,
-            access: first_subject.is_ok().then_some(access),
-            subject: first_subject.as_ref().ok().cloned().flatten(),
-        });
-        let mut tries = 0;
-        let store = async || {
-            let now = self.clock.now();
-            self.batches.store_tokens(&self.store, member, lease, &tokens, now).await
+        let seal = || {
+            let seal = |field, token: &str| self.keyring.seal(member, field, token);
+            let access = seal(SealedField::AccessToken, response.access_token.expose())?;
+            let stored = StoredToken { sealed: access.clone(), refresh_at };
+            let rotated = rotated.as_ref().map(|token| seal(SealedField::RefreshToken, token.expose()));
+            let tokens = RefreshedTokens {
+                used: used.clone(),
+                rotated: rotated.transpose()?,
+                access: first_subject.is_ok().then_some(stored),
+                subject: first_subject.as_ref().ok().cloned().flatten(),
+            };
+            Ok::<_, KeyringError>((Arc::new(tokens), access))
         };
-        while let Err(error) = store().await {
+        let (mut tokens, mut sealed) = seal()?;
+        let mut tries = 0;
+        let store = async |tokens: &Arc<RefreshedTokens>| {
+            let now = self.clock.now();
+            self.batches.store_tokens(&self.store, member, lease, tokens, now).await
+        };
+        while let Err(error) = store(&tokens).await {
             if tries == STORE_RETRIES {
                 return Err(error.into());
             }
             tries += 1;
+            // This process missed the end of a rotation, for example because it was stopped.
+            if let StoreError::KeyRetired { key } = &error
+                && let Ok(again) = self.keyring.leave(key).and_then(|_| seal())
+            {
+                (tokens, sealed) = again;
+                continue;
+            }
             tracing::error!(
                 event = "refreshed_tokens_not_stored", member_id = %member, %error, tries,
                 "cannot store refreshed tokens; retrying"

@@ -25,6 +25,9 @@ pub enum AuditAction {
     SuppressAdd,
     SuppressRemove,
     NoticeRetry,
+    KeyRotate,
+    /// A key was rotated out.
+    KeyRetire,
     EventRetry,
     /// Data of members was read through the API or the dashboard.
     Read,
@@ -51,6 +54,8 @@ string_enum!(pub AuditAction {
     SuppressAdd = "suppress_add",
     SuppressRemove = "suppress_remove",
     NoticeRetry = "notice_retry",
+    KeyRotate = "key_rotate",
+    KeyRetire = "key_retire",
     EventRetry = "event_retry",
     Read = "read",
     Login = "login",

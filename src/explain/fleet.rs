@@ -57,6 +57,7 @@ pub struct FleetReports {
     recovery_times: Cached<RecoveryTimes>,
     rules: Cached<CredentialRules>,
     events: Cached<BTreeMap<String, u64>>,
+    under_old_keys: Cached<u64>,
     path_watch: PathWatch,
 }
 
@@ -77,6 +78,7 @@ impl FleetReports {
             recovery_times: Cached::new(&clock),
             rules: Cached::new(&clock),
             events: Cached::new(&clock),
+            under_old_keys: Cached::new(&clock),
             store,
             clock,
             keyring,
@@ -104,6 +106,15 @@ impl FleetReports {
     pub(crate) async fn events(&self) -> Result<Arc<BTreeMap<String, u64>>> {
         let store = self.store.clone();
         self.events.get(async move { store.count_events().await }).await
+    }
+
+    /// The refresh tokens that the newest key of the ring did not seal.
+    ///
+    /// # Errors
+    /// Only errors of the store.
+    pub async fn under_old_keys(&self) -> Result<Arc<u64>> {
+        let (store, newest) = (self.store.clone(), self.keyring.newest_key_id());
+        self.under_old_keys.get(async move { store.count_not_sealed_with(&newest).await }).await
     }
 
     /// # Errors

@@ -3,12 +3,12 @@
 //! The token is the signed time of the page.
 
 use super::signed_time;
-use crate::credentials::keyring::Keyring;
+use crate::credentials::keyring::{Keyring, MacPurpose};
 use crate::domain::{ConnectionId, MIN_PRESS_DELAY, Time, TokenHash};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
-const PURPOSE: &str = "confirmation";
+const PURPOSE: MacPurpose = MacPurpose::Confirmation;
 const MAX_AGE: TimeDelta = TimeDelta::hours(1);
 
 /// Issues and verifies confirmation tokens. Cheap to clone.

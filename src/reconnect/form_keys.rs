@@ -4,11 +4,11 @@
 
 use super::signed_time;
 use crate::base::random;
-use crate::credentials::keyring::Keyring;
+use crate::credentials::keyring::{Keyring, MacPurpose};
 use crate::domain::{FormKey, MIN_PRESS_DELAY, Time, TokenHash};
 use std::sync::Arc;
 
-const PURPOSE: &str = "form";
+const PURPOSE: MacPurpose = MacPurpose::FormKey;
 
 /// Issues and verifies form keys. Cheap to clone.
 #[derive(Clone)]

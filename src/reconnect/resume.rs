@@ -4,14 +4,14 @@
 
 use super::signed_time;
 use super::state::Resume;
-use crate::credentials::keyring::Keyring;
+use crate::credentials::keyring::{Keyring, MacPurpose};
 use crate::domain::{Button, ConnectionId, FormKeyHash, ResumeToken, Time, TokenHash};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
 /// How long the browser that redeemed can press the button again.
 pub(crate) const RESUME_TTL: TimeDelta = TimeDelta::minutes(10);
-const PURPOSE: &str = "resume";
+const PURPOSE: MacPurpose = MacPurpose::ResumeCookie;
 
 /// The proofs that a request carries about its browser.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 //!
 //! The signature is an HMAC over the link, the part, and the time, under the key ring.
 
-use crate::credentials::keyring::Keyring;
+use crate::credentials::keyring::{Keyring, MacPurpose};
 use crate::domain::{Time, TokenHash};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 /// is empty.
 pub(super) fn sign(
     keyring: &Keyring,
-    purpose: &str,
+    purpose: MacPurpose,
     link: TokenHash,
     part: &str,
     time: Time,
@@ -23,7 +23,7 @@ pub(super) fn sign(
 /// The time in a text that [`sign`] returned for the same purpose, link, and part. `None` for any other text.
 pub(super) fn verify(
     keyring: &Keyring,
-    purpose: &str,
+    purpose: MacPurpose,
     link: TokenHash,
     part: &str,
     text: &str,

@@ -146,7 +146,7 @@ impl App {
         let store = for_channel(&open_store(&config).await?, &config);
         store.verify_takes_work().await?;
         let needs_token = config.gateway.auth.mode == AuthMode::RefreshToken;
-        keys::verify(&store, &keyring, needs_token).await?;
+        keys::verify(&store, &keyring, needs_token, clock.now()).await?;
         let tokens = TokenProvider::new(
             store.clone(),
             gateway.clone(),

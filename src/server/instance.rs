@@ -1,6 +1,7 @@
 //! This process as one of the instances that share the database: how it joins them, stays known, and leaves.
 
 use super::components::App;
+use super::keys::{self, KeyRingWatch};
 use crate::base::instances::{Heartbeat, Obstacle};
 use crate::base::random;
 use crate::base::telemetry::metrics;
@@ -25,14 +26,23 @@ impl App {
         let lock = self.store.lock()?;
         let now = self.clock.now();
         self.verify_keys_of_others(now).await?;
+        let mut key_ring = KeyRingWatch::new(self);
         let registration = Registration {
             id: InstanceId::new(random::id(now)),
             command,
-            key_ids: self.keyring.key_ids().map(str::to_owned).collect(),
+            key_ids: self.keyring.key_ids(),
+            sealing_key: self.keyring.sealing_key_id(),
             started_at: now,
         };
         tracing::info!(event = "instance_started", instance = %registration.id, "joined the instances");
         self.store.register(&lock, registration, now).await?;
+        // Another one may have begun to encrypt with a new key before it could see this instance.
+        if let Err(error) = self.verify_keys_of_others(now).await {
+            self.store.unregister().await?;
+            return Err(error);
+        }
+        self.warn_of_other_rings(now).await?;
+        key_ring.look().await?;
         Heart::new(self).beat().await?;
         if !self.store.is_shared() {
             // Of the daemon before, which is dead.
@@ -53,9 +63,25 @@ impl App {
         Ok(())
     }
 
-    /// Sends heartbeats until `stop`. For a command that has no loops.
+    /// Sends heartbeats and follows the key ring until `stop`. For a command that has no loops.
     pub(crate) async fn send_heartbeats(self, stop: CancellationToken) {
-        let mut heart = Heart::new(&self);
+        tokio::join!(self.beat_until(&stop), self.follow_key_ring_until(&stop));
+    }
+
+    async fn follow_key_ring_until(&self, stop: &CancellationToken) {
+        let mut watch = KeyRingWatch::new(self);
+        while stop.run_until_cancelled(tokio::time::sleep(keys::LOOK)).await.is_some() {
+            if let Err(error) = watch.look().await {
+                tracing::warn!(
+                    event = "key_ring_not_followed", %error,
+                    "cannot tell the other instances about the key ring"
+                );
+            }
+        }
+    }
+
+    async fn beat_until(&self, stop: &CancellationToken) {
+        let mut heart = Heart::new(self);
         loop {
             let wait = match heart.beat().await {
                 Ok(()) => self.store.heartbeat_interval(),
@@ -75,18 +101,29 @@ impl App {
     async fn verify_keys_of_others(&self, now: Time) -> anyhow::Result<()> {
         for other in self.store.keys_of_instances(now).await? {
             let newest = other.key_ids.first();
-            if let Some(key) = newest.filter(|key| !self.keyring.has_key(key)) {
+            let is_unknown = |key: &&String| !self.keyring.has_key(key);
+            if newest.is_some_and(|key| is_unknown(&key)) {
+                self.keyring.reread()?;
+            }
+            if let Some(key) = newest.filter(is_unknown) {
                 bail!(
                     "keys.file: instance {} encrypts with the key {key}, which this key ring does not have; give all \
                      instances the same key ring",
                     other.instance
                 );
             }
-            let own = self.keyring.newest_key_id();
-            if let Some(key) = own.filter(|key| !other.key_ids.iter().any(|known| known == key)) {
+        }
+        Ok(())
+    }
+
+    async fn warn_of_other_rings(&self, now: Time) -> Result<(), StoreError> {
+        let key = self.keyring.newest_key_id();
+        for other in self.store.keys_of_instances(now).await? {
+            if !other.key_ids.contains(&key) {
                 tracing::warn!(
                     event = "key_ring_differs", instance = %other.instance, key,
-                    "another instance does not have this instance's newest key; give it the same key ring, and restart it"
+                    "another instance does not have this instance's newest key, which is not used before; give it the \
+                     same key ring"
                 );
             }
         }

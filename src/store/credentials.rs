@@ -2,6 +2,7 @@
 
 use super::engine::{Row, Tx, query, query_as, query_scalar};
 use super::events::{NewEvent, NewEvents};
+use super::resealing::digest_of;
 use super::row_locks::lock_member;
 use super::{Result, Store, count, json_list, millis, time, unreachable};
 use crate::domain::{CredentialState, EventType, Fingerprint, MemberId, Sealed, Time, UsedCredential};
@@ -164,10 +165,11 @@ async fn is_current(tx: &mut Tx, id: &MemberId, used: &UsedCredential) -> Result
     let query = match used {
         UsedCredential::RefreshToken(sealed) => query_scalar(
             "SELECT EXISTS (SELECT 1 FROM members m JOIN credentials c ON c.member_id = m.member_id
-                WHERE m.member_id = $1 AND m.removed_at IS NULL AND c.sealed = $2)",
+                WHERE m.member_id = $1 AND m.removed_at IS NULL AND (c.sealed = $2 OR c.resealed_from = $3))",
         )
         .bind(id.as_str())
-        .bind(&sealed.bytes),
+        .bind(&sealed.bytes)
+        .bind(digest_of(&sealed.bytes)),
         UsedCredential::Subject(subject) => query_scalar(
             "SELECT EXISTS (SELECT 1 FROM members
                 WHERE member_id = $1 AND removed_at IS NULL AND subject = $2)",

@@ -62,6 +62,9 @@ pub enum StoreError {
     /// Another process imports members. `holder` is its process id.
     #[error("another import (process {holder}) is running; wait until it ends")]
     Importing { holder: String },
+    /// Another process rotates the keys. `holder` is its process id.
+    #[error("another rotation of the keys (process {holder}) is running; wait until it ends")]
+    Rotating { holder: String },
     #[error("the database's tables do not fit this version: {0}")]
     Migration(MigrateError),
     #[error("column {column} holds {value:?}, which this version does not know")]
@@ -81,6 +84,9 @@ pub enum StoreError {
     /// The connection was lost while the server committed: it may have, or may not.
     #[error("database: the connection was lost during a commit")]
     Uncertain,
+    /// What was to be written is sealed with a key that was rotated out. Nothing was written.
+    #[error("key {key} was rotated out of the database meanwhile; try again with the key ring as it is now")]
+    KeyRetired { key: String },
     #[error(transparent)]
     Copy(#[from] CopyError),
     #[error("database: {0}")]
@@ -138,11 +144,14 @@ impl StoreError {
             Self::Missing { .. } | Self::Open { .. } => "database_cannot_open",
             Self::NotADatabase { .. } | Self::OtherProgram { .. } | Self::Damaged(_) => "database_damaged",
             Self::FileReplaced { .. } => "database_file_replaced",
-            Self::Locked { .. } | Self::Importing { .. } | Self::Busy => "database_locked",
+            Self::Locked { .. } | Self::Importing { .. } | Self::Rotating { .. } | Self::Busy => {
+                "database_locked"
+            }
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Copied { .. } | Self::IncompleteCopy { .. } | Self::Copy(_) => "database_copied",
             Self::Value { .. } | Self::Row { .. } => "database_value",
             Self::Aborted(_) => "internal_error",
+            Self::KeyRetired { .. } => "key_retired",
             Self::RolledBack => "database_failed",
             Self::Unreachable { .. } | Self::Uncertain => "database_unreachable",
             Self::Database(error) => match Failure::of(error) {

@@ -13,6 +13,8 @@ pub struct Registration {
     pub command: InstanceCommand,
     /// The ids of the keys in its key ring, the newest first.
     pub key_ids: Vec<String>,
+    /// The key that it encrypts with.
+    pub sealing_key: String,
     pub started_at: Time,
 }
 

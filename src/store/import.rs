@@ -7,12 +7,12 @@ use super::convert::{hex, json_list, millis};
 use super::engine::{query, query_scalar};
 use super::error::Result;
 use super::import_steps as steps;
-use super::locks::ImportLock;
+use super::locks::ExclusiveLock;
 use super::sweeps::poll_key;
 use crate::domain::{
     AuditAction, AuditEntry, Fingerprint, MemberEdit, MemberId, NewCredential, Sealed, Time,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// Rows in one transaction while a daemon runs.
@@ -66,7 +66,7 @@ pub struct ImportCounts {
 /// An import under way. Dropped without [`Import::apply`], it changes no member.
 pub struct Import {
     store: Store,
-    _lock: ImportLock,
+    _lock: ExclusiveLock,
     id: i64,
     counts: ImportCounts,
     staged: u64,
@@ -149,8 +149,10 @@ impl Import {
                 }
                 staged.push(staged_row(row, credential));
             }
+            let keys: BTreeSet<&str> = staged.iter().filter_map(|row| row.key_id).collect();
+            let keys: Vec<_> = keys.into_iter().collect();
             let staged = json_list(&staged)?;
-            self.store.write(async |mut tx| steps::stage(&mut tx, self.id, &staged).await).await?;
+            self.store.write(async |mut tx| steps::stage(&mut tx, self.id, &staged, &keys).await).await?;
             self.pause_after(started.elapsed()).await;
         }
         Ok(())

@@ -5,6 +5,7 @@ use super::audit;
 use super::convert::{millis, time};
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::Result;
+use super::former_keys::verify_in_use;
 use super::recorded_changes;
 use super::row_locks::lock_imported_members;
 use crate::domain::{AuditEntry, NoticeReason, Time};
@@ -23,8 +24,8 @@ const ROWS: &str = "rows AS (
     FROM import_rows r LEFT JOIN members m ON m.member_id = r.member_id AND m.removed_at IS NULL
     WHERE r.import_id = $1 AND r.line <= $2)";
 
-/// Stores rows, which are a JSON list.
-pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
+/// Stores rows, which are a JSON list. `keys` sealed their credentials.
+pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str, keys: &[&str]) -> Result<()> {
     const COLUMNS: &str =
         "import_id, line, member_id, email, address_hash, domain, locale, time_zone, subject, label,
         poll_key, key_id, sealed, imported_key, imported_hash";
@@ -51,7 +52,7 @@ pub(super) async fn stage(tx: &mut Tx, import: i64, rows: &str) -> Result<()> {
     .bind(rows)
     .execute(&mut *tx)
     .await?;
-    Ok(())
+    verify_in_use(tx, keys).await
 }
 
 /// From now on, the import is finished even after an interruption.
@@ -233,7 +234,7 @@ impl Step<'_> {
              SELECT r.member_id, r.key_id, r.sealed, r.imported_key, r.imported_hash, $3 {CREDENTIALS}
              ON CONFLICT (member_id) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed,
                 imported_key = excluded.imported_key, imported_hash = excluded.imported_hash,
-                updated_at = excluded.updated_at"
+                resealed_from = NULL, updated_at = excluded.updated_at"
         ))
         .await?;
         self.run(format!(

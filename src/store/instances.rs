@@ -34,8 +34,10 @@ pub struct InstanceRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InstanceKeys {
     pub(crate) instance: InstanceId,
-    /// The newest, with which it encrypts, is the first.
+    /// The newest first.
     pub(crate) key_ids: Vec<String>,
+    /// The key that it encrypts with.
+    pub(crate) sealing_key: Option<String>,
 }
 
 /// The answer to a heartbeat.
@@ -141,16 +143,42 @@ impl Store {
 
     /// The keys of all instances that are alive.
     pub(crate) async fn keys_of_instances(&self, now: Time) -> Result<Vec<InstanceKeys>> {
-        let rows = query("SELECT instance_id, key_ids FROM instances WHERE seen_at > $1")
+        let rows = query("SELECT instance_id, key_ids, sealing_key FROM instances WHERE seen_at > $1")
             .bind(millis(self.oldest_heartbeat(now).await?))
             .fetch_all(&self.reader)
             .await?;
+        // The lock of a file proves that a daemon that was killed is dead.
+        if !self.is_shared() && !rows.is_empty() && !self.is_instance_running()? {
+            return Ok(Vec::new());
+        }
         rows.iter()
             .map(|row| {
-                let key_ids = serde_json::from_str(row.text_of("key_ids")?).unwrap_or_default();
-                Ok(InstanceKeys { instance: row.text("instance_id")?, key_ids })
+                let key_ids: Vec<String> = serde_json::from_str(row.text_of("key_ids")?).unwrap_or_default();
+                let sealing_key: Option<String> = row.try_get("sealing_key")?;
+                Ok(InstanceKeys {
+                    instance: row.text("instance_id")?,
+                    sealing_key: sealing_key.or_else(|| key_ids.first().cloned()),
+                    key_ids,
+                })
             })
             .collect()
+    }
+
+    /// Tells the others which keys this instance has, and encrypts with, if that has changed. Does nothing in a process that
+    /// is no instance.
+    pub(crate) async fn publish_keys(&self, key_ids: Vec<String>, sealing_key: String) -> Result<()> {
+        let Some(mut registration) = self.holder.registration() else { return Ok(()) };
+        if registration.key_ids == key_ids && registration.sealing_key == sealing_key {
+            return Ok(());
+        }
+        let update = query("UPDATE instances SET key_ids = $2, sealing_key = $3 WHERE instance_id = $1")
+            .bind(registration.id.as_str())
+            .bind(json_list(&key_ids)?)
+            .bind(&sealing_key);
+        self.execute(update).await?;
+        (registration.key_ids, registration.sealing_key) = (key_ids, sealing_key);
+        self.holder.set(Some(registration));
+        Ok(())
     }
 
     /// Deletes the instances that are dead, and releases what they held, so that others continue it.
@@ -175,8 +203,8 @@ impl Store {
         // A copy deletes all instances, so that none goes on.
         verify_unmarked(tx, &self.place).await?;
         query(
-            "INSERT INTO instances (instance_id, command, version, key_ids, started_at, seen_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO instances (instance_id, command, version, key_ids, started_at, seen_at, sealing_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(registration.id.as_str())
         .bind(registration.command.as_str())
@@ -184,6 +212,7 @@ impl Store {
         .bind(json_list(&registration.key_ids)?)
         .bind(millis(registration.started_at))
         .bind(millis(seen_at))
+        .bind(&registration.sealing_key)
         .execute(&mut *tx)
         .await?;
         if registration.command == InstanceCommand::Run {

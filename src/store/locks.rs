@@ -39,10 +39,14 @@ impl Drop for InstanceLock {
     }
 }
 
-/// The only process that imports.
+/// The only process that imports, or that rotates the keys, until it is dropped.
 #[derive(Debug)]
 #[expect(dead_code, reason = "holds the lock")]
-pub(super) enum ImportLock {
+pub(crate) struct ExclusiveLock(HeldExclusively);
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "holds the lock")]
+enum HeldExclusively {
     File(File),
     Session(SessionLock),
 }
@@ -101,18 +105,34 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Importing`] if another process imports.
-    pub(super) async fn lock_imports(&self) -> Result<ImportLock> {
-        let importing = |holder| StoreError::Importing { holder };
-        match (&self.place, self.writer.server()) {
-            (Place::File { path, .. }, _) => {
-                lock_file(path, "import")?.map(ImportLock::File).map_err(importing)
-            }
+    pub(super) async fn lock_imports(&self) -> Result<ExclusiveLock> {
+        let lock = self.lock_exclusively("import", Exclusive::Import).await?;
+        lock.map_err(|holder| StoreError::Importing { holder })
+    }
+
+    /// Makes this process the only one that rotates the keys.
+    ///
+    /// # Errors
+    /// [`StoreError::Rotating`] if another process does.
+    pub(crate) async fn lock_rotation(&self) -> Result<ExclusiveLock> {
+        let lock = self.lock_exclusively("rotation", Exclusive::Rotation).await?;
+        lock.map_err(|holder| StoreError::Rotating { holder })
+    }
+
+    /// Takes the lock, or returns its holder.
+    async fn lock_exclusively(
+        &self,
+        extension: &str,
+        purpose: Exclusive,
+    ) -> Result<std::result::Result<ExclusiveLock, String>> {
+        let held = match (&self.place, self.writer.server()) {
+            (Place::File { path, .. }, _) => lock_file(path, extension)?.map(HeldExclusively::File),
             (Place::Server(_), Some(server)) => {
-                let session = SessionLock::acquire(server.pool(), Exclusive::Import).await?;
-                session.map(ImportLock::Session).map_err(importing)
+                SessionLock::acquire(server.pool(), purpose).await?.map(HeldExclusively::Session)
             }
-            (Place::Server(_), None) => Err(sqlx::Error::PoolClosed.into()),
-        }
+            (Place::Server(_), None) => return Err(sqlx::Error::PoolClosed.into()),
+        };
+        Ok(held.map(ExclusiveLock))
     }
 
     pub(super) fn holds_instance_lock(&self) -> bool {

@@ -12,6 +12,7 @@ const SMALL_TABLES: &[&str] = &[
     "_sqlx_migrations",
     "copy_mark",
     "erasures",
+    "former_keys",
     "holds",
     "imports",
     "instance_starts",
@@ -66,6 +67,8 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("*", "FROM \"", "a copy of the database, page by page"),
     // At a start, or when the clock was set.
     ("credentials", "GROUP BY key_id", "counts the credentials of each key"),
+    ("credentials", "key_id < $1 OR key_id > $1", "those of older keys, none except during a rotation"),
+    ("import_rows", "FROM former_keys WHERE sealed_with", "there are none, except during an import"),
     ("rechecks", "WHERE since > $2", "the members with early polls"),
     ("unclear_members", "WHERE retry_at > $2", "the members in trouble"),
     // A sweep ends.

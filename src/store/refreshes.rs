@@ -7,14 +7,16 @@ use super::credentials::{
 };
 use super::engine::{Flush, Tx, Urgency, query, query_as};
 use super::error::{Result, StoreError};
+use super::former_keys::verify_in_use;
 use super::json_rows::write_rows;
+use super::resealing::digest_of;
 use super::row_locks::lock_members;
 use super::sqlite::Store;
 use crate::base::batches::{Batches, Item};
 use crate::base::random;
 use crate::domain::{Fingerprint, InstanceId, MemberId, Sealed, Time, UsedCredential};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -251,6 +253,7 @@ impl Store {
             lock_members(&mut tx, &members).await?;
             let current = current(&mut tx, &members, refreshed).await?;
             write_tokens(&mut tx, &current, now).await?;
+            verify_in_use(&mut tx, &keys_of(&current)).await?;
             let owners: Vec<_> = refreshed
                 .iter()
                 .map(|refreshed| OwnerRow { member: &refreshed.member, owner: &refreshed.owner })
@@ -268,22 +271,39 @@ async fn current<'a>(
     members: &[&MemberId],
     refreshed: &'a [Arc<Refreshed>],
 ) -> Result<Vec<&'a Refreshed>> {
-    let rows: Vec<(String, String, Option<Vec<u8>>)> = query_as(
-        "SELECT m.member_id, m.subject, c.sealed FROM members m LEFT JOIN credentials c ON c.member_id = m.member_id
+    type Stored = (String, String, Option<Vec<u8>>, Option<Vec<u8>>);
+    let rows: Vec<Stored> = query_as(
+        "SELECT m.member_id, m.subject, c.sealed, c.resealed_from FROM members m LEFT JOIN credentials c ON c.member_id = m.member_id
          WHERE m.removed_at IS NULL AND m.member_id IN (SELECT value FROM json_each($1))",
     )
     .bind(json_list(members)?)
     .fetch_all(tx)
     .await?;
-    let stored: HashMap<_, _> =
-        rows.iter().map(|(member, subject, sealed)| (member.as_str(), (subject, sealed))).collect();
+    let stored: HashMap<_, _> = rows.iter().map(|row| (row.0.as_str(), row)).collect();
     let is_current = |refreshed: &&Refreshed| {
-        stored.get(refreshed.member.as_str()).is_some_and(|(subject, sealed)| match &refreshed.tokens.used {
-            UsedCredential::RefreshToken(used) => sealed.as_ref() == Some(&used.bytes),
-            UsedCredential::Subject(used) => *subject == used,
-        })
+        let Some((_, subject, sealed, resealed_from)) = stored.get(refreshed.member.as_str()) else {
+            return false;
+        };
+        match &refreshed.tokens.used {
+            UsedCredential::RefreshToken(used) => {
+                // The same token, if a rotation of the keys has sealed it again meanwhile.
+                sealed.as_ref() == Some(&used.bytes)
+                    || resealed_from.as_ref().is_some_and(|digest| *digest == digest_of(&used.bytes))
+            }
+            UsedCredential::Subject(used) => subject == used,
+        }
     };
     Ok(refreshed.iter().map(AsRef::as_ref).filter(is_current).collect())
+}
+
+/// The keys that sealed the tokens.
+fn keys_of<'a>(refreshed: &[&'a Refreshed]) -> Vec<&'a str> {
+    let sealed = refreshed.iter().flat_map(|refreshed| {
+        let tokens = &refreshed.tokens;
+        tokens.rotated.iter().chain(tokens.access.as_ref().map(|access| &access.sealed))
+    });
+    let keys: BTreeSet<&str> = sealed.map(|sealed| sealed.key_id.as_str()).collect();
+    keys.into_iter().collect()
 }
 
 async fn write_tokens(tx: &mut Tx, refreshed: &[&Refreshed], now: Time) -> Result<()> {
@@ -295,7 +315,7 @@ async fn write_tokens(tx: &mut Tx, refreshed: &[&Refreshed], now: Time) -> Resul
     write_rows(tx, &rotated, |rows| {
         query(
             "UPDATE credentials SET key_id = j.value ->> 'key_id', sealed = unhex(j.value ->> 'sealed'),
-                updated_at = $2
+                resealed_from = NULL, updated_at = $2
              FROM json_each($1) j WHERE member_id = j.value ->> 'member'",
         )
         .bind(rows)

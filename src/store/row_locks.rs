@@ -73,6 +73,12 @@ pub(super) async fn lock_sweeps(tx: &mut Tx) -> Result<()> {
     lock(tx, || Ok(query("LOCK TABLE sweeps IN SHARE ROW EXCLUSIVE MODE"))).await
 }
 
+/// Nobody else stores a sealed value meanwhile.
+pub(super) async fn lock_sealed_tables(tx: &mut Tx) -> Result<()> {
+    let sql = "LOCK TABLE credentials, access_tokens, import_rows, former_keys IN SHARE ROW EXCLUSIVE MODE";
+    lock(tx, || Ok(query(sql))).await
+}
+
 /// Their order is that of the units of work, like that of a member's.
 pub(super) async fn lock_events_without_member(tx: &mut Tx) -> Result<()> {
     // Any number that nothing else locks.

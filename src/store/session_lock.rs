@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exclusive {
     Import = 2,
+    Rotation = 3,
 }
 
 /// Held until it is dropped.
@@ -97,7 +98,8 @@ async fn keep(
         }
         match timeout(TIMEOUT, try_lock(&options, purpose)).await {
             Ok(Ok(Ok(connection))) => session = Some(connection),
-            // Another process took it meanwhile. The row locks of an import protect its writes.
+            // Another process took it meanwhile. Row locks protect the writes of an import, and a
+            // rotation writes over nothing that has changed.
             Ok(Ok(Err(_))) => return,
             // Without the server, nothing is written and nothing is sent.
             Ok(Err(_)) | Err(_) => {}

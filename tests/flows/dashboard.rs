@@ -448,3 +448,18 @@ async fn a_suppressed_member_is_among_the_unreachable_until_the_suppression_ends
         "Out of reach. 1 lapse of alice is open, and no email will come: suppressed."
     );
 }
+
+#[tokio::test]
+async fn an_unfinished_rotation_and_a_locked_member_are_marked() {
+    let h = Harness::watching_with(setup(), &["alice", "bob"]).await;
+    let site = Site::logged_in(&h, "reader").await;
+    let mark = "under an older key";
+    assert!(!site.get("/").await.html.contains(mark));
+    h.rows().await.set_where("credentials", ("member_id", "bob"), "key_id", "lost").await.unwrap();
+    let page = site.get("/").await;
+    assert!(page.status == 200 && page.html.contains(&format!("1 credential is {mark}")), "{}", page.html);
+    for path in ["/member?id=bob", "/member?id=alice"] {
+        assert_eq!(site.get(path).await.status, 200, "{path}");
+    }
+    assert!(page.html.contains("locked"));
+}

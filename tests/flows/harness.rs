@@ -387,7 +387,7 @@ pub(crate) fn link_in(mail: &ReceivedEmail) -> String {
     mail.links().into_iter().find(|link| link.contains("/r/")).expect("a link in the mail")
 }
 
-fn member(id: &str) -> Member {
+pub(crate) fn member(id: &str) -> Member {
     Member {
         id: id.into(),
         email: format!("{id}@example.org").parse().expect("an address"),

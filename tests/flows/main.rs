@@ -29,6 +29,7 @@ mod holds;
 mod hooks;
 mod inspect;
 mod instances;
+mod key_rotation;
 mod kinds;
 mod link_requests;
 mod links;

@@ -1,7 +1,7 @@
 //! The key ring must belong to the database.
 
-use crate::harness::{Home, simulator};
-use reconnectd::sim::Simulator;
+use crate::harness::{Home, simulator, until_true};
+use reconnectd::sim::{Fault, FaultKind, Operation, Simulator};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -101,4 +101,70 @@ async fn a_database_without_credentials_accepts_every_ring() {
     home.run(ENROLL).await.well();
     home.run(&["once"]).await.well();
     assert_eq!(check_level(&home, 0).await, json!("ok"));
+}
+
+/// The ids in the file of the ring, the oldest first.
+fn ring_ids(home: &Home) -> Vec<String> {
+    let ring = fs::read_to_string(home.path("reconnectd.keys")).unwrap();
+    let keys = ring.lines().filter(|line| !line.starts_with('#'));
+    keys.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_rotation_beside_the_daemon_that_is_killed_twice_finishes_and_loses_nothing() {
+    const MEMBERS: u32 = 600;
+    let simulator = simulator(MEMBERS).await;
+    let world = simulator.world();
+    // Each sweep renews many tokens.
+    world.configure(|settings| (settings.rotate, settings.access_token_lifetime) = (true, 3));
+    world.add_fault(Fault::new(FaultKind::Delay { ms: 5 }).on(Operation::Refresh));
+    let home = Home::new(&simulator);
+    let members: Vec<String> = (1..=MEMBERS).map(|n| format!("m{n}")).collect();
+    home.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let old = ring_ids(&home).remove(0);
+    let daemon = home.daemon().await;
+    until_true("a sweep", async || world.request_count(Operation::Refresh) >= MEMBERS).await;
+
+    let rotate = &["keys", "rotate", "--json"];
+    let begun = home.start(rotate);
+    until_true("the new key", async || ring_ids(&home).len() == 2).await;
+    assert_eq!(begun.kill().signal, Some(9));
+    let new = ring_ids(&home).remove(1);
+    let halfway = home.start(rotate);
+    let mut database = home.database().await;
+    until_true("some rows under the new key", async || {
+        let keys = database.texts("credentials", "key_id").await.unwrap();
+        keys.contains(&new)
+    })
+    .await;
+    // It may have come to its end just before. Then the next run is another rotation.
+    let has_ended = halfway.kill().code == Some(0);
+    let report = home.json(rotate).await.remove(0);
+    let (new, was_new) = (report["key_id"].as_str().unwrap().to_owned(), new);
+    let summary = ["added", "complete"].map(|field| report[field].clone());
+    assert_eq!(summary, [json!(has_ended), json!(true)], "{report}");
+    assert_eq!(new != was_new, has_ended);
+    assert_eq!(ring_ids(&home), [new.clone()]);
+    until_true("the daemon to follow", async || {
+        daemon.running.stderr().matches("event=\"key_ring_changed\"").count() >= 2
+    })
+    .await;
+    // Another sweep renews tokens without the old key.
+    let refreshed = world.request_count(Operation::Refresh);
+    until_true("more renewals", async || world.request_count(Operation::Refresh) > refreshed + 100).await;
+    let ended = daemon.running.stopped().await.well();
+    for word in ["ERROR", "credential_rejected", "credentials_locked", "key_ring_not_reread"] {
+        assert!(!ended.stderr.contains(word), "{word}:\n{}", ended.stderr);
+    }
+    for table in ["credentials", "access_tokens"] {
+        let keys = database.texts(table, "key_id").await.unwrap();
+        assert!(keys.iter().all(|key| *key == new) && !keys.contains(&old), "{table}");
+    }
+    assert_eq!(home.json(&["status"]).await[0]["credentials"], json!({ "ok": MEMBERS }));
+    assert_eq!(check_level(&home, 0).await, json!("ok"));
+    // The first tokens were spent long ago, and importing them again changes nothing.
+    let imported = home.json(&["members", "import", "members.jsonl"]).await.remove(0);
+    assert_eq!(imported["known_tokens"], json!(MEMBERS), "{imported}");
+    world.clear_faults();
+    home.run(&["once"]).await.well();
 }

@@ -98,7 +98,13 @@ pub(crate) async fn claim(store: &Store) -> Vec<Claim> {
 }
 
 pub(crate) fn registration(id: &str, command: InstanceCommand) -> Registration {
-    Registration { id: InstanceId::new(id), command, key_ids: vec!["key".into()], started_at: now() }
+    Registration {
+        id: InstanceId::new(id),
+        command,
+        key_ids: vec!["key".into()],
+        sealing_key: "key".into(),
+        started_at: now(),
+    }
 }
 
 pub(crate) async fn join(store: &Store, id: &str) -> InstanceLock {

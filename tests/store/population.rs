@@ -13,7 +13,7 @@ const ROWS: &str = "
     INSERT INTO members (member_id, email, subject, paused_at, response_digest, added_at, updated_at, poll_key, label)
         VALUES ('Zoë', 'zoe@example.org', 'ODD', -1, unhex('00ff27'), -9223372036854775807, 9223372036854775807, -5, ''),
             ('zoe', '', 'LONG', NULL, unhex(''), 0, 1, 0, NULL), ('', 'b@example.org', 'b', NULL, NULL, 0, 0, NULL, ' ');
-    INSERT INTO credentials (member_id, key_id, sealed, updated_at) VALUES ('Zoë', 'k1', unhex('00'), 1);
+    INSERT INTO credentials (member_id, key_id, sealed, updated_at, resealed_from) VALUES ('Zoë', 'k1', unhex('00'), 1, unhex('01'));
     INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at) VALUES ('zoe', 'k1', unhex('ff00'), 1);
     INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon) VALUES ('zoe', 1, TRUE), ('', 1, FALSE);
     INSERT INTO token_subjects (member_id, key_id, hash) VALUES ('zoe', 'k1', unhex('27'));
@@ -51,6 +51,8 @@ const ROWS: &str = "
     INSERT INTO imports (started_at) VALUES (1);
     INSERT INTO import_rows (import_id, line, member_id, poll_key) VALUES (1, 1, 'x', 1), (1, 10, 'y', 1), (1, 9, 'z', 1);
     INSERT INTO key_canaries (key_id, sealed) VALUES ('k1', unhex('0001'));
+    INSERT INTO former_keys (key_id, position, retired_at, sealed_with, sealed)
+        VALUES ('ODD', 1, -1, 'k1', unhex('00')), ('k0', 2, 0, '', unhex('ff00'));
     INSERT INTO planning_policy (id, policy) VALUES (1, 'ODD');
     INSERT INTO decisions (decision_id, member_id, connection_id, lapse_id, notice_id, what, reason, not_before, at, last_at)
         VALUES ('d1', 'Zoë', 'ODD', 'l1', 'n1', 'notice', 'ODD', NULL, 1, 2), ('D1', 'zoe', NULL, NULL, NULL, '', '', -1, 1, 2);

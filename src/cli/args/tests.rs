@@ -20,6 +20,8 @@ fn every_command_of_the_contract_parses() {
         "check --member alice",
         "config print",
         "keys generate",
+        "keys rotate",
+        "keys rotate --to next.keys --wait 10",
         "keys jwks",
         "members import members.csv",
         "members import -",

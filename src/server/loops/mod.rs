@@ -7,6 +7,7 @@ mod deliver;
 mod events;
 mod fleet_metrics;
 mod heartbeat;
+mod key_ring;
 mod leases;
 mod link_requests;
 mod path_watch;
@@ -41,6 +42,7 @@ pub(super) fn start(
         runner.spawn(events);
     }
     runner.spawn(heartbeat::HeartbeatLoop::new(app));
+    runner.spawn(key_ring::KeyRingLoop::new(app));
     runner.spawn(leases::LeaseLoop::new(app));
     if telemetry::has_service_manager() {
         let loops = runner.states.clone();

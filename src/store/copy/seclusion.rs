@@ -3,7 +3,7 @@
 use super::super::copy_error::CopyError;
 use super::super::engine::{Tx, query, query_scalar};
 use super::super::error::Result;
-use super::super::locks::{ImportLock, InstanceLock};
+use super::super::locks::{ExclusiveLock, InstanceLock};
 use super::super::millis;
 use super::super::sqlite::Store;
 use super::table::{Table, quoted};
@@ -13,7 +13,7 @@ use crate::domain::Time;
 pub(super) struct Seclusion {
     /// `None` on a server, where the mark keeps daemons away.
     _instance: Option<InstanceLock>,
-    _import: ImportLock,
+    _import: ExclusiveLock,
 }
 
 impl Seclusion {

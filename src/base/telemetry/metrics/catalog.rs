@@ -24,7 +24,7 @@ const COUNTERS: [(&str, &str); 15] = [
     (PERSON_MISMATCHES, "Connections that work, but probably with the records of another person"),
 ];
 
-const GAUGES: [(&str, &str); 24] = [
+const GAUGES: [(&str, &str); 25] = [
     (BUILD_INFO, "The running version, with the value 1"),
     (CONFIG_RELOAD_SUCCESSFUL, "1 when the last load of the configuration succeeded, else 0"),
     (CONFIG_RELOADED_AT, "When the configuration was loaded, in seconds since the Unix epoch"),
@@ -39,6 +39,10 @@ const GAUGES: [(&str, &str); 24] = [
     (MEMBERS_UNREACHABLE, "Members without a usable response for 24 hours, as of the last sweep"),
     (MEMBERS_SUPPRESSED, "Enrolled members whose address must not receive email"),
     (CREDENTIALS, "Enrolled members, by the state of their credential"),
+    (
+        CREDENTIALS_UNDER_OLD_KEYS,
+        "Refresh tokens that another key than the newest one of the key ring sealed",
+    ),
     (CONNECTIONS, "Connections of enrolled members, by status"),
     (LAPSES_OPEN, "Open lapses"),
     (FUNNEL, "Lapses that opened in the last 30 days, by the stages that they reached"),

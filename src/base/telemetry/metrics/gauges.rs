@@ -136,6 +136,10 @@ pub(crate) fn set_unreachable_members(members: u64) {
     gauge!(MEMBERS_UNREACHABLE).set(members as f64);
 }
 
+pub(crate) fn set_credentials_under_old_keys(credentials: u64) {
+    gauge!(CREDENTIALS_UNDER_OLD_KEYS).set(credentials as f64);
+}
+
 pub(crate) fn set_instances(live: u32) {
     gauge!(INSTANCES).set(f64::from(live));
 }

@@ -22,6 +22,7 @@ pub(super) const MEMBERS_UNCLEAR: &str = "reconnectd_members_unclear";
 pub(super) const MEMBERS_UNREACHABLE: &str = "reconnectd_members_unreachable";
 pub(super) const MEMBERS_SUPPRESSED: &str = "reconnectd_members_suppressed";
 pub(super) const CREDENTIALS: &str = "reconnectd_credentials";
+pub(super) const CREDENTIALS_UNDER_OLD_KEYS: &str = "reconnectd_credentials_under_old_keys";
 pub(super) const CONNECTIONS: &str = "reconnectd_connections";
 pub(super) const TRANSITIONS: &str = "reconnectd_transitions_total";
 pub(super) const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";

@@ -2,7 +2,7 @@
 //!
 //! A session ends after twelve hours, and when its token is removed from the configuration or replaced.
 
-use crate::credentials::keyring::Keyring;
+use crate::credentials::keyring::{Keyring, MacPurpose};
 use crate::domain::{Scope, Time};
 use crate::web::admin::access::{Access, AccessTokens};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,9 +12,9 @@ use chrono::TimeDelta;
 const TTL: TimeDelta = TimeDelta::hours(12);
 const COOKIE: &str = "reconnectd_session";
 /// Each purpose has its own key.
-const SESSION: &str = "dashboard session";
-const FORM: &str = "dashboard form";
-const RESULT: &str = "dashboard result";
+const SESSION: MacPurpose = MacPurpose::DashboardSession;
+const FORM: MacPurpose = MacPurpose::DashboardForm;
+const RESULT: MacPurpose = MacPurpose::DashboardResult;
 
 #[derive(Clone, Debug)]
 pub(super) struct Session {

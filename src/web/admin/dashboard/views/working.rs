@@ -132,6 +132,7 @@ pub(in super::super) async fn view(
         members => stats.members, paused => stats.paused, instances, loops,
         calls => gateway_calls::read(&metrics), reloaded => gateway_calls::last_reload(&metrics),
         policy_since => store.policy_since().await?, holds => holds.len(),
+        under_old_keys => *state.admin.fleet.under_old_keys().await?,
         held => holds.iter().map(|hold| hold.notices).sum::<u64>(), chart => chart(&state).await?,
         funnel => shown! { lapsed => funnel.lapsed, noticed => funnel.noticed, opened => funnel.opened,
             redeemed => funnel.redeemed, recovered => funnel.recovered },

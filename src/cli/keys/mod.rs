@@ -1,5 +1,7 @@
 //! `keys …`.
 
+mod rotate;
+
 use super::completion::{Completion, UsageError};
 use super::context::Context;
 use super::output::outln;
@@ -11,13 +13,15 @@ use clap::Subcommand;
 pub(super) enum KeysCommand {
     /// Create a key ring
     Generate,
+    Rotate(rotate::RotateArgs),
     /// Print the public half of the token-exchange signing key as a JSON Web Key Set
     Jwks,
 }
 
-pub(super) fn run(context: &Context, command: &KeysCommand) -> anyhow::Result<Completion> {
+pub(super) async fn run(context: &Context, command: &KeysCommand) -> anyhow::Result<Completion> {
     match command {
         KeysCommand::Generate => generate(context),
+        KeysCommand::Rotate(arguments) => rotate::rotate(context, arguments).await,
         KeysCommand::Jwks => jwks(context),
     }
 }
