@@ -193,7 +193,7 @@ impl OperatorActions {
     }
 
     /// Queues an email with a link at which the member connects an OAuth source.
-    pub(crate) async fn send_invitation(
+    pub async fn send_invitation(
         &self,
         member: &MemberId,
         connection: &Connection,

@@ -1,5 +1,6 @@
 //! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
 
+use super::backup_error::BackupError;
 use super::copy_error::CopyError;
 use super::failure::Failure;
 use crate::base::batches::{Aborted, BatchError};
@@ -82,6 +83,8 @@ pub enum StoreError {
     #[error("database: the connection was lost during a commit")]
     Uncertain,
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Copy(#[from] CopyError),
     #[error("database: {0}")]
     Database(Arc<sqlx::Error>),
@@ -102,6 +105,7 @@ impl StoreError {
                 | Self::Copied { .. }
                 | Self::IncompleteCopy { .. }
         ) || matches!(self, Self::Copy(error) if error.is_about_target())
+            || matches!(self, Self::Backup(error) if error.is_about_file())
     }
 
     /// Whether the same unit of work may succeed at once. Nothing was written.
@@ -142,6 +146,7 @@ impl StoreError {
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Copied { .. } | Self::IncompleteCopy { .. } | Self::Copy(_) => "database_copied",
             Self::Value { .. } | Self::Row { .. } => "database_value",
+            Self::Backup(_) => "database_backup",
             Self::Aborted(_) => "internal_error",
             Self::RolledBack => "database_failed",
             Self::Unreachable { .. } | Self::Uncertain => "database_unreachable",
