@@ -92,11 +92,18 @@ fn report(restored: &Restored) -> anyhow::Result<()> {
     let since = as_of.map_or("the backup".to_owned(), time);
     outln!("restored {} to {}; its newest record is of {since}", from.display(), place.display());
     outln!("all email is held; notices held now: {}", hold.notices);
-    outln!("Start the daemon, wait for a sweep, and look at these before you run `hold release {}`:", hold.id);
+    outln!(
+        "Start the daemon, wait for a sweep, and look at these before you run `hold release {}`:",
+        hold.id
+    );
     outln!("- Emails that were sent after {since} are not known, and the release can repeat them.");
     outln!("- Addresses that unsubscribed or bounced since then are not suppressed; see `suppress add`.");
-    outln!("- Members who were erased since then are back; erase them again with `members remove ID --erase`.");
-    outln!("- Refresh tokens that rotated since then are lost; import fresh ones for members who become `rejected`.");
+    outln!(
+        "- Members who were erased since then are back; erase them again with `members remove ID --erase`."
+    );
+    outln!(
+        "- Refresh tokens that rotated since then are lost; import fresh ones for members who become `rejected`."
+    );
     Ok(())
 }
 

@@ -19,7 +19,9 @@ pub enum BackupError {
     #[error("{path} is in the way: its name is for an unfinished copy, but it is no such file; move it away")]
     InTheWay { path: String },
     /// The copy is not what it should be. The database may be damaged.
-    #[error("the copy failed its verification and was deleted ({defect}); the database may be damaged: run `reconnectd check`")]
+    #[error(
+        "the copy failed its verification and was deleted ({defect}); the database may be damaged: run `reconnectd check`"
+    )]
     Unsound { defect: String },
     #[error("stopped; nothing was left behind")]
     Stopped,

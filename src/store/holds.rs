@@ -51,7 +51,7 @@ fn is_on_all_email(hold: &str) -> String {
 }
 
 /// SQL condition: a hold on all email is in force at `$1`.
-fn all_email_is_held() -> String {
+pub(super) fn all_email_is_held() -> String {
     let on_all = is_on_all_email("h");
     format!(
         "EXISTS (SELECT 1 FROM holds h WHERE {on_all} AND h.state = 'holding' AND (h.until IS NULL OR h.until > $1))"

@@ -22,11 +22,8 @@ impl Store {
     pub(super) async fn hold_restored(&self, from: &str, now: Time) -> Result<HoldRecord> {
         self.release_leases(now).await?;
         let id = random::id(now);
-        let new = NewHold {
-            scope: HoldScope::default(),
-            until: None,
-            reason: format!("restored from {from}"),
-        };
+        let new =
+            NewHold { scope: HoldScope::default(), until: None, reason: format!("restored from {from}") };
         let unit = async |mut tx: Tx| {
             for statement in DEAD {
                 query(statement).execute(&mut tx).await?;

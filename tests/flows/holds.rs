@@ -187,7 +187,8 @@ async fn of_two_holds_on_everything_the_last_one_to_end_releases() {
     h.app.operator.send_invitation(&"alice".into(), &source).await.unwrap();
     let (first, second) =
         (hold(&h, HoldScope::default(), None).await, hold(&h, HoldScope::default(), None).await);
-    let counts: Vec<_> = h.app.store.holds().await.unwrap().iter().map(|h| (h.notices, h.would_email)).collect();
+    let counts: Vec<_> =
+        h.app.store.holds().await.unwrap().iter().map(|h| (h.notices, h.would_email)).collect();
     assert_eq!(counts, [(1, 0), (1, 0)], "the other one covers it");
     assert_eq!(release(&h, &first).await, Release::Released(0));
     assert_eq!(release(&h, &second).await, Release::Released(1));

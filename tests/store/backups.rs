@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 const PART: &str = ".reconnectd-part";
+/// Of the file, in bytes.
+const PAGE: usize = 4096;
 
 async fn back_up(f: &Fixture, target: &Path) -> Result<Backup, StoreError> {
     f.store.back_up(target, now(), &CancellationToken::new(), &mut |_| {}).await
@@ -100,7 +102,16 @@ pub(crate) async fn what_a_killed_backup_left_is_deleted_and_nothing_else(f: &Fi
     locked.lock().unwrap();
     assert!(matches!(refusal(back_up(f, &file).await), BackupError::InProgress { .. }));
     assert_eq!(fs::read(&part).unwrap(), b"half a database", "another process writes it");
+    let elsewhere = f.folder.path().join("elsewhere.db");
+    back_up(f, &elsewhere).await.unwrap();
+    assert!(part.exists() && beside.exists(), "nor does a command for another file delete it");
+    fs::remove_file(&elsewhere).unwrap();
     drop(locked);
+    back_up(f, &elsewhere).await.unwrap();
+    assert_eq!(others(f), ["elsewhere.db"], "but it deletes what a killed process left");
+    fs::remove_file(&elsewhere).unwrap();
+    fs::write(&part, "half a database").unwrap();
+    fs::write(&beside, "and its journal").unwrap();
     back_up(f, &file).await.unwrap();
     assert_eq!(others(f), ["backup.db"]);
 
@@ -207,13 +218,19 @@ pub(crate) async fn after_a_restore_everything_that_was_queued_is_held(f: &Fixtu
 
     let store = opened(&place).await;
     let holds = store.active_holds().await.unwrap();
-    assert_eq!((holds.len(), &holds[0].id, holds[0].notices, holds[0].would_email), (1, &restored.hold.id, 4, 4));
+    assert_eq!(
+        (holds.len(), &holds[0].id, holds[0].notices, holds[0].would_email),
+        (1, &restored.hold.id, 4, 4)
+    );
     assert!(holds[0].reason.contains("backup.db"));
     let mut rows = TestDatabase::open(&place).await.unwrap();
     assert_eq!(rows.defects().await.unwrap(), [] as [&str; 0]);
     assert_eq!(rows.texts("notices", "state").await.unwrap(), ["held", "held", "held", "held", "sent"]);
     assert_eq!(rows.texts("attempts", "outcome").await.unwrap(), ["interrupted", "interrupted"]);
-    assert_eq!(rows.rows("events", ["event_id", "state"]).await.unwrap(), [["e1", "queued"].map(String::from)]);
+    assert_eq!(
+        rows.rows("events", ["event_id", "state"]).await.unwrap(),
+        [["e1", "queued"].map(String::from)]
+    );
     for table in ["instances", "token_refresh_leases"] {
         assert_eq!(rows.count(table).await.unwrap(), 0, "{table}");
     }
@@ -267,11 +284,12 @@ pub(crate) async fn a_file_that_is_no_sound_backup_is_refused(f: &Fixture) {
     back_up(f, &file).await.unwrap();
     let bytes = fs::read(&file).unwrap();
     fs::write(folder.join("empty"), "").unwrap();
-    fs::write(folder.join("text"), "no database at all, but long enough for a header of SQLite".repeat(20)).unwrap();
+    fs::write(folder.join("text"), "no database at all, but long enough for a header of SQLite".repeat(20))
+        .unwrap();
     fs::write(folder.join("truncated"), &bytes[..bytes.len() / 2]).unwrap();
     let mut damaged = bytes.clone();
-    let member = bytes.windows(10).position(|bytes| bytes == b"member-250").unwrap();
-    damaged[member..member + 10].copy_from_slice(b"member-999");
+    let page = bytes.len() / 2 / PAGE * PAGE;
+    damaged[page..page + 64].fill(0xff);
     fs::write(folder.join("damaged"), damaged).unwrap();
     for (name, statement) in [
         ("other", "DROP TABLE _sqlx_migrations"),

@@ -30,7 +30,8 @@ pub(super) async fn end_on(connection: &mut SqliteConnection, stop: &Cancellatio
 /// Reads everything. Returns the first defect: a damaged page, an index that differs from its table, a row that refers to
 /// none.
 pub(super) async fn defect(connection: &mut SqliteConnection) -> sqlx::Result<Option<String>> {
-    let check = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await;
+    let check =
+        sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)").fetch_one(&mut *connection).await;
     let found = match check {
         Ok(found) => found,
         Err(error) if is_damage(&error) => error.to_string(),
@@ -64,8 +65,9 @@ pub(super) async fn verify_origin(connection: &mut SqliteConnection, file: &Path
         return Err(BackupError::unusable(file, reason).into());
     }
     let known = migrations();
-    let applied: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version DESC").fetch_all(connection).await?;
+    let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version DESC")
+        .fetch_all(connection)
+        .await?;
     match applied.into_iter().find(|version| !known.version_exists(*version)) {
         Some(version) => {
             let reason = format!(

@@ -21,7 +21,7 @@ use crate::domain::{AuditAction, AuditEntry, Time};
 use partial::PartialFile;
 use progress::{Stage, Watch, watched};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ pub struct Backup {
 }
 
 impl Store {
-    /// Copies the database to a new file, which others may go on writing to meanwhile, and verifies the copy.
+    /// Copies the database to a new file, and verifies the copy. Others can write to the database meanwhile.
     ///
     /// # Errors
     /// [`BackupError`], and whatever keeps the database from being used. Nothing is left at the target.
@@ -83,8 +83,11 @@ impl Store {
         stop: &CancellationToken,
         watch: Watch<'_>,
     ) -> Result<()> {
-        let options =
-            SqliteConnectOptions::new().filename(source).read_only(true).busy_timeout(BUSY).disable_statement_logging();
+        let options = SqliteConnectOptions::new()
+            .filename(source)
+            .read_only(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
         let mut connection = options.connect().await.map_err(|error| open_error(source, error))?;
         self.verify_file()?;
         let total: i64 = sqlx::query_scalar(
@@ -108,17 +111,14 @@ async fn verify_copy(partial: &PartialFile, stop: &CancellationToken, watch: Wat
     let mut connection = inspect::connect(partial.path(), true).await?;
     inspect::end_on(&mut connection, stop).await?;
     let bytes = partial.bytes();
-    let defect = watched(inspect::defect(&mut connection), partial.path(), Stage::Verifying, bytes, watch).await;
+    let defect =
+        watched(inspect::defect(&mut connection), partial.path(), Stage::Verifying, bytes, watch).await;
     let defect = defect.map_err(|error| copy_error(error, partial, stop))?;
-    close(connection).await?;
+    connection.close().await?;
     match defect {
         Some(defect) => Err(BackupError::Unsound { defect }.into()),
         None => Ok(()),
     }
-}
-
-async fn close(connection: SqliteConnection) -> Result<()> {
-    Ok(connection.close().await?)
 }
 
 fn copy_error(error: sqlx::Error, partial: &PartialFile, stop: &CancellationToken) -> StoreError {
@@ -126,8 +126,12 @@ fn copy_error(error: sqlx::Error, partial: &PartialFile, stop: &CancellationToke
         return BackupError::Stopped.into();
     }
     match Failure::of(&error) {
-        Failure::Full => partial.cannot_write(&"there is no space left on its disk; free some, or name another disk").into(),
-        Failure::Io | Failure::CannotOpen | Failure::Denied | Failure::ReadOnly => partial.cannot_write(&error).into(),
+        Failure::Full => partial
+            .cannot_write(&"there is no space left on its disk; free some, or name another disk")
+            .into(),
+        Failure::Io | Failure::CannotOpen | Failure::Denied | Failure::ReadOnly => {
+            partial.cannot_write(&error).into()
+        }
         _ => error.into(),
     }
 }

@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 const EXTENSION: &str = ".reconnectd-part";
+/// How often a file is created at most.
+const ATTEMPTS: u32 = 3;
 /// What SQLite puts beside a database. The first two hold a part of its content.
 pub(super) const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
 
@@ -25,26 +27,28 @@ pub(super) struct PartialFile {
 }
 
 impl PartialFile {
-    /// Creates the file beside its target. Deletes one that a killed process has left there.
+    /// Creates the file beside its target. Deletes those that killed processes have left in the folder.
     pub(super) fn create(target: &Path) -> Result<Self> {
-        let cannot_write = |error: io::Error| cannot_write(target, &error);
         if is_taken(target) {
             return Err(BackupError::Exists { path: shown(target) });
         }
         let path = temporary_name(target);
-        let in_progress = || BackupError::InProgress { path: shown(target) };
         // Its lock is kept until the new file is locked, so that of two processes one gives way.
         let _stale = remove_stale(&path, target)?;
-        let file = match private_files::create_new(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(in_progress()),
-            created => created.map_err(cannot_write)?,
-        };
-        lock(&file, target)?;
-        if is_elsewhere(&file, &path).map_err(cannot_write)? {
-            return Err(in_progress());
+        remove_others(&path);
+        for _ in 0..ATTEMPTS {
+            let file = match private_files::create_new(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => break,
+                created => created.map_err(|error| cannot_write(target, &error))?,
+            };
+            // Before it is locked, another process can take it for a file that was left, and delete it.
+            if lock(&file, target).is_err() || is_elsewhere(&file, &path) {
+                continue;
+            }
+            remove_beside(&path).map_err(|error| cannot_write(target, &error))?;
+            return Ok(Self { path, target: target.to_owned(), file });
         }
-        remove_beside(&path).map_err(cannot_write)?;
-        Ok(Self { path, target: target.to_owned(), file })
+        Err(BackupError::InProgress { path: shown(target) })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -128,11 +132,21 @@ fn remove_stale(path: &Path, target: &Path) -> Result<Option<File>> {
     };
     let file = OpenOptions::new().read(true).open(path).map_err(cannot_write)?;
     lock(&file, target)?;
-    if is_elsewhere(&file, path).map_err(cannot_write)? {
+    if is_elsewhere(&file, path) {
         return Err(BackupError::InProgress { path: shown(target) });
     }
     remove_beside(path).and_then(|()| fs::remove_file(path)).map_err(cannot_write)?;
     Ok(Some(file))
+}
+
+/// Deletes what is left for other targets, which nobody may name again, such as names with a date.
+fn remove_others(path: &Path) {
+    let Ok(files) = fs::read_dir(folder(path)) else { return };
+    let names = files.flatten().map(|file| file.path());
+    for other in names.filter(|other| other != path && other.to_string_lossy().ends_with(EXTENSION)) {
+        // One that is in progress, or another user's, does not concern this command.
+        let _ = remove_stale(&other, &other);
+    }
 }
 
 fn lock(file: &File, target: &Path) -> Result<()> {
@@ -144,8 +158,8 @@ fn lock(file: &File, target: &Path) -> Result<()> {
 }
 
 /// Whether the path leads to another file, or to none.
-fn is_elsewhere(file: &File, path: &Path) -> io::Result<bool> {
-    Ok(FileIdentity::from(&file.metadata()?).is_gone_from(path))
+fn is_elsewhere(file: &File, path: &Path) -> bool {
+    file.metadata().is_ok_and(|file| FileIdentity::from(&file).is_gone_from(path))
 }
 
 fn remove_beside(path: &Path) -> io::Result<()> {

@@ -46,7 +46,12 @@ impl Restoration {
     ///
     /// # Errors
     /// [`BackupError`], [`StoreError::Locked`]. Nothing is left behind.
-    pub async fn begin(from: &Path, place: &Path, stop: &CancellationToken, watch: Watch<'_>) -> Result<Self> {
+    pub async fn begin(
+        from: &Path,
+        place: &Path,
+        stop: &CancellationToken,
+        watch: Watch<'_>,
+    ) -> Result<Self> {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let (from, place) = (absolute(from), absolute(place));
         verify_vacant(&place)?;
@@ -88,7 +93,9 @@ impl Restoration {
         store.close().await;
         let (as_of, hold) = (as_of?, held?);
         if BESIDE.iter().any(|suffix| is_taken(&with_suffix(partial.path(), suffix))) {
-            return Err(partial.cannot_write(&"its write-ahead log could not be moved into it; try again").into());
+            return Err(partial
+                .cannot_write(&"its write-ahead log could not be moved into it; try again")
+                .into());
         }
         verify_vacant(&place)?;
         partial.publish().map_err(as_occupied)?;
@@ -128,7 +135,12 @@ fn as_occupied(error: BackupError) -> StoreError {
 }
 
 /// Copies the file, and what SQLite left beside it, which a copy made by other means can need.
-async fn copy_files(from: &Path, partial: &PartialFile, stop: &CancellationToken, watch: Watch<'_>) -> Result<()> {
+async fn copy_files(
+    from: &Path,
+    partial: &PartialFile,
+    stop: &CancellationToken,
+    watch: Watch<'_>,
+) -> Result<()> {
     let total = fs::metadata(from).map_or(0, |file| file.len());
     let mut files = vec![(from.to_owned(), partial.path().to_owned())];
     // The third one holds no content.
@@ -177,13 +189,19 @@ fn copy_file(from: &Path, to: &Path, stop: &CancellationToken) -> Result<(), Cop
     }
 }
 
-async fn verify(from: &Path, partial: &PartialFile, stop: &CancellationToken, watch: Watch<'_>) -> Result<()> {
+async fn verify(
+    from: &Path,
+    partial: &PartialFile,
+    stop: &CancellationToken,
+    watch: Watch<'_>,
+) -> Result<()> {
     let unusable = |reason: String| StoreError::from(BackupError::unusable(from, reason));
     let mut connection = inspect::connect(partial.path(), false).await?;
     inspect::verify_origin(&mut connection, from).await?;
     inspect::end_on(&mut connection, stop).await?;
     let bytes = partial.bytes();
-    let defect = watched(inspect::defect(&mut connection), partial.path(), Stage::Verifying, bytes, watch).await;
+    let defect =
+        watched(inspect::defect(&mut connection), partial.path(), Stage::Verifying, bytes, watch).await;
     if stop.is_cancelled() {
         return Err(BackupError::Stopped.into());
     }
