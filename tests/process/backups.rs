@@ -127,7 +127,12 @@ async fn a_restored_database_waits_for_the_release_and_warns_of_what_is_lost() {
     mails(&simulator, 1).await;
 
     home.run(&["restore", "early.db"]).await.badly(2, &["there is a database", "move", "-wal"]);
-    fs::rename(home.path("reconnectd.db"), home.path("lost.db")).unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let file = home.path(&format!("reconnectd.db{suffix}"));
+        if file.exists() {
+            fs::rename(file, home.path(&format!("lost.db{suffix}"))).unwrap();
+        }
+    }
     let restored = home.run(&["restore", "early.db"]).await.well();
     for words in ["hold release", "--erase", "rejected", "suppress add"] {
         assert!(restored.stdout.contains(words), "{words}: {}", restored.stdout);

@@ -12,9 +12,13 @@ use reconnectd::{
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 const PART: &str = ".reconnectd-part";
+/// Less than SQLite waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Of the file, in bytes.
 const PAGE: usize = 4096;
 
@@ -175,6 +179,21 @@ pub(crate) async fn an_erased_member_is_in_no_byte_of_later_backups(f: &Fixture)
     assert!(f.store.erase_member(&"member-0123".into(), &"erased:1".into(), now()).await.unwrap());
     back_up(f, &later).await.unwrap();
     assert_eq!(found_in(&later), [] as [&str; 0]);
+}
+
+pub(crate) async fn an_erasure_that_waits_for_a_reader_stops_no_writer(f: &Fixture) {
+    f.import(&["alice"]).await;
+    // Like a backup.
+    let mut reader = f.rows().await;
+    reader.run("BEGIN; SELECT count(*) FROM members").await.unwrap();
+    f.import(&["bob"]).await;
+    let store = f.reopen().await;
+    let truncation = tokio::spawn(async move { store.truncate_log().await });
+    for n in 0..5 {
+        timeout(PATIENCE, f.import(&[&format!("member-{n}")])).await.expect("the writer is free");
+    }
+    reader.run("COMMIT").await.unwrap();
+    assert!(truncation.await.unwrap().unwrap());
 }
 
 /// Notices in each state and of each kind, and what a process held.

@@ -205,6 +205,7 @@ suite! {
             a_backup_that_cannot_be_written_leaves_nothing,
             what_a_killed_backup_left_is_deleted_and_nothing_else,
             an_erased_member_is_in_no_byte_of_later_backups,
+            an_erasure_that_waits_for_a_reader_stops_no_writer,
             after_a_restore_everything_that_was_queued_is_held,
             a_restore_replaces_nothing_and_waits_for_no_daemon,
             a_file_that_is_no_sound_backup_is_refused,
