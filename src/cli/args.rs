@@ -3,6 +3,7 @@
 pub(super) mod preview;
 
 use super::audit::AuditCommand;
+use super::backup::BackupArgs;
 use super::check::CheckArgs;
 use super::config::ConfigCommand;
 use super::connections::ConnectionsCommand;
@@ -19,6 +20,7 @@ use super::member_filter::MemberFilter;
 use super::members::MembersCommand;
 use super::notices::NoticesCommand;
 use super::replay::ReplayArgs;
+use super::restore::RestoreArgs;
 #[cfg(feature = "sim")]
 use super::simulate::SimulateArgs;
 use super::sources::SourcesCommand;
@@ -108,6 +110,19 @@ pub(super) enum Command {
     /// Show how links are used
     #[command(subcommand)]
     Links(LinksCommand),
+    /// Copy the database to a new file and verify the copy, while the daemon runs (SQLite)
+    ///
+    /// The copy is a snapshot. It gets its name when it is complete and on the disk. A relative path starts at the working
+    /// directory. The key ring is not part of it.
+    Backup(BackupArgs),
+    /// Put a backup in the place of the configured database, and hold all email (SQLite)
+    ///
+    /// The daemon must not run, and there must be no database in that place: move it away first, with its -wal and -shm
+    /// files. The backup is verified, copied, and brought to this version.
+    ///
+    /// Emails were sent after the backup that it does not know. So all email is held, whatever it is about, until you run
+    /// `hold release`.
+    Restore(RestoreArgs),
     /// Copy the database to another file or server
     #[command(subcommand)]
     Database(DatabaseCommand),

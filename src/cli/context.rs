@@ -133,7 +133,7 @@ impl Context {
     }
 
     /// The user who runs the command, for the audit. With sudo, the user who called it.
-    fn actor(&self) -> Actor {
+    pub(super) fn actor(&self) -> Actor {
         let caller = std::env::var("SUDO_USER").ok();
         let user = caller.or_else(|| whoami::username().ok()).unwrap_or_default();
         let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod backup;
 mod check;
 mod completion;
 mod config;
@@ -12,6 +13,7 @@ mod database;
 mod demo;
 mod disclosures;
 mod events;
+mod file_progress;
 mod hold;
 mod keys;
 mod lapses;
@@ -23,6 +25,7 @@ mod output;
 mod preview;
 mod prompt;
 mod replay;
+mod restore;
 mod run;
 mod signals;
 #[cfg(feature = "sim")]
@@ -70,6 +73,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Suppress(command) => suppress::run(&load()?, command).await,
         Command::Sources(command) => sources::run(&load()?, command).await,
         Command::Links(command) => links::links(&load()?, command).await,
+        Command::Backup(arguments) => backup::backup(&load()?, arguments).await,
+        Command::Restore(arguments) => restore::restore(&load()?, arguments).await,
         Command::Database(command) => database::run(&load()?, command).await,
         Command::Why(arguments) => why::why(&load()?, arguments).await,
         Command::Disclosures(arguments) => disclosures::disclosures(&load()?, arguments).await,

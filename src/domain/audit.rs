@@ -29,6 +29,10 @@ pub enum AuditAction {
     /// A key was rotated out.
     KeyRetire,
     EventRetry,
+    /// A copy of the database was begun.
+    Backup,
+    /// This database was put in place from a backup.
+    Restore,
     /// Data of members was read through the API or the dashboard.
     Read,
     /// Somebody logged in to the dashboard.
@@ -57,6 +61,8 @@ string_enum!(pub AuditAction {
     KeyRotate = "key_rotate",
     KeyRetire = "key_retire",
     EventRetry = "event_retry",
+    Backup = "backup",
+    Restore = "restore",
     Read = "read",
     Login = "login",
 });
@@ -79,8 +85,8 @@ impl<'a> AuditEntry<'a> {
         Self { member: member.into(), ..self }
     }
 
-    /// The id of the hold, notice, event, or connection, or the name of the resource that was read. Never an address or a
-    /// secret.
+    /// The id of the hold, notice, event, or connection, the name of the resource that was read, or the path of the backup.
+    /// Never an address or a secret.
     pub fn target(self, target: impl Into<Option<&'a str>>) -> Self {
         Self { target: target.into(), ..self }
     }

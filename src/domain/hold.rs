@@ -58,6 +58,13 @@ impl HoldScope {
 }
 
 impl ActiveHold {
+    /// Whether an operator holds all email, including what is not about a broken connection.
+    pub(crate) fn covers_all_email(&self, now: Time) -> bool {
+        self.kind == HoldKind::Operator
+            && self.scope == HoldScope::default()
+            && self.until.is_none_or(|until| now < until)
+    }
+
     /// `is_held`: whether the notice about the connection is held already.
     pub(crate) fn covers(
         &self,
@@ -101,6 +108,24 @@ mod tests {
             assert_eq!(covers(hold.clone(), now), expected, "{hold:?}");
             assert!(!covers(hold, now + TimeDelta::hours(1)));
         }
+    }
+
+    #[test]
+    fn only_an_operator_s_hold_without_conditions_covers_all_email() {
+        let now = Time::UNIX_EPOCH;
+        let all = ActiveHold {
+            kind: HoldKind::Operator,
+            is_dripping: false,
+            scope: HoldScope::default(),
+            until: Some(now + TimeDelta::hours(1)),
+        };
+        let by_storm = ActiveHold { kind: HoldKind::Storm, ..all.clone() };
+        let scope = HoldScope { member_id: Some("ada".into()), ..HoldScope::default() };
+        let of_member = ActiveHold { scope, ..all.clone() };
+        assert!(all.covers_all_email(now));
+        assert!(!all.covers_all_email(now + TimeDelta::hours(1)));
+        assert!(!by_storm.covers_all_email(now));
+        assert!(!of_member.covers_all_email(now));
     }
 
     #[test]

@@ -193,11 +193,7 @@ impl OperatorActions {
     }
 
     /// Queues an email with a link at which the member connects an OAuth source.
-    pub(crate) async fn send_invitation(
-        &self,
-        member: &MemberId,
-        connection: &Connection,
-    ) -> Result<NoticeId> {
+    pub async fn send_invitation(&self, member: &MemberId, connection: &Connection) -> Result<NoticeId> {
         let known = self.store.member(member).await?;
         if known.is_none_or(|member| member.paused) {
             return Err(OperateError::Paused(member.clone()));

@@ -2,9 +2,15 @@
 
 use super::audit;
 use super::engine::query;
+use super::open::BUSY;
 use super::row_locks::lock_member;
 use super::{Result, Store, link_requests};
 use crate::domain::{AuditAction, AuditEntry, MemberId, Time};
+use std::time::Duration;
+
+/// How often the log is truncated at most while others read, such as a backup.
+const TRUNCATIONS: u32 = 75;
+const PAUSE: Duration = Duration::from_millis(800);
 
 /// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
 const STATEMENTS: [&str; 11] = [
@@ -65,9 +71,24 @@ impl Store {
         if self.place.file().is_none() {
             return Ok(true);
         }
+        for attempt in 0..TRUNCATIONS {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            if self.try_truncate_log().await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Others cannot write while this waits for readers, so it waits only briefly.
+    async fn try_truncate_log(&self) -> Result<bool> {
         let (mut connection, _end) = self.writer.alone().await?.into_tx();
-        let row = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
-        Ok(row.try_get::<i64>("busy")? == 0)
+        query("PRAGMA busy_timeout = 200").execute(&mut connection).await?;
+        let row = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+        query(format!("PRAGMA busy_timeout = {}", BUSY.as_millis())).execute(&mut connection).await?;
+        Ok(row?.try_get::<i64>("busy")? == 0)
     }
 }
 

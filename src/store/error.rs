@@ -1,5 +1,6 @@
 //! Errors of the store. Each includes the text of its cause, and therefore has no source that would repeat it.
 
+use super::backup_error::BackupError;
 use super::copy_error::CopyError;
 use super::failure::Failure;
 use crate::base::batches::{Aborted, BatchError};
@@ -88,6 +89,8 @@ pub enum StoreError {
     #[error("key {key} was rotated out of the database meanwhile; try again with the key ring as it is now")]
     KeyRetired { key: String },
     #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
     Copy(#[from] CopyError),
     #[error("database: {0}")]
     Database(Arc<sqlx::Error>),
@@ -108,6 +111,7 @@ impl StoreError {
                 | Self::Copied { .. }
                 | Self::IncompleteCopy { .. }
         ) || matches!(self, Self::Copy(error) if error.is_about_target())
+            || matches!(self, Self::Backup(error) if error.is_about_file())
     }
 
     /// Whether the same unit of work may succeed at once. Nothing was written.
@@ -150,6 +154,7 @@ impl StoreError {
             Self::Newer { .. } | Self::Migration(_) => "database_schema",
             Self::Copied { .. } | Self::IncompleteCopy { .. } | Self::Copy(_) => "database_copied",
             Self::Value { .. } | Self::Row { .. } => "database_value",
+            Self::Backup(_) => "database_backup",
             Self::Aborted(_) => "internal_error",
             Self::KeyRetired { .. } => "key_retired",
             Self::RolledBack => "database_failed",

@@ -5,8 +5,9 @@ use super::convert::{count, json_list, millis, time};
 use super::engine::{Tx, per_engine, query, query_as, query_scalar};
 use super::error::{Result, StoreError};
 use super::events::{EventClaim, RETRY_FOR, lock};
+use super::holds::all_email_is_held;
 use super::sqlite::Store;
-use crate::domain::{AuditAction, AuditEntry, EventId, EventState, Time};
+use crate::domain::{AuditAction, AuditEntry, EventId, EventState, EventType, Time};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
 
@@ -23,13 +24,22 @@ pub enum EventResult {
     Failed { error: String },
 }
 
+/// SQL: the events that are due at `$1`. A hold on all email stops those that ask the receiver to notify a member.
+fn due_events() -> String {
+    format!(
+        "SELECT sequence FROM events WHERE state = 'queued' AND next_at <= $1
+           AND (type <> '{}' OR NOT {}) ORDER BY next_at, sequence",
+        EventType::NoticeDue.as_str(),
+        all_email_is_held()
+    )
+}
+
 impl Store {
     /// Claims the events that are due first, until `leased_until`: of each member, the first that is not delivered.
     pub async fn claim_events(&self, now: Time, leased_until: Time, limit: usize) -> Result<Vec<EventClaim>> {
-        const DUE: &str =
-            "SELECT sequence FROM events WHERE state = 'queued' AND next_at <= $1 ORDER BY next_at, sequence";
+        let due = due_events();
         // Usually none is due. A read is enough to know that.
-        let any = query(format!("{DUE} LIMIT 1")).bind(millis(now)).fetch_optional(&self.reader).await?;
+        let any = query(format!("{due} LIMIT 1")).bind(millis(now)).fetch_optional(&self.reader).await?;
         if any.is_none() {
             return Ok(Vec::new());
         }
@@ -40,8 +50,8 @@ impl Store {
                     return Ok(Vec::new());
                 }
                 let choose = per_engine(
-                    format!("{DUE} LIMIT $2"),
-                    format!("{DUE} LIMIT $2 FOR UPDATE SKIP LOCKED"),
+                    format!("{due} LIMIT $2"),
+                    format!("{due} LIMIT $2 FOR UPDATE SKIP LOCKED"),
                 );
                 let due = choose.bind(millis(now)).bind(limit).fetch_all(&mut tx).await?;
                 let due = due.iter().map(|row| row.try_get("sequence")).collect::<Result<Vec<i64>>>()?;

@@ -1,5 +1,6 @@
 //! Notices when another file takes the place of the database, or none does: what is written to the open file is lost.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
@@ -9,17 +10,7 @@ pub(super) struct FileIdentity(#[cfg(unix)] u64, #[cfg(unix)] u64);
 
 impl FileIdentity {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let file = std::fs::metadata(path)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            Ok(Self(file.dev(), file.ino()))
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = file;
-            Ok(Self())
-        }
+        Ok(Self::from(&std::fs::metadata(path)?))
     }
 
     /// Whether `path` leads to another file or to none. An error that proves neither counts as no.
@@ -27,6 +18,21 @@ impl FileIdentity {
         match Self::of(path) {
             Ok(found) => found != self,
             Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
+    }
+}
+
+impl From<&Metadata> for FileIdentity {
+    fn from(file: &Metadata) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Self(file.dev(), file.ino())
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = file;
+            Self()
         }
     }
 }

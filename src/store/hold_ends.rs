@@ -3,7 +3,7 @@
 use super::audit;
 use super::engine::{Tx, query, query_scalar};
 use super::hold_events::{self, StormEnd};
-use super::holds::{HoldRecord, covers_item, has_item, hold_queued, is_covered_by, queue_again};
+use super::holds::{HoldRecord, has_item, hold_queued, is_covered_by, is_partly_free, queue_again};
 use super::waiting_notices::plan_again;
 use super::{Result, Store, millis};
 use crate::base::random;
@@ -157,6 +157,5 @@ async fn keep_held(tx: &mut Tx, hold: &str, now: Time) -> Result<()> {
 /// Queues the held notices of which some part is no longer covered.
 async fn release_uncovered(tx: &mut Tx, now: Time) -> Result<u64> {
     // What a storm held goes out little by little.
-    let covers = covers_item(&[HoldState::Holding, HoldState::Dripping]);
-    queue_again(tx, &has_item(&format!("NOT {covers}")), now).await
+    queue_again(tx, &is_partly_free(&[HoldState::Holding, HoldState::Dripping]), now).await
 }

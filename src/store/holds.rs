@@ -43,6 +43,27 @@ pub(super) fn is_covered_by(condition: &str) -> String {
     )
 }
 
+/// SQL condition: the hold is an operator's and has no conditions. It covers each email, whatever it is about.
+fn is_on_all_email(hold: &str) -> String {
+    format!(
+        "({hold}.kind = 'operator' AND {hold}.source IS NULL AND {hold}.member_id IS NULL AND {hold}.status IS NULL)"
+    )
+}
+
+/// SQL condition: a hold on all email is in force at `$1`.
+pub(super) fn all_email_is_held() -> String {
+    let on_all = is_on_all_email("h");
+    format!(
+        "EXISTS (SELECT 1 FROM holds h WHERE {on_all} AND h.state = 'holding' AND (h.until IS NULL OR h.until > $1))"
+    )
+}
+
+/// SQL condition: some part of the notice `n` is not covered by a hold in one of these states at `$1`.
+pub(super) fn is_partly_free(states: &[HoldState]) -> String {
+    let free_item = has_item(&format!("NOT {}", covers_item(states)));
+    format!("CASE WHEN n.kind = 'reconnect' THEN {free_item} ELSE NOT {} END", all_email_is_held())
+}
+
 /// SQL condition: an item `i` of the notice `n` meets the condition. PostgreSQL would join `EXISTS` with the whole table.
 pub(super) fn has_item(condition: &str) -> String {
     format!("(SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND {condition}) > 0")
@@ -87,21 +108,7 @@ impl Store {
             {
                 return Ok(false);
             }
-            query(
-                "INSERT INTO holds (hold_id, kind, state, source, member_id, status, reason, since, until)
-                 VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(&id)
-            .bind(HoldKind::Operator.as_str())
-            .bind(new.scope.source.as_ref().map(ConnectionId::folded))
-            .bind(member.map(|member| member.as_str().to_owned()))
-            .bind(new.scope.status.as_ref().map(|status| status.as_str().to_owned()))
-            .bind(&new.reason)
-            .bind(millis(now))
-            .bind(new.until.map(millis))
-            .execute(&mut tx)
-            .await?;
-            hold_queued(&mut tx, HoldKind::Operator, now).await?;
+            insert(&mut tx, &id, new, now).await?;
             let entry = AuditEntry::new(AuditAction::HoldAdd).about(member);
             audit::record(&mut tx, entry.target(id.as_str()), now).await?;
             Ok(true)
@@ -158,20 +165,27 @@ fn select_holds(condition: &str, limit: &str) -> Query {
     let is_uncovered = format!(
         "NOT EXISTS (SELECT 1 FROM holds o WHERE o.hold_id <> h.hold_id AND o.state <> 'ended' AND {in_other})"
     );
-    let held = |condition: &str| {
+    let (on_all, other_on_all) = (is_on_all_email("h"), is_on_all_email("o"));
+    let is_only_on_all = format!(
+        "NOT EXISTS (SELECT 1 FROM holds o WHERE o.hold_id <> h.hold_id AND o.state <> 'ended' AND {other_on_all})"
+    );
+    // `condition` is about an item of the notice; `about_none`, about a notice that is about no broken connection.
+    let held = |condition: &str, about_none: &str| {
         format!(
             "CASE WHEN h.state = 'ended' THEN 0 ELSE (SELECT count(*) FROM notices n WHERE n.state = 'held' AND
-                (SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND
-                    (SELECT count(*) FROM {CONNECTION}
-                     WHERE l.lapse_id = i.lapse_id AND {in_scope} AND {condition}) > 0) > 0) END"
+                CASE WHEN n.kind = 'reconnect' THEN
+                    (SELECT count(*) FROM notice_items i WHERE {IS_IN_NOTICE} AND
+                        (SELECT count(*) FROM {CONNECTION}
+                         WHERE l.lapse_id = i.lapse_id AND {in_scope} AND {condition}) > 0) > 0
+                ELSE {on_all} AND {about_none} END) END"
         )
     };
     query(format!(
         "SELECT h.hold_id, h.kind, h.state, h.source, h.member_id, h.status, h.reason, h.since, h.until, h.ended_at,
             h.lapsed, h.connections, {} AS notices, {} AS would_email
          FROM holds h WHERE {condition} ORDER BY h.since DESC, h.hold_id DESC {limit}",
-        held("TRUE"),
-        held(&is_uncovered)
+        held("TRUE", "TRUE"),
+        held(&is_uncovered, &is_only_on_all)
     ))
 }
 
@@ -193,18 +207,41 @@ pub(super) async fn active(target: impl Target, members: &str) -> Result<Vec<Act
     rows.iter().map(active).collect()
 }
 
+/// Adds an operator's hold, and holds what it covers.
+pub(super) async fn insert(tx: &mut Tx, id: &str, new: &NewHold, now: Time) -> Result<()> {
+    query(
+        "INSERT INTO holds (hold_id, kind, state, source, member_id, status, reason, since, until)
+         VALUES ($1, $2, 'holding', $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(id)
+    .bind(HoldKind::Operator.as_str())
+    .bind(new.scope.source.as_ref().map(ConnectionId::folded))
+    .bind(new.scope.member_id.as_ref().map(|member| member.as_str().to_owned()))
+    .bind(new.scope.status.as_ref().map(|status| status.as_str().to_owned()))
+    .bind(&new.reason)
+    .bind(millis(now))
+    .bind(new.until.map(millis))
+    .execute(&mut *tx)
+    .await?;
+    hold_queued(tx, HoldKind::Operator, now).await?;
+    Ok(())
+}
+
 /// Holds the queued notices of which every part is covered. The planner divides the others.
 pub(super) async fn hold_queued(tx: &mut Tx, kind: HoldKind, now: Time) -> Result<u64> {
     let covers = covers_item(&[HoldState::Holding]);
     let held: Vec<String> = query_scalar(format!(
         "UPDATE notices AS n SET state = 'held', reason = $2, is_tentative = FALSE,
             due_at = CASE WHEN attempts > 0 THEN due_at END
-         WHERE state = 'queued' AND kind = 'reconnect' AND {} AND NOT {} RETURNING notice_id",
+         WHERE state = 'queued' AND CASE WHEN kind = 'reconnect' THEN {} AND NOT {} ELSE $3 AND {} END
+         RETURNING notice_id",
         has_item(&covers),
-        has_item(&format!("NOT {covers}"))
+        has_item(&format!("NOT {covers}")),
+        all_email_is_held()
     ))
     .bind(millis(now))
     .bind(kind.reason().as_str())
+    .bind(kind == HoldKind::Operator)
     .fetch_all(&mut *tx)
     .await?;
     decisions::record_notices(tx, &held, kind.reason(), now).await?;
@@ -225,8 +262,8 @@ pub(super) async fn queue_again(tx: &mut Tx, condition: &str, now: Time) -> Resu
     let queued: Vec<String> = query_scalar(format!(
         "UPDATE notices AS n SET state = 'queued', not_before = $1, is_tentative = {IS_WAITING},
             due_at = CASE WHEN attempts > 0 THEN due_at END,
-            reason = CASE WHEN n.resend_of IS NOT NULL THEN 'resend' WHEN n.step = 0 THEN 'first_notice'
-                ELSE 'reminder' END
+            reason = CASE WHEN n.resend_of IS NOT NULL THEN 'resend' WHEN n.kind = 'recovered' THEN 'recovery_notice'
+                WHEN n.kind = 'invited' THEN 'invitation' WHEN n.step = 0 THEN 'first_notice' ELSE 'reminder' END
          WHERE n.state = 'held' AND {condition} RETURNING notice_id"
     ))
     .bind(millis(now))

@@ -140,6 +140,26 @@ impl Store {
     }
 }
 
+/// Keeps daemons and imports away from a place without a database, until it is dropped.
+#[derive(Debug)]
+#[expect(dead_code, reason = "holds the locks")]
+pub(super) struct VacantPlace {
+    instance: File,
+    import: File,
+}
+
+impl VacantPlace {
+    /// # Errors
+    /// A process still uses the database that was there.
+    pub(super) fn lock(path: &Path) -> Result<Self> {
+        let location = path.display().to_string();
+        let locked = |holder| StoreError::Locked { path: location, holder };
+        let instance = lock_file(path, "lock")?.map_err(locked)?;
+        let import = lock_file(path, "import")?.map_err(|holder| StoreError::Importing { holder })?;
+        Ok(Self { instance, import })
+    }
+}
+
 /// Locks the file with this extension, or returns the process id of its holder.
 fn lock_file(path: &Path, extension: &str) -> Result<std::result::Result<File, String>> {
     let name = lock_path(path, extension);

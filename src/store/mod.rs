@@ -7,6 +7,8 @@
 mod abandoned;
 mod attempt_results;
 mod audit;
+mod backup;
+mod backup_error;
 mod cancellations;
 mod claims;
 mod clamp;
@@ -87,6 +89,7 @@ mod resealing;
 mod resends;
 mod response_effects;
 mod responses;
+mod restored;
 mod retries;
 mod row;
 mod row_locks;
@@ -114,6 +117,8 @@ mod waiting_notices;
 
 pub use abandoned::{AbandonedFilter, AbandonedNotice};
 pub use attempt_results::{AttemptOutcome, AttemptResult};
+pub use backup::{Backup, BackupProgress, Restoration, Restored};
+pub use backup_error::BackupError;
 pub use claims::{Claim, ClaimLimits};
 pub(crate) use connections::StoredConnection;
 use convert::{count, json_list, millis, time};

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How long a writer waits for another process, such as a backup tool.
-const BUSY: Duration = Duration::from_secs(60);
+pub(super) const BUSY: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Opens the database, creates it if needed, and applies the migrations.
@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// The connections create no file: the pool also opens some later, when the file may be gone.
-    async fn open_file(path: &Path) -> Result<Self> {
+    pub(super) async fn open_file(path: &Path) -> Result<Self> {
         let path = path.to_owned();
         let file = FileIdentity::of(&path).map_err(|error| cannot_open(&path, &error))?;
         let file_loss = Arc::<Notify>::default();

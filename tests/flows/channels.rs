@@ -3,8 +3,8 @@
 use crate::harness::{Harness, Setup};
 use crate::receiver::{Posted, Receiver, SECRET};
 use chrono::TimeDelta;
-use reconnectd::domain::{EmailAddress, Suppression};
-use reconnectd::store::DisclosedTo;
+use reconnectd::domain::{EmailAddress, HoldScope, Suppression};
+use reconnectd::store::{DisclosedTo, NewHold};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -183,6 +183,26 @@ async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_link
     }
     let due = due(&receiver).remove(0).json();
     assert!(due["data"]["url"].is_null(), "the connection works again: {due}");
+}
+
+#[tokio::test]
+async fn under_both_a_hold_on_everything_stops_the_event_that_asks_for_a_notice_and_no_other() {
+    let (h, receiver) = watching("both", &["alice", "bob"]).await;
+    receiver.answer(500);
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let new = NewHold { scope: HoldScope::default(), until: None, reason: "restored".into() };
+    let hold = h.app.store.add_hold(&new, h.clock.now()).await.unwrap().expect("a hold");
+    receiver.answer(204);
+    h.set("bob", "epic", "EXPIRED");
+    for _ in 0..3 {
+        h.pass_after(TimeDelta::hours(2)).await;
+    }
+    assert_eq!(receiver.confirmed_of("alice"), ["connection.lapsed"], "the next one waits for its turn");
+    assert_eq!(receiver.confirmed_of("bob"), ["connection.lapsed"]);
+    h.app.store.release_hold(&hold.id, h.clock.now()).await.unwrap();
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!(receiver.confirmed_of("alice"), ["connection.lapsed", "notice.due", "notice.sent"]);
 }
 
 #[tokio::test]

@@ -152,3 +152,44 @@ async fn a_hold_needs_an_enrolled_member_and_a_release_a_known_hold() {
     assert!(h.app.store.holds().await.unwrap().is_empty());
     assert_eq!(release(&h, &"unknown".into()).await, Release::Unknown);
 }
+
+#[tokio::test]
+async fn a_hold_on_everything_covers_invitations_and_emails_about_recoveries() {
+    let told = Setup::default().set("NOTICES__RECOVERED__ENABLED", true);
+    let (h, _) = Harness::mailed(told, &[("epic", "EXPIRED")]).await;
+    let operator = &h.app.operator;
+    let source = operator.connection_or_source(&"alice".into(), &"somewhere".into()).await.unwrap();
+    let invite = async || {
+        operator.send_invitation(&"alice".into(), &source).await.unwrap();
+    };
+    invite().await;
+    hold(&h, HoldScope { member_id: Some("alice".into()), ..HoldScope::default() }, None).await;
+    assert_eq!(notices(&h, "alice").await[1], "queued invitation 0 0", "it is not about a connection");
+    let id = hold(&h, HoldScope::default(), None).await;
+    assert_eq!(notices(&h, "alice").await[1], "held held_by_operator 0 0");
+    invite().await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass_after(QUARTER).await;
+    assert_eq!(notices(&h, "alice").await[1..], ["held held_by_operator 0 0"; 3]);
+    assert_eq!(h.mails().len(), 1);
+    let held = &h.app.store.holds().await.unwrap()[0];
+    assert_eq!((held.id.clone(), held.notices, held.would_email), (id.clone(), 3, 3));
+    assert_eq!(release(&h, &id).await, Release::Released(3));
+    h.pass_after(QUARTER).await;
+    assert_eq!(notices(&h, "alice").await[1..], ["sent accepted 0 1"; 3]);
+    assert_eq!(h.mails().len(), 4);
+}
+
+#[tokio::test]
+async fn of_two_holds_on_everything_the_last_one_to_end_releases() {
+    let h = Harness::watching(&["alice"]).await;
+    let source = h.app.operator.connection_or_source(&"alice".into(), &"somewhere".into()).await.unwrap();
+    h.app.operator.send_invitation(&"alice".into(), &source).await.unwrap();
+    let (first, second) =
+        (hold(&h, HoldScope::default(), None).await, hold(&h, HoldScope::default(), None).await);
+    let counts: Vec<_> =
+        h.app.store.holds().await.unwrap().iter().map(|h| (h.notices, h.would_email)).collect();
+    assert_eq!(counts, [(1, 0), (1, 0)], "the other one covers it");
+    assert_eq!(release(&h, &first).await, Release::Released(0));
+    assert_eq!(release(&h, &second).await, Release::Released(1));
+}

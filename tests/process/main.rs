@@ -2,6 +2,7 @@
 //! test, so that a test can let connections expire and read the emails.
 #![cfg(all(unix, feature = "sim"))]
 
+mod backups;
 mod checks;
 mod copies;
 mod crash;

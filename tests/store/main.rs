@@ -3,6 +3,7 @@
 
 mod appends;
 mod audit;
+mod backups;
 mod claims;
 mod copies;
 #[path = "../support/database_proxy.rs"]
@@ -199,6 +200,17 @@ suite! {
             a_suppression_outlives_the_member_and_follows_the_address;
     }
     sqlite {
+        backups:
+            a_backup_has_every_row_and_replaces_no_file,
+            a_backup_that_cannot_be_written_leaves_nothing,
+            what_a_killed_backup_left_is_deleted_and_nothing_else,
+            an_erased_member_is_in_no_byte_of_later_backups,
+            an_erasure_that_waits_for_a_reader_stops_no_writer,
+            after_a_restore_everything_that_was_queued_is_held,
+            a_restore_replaces_nothing_and_waits_for_no_daemon,
+            a_file_that_is_no_sound_backup_is_refused,
+            a_copy_of_the_files_is_restored_with_its_log,
+            an_earlier_version_s_backup_is_brought_to_this_version;
         leases:
             a_second_daemon_is_kept_out_until_the_first_ends;
         members:

@@ -25,9 +25,9 @@ const HISTORY: &str = "
     INSERT INTO attempts (notice_id, attempt, started_at, finished_at, outcome) VALUES ('n1', 1, 3, 4, 'sent');
 ";
 
-pub(crate) async fn a_database_of_an_earlier_version_keeps_its_rows(f: &Fixture) {
-    let path = f.folder.path().join("earlier.db");
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(true);
+/// Writes a database as an earlier version made it.
+pub(crate) async fn write_earlier(path: &Path) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).foreign_keys(true);
     let mut sql = options.connect().await.unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
     let mut migrator = Migrator::new(folder).await.unwrap();
@@ -35,7 +35,11 @@ pub(crate) async fn a_database_of_an_earlier_version_keeps_its_rows(f: &Fixture)
     migrator.run_direct(None, &mut sql, false).await.unwrap();
     sqlx::raw_sql(HISTORY).execute(&mut sql).await.unwrap();
     sql.close().await.unwrap();
+}
 
+pub(crate) async fn a_database_of_an_earlier_version_keeps_its_rows(f: &Fixture) {
+    let path = f.folder.path().join("earlier.db");
+    write_earlier(&path).await;
     let url = format!("sqlite://{}", path.display());
     let store = reconnectd::store::Store::open(&url.parse().unwrap()).await.unwrap();
     let alice = "alice".into();

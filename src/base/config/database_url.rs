@@ -73,6 +73,14 @@ impl PostgresUrl {
         &self.url
     }
 
+    /// For a shell, between single quotes.
+    pub(crate) fn without_password(&self) -> String {
+        let mut url = self.url.clone();
+        // Fails only for a URL that can have none.
+        let _ = url.set_password(None);
+        url.as_str().replace('\'', "%27")
+    }
+
     pub(crate) fn max_connections(&self) -> u32 {
         self.max_connections
     }

@@ -67,6 +67,8 @@ fn every_command_of_the_contract_parses() {
         "database copy --to postgres://reconnectd@localhost/reconnectd",
         "database copy --to-file url",
         "database reopen --yes",
+        "backup reconnectd-2026-03-02.db",
+        "restore reconnectd-2026-03-02.db --json",
         "links activity",
         "links revoke --member alice",
         "links activity --since 7d",

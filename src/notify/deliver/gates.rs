@@ -10,6 +10,10 @@ impl Deliverer {
     /// other conditions are verified elsewhere.
     pub(super) fn evaluate_gates(&self, claim: &Claim, members: &[PlanningInput], now: Time) -> GateVerdict {
         let items: Vec<LapseId> = claim.notice.items.iter().map(|item| item.lapse_id.clone()).collect();
+        let mut holds = members.iter().flat_map(|member| &member.recipient.holds);
+        if claim.notice.kind != NoticeKind::Reconnect && holds.any(|hold| hold.covers_all_email(now)) {
+            return GateVerdict::Hold(NoticeReason::HeldByOperator);
+        }
         match claim.notice.kind {
             NoticeKind::Reconnect if claim.is_resend => evaluate_holds(&items, members, now),
             NoticeKind::Reconnect => self.evaluate_lapses(&items, members, now),
