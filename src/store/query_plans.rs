@@ -18,6 +18,7 @@ const SMALL_TABLES: &[&str] = &[
     "instances",
     "key_canaries",
     "planner_pauses",
+    "purge",
     "planning_policy",
     "policy_changes",
     "sign_in_hosts",
@@ -60,8 +61,10 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("transitions", "observed_at > $1)", "none is in the future"),
     ("notices", "sent_at >=", "ends with the first row"),
     ("credential_failures", "credential_failures_by_retry", "the failures that are not due soon"),
-    ("link_requests", "DELETE FROM link_requests WHERE day <", "the day that has become too old"),
+    ("link_requests", "DELETE FROM link_requests WHERE (day,", "the days that have become too old"),
+    ("links", "links_handed_over", "the links that have become too old"),
     ("import_rows", "DELETE FROM import_rows WHERE member_id", "there are none, except during an import"),
+    ("import_rows", "DELETE FROM import_rows WHERE subject", "there are none, except during an import"),
     // Its statements quote the names of tables.
     ("*", "FROM \"", "a copy of the database, page by page"),
     // At a start, or when the clock was set.

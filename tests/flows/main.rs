@@ -9,6 +9,7 @@ mod api_writes;
 mod bounces;
 mod browser;
 mod busy;
+mod bwell;
 mod channels;
 mod clock_ahead;
 mod clocks;
