@@ -90,8 +90,12 @@ impl Store {
         let Some(path) = self.place.file() else { return Ok(true) };
         self.verify_file()?;
         // Not the writing connection: nobody waits while it waits.
-        let mut connection =
-            SqliteConnectOptions::new().filename(path).busy_timeout(LOG_WAIT).connect().await?;
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(LOG_WAIT)
+            .disable_statement_logging()
+            .connect()
+            .await?;
         let mut is_empty = false;
         for attempt in 0..LOG_ATTEMPTS {
             if attempt > 0 {

@@ -55,6 +55,18 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("notices", "ORDER BY n.notice_id LIMIT", "the list"),
     ("suppressions", "ORDER BY created_at, address_hash, reason LIMIT", "the list"),
     ("transitions", "ORDER BY transition_id LIMIT", "the list"),
+    // The purge, a page at a time.
+    ("notices", "AS goes FROM (SELECT * FROM notices WHERE", "a page"),
+    ("decisions", "AS goes FROM (SELECT * FROM decisions WHERE", "a page"),
+    ("lapses", "AS goes FROM (SELECT * FROM lapses WHERE", "a page"),
+    ("connections", "AS goes FROM (SELECT * FROM connections WHERE", "a page"),
+    ("transitions", "AS goes FROM (SELECT * FROM transitions WHERE", "a page"),
+    ("lapse_changes", "AS goes FROM (SELECT * FROM lapse_changes WHERE", "a page"),
+    ("member_changes", "AS goes FROM (SELECT * FROM member_changes WHERE", "a page"),
+    ("invitations", "AS goes FROM (SELECT * FROM invitations WHERE", "a page"),
+    ("events", "AS goes FROM (SELECT * FROM events WHERE", "a page"),
+    ("audit", "AS goes FROM (SELECT * FROM audit WHERE", "a page"),
+    ("members", "members_removed", "the members who were removed"),
     // Rows from some time on, where there are none, or one is enough.
     ("lapses", "opened_at > $1)", "none is in the future"),
     ("notices", "sent_at > $1)", "none is in the future"),

@@ -58,6 +58,7 @@ mod relays;
 mod replay;
 mod resume;
 mod resumed;
+mod retention;
 mod retries;
 mod running;
 mod secrets;

@@ -264,6 +264,10 @@ async fn the_running_policy_reproduces_the_month_row_for_row_and_another_differs
 async fn a_purge_changes_no_replay_of_the_time_that_it_keeps() {
     let mut month = Month::new(3, true).await;
     month.play_for(TimeDelta::days(8)).await;
+    for (id, source) in month.ids.iter().flat_map(|id| SOURCES.map(|source| (id, source))) {
+        month.h.set(id, source, "CONNECTED");
+    }
+    month.h.pass().await;
     month.h.clock.advance(TimeDelta::days(60));
     month.play_for(TimeDelta::days(12)).await;
     let keys = ["TRANSITIONS", "NOTICES", "DECISIONS", "AUDIT"].map(|key| format!("RETENTION__{key}"));

@@ -41,7 +41,11 @@ impl Retention {
         }
         for (key, time) in needs {
             if self.notices < *time {
-                findings.error_because_of("retention.notices", key, format!("must be at least {key}"));
+                findings.error_because_of(
+                    "retention.notices",
+                    key,
+                    format!("is shorter than {key}; make it longer, or that shorter"),
+                );
             }
         }
     }

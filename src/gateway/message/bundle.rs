@@ -63,7 +63,7 @@ fn own_ids(entries: &[Value]) -> Result<BTreeSet<String>> {
         let identifiers = person["resource"]["identifier"].as_array().ok_or_else(field)?;
         let own = identifiers.iter().filter(|identifier| identifier["system"] == OWN_ID);
         let own: Vec<_> = own
-            .map(|identifier| identifier["value"].as_str().filter(|id| !id.is_empty()).ok_or_else(field))
+            .map(|identifier| identifier["value"].as_str().filter(|id| is_possible(id)).ok_or_else(field))
             .collect::<Result<_>>()?;
         if own.is_empty() {
             return Err(field());
@@ -71,6 +71,11 @@ fn own_ids(entries: &[Value]) -> Result<BTreeSet<String>> {
         ids.extend(own.into_iter().map(str::to_owned));
     }
     if ids.is_empty() { Err(invalid("a Person")) } else { Ok(ids) }
+}
+
+/// PostgreSQL would read an id with NUL as another one.
+fn is_possible(id: &str) -> bool {
+    !id.is_empty() && !id.contains('\0')
 }
 
 fn invalid(field: &str) -> InvalidMessage {
@@ -142,6 +147,7 @@ mod tests {
             (with("/entry/1/resource/identifier", json!([])), "entry[1].resource.identifier"),
             (with("/entry/1/resource/identifier/1/value", json!(17)), "entry[1].resource.identifier"),
             (with("/entry/1/resource/identifier/1/value", json!("")), "entry[1].resource.identifier"),
+            (with("/entry/1/resource/identifier/1/value", json!("u\0-1")), "entry[1].resource.identifier"),
             (
                 delete(&[person("u-1"), json!({ "resource": { "resourceType": "Person" } })]),
                 "entry[2].resource.identifier",
