@@ -66,6 +66,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("invitations", "AS goes FROM (SELECT * FROM invitations WHERE", "a page"),
     ("events", "AS goes FROM (SELECT * FROM events WHERE", "a page"),
     ("audit", "AS goes FROM (SELECT * FROM audit WHERE", "a page"),
+    ("events", "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE", "the oldest ones"),
     ("members", "members_removed", "the members who were removed"),
     // Rows from some time on, where there are none, or one is enough.
     ("lapses", "opened_at > $1)", "none is in the future"),

@@ -2,6 +2,9 @@
 
 use super::table::PurgedTable;
 
+/// The limit of [`Rule::Oldest`]. It is no parameter, so that PostgreSQL knows that it is small.
+pub(super) const OLDEST: u64 = 250;
+
 /// A column of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Column {
@@ -20,7 +23,7 @@ impl Column {
 /// How to find the rows that go.
 pub(super) enum Rule {
     Walk(Walk),
-    /// A statement that deletes the oldest `$2` rows. All of them go, so that none is found again.
+    /// A statement that deletes the oldest [`OLDEST`] rows. All of them go, so that none is found again.
     Oldest(&'static str),
     /// Each member is erased.
     EachMember,
@@ -93,8 +96,8 @@ const LAPSES: Walk = Walk {
         AND ((l.outcome <> 'dismissed' AND l.disconnect_intent IS NULL)
             OR EXISTS (SELECT 1 FROM lapses x WHERE x.member_id = l.member_id AND x.connection_id = l.connection_id
                 AND x.lapse_id > l.lapse_id)
-            OR EXISTS (SELECT 1 FROM connections k WHERE k.member_id = l.member_id AND k.connection_id = l.connection_id
-                AND k.status = 'DELETED'))",
+            OR (SELECT k.status FROM connections k
+                WHERE k.member_id = l.member_id AND k.connection_id = l.connection_id) = 'DELETED')",
     members: Some(
         "SELECT DISTINCT l.member_id FROM lapses l
          WHERE l.lapse_id IN (SELECT j.value ->> 'k0' FROM json_each($1) AS j)",
@@ -174,7 +177,7 @@ impl PurgedTable {
         match self {
             Self::Links => Rule::Oldest(
                 "DELETE FROM links WHERE token_hash IN (SELECT token_hash FROM links
-                    WHERE notice_id IS NULL AND expires_at < $1 ORDER BY expires_at LIMIT $2)",
+                    WHERE notice_id IS NULL AND expires_at < $1 ORDER BY expires_at LIMIT 250)",
             ),
             Self::Notices => Rule::Walk(NOTICES),
             Self::Invitations => Rule::Walk(INVITATIONS),
@@ -186,25 +189,25 @@ impl PurgedTable {
             Self::MemberChanges => Rule::Walk(MEMBER_CHANGES),
             Self::Holds => Rule::Oldest(
                 "DELETE FROM holds WHERE hold_id IN (SELECT hold_id FROM holds
-                    WHERE state = 'ended' AND coalesce(ended_at, until) < $1 ORDER BY hold_id LIMIT $2)",
+                    WHERE state = 'ended' AND coalesce(ended_at, until) < $1 ORDER BY hold_id LIMIT 250)",
             ),
             // The last one before the horizon was in force at the horizon.
             Self::PolicyChanges => Rule::Oldest(
                 "DELETE FROM policy_changes WHERE change IN (SELECT change FROM policy_changes
-                    WHERE change < (SELECT max(change) FROM policy_changes WHERE at < $1) ORDER BY change LIMIT $2)",
+                    WHERE change < (SELECT max(change) FROM policy_changes WHERE at < $1) ORDER BY change LIMIT 250)",
             ),
             Self::PlannerPauses => Rule::Oldest(
                 "DELETE FROM planner_pauses WHERE until IN
-                    (SELECT until FROM planner_pauses WHERE until < $1 ORDER BY until LIMIT $2)",
+                    (SELECT until FROM planner_pauses WHERE until < $1 ORDER BY until LIMIT 250)",
             ),
             Self::DeliveredEvents => Rule::Oldest(
                 "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events
-                    WHERE state = 'delivered' AND delivered_at < $1 ORDER BY delivered_at LIMIT $2)",
+                    WHERE state = 'delivered' AND delivered_at < $1 ORDER BY delivered_at LIMIT 250)",
             ),
             Self::FailedEvents => Rule::Walk(FAILED_EVENTS),
             Self::LinkRequests => Rule::Oldest(
                 "DELETE FROM link_requests WHERE (day, domain, action, client) IN
-                    (SELECT day, domain, action, client FROM link_requests WHERE day < $1 ORDER BY day LIMIT $2)",
+                    (SELECT day, domain, action, client FROM link_requests WHERE day < $1 ORDER BY day LIMIT 250)",
             ),
             Self::Audit => Rule::Walk(AUDIT),
             Self::Members => Rule::EachMember,

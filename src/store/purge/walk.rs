@@ -1,7 +1,7 @@
 //! One step: reads a page of a table, and deletes the rows of it that go.
 
 use super::members;
-use super::rules::{Column, Rule, Walk};
+use super::rules::{Column, OLDEST, Rule, Walk};
 use super::table::PurgedTable;
 use crate::base::random;
 use crate::domain::{MemberId, Time};
@@ -12,8 +12,6 @@ use serde_json::{Map, json};
 
 /// Rows that a step reads.
 const PAGE: u32 = 500;
-/// Rows that a step deletes at most, if it knows that they go.
-const OLDEST: u32 = 250;
 
 /// The key of the last row of a page, behind which the next one begins. Empty at first.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +37,8 @@ impl Store {
         match table.rule() {
             Rule::Walk(walk) => self.purge_walk(&walk, horizon, place).await,
             Rule::Oldest(statement) => {
-                let rows = self.execute(query(statement).bind(millis(horizon)).bind(OLDEST)).await?;
-                Ok(PurgedPage { rows, next: (rows >= OLDEST.into()).then(Place::default) })
+                let rows = self.execute(query(statement).bind(millis(horizon))).await?;
+                Ok(PurgedPage { rows, next: (rows >= OLDEST).then(Place::default) })
             }
             Rule::EachMember => {
                 let after = place.0.first().and_then(|value| match value {
