@@ -57,7 +57,11 @@ async fn run_once(context: &Context, stop: CancellationToken) -> anyhow::Result<
     // On a worker thread, like the polls: this one would have to be woken for each batch of responses.
     let cycle = tokio::spawn({
         let (app, stop) = (app.clone(), stop.clone());
-        async move { app.run_once(&stop).await }
+        async move {
+            let report = app.run_once(&stop).await?;
+            app.purge(&stop).await?;
+            anyhow::Ok(report)
+        }
     });
     let result = cycle.await;
     ended.cancel();

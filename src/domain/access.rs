@@ -21,6 +21,8 @@ pub enum Actor {
     Command(String),
     /// The API or the dashboard, by the name of the token.
     Token(String),
+    /// A message of b.well.
+    Gateway,
 }
 
 /// As the audit shows it.
@@ -29,6 +31,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Command(user) => write!(f, "command:{user}"),
             Self::Token(name) => write!(f, "token:{name}"),
+            Self::Gateway => write!(f, "gateway"),
         }
     }
 }

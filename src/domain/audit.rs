@@ -102,7 +102,7 @@ impl<'a> AuditEntry<'a> {
 pub struct AuditRecord {
     pub id: String,
     pub at: Time,
-    /// `command:<user>` or `token:<name>`.
+    /// `command:<user>`, `token:<name>`, or `gateway`.
     pub actor: String,
     /// See [`AuditAction`].
     pub action: String,

@@ -24,6 +24,7 @@ mod past;
 mod planning;
 mod printable;
 mod quiet_hours;
+mod retention;
 mod secret;
 mod sns;
 mod source;
@@ -73,6 +74,8 @@ pub(crate) use planning::{
 };
 pub use printable::{printable, visible_name};
 pub(crate) use quiet_hours::{QuietHours, Spread};
+pub(crate) use retention::Horizons;
+pub use retention::Retention;
 pub use secret::{
     AccessToken, Fingerprint, FormKey, FormKeyHash, LinkToken, NewCredential, OauthUrl, RefreshToken,
     ResumeToken, Sealed, TokenHash, UsedCredential,

@@ -7,6 +7,7 @@ mod instance;
 mod keys;
 mod loops;
 pub(crate) mod policies;
+mod purger;
 mod readiness;
 mod recorded_policy;
 pub mod replay;
@@ -14,6 +15,7 @@ mod runner;
 mod wake_signals;
 
 use crate::base::telemetry::{self, LoopStates, MetricsPage};
+use crate::domain::Actor;
 use crate::store::InstanceCommand;
 use crate::web;
 use anyhow::Context;
@@ -211,6 +213,7 @@ pub fn public_state(app: &App) -> web::PublicState {
         trusted_proxies: config.links.trusted_proxies,
         requests_per_minute: config.links.requests_per_minute,
         hooks: hook_state(app),
+        bwell: bwell_state(app),
     })
 }
 
@@ -253,6 +256,22 @@ fn hook_state(app: &App) -> Option<web::HookState> {
             store: app.store.interactive(),
             clock: app.clock.clone(),
             trusted_proxies: links.trusted_proxies,
+        })
+    })
+}
+
+/// `None`: there is no secret to verify messages of b.well.
+fn bwell_state(app: &App) -> Option<web::BwellState> {
+    let secret = &app.config.gateway.webhook_secret;
+    let is_enabled = !secret.expose_secret().is_empty();
+    is_enabled.then(|| {
+        web::BwellState::new(web::BwellServices {
+            secret: secret.clone(),
+            store: app.store.interactive().acting_as(Actor::Gateway),
+            keyring: app.keyring.clone(),
+            clock: app.clock.clone(),
+            wrong_signatures: web::WrongPasswords::new(&app.clock),
+            trusted_proxies: app.config.links.trusted_proxies,
         })
     })
 }

@@ -1,20 +1,17 @@
 //! Erases members, also from the bytes of the files.
 
 use super::audit;
-use super::engine::query;
-use super::open::BUSY;
-use super::row_locks::lock_member;
-use super::{Result, Store, link_requests};
+use super::engine::{Tx, query, query_scalar};
+use super::row_locks::{lock_member, lock_members_of_subjects};
+use super::{Result, Store, json_list, link_requests};
 use crate::domain::{AuditAction, AuditEntry, MemberId, Time};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How often the log is truncated at most while others read, such as a backup.
-const TRUNCATIONS: u32 = 75;
-const PAUSE: Duration = Duration::from_millis(800);
-
 /// Each deletes rows about the member `$1`. The other tables' rows go with the member's.
-const STATEMENTS: [&str; 11] = [
-    "INSERT INTO erasures (member_id) VALUES ($1)",
+const STATEMENTS: [&str; 10] = [
     "DELETE FROM import_rows WHERE member_id = $1",
     "DELETE FROM transitions WHERE member_id = $1",
     "DELETE FROM events WHERE member_id = $1",
@@ -39,57 +36,121 @@ const STATEMENTS: [&str; 11] = [
     "DELETE FROM connections WHERE member_id = $1",
 ];
 
+/// How long emptying the write-ahead log waits at a time, and how often.
+const LOG_WAIT: Duration = Duration::from_millis(500);
+const LOG_ATTEMPTS: u32 = 8;
+/// Between two attempts. Others can write.
+const LOG_PAUSE: Duration = Duration::from_millis(100);
+
 impl Store {
     /// Deletes a member with all history. The rows of the audit have `pseudonym` instead of the id from then on. Returns
     /// `false` when there is no such member. Traces stay in the write-ahead log until [`Store::truncate_log`].
     pub async fn erase_member(&self, id: &MemberId, pseudonym: &MemberId, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
             lock_member(&mut tx, id).await?;
-            link_requests::delete_orphan_domain(&mut tx, id).await?;
-            for statement in STATEMENTS {
-                query(statement).bind(id.as_str()).execute(&mut tx).await?;
-            }
-            let known = query("DELETE FROM members WHERE member_id = $1")
-                .bind(id.as_str())
-                .execute(&mut tx)
-                .await?
-                .rows_affected();
-            audit::erase(&mut tx, id, pseudonym).await?;
-            query("DELETE FROM erasures").execute(&mut tx).await?;
-            if known > 0 {
-                audit::record(&mut tx, AuditEntry::new(AuditAction::MemberErase).about(pseudonym), now)
-                    .await?;
-            }
-            Ok(known > 0)
+            erase(&mut tx, id, pseudonym, now).await
         })
         .await
     }
 
-    /// Empties the write-ahead log, which holds earlier versions of the pages. Waits for running reads, also of other
-    /// processes. Returns `false` when they took too long. PostgreSQL recycles its log by itself.
-    pub async fn truncate_log(&self) -> Result<bool> {
-        if self.place.file().is_none() {
-            return Ok(true);
-        }
-        for attempt in 0..TRUNCATIONS {
-            if attempt > 0 {
-                tokio::time::sleep(PAUSE).await;
+    /// Like [`Store::erase_member`], for each member with one of these subjects: all of them, or none. Returns how many
+    /// there were.
+    pub(crate) async fn erase_subjects(
+        &self,
+        subjects: &BTreeSet<String>,
+        pseudonym: impl Fn(&MemberId) -> MemberId,
+        now: Time,
+    ) -> Result<u64> {
+        let (subjects, pseudonym) = (json_list(&subjects.iter().collect::<Vec<_>>())?, &pseudonym);
+        self.write(async |mut tx| {
+            lock_members_of_subjects(&mut tx, &subjects).await?;
+            // Those whom an import would enroll.
+            query("DELETE FROM import_rows WHERE subject IN (SELECT value FROM json_each($1))")
+                .bind(&subjects)
+                .execute(&mut tx)
+                .await?;
+            let ids: Vec<String> = query_scalar(
+                "SELECT member_id FROM members WHERE subject IN (SELECT value FROM json_each($1)) ORDER BY member_id",
+            )
+            .bind(&subjects)
+            .fetch_all(&mut tx)
+            .await?;
+            let mut erased = 0;
+            for id in ids.into_iter().map(MemberId::new) {
+                erased += u64::from(erase(&mut tx, &id, &pseudonym(&id), now).await?);
             }
-            if self.try_truncate_log().await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+            Ok(erased)
+        })
+        .await
     }
 
-    /// Others cannot write while this waits for readers, so it waits only briefly.
-    async fn try_truncate_log(&self) -> Result<bool> {
-        let (mut connection, _end) = self.writer.alone().await?.into_tx();
-        query("PRAGMA busy_timeout = 200").execute(&mut connection).await?;
-        let row = query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
-        query(format!("PRAGMA busy_timeout = {}", BUSY.as_millis())).execute(&mut connection).await?;
-        Ok(row?.try_get::<i64>("busy")? == 0)
+    /// Empties the write-ahead log, which holds earlier versions of the pages. Waits a few seconds for running reads, also
+    /// of other processes. Returns `false` when they took too long. PostgreSQL recycles its log by itself.
+    pub async fn truncate_log(&self) -> Result<bool> {
+        let Some(path) = self.place.file() else { return Ok(true) };
+        self.verify_file()?;
+        // Not the writing connection: nobody waits while it waits.
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(LOG_WAIT)
+            .disable_statement_logging()
+            .connect()
+            .await?;
+        let mut is_empty = false;
+        for attempt in 0..LOG_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(LOG_PAUSE).await;
+            }
+            let busy: i64 =
+                sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
+            is_empty = busy == 0;
+            if is_empty {
+                break;
+            }
+        }
+        connection.close().await?;
+        Ok(is_empty)
     }
+}
+
+/// The member is locked. Returns whether there was one.
+async fn erase(tx: &mut Tx, id: &MemberId, pseudonym: &MemberId, now: Time) -> Result<bool> {
+    link_requests::delete_orphan_domain(tx, id).await?;
+    mark(tx, id).await?;
+    let is_known = delete_marked(tx, id).await?;
+    audit::erase(tx, id, pseudonym).await?;
+    unmark(tx).await?;
+    if is_known {
+        audit::record(tx, AuditEntry::new(AuditAction::MemberErase).about(pseudonym), now).await?;
+    }
+    Ok(is_known)
+}
+
+/// Deletes a member with all history, except the audit. The member is locked. Returns whether there was one.
+pub(super) async fn delete_rows(tx: &mut Tx, id: &MemberId) -> Result<bool> {
+    mark(tx, id).await?;
+    let is_known = delete_marked(tx, id).await?;
+    unmark(tx).await?;
+    Ok(is_known)
+}
+
+/// Without the mark, the database refuses to delete transitions, and to change the audit.
+async fn mark(tx: &mut Tx, id: &MemberId) -> Result<()> {
+    query("INSERT INTO erasures (member_id) VALUES ($1)").bind(id.as_str()).execute(tx).await?;
+    Ok(())
+}
+
+async fn unmark(tx: &mut Tx) -> Result<()> {
+    query("DELETE FROM erasures").execute(tx).await?;
+    Ok(())
+}
+
+async fn delete_marked(tx: &mut Tx, id: &MemberId) -> Result<bool> {
+    for statement in STATEMENTS {
+        query(statement).bind(id.as_str()).execute(&mut *tx).await?;
+    }
+    let delete = query("DELETE FROM members WHERE member_id = $1").bind(id.as_str());
+    Ok(delete.execute(tx).await?.rows_affected() > 0)
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use super::{Result, Store, millis, time};
 use crate::domain::{Client, EmailStatus, LinkAction, MemberId, Time, TokenHash};
 use chrono::TimeDelta;
 
-const RETENTION_DAYS: i64 = 400;
-
 /// The facts that classify a request for a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkContext {
@@ -72,15 +70,9 @@ impl Store {
         Ok(Some(context).filter(|context| !context.domain.is_empty()))
     }
 
-    /// Adds to the daily counts, updates the links, and deletes counts that are older than [`RETENTION_DAYS`].
+    /// Adds to the daily counts, and updates the links.
     pub(crate) async fn add_counts(&self, counts: &[DailyCount], activities: &[LinkActivity]) -> Result<()> {
         self.write(async |mut tx| {
-            if let Some(newest) = counts.iter().map(|count| count.day).max() {
-                query("DELETE FROM link_requests WHERE day < $1")
-                    .bind(millis(newest - TimeDelta::days(RETENTION_DAYS)))
-                    .execute(&mut tx)
-                    .await?;
-            }
             for count in counts {
                 query(
                 "INSERT INTO link_requests (day, domain, action, client, requests) VALUES ($1, $2, $3, $4, $5)

@@ -74,6 +74,7 @@ mod planning;
 mod planning_inputs;
 mod poll_result;
 mod pressed_emails;
+mod purge;
 #[cfg(feature = "sim")]
 pub mod query_plans;
 mod queue;
@@ -151,6 +152,7 @@ pub use notices::{Attempt, ListedNotice};
 pub use pauses::PauseOutcome;
 pub use poll_result::{ApplyReport, PollResult};
 pub(crate) use pressed_emails::PressedEmails;
+pub(crate) use purge::{Place, PurgeDue, PurgedTable, TABLES as PURGED_TABLES};
 pub(crate) use rechecks::{DueRecheck, Purpose};
 pub(crate) use recorded_changes::PAUSE as PLANNER_PAUSE;
 pub use redemptions::Redemption;

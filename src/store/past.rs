@@ -37,12 +37,13 @@ impl Store {
         Ok(rows.into_iter().map(|(at, policy)| RecordedPolicy { at: time(at), policy }).collect())
     }
 
-    /// Since when all changes are recorded. `None`: not yet.
+    /// Since when all changes are recorded, and not deleted. `None`: not yet.
     pub(crate) async fn recorded_since(&self) -> Result<Option<Time>> {
-        let first: Option<i64> = query_scalar("SELECT at FROM policy_changes WHERE change = 1")
+        let first: Option<i64> = query_scalar("SELECT at FROM policy_changes ORDER BY change LIMIT 1")
             .fetch_optional(&self.reader)
             .await?;
-        Ok(first.map(time))
+        let Some(first) = first.map(time) else { return Ok(None) };
+        Ok(Some(self.replayable_since().await?.map_or(first, |since| since.max(first))))
     }
 
     /// The next members after `after`, in the order of their ids, who have had a lapse.

@@ -32,6 +32,13 @@ pub(super) async fn lock_members_at(tx: &mut Tx, address: AddressHash) -> Result
     lock(tx, || Ok(query(sql).bind(&address.0[..]))).await
 }
 
+/// `subjects` is a JSON list.
+pub(super) async fn lock_members_of_subjects(tx: &mut Tx, subjects: &str) -> Result<()> {
+    let sql = "SELECT 1 FROM members WHERE subject IN (SELECT value FROM json_each($1))
+               ORDER BY member_id FOR NO KEY UPDATE";
+    lock(tx, || Ok(query(sql).bind(subjects))).await
+}
+
 /// The members of the staged rows of an import up to a line.
 pub(super) async fn lock_imported_members(tx: &mut Tx, import: i64, last: i64) -> Result<()> {
     let sql = "SELECT 1 FROM members WHERE member_id IN

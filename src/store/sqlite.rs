@@ -376,9 +376,10 @@ mod tests {
     async fn a_database_that_cannot_be_written_fails_the_probe() {
         let (store, _folder) = store().await;
         store.probe_write().await.unwrap();
-        let (mut connection, end) = store.writer.alone().await.unwrap().into_tx();
-        query("PRAGMA query_only = ON").execute(&mut connection).await.unwrap();
-        drop((connection, end));
+        store
+            .write(async |mut tx| query("PRAGMA query_only = ON").execute(&mut tx).await.map(drop))
+            .await
+            .unwrap();
         let error = store.probe_write().await.unwrap_err();
         assert!(matches!(&error, StoreError::Database(_)), "{error}");
     }

@@ -1,4 +1,4 @@
-//! The HTTP servers: member pages and the hooks of mail providers on the public listener; health, metrics,
+//! The HTTP servers: member pages and the hooks of mail providers and b.well on the public listener; health, metrics,
 //! and the API on the admin listener.
 
 mod admin;
@@ -13,7 +13,7 @@ mod serve;
 mod wrong_passwords;
 
 pub(crate) use admin::{AccessTokens, AdminServices, AdminState, HealthState, admin_router};
-pub(crate) use hooks::{HookServices, HookState};
+pub(crate) use hooks::{BwellServices, BwellState, HookServices, HookState};
 pub(crate) use public::PublicServices;
 pub use public::{PublicState, public};
 pub use serve::{ServerLimits, serve};

@@ -10,6 +10,7 @@ use reconnectd::explain::{ReplayRow, Replayer, Summary};
 use reconnectd::server::replay::{Exactness, prepare_replay};
 use reconnectd::sim::{SmtpFault, SmtpStage};
 use reconnectd::store::{InstanceCommand, NewHold};
+use tokio_util::sync::CancellationToken;
 
 const MEMBERS: usize = 30;
 const SOURCES: [&str; 2] = ["epic", "kaiser-north"];
@@ -67,7 +68,11 @@ impl Month {
     }
 
     async fn play(&mut self) {
-        let end = self.now() + MONTH;
+        self.play_for(MONTH).await;
+    }
+
+    async fn play_for(&mut self, time: TimeDelta) {
+        let end = self.now() + time;
         while self.now() < end {
             for _ in 0..self.chance.below(4) {
                 self.wait(40);
@@ -253,4 +258,34 @@ async fn the_running_policy_reproduces_the_month_row_for_row_and_another_differs
         assert!(exactness.has_other_storms);
         assert!(storms == 0 || stormless.differing > 0, "{stormless:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_changes_no_replay_of_the_time_that_it_keeps() {
+    let mut month = Month::new(3, true).await;
+    month.play_for(TimeDelta::days(8)).await;
+    for (id, source) in month.ids.iter().flat_map(|id| SOURCES.map(|source| (id, source))) {
+        month.h.set(id, source, "CONNECTED");
+    }
+    month.h.pass().await;
+    month.h.clock.advance(TimeDelta::days(60));
+    month.play_for(TimeDelta::days(12)).await;
+    let keys = ["TRANSITIONS", "NOTICES", "DECISIONS", "AUDIT"].map(|key| format!("RETENTION__{key}"));
+    let settings: Vec<_> = keys.iter().map(|key| (key.as_str(), "60d")).collect();
+    let daemon = month.h.another_app(&settings).await;
+    let stop = CancellationToken::new();
+    daemon.purge(&stop).await.unwrap();
+    month.h.clock.advance(TimeDelta::days(1));
+    let since = TimeDelta::days(14);
+    let (rows, summary, _) = month.replay(&[], since).await;
+    let (sent, whole) = (month.sent().await, month.replay(&[], TimeDelta::days(90)).await.1);
+    daemon.purge(&stop).await.unwrap();
+    assert!(month.sent().await < sent, "old emails have gone");
+    let (kept, kept_summary, exactness) = month.replay(&[], since).await;
+    assert!(!rows.is_empty() && summary.did.emails < whole.did.emails);
+    assert_eq!(
+        (format!("{kept:?}"), format!("{kept_summary:?}")),
+        (format!("{rows:?}"), format!("{summary:?}"))
+    );
+    assert_eq!(exactness.recorded_since, Some(month.now() - TimeDelta::days(30)), "and it says since when");
 }

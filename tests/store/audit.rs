@@ -60,6 +60,21 @@ pub(crate) async fn the_audit_is_never_changed_or_deleted(f: &Fixture) {
     assert_eq!(f.rows().await.contents().await.unwrap(), before);
 }
 
+pub(crate) async fn a_purge_deletes_old_rows_of_the_audit_and_no_others(f: &Fixture) {
+    f.run(
+        "INSERT INTO audit (audit_id, at, actor, action) VALUES ('a1', 1, 'token:x', 'read'), ('a2', 2, 'token:x', 'read');
+         INSERT INTO purge (id, seen_at, transitions_before, audit_before) VALUES (1, 0, 5, NULL)",
+    )
+    .await;
+    let mut rows = f.rows().await;
+    rows.run("DELETE FROM audit WHERE audit_id = 'a1'").await.expect_err("no purge runs");
+    f.run("UPDATE purge SET audit_before = 2").await;
+    rows.run("DELETE FROM audit").await.expect_err("one is not old enough");
+    rows.run("UPDATE audit SET actor = 'token:y' WHERE audit_id = 'a1'").await.expect_err("no change");
+    f.run("DELETE FROM audit WHERE audit_id = 'a1'").await;
+    assert_eq!(rows.texts("audit", "audit_id").await.unwrap(), ["a2"]);
+}
+
 pub(crate) async fn an_erased_member_has_a_pseudonym_in_the_audit(f: &Fixture) {
     f.import(&["alice", "bob"]).await;
     let (alice, pseudonym) = (MemberId::from("alice"), MemberId::from("erased:17"));

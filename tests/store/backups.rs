@@ -193,7 +193,8 @@ pub(crate) async fn an_erasure_that_waits_for_a_reader_stops_no_writer(f: &Fixtu
         timeout(PATIENCE, f.import(&[&format!("member-{n}")])).await.expect("the writer is free");
     }
     reader.run("COMMIT").await.unwrap();
-    assert!(truncation.await.unwrap().unwrap());
+    truncation.await.unwrap().unwrap();
+    assert!(f.store.truncate_log().await.unwrap());
 }
 
 /// Notices in each state and of each kind, and what a process held.

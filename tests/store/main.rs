@@ -8,6 +8,7 @@ mod claims;
 mod copies;
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
+mod erasures;
 mod instances;
 mod leases;
 mod members;
@@ -72,6 +73,10 @@ impl Fixture {
     async fn check_plans(&self) {
         let scans = self.rows().await.table_scans().await.unwrap();
         assert!(scans.is_empty(), "statements that read a whole table: {scans:#?}");
+    }
+
+    fn is_file(&self) -> bool {
+        matches!(self.url, DatabaseUrl::Sqlite(_))
     }
 
     /// Runs statements that both engines know.
@@ -157,8 +162,10 @@ async fn both_engines_have_the_same_tables() {
 suite! {
     both {
         appends:
+            a_purge_deletes_old_transitions_and_not_the_last_one_of_a_connection,
             transitions_are_never_changed_or_deleted;
         audit:
+            a_purge_deletes_old_rows_of_the_audit_and_no_others,
             an_erased_member_has_a_pseudonym_in_the_audit,
             an_import_leaves_one_row_with_the_number_of_its_members,
             the_audit_is_never_changed_or_deleted,
@@ -170,6 +177,9 @@ suite! {
             a_batch_leaves_room_for_other_domains,
             a_batch_counts_the_earlier_attempts_of_each_notice,
             notices_that_are_not_due_are_not_claimed;
+        erasures:
+            an_erased_member_is_in_no_table,
+            erasing_one_of_several_keeps_what_the_others_share;
         instances:
             the_leases_of_a_dead_instance_are_released_and_no_others,
             only_daemons_that_are_alive_are_reported;

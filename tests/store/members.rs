@@ -141,7 +141,7 @@ pub(crate) async fn a_member_who_is_removed_keeps_their_history_and_one_who_is_e
 }
 
 /// The files of the database that contain a text.
-fn files_with(f: &Fixture, text: &str) -> Vec<String> {
+pub(crate) fn files_with(f: &Fixture, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(f.folder.path()).unwrap() {
         let file = file.unwrap();

@@ -72,6 +72,7 @@ const ROWS: &str = "
     INSERT INTO policy_changes (change, at, policy) VALUES (1, 2, 'ODD');
     INSERT INTO planner_pauses (until, since) VALUES (2, -1);
     INSERT INTO instance_starts (instance_id, started_at, version) VALUES ('ODD', -1, 'LONG');
+    INSERT INTO purge (id, seen_at, replayable_since) VALUES (1, -1, 5);
     INSERT INTO write_probe (id, filler) VALUES (1, unhex('00'));
 ";
 

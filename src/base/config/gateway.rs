@@ -29,6 +29,8 @@ pub struct Gateway {
     /// Renewals in flight while the gateway rotates refresh tokens.
     #[serde(deserialize_with = "values::integer::<_, _, 1, 10_000>")]
     pub(crate) max_renewals: usize,
+    /// The HMAC key of b.well's messages. Empty: their route does not exist.
+    pub(crate) webhook_secret: SecretString,
     pub(crate) oauth_hosts: OauthHosts,
     pub(crate) auth: Auth,
 }

@@ -16,6 +16,7 @@ mod links;
 mod load;
 mod notices;
 mod oauth_hosts;
+mod retention;
 mod schedule;
 mod schema;
 mod secrets;

@@ -7,9 +7,10 @@ use toml::{Table, Value};
 pub const DEFAULTS: &str = include_str!("../../../config/reconnectd.toml");
 
 /// Each secret can also be given as `<key>_file`, the path of a file that contains it.
-pub(super) const SECRETS: [&str; 10] = [
+pub(super) const SECRETS: [&str; 11] = [
     "database.url",
     "gateway.client_key",
+    "gateway.webhook_secret",
     "gateway.auth.signing_key",
     "gateway.auth.broker_token",
     "bounces.password",

@@ -9,6 +9,7 @@ use super::{
     gateway::Gateway,
     links::Links,
     notices::{Channel, Notices, Storm},
+    retention::Retention,
     storage::{Database, Keys},
     sweep::Sweep,
     telemetry::Telemetry,
@@ -30,6 +31,7 @@ pub struct Config {
     pub(crate) storm: Storm,
     pub(crate) bounces: Bounces,
     pub(crate) webhook: Webhook,
+    pub(crate) retention: Retention,
     pub email: Email,
     pub links: Links,
     pub(crate) admin: Admin,
@@ -60,5 +62,13 @@ impl Config {
         }
         self.email.validate(findings);
         self.admin.validate(findings, &self.links);
+        self.retention.validate(
+            findings,
+            &[
+                ("sweep.flap_window", self.sweep.flap_window),
+                ("notices.min_gap", self.notices.min_gap),
+                ("links.ttl", self.links.ttl),
+            ],
+        );
     }
 }

@@ -12,6 +12,7 @@ mod leases;
 mod link_requests;
 mod path_watch;
 mod plan;
+mod purge;
 mod recheck;
 mod service_manager;
 mod sweep;
@@ -51,6 +52,7 @@ pub(super) fn start(
     runner.spawn(clock::ClockLoop::new(app, readiness));
     runner.spawn(link_requests::LinkRequestLoop::new(app));
     runner.spawn(path_watch::PathWatchLoop::new(app));
+    runner.spawn(purge::PurgeLoop::new(app));
     if let Some(page) = metrics {
         runner.spawn(fleet_metrics::FleetMetricsLoop::new(app, page));
     }

@@ -34,7 +34,6 @@ pub(in crate::store) struct GroupCommit {
     urgent: UnboundedSender<Waiting>,
     interactive: UnboundedSender<Waiting>,
     background: UnboundedSender<Waiting>,
-    alone: UnboundedSender<Waiting>,
     stop: CancellationToken,
     task: TaskTracker,
 }
@@ -72,18 +71,16 @@ impl GroupCommit {
         let (urgent, urgent_units) = unbounded_channel();
         let (interactive, interactive_units) = unbounded_channel();
         let (background, background_units) = unbounded_channel();
-        let (alone, alone_units) = unbounded_channel();
         let (stop, task) = (CancellationToken::new(), TaskTracker::new());
         let queue = Queue {
             urgent: urgent_units,
             interactive: interactive_units,
             background: background_units,
-            alone: alone_units,
             passed_over: 0,
         };
         let writer = SingleWriter { connect, connection: None };
         task.spawn(writer.run(queue, stop.clone()));
-        Self { urgent, interactive, background, alone, stop, task }
+        Self { urgent, interactive, background, stop, task }
     }
 
     /// Waits for the connection, within a transaction.
@@ -93,11 +90,6 @@ impl GroupCommit {
             Urgency::Interactive => wait_in(&self.interactive, true).await,
             Urgency::Background => wait_in(&self.background, false).await,
         }
-    }
-
-    /// Waits for the connection, without a transaction.
-    pub(super) async fn alone(&self) -> Result<Turn> {
-        wait_in(&self.alone, false).await
     }
 
     /// Runs the units that wait, and closes the connection.
@@ -159,28 +151,21 @@ struct Queue {
     urgent: UnboundedReceiver<Waiting>,
     interactive: UnboundedReceiver<Waiting>,
     background: UnboundedReceiver<Waiting>,
-    alone: UnboundedReceiver<Waiting>,
     /// Transactions without a background unit although one waited.
     passed_over: u32,
 }
 
-enum Next {
-    Unit(Waiting),
-    Alone(Waiting),
-}
-
 impl Queue {
     /// `None` when nobody can come anymore.
-    async fn next(&mut self) -> Option<Next> {
+    async fn next(&mut self) -> Option<Waiting> {
         if let Some(waiting) = self.next_waiting() {
-            return Some(Next::Unit(waiting));
+            return Some(waiting);
         }
         tokio::select! {
             biased;
-            Some(waiting) = self.urgent.recv() => Some(Next::Unit(waiting)),
-            Some(waiting) = self.interactive.recv() => Some(Next::Unit(waiting)),
-            Some(waiting) = self.background.recv() => Some(Next::Unit(waiting)),
-            Some(waiting) = self.alone.recv() => Some(Next::Alone(waiting)),
+            Some(waiting) = self.urgent.recv() => Some(waiting),
+            Some(waiting) = self.interactive.recv() => Some(waiting),
+            Some(waiting) = self.background.recv() => Some(waiting),
             else => None,
         }
     }
@@ -199,7 +184,7 @@ impl Queue {
     }
 
     fn close(&mut self) {
-        for units in [&mut self.urgent, &mut self.interactive, &mut self.background, &mut self.alone] {
+        for units in [&mut self.urgent, &mut self.interactive, &mut self.background] {
             units.close();
         }
     }
@@ -224,18 +209,10 @@ impl SingleWriter {
                 }
                 next = queue.next() => next,
             };
-            match next {
-                None => break,
-                Some(Next::Alone(waiting)) => match self.connected().await {
-                    Ok(connection) => drop(lend(&connection, waiting).await),
-                    Err(error) => drop(waiting.turn.send(Err(Arc::new(error)))),
-                },
-                Some(Next::Unit(waiting)) => {
-                    let mut first = Some(waiting);
-                    while let Some(waiting) = first {
-                        first = self.run_group(waiting, &mut queue).await;
-                    }
-                }
+            let Some(waiting) = next else { break };
+            let mut first = Some(waiting);
+            while let Some(waiting) = first {
+                first = self.run_group(waiting, &mut queue).await;
             }
         }
         self.close().await;

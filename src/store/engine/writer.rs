@@ -24,14 +24,6 @@ impl Writer {
         }
     }
 
-    /// The writing connection of SQLite, without a transaction.
-    pub(in crate::store) async fn alone(&self) -> Result<Work> {
-        match self {
-            Self::Sqlite(writer) => Ok(Work::Sqlite(writer.alone().await?)),
-            Self::Postgres(server) => Ok(Work::Postgres(server.begin(Urgency::Background).await?)),
-        }
-    }
-
     /// `None` for a database file.
     pub(in crate::store) fn server(&self) -> Option<&Server> {
         match self {

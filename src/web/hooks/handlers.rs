@@ -1,23 +1,16 @@
 //! One handler for each provider. `200` says that a report was understood, not that a member has the address.
 
+use super::body::{Body, bytes, unavailable};
 use super::state::HookState;
 use crate::base::sns_subscription::confirm_sns_subscription;
 use crate::base::telemetry::report_suppressed;
 use crate::domain::{SubscribeUrl, TopicArn};
 use crate::mail::reports::{InvalidReport, Report, SnsContent, SnsMessage, read_postmark, read_relay};
-use crate::store::StoreError;
 use crate::web::problem::Problem;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use std::time::Duration;
-
-/// While other writers hold the database.
-const BUSY_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 type Handled = Result<(), Problem>;
-type Body = Result<Bytes, BytesRejection>;
 
 pub(super) async fn postmark(State(state): State<HookState>, body: Body) -> Handled {
     let report = read_postmark(&bytes(body)?).map_err(|error| unreadable("postmark", &error))?;
@@ -52,13 +45,6 @@ pub(super) async fn ses(State(state): State<HookState>, body: Body) -> Handled {
     }
 }
 
-fn bytes(body: Body) -> Result<Bytes, Problem> {
-    body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-        status => Problem::new(status, "the body was cut off"),
-    })
-}
-
 fn unreadable(route: &str, error: &InvalidReport) -> Problem {
     tracing::warn!(event = "unreadable_report", route, %error, "a mail provider's report cannot be read");
     Problem::new(StatusCode::BAD_REQUEST, error)
@@ -74,9 +60,7 @@ async fn apply(state: &HookState, report: Option<Report>) -> Handled {
         }
         Err(error) => {
             tracing::error!(event = "report_not_stored", %error, "cannot store a mail provider's report");
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let detail = if matches!(error, StoreError::Busy) { "busy" } else { "an error of the daemon" };
-            Err(Problem::new(status, detail).retry_after(BUSY_RETRY_AFTER))
+            Err(unavailable(&error))
         }
     }
 }

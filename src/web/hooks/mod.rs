@@ -1,9 +1,13 @@
-//! `/hooks/…`: what mail providers report about emails. The routes exist only if `bounces.password` is set.
+//! `/hooks/…`: what mail providers report about emails, and the messages of b.well. The routes exist only if
+//! `bounces.password` is set, or `gateway.webhook_secret`.
 
 mod authorization;
+mod body;
+mod bwell;
 mod handlers;
 mod state;
 
+pub(crate) use bwell::{BwellServices, BwellState};
 pub(crate) use state::{HookServices, HookState};
 
 use super::problem::Problem;
@@ -20,23 +24,33 @@ use tower_http::catch_panic::CatchPanicLayer;
 const MAX_BODY: usize = 512 * 1024;
 
 pub(super) fn hooks(state: HookState) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/hooks/ses", only_post(handlers::ses))
         .route("/hooks/postmark", only_post(handlers::postmark))
         .route("/hooks/bounces", only_post(handlers::relay))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Before a body is read.
-        .layer(from_fn_with_state(state.clone(), authorization::require_password))
-        .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "an error of the daemon").into_response()
-        }))
-        .with_state(state)
+        .layer(from_fn_with_state(state.clone(), authorization::require_password));
+    catch_panics(router).with_state(state)
 }
 
-fn only_post<H, T>(handler: H) -> MethodRouter<HookState>
+pub(super) fn bwell_hook(state: BwellState) -> Router {
+    let router =
+        Router::new().route("/hooks/bwell", only_post(bwell::receive)).layer(DefaultBodyLimit::max(MAX_BODY));
+    catch_panics(router).with_state(state)
+}
+
+fn catch_panics<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(CatchPanicLayer::custom(|_| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "an error of the daemon").into_response()
+    }))
+}
+
+fn only_post<H, T, S>(handler: H) -> MethodRouter<S>
 where
-    H: Handler<T, HookState>,
+    H: Handler<T, S>,
     T: 'static,
+    S: Clone + Send + Sync + 'static,
 {
     post(handler).fallback(not_allowed)
 }

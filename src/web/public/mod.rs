@@ -11,7 +11,7 @@ mod unsubscribe;
 pub(crate) use state::PublicServices;
 pub use state::PublicState;
 
-use super::hooks::hooks;
+use super::hooks::{bwell_hook, hooks};
 use super::pages::Page;
 use super::rate_limit::{RateLimit, limit_rate};
 use axum::Router;
@@ -30,11 +30,14 @@ const MAX_BODY: usize = 16 * 1024;
 /// The public pages, at the root and under the public URL's own path: some proxies strip that path, some do not.
 pub fn public(state: PublicState) -> Router {
     let prefix = state.prefix.clone();
-    let hook_state = state.hooks.clone();
+    let (hook_state, bwell) = (state.hooks.clone(), state.bwell.clone());
     let mut pages = pages(state);
     if let Some(state) = hook_state {
         // With limits of their own.
         pages = pages.merge(hooks(state));
+    }
+    if let Some(state) = bwell {
+        pages = pages.merge(bwell_hook(state));
     }
     let pages =
         if prefix.is_empty() { pages } else { pages.clone().without_v07_checks().nest(&prefix, pages) };

@@ -4,7 +4,7 @@ use crate::base::clock::Clock;
 use crate::reconnect::links::LinkService;
 use crate::store::Store;
 use crate::traffic::RequestRecorder;
-use crate::web::hooks::HookState;
+use crate::web::hooks::{BwellState, HookState};
 use crate::web::pages::Pages;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -27,8 +27,10 @@ pub struct PublicServices {
     pub(crate) trusted_proxies: usize,
     /// Per client address; 0: no limit.
     pub(crate) requests_per_minute: u32,
-    /// `None`: the hooks do not exist.
+    /// `None`: the hooks of mail providers do not exist.
     pub(crate) hooks: Option<HookState>,
+    /// `None`: the hook of b.well does not exist.
+    pub(crate) bwell: Option<BwellState>,
 }
 
 impl PublicState {

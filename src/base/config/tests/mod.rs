@@ -138,6 +138,7 @@ fn a_secret_is_read_from_a_file_without_its_last_line_break() {
                 DatabaseUrl::Sqlite(path) => path.display().to_string(),
             },
             "gateway.client_key" => config.gateway.client_key.expose_secret().to_owned(),
+            "gateway.webhook_secret" => config.gateway.webhook_secret.expose_secret().to_owned(),
             "gateway.auth.signing_key" => config.gateway.auth.signing_key.expose_secret().to_owned(),
             "gateway.auth.broker_token" => config.gateway.auth.broker_token.expose_secret().to_owned(),
             "bounces.password" => config.bounces.password.expose_secret().to_owned(),

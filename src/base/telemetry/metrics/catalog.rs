@@ -6,7 +6,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
 /// Each name with its meaning.
-const COUNTERS: [(&str, &str); 15] = [
+const COUNTERS: [(&str, &str); 16] = [
     (STORMS, "Storms that began: email about their sources is held"),
     (SWEEPS, "Sweeps that ended, by outcome"),
     (SWEEP_TICKS_SKIPPED, "Schedule ticks skipped because a sweep was running"),
@@ -21,6 +21,7 @@ const COUNTERS: [(&str, &str); 15] = [
     (LINK_REQUESTS_DROPPED, "Link requests not counted because the queue was full"),
     (RATE_LIMITED_REQUESTS, "Requests on the public listener rejected with 429, by quota"),
     (BOUNCES, "Members whose address a bounce or a complaint suppressed, by kind"),
+    (ROWS_PURGED, "Rows deleted because they were older than [retention] keeps them, by table"),
     (PERSON_MISMATCHES, "Connections that work, but probably with the records of another person"),
 ];
 
@@ -92,7 +93,7 @@ const DAYS: [f64; 11] = [
 
 /// The counters with one label: the label and all its values. Each series starts at zero, so that an alert also sees its
 /// first event.
-pub(super) const SERIES: [(&str, &str, &[&str]); 9] = [
+pub(super) const SERIES: [(&str, &str, &[&str]); 10] = [
     (EVENT_ATTEMPTS, "outcome", &["delivered", "retry", "failed"]),
     (SWEEPS, "outcome", &["complete", "incomplete"]),
     (MEMBERS_POLLED, "outcome", &["clear", "unclear"]),
@@ -125,7 +126,37 @@ pub(super) const SERIES: [(&str, &str, &[&str]); 9] = [
     (
         RATE_LIMITED_REQUESTS,
         "quota",
-        &["requests", "presses", "resends", "one_clicks", "hook_passwords", "admin_tokens"],
+        &[
+            "requests",
+            "presses",
+            "resends",
+            "one_clicks",
+            "hook_passwords",
+            "hook_signatures",
+            "admin_tokens",
+        ],
+    ),
+    (
+        ROWS_PURGED,
+        "table",
+        &[
+            "links",
+            "notices",
+            "invitations",
+            "decisions",
+            "lapses",
+            "connections",
+            "transitions",
+            "lapse_changes",
+            "member_changes",
+            "holds",
+            "policy_changes",
+            "planner_pauses",
+            "events",
+            "link_requests",
+            "audit",
+            "members",
+        ],
     ),
     (BOUNCES, "kind", &["hard_bounce", "complaint", "unsubscribed"]),
 ];

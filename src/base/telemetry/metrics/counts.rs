@@ -70,6 +70,10 @@ pub(crate) fn count_bounced_members(reason: Suppression, members: u64) {
     add(BOUNCES, reason.as_str(), members);
 }
 
+pub(crate) fn count_purged_rows(table: &'static str, rows: u64) {
+    add(ROWS_PURGED, table, rows);
+}
+
 pub(crate) fn count_person_mismatch() {
     counter!(PERSON_MISMATCHES).increment(1);
 }

@@ -27,6 +27,8 @@ pub(super) const CONNECTIONS: &str = "reconnectd_connections";
 pub(super) const TRANSITIONS: &str = "reconnectd_transitions_total";
 pub(super) const PERSON_MISMATCHES: &str = "reconnectd_person_mismatches_total";
 
+pub(super) const ROWS_PURGED: &str = "reconnectd_rows_purged_total";
+
 pub(super) const LAPSES_OPEN: &str = "reconnectd_lapses_open";
 pub(super) const LAPSES_OPENED: &str = "reconnectd_lapses_opened_total";
 pub(super) const LAPSES_CLOSED: &str = "reconnectd_lapses_closed_total";

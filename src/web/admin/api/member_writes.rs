@@ -117,7 +117,8 @@ pub(super) async fn remove(
     let now = caller.clock.now();
     let (exists, traces_remain) = if erased {
         let exists = caller.store.erase_member(&id, &caller.keyring.pseudonym(&id), now).await?;
-        (exists, exists && !caller.store.truncate_log().await?)
+        // Also after a repeated request: the first one may have ended here.
+        (exists, !caller.store.truncate_log().await?)
     } else {
         (caller.store.remove_member(&id, now).await?, false)
     };
