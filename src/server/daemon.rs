@@ -192,8 +192,13 @@ impl Daemon {
     fn prepare(&self, trigger: Trigger) -> Option<Preparation> {
         telemetry::notify_reloading();
         let reloads = self.reloads.clone()?;
-        let prepared = reloads.prepare(self.current.app(), self.wakes.clone(), self.shutdown.clone());
-        Some(prepared.map(move |prepared| (trigger, prepared)).boxed())
+        // A task of its own: the scheduler must not be interrupted while it starts.
+        let prepared =
+            tokio::spawn(reloads.prepare(self.current.app(), self.wakes.clone(), self.shutdown.clone()));
+        let result = move |prepared: Result<_, JoinError>| {
+            (trigger, prepared.unwrap_or_else(|error| Err(vec![format!("cannot load it: {error}")])))
+        };
+        Some(prepared.map(result).boxed())
     }
 
     /// Replaces the configuration. What is in hand is finished under the old one.
@@ -211,7 +216,10 @@ impl Daemon {
         self.start_loops(&app, Some(former_policy));
         let schedule = &app.config.sweep.schedule;
         tracing::info!(
-            event = "config_reloaded", trigger = trigger.as_str(), %changes, schedule = schedule.as_str(),
+            event = "config_reloaded",
+            trigger = trigger.as_str(),
+            changes = changes.to_string(),
+            schedule = schedule.as_str(),
             "the configuration was loaded again"
         );
         if !needs_restart.is_empty() {

@@ -63,7 +63,7 @@ impl Reloads {
     /// Loads from `source`, whose content `loaded` had, on each notification of `signal` and when the content changes.
     pub fn new(source: ConfigSource, loaded: &Loaded, signal: Arc<Notify>) -> Self {
         Self {
-            // If it has changed since it was loaded, the next change is loaded, too.
+            // What changes in the moment between the load and this look is loaded with the next change.
             watch: ContentWatch::new(source.look()),
             source,
             signal,

@@ -1,6 +1,6 @@
 //! The configuration is loaded again while the daemon works.
 
-use crate::harness::{Daemon, Home, PATIENCE, Running, mails, simulator, until, until_true};
+use crate::harness::{Daemon, Home, PATIENCE, Running, mails, simulator, until_true};
 use reconnectd::sim::{Fault, FaultKind, Operation};
 use std::collections::BTreeMap;
 use std::fs;
@@ -155,7 +155,7 @@ async fn reloads_under_load_lose_no_request_and_no_email_and_new_emails_follow_t
     assert!(later.iter().all(|member| version_of(member).as_deref() == Some("v5")), "{received:?}");
     let versions: Vec<_> = first.iter().filter_map(version_of).collect();
     assert!(versions.iter().any(|one| one == "v0") && versions.iter().any(|one| one != "v0"), "{versions:?}");
-    let changes = "changes=notices.expired.first_after schedule";
+    let changes = "changes=\"notices.expired.first_after\"";
     assert_eq!(ended.stderr.matches(changes).count(), 2, "{}", ended.stderr);
     assert!(!ended.stderr.contains("loop_failed") && !ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
@@ -192,11 +192,11 @@ async fn a_changed_file_is_noticed_and_a_broken_one_is_reported_once_while_the_o
         fs::create_dir(home.path(&format!("version-{version}"))).unwrap();
         home.write_secret(&format!("version-{version}/token"), token);
     }
-    let point_to = |version: u8| {
+    let point_to = |home: &Home, version: u8| {
         symlink(home.path(&format!("version-{version}")), home.path("new")).unwrap();
         fs::rename(home.path("new"), home.path("data")).unwrap();
     };
-    point_to(0);
+    point_to(&home, 0);
     symlink(home.path("data/token"), home.path("token")).unwrap();
     home.set("admin.token_file", home.path("token").display().to_string());
     home.enrol(&["alice"]).await;
@@ -224,9 +224,9 @@ async fn a_changed_file_is_noticed_and_a_broken_one_is_reported_once_while_the_o
     happened("config_reloaded").await;
     until_true("the metric", async || metric().await.as_deref() == Some("1")).await;
     assert_eq!(count(&daemon.running, "config_reload_failed"), 1);
-    point_to(1);
-    until("the other token", async || (api(TOKENS[1]).await == 200).then_some(())).await;
-    assert_eq!(api(TOKENS[0]).await, 401);
+    point_to(&home, 1);
+    until_true("the other token", async || daemon.running.stderr().contains("changes=\"admin.token\"")).await;
+    assert_eq!((api(TOKENS[1]).await, api(TOKENS[0]).await), (200, 401));
     let (status, _) = get(&format!("http://{}/", daemon.links), None).await;
     assert_eq!(status, 200, "the listener is the old one");
 
@@ -235,7 +235,6 @@ async fn a_changed_file_is_noticed_and_a_broken_one_is_reported_once_while_the_o
     let failure = line("config_reload_failed");
     assert!(failure.contains("links.ttl") && failure.contains("trigger=\"content\""), "{failure}");
     assert!(line("restart_needed").contains("keys=\"links.listen\""), "{log}");
-    assert!(log.contains("changes=admin.token "), "{log}");
     assert!(TOKENS.iter().all(|token| !log.contains(token)), "{log}");
 }
 
@@ -249,10 +248,12 @@ async fn the_log_level_changes_and_a_shutdown_during_a_reload_ends_well() {
     reload(&daemon).await;
     until_true("news of a sweep", async || count(&daemon.running, "sweep_ended") > 0).await;
     home.set("telemetry.format", "json");
+    daemon.running.signal("HUP");
+    until_true("JSON", async || daemon.running.stderr().lines().any(|line| line.starts_with('{'))).await;
     for _ in 0..20 {
         daemon.running.signal("HUP");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let ended = daemon.running.stopped().await.well();
-    assert!(ended.stderr.lines().any(|line| line.starts_with('{')), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("ERROR"), "{}", ended.stderr);
 }
