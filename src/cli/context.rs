@@ -3,7 +3,7 @@
 use super::completion::UsageError;
 use super::output::errln;
 use crate::base::clock::Clock;
-use crate::base::config::{AuthMode, Config, Loaded};
+use crate::base::config::{AuthMode, Config, ConfigSource, Loaded};
 use crate::credentials::agreement::agree;
 use crate::credentials::former_keys::load_former_keys;
 use crate::credentials::key_check::{self, KeyReport};
@@ -19,21 +19,22 @@ pub(super) struct Context {
     pub(super) json: bool,
     pub(super) config: Config,
     pub(super) loaded: Loaded,
+    pub(super) source: ConfigSource,
     pub(super) clock: Clock,
 }
 
 impl Context {
     pub(super) fn load(file: Option<PathBuf>, json: bool) -> anyhow::Result<Self> {
-        let file = Config::find(file);
-        let loaded = Config::load(file.as_deref(), std::env::vars_os())?;
+        let source = ConfigSource::new(file, std::env::vars_os());
+        let loaded = source.load()?;
         for warning in &loaded.warnings {
             errln!("reconnectd: {warning}");
         }
-        Ok(Self { json, config: loaded.config.clone(), loaded, clock: Clock::System })
+        Ok(Self { json, config: loaded.config.clone(), loaded, source, clock: Clock::System })
     }
 
     /// The file that the configuration came from, for a report.
-    pub(super) fn source(&self) -> String {
+    pub(super) fn source_name(&self) -> String {
         match &self.loaded.file {
             Some(file) => file.display().to_string(),
             None => "built-in defaults".to_owned(),

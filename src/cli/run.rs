@@ -3,9 +3,9 @@
 use super::completion::Completion;
 use super::context::Context;
 use super::output::{outln, print_json};
-use super::signals::{log_hangups, stop_signal};
+use super::signals::{hangups, stop_signal};
 use crate::base::telemetry::{self, traces::Traces};
-use crate::server::Daemon;
+use crate::server::{Daemon, Reloads};
 use crate::store::{InstanceCommand, SweepProgress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs the daemon until a signal stops it.
 pub(super) async fn run(context: &Context) -> anyhow::Result<Completion> {
-    telemetry::init(&context.config.telemetry)?;
+    let log = telemetry::init(&context.config.telemetry)?;
     let stop = stop_signal()?;
-    log_hangups()?;
+    let reloads = Reloads::new(context.source.clone(), &context.loaded, hangups()?).with_log(log);
     let metrics = telemetry::MetricsPage::install()?;
     let traces = Traces::start(&context.config.telemetry)?;
-    let ended = serve(context, stop, metrics).await;
+    let ended = serve(context, stop, metrics, reloads).await;
     traces.flush().await;
     ended.map(|()| Completion::Complete)
 }
@@ -29,10 +29,11 @@ async fn serve(
     context: &Context,
     stop: CancellationToken,
     metrics: telemetry::MetricsPage,
+    reloads: Reloads,
 ) -> anyhow::Result<()> {
     let daemon = Daemon::start(context.app_or_create().await?, Some(metrics)).await?;
     telemetry::notify_ready();
-    daemon.run(stop).await
+    daemon.reloading(reloads).run(stop).await
 }
 
 /// Sweeps, plans, and delivers what is due.

@@ -1,5 +1,7 @@
-//! Signals that ask the process to stop.
+//! Signals that ask the process to stop, or to load its configuration again.
 
+use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Cancelled on SIGTERM, SIGINT, or SIGQUIT. The next of these signals ends the process at once, with the exit code that
@@ -43,23 +45,25 @@ pub(super) fn stop_signal() -> std::io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Logs SIGHUP, which ends a process by default: other daemons read their configuration again.
+/// Notified on SIGHUP, which would end the process otherwise.
 ///
 /// # Errors
 /// The operating system accepts no handler.
 #[cfg(unix)]
-pub(super) fn log_hangups() -> std::io::Result<()> {
+pub(super) fn hangups() -> std::io::Result<Arc<Notify>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut hangups = signal(SignalKind::hangup())?;
+    let notify = Arc::<Notify>::default();
+    let notified = notify.clone();
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            tracing::warn!(event = "hangup_ignored", "restart the daemon to apply a changed configuration");
+            notified.notify_one();
         }
     });
-    Ok(())
+    Ok(notify)
 }
 
 #[cfg(not(unix))]
-pub(super) fn log_hangups() -> std::io::Result<()> {
-    Ok(())
+pub(super) fn hangups() -> std::io::Result<Arc<Notify>> {
+    Ok(Arc::default())
 }

@@ -71,6 +71,17 @@ impl TokenProvider {
         Self { store, refresher, refreshes: TaskTracker::new(), pending: PendingRefreshes::default() }
     }
 
+    /// A provider for another configuration, which knows the refreshes that are in flight. The bound on renewals is a new
+    /// one only where it must be.
+    #[must_use]
+    pub(crate) fn succeeded_by(&self, successor: Self, keeps_renewals: bool) -> Self {
+        let Self { store, mut refresher, .. } = successor;
+        if keeps_renewals {
+            refresher.renewals = self.refresher.renewals.clone();
+        }
+        Self { store, refresher, refreshes: self.refreshes.clone(), pending: self.pending.clone() }
+    }
+
     /// A provider for calls that a person waits for.
     #[must_use]
     pub(crate) fn interactive(&self) -> Self {

@@ -49,6 +49,13 @@ impl Rechecker {
         }
     }
 
+    /// Leaves the members alone whose rechecks by `former` are still in progress.
+    #[must_use]
+    pub(crate) fn beside(self, former: &Self) -> Self {
+        let (in_progress, choosing) = (former.in_progress.clone(), former.choosing.clone());
+        Self { in_progress, choosing, ..self }
+    }
+
     /// Makes the early poll that is due first, of a member whose recheck is not in progress. Returns whether one was due.
     ///
     /// # Errors

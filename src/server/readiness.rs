@@ -1,10 +1,8 @@
 //! Whether sweeps are overdue, for `/readyz` and the metrics.
 
+use super::current::Current;
 use super::wake_signals::WakeSignals;
-use crate::base::clock::Clock;
-use crate::base::config::Schedule;
 use crate::base::telemetry::Activity;
-use crate::server::components::App;
 use crate::store::SweepProgress;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,10 +18,9 @@ const GRACE: Duration = Duration::from_secs(120);
 const MAX_IDLE_SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Readiness {
-    clock: Clock,
-    schedule: Arc<Schedule>,
+    current: Current,
     activity: Activity,
     is_sweeping: Arc<AtomicBool>,
     /// Progress within a sweep counts as activity.
@@ -31,13 +28,12 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new(app: &App, wakes: &WakeSignals) -> Self {
+    pub(super) fn new(current: &Current, wakes: &WakeSignals) -> Self {
         Self {
-            clock: app.clock.clone(),
-            schedule: Arc::new(app.config.sweep.schedule.clone()),
+            current: current.clone(),
             activity: wakes.sweep_activity.clone(),
             is_sweeping: wakes.is_sweeping.clone(),
-            progress: Arc::new(Mutex::new(app.sweeper.progress())),
+            progress: Arc::new(Mutex::new(current.app().sweeper.progress())),
         }
     }
 
@@ -62,8 +58,9 @@ impl Readiness {
     /// Whether no sweep has started or made progress for several periods of the schedule.
     pub(super) fn sweeps_overdue(&self) -> bool {
         self.note_progress();
-        let now = self.clock.now();
-        let period = self.schedule.period(now).and_then(|period| period.to_std().ok());
+        let app = self.current.app();
+        let period =
+            app.config.sweep.schedule.period(app.clock.now()).and_then(|period| period.to_std().ok());
         is_overdue(self.activity.idle(), period.unwrap_or_default())
     }
 }

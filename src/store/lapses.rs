@@ -64,12 +64,15 @@ impl Store {
     }
 
     /// Makes the planner evaluate each open lapse now, unless they were last planned under this policy. Returns whether it
-    /// does.
-    pub(crate) async fn plan_under(&self, policy: &str, now: Time) -> Result<bool> {
+    /// does. `former`: the policy that this process planned by until now, perhaps after another instance had named this one.
+    ///
+    /// # Errors
+    /// Only errors of the store.
+    pub(crate) async fn plan_under(&self, policy: &str, former: Option<&str>, now: Time) -> Result<bool> {
         self.write(async |mut tx| {
             let known: Option<String> =
                 query_scalar("SELECT policy FROM planning_policy").fetch_optional(&mut tx).await?;
-            if known.as_deref() == Some(policy) {
+            if known.as_deref() == Some(policy) && former.is_none_or(|former| former == policy) {
                 return Ok(false);
             }
             query(

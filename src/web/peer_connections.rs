@@ -4,7 +4,7 @@ use super::rate_limit_key::RateLimitKey;
 use axum::http::HeaderMap;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
@@ -12,9 +12,9 @@ type Peers = HashMap<RateLimitKey, VecDeque<Arc<Connection>>>;
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub(super) struct PeerConnections {
+pub(crate) struct PeerConnections {
     peers: Arc<Mutex<Peers>>,
-    max_per_peer: usize,
+    max_per_peer: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +32,12 @@ pub(super) struct PeerConnection {
 
 impl PeerConnections {
     pub(super) fn new(max_per_peer: usize) -> Self {
-        Self { peers: Arc::default(), max_per_peer }
+        Self { peers: Arc::default(), max_per_peer: Arc::new(AtomicUsize::new(max_per_peer)) }
+    }
+
+    /// Changes the limit of the next connections.
+    pub(super) fn limit_to(&self, max_per_peer: usize) {
+        self.max_per_peer.store(max_per_peer, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Peers> {
@@ -45,7 +50,7 @@ impl PeerConnections {
         let peer = RateLimitKey::new(peer, &HeaderMap::new(), 0);
         let mut peers = self.lock();
         let connections = peers.entry(peer).or_default();
-        if connections.len() >= self.max_per_peer {
+        if connections.len() >= self.max_per_peer.load(Ordering::Relaxed) {
             let is_silent = |one: &Arc<Connection>| !one.has_request.load(Ordering::Relaxed);
             let oldest = connections.iter().position(is_silent)?;
             if let Some(connection) = connections.remove(oldest) {
@@ -100,7 +105,10 @@ mod tests {
         assert_eq!([&busy, &silent, &other, &third].map(is_closed), [false, true, false, false]);
         third.on_request()();
         assert!(accept("192.0.2.1:4").is_none(), "all have requests");
-        drop((busy, silent));
+        peers.limit_to(4);
+        let fourth = accept("192.0.2.1:4").unwrap();
+        peers.limit_to(2);
+        drop((busy, silent, fourth));
         assert!(accept("192.0.2.1:5").is_some());
         drop((third, other));
         assert!(peers.lock().is_empty());

@@ -37,15 +37,13 @@ pub(super) struct RateLimit {
 }
 
 impl RateLimit {
-    /// `requests_per_minute` is per client; 0 means no limit. `rejection` builds the response to a request above it.
+    /// `quotas` are per client; `None` means no limit. `rejection` builds the response to a request above it.
     pub(super) fn new(
-        requests_per_minute: u32,
+        quotas: Option<Arc<Quotas>>,
         trusted_proxies: usize,
-        clock: &Clock,
         rejection: impl Fn(&HeaderMap) -> Response + Send + Sync + 'static,
     ) -> Self {
-        let quotas = NonZeroU32::new(requests_per_minute).map(|requests| Quotas::new(requests, clock));
-        Self { quotas: quotas.map(Arc::new), trusted_proxies, rejection: Arc::new(rejection) }
+        Self { quotas, trusted_proxies, rejection: Arc::new(rejection) }
     }
 
     fn check(&self, peer: SocketAddr, request: &Request) -> Result<(), RateLimited> {
@@ -116,8 +114,9 @@ impl RequestClass {
     }
 }
 
+/// What each client has used.
 #[derive(Debug)]
-struct Quotas {
+pub(super) struct Quotas {
     requests: Quota,
     presses: Quota,
     resends: Quota,
@@ -125,7 +124,7 @@ struct Quotas {
 }
 
 impl Quotas {
-    fn new(requests_per_minute: NonZeroU32, clock: &Clock) -> Self {
+    pub(super) fn new(requests_per_minute: NonZeroU32, clock: &Clock) -> Self {
         let per_minute = governor::Quota::per_minute;
         let presses = NonZeroU32::new(requests_per_minute.get() / PRESS_DIVISOR).unwrap_or(NonZeroU32::MIN);
         let one_clicks = requests_per_minute.saturating_mul(ONE_CLICK_FACTOR);

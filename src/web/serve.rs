@@ -54,6 +54,10 @@ impl ServerLimits {
         Self { max_per_peer: Some(MAX_PER_PEER), ..Self::default() }
     }
 
+    pub(super) fn max_per_peer(self) -> usize {
+        self.max_per_peer.unwrap_or(usize::MAX)
+    }
+
     /// The limits of a listener that receives imports, whose bodies are read as fast as the database takes them.
     pub(crate) fn with_imports() -> Self {
         Self { body_timeout: IMPORT_TIMEOUT, response_timeout: IMPORT_TIMEOUT, ..Self::default() }
@@ -84,9 +88,22 @@ pub async fn serve(
     limits: ServerLimits,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
+    serve_peers(listener, router, limits, PeerConnections::new(limits.max_per_peer()), shutdown).await
+}
+
+/// Like [`serve`], with a limit of each peer that can change.
+///
+/// # Errors
+/// As [`serve`].
+pub(crate) async fn serve_peers(
+    listener: TcpListener,
+    router: Router,
+    limits: ServerLimits,
+    peers: PeerConnections,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
     let router = router.layer(RequestBodyDeadlineLayer::new(limits.body_timeout));
     let permits = Arc::new(Semaphore::new(limits.max_connections));
-    let peers = PeerConnections::new(limits.max_per_peer.unwrap_or(usize::MAX));
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {

@@ -188,6 +188,20 @@ async fn a_token_that_is_no_longer_configured_ends_its_sessions() {
 }
 
 #[tokio::test]
+async fn the_first_page_says_since_when_and_why_the_configuration_cannot_be_loaded_again() {
+    let h = Harness::watching_with(setup(), &["alice"]).await;
+    let site = Site::logged_in(&h, "reader").await;
+    assert!(!site.get("/").await.html.contains("A reload has failed"));
+    h.app.config_reloads.failed(h.clock.now(), vec!["links.ttl: <not a duration>".to_owned()]);
+    h.clock.advance(TimeDelta::minutes(3));
+    h.app.config_reloads.failed(h.clock.now(), vec!["links.ttl: <still not one>".to_owned()]);
+    let page = site.get("/").await.html;
+    for part in ["has had an error for 3 min", "A reload has failed", "links.ttl: &lt;still not one&gt;"] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_may_read_changes_nothing() {
     let h = Harness::watching_with(setup(), &["alice"]).await;
     let site = Site::logged_in(&h, "reader").await;

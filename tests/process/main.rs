@@ -27,6 +27,7 @@ mod postgres;
 mod preview;
 mod proxies;
 mod refusals;
+mod reload;
 mod renewals;
 mod schedule;
 mod secrets;

@@ -78,7 +78,7 @@ async fn the_daemon_feeds_the_watchdog_reports_its_sweeps_and_asks_for_the_time_
 }
 
 #[tokio::test]
-async fn without_a_watchdog_the_daemon_reports_its_start_its_sweeps_and_its_end() {
+async fn without_a_watchdog_the_daemon_reports_its_start_its_sweeps_its_reloads_and_its_end() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.enrol(&["alice"]).await;
@@ -86,6 +86,17 @@ async fn without_a_watchdog_the_daemon_reports_its_start_its_sweeps_and_its_end(
     let Daemon { running, .. } = home.daemon().await;
     manager.line("READY=1").await;
     manager.line("STATUS=").await;
+    let ready = |lines: &[String]| lines.iter().filter(|line| *line == "READY=1").count();
+    for broken in [false, true] {
+        manager.lines.clear();
+        if broken {
+            home.set("links.ttl", "sometime");
+        }
+        running.signal("HUP");
+        manager.until("the end of a reload", |lines| (ready(lines) > 0).then_some(())).await;
+        let begin = manager.lines.iter().position(|line| line == "RELOADING=1").expect("a begin");
+        assert!(manager.lines[begin + 1].starts_with("MONOTONIC_USEC="), "{:?}", manager.lines);
+    }
     assert!(!manager.has("STOPPING=1"));
     running.stopped().await.well();
     manager.line("STOPPING=1").await;

@@ -201,13 +201,13 @@ async fn a_second_signal_ends_the_daemon_at_once() {
 }
 
 #[tokio::test]
-async fn the_daemon_survives_a_hangup_and_stops_on_sigquit() {
+async fn the_daemon_loads_its_configuration_again_on_a_hangup_and_stops_on_sigquit() {
     let simulator = simulator(0).await;
     let home = Home::new(&simulator);
     home.enrol(&["alice"]).await;
     let daemon = home.daemon().await.running;
     daemon.signal("HUP");
-    until_true("the log line", async || daemon.stderr().contains("event=\"hangup_ignored\"")).await;
+    until_true("the log line", async || daemon.stderr().contains("event=\"config_reloaded\"")).await;
     daemon.signal("QUIT");
     daemon.ended_within(DEADLINE).await.well();
 }

@@ -1,8 +1,8 @@
 //! Loads a configuration.
 
 use super::{
-    diagnostic::ConfigError, environment::EnvironmentLayer, file::FileLayer, layers::Layers, secrets,
-    settings::Config,
+    diagnostic::ConfigError, environment::EnvironmentLayer, file::FileLayer, fingerprint::Fingerprint,
+    layers::Layers, secrets, settings::Config,
 };
 use crate::base::private_files::is_exposed;
 use std::{
@@ -23,6 +23,7 @@ pub struct Loaded {
     pub(crate) warnings: Vec<String>,
     /// Whether the file holds a secret, and others than its owner and group can read it, or others than its owner write it.
     pub(crate) exposes_secret: bool,
+    pub(crate) fingerprint: Fingerprint,
     masked: Table,
 }
 
@@ -67,11 +68,13 @@ impl Config {
         let mut settings = layers.merge()?;
         let masked = secrets::mask(&settings);
         layers.read_secret_files(&mut settings);
+        let fingerprint = Fingerprint::of(&settings);
         match layers.deserialize(settings) {
             Some(config) if layers.diagnostics.is_empty() => {
                 let exposes_secret = holds_secret
                     && file.and_then(|file| file.metadata().ok()).is_some_and(|file| is_exposed(&file));
-                Ok(Loaded { config, file: file.map(Path::to_owned), warnings, exposes_secret, masked })
+                let file = file.map(Path::to_owned);
+                Ok(Loaded { config, file, warnings, exposes_secret, fingerprint, masked })
             }
             _ => {
                 layers.diagnostics.sort_by(|a, b| a.location.cmp(&b.location));

@@ -11,20 +11,41 @@ use std::{
 };
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::{
+    Registry,
     filter::Targets,
     fmt::{self, MakeWriter},
     layer::{Layer, SubscriberExt},
+    reload,
 };
 
 /// The target of this crate's log lines.
 const CRATE: &str = env!("CARGO_CRATE_NAME");
 
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Changes what is logged, and how, while the process runs.
+#[derive(Clone)]
+pub(crate) struct LogSettings {
+    lines: reload::Handle<Lines, Registry>,
+    destination: Destination,
+}
+
+impl LogSettings {
+    pub(crate) fn apply(&self, settings: &Telemetry) {
+        if let Err(error) = self.lines.reload(lines(settings, io::stderr, self.destination)) {
+            tracing::error!(event = "log_settings_kept", %error, "cannot change the log");
+        }
+    }
+}
+
 /// Logs to standard error from now on, panics included.
 ///
 /// # Errors
 /// At the second call in a process.
-pub(crate) fn init(settings: &Telemetry) -> Result<(), SetGlobalDefaultError> {
-    tracing::subscriber::set_global_default(subscriber(settings, io::stderr, Destination::of_process()))?;
+pub(crate) fn init(settings: &Telemetry) -> Result<LogSettings, SetGlobalDefaultError> {
+    let destination = Destination::of_process();
+    let (layer, handle) = reload::Layer::new(lines(settings, io::stderr, destination));
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))?;
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
         log_panic(
@@ -32,7 +53,7 @@ pub(crate) fn init(settings: &Telemetry) -> Result<(), SetGlobalDefaultError> {
             location.as_deref().unwrap_or("unknown location"),
         );
     }));
-    Ok(())
+    Ok(LogSettings { lines: handle, destination })
 }
 
 /// What reads the log lines.
@@ -84,6 +105,13 @@ pub fn subscriber<W>(settings: &Telemetry, writer: W, destination: Destination) 
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    tracing_subscriber::registry().with(lines(settings, writer, destination))
+}
+
+fn lines<W>(settings: &Telemetry, writer: W, destination: Destination) -> Lines
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     // At debug and trace, HTTP, TLS, and SQL libraries log headers, frames, and parameters: tokens and addresses.
     // `telemetry.log` cannot raise their level.
     let cap = Targets::new().with_default(LevelFilter::INFO).with_target(CRATE, LevelFilter::TRACE);
@@ -105,7 +133,7 @@ where
             plain.event_format(LogLine { inner, has_colors, has_priority: false }).boxed()
         }
     };
-    tracing_subscriber::registry().with(settings.log.filter()).with(cap).with(lines)
+    settings.log.filter().and_then(cap).and_then(lines).boxed()
 }
 
 /// Masks the message, because it can quote a member's data.
@@ -229,6 +257,38 @@ mod tests {
             assert_eq!(line[field], expected, "{line}");
         }
         assert_eq!((&line["tries"], line.get("request_id")), (&3.into(), None));
+    }
+
+    #[test]
+    fn the_level_and_the_format_can_change_while_it_logs() {
+        let lines_so_far = Arc::new(Mutex::new(Vec::new()));
+        let writer = || {
+            let lines = Arc::clone(&lines_so_far);
+            move || Shared(Arc::clone(&lines))
+        };
+        let defaults = Config::load(None, [("", ""); 0]).unwrap().config.telemetry;
+        let of = |log: &str, format| {
+            let settings = Telemetry { log: log.parse().unwrap(), format, ..defaults.clone() };
+            lines(&settings, writer(), Destination::File)
+        };
+        let (layer, handle) = reload::Layer::new(of("info", LogFormat::Text));
+        let log = |number: u8| {
+            tracing::debug!(number, "detail");
+            tracing::info!(number, "news");
+        };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            log(1);
+            handle.reload(of("debug", LogFormat::Json)).unwrap();
+            log(2);
+            handle.reload(of("warn", LogFormat::Text)).unwrap();
+            log(3);
+        });
+        let text = String::from_utf8(lines_so_far.lock().unwrap().clone()).unwrap();
+        let found: Vec<_> = text
+            .lines()
+            .map(|line| (line.contains("detail"), line.contains("\"number\":2"), line.contains("number=1")))
+            .collect();
+        assert_eq!(found, [(false, false, true), (true, true, false), (false, true, false)], "{text}");
     }
 
     #[test]

@@ -35,19 +35,28 @@ pub(crate) struct LoopState {
     pub(crate) last_failure: Option<(Time, &'static str)>,
     /// The end of the last step, or the start.
     progressed_at: Instant,
+    has_ended: bool,
+    number: u64,
     /// A loop without progress for longer is stalled; `None`: it may take as long as it needs.
     max_step: Option<Duration>,
 }
 
 /// The states of all loops, in the order of their start. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LoopStates(Arc<Mutex<Vec<LoopState>>>);
+pub(crate) struct LoopStates(Arc<Mutex<Inner>>);
 
-/// The right to publish the state of one loop.
+#[derive(Debug, Default)]
+struct Inner {
+    states: Vec<LoopState>,
+    /// How many loops were registered.
+    count: u64,
+}
+
+/// The right to publish the state of one loop. The loop has ended when it is dropped.
 #[derive(Debug)]
 pub(crate) struct LoopStateHandle {
     states: LoopStates,
-    index: usize,
+    number: u64,
 }
 
 impl LoopStates {
@@ -57,28 +66,41 @@ impl LoopStates {
         started_at: Time,
         max_step: Option<Duration>,
     ) -> LoopStateHandle {
-        let index = self.with(|states| {
-            let progressed_at = Instant::now();
-            let (last_step, last_failure) = (None, None);
-            states.push(LoopState { name, started_at, last_step, last_failure, progressed_at, max_step });
-            states.len() - 1
+        let number = self.with(|Inner { states, count }| {
+            *count += 1;
+            states.push(LoopState {
+                name,
+                started_at,
+                last_step: None,
+                last_failure: None,
+                progressed_at: Instant::now(),
+                has_ended: false,
+                number: *count,
+                max_step,
+            });
+            *count
         });
-        LoopStateHandle { states: self.clone(), index }
+        LoopStateHandle { states: self.clone(), number }
     }
 
     pub(crate) fn all(&self) -> Vec<LoopState> {
-        self.with(|states| states.clone())
+        self.with(|inner| inner.states.clone())
+    }
+
+    pub(crate) fn forget_ended(&self) {
+        self.with(|inner| inner.states.retain(|state| !state.has_ended));
     }
 
     /// The names of the loops that are stalled at `now`.
     pub(crate) fn stalled(&self, now: Instant) -> Vec<&'static str> {
         let is_stalled = |state: &&LoopState| {
-            state.max_step.is_some_and(|max| now.saturating_duration_since(state.progressed_at) > max)
+            !state.has_ended
+                && state.max_step.is_some_and(|max| now.saturating_duration_since(state.progressed_at) > max)
         };
-        self.with(|states| states.iter().filter(is_stalled).map(|state| state.name).collect())
+        self.with(|inner| inner.states.iter().filter(is_stalled).map(|state| state.name).collect())
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Vec<LoopState>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -86,12 +108,22 @@ impl LoopStates {
 impl LoopStateHandle {
     /// `failure` is the reason code of a failed step.
     pub(crate) fn publish(&self, at: Time, result: StepResult, failure: Option<&'static str>) {
-        self.states.with(|states| {
-            let state = &mut states[self.index];
+        self.update(|state| {
             state.last_step = Some((at, result));
             state.last_failure = failure.map(|reason| (at, reason)).or(state.last_failure);
             state.progressed_at = Instant::now();
         });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut LoopState)) {
+        self.states
+            .with(|inner| inner.states.iter_mut().find(|state| state.number == self.number).map(change));
+    }
+}
+
+impl Drop for LoopStateHandle {
+    fn drop(&mut self) {
+        self.update(|state| state.has_ended = true);
     }
 }
 
@@ -104,13 +136,31 @@ mod tests {
         let states = LoopStates::default();
         let minutes = |count: u64| Duration::from_secs(60 * count);
         let plan = states.register("plan", Time::UNIX_EPOCH, Some(minutes(5)));
-        states.register("deliver", Time::UNIX_EPOCH, None);
+        let _deliver = states.register("deliver", Time::UNIX_EPOCH, None);
         let stalled_in = |duration| states.stalled(Instant::now() + duration);
         assert!(stalled_in(minutes(4)).is_empty());
         assert_eq!(stalled_in(minutes(6)), ["plan"]);
-        states.with(|states| states[0].progressed_at -= minutes(6));
+        states.with(|inner| inner.states[0].progressed_at -= minutes(6));
         assert_eq!(stalled_in(minutes(0)), ["plan"]);
         plan.publish(Time::UNIX_EPOCH, StepResult::Failed, Some("database_locked"));
         assert!(stalled_in(minutes(0)).is_empty(), "a failed step is progress, too");
+        drop(plan);
+        assert!(stalled_in(minutes(6)).is_empty(), "it has ended");
+    }
+
+    #[test]
+    fn loops_that_have_ended_are_forgotten_and_the_others_stay() {
+        let states = LoopStates::default();
+        let names = || states.all().iter().map(|state| state.name).collect::<Vec<_>>();
+        let former = states.register("plan", Time::UNIX_EPOCH, None);
+        let events = states.register("events", Time::UNIX_EPOCH, None);
+        let _plan = states.register("plan", Time::UNIX_EPOCH, None);
+        drop(events);
+        states.forget_ended();
+        assert_eq!(names(), ["plan", "plan"], "the first one finishes what is in hand");
+        former.publish(Time::UNIX_EPOCH, StepResult::Idle, None);
+        drop(former);
+        states.forget_ended();
+        assert_eq!(states.all().iter().map(|state| state.last_step).collect::<Vec<_>>(), [None]);
     }
 }

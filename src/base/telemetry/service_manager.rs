@@ -7,6 +7,16 @@ pub(crate) fn notify_ready() {
     notify(&[NotifyState::Ready]);
 }
 
+/// The configuration is read again; [`notify_ready`] tells the end.
+pub(crate) fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => {
+            tracing::warn!(event = "sd_notify_failed", %error, "the monotonic clock cannot be read")
+        }
+    }
+}
+
 /// Asks the service manager to wait at least `deadline` for the end.
 pub(crate) fn notify_stopping(deadline: Duration) {
     let microseconds = |duration: Duration| u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);

@@ -38,7 +38,7 @@ pub(super) struct CheckArgs {
 pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Completion> {
     let config = &context.config;
     let mut checklist = Checklist::new(context.json);
-    exposure::check_configuration(&context.loaded, &context.source(), &checklist)?;
+    exposure::check_configuration(&context.loaded, &context.source_name(), &checklist)?;
     let mut seen = Vec::new();
     let database = database::check(&config.database.url(), &context.clock, &mut checklist).await?;
     if let database::Outcome::Opened(store) = &database {

@@ -19,7 +19,7 @@ pub struct SweepReport {
     pub progress: SweepProgress,
     /// The reason code of an early stop.
     pub ended_early_because: Option<&'static str>,
-    /// Whether a shutdown interrupted it; it will be resumed.
+    /// Whether a shutdown or a reload interrupted it; it will be resumed.
     pub cancelled: bool,
     pub(super) max_unclear: f64,
 }

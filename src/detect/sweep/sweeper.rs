@@ -50,6 +50,12 @@ impl Sweeper {
         Self { poller, at_once, progress }
     }
 
+    /// Publishes its counts where `former` did.
+    #[must_use]
+    pub(crate) fn succeeding(self, former: &Self) -> Self {
+        Self { progress: former.progress.clone(), ..self }
+    }
+
     /// The counts of the sweep under way.
     pub fn progress(&self) -> watch::Receiver<SweepProgress> {
         self.progress.subscribe()

@@ -24,6 +24,12 @@ impl DomainShares {
         Self { under_way: Arc::default(), claiming: Arc::default(), max_under_way }
     }
 
+    /// With another maximum, and the same deliveries.
+    #[must_use]
+    pub(crate) fn resized(&self, max_under_way: usize) -> Self {
+        Self { max_under_way, ..self.clone() }
+    }
+
     /// A domain with a quarter of the deliveries comes last. One with half of them waits.
     pub(super) fn limits(&self, slots: usize) -> ClaimLimits {
         ClaimLimits {

@@ -2,7 +2,7 @@
 
 use super::clock_steps::ClockWatch;
 use crate::base::telemetry::metrics;
-use crate::server::components::App;
+use crate::server::current::Current;
 use crate::server::readiness::Readiness;
 use crate::server::runner::{Loop, Progress};
 use std::time::Duration;
@@ -10,15 +10,16 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct ClockLoop {
-    app: App,
+    current: Current,
     readiness: Readiness,
     watch: ClockWatch,
 }
 
 impl ClockLoop {
-    pub(super) fn new(app: &App, readiness: Readiness) -> Self {
-        let watch = ClockWatch::new(app.clock.now(), app.clock.monotonic());
-        Self { app: app.clone(), readiness, watch }
+    pub(super) fn new(current: &Current, readiness: Readiness) -> Self {
+        let clock = &current.app().clock;
+        let watch = ClockWatch::new(clock.now(), clock.monotonic());
+        Self { current: current.clone(), readiness, watch }
     }
 }
 
@@ -27,10 +28,11 @@ impl Loop for ClockLoop {
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
         metrics::set_sweeps_overdue(self.readiness.sweeps_overdue());
-        let clock = &self.app.clock;
+        let app = self.current.app();
+        let clock = &app.clock;
         if let Some(step) = self.watch.step(clock.now(), clock.monotonic()) {
             tracing::warn!(event = "clock_set", seconds = step.num_seconds(), "the wall clock was set");
-            self.app.pull_back_from_future().await?;
+            app.pull_back_from_future().await?;
         }
         Ok(Progress::Pause(INTERVAL))
     }

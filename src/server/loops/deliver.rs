@@ -1,5 +1,6 @@
 //! Delivers the notices that are due.
 
+use crate::mail::Transport;
 use crate::notify::deliver::{Delivered, Pipeline, Started};
 use crate::server::components::App;
 use crate::server::runner::{Loop, Progress};
@@ -15,6 +16,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) struct DeliverLoop {
+    transport: Arc<Transport>,
     pipeline: Pipeline,
     wake: Arc<Notify>,
     plan: Arc<Notify>,
@@ -23,6 +25,7 @@ pub(super) struct DeliverLoop {
 impl DeliverLoop {
     pub(super) fn new(app: &App, wakes: &WakeSignals) -> Self {
         Self {
+            transport: app.deliverer.transport.clone(),
             pipeline: Pipeline::new(&app.deliverer),
             wake: wakes.deliver.clone(),
             plan: wakes.plan.clone(),
@@ -71,6 +74,7 @@ impl Loop for DeliverLoop {
         while let Some(delivered) = self.pipeline.next().await {
             failure = failure.or(delivered.err());
         }
+        self.transport.close().await;
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 }

@@ -7,7 +7,7 @@ use crate::base::config::Schedule;
 use crate::base::telemetry::MetricsPage;
 use crate::base::telemetry::metrics::{self, FleetGauges};
 use crate::domain::Time;
-use crate::server::components::App;
+use crate::server::current::Current;
 use crate::server::runner::{Loop, Progress};
 use crate::store::{Funnel, Stats, SweepRecord};
 use chrono::TimeDelta;
@@ -16,14 +16,14 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(15);
 
 pub(super) struct FleetMetricsLoop {
-    app: App,
+    current: Current,
     page: MetricsPage,
 }
 
 impl FleetMetricsLoop {
-    pub(super) fn new(app: &App, page: MetricsPage) -> Self {
-        metrics::set_build(app.clock.now());
-        Self { app: app.clone(), page }
+    pub(super) fn new(current: &Current, page: MetricsPage) -> Self {
+        metrics::set_build(current.app().clock.now());
+        Self { current: current.clone(), page }
     }
 }
 
@@ -32,7 +32,8 @@ impl Loop for FleetMetricsLoop {
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
         self.page.merge_histograms();
-        let App { store, clock, config, fleet, .. } = &self.app;
+        let app = self.current.app();
+        let (store, clock, config, fleet) = (&app.store, &app.clock, &app.config, &app.fleet);
         let oldest = store.oldest_due_at().await?;
         let now = clock.now();
         metrics::set_queue_age(

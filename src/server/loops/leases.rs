@@ -1,6 +1,6 @@
 //! Continues what dead instances left unfinished: deliveries, token refreshes, an import.
 
-use crate::server::components::App;
+use crate::server::current::Current;
 use crate::server::runner::{Loop, Progress};
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// The work of a dead instance continues within half a minute.
 const SHARED_INTERVAL: Duration = Duration::from_secs(5);
 
-pub(super) struct LeaseLoop(App);
+pub(super) struct LeaseLoop(Current);
 
 impl LeaseLoop {
-    pub(super) fn new(app: &App) -> Self {
-        Self(app.clone())
+    pub(super) fn new(current: &Current) -> Self {
+        Self(current.clone())
     }
 }
 
@@ -20,10 +20,11 @@ impl Loop for LeaseLoop {
     const NAME: &'static str = "leases";
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
-        self.0.finish_interrupted_import().await?;
-        self.0.release_leases_of_dead().await?;
-        self.0.deliverer.rescue_abandoned().await?;
-        self.0.deliverer.rescue_expired_leases().await?;
-        Ok(Progress::Pause(if self.0.store.is_shared() { SHARED_INTERVAL } else { INTERVAL }))
+        let app = self.0.app();
+        app.finish_interrupted_import().await?;
+        app.release_leases_of_dead().await?;
+        app.deliverer.rescue_abandoned().await?;
+        app.deliverer.rescue_expired_leases().await?;
+        Ok(Progress::Pause(if app.store.is_shared() { SHARED_INTERVAL } else { INTERVAL }))
     }
 }

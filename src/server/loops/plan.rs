@@ -8,14 +8,27 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 pub(super) struct PlanLoop {
+    /// What the planner of the former configuration planned has to be planned again first.
+    adoption: Option<Adoption>,
     planner: Planner,
     wake: Arc<Notify>,
     deliver: Arc<Notify>,
 }
 
+struct Adoption {
+    app: App,
+    former_policy: String,
+}
+
 impl PlanLoop {
-    pub(super) fn new(app: &App, wakes: &WakeSignals) -> Self {
-        Self { planner: app.planner.clone(), wake: wakes.plan.clone(), deliver: wakes.deliver.clone() }
+    pub(super) fn new(app: &App, wakes: &WakeSignals, former_policy: Option<String>) -> Self {
+        let adoption = former_policy.map(|former_policy| Adoption { app: app.clone(), former_policy });
+        Self {
+            adoption,
+            planner: app.planner.clone(),
+            wake: wakes.plan.clone(),
+            deliver: wakes.deliver.clone(),
+        }
     }
 }
 
@@ -27,6 +40,10 @@ impl Loop for PlanLoop {
     }
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
+        if let Some(Adoption { app, former_policy }) = &self.adoption {
+            app.adopt_policy(Some(former_policy)).await?;
+            self.adoption = None;
+        }
         let has_worked = self.planner.plan_page().await?;
         if has_worked {
             self.deliver.notify_one();

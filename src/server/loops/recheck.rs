@@ -24,6 +24,8 @@ impl Loop for RecheckLoop {
     const NAME: &'static str = "recheck";
     /// A poll can wait for its turn behind a sweep with a low rate limit.
     const MAX_STEP: Option<Duration> = None;
+    /// A member whose recheck hangs delays no other one.
+    const WAITS_FOR_FORMER: bool = false;
 
     fn wake(&self) -> Option<Arc<Notify>> {
         Some(self.wake.clone())

@@ -2,7 +2,7 @@
 
 use crate::base::telemetry;
 use crate::domain::Time;
-use crate::server::components::App;
+use crate::server::current::Current;
 use crate::server::readiness::Readiness;
 use crate::server::runner::{Loop, Progress};
 use crate::store::{SweepProgress, SweepRecord};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct ServiceManagerLoop {
-    app: App,
+    current: Current,
     readiness: Readiness,
     loops: telemetry::LoopStates,
     has_watchdog: bool,
@@ -24,10 +24,10 @@ pub(super) struct ServiceManagerLoop {
 }
 
 impl ServiceManagerLoop {
-    pub(super) fn new(app: &App, readiness: Readiness, loops: telemetry::LoopStates) -> Self {
+    pub(super) fn new(current: &Current, readiness: Readiness, loops: telemetry::LoopStates) -> Self {
         let watchdog = telemetry::watchdog_timeout();
         Self {
-            app: app.clone(),
+            current: current.clone(),
             readiness,
             loops,
             has_watchdog: watchdog.is_some(),
@@ -52,12 +52,13 @@ impl ServiceManagerLoop {
     }
 
     async fn status(&self) -> anyhow::Result<String> {
+        let app = self.current.app();
         if self.readiness.is_sweeping() {
-            let SweepProgress { members, unclear, .. } = *self.app.sweeper.progress().borrow();
+            let SweepProgress { members, unclear, .. } = *app.sweeper.progress().borrow();
             return Ok(format!("sweeping: {members} members polled, {unclear} unclear"));
         }
-        let next = self.app.config.sweep.schedule.next_due(self.app.clock.now());
-        Ok(idle_status(self.app.store.last_sweep().await?.as_ref(), next))
+        let next = app.config.sweep.schedule.next_due(app.clock.now());
+        Ok(idle_status(app.store.last_sweep().await?.as_ref(), next))
     }
 }
 

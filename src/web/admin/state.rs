@@ -2,6 +2,7 @@
 
 use super::access::AccessTokens;
 use crate::base::clock::Clock;
+use crate::base::telemetry::ConfigReloads;
 use crate::credentials::keyring::Keyring;
 use crate::explain::{Explainer, FleetReports};
 use crate::store::Store;
@@ -18,17 +19,18 @@ pub(crate) struct AdminServices {
     pub(crate) tokens: AccessTokens,
     /// See `admin.hosts`.
     pub(crate) hosts: Vec<String>,
-    pub(crate) wrong_tokens: WrongPasswords,
+    pub(crate) wrong_tokens: Arc<WrongPasswords>,
     /// Writes through `store.acting_as(access.actor())` are audited.
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     /// One import at a time, so that they wait for each other instead of failing.
-    pub(crate) imports: Mutex<()>,
+    pub(crate) imports: Arc<Mutex<()>>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) explainer: Explainer,
     pub(crate) fleet: FleetReports,
     /// See `storm.drip_per_minute`.
     pub(crate) drip_per_minute: u32,
+    pub(crate) config_reloads: ConfigReloads,
 }
 
 impl AdminState {

@@ -30,7 +30,7 @@ pub(super) async fn require_password(
         return next.run(request).await;
     }
     let client = RateLimitKey::new(peer, request.headers(), state.services.trusted_proxies);
-    match state.wrong_passwords.count(client) {
+    match state.services.wrong_passwords.count(client) {
         Ok(()) => {
             let route = request.uri().path();
             tracing::warn!(event = "wrong_hook_password", route, "a report came with a wrong password");

@@ -32,7 +32,7 @@ pub(crate) struct BwellServices {
     pub(crate) store: Store,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) clock: Clock,
-    pub(crate) wrong_signatures: WrongPasswords,
+    pub(crate) wrong_signatures: Arc<WrongPasswords>,
     /// The operator's own proxies in front of the listener.
     pub(crate) trusted_proxies: usize,
 }

@@ -20,21 +20,20 @@ pub(crate) struct HookServices {
     pub(crate) ses_topics: Vec<TopicArn>,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    pub(crate) wrong_passwords: Arc<WrongPasswords>,
     /// The operator's own proxies in front of the listener.
     pub(crate) trusted_proxies: usize,
 }
 
 pub(crate) struct Hooks {
     pub(super) services: HookServices,
-    pub(super) wrong_passwords: WrongPasswords,
     password_digest: digest::Digest,
 }
 
 impl HookState {
     pub(crate) fn new(services: HookServices) -> Self {
-        let wrong_passwords = WrongPasswords::new(&services.clock);
         let password_digest = sha256(services.password.expose_secret().as_bytes());
-        Self(Arc::new(Hooks { services, wrong_passwords, password_digest }))
+        Self(Arc::new(Hooks { services, password_digest }))
     }
 }
 

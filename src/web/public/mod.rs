@@ -53,10 +53,10 @@ pub fn public(state: PublicState) -> Router {
 fn pages(state: PublicState) -> Router {
     let broken = state.clone();
     let (rejecting, hostless) = (state.clone(), state.clone());
-    let rate_limit =
-        RateLimit::new(state.requests_per_minute, state.trusted_proxies, &state.clock, move |headers| {
-            rejecting.page(&rejecting.browser_context(headers), &Page::TooManyRequests)
-        });
+    let quotas = state.client_limits.quotas.clone();
+    let rate_limit = RateLimit::new(quotas, state.trusted_proxies, move |headers| {
+        rejecting.page(&rejecting.browser_context(headers), &Page::TooManyRequests)
+    });
     let links = Router::new()
         .route("/r/{token}", get(link::view).post(link::redeem))
         .route("/r/{token}/resend", post(link::resend).get(back))

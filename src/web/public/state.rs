@@ -4,6 +4,7 @@ use crate::base::clock::Clock;
 use crate::reconnect::links::LinkService;
 use crate::store::Store;
 use crate::traffic::RequestRecorder;
+use crate::web::client_limits::ClientLimits;
 use crate::web::hooks::{BwellState, HookState};
 use crate::web::pages::Pages;
 use std::ops::Deref;
@@ -25,8 +26,7 @@ pub struct PublicServices {
     pub(crate) secure: bool,
     /// The operator's own proxies in front of the listener.
     pub(crate) trusted_proxies: usize,
-    /// Per client address; 0: no limit.
-    pub(crate) requests_per_minute: u32,
+    pub(crate) client_limits: ClientLimits,
     /// `None`: the hooks of mail providers do not exist.
     pub(crate) hooks: Option<HookState>,
     /// `None`: the hook of b.well does not exist.

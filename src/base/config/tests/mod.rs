@@ -341,3 +341,42 @@ fn quiet_hours_can_span_midnight_or_be_empty() {
     assert_eq!(hours("21:30-08:00"), Some(QuietHours { from: time(21, 30), until: time(8, 0) }));
     assert_eq!(hours(""), None);
 }
+
+#[test]
+fn two_configurations_differ_in_the_settings_that_were_changed_and_in_the_content_of_files() {
+    let given = given("[links]\nttl = '3d'\n[email.smtp]\nca_file = 'CA'\npassword_file = 'SECRET'\n");
+    let [ca, secret] = ["CA", "SECRET"].map(|name| {
+        let path = given.directory.path().join(name);
+        let text = fs::read_to_string(&given.file).unwrap();
+        fs::write(&given.file, text.replace(name, &path.display().to_string())).unwrap();
+        path
+    });
+    let write = |path: &Path, text: &str| {
+        fs::write(path, text).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    write(&ca, "one");
+    write(&secret, "hush");
+    let source = ConfigSource::new(Some(given.file.clone()), []);
+    let first = source.load().unwrap().fingerprint;
+    let changes = || first.changes_to(&source.load().unwrap().fingerprint);
+    let look = source.look();
+    let is_seen = || source.look() != look;
+    assert!(changes() == Changes::default() && !is_seen());
+    write(&secret, "hush hush");
+    assert!(changes().to_string() == "email.smtp.password" && is_seen(), "{}", changes());
+    write(&secret, "hush");
+    write(&ca, "two");
+    assert!(changes().touch("email") && !changes().touch("email.smtp.password") && is_seen());
+    write(&ca, "one");
+    assert!(!is_seen(), "only the content counts");
+    let text = fs::read_to_string(&given.file).unwrap();
+    write(&given.file, &text.replace("'3d'", "'4d'\nmax_redemptions = 2"));
+    assert!(changes().to_string() == "links.max_redemptions, links.ttl" && is_seen());
+    assert!(!changes().touch("link") && changes().within("links").count() == 2);
+    write(&given.file, "[links");
+    assert!(source.load().is_err() && is_seen());
+    fs::remove_file(&given.file).unwrap();
+    assert!(is_seen());
+}

@@ -108,11 +108,16 @@ impl Drop for WaitingWrite {
 /// What is known from the start.
 pub(crate) fn set_build(loaded_at: Time) {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    gauge!(CONFIG_RELOAD_SUCCESSFUL).set(1.0);
-    gauge!(CONFIG_RELOADED_AT).set(timestamp(loaded_at));
+    set_config_reload(true, loaded_at);
     gauge!(WRITES_WAITING).increment(0.0);
     // SQLite has no clock of its own.
     set_clock_difference(TimeDelta::zero());
+}
+
+/// `loaded_at`: the configuration in force, which is an older one after a failure.
+pub(crate) fn set_config_reload(is_successful: bool, loaded_at: Time) {
+    gauge!(CONFIG_RELOAD_SUCCESSFUL).set(f64::from(u8::from(is_successful)));
+    gauge!(CONFIG_RELOADED_AT).set(timestamp(loaded_at));
 }
 
 /// `None` leaves a gauge as it is.

@@ -4,7 +4,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 const NAME: &str = "reconnectd_gateway_request_duration_seconds";
-const RELOADED: &str = "reconnectd_config_last_reload_successful ";
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct GatewayCalls {
@@ -41,11 +40,6 @@ pub(super) fn read(metrics: &str) -> Vec<GatewayCalls> {
     calls.into_values().map(row).filter(|row| row.requests > 0).collect()
 }
 
-/// Whether the last reload of the configuration succeeded. `None`: there was none.
-pub(super) fn last_reload(metrics: &str) -> Option<bool> {
-    metrics.lines().find_map(|line| line.strip_prefix(RELOADED)).map(|value| value.trim() == "1")
-}
-
 fn label<'a>(series: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = series.split_once(&format!("{name}=\""))?;
     rest.split('"').next()
@@ -63,11 +57,9 @@ mod tests {
             reconnectd_gateway_request_duration_seconds_count{operation=\"list\",outcome=\"ok\"} 9\n\
             reconnectd_gateway_request_duration_seconds_sum{operation=\"list\",outcome=\"timeout\"} 1.1\n\
             reconnectd_gateway_request_duration_seconds_count{operation=\"list\",outcome=\"timeout\"} 1\n\
-            reconnectd_gateway_request_duration_seconds_count{operation=\"oauth_url\",outcome=\"ok\"} 0\n\
-            reconnectd_config_last_reload_successful 0\n";
+            reconnectd_gateway_request_duration_seconds_count{operation=\"oauth_url\",outcome=\"ok\"} 0\n";
         let list = GatewayCalls { operation: "list".into(), requests: 10, failed: 1, mean: 200 };
         assert_eq!(read(text), [list]);
-        assert_eq!(last_reload(text), Some(false));
-        assert_eq!((read(""), last_reload("")), (vec![], None));
+        assert_eq!(read(""), []);
     }
 }

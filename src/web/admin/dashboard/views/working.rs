@@ -11,7 +11,7 @@ use super::super::state::Dashboard;
 use super::super::visit::Visit;
 use super::days::DayRange;
 use super::gateway_calls;
-use crate::base::telemetry::{LoopState, StepResult};
+use crate::base::telemetry::{LastReload, LoopState, StepResult};
 use crate::domain::Time;
 use crate::store::SweepRecord;
 use axum::extract::State;
@@ -38,6 +38,8 @@ struct Facts<'a> {
     mail_trouble: Option<(&'a str, u64)>,
     queue_age: TimeDelta,
     failing_loops: &'a [&'static str],
+    /// Since when a changed configuration cannot be loaded.
+    reload_failed_since: Option<Time>,
 }
 
 fn answer(facts: &Facts<'_>) -> Answer {
@@ -84,6 +86,13 @@ fn answer(facts: &Facts<'_>) -> Answer {
     if let Some(name) = facts.failing_loops.first() {
         return Answer::warning("Mostly.", format!("{text} The last step of the {name} loop failed."));
     }
+    if let Some(since) = facts.reload_failed_since {
+        let age = format::duration(facts.now - since);
+        return Answer::warning(
+            "Mostly.",
+            format!("{text} The changed configuration has had an error for {age}, and the old one goes on."),
+        );
+    }
     Answer::good("Yes.", text)
 }
 
@@ -106,6 +115,7 @@ pub(in super::super) async fn view(
         .collect();
     let trouble = queue.retried.iter().find(|(reason, _)| MAIL_TROUBLE.contains(&reason.as_str()));
     let queue_age = stats.queue_age(now);
+    let last_reload = state.admin.config_reloads.last();
     let facts = Facts {
         now,
         last_sweep: sweeps.first(),
@@ -113,6 +123,7 @@ pub(in super::super) async fn view(
         mail_trouble: trouble.map(|(reason, waiting)| (reason.as_str(), *waiting)),
         queue_age,
         failing_loops: &failing,
+        reload_failed_since: last_reload.failure.as_ref().map(|failure| failure.since),
     };
     let instances: Vec<Value> = store
         .live_daemons(now)
@@ -130,7 +141,7 @@ pub(in super::super) async fn view(
         retried => retried(&queue.retried), connections => shares(&stats.connections),
         credentials => shares(&stats.credentials_by_state()), unclear => coded(&stats.unclear),
         members => stats.members, paused => stats.paused, instances, loops,
-        calls => gateway_calls::read(&metrics), reloaded => gateway_calls::last_reload(&metrics),
+        calls => gateway_calls::read(&metrics), reload => reload(&last_reload),
         policy_since => store.policy_since().await?, holds => holds.len(),
         under_old_keys => *state.admin.fleet.under_old_keys().await?,
         held => holds.iter().map(|hold| hold.notices).sum::<u64>(), chart => chart(&state).await?,
@@ -154,6 +165,14 @@ async fn chart(state: &Dashboard) -> Result<Value, PageError> {
         marks: Mark::between(&trends.marks, from, now),
     };
     Ok(Value::from(minijinja::value::Serde(chart.view())))
+}
+
+fn reload(last: &LastReload) -> Value {
+    let failure = last.failure.as_ref();
+    shown! {
+        loaded_at => last.loaded_at, is_reloaded => last.is_reloaded, needs_restart => last.needs_restart,
+        failed_since => failure.map(|failure| failure.since), reasons => failure.map(|failure| failure.reasons.clone()),
+    }
 }
 
 /// Loops of the same name share a row.
@@ -241,6 +260,7 @@ mod tests {
             mail_trouble: None,
             queue_age: TimeDelta::zero(),
             failing_loops: &[],
+            reload_failed_since: None,
         }
     }
 
@@ -283,6 +303,11 @@ mod tests {
                 Facts { queue_age: TimeDelta::minutes(20), ..facts(Some(&good)) },
                 "warn: Mostly. The last sweep covered 99,968 of 100,000 members 4 minutes ago. The oldest email that is due \
                  has waited for 20 min.",
+            ),
+            (
+                Facts { reload_failed_since: Some(Time::UNIX_EPOCH), ..facts(Some(&good)) },
+                "warn: Mostly. The last sweep covered 99,968 of 100,000 members 4 minutes ago. The changed configuration has \
+                 had an error for 5 min, and the old one goes on.",
             ),
             (
                 Facts { failing_loops: &["events"], ..facts(Some(&good)) },
