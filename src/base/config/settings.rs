@@ -60,5 +60,6 @@ impl Config {
         }
         self.email.validate(findings);
         self.admin.validate(findings, &self.links);
+        self.telemetry.validate(findings);
     }
 }
