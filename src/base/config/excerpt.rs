@@ -3,7 +3,6 @@
 use super::schema;
 use std::fmt;
 use std::ops::Range;
-use textwrap::core::display_width;
 
 /// Characters of a key that are shown.
 const MAX_KEY: usize = 60;
@@ -40,7 +39,7 @@ impl Excerpt {
             Some(_) => format!("{rest_of_key}{ELLIPSIS}"),
             None => rest_of_key,
         };
-        let (indent, width) = (indent(&before), display_width(&key).max(1));
+        let (indent, width) = (indent(&before), columns(&key).max(1));
         Some(Self { number, line: format!("{before}{key}{after}"), indent, width })
     }
 
@@ -75,6 +74,16 @@ fn line_at(text: &str, at: usize) -> Option<(usize, &str, usize)> {
     Some((before.matches('\n').count() + 1, line, start))
 }
 
+/// The columns of a text on a terminal. Without zero-width characters, which are rare in keys.
+fn columns(text: &str) -> usize {
+    let is_wide = |c: char| {
+        matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+            | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1faff}'
+            | '\u{20000}'..='\u{3fffd}')
+    };
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
 fn is_bare(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '\t')
 }
@@ -89,8 +98,8 @@ fn printable(key: &str) -> String {
 fn indent(text: &str) -> String {
     text.split_inclusive('\t')
         .map(|part| match part.strip_suffix('\t') {
-            Some(part) => " ".repeat(display_width(part)) + "\t",
-            None => " ".repeat(display_width(part)),
+            Some(part) => " ".repeat(columns(part)) + "\t",
+            None => " ".repeat(columns(part)),
         })
         .collect()
 }
@@ -142,8 +151,8 @@ mod tests {
             let shown = shown(text, key);
             assert!(!shown.contains("hush") && shown.contains("… hst = …"), "{shown}");
             let [line, mark] = shown.lines().collect::<Vec<_>>()[..] else { panic!("two lines") };
-            let columns = |text: &str, of: &str| text[..text.find(of).unwrap()].chars().count();
-            assert_eq!(columns(line, "hst"), columns(mark, "^"), "{shown}");
+            let column = |text: &str, of: &str| text[..text.find(of).unwrap()].chars().count();
+            assert_eq!(column(line, "hst"), column(mark, "^"), "{shown}");
         }
     }
 

@@ -14,6 +14,9 @@ use toml::Table;
 /// Texts up to this length are tried to find the longest that a setting accepts.
 const MAX_LENGTH: i64 = 1000;
 
+/// A text that has no form, and is no name.
+const UNUSUAL: &str = "☃ ☃";
+
 /// The schema, with the keys of each object in alphabetical order.
 pub(crate) fn json_schema() -> Value {
     let descriptions = comments::descriptions(DEFAULTS);
@@ -106,12 +109,14 @@ fn numbers(json_type: &str, inside: i64, accepts: impl Fn(i64) -> bool) -> Value
 
 /// `rejection`: the message for a text.
 fn text(accepts: impl Fn(&str) -> bool, rejection: impl Fn(&str) -> Option<String>) -> Value {
-    if let Some(names) = rejection("\u{0}").as_deref().and_then(accepted::expected_names) {
-        return json!({ "type": "string", "enum": names });
-    }
-    if let Some(mut schema) = formats::find(&accepts) {
-        schema["type"] = "string".into();
-        return schema;
+    if let Some(message) = rejection(UNUSUAL) {
+        if let Some(names) = accepted::expected_names(&message) {
+            return json!({ "type": "string", "enum": names });
+        }
+        if let Some(mut schema) = formats::find(&accepts) {
+            schema["type"] = "string".into();
+            return schema;
+        }
     }
     let mut schema = json!({ "type": "string" });
     let is_free = accepts("a");

@@ -4,18 +4,21 @@ use super::super::json_schema::json_schema;
 use super::super::schema;
 use crate::domain::EventType;
 use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(json_schema);
 
 const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/reconnectd.schema.json");
 
 fn of(key: &str) -> Value {
     let at = key.replace('.', "/properties/");
-    json_schema().pointer(&format!("/properties/{at}")).unwrap_or_else(|| panic!("no {key}")).clone()
+    SCHEMA.pointer(&format!("/properties/{at}")).unwrap_or_else(|| panic!("no {key}")).clone()
 }
 
 #[test]
 fn the_published_schema_is_that_of_this_version() {
     assert!(
-        std::fs::read_to_string(PUBLISHED).unwrap() == format!("{:#}\n", json_schema()),
+        std::fs::read_to_string(PUBLISHED).unwrap() == format!("{:#}\n", *SCHEMA),
         "run `cargo run -- config schema > config/reconnectd.schema.json`"
     );
 }
