@@ -11,6 +11,7 @@ pub(crate) enum Readability {
 }
 
 /// What the built-in texts keep to. INFLESZ calls it "fairly easy" (Barrio-Cantalejo et al. 2008).
+#[cfg(test)]
 const EASY: (f64, f64) = (6.0, 65.0);
 /// What members should not have to read. INFLESZ calls what is below "somewhat difficult".
 const HARD: (f64, f64) = (8.0, 55.0);
@@ -38,6 +39,7 @@ impl Readability {
     }
 
     /// At grade 6 or below, or "fairly easy" or above.
+    #[cfg(test)]
     pub(crate) fn is_easy(self) -> bool {
         self.difficulty(EASY) <= 0.0
     }

@@ -68,7 +68,7 @@ fn is_reserved(domain: &str) -> bool {
         domain.contains('.') && registrable_domain(&domain).contains(|c: char| c.is_ascii_alphabetic());
     let is_below =
         |name: &&str| domain.strip_suffix(*name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !is_name || RESERVED.iter().any(|name| is_below(&name))
+    !is_name || RESERVED.iter().any(is_below)
 }
 
 fn spf(domain: &str, spf: &Spf) -> Finding {

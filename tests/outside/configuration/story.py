@@ -1,6 +1,7 @@
 """The schema accepts what the program accepts, and rejects what it rejects, as far as a schema can say it. Then the manual
 pages and the completions, as their readers see them."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -61,8 +62,6 @@ def run(*arguments, code=0, **options):
 
 
 def schema():
-    import json
-
     text = run("config", "schema")
     found = json.loads(text)
     jsonschema.Draft202012Validator.check_schema(found)
