@@ -11,8 +11,8 @@ pub mod instances;
 pub(crate) mod private_files;
 pub(crate) mod proxy;
 pub mod random;
-#[cfg(test)]
 pub(crate) mod readability;
+pub(crate) mod registrable_domain;
 pub(crate) mod retry_after;
 pub(crate) mod shared_rate;
 pub(crate) mod sns_subscription;

@@ -1,36 +1,97 @@
-//! How easy a text is to read: Flesch–Kincaid for English, INFLESZ for Spanish. For tests of what members read.
+//! How easy a text is to read: Flesch–Kincaid for English, INFLESZ for Spanish.
 
-/// US school grade (Kincaid et al. 1975).
-const MAX_ENGLISH_GRADE: f64 = 6.0;
-/// From here on, INFLESZ calls a text "fairly easy" (Barrio-Cantalejo et al. 2008).
-const MIN_SPANISH_SCORE: f64 = 65.0;
+use std::fmt;
 
-/// Panics unless the text is at grade 6 or below (`en`) or at "fairly easy" or above (`es`). Each line is at least one
-/// sentence. Pass no URLs.
-pub(crate) fn assert_easy_to_read(language: &str, text: &str) {
-    match language {
-        "en" => {
-            let grade = english_grade(text);
-            assert!(grade <= MAX_ENGLISH_GRADE, "grade {grade:.1}, above {MAX_ENGLISH_GRADE}: {text}");
+/// The US school grade that understands an English text (Kincaid et al. 1975), or the ease of a Spanish one
+/// (Szigriszt-Pazos, which the INFLESZ scale divides; higher is easier).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Readability {
+    English { grade: f64 },
+    Spanish { inflesz: f64 },
+}
+
+/// What the built-in texts keep to. INFLESZ calls it "fairly easy" (Barrio-Cantalejo et al. 2008).
+#[cfg(test)]
+const EASY: (f64, f64) = (6.0, 65.0);
+/// What members should not have to read. INFLESZ calls what is below "somewhat difficult".
+const HARD: (f64, f64) = (8.0, 55.0);
+
+impl Readability {
+    /// `None` without words, or without a formula for the language. Each line is at least one sentence. Pass no URLs.
+    pub(crate) fn of(language: &str, text: &str) -> Option<Self> {
+        match language.split('-').next()? {
+            "en" => {
+                let Counts { sentences, words, syllables } = count(text, english_syllables)?;
+                let grade = 0.39 * (words / sentences) + 11.8 * (syllables / words) - 15.59;
+                Some(Self::English { grade })
+            }
+            "es" => {
+                let Counts { sentences, words, syllables } = count(text, spanish_syllables)?;
+                let inflesz = 206.835 - 62.3 * (syllables / words) - words / sentences;
+                Some(Self::Spanish { inflesz })
+            }
+            _ => None,
         }
-        "es" => {
-            let score = spanish_score(text);
-            assert!(score >= MIN_SPANISH_SCORE, "INFLESZ {score:.1}, below {MIN_SPANISH_SCORE}: {text}");
+    }
+
+    pub(crate) fn has_formula(language: &str) -> bool {
+        Self::of(language, "a").is_some()
+    }
+
+    /// At grade 6 or below, or "fairly easy" or above.
+    #[cfg(test)]
+    pub(crate) fn is_easy(self) -> bool {
+        self.difficulty(EASY) <= 0.0
+    }
+
+    /// Above grade 8, or below "normal".
+    pub(crate) fn is_hard(self) -> bool {
+        self.difficulty(HARD) > 0.0
+    }
+
+    /// How far it is beyond the limit of its scale.
+    fn difficulty(self, (max_grade, min_inflesz): (f64, f64)) -> f64 {
+        match self {
+            Self::English { grade } => grade - max_grade,
+            Self::Spanish { inflesz } => min_inflesz - inflesz,
         }
-        other => panic!("no formula for {other:?}"),
+    }
+
+    /// Whether it is harder to read than another text of the same language.
+    pub(crate) fn is_harder_than(self, other: Self) -> bool {
+        self.difficulty(HARD) > other.difficulty(HARD)
+    }
+
+    /// The name of the scale.
+    pub(crate) fn scale(self) -> &'static str {
+        match self {
+            Self::English { .. } => "flesch_kincaid_grade",
+            Self::Spanish { .. } => "inflesz",
+        }
+    }
+
+    pub(crate) fn score(self) -> f64 {
+        match self {
+            Self::English { grade } => grade,
+            Self::Spanish { inflesz } => inflesz,
+        }
     }
 }
 
-/// The Flesch–Kincaid grade.
-fn english_grade(text: &str) -> f64 {
-    let Counts { sentences, words, syllables } = count(text, english_syllables);
-    0.39 * (words / sentences) + 11.8 * (syllables / words) - 15.59
+impl fmt::Display for Readability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::English { grade } => write!(f, "grade {grade:.1}"),
+            Self::Spanish { inflesz } => write!(f, "INFLESZ {inflesz:.0}"),
+        }
+    }
 }
 
-/// The score of Szigriszt-Pazos, which the INFLESZ scale divides into grades. Higher is easier.
-fn spanish_score(text: &str) -> f64 {
-    let Counts { sentences, words, syllables } = count(text, spanish_syllables);
-    206.835 - 62.3 * (syllables / words) - words / sentences
+/// Panics unless the text is easy.
+#[cfg(test)]
+pub(crate) fn assert_easy_to_read(language: &str, text: &str) {
+    let readability = Readability::of(language, text).expect("words, and a formula");
+    assert!(readability.is_easy(), "{readability}: {text}");
 }
 
 struct Counts {
@@ -39,13 +100,12 @@ struct Counts {
     syllables: f64,
 }
 
-fn count(text: &str, syllables_of: fn(&str) -> usize) -> Counts {
+fn count(text: &str, syllables_of: fn(&str) -> usize) -> Option<Counts> {
     let sentences = text.split(['.', '!', '?', '\n']).filter(|sentence| words(sentence).next().is_some());
     let syllables: usize = words(text).map(|word| syllables_of(&word)).sum();
     let [sentences, words, syllables] = [sentences.count(), words(text).count(), syllables]
-        .map(|count| f64::from(u32::try_from(count).unwrap()));
-    assert!(words > 0.0, "no words: {text:?}");
-    Counts { sentences, words, syllables }
+        .map(|count| f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    (words > 0.0).then_some(Counts { sentences, words, syllables })
 }
 
 /// In lower case, with the straight apostrophe.
@@ -220,7 +280,7 @@ mod tests {
     #[test]
     fn sentences_end_with_punctuation_or_a_line_and_words_are_letters_or_digits() {
         let counts = |text: &str| {
-            let Counts { sentences, words, .. } = count(text, english_syllables);
+            let Counts { sentences, words, .. } = count(text, english_syllables).unwrap();
             (sentences, words)
         };
         assert_eq!(counts("One. Two three!\n\nFour - five…\nSix?"), (4.0, 6.0));
@@ -231,10 +291,27 @@ mod tests {
     #[test]
     fn scores_are_those_of_the_formulas() {
         let close = |one: f64, other: f64| (one - other).abs() < 0.01;
+        let score = |language, text| Readability::of(language, text).unwrap().score();
         // 6 words and 6 syllables in one sentence.
-        assert!(close(english_grade("The cat sat on the mat."), 0.39 * 6.0 + 11.8 - 15.59));
+        assert!(close(score("en-gb", "The cat sat on the mat."), 0.39 * 6.0 + 11.8 - 15.59));
         // 5 words and 8 syllables in one sentence.
-        assert!(close(spanish_score("El gato come en casa."), 206.835 - 62.3 * 8.0 / 5.0 - 5.0));
+        assert!(close(score("es", "El gato come en casa."), 206.835 - 62.3 * 8.0 / 5.0 - 5.0));
+    }
+
+    #[test]
+    fn a_language_without_a_formula_and_a_text_without_words_have_no_score() {
+        assert_eq!(Readability::of("de", "Bitte melde dich an."), None);
+        assert_eq!(Readability::of("en", "…"), None);
+        assert!(Readability::has_formula("es-mx") && !Readability::has_formula("de"));
+    }
+
+    #[test]
+    fn between_easy_and_hard_is_a_range_on_both_scales() {
+        let of = |grade, inflesz| [Readability::English { grade }, Readability::Spanish { inflesz }];
+        assert!(of(6.0, 65.0).iter().all(|text| text.is_easy() && !text.is_hard()));
+        assert!(of(6.1, 64.9).iter().all(|text| !text.is_easy() && !text.is_hard()));
+        assert!(of(8.1, 54.9).iter().all(|text| !text.is_easy() && text.is_hard()));
+        assert!(of(8.0, 55.0).into_iter().zip(of(7.0, 60.0)).all(|(one, other)| one.is_harder_than(other)));
     }
 
     #[test]

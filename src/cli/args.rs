@@ -29,6 +29,7 @@ use super::tokens::TokensCommand;
 use super::why::WhyArgs;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// Watches members' health-data connections and asks members to reconnect the broken ones.
@@ -134,6 +135,14 @@ pub(super) enum Command {
     Audit(AuditCommand),
     /// Show the fleet at a glance
     Status,
+    /// Print the completions for a shell
+    Completions { shell: Shell },
+    /// Write a manual page for each command into a directory
+    Man {
+        /// Created if needed; pages of the same names are replaced
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 #[cfg(test)]

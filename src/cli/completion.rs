@@ -28,7 +28,10 @@ pub(super) fn exit_code(result: anyhow::Result<Completion>) -> ExitCode {
         // The reader of the output, such as `head`, has closed it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            errln!("reconnectd: {error:#}");
+            match error.downcast_ref::<ConfigError>() {
+                Some(error) => errln!("reconnectd: {}", error.with_excerpts()),
+                None => errln!("reconnectd: {error:#}"),
+            }
             ExitCode::from(if is_usage_error(&error) { 2 } else { 1 })
         }
     }

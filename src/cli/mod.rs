@@ -14,6 +14,7 @@ mod demo;
 mod disclosures;
 mod events;
 mod file_progress;
+mod generate;
 mod hold;
 mod keys;
 mod lapses;
@@ -61,7 +62,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Run => run::run(&load()?).await,
         Command::Once => run::once(&load()?).await,
         Command::Check(arguments) => check::check(&load()?, arguments).await,
-        Command::Config(command) => config::run(&load()?, command),
+        Command::Config(command) => config::run(load, json, command),
         Command::Keys(command) => keys::run(&load()?, command).await,
         Command::Members(command) => members::run(&load()?, command).await,
         Command::Connections(command) => connections::run(&load()?, command).await,
@@ -82,5 +83,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Completion> {
         Command::Tokens(command) => tokens::run(json, command),
         Command::Audit(command) => audit::run(&load()?, command).await,
         Command::Status => status::status(&load()?).await,
+        Command::Completions { shell } => generate::completions(*shell),
+        Command::Man { directory } => generate::man(directory, json),
     }
 }

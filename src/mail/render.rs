@@ -93,6 +93,10 @@ impl Renderer {
         &self.brand.name
     }
 
+    pub(super) fn help(&self) -> Option<&str> {
+        self.brand.help.as_deref()
+    }
+
     pub(super) fn brand_values(&self) -> BrandValues {
         let color = self.brand.button_color();
         let dark_color = color.for_dark();

@@ -39,10 +39,12 @@ const PARTS: [(&str, Kind); 30] = [
 const ABOVE_ALL: [&str; 2] = ["server", "cli"];
 
 /// Libraries, and the parts that may use them.
-const LIBRARIES: [(&str, &[&str]); 5] = [
+const LIBRARIES: [(&str, &[&str]); 7] = [
     ("sqlx", &["store"]),
     ("reqwest", &["gateway", "webhook", "base::sns_subscription", "base::telemetry", "sim"]),
     ("lettre", &["mail"]),
+    ("hickory_resolver", &["mail"]),
+    ("psl", &["base::registrable_domain"]),
     ("axum", &["web", "sim"]),
     ("async_graphql", &["sim"]),
 ];

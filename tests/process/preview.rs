@@ -101,12 +101,30 @@ async fn the_check_warns_about_revealing_words_unused_files_and_a_locale_without
     fs::create_dir_all(home.path("own/en")).unwrap();
     home.write("own/en/first.subject", "Your connection EXPIRED");
     home.write("own/en/expired.subject", "Hello");
+    home.write(
+        "own/en/invited.txt",
+        "Reauthentication is required to reestablish the interrupted synchronization.\n\n{{ link }}\n\n\
+         https://tracker.example.net/x\n\n{{ unsubscribe }}\n",
+    );
     home.set("notices.templates", home.path("own").display().to_string()).set("notices.locale", "fr");
+    home.set("notices.app_url", "https://app.example.net");
     let checked = home.run(&["check"]).await.well().stdout;
-    for expected in ["own/en/first.subject:1: ", "own/en/expired.subject: ", "notices.locale"] {
+    let expected = [
+        "own/en/first.subject:1: ",
+        "own/en/expired.subject: ",
+        "notices.locale",
+        "own/en/invited.txt: grade ",
+        "notices.app_url is of example.net",
+    ];
+    for expected in expected {
         let warned = checked.lines().any(|line| line.starts_with("warning") && line.contains(expected));
         assert!(warned, "{expected}: {checked}");
     }
+    let leads_elsewhere = |checked: &str| checked.contains("own/en/invited.txt leads to tracker.example.net");
+    assert!(!leads_elsewhere(&checked), "the app has the same domain: {checked}");
+    home.set("notices.app_url", "");
+    let checked = home.run(&["check"]).await.well().stdout;
+    assert!(leads_elsewhere(&checked), "{checked}");
     let shown = home.run(&["notices", "preview", "--kind", "expired"]).await.well();
     assert!(shown.stdout.starts_with("Your connection EXPIRED\n"), "{}", shown.stdout);
 }

@@ -46,6 +46,17 @@ async fn a_configuration_file_that_is_missing_or_not_toml_is_reported() {
 }
 
 #[tokio::test]
+async fn what_describes_the_program_needs_no_configuration() {
+    let mut home = Home::bare();
+    home.set("admin.tokn", "hush");
+    home.run(&["status"]).await.badly(2, &["tokn = …"]);
+    assert!(home.run(&["config", "schema"]).await.well().stdout.contains("\"$schema\""));
+    assert!(home.run(&["completions", "bash"]).await.well().stdout.contains("--send-test"));
+    let pages = home.path("pages").display().to_string();
+    assert!(home.run(&["man", &pages]).await.well().stdout.contains("pages/reconnectd-config-schema.1\n"));
+}
+
+#[tokio::test]
 async fn a_database_whose_folder_is_missing_is_reported() {
     let mut home = Home::bare();
     home.run(&["keys", "generate"]).await.well();

@@ -1,5 +1,6 @@
 //! Errors in a configuration, each with its location.
 
+use super::excerpt::Excerpt;
 use std::{fmt, path::PathBuf};
 
 /// Where a setting was given. The order is the order of the findings.
@@ -7,8 +8,8 @@ use std::{fmt, path::PathBuf};
 pub(crate) enum Location {
     Default,
     File(PathBuf),
-    /// A line and column (in characters), both from 1.
-    Line(PathBuf, usize, usize),
+    /// A line and column (in characters), both from 1, and what can be shown of the line.
+    Line(PathBuf, usize, usize, Option<Excerpt>),
     Variable(String),
 }
 
@@ -17,7 +18,7 @@ impl fmt::Display for Location {
         match self {
             Self::Default => f.write_str("built-in default"),
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Line(path, line, column) => write!(f, "{}:{line}:{column}", path.display()),
+            Self::Line(path, line, column, _) => write!(f, "{}:{line}:{column}", path.display()),
             Self::Variable(name) => f.write_str(name),
         }
     }
@@ -52,6 +53,17 @@ pub struct ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl ConfigError {
+    /// The errors, each followed by the line that it is about, without its value.
+    pub(crate) fn with_excerpts(&self) -> String {
+        let shown = |diagnostic: &Diagnostic| match &diagnostic.location {
+            Location::Line(.., Some(excerpt)) => format!("{diagnostic}\n{excerpt}"),
+            _ => diagnostic.to_string(),
+        };
+        self.diagnostics.iter().map(shown).collect::<Vec<_>>().join("\n")
+    }
+}
 
 impl From<Diagnostic> for ConfigError {
     fn from(diagnostic: Diagnostic) -> Self {

@@ -2,6 +2,7 @@
 
 use super::{
     diagnostic::{Diagnostic, Location},
+    excerpt::Excerpt,
     schema::{self, ValueType},
 };
 use std::{collections::BTreeMap, ops::Range, path::Path, string::FromUtf8Error};
@@ -36,7 +37,7 @@ impl FileLayer {
         let source = Source { path, text };
         // Without the parser's own display, which quotes the line: it can contain a secret.
         let invalid = |error: toml::de::Error| Diagnostic {
-            location: source.location(error.span().unwrap_or_default()),
+            location: source.syntax_error(error.span().unwrap_or_default().start),
             key: String::new(),
             message: format!("invalid TOML: {}", error.message()),
         };
@@ -51,7 +52,7 @@ impl FileLayer {
         for (name, spanned) in spans {
             let key = schema::join(section, name.get_ref());
             let Some(value) = table.get(name.get_ref().as_ref()) else { continue };
-            let location = source.location(name.span());
+            let location = source.key(name.span());
             self.locations.insert(key.clone(), location.clone());
             let message = match (ValueType::of_key(&key), spanned.get_ref(), value) {
                 (None, ..) => schema::unknown(&key),
@@ -81,7 +82,7 @@ fn wrong_encoding(path: &Path, error: &FromUtf8Error) -> Diagnostic {
     } else {
         let text = String::from_utf8_lossy(&bytes[..valid]);
         let source = Source { path, text: &text };
-        (source.location(text.len()..text.len()), "this character is not UTF-8; save the file as UTF-8")
+        (source.location(text.len(), None), "this character is not UTF-8; save the file as UTF-8")
     };
     Diagnostic { location, key: String::new(), message: message.to_owned() }
 }
@@ -105,10 +106,19 @@ struct Source<'s> {
 }
 
 impl Source<'_> {
-    fn location(&self, span: Range<usize>) -> Location {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
+    fn key(&self, span: Range<usize>) -> Location {
+        let excerpt = Excerpt::of_key(self.text, span.clone());
+        self.location(span.start, excerpt)
+    }
+
+    fn syntax_error(&self, at: usize) -> Location {
+        self.location(at, Excerpt::of_syntax_error(self.text, at))
+    }
+
+    fn location(&self, at: usize, excerpt: Option<Excerpt>) -> Location {
+        let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before[line_start..].chars().count() + 1;
-        Location::Line(self.path.to_owned(), before.matches('\n').count() + 1, column)
+        Location::Line(self.path.to_owned(), before.matches('\n').count() + 1, column, excerpt)
     }
 }

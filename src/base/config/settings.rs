@@ -70,5 +70,6 @@ impl Config {
                 ("links.ttl", self.links.ttl),
             ],
         );
+        self.telemetry.validate(findings);
     }
 }

@@ -38,7 +38,7 @@ pub(crate) enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+    pub(super) const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
 
     /// The name in a JWT header (RFC 7518 and RFC 8037).
     pub(crate) fn as_str(self) -> &'static str {

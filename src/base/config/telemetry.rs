@@ -1,5 +1,6 @@
 //! `[telemetry]`: logs, the heartbeat, and traces.
 
+use super::diagnostic::Findings;
 use super::values;
 use serde::{Deserialize, Deserializer, de::Error};
 use std::fmt;
@@ -24,6 +25,17 @@ pub struct Telemetry {
     pub(crate) otlp_endpoint: OtlpEndpoint,
 }
 
+impl Telemetry {
+    pub(super) fn validate(&self, findings: &mut Findings) {
+        if self.otlp_endpoint.url().is_some() && !cfg!(feature = "otlp") {
+            findings.error(
+                "telemetry.otlp_endpoint",
+                "this build cannot send traces; build with --features otlp",
+            );
+        }
+    }
+}
+
 /// An https URL, or an http URL of a loopback host; "" for none. Its text is never printed.
 #[derive(Clone, Default)]
 pub(crate) struct HeartbeatUrl(Option<Url>);
@@ -46,8 +58,7 @@ impl<'de> Deserialize<'de> for HeartbeatUrl {
     }
 }
 
-/// An https URL, or an http URL of a loopback host, without credentials; "" for none. Always none in a build without the
-/// feature `otlp`.
+/// An https URL, or an http URL of a loopback host, without credentials; "" for none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OtlpEndpoint(Option<Url>);
 
@@ -62,9 +73,6 @@ impl<'de> Deserialize<'de> for OtlpEndpoint {
         let url = values::optional_secure_url(deserializer)?;
         if url.as_ref().is_some_and(|url| url.query().is_some() || url.fragment().is_some()) {
             return Err(D::Error::custom("must end with its path, such as \"https://host/path\""));
-        }
-        if url.is_some() && !cfg!(feature = "otlp") {
-            return Err(D::Error::custom("this build cannot send traces; build with --features otlp"));
         }
         Ok(Self(url))
     }

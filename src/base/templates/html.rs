@@ -18,6 +18,44 @@ pub(crate) fn visible_text(html: &str) -> String {
     BLANK.iter().fold(text, |text, blank| text.replace(blank, " "))
 }
 
+/// The most common character references, replaced with their characters.
+pub(super) fn decode(text: &str) -> String {
+    const CHARACTERS: [(&str, &str); 9] = [
+        ("&#x2f;", "/"),
+        ("&#x27;", "'"),
+        ("&#39;", "'"),
+        ("&rsquo;", "’"),
+        ("&quot;", "\""),
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+    ];
+    CHARACTERS.iter().fold(text.to_owned(), |text, (reference, character)| text.replace(reference, character))
+}
+
+/// The values of all attributes with this name, as they are written.
+pub(super) fn attributes<'h>(html: &'h str, name: &str) -> Vec<&'h str> {
+    let tags = html.split('<').skip(1).filter_map(|tag| tag.split('>').next());
+    tags.flat_map(|tag| {
+        let lower = tag.to_ascii_lowercase();
+        let starts: Vec<usize> = lower.match_indices(&format!("{name}=")).map(|(at, _)| at).collect();
+        let is_whole =
+            move |at: &usize| lower[..*at].ends_with(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+        starts.into_iter().filter(is_whole).map(|at| value(&tag[at + name.len() + 1..])).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// The value of an attribute that starts here, with or without quotes.
+fn value(text: &str) -> &str {
+    let end = match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => text[1..].find(quote).map(|at| at + 1),
+        _ => text.find(char::is_whitespace),
+    };
+    text[..end.unwrap_or(text.len())].trim_start_matches(['"', '\''])
+}
+
 /// Whether the HTML shows `url` or links to it.
 pub(crate) fn leads_to(html: &str, url: &str) -> bool {
     let links = ["href=\"", "href='", "href="].map(|start| format!("{start}{url}"));
@@ -40,7 +78,7 @@ fn after_markup(tag: &str) -> &str {
     rest
 }
 
-fn remove_comments(html: &str) -> String {
+pub(super) fn remove_comments(html: &str) -> String {
     let mut pieces = html.split("<!--");
     let first = pieces.next().unwrap_or_default().to_owned();
     pieces.fold(first, |text, piece| text + piece.split_once("-->").map_or("", |(_, rest)| rest))

@@ -6,6 +6,7 @@ pub(crate) mod html;
 mod languages;
 mod locate;
 mod overrides;
+mod rendition;
 mod set;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -13,4 +14,5 @@ pub(crate) mod testing;
 pub(crate) use catalog::Catalog;
 pub(crate) use error::TemplateError;
 pub(crate) use locate::place;
+pub(crate) use rendition::{Rendition, prose_of_html, prose_of_text, urls_of_html, urls_of_text};
 pub(crate) use set::TemplateSet;

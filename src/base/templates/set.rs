@@ -140,6 +140,13 @@ impl TemplateSet {
             .map_or_else(String::new, |origin| origin.file.clone())
     }
 
+    /// The operator's file of those that `files` are made of.
+    pub(crate) fn own_file(&self, language: &str, files: &[String]) -> Option<String> {
+        let names = self.with_included(language, files);
+        let mut origins = names.iter().filter_map(|name| self.origins.get(name));
+        origins.find(|origin| origin.is_override).map(|origin| origin.file.clone())
+    }
+
     /// A built-in template fails only for what an operator's file has left out.
     fn blame_override(&self, fault: TemplateError, language: &str, file: &str) -> TemplateError {
         let is_override =

@@ -74,6 +74,10 @@ fn every_command_of_the_contract_parses() {
         "links activity --since 7d",
         "sources list",
         "sources list --json",
+        "config schema",
+        "completions bash",
+        "completions fish",
+        "man /usr/share/man/man1",
     ];
     for line in lines {
         assert!(parse(line).is_ok(), "{line}");
@@ -123,6 +127,9 @@ fn a_usage_error_exits_with_2() {
         "run --fast",
         "links",
         "sources",
+        "completions",
+        "completions tcsh",
+        "man",
         "database copy",
         "database copy --to-file url --to sqlite://x.db",
         "links activity --since ever",

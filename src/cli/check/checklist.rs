@@ -67,6 +67,16 @@ impl Checklist {
         self.print(check, Level::Ok, message, fields)
     }
 
+    /// A warning with these fields, as JSON.
+    pub(super) fn warning_with(
+        &self,
+        check: &str,
+        message: &str,
+        fields: &[(&str, Value)],
+    ) -> io::Result<()> {
+        self.print(check, Level::Warning, message, fields)
+    }
+
     fn print(&self, check: &str, level: Level, message: &str, fields: &[(&str, Value)]) -> io::Result<()> {
         let word = match level {
             Level::Ok => "ok",

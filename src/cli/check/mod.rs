@@ -5,11 +5,14 @@ mod checklist;
 mod clock;
 mod credentials;
 mod database;
+mod domains;
 mod email;
 mod exposure;
 mod file_system;
 mod keys;
 mod proxies;
+mod readability;
+mod sender;
 mod sign_in_hosts;
 mod templates;
 mod webhook;
@@ -73,8 +76,10 @@ pub(super) async fn check(context: &Context, arguments: &CheckArgs) -> anyhow::R
         }
         Channel::Email | Channel::Both => email::check_transport(&config.email, &mut checklist).await?,
     };
+    sender::check(config, &checklist).await?;
     webhook::check(&config.webhook, &checklist)?;
     check_public_url(&config.links, &checklist)?;
+    domains::check(config, &checklist)?;
     if let Some(to) = &arguments.send_test {
         email::send_test(context, to, renderer, transport, &mut checklist).await?;
     }

@@ -1,12 +1,12 @@
 //! Whether every page and email renders, and no email discloses anything beyond `notices.disclosure`.
 
 use super::checklist::Checklist;
+use super::{domains, readability};
 use crate::base::config::Config;
 use crate::mail::Renderer;
 use crate::web::pages::Pages;
-use std::io;
 
-pub(super) fn check(config: &Config, checklist: &mut Checklist) -> io::Result<Option<Renderer>> {
+pub(super) fn check(config: &Config, checklist: &mut Checklist) -> anyhow::Result<Option<Renderer>> {
     let pages = Pages::new(&config.brand(), &config.notices, config.links.ttl).map_err(Into::into);
     let pages = checklist.result("pages", pages, |pages: &Pages| {
         format!("every page renders ({})", pages.languages().join(", "))
@@ -32,5 +32,9 @@ pub(super) fn check(config: &Config, checklist: &mut Checklist) -> io::Result<Op
         );
         checklist.warning("templates", &message)?;
     }
+    let mut renditions = renderer.renditions()?;
+    renditions.extend(pages.iter().flat_map(Pages::renditions));
+    readability::check(&renditions, checklist)?;
+    domains::check_links(config, &renditions, checklist)?;
     Ok(Some(renderer))
 }

@@ -2,18 +2,15 @@
 
 use super::*;
 use crate::base::readability::assert_easy_to_read;
+use crate::base::templates::prose_of_text;
 use crate::mail::EmailKind;
 use crate::mail::fixtures::{HELP, branded_renderer, connections, notice_of};
 use std::collections::BTreeSet;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Our words: the text without addresses of pages, their labels, the operator's help line, and the rule above the footer.
 fn prose(email: &Email) -> String {
-    let paragraphs = email.text().split("\n\n").map(one_line);
-    let is_prose =
-        |text: &String| !text.starts_with("https:") && !text.ends_with(':') && text != "--" && text != HELP;
-    paragraphs.filter(is_prose).collect::<Vec<_>>().join("\n")
+    prose_of_text(email.text(), Some(HELP))
 }
 
 /// Every variant of every email in a language.

@@ -7,7 +7,7 @@ use super::situation::{Situation, count, is_offered, needs_app, needs_member};
 use super::style::Style;
 use super::templates::{self, STAND_IN, file_of};
 use crate::base::config::{Brand, Notices};
-use crate::base::templates::{TemplateError, TemplateSet};
+use crate::base::templates::{Rendition, TemplateError, TemplateSet, prose_of_html, urls_of_html};
 use crate::domain::{Outcome, Snooze, SourceType, visible_name};
 use crate::reconnect::state::{ButtonState, ButtonView};
 use chrono::{Datelike, NaiveDate};
@@ -77,6 +77,26 @@ impl Pages {
     pub(crate) fn samples(&self, language: &str) -> Vec<(&'static str, String)> {
         let render = |(name, page)| (name, self.render(Some(language), &page, BASE, FORM_KEY));
         samples().into_iter().map(render).collect()
+    }
+
+    /// A sample of every state in every language, for the checks of its words and its links.
+    pub(crate) fn renditions(&self) -> Vec<Rendition> {
+        let of_language = |language: &String| {
+            let rendition = |(name, page): (&str, Page)| {
+                let html = self.render(Some(language), &page, BASE, FORM_KEY);
+                // Without the name of the organization above the card.
+                let main = html.split_once("<div class=\"card\">").map_or(html.as_str(), |(_, main)| main);
+                Rendition {
+                    name: format!("page {name:?}"),
+                    language: language.clone(),
+                    own_file: self.templates.own_file(language, &[self.file(language, page.state())]),
+                    prose: prose_of_html(main),
+                    urls: urls_of_html(&html),
+                }
+            };
+            samples().into_iter().map(rendition).collect::<Vec<_>>()
+        };
+        self.languages().iter().flat_map(of_language).collect()
     }
 
     /// The template of a state in a language.

@@ -134,6 +134,36 @@ fn every_message_is_as_recorded() {
     });
 }
 
+/// Each way to write a setting. A secret is in each of them.
+const PLACES: &[&str] = &[
+    "[email.smtp]\npasword = \"hush\"",
+    "[email]\nsmtp = { password = \"hush\", pasword = \"hush\" } # hush",
+    "[email]\n\tsmtp.pasword = \"hush\"",
+    "email.smtp.\"password \" = 'hush'",
+    "[emial.smtp] # hush\npassword = \"\"\"\nhush\"\"\"",
+    "[admin]\ntoken = \"\"\"\nhush\"\"\"\ntokn = 'hush'",
+    "[[admin.tokn]]\nname = \"hush\"",
+    "[email]\n\"pär_minüte 鍵\" = \"hush\"",
+    "[admin]\r\n  token = [\"hush\"]\r\n",
+    "[admin]\ntoken = hush",
+    "[admin]\ntoken = \"hush",
+    "[admin]\nhush",
+    "[admin]\ntoken = \"\"\"\nhush = hush\n",
+];
+
+#[test]
+fn the_line_of_an_error_is_shown_without_its_value() {
+    let shown = |text: &&str| {
+        let given = given(text);
+        let errors = given.load(&[]).unwrap_err().with_excerpts();
+        assert!(!errors.contains("hush"), "{errors}");
+        format!("{text}\n---\n{}\n", errors.replace(&given.file.display().to_string(), "FILE"))
+    };
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("excerpts", PLACES.iter().map(shown).collect::<Vec<_>>().join("\n"));
+    });
+}
+
 #[test]
 fn token_exchange_reports_each_setting_that_is_missing() {
     let text = "[gateway.auth]\nmode = \"token_exchange\"\nalgorithm = \"HS256\"\nlifetime = \"2h\"";

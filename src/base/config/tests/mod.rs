@@ -1,4 +1,5 @@
 mod diagnostics;
+mod json_schema;
 
 use super::diagnostic::Location;
 use super::*;
