@@ -18,8 +18,6 @@ import unittest
 import urllib.parse
 import urllib.request
 
-import yaml
-
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
@@ -287,7 +285,6 @@ include {cls.folder}/site.conf;
             leaked = [line for line in text.splitlines() if any(secret[:12] in line for secret in secrets)]
             self.assertEqual(leaked, [], name)
 
-
     def passes_the_longest_location(self):
         """In place of the daemon, which has ended: its longest response header."""
         location = "https://source.example/?state=" + "x" * 8_150
@@ -301,26 +298,6 @@ include {cls.folder}/site.conf;
                     connection.sendall("\r\n".join(head).encode())
                     status, headers, _ = answer.result(20)
         self.assertEqual((status, headers["Location"]), (303, location))
-
-
-class Ingress(unittest.TestCase):
-    def test_both_lead_to_the_public_port_and_log_no_path(self):
-        ingresses = list(yaml.safe_load_all((ROOT / "deploy/ingress.yaml").read_text()))
-        paths = [ingress["spec"]["rules"][0]["http"]["paths"][0]["path"] for ingress in ingresses]
-        self.assertEqual(paths, ["/", "/hooks"])
-        for ingress in ingresses:
-            [rule] = ingress["spec"]["rules"]
-            [path] = rule["http"]["paths"]
-            for name in ("kubernetes.yaml", "kubernetes-postgres.yaml"):
-                manifest = list(yaml.safe_load_all((ROOT / "deploy" / name).read_text()))
-                [service] = [each for each in manifest if each["kind"] == "Service"]
-                backend = {"name": service["metadata"]["name"], "port": {"name": "public"}}
-                self.assertEqual(path["backend"]["service"], backend)
-                self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["public"])
-            self.assertEqual(ingress["spec"]["tls"][0]["hosts"], [rule["host"]])
-            annotations = ingress["metadata"]["annotations"]
-            self.assertTrue(all(isinstance(value, str) for value in annotations.values()))
-            self.assertEqual(annotations["nginx.ingress.kubernetes.io/enable-access-log"], "false")
 
 
 if __name__ == "__main__":
