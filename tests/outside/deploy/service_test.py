@@ -1,17 +1,15 @@
 """The systemd unit, its commands, and its configuration."""
 
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
 import tomllib
 import unittest
 
+from processes import BINARY, CLEAN
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
 UNIT = (ROOT / "deploy/reconnectd.service").read_text()
 CREDENTIALS = "/run/credentials/reconnectd.service"
 # Where the unit puts each secret of the configuration.
