@@ -94,6 +94,7 @@ class Flow(unittest.TestCase):
         self.assertTrue(ready.startswith("ready"), ready)
         until("the first sweep", lambda: re.search(r"^reconnectd_last_complete_sweep_timestamp_seconds [1-9]",
                                                    self.page(9090, "/metrics"), re.MULTILINE))
+        self.assertIn('reconnectd_members{state="active"} 3\n', self.page(9090, "/metrics"))
         self.page(8081, "/control/members/alice/connections/epic", b'{"status": "EXPIRED"}')
         mailbox = until("the email", lambda: re.search(r'href="(/mail/[^"]+)"', self.page(8081, "/mail")))
         message = html.unescape(self.page(8081, mailbox[1]))

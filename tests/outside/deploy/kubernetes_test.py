@@ -104,6 +104,9 @@ class Kubernetes(unittest.TestCase):
         claims = [volume["persistentVolumeClaim"]["claimName"] for volume in self.pod(sqlite)["volumes"]
                   if "persistentVolumeClaim" in volume]
         self.assertEqual([("PersistentVolumeClaim", claim) in sqlite for claim in claims], [True])
+        claim = sqlite["PersistentVolumeClaim", "reconnectd"]["spec"]
+        self.assertEqual(claim["accessModes"], ["ReadWriteOnce"])
+        self.assertRegex(claim["resources"]["requests"]["storage"], r"^\d+Gi$")
         [state] = [mount["mountPath"] for mount in self.pod(sqlite)["containers"][0]["volumeMounts"]
                    if mount["name"] == "state"]
         self.assertEqual(self.configuration(sqlite)["database"]["url"], f"sqlite://{state}/reconnectd.db")
