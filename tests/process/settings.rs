@@ -52,16 +52,13 @@ async fn an_empty_variable_names_no_file_and_one_without_effect_is_reported() {
 
 #[tokio::test]
 async fn the_configurations_for_kubernetes_are_valid_and_reachable_from_other_machines() {
-    for (manifest, secrets) in [
-        ("kubernetes.yaml", vec!["client_key", "smtp_password"]),
-        ("kubernetes-postgres.yaml", vec!["client_key", "smtp_password", "database_url"]),
+    for (overlay, secrets) in [
+        ("sqlite", vec!["client_key", "smtp_password"]),
+        ("postgres", vec!["client_key", "smtp_password", "database_url"]),
     ] {
         let home = Home::bare();
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(manifest);
-        let manifest = fs::read_to_string(path).unwrap();
-        let (_, block) = manifest.split_once("reconnectd.toml: |\n").unwrap();
-        let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-        let text = lines.map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let overlay = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kubernetes").join(overlay);
+        let text = fs::read_to_string(overlay.join("reconnectd.toml")).unwrap();
         let folder = home.path("secrets");
         fs::create_dir(&folder).unwrap();
         for name in secrets {

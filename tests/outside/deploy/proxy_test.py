@@ -18,49 +18,10 @@ import unittest
 import urllib.parse
 import urllib.request
 
-import yaml
+from processes import BINARY, CLEAN, Processes, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
 HOST = "reconnect.example.org"
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(what, happened):
-    end = time.monotonic() + 20
-    while not (found := happened()):
-        if time.monotonic() > end:
-            raise AssertionError(f"timed out: {what}")
-        time.sleep(0.05)
-    return found
-
-
-def is_open(port):
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Processes:
-    def __init__(self):
-        self.running = []
-
-    def start(self, command, port, **options):
-        process = subprocess.Popen(command, env=CLEAN, **options)
-        self.running.append(process)
-        until(f"{command[0]} listens", lambda: process.poll() is not None or is_open(port))
-        assert process.poll() is None, f"{command[0]} ended"
-        return process
-
-    def stop(self):
-        for process in reversed(self.running):
-            process.terminate()
-            process.wait(20)
 
 
 class Proxy(unittest.TestCase):
@@ -287,7 +248,6 @@ include {cls.folder}/site.conf;
             leaked = [line for line in text.splitlines() if any(secret[:12] in line for secret in secrets)]
             self.assertEqual(leaked, [], name)
 
-
     def passes_the_longest_location(self):
         """In place of the daemon, which has ended: its longest response header."""
         location = "https://source.example/?state=" + "x" * 8_150
@@ -301,26 +261,6 @@ include {cls.folder}/site.conf;
                     connection.sendall("\r\n".join(head).encode())
                     status, headers, _ = answer.result(20)
         self.assertEqual((status, headers["Location"]), (303, location))
-
-
-class Ingress(unittest.TestCase):
-    def test_both_lead_to_the_public_port_and_log_no_path(self):
-        ingresses = list(yaml.safe_load_all((ROOT / "deploy/ingress.yaml").read_text()))
-        paths = [ingress["spec"]["rules"][0]["http"]["paths"][0]["path"] for ingress in ingresses]
-        self.assertEqual(paths, ["/", "/hooks"])
-        for ingress in ingresses:
-            [rule] = ingress["spec"]["rules"]
-            [path] = rule["http"]["paths"]
-            for name in ("kubernetes.yaml", "kubernetes-postgres.yaml"):
-                manifest = list(yaml.safe_load_all((ROOT / "deploy" / name).read_text()))
-                [service] = [each for each in manifest if each["kind"] == "Service"]
-                backend = {"name": service["metadata"]["name"], "port": {"name": "public"}}
-                self.assertEqual(path["backend"]["service"], backend)
-                self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["public"])
-            self.assertEqual(ingress["spec"]["tls"][0]["hosts"], [rule["host"]])
-            annotations = ingress["metadata"]["annotations"]
-            self.assertTrue(all(isinstance(value, str) for value in annotations.values()))
-            self.assertEqual(annotations["nginx.ingress.kubernetes.io/enable-access-log"], "false")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ fn commands(heading: &str, bench: &Bench) -> String {
     let lines = block.lines().filter(|line| !line.starts_with("systemctl "));
     let folder = format!("{}/", bench.home.path("").display().to_string().trim_end_matches('/'));
     let script = lines.collect::<Vec<_>>().join("\n");
-    script.replace("m-17", "alice").replace("/etc/reconnectd/", &folder)
+    script.replace("m-17", "alice").replace("/etc/credstore/", &folder)
 }
 
 /// Runs the commands of the section in a shell that stops at the first failure.
@@ -21,7 +21,7 @@ async fn follow(heading: &str, bench: &Bench) -> Ended {
     let mut shell = bench.home.program_named("sh");
     let program = env!("CARGO_BIN_EXE_reconnectd");
     let script = format!(
-        "reconnectd() {{ '{program}' --config reconnectd.toml \"$@\"; }}\n{}",
+        "export RECONNECTD_CONFIG=reconnectd.toml\nreconnectd() {{ '{program}' \"$@\"; }}\n{}",
         commands(heading, bench)
     );
     shell.args(["-euc", &script]);
