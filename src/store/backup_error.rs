@@ -20,7 +20,8 @@ pub enum BackupError {
     InTheWay { path: String },
     /// The copy is not what it should be. The database may be damaged.
     #[error(
-        "the copy failed its verification and was deleted ({defect}); the database may be damaged: run `reconnectd check`"
+        "the copy failed its verification and was deleted ({defect}); the database itself may be damaged: keep its files and \
+         the earlier backups"
     )]
     Unsound { defect: String },
     #[error("stopped; nothing was left behind")]
