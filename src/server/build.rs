@@ -36,6 +36,7 @@ use crate::web::pages::Pages;
 use crate::webhook::WebhookClient;
 use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
+use tokio::task::spawn_blocking;
 use tokio_util::task::TaskTracker;
 
 impl App {
@@ -89,7 +90,9 @@ impl App {
     /// # Errors
     /// The error names the setting.
     pub(super) async fn with_config(&self, config: Config, changes: &Changes) -> anyhow::Result<Self> {
-        let mut edges = Edges::new(&config, &self.clock, &self.instances)?;
+        let (settings, clock, instances) = (config.clone(), self.clock.clone(), self.instances.clone());
+        // Reads templates, and the certificates of the machine.
+        let mut edges = spawn_blocking(move || Edges::new(&settings, &clock, &instances)).await??;
         // Connections, limits, and what the other side asked for stay as they are, unless they are to change.
         if !changes.touch("gateway") {
             edges.gateway = self.gateway.clone();

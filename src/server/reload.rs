@@ -112,6 +112,10 @@ impl Reloads {
         let needs_restart = kept.map(str::to_owned).collect();
         let reason = |error: anyhow::Error| vec![domain::mask(&format!("{error:#}"))];
         let app = old.with_config(config, &changes).await.map_err(reason)?;
+        // The end of the process would interrupt the scheduler while it starts.
+        if shutdown.is_cancelled() {
+            return Err(vec!["the daemon stops".to_owned()]);
+        }
         let generation = Generation::prepare(&app, &wakes, &shutdown).await.map_err(reason)?;
         Ok(Prepared { app, generation, changes, needs_restart, fingerprint })
     }
