@@ -11,6 +11,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+const VERSION: &str = concat!("reconnectd ", env!("CARGO_PKG_VERSION"));
+
 pub(super) fn completions(shell: Shell) -> anyhow::Result<Completion> {
     let mut script = Vec::new();
     let mut command = Cli::command();
@@ -49,7 +51,7 @@ fn write_pages(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn write_page(directory: &Path, command: Command) -> anyhow::Result<PathBuf> {
-    let page = Man::new(command).manual("reconnectd");
+    let page = Man::new(command).source(VERSION).manual("reconnectd");
     let file = directory.join(page.get_filename());
     let mut text = Vec::new();
     page.render(&mut text)?;

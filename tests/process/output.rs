@@ -46,7 +46,6 @@ async fn no_command_panics_when_nobody_reads_its_output() {
         "check",
         "status",
         "config print",
-        "config schema",
         "completions bash",
         "members list",
         "no-such-command",

@@ -3,6 +3,7 @@
 use super::policy::{Dmarc, Spf};
 use crate::base::registrable_domain::registrable_domain;
 use hickory_resolver::TokioResolver;
+use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RData;
 use std::time::Duration;
 
@@ -12,10 +13,21 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(1200);
 const ATTEMPTS: usize = 2;
 
-/// DNS did not answer.
+/// DNS says nothing about the domain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("DNS cannot be reached ({0})")]
-pub(crate) struct Unreachable(String);
+pub(crate) enum LookupError {
+    #[error("DNS cannot be reached ({0})")]
+    Unreachable(String),
+    /// As with the name servers of a closed network.
+    #[error("the name servers of this machine do not know {0}")]
+    UnknownDomain(String),
+}
+
+impl From<NetError> for LookupError {
+    fn from(error: NetError) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
 
 pub(crate) struct SenderRecords {
     pub(crate) spf: Spf,
@@ -28,24 +40,36 @@ pub(crate) struct Resolver(TokioResolver);
 
 impl Resolver {
     /// With the name servers of this machine.
-    pub(crate) fn from_system() -> Result<Self, Unreachable> {
-        let unreachable = |error: hickory_resolver::net::NetError| Unreachable(error.to_string());
-        let mut builder = TokioResolver::builder_tokio().map_err(unreachable)?;
+    pub(crate) fn from_system() -> Result<Self, LookupError> {
+        let mut builder = TokioResolver::builder_tokio()?;
         let options = builder.options_mut();
         options.timeout = REQUEST_TIMEOUT;
         options.attempts = ATTEMPTS;
-        builder.build().map(Self).map_err(unreachable)
+        Ok(Self(builder.build()?))
     }
 
     /// The records about emails from `domain`, which is in its ASCII form.
-    pub(crate) async fn sender_records(&self, domain: &str) -> Result<SenderRecords, Unreachable> {
+    pub(crate) async fn sender_records(&self, domain: &str) -> Result<SenderRecords, LookupError> {
         let organization = registrable_domain(domain);
         let [own, inherited] = [domain, &organization].map(|domain| format!("_dmarc.{domain}"));
-        let all = async { tokio::try_join!(self.texts(domain), self.texts(&own), self.texts(&inherited)) };
-        let (spf, own, inherited) = match tokio::time::timeout(TIMEOUT, all).await {
-            Ok(texts) => texts?,
-            Err(_) => return Err(Unreachable(format!("no response within {} s", TIMEOUT.as_secs()))),
+        let all = async {
+            tokio::try_join!(
+                self.texts(&organization),
+                self.texts(domain),
+                self.texts(&own),
+                self.texts(&inherited)
+            )
         };
+        let (of_organization, spf, own, inherited) = match tokio::time::timeout(TIMEOUT, all).await {
+            Ok(texts) => texts?,
+            Err(_) => {
+                return Err(LookupError::Unreachable(format!("no response within {} s", TIMEOUT.as_secs())));
+            }
+        };
+        if of_organization.is_none() {
+            return Err(LookupError::UnknownDomain(organization));
+        }
+        let [spf, own, inherited] = [spf, own, inherited].map(Option::unwrap_or_default);
         let own = Dmarc::of_domain(&own);
         let is_inherited = own == Dmarc::Missing && organization != domain;
         Ok(SenderRecords {
@@ -55,8 +79,8 @@ impl Resolver {
         })
     }
 
-    /// Empty without such records, or without such a name.
-    async fn texts(&self, name: &str) -> Result<Vec<String>, Unreachable> {
+    /// The TXT records of a name; `None` if it does not exist.
+    async fn texts(&self, name: &str) -> Result<Option<Vec<String>>, LookupError> {
         // The final dot keeps the search domains of this machine out.
         match self.0.txt_lookup(format!("{name}.")).await {
             Ok(found) => {
@@ -64,10 +88,11 @@ impl Resolver {
                     RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
                     _ => None,
                 };
-                Ok(found.answers().iter().filter_map(|record| text(&record.data)).collect())
+                Ok(Some(found.answers().iter().filter_map(|record| text(&record.data)).collect()))
             }
-            Err(error) if error.is_no_records_found() => Ok(Vec::new()),
-            Err(error) => Err(Unreachable(error.to_string())),
+            Err(error) if error.is_nx_domain() => Ok(None),
+            Err(error) if error.is_no_records_found() => Ok(Some(Vec::new())),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -145,6 +170,7 @@ mod tests {
                 ),
                 ("_dmarc.clinic.example", "v=DMARC1; p=reject; sp=none"),
                 ("notices.clinic.example", "v=spf1 +all"),
+                ("bare.example", "unrelated"),
                 ("_dmarc.own.clinic.example", "v=DMARC1; p=quarantine"),
             ])
             .await,
@@ -158,14 +184,22 @@ mod tests {
             assert_eq!((records.spf, records.dmarc), (spf, Dmarc::Published(policy)), "{domain}");
             assert_eq!(records.inherited_from.as_deref(), inherited_from, "{domain}");
         }
-        let records = resolver.sender_records("unknown.example").await.unwrap();
+        let records = resolver.sender_records("bare.example").await.unwrap();
         assert_eq!((records.spf, records.dmarc), (Spf::Missing, Dmarc::Missing));
+    }
+
+    #[tokio::test]
+    async fn name_servers_that_do_not_know_the_domain_say_nothing_about_its_records() {
+        let resolver = resolver(name_server(&[("clinic.example", "unrelated")]).await);
+        let found = resolver.sender_records("notices.unknown.example").await.err();
+        assert_eq!(found, Some(LookupError::UnknownDomain("unknown.example".to_owned())));
     }
 
     #[tokio::test]
     async fn a_server_that_does_not_answer_is_not_a_missing_record() {
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let resolver = resolver(silent.local_addr().unwrap());
-        assert!(resolver.sender_records("clinic.example").await.is_err());
+        let found = resolver.sender_records("clinic.example").await.err();
+        assert!(matches!(found, Some(LookupError::Unreachable(_))), "{found:?}");
     }
 }

@@ -90,7 +90,8 @@ impl Pages {
                     name: format!("page {name:?}"),
                     language: language.clone(),
                     own_file: self.templates.own_file(language, &[self.file(language, page.state())]),
-                    prose: prose_of_html(main),
+                    // That page is the same in all languages, and has little but the name.
+                    prose: if name == "root" { String::new() } else { prose_of_html(main) },
                     urls: urls_of_html(&html),
                 }
             };

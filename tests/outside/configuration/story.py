@@ -134,10 +134,10 @@ def read_manual():
         expect("manual pages", len(pages) > 40, True)
         for page in pages:
             ended = subprocess.run(
-                ["groff", "-man", "-ww", "-Tutf8", page], capture_output=True, text=True, check=False
+                ["groff", "-man", "-ww", "-Kutf8", "-Tutf8", "-P-cbou", page], capture_output=True, text=True, check=False
             )
             if ended.returncode or ended.stderr or "SYNOPSIS" not in ended.stdout:
-                raise SystemExit(f"{page.name}: {ended.stderr}")
+                raise SystemExit(f"{page.name}: {ended.stderr}{ended.stdout}")
 
 
 COMPLETE = """

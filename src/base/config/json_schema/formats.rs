@@ -58,22 +58,21 @@ const FORMATS: &[Format] = &[
     },
     Format { accepted: &["UTC", "Europe/Madrid"], rejected: &["Mars/Base"], pattern: "[A-Za-z0-9_+/-]+" },
     Format {
+        accepted: &["grafana", "a.b_c-1"],
+        rejected: &["", "a b", "a~b"],
+        pattern: "[A-Za-z0-9._-]{1,64}",
+    },
+    Format {
         accepted: &["a.example", "*.a.example"],
         rejected: &["https://a.example", "a.example:80"],
         pattern: r"(?:\*\.)?[^\s:/@*]+|\[[0-9A-Fa-f:.]+\]",
     },
     Format {
-        accepted: &["a.example"],
-        rejected: &["https://a.example", "a.example:80", "*.a.example"],
-        pattern: r"[^\s:/@*]+",
-    },
-    Format {
         accepted: &["arn:aws:sns:us-east-1:123456789012:bounces"],
-        rejected: &["bounces"],
+        rejected: &["bounces", "info"],
         pattern: "arn:.+",
     },
     Format { accepted: &[DIGEST], rejected: &["0000"], pattern: "[0-9A-Fa-f]{64}" },
-    Format { accepted: &["grafana", "a.b_c-1"], rejected: &["", "a b"], pattern: "[A-Za-z0-9._-]{1,64}" },
 ];
 
 /// An item of `admin.tokens`.
