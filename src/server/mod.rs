@@ -4,6 +4,7 @@ pub(crate) mod channel;
 pub mod components;
 mod database_file;
 mod instance;
+mod key_ring_watch;
 mod keys;
 mod loops;
 pub(crate) mod policies;
