@@ -1,7 +1,7 @@
 //! This process as one of the instances that share the database: how it joins them, stays known, and leaves.
 
 use super::components::App;
-use super::keys::{self, KeyRingWatch};
+use super::key_ring_watch::{KeyRingWatch, LOOK};
 use crate::base::instances::{Heartbeat, Obstacle};
 use crate::base::random;
 use crate::base::telemetry::metrics;
@@ -70,7 +70,7 @@ impl App {
 
     async fn follow_key_ring_until(&self, stop: &CancellationToken) {
         let mut watch = KeyRingWatch::new(self);
-        while stop.run_until_cancelled(tokio::time::sleep(keys::LOOK)).await.is_some() {
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
             if let Err(error) = watch.look().await {
                 tracing::warn!(
                     event = "key_ring_not_followed", %error,

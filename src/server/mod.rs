@@ -9,6 +9,7 @@ mod daemon;
 mod database_file;
 mod generation;
 mod instance;
+mod key_ring_watch;
 mod keys;
 mod listeners;
 mod loops;

@@ -147,11 +147,15 @@ impl Store {
             .bind(millis(self.oldest_heartbeat(now).await?))
             .fetch_all(&self.reader)
             .await?;
-        // The lock of a file proves that a daemon that was killed is dead.
+        // The lock of a file proves that all others are dead.
+        let holds_file = !self.is_shared() && self.holds_instance_lock();
         if !self.is_shared() && !rows.is_empty() && !self.is_instance_running()? {
             return Ok(Vec::new());
         }
-        rows.iter()
+        let own = self.holder.id();
+        let is_alive = |keys: &InstanceKeys| !holds_file || own.as_ref() == Some(&keys.instance);
+        let instances = rows
+            .iter()
             .map(|row| {
                 let key_ids: Vec<String> = serde_json::from_str(row.text_of("key_ids")?).unwrap_or_default();
                 let sealing_key: Option<String> = row.try_get("sealing_key")?;
@@ -161,7 +165,8 @@ impl Store {
                     key_ids,
                 })
             })
-            .collect()
+            .collect::<Result<Vec<_>>>()?;
+        Ok(instances.into_iter().filter(is_alive).collect())
     }
 
     /// Tells the others which keys this instance has, and encrypts with, if that has changed. Does nothing in a process that

@@ -125,7 +125,7 @@ async fn a_rotation_beside_the_daemon_that_is_killed_twice_finishes_and_loses_no
     let daemon = home.daemon().await;
     until_true("a sweep", async || world.request_count(Operation::Refresh) >= MEMBERS).await;
 
-    let rotate = &["keys", "rotate", "--json"];
+    let rotate = &["keys", "rotate"];
     let begun = home.start(rotate);
     until_true("the new key", async || ring_ids(&home).len() == 2).await;
     assert_eq!(begun.kill().signal, Some(9));

@@ -1,7 +1,7 @@
 //! Follows the file of the key ring.
 
 use crate::server::components::App;
-use crate::server::keys::{KeyRingWatch, LOOK};
+use crate::server::key_ring_watch::{KeyRingWatch, LOOK};
 use crate::server::runner::{Loop, Progress};
 
 pub(super) struct KeyRingLoop {
