@@ -84,6 +84,6 @@ pub(crate) struct AddedMemberRow<'a> {
 pub(crate) struct RemovedMemberRow<'a> {
     pub(crate) member_id: &'a str,
     pub(crate) erased: bool,
-    /// Traces of the member remain in the write-ahead log until the daemon restarts, because another process was reading.
+    /// Traces of the member remain in the write-ahead log for up to an hour, because another process was reading.
     pub(crate) traces_remain: bool,
 }

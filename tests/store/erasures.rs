@@ -8,12 +8,11 @@ const ID: &str = "leaver-4711";
 /// What is known of the member, apart from the id.
 const TRACES: [&str; 5] = ["leaver@rare.example", "subject-4711", "label-4711", "rare-clinic", "note-4711"];
 
-/// A row in each table that names members. `ID` stands for the member, and `other` shares an address and a notice.
+/// A row in each table that names members. Nothing is changed or deleted: this connection would leave traces of that. `ID` stands for the member, and `other` shares an address and a notice.
 const ROWS: &str = "
-    INSERT INTO members (member_id, email, domain, subject, label, added_at, updated_at, poll_key)
-        VALUES ('ID', 'leaver@rare.example', 'rare.example', 'subject-4711', 'label-4711', 1, 1, 1),
-            ('other', 'other@example.org', 'example.org', 'o', NULL, 1, 1, 2);
-    UPDATE members SET address_hash = HASH;
+    INSERT INTO members (member_id, email, address_hash, domain, subject, label, added_at, updated_at, poll_key)
+        VALUES ('ID', 'leaver@rare.example', HASH, 'rare.example', 'subject-4711', 'label-4711', 1, 1, 1),
+            ('other', 'other@example.org', HASH, 'example.org', 'o', NULL, 1, 1, 2);
     INSERT INTO credentials (member_id, key_id, sealed, updated_at) VALUES ('ID', 'k1', unhex('00'), 1);
     INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at) VALUES ('ID', 'k1', unhex('ff00'), 1);
     INSERT INTO token_refresh_leases (member_id, leased_until, held_by_daemon) VALUES ('ID', 1, TRUE);

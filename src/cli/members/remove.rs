@@ -26,8 +26,8 @@ pub(super) async fn remove(context: &Context, id: &MemberId, erase: bool) -> any
     }
     if leaves_traces {
         errln!(
-            "reconnectd: traces of {id} remain in the write-ahead log until the daemon empties it, within an hour, because another process \
-             was reading"
+            "reconnectd: traces of {id} remain in the write-ahead log until the daemon empties it, within an hour, because \
+             another process was reading"
         );
         return Ok(Completion::Incomplete);
     }
