@@ -80,7 +80,7 @@ class Package(unittest.TestCase):
     def test_it_says_what_it_is_and_what_it_needs(self):
         fields = dict(line.split(": ", 1) for line in output("dpkg-deb", "--field", self.file).splitlines()
                       if re.match(r"[A-Z]", line))
-        self.assertEqual(fields["Version"], MANIFEST["version"])
+        self.assertEqual(fields["Version"], f"{MANIFEST['version']}-1")
         self.assertIn("ca-certificates", fields["Depends"])
         self.assertRegex(fields["Depends"], r"libc6 \(>= [\d.]+\)")
         self.assertRegex(fields["Depends"], r"systemd \(>= 251\)")
