@@ -71,8 +71,8 @@ impl TokenProvider {
         Self { store, refresher, refreshes: TaskTracker::new(), pending: PendingRefreshes::default() }
     }
 
-    /// A provider for another configuration, which knows the refreshes that are in flight. The bound on renewals is a new
-    /// one only where it must be.
+    /// A provider for another configuration, which knows the refreshes that are in flight. With `keeps_renewals`, it also
+    /// knows whether the gateway rotates refresh tokens.
     #[must_use]
     pub(crate) fn succeeded_by(&self, successor: Self, keeps_renewals: bool) -> Self {
         let Self { store, mut refresher, .. } = successor;

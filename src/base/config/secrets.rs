@@ -56,7 +56,7 @@ pub(super) fn read_files(settings: &mut Table, location: impl Fn(&str) -> String
     errors
 }
 
-/// Without a byte order mark at the beginning and a line break at the end.
+/// Without a byte order mark at the beginning and line breaks at the end.
 fn read(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let cannot_read =
@@ -69,7 +69,8 @@ fn read(path: &Path) -> Result<String, String> {
     file.read_to_string(&mut text).map_err(cannot_read)?;
     match text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']) {
         "" => Err(format!("{shown} is empty; write the secret into it")),
-        content if content.contains(['\r', '\n']) => {
+        // A key in PEM has several.
+        content if content.contains(['\r', '\n']) && !content.trim_start().starts_with("-----BEGIN ") => {
             Err(format!("{shown} has several lines; write the secret into one line"))
         }
         content => Ok(content.to_owned()),

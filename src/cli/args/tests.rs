@@ -164,11 +164,12 @@ fn help_is_as_recorded() {
     });
 }
 
-const DOCUMENTS: [(&str, &str); 4] = [
+const DOCUMENTS: [(&str, &str); 5] = [
     ("README.md", include_str!("../../../README.md")),
     ("SECURITY.md", include_str!("../../../SECURITY.md")),
     ("CONTRIBUTING.md", include_str!("../../../CONTRIBUTING.md")),
     ("deploy/README.md", include_str!("../../../deploy/README.md")),
+    ("ARCHITECTURE.md", include_str!("../../../ARCHITECTURE.md")),
 ];
 
 /// The words of a line of a shell. Comments, redirections, and other programs end it.
@@ -179,7 +180,7 @@ fn words(line: &str) -> Vec<String> {
         match (quote, c) {
             (None, '"' | '\'') => quote = Some(c),
             (Some(open), close) if open == close => quote = None,
-            (None, '>' | '|' | '#' | '&' | ';') => break,
+            (None, '<' | '>' | '|' | '#' | '&' | ';') => break,
             (None, ' ') => words.push(String::new()),
             _ => words.last_mut().expect("a word").push(c),
         }
@@ -206,8 +207,12 @@ fn the_commands_of_the_documents_parse() {
     let (mut parsed, mut wrong) = (0, Vec::new());
     for (document, text) in DOCUMENTS {
         for (line, may_be_name) in commands(text).filter(|(line, _)| !line.contains(['…', '['])) {
-            let line = line.strip_prefix("sudo -u reconnectd ").unwrap_or(line);
-            let Some(arguments) = line.strip_prefix("reconnectd ") else { continue };
+            // As the service, or with a setting of its own.
+            let line = line.trim_start_matches("RECONNECTD__KEYS__FILE=/etc/credstore/reconnectd.keys ");
+            let Some(arguments) = line.strip_prefix("reconnectd ").or(line.strip_prefix("reconnectd-ctl "))
+            else {
+                continue;
+            };
             let words = words(arguments);
             let result = Cli::try_parse_from(std::iter::once("reconnectd".to_owned()).chain(words));
             if let Err(error) = result {

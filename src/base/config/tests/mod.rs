@@ -222,6 +222,20 @@ fn a_variable_that_misses_an_underscore_is_reported() {
 }
 
 #[test]
+fn a_key_in_pem_has_several_lines_and_no_other_secret_does() {
+    let key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----";
+    for (text, is_read) in [(key, true), ("one\ntwo", false)] {
+        let given = given("");
+        let path = given.directory.path().join("secret");
+        write_secret(&path, &format!("{text}\n"));
+        let loaded = given.load(&[("RECONNECTD__GATEWAY__AUTH__SIGNING_KEY_FILE", path.to_str().unwrap())]);
+        let read =
+            loaded.ok().map(|loaded| loaded.config.gateway.auth.signing_key.expose_secret().to_owned());
+        assert_eq!(read, is_read.then(|| text.to_owned()));
+    }
+}
+
+#[test]
 fn an_empty_name_of_a_file_names_none() {
     assert_eq!(Config::find(Some("".into())), Config::find(None));
 }
