@@ -29,13 +29,12 @@ pub(super) enum Rule {
     EachMember,
 }
 
-/// A walk through a table in the order of a key. It passes rows that stay, however old they are.
+/// A walk through a whole table in the order of a key. An id says nothing about the age of its row: after a clock was wrong,
+/// ids can be later than their times.
 pub(super) struct Walk {
     /// With the alias that `goes` uses.
     pub(super) table: (&'static str, &'static str),
     pub(super) key: &'static [Column],
-    /// Whether the key begins with an id that sorts by its time.
-    pub(super) is_by_time: bool,
     /// Which rows there are, such as those of a partial index.
     pub(super) which: &'static str,
     pub(super) goes: &'static str,
@@ -45,15 +44,8 @@ pub(super) struct Walk {
     pub(super) members: Option<&'static str>,
 }
 
-const WALK: Walk = Walk {
-    table: ("", ""),
-    key: &[],
-    is_by_time: false,
-    which: "TRUE",
-    goes: "",
-    permission: None,
-    members: None,
-};
+const WALK: Walk =
+    Walk { table: ("", ""), key: &[], which: "TRUE", goes: "", permission: None, members: None };
 
 /// The planner, a resumed lapse, and the limits of an address need no notice of a lapse that closed before the horizon: it is
 /// longer than `sweep.flap_window` and a month. Of other lapses, those that count for the cadence, and what was sent, stay. A
@@ -61,7 +53,6 @@ const WALK: Walk = Walk {
 const NOTICES: Walk = Walk {
     table: ("notices", "n"),
     key: &[Column::Text("notice_id")],
-    is_by_time: true,
     goes: "n.state IN ('sent', 'abandoned', 'cancelled') AND coalesce(n.sent_at, n.planned_at) < $1
         AND NOT EXISTS (SELECT 1 FROM notice_items i JOIN lapses l ON l.lapse_id = i.lapse_id
             WHERE i.notice_id = n.notice_id AND NOT (l.state = 'closed' AND l.closed_at < $1)
@@ -79,7 +70,6 @@ const NOTICES: Walk = Walk {
 const DECISIONS: Walk = Walk {
     table: ("decisions", "d"),
     key: &[Column::Text("decision_id")],
-    is_by_time: true,
     goes: "d.last_at < $1 AND NOT EXISTS (SELECT 1 FROM lapses l WHERE l.lapse_id = d.lapse_id AND l.state <> 'closed'
             AND NOT EXISTS (SELECT 1 FROM decisions x
                 WHERE x.lapse_id = d.lapse_id AND x.decision_id > d.decision_id AND x.what = 'notice'))",
@@ -90,7 +80,6 @@ const DECISIONS: Walk = Walk {
 const LAPSES: Walk = Walk {
     table: ("lapses", "l"),
     key: &[Column::Text("lapse_id")],
-    is_by_time: true,
     goes: "l.state = 'closed' AND l.closed_at < $1 AND l.plan_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM notice_items i WHERE i.lapse_id = l.lapse_id)
         AND ((l.outcome <> 'dismissed' AND l.disconnect_intent IS NULL)
@@ -119,7 +108,6 @@ const CONNECTIONS: Walk = Walk {
 const TRANSITIONS: Walk = Walk {
     table: ("transitions", "t"),
     key: &[Column::Text("transition_id")],
-    is_by_time: true,
     goes: "t.observed_at < $1 AND (EXISTS (SELECT 1 FROM transitions x WHERE x.member_id = t.member_id
                 AND x.connection_id = t.connection_id AND x.transition_id > t.transition_id)
             OR NOT EXISTS (SELECT 1 FROM connections k
@@ -132,7 +120,6 @@ const TRANSITIONS: Walk = Walk {
 const LAPSE_CHANGES: Walk = Walk {
     table: ("lapse_changes", "c"),
     key: &[Column::Text("lapse_id"), Column::Number("change")],
-    is_by_time: true,
     goes: "c.at < $1 AND EXISTS
         (SELECT 1 FROM lapse_changes x WHERE x.lapse_id = c.lapse_id AND x.change > c.change AND x.at < $1)",
     ..WALK
@@ -149,7 +136,6 @@ const MEMBER_CHANGES: Walk = Walk {
 const INVITATIONS: Walk = Walk {
     table: ("invitations", "v"),
     key: &[Column::Text("invitation_id")],
-    is_by_time: true,
     goes: "v.notice_id IS NULL AND v.created_at < $1
         AND NOT EXISTS (SELECT 1 FROM link_buttons b WHERE b.invitation_id = v.invitation_id)",
     ..WALK
@@ -166,7 +152,6 @@ const FAILED_EVENTS: Walk = Walk {
 const AUDIT: Walk = Walk {
     table: ("audit", "a"),
     key: &[Column::Text("audit_id")],
-    is_by_time: true,
     goes: "a.at < $1",
     permission: Some("audit_before"),
     ..WALK

@@ -3,7 +3,6 @@
 use super::members;
 use super::rules::{Column, OLDEST, Rule, Walk};
 use super::table::PurgedTable;
-use crate::base::random;
 use crate::domain::{MemberId, Time};
 use crate::store::engine::{Row, Tx, Value, query, query_scalar};
 use crate::store::row_locks::lock_members;
@@ -102,9 +101,6 @@ impl Walk {
             values.push(value);
             format!("${}", values.len())
         };
-        if let (true, Some(first)) = (self.is_by_time, self.key.first()) {
-            conditions.push(format!("{} < {}", first.name(), parameter(random::first_id(horizon).into())));
-        }
         if !place.0.is_empty() {
             let behind: Vec<_> = place.0.iter().map(|value| parameter(value.clone())).collect();
             conditions.push(format!("({columns}) > ({})", behind.join(", ")));
