@@ -35,7 +35,7 @@ impl Harness {
             let report = self.rotate(self.ring(), None).await;
             self.app.follow_key_ring().await.unwrap();
             if report.pending.is_none() {
-                assert_eq!(self.app.keyring.key_ids(), [report.key_id.clone()]);
+                assert_eq!(self.app.keyring.key_ids(), [report.key_id.as_str()]);
                 return report.key_id;
             }
         }
@@ -67,7 +67,7 @@ async fn a_rotation_goes_on_where_it_stopped_and_leaves_only_the_new_key() {
     assert!(begun.is_new && matches!(begun.pending, Some(Pending::WithoutKey(_))), "{begun:?}");
     // Nobody encrypts with the new key while an instance lacks it.
     h.enrol(&["carol"]).await;
-    assert_eq!(h.keys_in("credentials").await, [old.clone()]);
+    assert_eq!(h.keys_in("credentials").await, [old.as_str()]);
     let again = h.rotate(h.ring(), None).await;
     assert_eq!((again.is_new, &again.key_id, again.resealed), (false, &begun.key_id, 0));
 
@@ -77,10 +77,10 @@ async fn a_rotation_goes_on_where_it_stopped_and_leaves_only_the_new_key() {
     let removed = vec![old.clone()];
     assert_eq!((done.pending, done.is_new, done.resealed, done.removed), (None, false, 5, removed));
     h.app.follow_key_ring().await.unwrap();
-    assert_eq!(h.app.keyring.key_ids(), [begun.key_id.clone()]);
-    assert_eq!(Keyring::open(&h.ring()).unwrap().key_ids(), [begun.key_id.clone()]);
+    assert_eq!(h.app.keyring.key_ids(), [begun.key_id.as_str()]);
+    assert_eq!(Keyring::open(&h.ring()).unwrap().key_ids(), [begun.key_id.as_str()]);
     for table in ["credentials", "access_tokens", "key_canaries"] {
-        assert_eq!(h.keys_in(table).await, [begun.key_id.clone()], "{table}");
+        assert_eq!(h.keys_in(table).await, [begun.key_id.as_str()], "{table}");
     }
     let asked = h.asked("alice", Operation::Refresh);
     assert!(h.pass().await.complete());
@@ -171,13 +171,13 @@ async fn a_ring_that_cannot_be_changed_is_rotated_through_other_files() {
     let [next, last] = [next, last].map(|name| h.folder.path().join(name));
     let begun = h.rotate(h.ring(), Some(next.clone())).await;
     assert_eq!(begun.pending, Some(Pending::PutInPlace(next.clone())));
-    assert_eq!(h.keys_in("credentials").await, [old.clone()]);
+    assert_eq!(h.keys_in("credentials").await, [old.as_str()]);
     fs::copy(&next, h.ring()).unwrap();
     h.app.follow_key_ring().await.unwrap();
     let done = h.rotate(h.ring(), Some(last.clone())).await;
     assert_eq!((done.pending, done.key_id, done.removed), (None, begun.key_id.clone(), vec![old]));
     assert_eq!(Keyring::open(&h.ring()).unwrap().key_ids().len(), 2, "it is left as it is");
-    assert_eq!(Keyring::open(&last).unwrap().key_ids(), [begun.key_id.clone()]);
+    assert_eq!(Keyring::open(&last).unwrap().key_ids(), [begun.key_id.as_str()]);
     // The old key is in the ring, but encrypts nothing anymore.
     assert!(h.pass_after(HOUR).await.complete());
     assert_eq!(h.keys_in("access_tokens").await, [begun.key_id]);
@@ -214,7 +214,7 @@ async fn an_instance_with_a_ring_of_its_own_is_waited_for() {
     let report = h.rotate(h.ring(), None).await;
     assert!(matches!(&report.pending, Some(Pending::WithoutKey(ids)) if ids.len() == 1), "{report:?}");
     h.enrol(&["bob"]).await;
-    assert_eq!(h.keys_in("credentials").await, [old.clone()], "the first instance waits, too");
+    assert_eq!(h.keys_in("credentials").await, [old.as_str()], "the first instance waits, too");
 
     fs::copy(h.ring(), &own).unwrap();
     second.follow_key_ring().await.unwrap();

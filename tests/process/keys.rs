@@ -144,7 +144,7 @@ async fn a_rotation_beside_the_daemon_that_is_killed_twice_finishes_and_loses_no
     let summary = ["added", "complete"].map(|field| report[field].clone());
     assert_eq!(summary, [json!(has_ended), json!(true)], "{report}");
     assert_eq!(new != was_new, has_ended);
-    assert_eq!(ring_ids(&home), [new.clone()]);
+    assert_eq!(ring_ids(&home), [new.as_str()]);
     until_true("the daemon to follow", async || {
         daemon.running.stderr().matches("event=\"key_ring_changed\"").count() >= 2
     })

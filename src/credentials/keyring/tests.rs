@@ -117,7 +117,7 @@ fn what_a_former_key_signed_stays_known_and_the_key_itself_goes() {
         let next = Keyring::open(&folder.path().join("ring.keys")).unwrap();
         next.set_former(&[FormerKey { id: old.clone(), derived: derived.clone(), has_pages }]).unwrap();
         for ring in [&keyring, &next] {
-            assert_eq!(ring.key_ids(), [new.clone()]);
+            assert_eq!(ring.key_ids(), [new.as_str()]);
             let again = ring.new_credential(&alice, &token).unwrap();
             assert!(again.fingerprints.contains(&before.fingerprints[0]));
             assert_eq!(again.fingerprints.last().unwrap().key_id, new);
