@@ -9,7 +9,7 @@ pub(crate) enum Location {
     Default,
     File(PathBuf),
     /// A line and column (in characters), both from 1, and what can be shown of the line.
-    Line(PathBuf, usize, usize, Option<Excerpt>),
+    Line(PathBuf, usize, usize, Option<Box<Excerpt>>),
     Variable(String),
 }
 

@@ -119,6 +119,6 @@ impl Source<'_> {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before[line_start..].chars().count() + 1;
-        Location::Line(self.path.to_owned(), before.matches('\n').count() + 1, column, excerpt)
+        Location::Line(self.path.to_owned(), before.matches('\n').count() + 1, column, excerpt.map(Box::new))
     }
 }
