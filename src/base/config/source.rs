@@ -8,6 +8,7 @@ use super::layers::Layers;
 use super::load::Loaded;
 use super::settings::Config;
 use aws_lc_rs::digest::{Context, Digest, SHA256};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -53,9 +54,9 @@ impl ConfigSource {
         Config::find(self.named.clone())
     }
 
-    /// Those that an invalid file names may be missing.
-    fn named_files(&self, file: Option<&Path>) -> Vec<PathBuf> {
-        let mut paths = Vec::new();
+    /// Those that an invalid file names may be missing. The merged settings have no order of their own.
+    fn named_files(&self, file: Option<&Path>) -> BTreeSet<PathBuf> {
+        let mut paths = BTreeSet::new();
         let Ok(file) = file.map(FileLayer::read).transpose() else { return paths };
         let Ok(environment) = EnvironmentLayer::read(self.variables.iter().cloned()) else { return paths };
         if let Ok(settings) = Layers::new(file.unwrap_or_default(), environment).merge() {

@@ -379,7 +379,8 @@ fn two_configurations_differ_in_the_settings_that_were_changed_and_in_the_conten
     let changes = || first.changes_to(&source.load().unwrap().fingerprint);
     let look = source.look();
     let is_seen = || source.look() != look;
-    assert!(changes() == Changes::default() && !is_seen());
+    // The order of the settings differs from look to look.
+    assert!(changes() == Changes::default() && !(0..20).any(|_| is_seen()));
     write(&secret, "hush hush");
     assert!(changes().to_string() == "gateway.client_key" && is_seen(), "{}", changes());
     write(&secret, "hush");
