@@ -146,7 +146,7 @@ impl Home {
         let mut command = Command::new(program);
         command.current_dir(self.folder.path());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("RECONNECTD") {
+            if name.to_string_lossy().starts_with("RECONNECTD") || name == "SUDO_USER" {
                 command.env_remove(name);
             }
         }
