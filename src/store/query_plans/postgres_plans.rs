@@ -27,13 +27,14 @@ pub(super) async fn indexes(connection: &mut PgConnection) -> Result<HashMap<Str
 }
 
 /// Lets the planner believe that each table has a million rows, three for each key: it trusts the statistics about the rows in a page, and
-/// counts the pages itself. A row that is rolled back leaves its page behind, and would also use up a number of a sequence.
+/// counts the pages itself. A row that is rolled back leaves its page behind. It must not use up a number of a sequence.
 const PRETEND: &str = "
     SET session_replication_role = replica;
     DO $$ DECLARE t record; c record; BEGIN
-        FOR t IN SELECT oid::regclass AS name, oid FROM pg_class
-            WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND pg_relation_size(oid) = 0
-            AND NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = pg_class.oid AND attidentity <> '') LOOP
+        FOR t IN SELECT oid::regclass AS name, oid,
+                (SELECT attname FROM pg_attribute WHERE attrelid = pg_class.oid AND attidentity <> '') AS numbered
+            FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND pg_relation_size(oid) = 0 LOOP
             BEGIN
                 FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = t.oid ORDER BY contype = 'p' LOOP
                     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I CASCADE', t.name, c.conname);
@@ -41,7 +42,8 @@ const PRETEND: &str = "
                 FOR c IN SELECT attname FROM pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND attnotnull LOOP
                     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', t.name, c.attname);
                 END LOOP;
-                EXECUTE format('INSERT INTO %s DEFAULT VALUES', t.name);
+                EXECUTE CASE WHEN t.numbered IS NULL THEN format('INSERT INTO %s DEFAULT VALUES', t.name)
+                    ELSE format('INSERT INTO %s (%I) OVERRIDING SYSTEM VALUE VALUES (0)', t.name, t.numbered) END;
                 RAISE EXCEPTION USING ERRCODE = 'ZZ000';
             EXCEPTION WHEN SQLSTATE 'ZZ000' THEN NULL;
             END;

@@ -49,6 +49,8 @@ BEYOND_A_SCHEMA = {
     'log = "reconnectd=loud"',
     'otlp_endpoint = "https://a.example/?key=1"',
     'confirm_after = "11y"',
+    'notices = "30d"',
+    'notices = "60d"',
 }
 
 
