@@ -39,7 +39,8 @@ const PRETEND: &str = "
                 FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = t.oid ORDER BY contype = 'p' LOOP
                     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I CASCADE', t.name, c.conname);
                 END LOOP;
-                FOR c IN SELECT attname FROM pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND attnotnull LOOP
+                FOR c IN SELECT attname FROM pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND attnotnull
+                        AND attidentity = '' LOOP
                     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', t.name, c.attname);
                 END LOOP;
                 EXECUTE CASE WHEN t.numbered IS NULL THEN format('INSERT INTO %s DEFAULT VALUES', t.name)
