@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// Such as `example.org` for `mail.example.org`. A host without one, such as an address, stands for itself. `host` is in its
-/// ASCII form, as URLs have it.
+/// Such as `example.org` for `mail.example.org`. A host without one, such as an address, stands for itself. `host` is in ASCII,
+/// as in a URL.
 pub(crate) fn registrable_domain(host: &str) -> String {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = host.trim_matches(['[', ']']);

@@ -1,8 +1,8 @@
 //! A rotation of the keys: a new key encrypts everything, and the older ones leave the ring when nothing needs them.
 //!
 //! Each step can be interrupted; the next run goes on from there. A ring with more than one key has an unfinished rotation.
-//! The order keeps every credential readable: the file has the new key, all live instances have it, rows are sealed with it,
-//! no instance encrypts with an older one, the database refuses the older one from then on, the file loses it.
+//! The order of the steps keeps every credential readable. The file gets the new key. All live instances read it. Rows are
+//! sealed with it. No instance encrypts with an older key. The database refuses the older key. The file loses it.
 
 use super::error::CallError;
 use super::former_keys::owner;

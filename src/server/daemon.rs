@@ -73,13 +73,7 @@ impl Daemon {
         let database_file = DatabaseFile::new(app.store.clone(), lock);
         let current = Current::new(app.clone());
         let readiness = Readiness::new(&current, &wakes);
-        let mut runner = Runner {
-            tasks: &mut tasks,
-            states: &states,
-            clock: &app.clock,
-            shutdown: &shutdown,
-            succession: None,
-        };
+        let mut runner = Runner::new(&mut tasks, &states, &app.clock, &shutdown);
         loops::start_lasting(&mut runner, &current, readiness.clone(), &database_file, metrics.clone());
         let health = LastingHealth {
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
@@ -115,13 +109,7 @@ impl Daemon {
     #[must_use]
     pub fn reloading(mut self, reloads: Reloads) -> Self {
         let app = self.current.app();
-        let mut runner = Runner {
-            tasks: &mut self.tasks,
-            states: &self.states,
-            clock: &app.clock,
-            shutdown: &self.shutdown,
-            succession: None,
-        };
+        let mut runner = Runner::new(&mut self.tasks, &self.states, &app.clock, &self.shutdown);
         runner.spawn(loops::ConfigWatchLoop::new(reloads.clone()));
         self.reloads = Some(reloads);
         self

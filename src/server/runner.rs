@@ -73,7 +73,17 @@ pub(super) struct Runner<'a> {
     pub(super) succession: Option<&'a mut Succession>,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    /// Starts loops that outlive a configuration.
+    pub(super) fn new(
+        tasks: &'a mut Tasks,
+        states: &'a LoopStates,
+        clock: &'a Clock,
+        shutdown: &'a CancellationToken,
+    ) -> Self {
+        Self { tasks, states, clock, shutdown, succession: None }
+    }
+
     pub(super) fn spawn<L: Loop>(&mut self, mut body: L) {
         let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
         let state = self.states.register(L::NAME, clock.now(), L::MAX_STEP);
@@ -187,13 +197,7 @@ mod tests {
         let (states, clock) = (LoopStates::default(), Clock::System);
         let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
         let wake = Arc::new(Notify::new());
-        let mut runner = Runner {
-            tasks: &mut tasks,
-            states: &states,
-            clock: &clock,
-            shutdown: &shutdown,
-            succession: None,
-        };
+        let mut runner = Runner::new(&mut tasks, &states, &clock, &shutdown);
         runner.spawn(Paused { steps: 0, wake: wake.clone(), shutdown: shutdown.clone() });
         while states.all()[0].last_step.is_none() {
             tokio::task::yield_now().await;
@@ -263,13 +267,7 @@ mod tests {
     async fn a_loop_steps_while_there_is_work_and_publishes_the_last_result() {
         let (states, clock) = (LoopStates::default(), Clock::System);
         let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
-        let mut runner = Runner {
-            tasks: &mut tasks,
-            states: &states,
-            clock: &clock,
-            shutdown: &shutdown,
-            succession: None,
-        };
+        let mut runner = Runner::new(&mut tasks, &states, &clock, &shutdown);
         runner.spawn(Scripted { steps: 0, shutdown: shutdown.clone() });
         assert_eq!(states.all()[0].last_step, None);
         let ended = tasks.join_next().await.unwrap().unwrap();

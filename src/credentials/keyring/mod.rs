@@ -137,7 +137,8 @@ impl Keyring {
         Ok(has_changed)
     }
 
-    /// Encrypts with this key from now on, if the ring has it and it is no former one. Returns whether that is a change.
+    /// Encrypts with this key from now on. A former key, or one that the ring does not have, changes nothing. Returns whether
+    /// the key changed.
     pub(crate) fn seal_with(&self, id: &str) -> bool {
         let ring = self.ring();
         let is_change = ring.sealing != id && ring.has(id) && !ring.is_retired(id);

@@ -51,13 +51,7 @@ mod tests {
             let file = DatabaseFile::new(store, lock);
             let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
             let (clock, states) = (Clock::System, LoopStates::default());
-            let mut runner = Runner {
-                tasks: &mut tasks,
-                states: &states,
-                clock: &clock,
-                shutdown: &shutdown,
-                succession: None,
-            };
+            let mut runner = Runner::new(&mut tasks, &states, &clock, &shutdown);
             runner.spawn(DatabaseFileLoop { file: file.clone(), interval: Duration::from_millis(10) });
             let replaced = file.wait_until_lost();
             assert!(tokio::time::timeout(Duration::from_millis(100), replaced).await.is_err());
@@ -79,13 +73,7 @@ mod tests {
             let file = DatabaseFile::new(store.clone(), store.lock().unwrap());
             let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
             let (clock, states) = (Clock::System, LoopStates::default());
-            let mut runner = Runner {
-                tasks: &mut tasks,
-                states: &states,
-                clock: &clock,
-                shutdown: &shutdown,
-                succession: None,
-            };
+            let mut runner = Runner::new(&mut tasks, &states, &clock, &shutdown);
             runner.spawn(DatabaseFileLoop::new(file.clone()));
             while states.all()[0].last_step.is_none() {
                 tokio::task::yield_now().await;
