@@ -16,7 +16,20 @@ const MAX_CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(2);
 #[derive(Clone, Debug)]
 pub struct Instances {
     clock: Clock,
-    last: Arc<Mutex<Option<Heartbeat>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    last: Option<Heartbeat>,
+    term: u64,
+}
+
+/// A time during which the others never presumed this instance dead. What it claimed in the term is its own until the end.
+#[derive(Clone, Debug)]
+pub struct Term {
+    instances: Instances,
+    number: u64,
 }
 
 /// What the last heartbeat told.
@@ -30,6 +43,8 @@ pub struct Heartbeat {
     pub clock_difference: Option<TimeDelta>,
     /// Whether others can take over this instance's work.
     pub is_replaceable: bool,
+    /// Whether the others had presumed this instance dead.
+    pub was_presumed_dead: bool,
 }
 
 /// Why an instance must not send email.
@@ -51,7 +66,7 @@ impl Obstacle {
 
 impl Instances {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, last: Arc::default() }
+        Self { clock, known: Arc::default() }
     }
 
     /// For a process that sends no heartbeats.
@@ -60,18 +75,32 @@ impl Instances {
     }
 
     pub fn note(&self, heartbeat: Heartbeat) {
-        *self.lock() = Some(heartbeat);
+        let mut known = self.lock();
+        // A heartbeat in between may have failed here and arrived there.
+        let is_late = |last: Heartbeat| {
+            last.is_replaceable
+                && heartbeat.sent_at.saturating_sub(last.sent_at) >= PRESUMES_ITSELF_DEAD_AFTER
+        };
+        if heartbeat.was_presumed_dead || known.last.is_some_and(is_late) {
+            known.term += 1;
+        }
+        known.last = Some(heartbeat);
+    }
+
+    /// The present term. Begin it before a claim.
+    pub fn term(&self) -> Term {
+        Term { instances: self.clone(), number: self.lock().term }
     }
 
     /// The instances that are alive, at least one.
     pub(crate) fn live(&self) -> u32 {
-        self.lock().map_or(1, |last| last.live.max(1))
+        self.lock().last.map_or(1, |last| last.live.max(1))
     }
 
     /// # Errors
     /// Why this instance must not send email now.
     pub(crate) fn may_send(&self) -> Result<(), Obstacle> {
-        let Some(last) = *self.lock() else { return Ok(()) };
+        let Some(last) = self.lock().last else { return Ok(()) };
         if last.is_replaceable
             && self.clock.monotonic().saturating_sub(last.sent_at) >= PRESUMES_ITSELF_DEAD_AFTER
         {
@@ -83,8 +112,19 @@ impl Instances {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Heartbeat>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Term {
+    /// # Errors
+    /// Why this instance must not send an email now that it claimed in the term.
+    pub(crate) fn may_send(&self) -> Result<(), Obstacle> {
+        if self.instances.lock().term != self.number {
+            return Err(Obstacle::PresumedDead);
+        }
+        self.instances.may_send()
     }
 }
 
@@ -95,7 +135,13 @@ mod tests {
     use crate::domain::Time;
 
     fn beat() -> Heartbeat {
-        Heartbeat { sent_at: Duration::ZERO, live: 3, clock_difference: None, is_replaceable: true }
+        Heartbeat {
+            sent_at: Duration::ZERO,
+            live: 3,
+            clock_difference: None,
+            is_replaceable: true,
+            was_presumed_dead: false,
+        }
     }
 
     fn after(seconds: i64, heartbeat: Heartbeat) -> (u32, Result<(), Obstacle>) {
@@ -119,6 +165,30 @@ mod tests {
             ("the database is behind", 0, differing(-121), Err(Obstacle::ClocksDiffer)),
         ] {
             assert_eq!(after(seconds, heartbeat), (3, expected), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_term_ends_when_the_others_may_have_taken_over_and_a_new_one_begins() {
+        for (sentence, seconds, next, expected) in [
+            ("a heartbeat in time", 11, beat(), Ok(())),
+            ("a late one", 12, beat(), Err(Obstacle::PresumedDead)),
+            (
+                "one that came too late",
+                11,
+                Heartbeat { was_presumed_dead: true, ..beat() },
+                Err(Obstacle::PresumedDead),
+            ),
+            ("nobody can take over", 3_600, Heartbeat { is_replaceable: false, ..beat() }, Ok(())),
+        ] {
+            let clock = ManualClock::at(Time::UNIX_EPOCH);
+            let instances = Instances::new(Clock::Manual(clock.clone()));
+            instances.note(Heartbeat { is_replaceable: next.is_replaceable, ..beat() });
+            let term = instances.term();
+            clock.advance(TimeDelta::seconds(seconds));
+            instances.note(Heartbeat { sent_at: Duration::from_secs(seconds.unsigned_abs()), ..next });
+            assert_eq!(term.may_send(), expected, "{sentence}");
+            assert_eq!(instances.term().may_send(), Ok(()), "{sentence}: a new term");
         }
     }
 

@@ -70,6 +70,7 @@ mod tests {
             live: 3,
             clock_difference: None,
             is_replaceable: true,
+            was_presumed_dead: false,
         });
         assert_eq!(hours(wait(&rate)), Some(3));
     }

@@ -43,7 +43,7 @@ impl App {
         }
         self.warn_of_other_rings(now).await?;
         key_ring.look().await?;
-        Heart::new(self).beat().await?;
+        self.send_heartbeat().await?;
         if !self.store.is_shared() {
             // Of the daemon before, which is dead.
             let notices = self.store.release_leases(now).await?;
@@ -52,6 +52,12 @@ impl App {
         self.release_leases_of_dead().await?;
         self.continue_unfinished_work().await?;
         Ok(lock)
+    }
+
+    /// # Errors
+    /// Only errors of the store.
+    pub async fn send_heartbeat(&self) -> Result<(), StoreError> {
+        Heart::new(self).beat().await
     }
 
     /// Releases what dead instances held.
@@ -182,7 +188,13 @@ impl Heart {
             .filter(|_| clock.is_system())
             .map(|server| clock_difference(now, server, elapsed));
         let is_replaceable = self.app.store.is_shared();
-        let heartbeat = Heartbeat { sent_at, live: seen.live, clock_difference, is_replaceable };
+        let heartbeat = Heartbeat {
+            sent_at,
+            live: seen.live,
+            clock_difference,
+            is_replaceable,
+            was_presumed_dead: seen.was_presumed_dead,
+        };
         self.app.instances.note(heartbeat);
         metrics::set_instances(seen.live);
         self.report_clock(clock_difference);

@@ -5,7 +5,12 @@ use super::engine::{Tx, per_engine, query, query_scalar};
 use super::notices::{COLUMNS, item, read};
 use super::{Result, Store, count, json_list, millis};
 use crate::domain::{Notice, NoticeItem, Time};
+use chrono::TimeDelta;
 use std::collections::HashMap;
+
+/// How long a claim is valid, and from the handover on again. An attempt whose claim has expired stores no link and
+/// therefore sends nothing. After the handover, the slowest permitted mail server needs half of it.
+pub const DELIVERY_LEASE: TimeDelta = TimeDelta::hours(1);
 
 /// A claimed notice, until its lease expires.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! Reschedules rows that were written while the clock was ahead.
 
+use super::claims::DELIVERY_LEASE;
 use super::engine::{query, query_scalar};
 use super::{Result, Store, millis};
 use crate::domain::{SNOOZE, Time};
@@ -11,8 +12,6 @@ const CREDENTIAL: TimeDelta = TimeDelta::hours(36);
 const THROTTLE: TimeDelta = TimeDelta::hours(1);
 /// The longest refresh lease.
 const REFRESH_LEASE: TimeDelta = TimeDelta::seconds(30);
-/// The longest delivery lease.
-const DELIVERY_LEASE: TimeDelta = TimeDelta::hours(1);
 /// The longest wait between two attempts at a notice.
 const ATTEMPT: TimeDelta = TimeDelta::hours(24);
 

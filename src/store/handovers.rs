@@ -1,5 +1,6 @@
 //! What must be durable before an email is handed over: its link with the buttons, and its unsubscribe token.
 
+use super::claims::DELIVERY_LEASE;
 use super::decisions::{self, NewDecision};
 use super::engine::{Tx, query, query_as, query_scalar};
 use super::invitations;
@@ -120,10 +121,11 @@ impl Store {
             let Some(items) = add_links(&mut tx, handover, &recipients, &passing).await? else {
                 return Ok(HandoverDecision::NotNeeded);
             };
-            query("UPDATE notices SET address_hash = $2, disclosure = $3 WHERE notice_id = $1")
+            query("UPDATE notices SET address_hash = $2, disclosure = $3, leased_until = $4 WHERE notice_id = $1")
                 .bind(handover.notice.as_str())
                 .bind(&handover.address.0[..])
                 .bind(handover.disclosure)
+                .bind(millis(handover.now + DELIVERY_LEASE))
                 .execute(&mut tx)
                 .await?;
             for recipient in &recipients {

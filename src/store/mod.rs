@@ -50,6 +50,8 @@ mod lapse_changes;
 mod lapse_events;
 mod lapses;
 #[cfg(test)]
+mod lease_model;
+#[cfg(test)]
 mod link_migration_tests;
 mod link_requests;
 mod link_rows;
@@ -120,7 +122,7 @@ pub use abandoned::{AbandonedFilter, AbandonedNotice};
 pub use attempt_results::{AttemptOutcome, AttemptResult};
 pub use backup::{Backup, BackupProgress, Restoration, Restored};
 pub use backup_error::BackupError;
-pub use claims::{Claim, ClaimLimits};
+pub use claims::{Claim, ClaimLimits, DELIVERY_LEASE};
 pub(crate) use connections::StoredConnection;
 use convert::{count, json_list, millis, time};
 pub use copy::{CopiedTable, CopyProgress};

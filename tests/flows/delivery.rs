@@ -119,6 +119,7 @@ async fn an_instance_that_may_be_replaced_or_has_another_time_than_the_database_
         live: 2,
         clock_difference: Some(TimeDelta::zero()),
         is_replaceable: true,
+        was_presumed_dead: false,
     };
     let minutes = |minutes| Heartbeat { clock_difference: Some(TimeDelta::minutes(minutes)), ..heartbeat };
     for unfit in [minutes(3), minutes(-3)] {

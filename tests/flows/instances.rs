@@ -1,6 +1,8 @@
 //! Several instances on one database.
 
+use crate::database_proxy::DatabaseProxy;
 use crate::harness::{Harness, Setup};
+use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::{
     detect::sweep::SweepReport,
@@ -138,4 +140,38 @@ async fn what_an_interrupted_instance_leaves_is_polled_by_the_other_and_nobody_t
     let report = take_part(second, &CancellationToken::new()).await.unwrap();
     assert_eq!((report.complete(), report.progress.members), (true, 1_200));
     assert_eq!(two.polls(), vec![1; 1_200]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_joins_again_hands_over_nothing_that_it_claimed_before_it_was_presumed_dead() {
+    let Some(setup) = Setup::shared().await else { return };
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    let proxy = DatabaseProxy::start(&format!("smtp://{}", h.sim.smtp_addr())).await;
+    let stopped = h.another_app(&[("EMAIL__SMTP__PORT", &proxy.address().port().to_string())]).await;
+    let _stopped_lock = stopped.acquire_instance_lock(InstanceCommand::Run).await.unwrap();
+    let mut rows = h.rows().await;
+    let id = rows.texts("instances", "instance_id").await.unwrap().remove(0);
+    let _lock = h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap();
+    h.set("alice", "epic", "EXPIRED");
+    h.sweep().await;
+    while h.app.planner.plan_page().await.unwrap() {}
+
+    proxy.stall();
+    let deliverer = stopped.deliverer.clone();
+    let delivery = tokio::spawn(async move { deliverer.deliver_one().await.unwrap() });
+    until("the handover", async || rows.count("unsubscribe_tokens").await.unwrap() == 1).await;
+    rows.set_where("instances", ("instance_id", &id), "seen_at", 0).await.unwrap();
+    let released = h.app.store.release_leases_of_dead(h.clock.now()).await.unwrap();
+    assert_eq!((released.instances, released.notices), (1, 1));
+    stopped.send_heartbeat().await.unwrap();
+    proxy.restore();
+    delivery.await.unwrap();
+    assert_eq!(h.mails().len(), 0, "the notice is no longer its own");
+    assert_eq!(h.notice_states("alice").await, ["queued"]);
+
+    h.clock.advance(TimeDelta::hours(1));
+    h.app.send_heartbeat().await.unwrap();
+    h.pass().await;
+    assert_eq!(h.mails().len(), 1);
+    assert_eq!(h.notice_states("alice").await, ["sent"]);
 }

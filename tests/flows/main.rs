@@ -17,6 +17,8 @@ mod completion;
 mod confirm;
 mod copies;
 mod dashboard;
+#[path = "../support/database_proxy.rs"]
+mod database_proxy;
 mod delivery;
 mod disclosures;
 mod disconnects;

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 
 use reconnectd::{
-    domain::{Edit, EmailAddress, Fingerprint, GateVerdict, NoticeReason, TokenHash, UsedCredential},
+    domain::{Edit, EmailAddress, Fingerprint, GateVerdict, NoticeReason, Time, TokenHash, UsedCredential},
     store::{
-        AttemptOutcome, AttemptResult, ClaimLimits, Handover, HandoverContents, HandoverDecision,
-        HandoverRecipient, RefreshedTokens, StoreError,
+        AttemptOutcome, AttemptResult, Claim, ClaimLimits, DELIVERY_LEASE, Handover, HandoverContents,
+        HandoverDecision, HandoverRecipient, RefreshedTokens, StoreError,
     },
 };
 
@@ -128,6 +128,26 @@ fn result(outcome: AttemptOutcome) -> AttemptResult {
     }
 }
 
+async fn hand_over(f: &Fixture, claim: &Claim, at: Time) -> HandoverDecision {
+    let handover = Handover {
+        notice: &claim.notice.id,
+        attempt: claim.attempt,
+        recipients: &[HandoverRecipient {
+            member: claim.notice.member_id.clone(),
+            link: TokenHash([1; 32]),
+            items: Vec::new(),
+            verified: Vec::new(),
+        }],
+        address: "alice@example.org".parse::<EmailAddress>().unwrap().address_hash(),
+        unsubscribe: TokenHash([1; 32]),
+        disclosure: "generic",
+        contents: HandoverContents::Recovery,
+        expires_at: at,
+        now: at,
+    };
+    f.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap()
+}
+
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {
     queue(f, 1).await;
     let limits = ClaimLimits::slots(1);
@@ -137,31 +157,24 @@ pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f
     assert_eq!(f.store.rescue_expired_leases(expired, &[]).await.unwrap(), 1);
     let sent = result(AttemptOutcome::Sent);
     let end_late = async || f.store.end_attempt(&late, &sent, expired).await.unwrap();
-    let send_late = async || {
-        let handover = Handover {
-            notice: &late.notice.id,
-            attempt: late.attempt,
-            recipients: &[HandoverRecipient {
-                member: late.notice.member_id.clone(),
-                link: TokenHash([1; 32]),
-                items: Vec::new(),
-                verified: Vec::new(),
-            }],
-            address: "alice@example.org".parse::<EmailAddress>().unwrap().address_hash(),
-            unsubscribe: TokenHash([1; 32]),
-            disclosure: "generic",
-            contents: HandoverContents::Recovery,
-            expires_at: expired,
-            now: expired,
-        };
-        f.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap()
-            != HandoverDecision::NotNeeded
-    };
+    let send_late = async || hand_over(f, &late, expired).await != HandoverDecision::NotNeeded;
     assert!(!send_late().await && !end_late().await, "before another attempt has begun");
     let second = f.store.claim_notices(expired, expired + LEASE, &limits).await.unwrap();
     assert_eq!(second.len(), 1);
     assert!(!send_late().await && !end_late().await, "during another attempt");
     assert_eq!(f.rows().await.texts("notices", "state").await.unwrap(), ["sending"]);
+}
+
+pub(crate) async fn a_handover_extends_the_lease_for_as_long_as_it_may_take(f: &Fixture) {
+    queue(f, 1).await;
+    let limits = ClaimLimits::slots(1);
+    let claim = f.store.claim_notices(now(), now() + LEASE, &limits).await.unwrap().remove(0);
+    let late = now() + LEASE - TimeDelta::seconds(1);
+    assert_ne!(hand_over(f, &claim, late).await, HandoverDecision::NotNeeded);
+    let end = late + DELIVERY_LEASE;
+    for (at, rescued) in [(now() + LEASE, 0), (end - TimeDelta::seconds(1), 0), (end, 1)] {
+        assert_eq!(f.store.rescue_expired_leases(at, &[]).await.unwrap(), rescued);
+    }
 }
 
 pub(crate) async fn a_result_that_was_stored_without_an_answer_can_be_stored_again(f: &Fixture) {

@@ -191,6 +191,7 @@ suite! {
             tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored,
             a_notice_is_claimed_once_by_sixteen_racing_workers,
             an_expired_claim_is_rescued_and_the_late_result_is_dropped,
+            a_handover_extends_the_lease_for_as_long_as_it_may_take,
             a_result_that_was_stored_without_an_answer_can_be_stored_again;
         members:
             an_import_changes_the_values_that_it_mentions,

@@ -19,7 +19,7 @@ pub use setup_error::TransportError;
 use super::message::Email;
 use crate::base::{
     config::{self, TransportKind},
-    instances::Instances,
+    instances::{Instances, Term},
     shared_rate::SharedRate,
 };
 use std::{io, path::PathBuf, time::Duration};
@@ -67,9 +67,17 @@ impl Transport {
     /// # Errors
     /// With a disposition for this email.
     pub async fn send(&self, mail: &Email) -> Result<Accepted, SendError> {
-        self.instances.may_send().map_err(SendError::obstacle)?;
+        self.send_within(&self.instances.term(), mail).await
+    }
+
+    /// Sends an email that was claimed in `term`.
+    ///
+    /// # Errors
+    /// With a disposition for this email. After the term, others may have sent it.
+    pub(crate) async fn send_within(&self, term: &Term, mail: &Email) -> Result<Accepted, SendError> {
+        term.may_send().map_err(SendError::obstacle)?;
         match &self.backend {
-            Backend::Smtp(smtp) => smtp.send(mail, &self.instances).await,
+            Backend::Smtp(smtp) => smtp.send(mail, term).await,
             Backend::File(directory) => file::write(directory, mail).await,
             Backend::Stdout => print(mail).await.map_err(SendError::local),
         }

@@ -6,7 +6,7 @@ use super::{
     server::Server,
 };
 use crate::{
-    base::{config::Tls, instances::Instances},
+    base::{config::Tls, instances::Term},
     domain::mask,
     mail::message::Email,
 };
@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// After a failure with a reply code, the session can send another email.
-    pub(super) async fn send(&mut self, mail: &Email, instances: &Instances) -> Result<Accepted, SendError> {
+    pub(super) async fn send(&mut self, mail: &Email, term: &Term) -> Result<Accepted, SendError> {
         let parameters = self.parameters(mail)?;
         let envelope = &mail.envelope;
         let addresses: Vec<String> =
@@ -145,8 +145,10 @@ impl Session {
             within(COMMAND_TIMEOUT, Stage::Recipient, addresses, self.connection.command(to)).await?;
         }
         // The server may have taken long, or this process may have been stopped.
-        instances.may_send().map_err(SendError::obstacle)?;
+        term.may_send().map_err(SendError::obstacle)?;
         within(COMMAND_TIMEOUT, Stage::Data, addresses, self.connection.command(Data)).await?;
+        // Also here. Without the final dot, the server drops the email with the connection.
+        term.may_send().map_err(SendError::obstacle)?;
 
         // The body goes as the first item; by asking for a second, lettre says that the final dot comes next.
         let mut dot = false;

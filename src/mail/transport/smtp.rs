@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{
         config::{self, Tls},
-        instances::Instances,
+        instances::Term,
     },
     mail::message::Email,
 };
@@ -52,9 +52,9 @@ impl Smtp {
         Ok(Self { server, password: smtp.password.clone(), pool: Pool::new(connections) })
     }
 
-    pub(super) async fn send(&self, mail: &Email, instances: &Instances) -> Result<Accepted, SendError> {
+    pub(super) async fn send(&self, mail: &Email, term: &Term) -> Result<Accepted, SendError> {
         let (mut pooled, is_reused) = self.session().await?;
-        let mut sent = pooled.session.send(mail, instances).await;
+        let mut sent = pooled.session.send(mail, term).await;
         // Many servers limit the emails per session. Only a fresh session tells whether this email is at fault.
         if let Err(error) = &sent
             && ((is_reused && error.is_about_the_connection())
@@ -63,7 +63,7 @@ impl Smtp {
             let PooledSession { session, slot } = pooled;
             session.quit().await;
             pooled = PooledSession { session: self.open().await?, slot };
-            sent = pooled.session.send(mail, instances).await;
+            sent = pooled.session.send(mail, term).await;
         }
         // A session is reusable after a rejection, except after 421, which closes it.
         if sent.as_ref().err().is_none_or(|error| error.code.is_some_and(|code| code != 421)) {

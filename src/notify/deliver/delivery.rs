@@ -6,18 +6,15 @@ use super::outcome::{Abort, Consequence, Step, abort_with, final_result};
 use super::queue_gate::Pass;
 use super::ready::{LeftOut, Ready};
 use crate::base::in_progress::InProgressGuard;
+use crate::base::instances::Term;
 use crate::base::telemetry::{metrics, traces};
 use crate::credentials::CallError;
 use crate::domain::{Member, MemberId, Notice, NoticeId, NoticeKind, NoticeReason};
-use crate::store::{AttemptOutcome, AttemptResult, Claim, DueMember, StoreError};
-use chrono::TimeDelta;
+use crate::store::{AttemptOutcome, AttemptResult, Claim, DELIVERY_LEASE, DueMember, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a claim is valid. An attempt that takes longer stores no link and therefore sends nothing. The slowest
-/// permitted mail server needs half of it.
-const LEASE: TimeDelta = TimeDelta::hours(1);
 /// Each attempt with an unknown outcome may have delivered the email, so there are at most this many.
 const MAX_UNKNOWN_OUTCOMES: u32 = 4;
 
@@ -34,6 +31,7 @@ pub(super) enum Due {
 /// A claimed notice that waits for its delivery.
 pub(super) struct Claimed {
     claim: Claim,
+    term: Term,
     pass: Arc<Pass>,
     _share: Share,
     _in_progress: InProgressGuard<NoticeId>,
@@ -70,9 +68,11 @@ impl Deliverer {
             Err(wait) => return Ok(Due::QueuePaused(wait)),
         };
         let _claiming = self.shares.claiming.lock().await;
+        let term = self.instances.term();
         let (now, slots) = (self.clock.now(), if pass.is_probe() { 1 } else { slots });
-        let claims = self.store.claim_notices(now, now + LEASE, &self.shares.limits(slots)).await?;
+        let claims = self.store.claim_notices(now, now + DELIVERY_LEASE, &self.shares.limits(slots)).await?;
         let claimed = claims.into_iter().map(|claim| Claimed {
+            term: term.clone(),
             pass: pass.clone(),
             _share: self.shares.begin(claim.domain.clone()),
             _in_progress: self.in_progress.begin(claim.notice.id.clone()),
@@ -83,18 +83,24 @@ impl Deliverer {
 
     /// Makes one attempt at a claimed notice, and records its result.
     pub(super) async fn deliver(&self, claimed: Claimed) -> Result<Delivered, StoreError> {
-        let Claimed { claim, pass, .. } = &claimed;
+        let Claimed { claim, term, pass, .. } = &claimed;
         let (notice, member, attempt) = (&claim.notice.id, &claim.notice.member_id, claim.attempt);
         let attributes: [traces::Attribute<'_>; 3] =
             [("notice_id", notice), ("member_id", member), ("attempt", &attempt)];
         traces::in_span("delivery", &attributes, async {
-            self.deliver_claimed(claim, pass).await.inspect_err(|error| traces::record_failure(error.code()))
+            let delivered = self.deliver_claimed(claim, term, pass).await;
+            delivered.inspect_err(|error| traces::record_failure(error.code()))
         })
         .await
     }
 
-    async fn deliver_claimed(&self, claim: &Claim, pass: &Pass) -> Result<Delivered, StoreError> {
-        let (result, consequence) = match self.attempt(claim, pass).await {
+    async fn deliver_claimed(
+        &self,
+        claim: &Claim,
+        term: &Term,
+        pass: &Pass,
+    ) -> Result<Delivered, StoreError> {
+        let (result, consequence) = match self.attempt(claim, term, pass).await {
             Ok(finished) => finished,
             Err(Abort::With(result)) => (*result, Consequence::Nothing),
             Err(Abort::PutBack { until, reason }) => {
@@ -227,7 +233,7 @@ impl Deliverer {
     }
 
     /// The result, and what follows from it.
-    async fn attempt(&self, claim: &Claim, pass: &Pass) -> Step<(AttemptResult, Consequence)> {
+    async fn attempt(&self, claim: &Claim, term: &Term, pass: &Pass) -> Step<(AttemptResult, Consequence)> {
         // A receiver of events recognizes a repeated one.
         if claim.unknown_outcomes >= MAX_UNKNOWN_OUTCOMES && self.receiver.is_none() {
             return Err(abort_with(AttemptOutcome::Abandoned, NoticeReason::NeverConfirmed));
@@ -258,11 +264,11 @@ impl Deliverer {
             return Err(self.defer_until(until));
         }
         if let Some(receiver) = &self.receiver {
-            return self.post(claim, pass, draft, left_out, receiver).await;
+            return self.post(claim, term, pass, draft, left_out, receiver).await;
         }
         let (email, included) = self.prepare(claim, draft).await?;
         let handover = async {
-            let sent = self.transport.send(&email).await;
+            let sent = self.transport.send_within(term, &email).await;
             sent.inspect_err(|error| traces::record_failure(error.stage.as_str()))
         };
         match traces::in_child_span("handover", &[], handover).await {

@@ -5,6 +5,7 @@ use super::deliverer::Deliverer;
 use super::outcome::{Consequence, Step, final_result};
 use super::queue_gate::Pass;
 use super::ready::LeftOut;
+use crate::base::instances::Term;
 use crate::base::telemetry::traces;
 use crate::domain::{EventType, NoticeReason, Time};
 use crate::store::{AttemptOutcome, AttemptResult, Claim};
@@ -20,13 +21,14 @@ impl Deliverer {
     pub(super) async fn post(
         &self,
         claim: &Claim,
+        term: &Term,
         pass: &Pass,
         draft: Draft,
         left_out: LeftOut,
         receiver: &WebhookClient,
     ) -> Step<(AttemptResult, Consequence)> {
         let prepared = self.store_handover(claim, draft).await?;
-        if self.instances.may_send().is_err() {
+        if term.may_send().is_err() {
             return Err(self.defer_until(prepared.now + OBSTACLE));
         }
         for (place, section) in prepared.sections.iter().enumerate() {
