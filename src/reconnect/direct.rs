@@ -4,25 +4,32 @@ use super::links::LinkService;
 use crate::credentials::CallError;
 use crate::domain::{Button, ConnectionId, MemberId, Status, TokenHash};
 use crate::gateway::Establish;
-use crate::store::StoreError;
+use crate::store::{Redemption, StoreError};
 
 impl LinkService {
-    /// Reconnects, or returns the redemption. Runs in a task of its own: a browser that goes away must not prevent that.
-    pub(super) async fn reconnect_or_undo(
+    /// Consumes the redemption, and reconnects, or returns it. Runs in a task of its own: a browser that goes away must not
+    /// use the button up for nothing. Returns `false` if the redemption was not consumed.
+    pub(super) async fn consume_and_reconnect(
         &self,
-        link: TokenHash,
-        member: &MemberId,
+        redemption: &Redemption<'_>,
         button: &Button,
-    ) -> Result<(), CallError> {
-        let (links, member, button) = (self.clone(), member.clone(), button.clone());
-        let call = tokio::spawn(async move {
-            let result = links.activate(&member, &button).await;
-            if result.is_err() {
-                links.undo(link, &button.connection.id).await?;
+    ) -> Result<bool, CallError> {
+        let (links, member, button) = (self.clone(), redemption.member.clone(), button.clone());
+        let Redemption { link, form_key, form_key_since, at, recheck_at, .. } = *redemption;
+        let press = tokio::spawn(async move {
+            let (member, connection) = (&member, &button.connection.id);
+            let redemption =
+                Redemption { link, member, connection, form_key, form_key_since, at, recheck_at };
+            if !links.consume(&redemption).await? {
+                return Ok(false);
             }
-            result
+            let result = links.activate(member, &button).await;
+            if result.is_err() {
+                links.undo(link, connection).await?;
+            }
+            result.map(|()| true)
         });
-        call.await.map_err(CallError::TaskAborted)?
+        press.await.map_err(CallError::TaskAborted)?
     }
 
     async fn activate(&self, member: &MemberId, button: &Button) -> Result<(), CallError> {

@@ -231,13 +231,12 @@ impl LinkService {
         proof: &BrowserProof,
         has_more: bool,
     ) -> Result<RedemptionOutcome, CallError> {
-        if !self.consume(redemption).await? {
+        if !self.consume_and_reconnect(redemption, button).await? {
             if self.can_resume(redemption, proof).await? {
                 return Ok(RedemptionOutcome::Reconnected { has_more });
             }
             return self.refuse(redemption.link).await;
         }
-        self.reconnect_or_undo(redemption.link, redemption.member, button).await?;
         Ok(RedemptionOutcome::Reconnected { has_more })
     }
 
@@ -248,7 +247,7 @@ impl LinkService {
         Redemption { at, form_key_since: at - RESUME_TTL, recheck_at, ..*redemption }
     }
 
-    async fn consume(&self, redemption: &Redemption<'_>) -> Result<bool, StoreError> {
+    pub(super) async fn consume(&self, redemption: &Redemption<'_>) -> Result<bool, StoreError> {
         let is_consumed = self.store.redeem(redemption, self.max_redemptions).await?;
         if is_consumed {
             tracing::info!(
