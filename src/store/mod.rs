@@ -29,6 +29,8 @@ mod error;
 mod event_queue;
 mod event_reports;
 mod events;
+#[cfg(feature = "sim")]
+mod failing_writes;
 mod failure;
 mod file_identity;
 mod former_keys;
@@ -134,6 +136,8 @@ pub(crate) use error::Result;
 pub use error::StoreError;
 pub use event_queue::EventResult;
 pub use events::EventClaim;
+#[cfg(feature = "sim")]
+pub use failing_writes::FailingWrite;
 pub(crate) use handovers::DISCLOSED_BY_EVENT;
 pub use handovers::{Handover, HandoverContents, HandoverDecision, HandoverRecipient};
 pub(crate) use history::History;

@@ -4,6 +4,7 @@ use super::{Result, Store};
 use crate::base::config::DatabaseUrl;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::path::Path;
+use std::time::Duration;
 
 /// A connection to a database that a daemon may be using.
 pub enum TestDatabase {
@@ -296,6 +297,31 @@ impl TestDatabase {
             }
         };
         self.run(&block).await
+    }
+
+    /// Waits until no other connection is in a transaction.
+    ///
+    /// # Panics
+    /// One stays in a transaction.
+    pub async fn settle(&mut self) -> Result<()> {
+        for _ in 0..200 {
+            let open: i64 = match self {
+                // Fails to empty the log while a reader or a writer is in a transaction.
+                Self::Sqlite(connection) => {
+                    sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?
+                }
+                Self::Postgres(connection) => {
+                    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                                AND pid <> pg_backend_pid() AND xact_start IS NOT NULL";
+                    sqlx::query_scalar(open).fetch_one(connection).await?
+                }
+            };
+            if open == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a connection stays in a transaction");
     }
 
     /// Damage of the file, and rows that refer to none. PostgreSQL has no such check.

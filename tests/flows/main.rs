@@ -16,6 +16,9 @@ mod clocks;
 mod completion;
 mod confirm;
 mod copies;
+#[path = "../support/cut.rs"]
+mod cut;
+mod cuts;
 mod dashboard;
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
@@ -32,6 +35,8 @@ mod holds;
 mod hooks;
 mod inspect;
 mod instances;
+#[path = "../support/invariants.rs"]
+mod invariants;
 mod key_rotation;
 mod kinds;
 mod link_requests;
