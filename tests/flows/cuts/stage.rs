@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::time::sleep;
+use tokio::{sync::Mutex, time::sleep};
 
 /// What happens to a unit of work at its n-th step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) struct Stage {
     stride: usize,
     /// Of a unit that works in tasks of its own: how long a part of it takes.
     part: Cell<Option<Duration>>,
-    database: RefCell<TestDatabase>,
+    database: Mutex<TestDatabase>,
     /// How many members took part.
     entered: Cell<u32>,
     /// What is disturbed now, for the report of a failed test.
@@ -95,7 +95,7 @@ impl Stage {
             connection,
             stride: 1,
             part: Cell::new(None),
-            database: RefCell::new(database),
+            database: Mutex::new(database),
             entered,
             step,
         }
@@ -107,7 +107,7 @@ impl Stage {
         self
     }
 
-    /// Disturbs a unit at its first step, at its second one, and so on, until it comes to its end. Each time, the invariants
+    /// Disturbs a unit at its first step, at its second one, and so on, until it ends by itself. Each time, the invariants
     /// hold, and then `again` brings the same work to its end.
     pub(super) async fn at_every_step<S>(
         &self,
@@ -127,14 +127,14 @@ impl Stage {
                 Blow::Cut => match self.cut(n, unit(&member, &state)).await {
                     None => whole = 0,
                     Some(ended) => {
-                        ended.expect("a unit that is not cut off comes to its end");
+                        ended.expect("a unit that is not cut off ends well");
                         whole += 1;
                     }
                 },
                 Blow::Failure(what) => {
                     let (ended, written) = self.while_writes_fail(what, n, unit(&member, &state)).await;
                     if n == usize::MAX {
-                        ended.expect("a unit that is not disturbed comes to its end");
+                        ended.expect("a unit that is not disturbed ends well");
                         (n, last) = (0, written);
                     }
                 }
@@ -182,7 +182,7 @@ impl Stage {
     ) -> (anyhow::Result<()>, usize) {
         let mut unit = pin!(unit);
         let from = from.min(i32::MAX as usize);
-        let mut database = self.database.borrow_mut();
+        let mut database = self.database.lock().await;
         database.fail_writes(what, from).await.expect("failures");
         let ended = tokio::select! {
             ended = &mut unit => Some(ended),
@@ -200,7 +200,7 @@ impl Stage {
     /// Nothing is half done, and the connections to the database are free.
     async fn verify(&self) {
         try_join_all((0..8).map(|_| self.h.app.store.holds())).await.expect("the connections answer");
-        let mut database = self.database.borrow_mut();
+        let mut database = self.database.lock().await;
         database.settle().await.expect("no transaction stays open");
         let broken = broken_invariants(&mut database).await;
         assert!(broken.is_empty(), "{broken:#?}");
@@ -309,7 +309,7 @@ impl Stage {
             assert_eq!(types, STORY, "{member}");
         }
         self.verify().await;
-        let defects = self.database.borrow_mut().defects().await.expect("a check");
+        let defects = self.database.lock().await.defects().await.expect("a check");
         assert!(defects.is_empty(), "{defects:?}");
     }
 }
@@ -317,8 +317,10 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            #[expect(clippy::print_stderr, reason = "says what was disturbed")]
-            {}
+            #[expect(clippy::print_stdout, reason = "says what was disturbed")]
+            {
+                println!("{}", self.step.borrow());
+            }
         }
     }
 }
