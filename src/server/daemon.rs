@@ -78,6 +78,7 @@ impl Daemon {
         let health = LastingHealth {
             sweeps_overdue: Arc::new(move || readiness.sweeps_overdue()),
             loops: states.clone(),
+            repeats: Arc::default(),
             metrics,
         };
         let listeners = Listeners::serve(&mut tasks, (links, admin), &app, health, &shutdown);

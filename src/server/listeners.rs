@@ -2,7 +2,7 @@
 
 use super::components::App;
 use super::runner::{Ended, Tasks};
-use crate::base::telemetry::{LoopStates, MetricsPage};
+use crate::base::telemetry::{LoopStates, MetricsPage, Repeats};
 use crate::domain::Actor;
 use crate::web;
 use anyhow::Context;
@@ -23,6 +23,7 @@ pub(super) struct Listeners {
 pub(super) struct LastingHealth {
     pub(super) sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(super) loops: LoopStates,
+    pub(super) repeats: Arc<Repeats>,
     pub(super) metrics: Option<MetricsPage>,
 }
 
@@ -63,6 +64,7 @@ impl LastingHealth {
             instances: app.instances.clone(),
             sweeps_overdue: self.sweeps_overdue.clone(),
             loops: self.loops.clone(),
+            repeats: self.repeats.clone(),
             metrics: self.metrics.clone(),
         }
     }
@@ -104,8 +106,12 @@ pub fn public_state(app: &App) -> web::PublicState {
 
 /// The admin listener's pages, without loops and metrics, for tests.
 pub fn admin_router(app: &App) -> web::Router {
-    let lasting =
-        LastingHealth { sweeps_overdue: Arc::new(|| false), loops: LoopStates::default(), metrics: None };
+    let lasting = LastingHealth {
+        sweeps_overdue: Arc::new(|| false),
+        loops: LoopStates::default(),
+        repeats: Arc::default(),
+        metrics: None,
+    };
     web::admin_router(lasting.health(app), admin_state(app))
 }
 

@@ -2,7 +2,7 @@
 
 use super::succession::Succession;
 use crate::base::clock::Clock;
-use crate::base::telemetry::{LoopStates, StepResult};
+use crate::base::telemetry::{LoopStates, Repeats, StepResult};
 use crate::store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,16 +94,25 @@ impl<'a> Runner<'a> {
             if let Some(former) = former {
                 former.wait().await;
             }
+            let repeats = Repeats::default();
             while !shutdown.is_cancelled() {
                 let (result, wait, failure) = match body.step().await {
                     Ok(Progress::Worked) => (StepResult::Worked, None, None),
                     Ok(Progress::Idle) => (StepResult::Idle, Some(POLL_INTERVAL), None),
                     Ok(Progress::Pause(pause)) => (StepResult::Paused, Some(pause), None),
                     Err(error) => {
-                        let reason = log_failure(L::NAME, &error);
+                        let reason = failure_code(&error);
+                        if let Some(failures) = repeats.failed(reason) {
+                            log_failure(L::NAME, &error, failures);
+                        }
                         (StepResult::Failed, Some(ERROR_BACKOFF), Some(reason))
                     }
                 };
+                if failure.is_none()
+                    && let Some(failures) = repeats.succeeded()
+                {
+                    tracing::info!(event = "loop_recovered", loop_name = L::NAME, failures, "works again");
+                }
                 state.publish(clock.now(), result, failure);
                 let Some(wait) = wait else {
                     // A loop that always finds work must not keep the others from running.
@@ -124,7 +133,7 @@ impl<'a> Runner<'a> {
                 }
             }
             if let Err(error) = body.finish().await {
-                log_failure(L::NAME, &error);
+                log_failure(L::NAME, &error, 1);
             }
             Ended { name: L::NAME, is_expected: shutdown.is_cancelled(), result: Ok(()) }
         };
@@ -135,11 +144,9 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Returns the reason code.
-fn log_failure(loop_name: &'static str, error: &anyhow::Error) -> &'static str {
+fn log_failure(loop_name: &'static str, error: &anyhow::Error, failures: u32) {
     let reason = failure_code(error);
-    tracing::error!(event = "loop_failed", loop_name, reason, "iteration failed: {error:#}");
-    reason
+    tracing::error!(event = "loop_failed", loop_name, reason, failures, "iteration failed: {error:#}");
 }
 
 fn failure_code(error: &anyhow::Error) -> &'static str {

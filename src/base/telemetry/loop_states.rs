@@ -33,6 +33,8 @@ pub(crate) struct LoopState {
     pub(crate) last_step: Option<(Time, StepResult)>,
     /// The end of the last failed step and its reason code; `None` if no step has failed.
     pub(crate) last_failure: Option<(Time, &'static str)>,
+    /// The failed steps since the last one that succeeded.
+    pub(crate) failures: u32,
     /// The end of the last step, or the start.
     progressed_at: Instant,
     has_ended: bool,
@@ -73,6 +75,7 @@ impl LoopStates {
                 started_at,
                 last_step: None,
                 last_failure: None,
+                failures: 0,
                 progressed_at: Instant::now(),
                 has_ended: false,
                 number: *count,
@@ -89,6 +92,16 @@ impl LoopStates {
 
     pub(crate) fn forget_ended(&self) {
         self.with(|inner| inner.states.retain(|state| !state.has_ended));
+    }
+
+    /// One of these loops whose last steps, at least `count`, have all failed, with the reason of the last one.
+    pub(crate) fn failing(&self, names: &[&str], count: u32) -> Option<(&'static str, &'static str)> {
+        let is_failing =
+            |state: &&LoopState| !state.has_ended && state.failures >= count && names.contains(&state.name);
+        self.with(|inner| {
+            let state = inner.states.iter().find(is_failing)?;
+            Some((state.name, state.last_failure?.1))
+        })
     }
 
     /// The names of the loops that are stalled at `now`.
@@ -111,6 +124,7 @@ impl LoopStateHandle {
         self.update(|state| {
             state.last_step = Some((at, result));
             state.last_failure = failure.map(|reason| (at, reason)).or(state.last_failure);
+            state.failures = if failure.is_some() { state.failures.saturating_add(1) } else { 0 };
             state.progressed_at = Instant::now();
         });
     }
@@ -146,6 +160,21 @@ mod tests {
         assert!(stalled_in(minutes(0)).is_empty(), "a failed step is progress, too");
         drop(plan);
         assert!(stalled_in(minutes(6)).is_empty(), "it has ended");
+    }
+
+    #[test]
+    fn a_loop_is_failing_while_its_last_steps_have_all_failed() {
+        let states = LoopStates::default();
+        let plan = states.register("plan", Time::UNIX_EPOCH, None);
+        let publish = |failure: Option<&'static str>| {
+            let result = if failure.is_some() { StepResult::Failed } else { StepResult::Idle };
+            plan.publish(Time::UNIX_EPOCH, result, failure);
+            states.failing(&["plan", "sweep"], 2)
+        };
+        assert_eq!(publish(Some("database_io")), None);
+        assert_eq!(publish(Some("database_full")), Some(("plan", "database_full")));
+        assert_eq!(publish(None), None);
+        assert_eq!(publish(Some("database_full")), None, "counted from the last success");
     }
 
     #[test]

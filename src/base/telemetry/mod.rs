@@ -9,6 +9,7 @@ mod log_line;
 mod logs;
 mod loop_states;
 pub(crate) mod metrics;
+mod repeats;
 mod service_manager;
 mod suppressed;
 pub(crate) mod traces;
@@ -23,6 +24,7 @@ pub use logs::{Destination, subscriber};
 pub(crate) use logs::{LogSettings, init};
 pub(crate) use loop_states::{LoopState, LoopStates, StepResult};
 pub use metrics::MetricsPage;
+pub(crate) use repeats::Repeats;
 pub(crate) use service_manager::{
     has_service_manager, notify_ready, notify_reloading, notify_status, notify_stopping, notify_watchdog,
     watchdog_timeout,

@@ -1,15 +1,21 @@
 //! Health and metrics for the operator's monitoring. They need no token.
 
 use crate::base::instances::{Instances, Obstacle};
-use crate::base::telemetry::{LoopState, LoopStates, MetricsPage};
+use crate::base::telemetry::{LoopState, LoopStates, MetricsPage, Repeats};
 use crate::domain::Time;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use chrono::SecondsFormat;
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Without these loops, no connection is watched, or no email goes out.
+const ESSENTIAL: [&str; 5] = ["deliver", "leases", "plan", "recheck", "sweep"];
+/// After this many failed steps in a row, more than a short disturbance keeps a loop from its work.
+const FAILURES: u32 = 3;
 
 #[derive(Clone)]
 pub(crate) struct HealthState {
@@ -18,6 +24,8 @@ pub(crate) struct HealthState {
     /// Returns whether no sweep has started, or made progress, for several periods of the schedule.
     pub(crate) sweeps_overdue: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(crate) loops: LoopStates,
+    /// Of the database, as the probes find it.
+    pub(crate) repeats: Arc<Repeats>,
     /// `None` leaves `/metrics` empty.
     pub(crate) metrics: Option<MetricsPage>,
 }
@@ -40,18 +48,40 @@ async fn check_readiness(State(state): State<HealthState>) -> Response {
     }
 }
 
-async fn obstacle(state: &HealthState) -> Option<&'static str> {
+async fn obstacle(state: &HealthState) -> Option<Cow<'static, str>> {
+    let database = database_obstacle(state).await;
+    if database.is_none() {
+        state.repeats.succeeded();
+    }
+    database.or_else(|| other_obstacle(state).map(Cow::Borrowed))
+}
+
+async fn database_obstacle(state: &HealthState) -> Option<Cow<'static, str>> {
     if state.store.verify_file().is_err() {
-        return Some("database_file_replaced: the database file was deleted or replaced");
+        return Some("database_file_replaced: the database file was deleted or replaced".into());
     }
     if let Err(error) = state.store.ping().await {
-        tracing::error!(event = "database_unavailable", %error, "not ready");
-        return Some("database_unavailable: the database does not respond");
+        if let Some(failures) = state.repeats.failed(error.code()) {
+            tracing::error!(event = "database_unavailable", %error, failures, "not ready");
+        }
+        return Some("database_unavailable: the database does not respond".into());
     }
     if let Err(error) = state.store.probe_write().await {
-        tracing::error!(event = "database_not_writable", %error, "not ready");
-        return Some("database_not_writable: the database cannot be written; is the disk full?");
+        let reason = error.code();
+        if let Some(failures) = state.repeats.failed(reason) {
+            tracing::error!(event = "database_not_writable", %error, reason, failures, "not ready");
+        }
+        return Some(match error {
+            StoreError::Damaged(_) => "database_damaged: the database is damaged; restore a backup".into(),
+            _ => format!("database_not_writable: the database cannot be written ({reason})").into(),
+        });
     }
+    let (name, reason) = state.loops.failing(&ESSENTIAL, FAILURES)?;
+    let is_the_databases = reason.starts_with("database_");
+    is_the_databases.then(|| format!("loop_failing: loop {name} fails again and again ({reason})").into())
+}
+
+fn other_obstacle(state: &HealthState) -> Option<&'static str> {
     if let Err(obstacle) = state.instances.may_send() {
         return Some(match obstacle {
             Obstacle::PresumedDead => {
