@@ -159,16 +159,7 @@ impl StoreError {
             Self::KeyRetired { .. } => "key_retired",
             Self::RolledBack => "database_failed",
             Self::Unreachable { .. } | Self::Uncertain => "database_unreachable",
-            Self::Database(error) => match Failure::of(error) {
-                Failure::Busy | Failure::RowLocked | Failure::Conflict => "database_locked",
-                Failure::ConnectionLost => "database_unreachable",
-                Failure::TimedOut => "database_timeout",
-                Failure::ReadOnly => "database_read_only",
-                Failure::Io => "database_io",
-                Failure::Full => "database_full",
-                Failure::CannotOpen | Failure::Denied => "database_cannot_open",
-                Failure::Damaged | Failure::NotADatabase | Failure::Other => "database_failed",
-            },
+            Self::Database(error) => Failure::of(error).code(),
         }
     }
 }

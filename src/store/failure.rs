@@ -1,10 +1,11 @@
 //! The kind of a database's error, whichever engine reports it.
 
 use sqlx::postgres::PgDatabaseError;
+use std::io::ErrorKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Others held the lock, or all connections, for too long.
+    /// Others held the lock for too long.
     Busy,
     /// Others held a row or a table for longer than the transaction waits.
     RowLocked,
@@ -12,6 +13,8 @@ pub(super) enum Failure {
     Conflict,
     /// The server cannot be reached, or ended the connection.
     ConnectionLost,
+    /// The server gave no connection in time: it is down, or has none left.
+    NoConnection,
     /// The statement ran for longer than the server lets it.
     TimedOut,
     Full,
@@ -30,6 +33,7 @@ impl Failure {
     pub(super) fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::NotConnected => Self::NoConnection,
             // SQLite reports all of its errors as a database's.
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::ConnectionLost,
             sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed => Self::ConnectionLost,
@@ -41,6 +45,21 @@ impl Failure {
                 Some(code) => code.parse().map_or(Self::Other, Self::of_sqlite),
             },
             _ => Self::Other,
+        }
+    }
+
+    /// The reason code in `/readyz` and in logs.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Busy | Self::RowLocked | Self::Conflict => "database_locked",
+            Self::ConnectionLost | Self::NoConnection => "database_unreachable",
+            Self::TimedOut => "database_timeout",
+            Self::ReadOnly => "database_read_only",
+            Self::Io => "database_io",
+            Self::Full => "database_full",
+            Self::CannotOpen | Self::Denied => "database_cannot_open",
+            Self::Damaged | Self::NotADatabase => "database_damaged",
+            Self::Other => "database_failed",
         }
     }
 
@@ -63,15 +82,17 @@ impl Failure {
         match code {
             "40001" | "40P01" => Self::Conflict,
             "55P03" => Self::RowLocked,
-            "53300" => Self::Busy,
+            "53300" => Self::NoConnection,
             "57014" => Self::TimedOut,
             "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Self::ConnectionLost,
             "25006" => Self::ReadOnly,
             "53100" => Self::Full,
             "58030" => Self::Io,
-            "42501" => Self::Denied,
+            "42501" | "28000" | "28P01" => Self::Denied,
+            // The database was dropped or renamed, or accepts no connections.
+            "3D000" | "55000" => Self::CannotOpen,
             _ if code.starts_with("08") => Self::ConnectionLost,
-            _ if code.starts_with("XX") => Self::Damaged,
+            "XX001" | "XX002" => Self::Damaged,
             _ => Self::Other,
         }
     }
@@ -84,7 +105,6 @@ mod tests {
     #[test]
     fn both_engines_report_the_same_kinds_of_failure() {
         for (sqlite, postgres, expected) in [
-            (5, "53300", Failure::Busy),
             (13, "53100", Failure::Full),
             (8 | 1 << 8, "25006", Failure::ReadOnly),
             (10 | 3 << 8, "58030", Failure::Io),
@@ -104,6 +124,9 @@ mod tests {
             ("08006", Failure::ConnectionLost),
             ("57P01", Failure::ConnectionLost),
             ("57014", Failure::TimedOut),
+            ("53300", Failure::NoConnection),
+            ("3D000", Failure::CannotOpen),
+            ("XX000", Failure::Other),
         ] {
             assert_eq!(Failure::of_postgres(code), expected, "{code}");
         }

@@ -39,6 +39,7 @@ struct Facts {
     version: i32,
     encoding: String,
     is_standby: bool,
+    is_read_only: bool,
     synchronous_commit: String,
     schema: Option<String>,
     user: String,
@@ -100,12 +101,7 @@ async fn connect(url: &PostgresUrl, creates: bool) -> Result<PgPool> {
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(verify_durability(connection)))
         .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for >= IDLE {
-                    test(connection).await?;
-                }
-                Ok(true)
-            })
+            Box::pin(async move { if meta.idle_for >= IDLE { test(connection).await } else { Ok(true) } })
         })
         .connect_with(options.options(SESSION).options([("statement_timeout", statement_timeout)]))
         .await
@@ -117,7 +113,9 @@ impl Facts {
         let row = sqlx::query(
             "SELECT current_setting('server_version_num')::int AS version,
                 (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()) AS encoding,
-                pg_is_in_recovery() AS is_standby, current_setting('synchronous_commit') AS synchronous_commit,
+                pg_is_in_recovery() AS is_standby,
+                current_setting('transaction_read_only') = 'on' AS is_read_only,
+                current_setting('synchronous_commit') AS synchronous_commit,
                 current_schema()::text AS schema, current_user::text AS user,
                 coalesce(has_schema_privilege(current_schema(), 'CREATE'), FALSE) AS can_create,
                 EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema()) AS has_tables,
@@ -130,6 +128,7 @@ impl Facts {
             version: row.try_get("version")?,
             encoding: row.try_get("encoding")?,
             is_standby: row.try_get("is_standby")?,
+            is_read_only: row.try_get("is_read_only")?,
             synchronous_commit: row.try_get("synchronous_commit")?,
             schema: row.try_get("schema")?,
             user: row.try_get("user")?,
@@ -154,6 +153,10 @@ impl Facts {
             )
         } else if self.is_standby {
             "the server is a standby, which takes no writes; name the primary".to_owned()
+        } else if self.is_read_only {
+            "its transactions are read-only; turn default_transaction_read_only off for the role, the database, and the \
+             server"
+                .to_owned()
         } else if self.synchronous_commit == "off" {
             format!(
                 "synchronous_commit is off, so that a crash of the server would lose commits and send emails twice; run \

@@ -11,10 +11,14 @@ const SOME_SWEEPS: Duration = Duration::from_secs(3);
 
 /// Alice is enrolled, and her connections are known to work.
 async fn watching(database: &str) -> (Simulator, Home) {
+    watching_all(database, &["alice"]).await
+}
+
+pub(crate) async fn watching_all(database: &str, members: &[&str]) -> (Simulator, Home) {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
     home.set("database.url", database).set("database.statement_timeout", "1s").set("sweep.confirm_sweeps", 1);
-    home.enrol(&["alice"]).await;
+    home.enrol(members).await;
     home.run(&["once"]).await.well();
     (simulator, home)
 }
@@ -23,13 +27,13 @@ fn expire(simulator: &Simulator) {
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
 }
 
-async fn readiness(daemon: &Daemon) -> (u16, String) {
+pub(crate) async fn readiness(daemon: &Daemon) -> (u16, String) {
     let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
     let answer = http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-async fn until_ready(daemon: &Daemon) {
+pub(crate) async fn until_ready(daemon: &Daemon) {
     until_true("the daemon to be ready", async || readiness(daemon).await.0 == 200).await;
 }
 

@@ -20,6 +20,7 @@ pub(crate) struct DatabaseProxy {
     address: SocketAddr,
     target: Url,
     rules: watch::Sender<Rules>,
+    server: watch::Sender<Server>,
     _running: DropGuard,
 }
 
@@ -58,14 +59,14 @@ impl DatabaseProxy {
         let address = listener.local_addr().expect("its address");
         let rules = watch::Sender::<Rules>::default();
         let running = CancellationToken::new();
-        let server = Server::of(&target);
+        let server = watch::Sender::new(Server::of(&target));
         tokio::spawn(running.clone().run_until_cancelled_owned(listen(
             listener,
             address,
-            server,
+            server.subscribe(),
             rules.clone(),
         )));
-        Self { address, target, rules, _running: running.drop_guard() }
+        Self { address, target, rules, server, _running: running.drop_guard() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -107,6 +108,11 @@ impl DatabaseProxy {
         self.rules.send_modify(|rules| rules.trap = Some(Trap { text, arrives }));
     }
 
+    /// New connections lead to another server, as after a failover. The database has the same name.
+    pub(crate) fn lead_to(&self, target: &str) {
+        self.server.send_replace(Server::of(&target.parse().expect("a URL")));
+    }
+
     /// Delays each piece of data in each direction.
     pub(crate) fn delay(&self, by: Duration) {
         self.rules.send_modify(|rules| rules.delay = by);
@@ -139,7 +145,12 @@ impl Server {
 }
 
 /// Accepts connections, except while they are cut.
-async fn listen(listener: TcpListener, address: SocketAddr, server: Server, rules: watch::Sender<Rules>) {
+async fn listen(
+    listener: TcpListener,
+    address: SocketAddr,
+    server: watch::Receiver<Server>,
+    rules: watch::Sender<Rules>,
+) {
     let mut listener = Some(listener);
     let (mut changes, mut connections) = (rules.subscribe(), JoinSet::new());
     loop {
@@ -150,7 +161,7 @@ async fn listen(listener: TcpListener, address: SocketAddr, server: Server, rule
         loop {
             tokio::select! {
                 accepted = accepting.accept() => if let Ok((client, _)) = accepted {
-                    connections.spawn(connect(client, server.clone(), rules.clone()));
+                    connections.spawn(connect(client, server.borrow().clone(), rules.clone()));
                 },
                 _ = changes.wait_for(|rules| rules.mode == Mode::Cut) => break,
             }

@@ -104,6 +104,20 @@ impl PostgresServer {
         }
     }
 
+    /// A server of its own with the same data. This one must be stopped.
+    pub(crate) fn successor(&self) -> Self {
+        assert!(self.shell.is_none(), "it runs");
+        let folder = tempfile::Builder::new().prefix("reconnectd-pg").tempdir().expect("a folder").keep();
+        let (programs, settings) = (self.programs.clone(), self.settings.clone());
+        let mut server = Self { programs, folder, user: self.user, port: self.port, settings, shell: None };
+        server.give_away(&server.folder);
+        let (from, to) = (self.folder.join("data"), server.folder.join("data"));
+        let copied = server.command("cp").arg("-a").args([from, to]).status();
+        assert!(copied.is_ok_and(|status| status.success()), "a copy of the data");
+        server.resume();
+        server
+    }
+
     /// Runs a statement as the superuser. Returns whether it succeeded.
     pub(crate) fn psql(&self, database: &str, statement: &str) -> bool {
         psql(&self.programs, &self.socket(), self.port, database, statement)

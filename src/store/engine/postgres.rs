@@ -8,7 +8,7 @@ use crate::base::telemetry::metrics;
 use crate::store::error::{Result, StoreError};
 use crate::store::failure::Failure;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres};
+use sqlx::{Executor, PgConnection, PgPool, Postgres};
 use std::io::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -48,7 +48,10 @@ impl Server {
     }
 
     pub(super) async fn acquire(&self) -> sqlx::Result<Session> {
-        let connection = Some(self.pool.acquire().await?);
+        let connection = Some(self.pool.acquire().await.map_err(|error| match error {
+            sqlx::Error::PoolTimedOut => no_connection(),
+            other => other,
+        })?);
         Ok(Session { connection, is_in_transaction: false, limit: self.limit })
     }
 
@@ -83,12 +86,17 @@ impl Session {
     /// The result of a statement that was waited for with a limit.
     ///
     /// # Errors
-    /// Without an answer, the connection is closed; the server undoes the transaction when it finds out.
+    /// Without an answer, the connection is closed; the server undoes the transaction when it finds out. So is one to a
+    /// server that takes no writes: after a failover, another one does.
     pub(super) fn answered<T>(&mut self, answer: Result<sqlx::Result<T>, Elapsed>) -> sqlx::Result<T> {
-        answer.unwrap_or_else(|_| {
+        let did_not_answer = answer.is_err();
+        let answer = answer.unwrap_or_else(|_| Err(no_answer()));
+        if let Err(error) = &answer
+            && (did_not_answer || Failure::of(error) == Failure::ReadOnly)
+        {
             drop(self.connection.take().map(PoolConnection::detach));
-            Err(no_answer())
-        })
+        }
+        answer
     }
 
     async fn execute(&mut self, statement: &'static str) -> sqlx::Result<()> {
@@ -142,7 +150,16 @@ fn no_answer() -> sqlx::Error {
     sqlx::Error::Io(Error::new(ErrorKind::TimedOut, "the server does not answer"))
 }
 
-/// Fails if an idle connection does not answer at once.
-pub(in crate::store) async fn test(connection: &mut PgConnection) -> sqlx::Result<()> {
-    timeout(PROMPT, connection.ping()).await.unwrap_or_else(|_| Err(no_answer()))
+fn no_connection() -> sqlx::Error {
+    let text = "the server gives no connection; is it running, and are connections left?";
+    sqlx::Error::Io(Error::new(ErrorKind::NotConnected, text))
+}
+
+/// Returns whether an idle connection is to a server that takes writes.
+///
+/// # Errors
+/// It does not answer at once.
+pub(in crate::store) async fn test(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let is_writable = sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'off'");
+    timeout(PROMPT, is_writable.fetch_one(connection)).await.unwrap_or_else(|_| Err(no_answer()))
 }
