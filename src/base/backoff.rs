@@ -66,6 +66,11 @@ pub(crate) fn record_retry_delay(failures: u32) -> Duration {
     doubling(Duration::from_secs(1), Duration::from_secs(30), failures)
 }
 
+/// Between tries to store refreshed tokens, which exist nowhere else.
+pub(crate) fn token_store_delay(failures: u32) -> Duration {
+    doubling(Duration::from_millis(250), Duration::from_secs(5), failures)
+}
+
 /// After a failed token request for a member: from 15 minutes, doubling to a day. Retries never end, because the member
 /// can consent again.
 pub(crate) fn credential_retry_delay(failures: u32, jitter: f64) -> Duration {

@@ -6,6 +6,7 @@
 use super::error::{CallError, Refusal};
 use super::keyring::{Keyring, KeyringError, SealedField};
 use super::renewals::{Renewal, Renewals};
+use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
 use crate::domain::{
@@ -27,9 +28,10 @@ const EXTEND_EVERY: Duration = Duration::from_secs(5);
 const MARGIN: TimeDelta = TimeDelta::minutes(2);
 /// Assumed lifetime of a token that carries no expiry.
 const DEFAULT_LIFETIME: TimeDelta = TimeDelta::minutes(5);
-/// Many, because the predecessor of tokens that are not stored is already consumed.
-const STORE_RETRIES: u32 = 20;
-const STORE_RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// After this many failures to store the new tokens, nobody waits for them any longer.
+const AWAITED_FAILURES: u32 = 6;
+/// Tokens that this database can never store are given up after this many.
+const HOPELESS_FAILURES: u32 = 20;
 
 /// A usable access token.
 pub(super) struct Token {
@@ -37,6 +39,14 @@ pub(super) struct Token {
     /// The stored form.
     pub(super) sealed: Sealed,
     pub(super) refreshed: bool,
+}
+
+/// Tells who waits for a refresh how far it has come.
+pub(super) struct Progress {
+    /// Only the store's part is left.
+    pub(super) responded: oneshot::Sender<()>,
+    /// The store's part fails, and goes on without anybody who waits for it.
+    pub(super) unstored: oneshot::Sender<StoreError>,
 }
 
 /// Refreshes tokens. Cheap to clone.
@@ -60,14 +70,13 @@ impl Refresher {
     }
 
     /// Refreshes the member's tokens and stores them. Run it to its end: the gateway may already have consumed the old
-    /// refresh token. `is_urgent`: whether a person waits for it by now. Sends to `responded` when only the store's part
-    /// is left.
+    /// refresh token. `is_urgent`: whether a person waits for it by now.
     pub(super) async fn refresh(
         &self,
         member: &MemberId,
         lease: RefreshLease,
         is_urgent: &watch::Receiver<bool>,
-        responded: oneshot::Sender<()>,
+        Progress { responded, unstored }: Progress,
     ) -> Result<Token, CallError> {
         let request = async {
             let renewal = self.begin(is_urgent).await;
@@ -82,7 +91,7 @@ impl Refresher {
         let _ = responded.send(());
         let error = match result {
             Ok((response, used)) => {
-                return self.store_tokens(member, &lease, response, &used, requested_at).await;
+                return self.store_tokens(member, &lease, response, &used, requested_at, unstored).await;
             }
             Err(error) => error,
         };
@@ -156,6 +165,7 @@ impl Refresher {
         }
     }
 
+    /// Tries until it succeeds, because the predecessor of a rotated token is already consumed.
     async fn store_tokens(
         &self,
         member: &MemberId,
@@ -163,6 +173,7 @@ impl Refresher {
         response: TokenResponse,
         used: &UsedCredential,
         requested_at: Time,
+        unstored: oneshot::Sender<StoreError>,
     ) -> Result<Token, CallError> {
         // In another mode a refresh token may come along. It must not replace an imported one.
         let rotated = match used {
@@ -186,16 +197,18 @@ impl Refresher {
             Ok::<_, KeyringError>((Arc::new(tokens), access))
         };
         let (mut tokens, mut sealed) = seal()?;
-        let mut tries = 0;
+        let (mut failures, mut unstored) = (0, Some(unstored));
         let store = async |tokens: &Arc<RefreshedTokens>| {
             let now = self.clock.now();
             self.batches.store_tokens(&self.store, member, lease, tokens, now).await
         };
         while let Err(error) = store(&tokens).await {
-            if tries == STORE_RETRIES {
+            failures += 1;
+            let is_hopeless = error.is_about_a_row() || matches!(error, StoreError::Aborted(_));
+            let is_lost = matches!(error, StoreError::FileReplaced { .. });
+            if is_lost || (is_hopeless && failures >= HOPELESS_FAILURES) {
                 return Err(error.into());
             }
-            tries += 1;
             // This process missed the end of a rotation, for example because it was stopped.
             if let StoreError::KeyRetired { key } = &error
                 && let Ok(again) = self.keyring.leave(key).and_then(|_| seal())
@@ -203,11 +216,20 @@ impl Refresher {
                 (tokens, sealed) = again;
                 continue;
             }
-            tracing::error!(
-                event = "refreshed_tokens_not_stored", member_id = %member, %error, tries,
-                "cannot store refreshed tokens; retrying"
-            );
-            tokio::time::sleep(STORE_RETRY_PAUSE).await;
+            // With longer and longer breaks.
+            if failures.is_power_of_two() {
+                tracing::error!(
+                    event = "refreshed_tokens_not_stored", member_id = %member, %error, failures,
+                    "cannot store refreshed tokens; retrying"
+                );
+            }
+            if failures >= AWAITED_FAILURES
+                && let Some(unstored) = unstored.take()
+            {
+                // The caller may be gone.
+                let _ = unstored.send(error);
+            }
+            tokio::time::sleep(backoff::token_store_delay(failures)).await;
         }
         first_subject?;
         Ok(Token { token: response.access_token, sealed, refreshed: true })

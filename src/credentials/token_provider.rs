@@ -9,7 +9,7 @@
 use super::error::{CallError, Refusal};
 use super::keyring::{Keyring, SealedField};
 use super::pending_refreshes::PendingRefreshes;
-use super::refresh::{LEASE, Refresher, Token};
+use super::refresh::{LEASE, Progress, Refresher, Token};
 use super::renewals::Renewals;
 use crate::base::backoff;
 use crate::base::clock::Clock;
@@ -251,7 +251,7 @@ impl TokenProvider {
     }
 
     /// Runs in a task of its own: the caller may be cancelled, but rotated tokens must be stored. A person waits for that
-    /// no longer than for other writes.
+    /// no longer than for other writes, and nobody waits for a store that keeps failing.
     async fn refresh(&self, member: &MemberId, lease: RefreshLease) -> Result<Token, CallError> {
         let (is_urgent, pending) = self.pending.register(member);
         // A person's own renewal is urgent from the start.
@@ -261,9 +261,11 @@ impl TokenProvider {
         let gateway = self.refresher.gateway.background_until(is_urgent.clone());
         let (refresher, member) = (Refresher { gateway, ..self.refresher.clone() }, member.clone());
         let (responded, response) = oneshot::channel();
+        let (unstored, store_failed) = oneshot::channel();
+        let progress = Progress { responded, unstored };
         let refresh = async move {
             let _pending = pending;
-            refresher.refresh(&member, lease, &is_urgent, responded).await
+            refresher.refresh(&member, lease, &is_urgent, progress).await
         };
         let refresh = self.refreshes.spawn(traces::carried(refresh));
         let wait_is_over = async {
@@ -275,6 +277,7 @@ impl TokenProvider {
         tokio::select! {
             token = refresh => token.map_err(CallError::TaskAborted)?,
             () = wait_is_over => Err(StoreError::Busy.into()),
+            Ok(error) = store_failed => Err(error.into()),
         }
     }
 

@@ -83,6 +83,7 @@ impl Store {
     ) -> Result<HandoverDecision> {
         let gates = &gates;
         self.write(async |mut tx| {
+            tx.verify_undamaged()?;
             // Another email to the address counts first, or waits for this one.
             lock_members_at(&mut tx, handover.address).await?;
             let members: Vec<_> = handover.recipients.iter().map(|recipient| &recipient.member).collect();

@@ -69,7 +69,11 @@ impl Holder {
 
     /// Whether this process may take leases: not while the others presume it dead, because they would free the leases at
     /// once. They cannot presume so before the unit of work ends.
+    ///
+    /// # Errors
+    /// Also [`super::StoreError::Damaged`]: no work begins on what may be wrong.
     pub(super) async fn may_lease(&self, tx: &mut Tx) -> Result<bool> {
+        tx.verify_undamaged()?;
         let Some(id) = self.id() else { return Ok(true) };
         const REGISTERED: &str = "SELECT 1 FROM instances WHERE instance_id = $1";
         let registered = per_engine(REGISTERED, format!("{REGISTERED} FOR KEY SHARE"));

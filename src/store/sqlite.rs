@@ -1,7 +1,7 @@
 //! The handle of the database.
 
 use super::copy_mark::verify_unmarked;
-use super::engine::{Flush, Pool, Query, Tx, Urgency, Writer, per_engine, query, query_scalar};
+use super::engine::{Flush, Health, Pool, Query, Tx, Urgency, Writer, per_engine, query, query_scalar};
 use super::file_identity::FileIdentity;
 use super::holder::Holder;
 use super::place::Place;
@@ -142,10 +142,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::FileReplaced`].
     pub(crate) fn verify_file(&self) -> Result<()> {
-        if self.place.is_gone() {
-            return Err(StoreError::FileReplaced { path: self.location() });
+        match self.place.gone() {
+            Some(path) => Err(StoreError::FileReplaced { path: path.display().to_string() }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Wakes one waiter when a write or a new connection finds the file deleted or replaced. Reads on open connections
@@ -205,8 +205,12 @@ impl Store {
     /// Writes something, for the readiness check.
     ///
     /// # Errors
-    /// The disk is full, for example. Not when others are writing.
+    /// The disk is full, or a page is damaged, for example. Not when others are writing, unless that takes as long as a
+    /// transaction waits for them.
     pub(crate) async fn probe_write(&self) -> Result<()> {
+        if let Some(health) = self.health() {
+            health.verify_undamaged()?;
+        }
         // A few pages, so that the write-ahead log has to grow.
         let probe = per_engine(
             "INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))",
@@ -214,8 +218,17 @@ impl Store {
              ON CONFLICT (id) DO UPDATE SET filler = excluded.filler",
         );
         match self.interactive().execute(probe).await {
-            Ok(_) | Err(StoreError::Busy) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(StoreError::Busy) if !self.health().is_some_and(Health::is_locked_out) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// `None` on a server.
+    fn health(&self) -> Option<&Health> {
+        match &self.reader {
+            Pool::Sqlite(readers) => Some(readers.health()),
+            Pool::Postgres(_) => None,
         }
     }
 
@@ -227,169 +240,4 @@ impl Store {
 }
 
 #[cfg(all(test, feature = "sim"))]
-mod tests {
-    use super::*;
-    use crate::store::testing::TestDatabase;
-
-    async fn store() -> (Store, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("busy.db").display()).parse().unwrap();
-        (Store::open(&url).await.unwrap(), folder)
-    }
-
-    /// Holds the writer until the sender is dropped.
-    async fn hold(store: &Store) -> tokio::sync::oneshot::Sender<()> {
-        let (held, release) = tokio::sync::oneshot::channel::<()>();
-        let (began, begun) = tokio::sync::oneshot::channel();
-        let store = store.clone();
-        tokio::spawn(async move {
-            let tx = store.writer.begin(Urgency::Background).await.unwrap();
-            began.send(()).unwrap();
-            let _ = release.await;
-            drop(tx);
-        });
-        begun.await.unwrap();
-        held
-    }
-
-    async fn write_nothing(store: &Store) -> Result<()> {
-        store.write(async |_| Ok(())).await
-    }
-
-    #[tokio::test]
-    async fn an_interactive_write_fails_while_another_process_writes_and_leaves_no_transaction() {
-        let (store, _folder) = store().await;
-        let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
-        other.block_writers().await.unwrap();
-        assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
-        drop(other);
-        write_nothing(&store.interactive()).await.unwrap();
-        let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
-        other.block_writers().await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn renewals_come_first_and_people_next() {
-        let (store, _folder) = store().await;
-        let held = hold(&store).await;
-        let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
-        let mut writes = Vec::new();
-        for (name, urgency) in [
-            ("sweep 1", Urgency::Background),
-            ("sweep 2", Urgency::Background),
-            ("press", Urgency::Interactive),
-            ("renewal", Urgency::Renewal),
-        ] {
-            let (store, sender) = (store.clone(), sender.clone());
-            writes.push(tokio::spawn(async move {
-                let unit = async |_: Tx| {
-                    let _ = sender.send(name);
-                    Ok(())
-                };
-                store.write_with(urgency, Flush::Wait, unit).await.unwrap();
-            }));
-            tokio::task::yield_now().await;
-        }
-        drop((sender, held));
-        for write in writes {
-            write.await.unwrap();
-        }
-        let mut names = Vec::new();
-        while let Some(name) = order.recv().await {
-            names.push(name);
-        }
-        assert_eq!(names, ["renewal", "press", "sweep 1", "sweep 2"]);
-    }
-
-    #[tokio::test]
-    async fn a_transaction_that_sqlite_rolled_back_by_itself_stops_no_later_write() {
-        let (store, _folder) = store().await;
-        // SQLite does this on a full disk, without telling sqlx.
-        store.write(async |mut tx| query("ROLLBACK").execute(&mut tx).await.map(drop)).await.unwrap();
-        for _ in 0..2 {
-            write_nothing(&store).await.unwrap();
-            store.probe_write().await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_unit_in_a_transaction_that_another_unit_broke_runs_again() {
-        let (store, _folder) = store().await;
-        let held = hold(&store).await;
-        let add = async |host: &str| {
-            let insert = query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ($1, 1)").bind(host);
-            store.execute(insert).await
-        };
-        let breaking = store.write(async |mut tx| {
-            query("ROLLBACK").execute(&mut tx).await?;
-            query("no statement").execute(&mut tx).await
-        });
-        let (first, broken, last, ()) =
-            tokio::join!(add("first"), breaking, add("last"), async { drop(held) });
-        assert_eq!((first.unwrap(), broken.is_err(), last.unwrap()), (1, true, 1));
-        assert_eq!(store.sign_in_hosts().await.unwrap(), ["first", "last"]);
-    }
-
-    #[tokio::test]
-    async fn a_unit_that_fails_is_undone_alone() {
-        let (store, _folder) = store().await;
-        let held = hold(&store).await;
-        let add = async |host: &str, fails: bool| {
-            let insert = query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ($1, 1)").bind(host);
-            store
-                .write(async |mut tx| {
-                    insert.clone().execute(&mut tx).await?;
-                    if fails { Err(StoreError::Busy) } else { Ok(()) }
-                })
-                .await
-        };
-        let (first, failed, last, ()) =
-            tokio::join!(add("first", false), add("failed", true), add("last", false), async { drop(held) });
-        assert_eq!((first.is_ok(), failed.is_err(), last.is_ok()), (true, true, true));
-        assert_eq!(store.sign_in_hosts().await.unwrap(), ["first", "last"]);
-    }
-
-    #[tokio::test]
-    async fn a_unit_whose_caller_went_away_is_undone_and_stops_nobody() {
-        let (store, _folder) = store().await;
-        let (began, begun) = tokio::sync::oneshot::channel();
-        let abandoned = store.clone();
-        let caller = tokio::spawn(async move {
-            let began = std::sync::Mutex::new(Some(began));
-            abandoned
-                .write(async |mut tx| {
-                    query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ('abandoned', 1)")
-                        .execute(&mut tx)
-                        .await?;
-                    let _ = began.lock().unwrap().take().map(|began| began.send(()));
-                    std::future::pending::<Result<()>>().await
-                })
-                .await
-        });
-        begun.await.unwrap();
-        caller.abort();
-        write_nothing(&store).await.unwrap();
-        assert_eq!(store.sign_in_hosts().await.unwrap(), Vec::<String>::new());
-    }
-
-    #[tokio::test]
-    async fn a_database_that_cannot_be_written_fails_the_probe() {
-        let (store, _folder) = store().await;
-        store.probe_write().await.unwrap();
-        store
-            .write(async |mut tx| query("PRAGMA query_only = ON").execute(&mut tx).await.map(drop))
-            .await
-            .unwrap();
-        let error = store.probe_write().await.unwrap_err();
-        assert!(matches!(&error, StoreError::Database(_)), "{error}");
-    }
-
-    #[tokio::test]
-    async fn an_interactive_write_fails_while_this_process_writes() {
-        let (store, _folder) = store().await;
-        let held = hold(&store).await;
-        assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
-        drop(held);
-        write_nothing(&store.interactive()).await.unwrap();
-    }
-}
+mod tests;

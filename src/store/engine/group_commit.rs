@@ -4,6 +4,7 @@
 //! A unit has the connection for itself while it runs. A unit that fails is rolled back alone. When the transaction itself
 //! fails, none of its units was written.
 
+use super::health::Health;
 use super::urgency::{Flush, Urgency};
 use crate::base::telemetry::metrics;
 use crate::store::error::{Result, StoreError};
@@ -43,6 +44,7 @@ pub(in crate::store) struct GroupCommit {
 pub(in crate::store) struct Turn {
     connection: OwnedMutexGuard<SqliteConnection>,
     back: Option<oneshot::Sender<Ending>>,
+    health: Health,
     /// Whether a statement may have changed something.
     pub(super) has_written: bool,
 }
@@ -61,13 +63,16 @@ type Durable = oneshot::Sender<Result<(), Option<Arc<sqlx::Error>>>>;
 #[derive(Debug)]
 enum Ending {
     /// The sender, if any, receives the end of the transaction.
-    Keep(Option<Durable>),
+    Keep {
+        durable: Option<Durable>,
+        has_written: bool,
+    },
     RollBack,
 }
 
 impl GroupCommit {
     /// Starts the writer. It ends with [`GroupCommit::close`] or when the last handle is dropped.
-    pub(in crate::store) fn start(connect: Connect) -> Self {
+    pub(in crate::store) fn start(connect: Connect, health: Health) -> Self {
         let (urgent, urgent_units) = unbounded_channel();
         let (interactive, interactive_units) = unbounded_channel();
         let (background, background_units) = unbounded_channel();
@@ -78,7 +83,7 @@ impl GroupCommit {
             background: background_units,
             passed_over: 0,
         };
-        let writer = SingleWriter { connect, connection: None };
+        let writer = SingleWriter { connect, connection: None, health };
         task.spawn(writer.run(queue, stop.clone()));
         Self { urgent, interactive, background, stop, task }
     }
@@ -107,15 +112,20 @@ async fn wait_in(queue: &UnboundedSender<Waiting>, is_prompt: bool) -> Result<Tu
 }
 
 impl Turn {
-    /// Keeps what the unit wrote, and waits until it is durable.
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Keeps what the unit wrote, and waits until it is durable. After a transaction that failed, each unit waits.
     pub(super) async fn finish(mut self, flush: Flush) -> Result<()> {
         let Some(back) = self.back.take() else { return Ok(()) };
-        if !self.has_written || flush == Flush::Later {
-            let _ = back.send(Ending::Keep(None));
+        let has_written = self.has_written;
+        if !has_written || (flush == Flush::Later && !self.health.is_failing()) {
+            let _ = back.send(Ending::Keep { durable: None, has_written });
             return Ok(());
         }
         let (sender, durable) = oneshot::channel();
-        let _ = back.send(Ending::Keep(Some(sender)));
+        let _ = back.send(Ending::Keep { durable: Some(sender), has_written });
         drop(self);
         match durable.await {
             Ok(Ok(())) => Ok(()),
@@ -194,6 +204,7 @@ struct SingleWriter {
     connect: Connect,
     /// `None` at first, and after an error, which can leave it in any state.
     connection: Option<Arc<Mutex<SqliteConnection>>>,
+    health: Health,
 }
 
 impl SingleWriter {
@@ -224,6 +235,12 @@ impl SingleWriter {
         let connection = match self.begin().await {
             Ok(connection) => connection,
             Err(error) => {
+                if let Some(failures) = self.health.note_not_durable(&error) {
+                    tracing::warn!(
+                        event = "transaction_not_begun", %error, failures,
+                        "no transaction of the database can begin"
+                    );
+                }
                 self.close().await;
                 // The others would fail for the same reason, each after the same wait.
                 let error = Arc::new(error);
@@ -234,15 +251,17 @@ impl SingleWriter {
             }
         };
         let (mut durable, mut units, mut has_background, mut is_awaited) = (Vec::new(), 0, false, false);
+        let mut has_written = false;
         let mut next = Some(first);
         while let Some(waiting) = next {
             let is_prompt = waiting.is_prompt;
-            let ending = lend(&connection, waiting).await;
+            let ending = lend(&connection, waiting, &self.health).await;
             units += 1;
             has_background |= !is_prompt;
             let (last, not_last) = match ending {
-                Ending::Keep(sender) => {
+                Ending::Keep { durable: sender, has_written: is_changed } => {
                     is_awaited |= is_prompt && sender.is_some();
+                    has_written |= is_changed;
                     durable.extend(sender);
                     ("RELEASE unit", "RELEASE unit; SAVEPOINT unit")
                 }
@@ -274,12 +293,19 @@ impl SingleWriter {
             metrics::record_commit(units, started.elapsed());
         }
         match committed {
-            Ok(_) => durable.into_iter().for_each(|sender| drop(sender.send(Ok(())))),
+            Ok(_) => {
+                if has_written {
+                    self.health.note_durable();
+                }
+                durable.into_iter().for_each(|sender| drop(sender.send(Ok(()))));
+            }
             Err(error) => {
-                tracing::warn!(
-                    event = "commit_failed", %error, units,
-                    "a transaction of the database cannot be committed"
-                );
+                if let Some(failures) = self.health.note_not_durable(&error) {
+                    tracing::warn!(
+                        event = "commit_failed", %error, units, failures,
+                        "a transaction of the database cannot be committed"
+                    );
+                }
                 drop(connection);
                 self.close().await;
                 let error = Arc::new(error);
@@ -318,10 +344,10 @@ impl SingleWriter {
 }
 
 /// Gives the connection away until the unit has ended.
-async fn lend(connection: &Arc<Mutex<SqliteConnection>>, waiting: Waiting) -> Ending {
+async fn lend(connection: &Arc<Mutex<SqliteConnection>>, waiting: Waiting, health: &Health) -> Ending {
     let (back, ending) = oneshot::channel();
-    let turn =
-        Turn { connection: Arc::clone(connection).lock_owned().await, back: Some(back), has_written: false };
+    let connection = Arc::clone(connection).lock_owned().await;
+    let turn = Turn { connection, back: Some(back), health: health.clone(), has_written: false };
     // Nobody may wait for it anymore. It is dropped then, which rolls it back.
     let _ = waiting.turn.send(Ok(turn));
     ending.await.unwrap_or(Ending::RollBack)

@@ -2,6 +2,7 @@
 //! which engine runs it.
 
 mod group_commit;
+mod health;
 mod pool;
 mod postgres;
 mod readers;
@@ -14,6 +15,7 @@ mod value;
 mod writer;
 
 pub(super) use group_commit::{Connect, GroupCommit};
+pub(super) use health::Health;
 pub(super) use pool::{Pool, Tx};
 pub(super) use postgres::{Server, test};
 pub(super) use readers::Readers;

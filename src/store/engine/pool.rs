@@ -86,6 +86,15 @@ impl Tx {
         self.is_on_postgres()
     }
 
+    /// # Errors
+    /// [`StoreError::Damaged`]: a page of the file is damaged, so that what is read may be wrong.
+    pub(in crate::store) fn verify_undamaged(&mut self) -> Result<()> {
+        match self.work() {
+            Work::Sqlite(turn) => turn.health().verify_undamaged(),
+            Work::Postgres(_) => Ok(()),
+        }
+    }
+
     pub(in crate::store) fn is_on_postgres(&mut self) -> bool {
         matches!(self.work(), Work::Postgres(_))
     }

@@ -4,7 +4,8 @@
 //! because the thread of the connection has to answer. A connection to a file needs no such test.
 
 use super::group_commit::Connect;
-use sqlx::{Connection, SqliteConnection};
+use super::health::Health;
+use sqlx::{Connection, Executor, SqliteConnection};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -21,9 +22,12 @@ pub(in crate::store) struct Readers(Arc<Inner>);
 
 struct Inner {
     connect: Connect,
+    /// Never used, so that the last connection is not closed before the end: SQLite would delete the write-ahead log.
+    anchor: Mutex<Option<SqliteConnection>>,
     idle: Mutex<Vec<SqliteConnection>>,
     size: u32,
     permits: Semaphore,
+    health: Health,
 }
 
 /// A connection that is used alone. Dropped without [`Reader::answered`], it is closed.
@@ -34,19 +38,26 @@ pub(super) struct Reader<'a> {
 }
 
 impl Readers {
-    /// Opens the first connection.
-    pub(in crate::store) async fn open(connect: Connect) -> sqlx::Result<Self> {
-        Ok(Self::new(connect().await?, connect, CONNECTIONS))
+    /// Opens the first connections.
+    pub(in crate::store) async fn open(connect: Connect, health: Health) -> sqlx::Result<Self> {
+        let mut anchor = connect().await?;
+        // Opens the write-ahead log.
+        anchor.execute("SELECT count(*) FROM sqlite_master").await?;
+        let readers = Self::new(connect().await?, connect, CONNECTIONS, health);
+        *readers.0.anchor() = Some(anchor);
+        Ok(readers)
     }
 
     /// Only this connection, such as one to a database in memory.
     pub(in crate::store) fn alone(connection: SqliteConnection) -> Self {
-        Self::new(connection, Box::new(|| Box::pin(async { Err(sqlx::Error::PoolClosed) })), 1)
+        let connect: Connect = Box::new(|| Box::pin(async { Err(sqlx::Error::PoolClosed) }));
+        Self::new(connection, connect, 1, Health::default())
     }
 
-    fn new(first: SqliteConnection, connect: Connect, size: u32) -> Self {
+    fn new(first: SqliteConnection, connect: Connect, size: u32, health: Health) -> Self {
         let permits = Semaphore::new(size as usize);
-        Self(Arc::new(Inner { connect, idle: Mutex::new(vec![first]), size, permits }))
+        let (anchor, idle) = (Mutex::default(), Mutex::new(vec![first]));
+        Self(Arc::new(Inner { connect, anchor, idle, size, permits, health }))
     }
 
     pub(super) async fn acquire(&self) -> sqlx::Result<Reader<'_>> {
@@ -56,9 +67,13 @@ impl Readers {
         let idle = readers.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => (readers.connect)().await?,
+            None => (readers.connect)().await.inspect_err(|error| readers.health.note_error(error))?,
         };
         Ok(Reader { connection, readers, _permit })
+    }
+
+    pub(in crate::store) fn health(&self) -> &Health {
+        &self.0.health
     }
 
     /// Waits for running statements, then closes all connections.
@@ -66,8 +81,8 @@ impl Readers {
         let all = self.0.permits.acquire_many(self.0.size).await;
         self.0.permits.close();
         drop(all);
-        let idle = std::mem::take(&mut *self.0.idle());
-        for connection in idle {
+        let (idle, anchor) = (std::mem::take(&mut *self.0.idle()), self.0.anchor().take());
+        for connection in idle.into_iter().chain(anchor) {
             if let Err(error) = connection.close().await {
                 tracing::warn!(
                     event = "connection_not_closed", %error,
@@ -79,6 +94,10 @@ impl Readers {
 }
 
 impl Inner {
+    fn anchor(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
+        self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,6 +106,9 @@ impl Inner {
 impl Reader<'_> {
     /// Keeps the connection for others after a statement, unless its thread is gone.
     pub(super) fn answered<T>(self, answer: sqlx::Result<T>) -> sqlx::Result<T> {
+        if let Err(error) = &answer {
+            self.readers.health.note_error(error);
+        }
         if !matches!(answer, Err(sqlx::Error::WorkerCrashed)) {
             self.readers.idle().push(self.connection);
         }
@@ -114,7 +136,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             Box::pin(async { SqliteConnection::connect("sqlite::memory:").await })
         });
-        (Readers::open(connect).await.unwrap(), opened)
+        (Readers::open(connect, Health::default()).await.unwrap(), opened)
     }
 
     #[tokio::test]
@@ -124,9 +146,9 @@ mod tests {
         let failed = readers.acquire().await.unwrap().answered::<()>(Err(sqlx::Error::RowNotFound));
         assert!(failed.is_err());
         drop(readers.acquire().await.unwrap());
-        assert_eq!(opened.load(Ordering::Relaxed), 1);
+        assert_eq!(opened.load(Ordering::Relaxed), 2, "with the anchor");
         readers.acquire().await.unwrap().answered(Ok(())).unwrap();
-        assert_eq!(opened.load(Ordering::Relaxed), 2);
+        assert_eq!(opened.load(Ordering::Relaxed), 3);
     }
 
     #[tokio::test]

@@ -123,7 +123,10 @@ macro_rules! run {
                 }
             }
             On::Tx(tx) => match tx.work() {
-                Work::Sqlite(turn) => $sqlite($self.sqlite().$method(&mut **turn).await?),
+                Work::Sqlite(turn) => {
+                    let answer = $self.sqlite().$method(&mut **turn).await;
+                    $sqlite(answer.inspect_err(|error| turn.health().note_error(error))?)
+                }
                 Work::Postgres(session) => {
                     $postgres(Box::pin(async { run_in!(session, $self, $method) }).await?)
                 }
