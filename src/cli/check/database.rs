@@ -5,9 +5,10 @@ use super::file_system;
 use crate::base::clock::Clock;
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
-use crate::store::{Store, StoreError};
+use crate::store::{PagesChecked, Store, StoreError};
 use chrono::TimeDelta;
 use std::path::Path;
+use std::time::Duration;
 
 pub(super) enum Outcome {
     Opened(Store),
@@ -16,6 +17,8 @@ pub(super) enum Outcome {
     Failed,
 }
 
+/// How long the pages of a file are read.
+const PAGE_CHECK: Duration = Duration::from_secs(20);
 /// The largest unremarkable difference between the clock of the server and ours.
 const MAX_DIFFERENCE: TimeDelta = TimeDelta::seconds(3);
 
@@ -29,6 +32,20 @@ pub(super) async fn check(
         && let Err(marked) = store.verify_takes_work().await
     {
         opened = Err(marked);
+    }
+    let mut is_read_in_part = false;
+    if let Ok(store) = &opened {
+        match works(store).await {
+            Ok(checked) => is_read_in_part = checked == PagesChecked::Some,
+            Err(error) => opened = Err(error),
+        }
+    }
+    if is_read_in_part {
+        let message = format!(
+            "no damage in what was read in {} seconds; `reconnectd backup` verifies all of it",
+            PAGE_CHECK.as_secs()
+        );
+        checklist.warning("database", &message)?;
     }
     match url {
         DatabaseUrl::Sqlite(path) => check_file(path, opened, checklist),
@@ -54,6 +71,12 @@ pub(super) async fn check(
             outcome(opened, checklist)
         }
     }
+}
+
+/// Whether the database can be written, and its pages be read.
+async fn works(store: &Store) -> Result<PagesChecked, StoreError> {
+    store.probe_write().await?;
+    store.check_pages(PAGE_CHECK).await
 }
 
 fn outcome(opened: Result<Store, StoreError>, checklist: &mut Checklist) -> anyhow::Result<Outcome> {
