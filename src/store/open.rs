@@ -1,6 +1,7 @@
 //! Opens the database, with its settings and migrations.
 
-use super::engine::{Connect, GroupCommit, Pool, Readers, Writer};
+use super::engine::{Connect, GroupCommit, Health, Pool, Readers, Writer};
+use super::failure::Failure;
 use super::file_identity::FileIdentity;
 use super::holder::Holder;
 use super::open_error::{cannot_open, missing, open_error, shown};
@@ -12,7 +13,7 @@ use crate::base::private_files;
 use crate::domain::EventTypes;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -87,11 +88,14 @@ impl Store {
             .pragma("temp_store", "MEMORY");
         migrate(&path, &writing).await?;
         let reading = connecting(&path, file, &file_loss, base.read_only(true));
-        let reader = Readers::open(reading).await.map_err(|error| open_error(&path, error))?;
+        let health = Health::default();
+        let reader =
+            Readers::open(reading, health.clone()).await.map_err(|error| open_error(&path, error))?;
+        let writer = GroupCommit::start(connecting(&path, file, &file_loss, writing), health);
         let store = Self {
-            writer: Writer::Sqlite(GroupCommit::start(connecting(&path, file, &file_loss, writing))),
+            writer: Writer::Sqlite(writer),
             reader: Pool::Sqlite(reader),
-            place: Place::File { path, identity: file },
+            place: Place::of_file(path, file),
             file_loss,
             instance: Arc::default(),
             holder: Holder::default(),
@@ -159,12 +163,33 @@ async fn migrate(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
     if is_foreign {
         return Err(StoreError::OtherProgram { path: shown(path) });
     }
-    migrations().run(&mut writer).await.map_err(|error| match error {
+    loop {
+        let before = count_applied(&mut writer).await;
+        match migrations().run(&mut writer).await {
+            Ok(()) => return Ok(writer.close().await?),
+            // Another process has applied the same one. Each is a transaction, so that nothing is half done.
+            Err(_) if count_applied(&mut writer).await > before => {}
+            Err(error) => return Err(migration_error(path, error)),
+        }
+    }
+}
+
+/// 0 without a table of migrations.
+async fn count_applied(writer: &mut SqliteConnection) -> i64 {
+    let count = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(writer).await;
+    count.unwrap_or_default()
+}
+
+fn migration_error(path: &Path, error: MigrateError) -> StoreError {
+    match error {
         MigrateError::Execute(error) => open_error(path, error),
+        // The disk is full, for example.
+        MigrateError::ExecuteMigration(error, _) if Failure::of(&error) != Failure::Other => {
+            open_error(path, error)
+        }
         MigrateError::VersionMissing(migration) => StoreError::Newer { path: shown(path), migration },
         other => StoreError::Migration(other),
-    })?;
-    Ok(writer.close().await?)
+    }
 }
 
 #[cfg(test)]

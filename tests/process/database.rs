@@ -144,6 +144,21 @@ async fn a_daemon_ends_before_the_next_sweep_when_its_database_is_deleted_or_rep
 }
 
 #[tokio::test]
+async fn a_daemon_ends_when_its_log_is_deleted_or_replaced() {
+    let simulator = simulator(0).await;
+    for (name, is_replaced) in [("reconnectd.db-wal", false), ("reconnectd.db-shm", true)] {
+        let home = Home::new(&simulator);
+        home.enrol(&["alice"]).await;
+        let daemon = home.daemon().await;
+        fs::rename(home.path(name), home.path("aside")).unwrap();
+        if is_replaced {
+            fs::copy(home.path("aside"), home.path(name)).unwrap();
+        }
+        daemon.running.ended().await.badly(1, &["event=\"database_file_replaced\"", name]);
+    }
+}
+
+#[tokio::test]
 async fn a_daemon_without_its_database_is_not_ready_and_does_not_end_well() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
