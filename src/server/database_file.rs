@@ -1,5 +1,6 @@
 //! Ends the daemon when its database file is deleted or replaced, or when another daemon has taken its lock.
 
+use super::log_watch::LogWatch;
 use crate::store::{InstanceLock, Store, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -42,6 +43,10 @@ impl DatabaseFile {
             }
         }
         false
+    }
+
+    pub(super) fn log_watch(&self) -> LogWatch {
+        LogWatch::new(self.store.clone())
     }
 
     /// Notified when there is a reason to call [`Self::is_in_place`] now.

@@ -12,6 +12,7 @@ mod instance;
 mod key_ring_watch;
 mod keys;
 mod listeners;
+mod log_watch;
 mod loops;
 pub(crate) mod policies;
 mod purger;

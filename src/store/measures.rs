@@ -22,6 +22,11 @@ impl Store {
         Ok(row.try_get::<i64>("bytes")?.unsigned_abs())
     }
 
+    /// The size of SQLite's write-ahead log in bytes. 0 on a server.
+    pub(crate) fn log_size(&self) -> u64 {
+        self.place.log().and_then(|log| log.metadata().ok()).map_or(0, |log| log.len())
+    }
+
     /// When each of these lapses opened or, if it broke again, was confirmed to be broken again.
     pub(crate) async fn lapse_openings(&self, lapses: &[&LapseId]) -> Result<Vec<Time>> {
         let ids = json_list(&lapses.iter().map(|id| id.as_str()).collect::<Vec<_>>())?;

@@ -1,6 +1,7 @@
-//! Verifies that the database file and its lock are still in their places.
+//! Verifies that the files of the database and its lock are still in their places, and looks at the write-ahead log.
 
 use crate::server::database_file::DatabaseFile;
+use crate::server::log_watch::LogWatch;
 use crate::server::runner::{Loop, Progress};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,18 @@ use tokio::sync::Notify;
 const INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) struct DatabaseFileLoop {
+    log: LogWatch,
     file: DatabaseFile,
     interval: Duration,
 }
 
 impl DatabaseFileLoop {
     pub(super) fn new(file: DatabaseFile) -> Self {
-        Self { file, interval: INTERVAL }
+        Self::every(INTERVAL, file)
+    }
+
+    fn every(interval: Duration, file: DatabaseFile) -> Self {
+        Self { log: file.log_watch(), file, interval }
     }
 }
 
@@ -27,7 +33,9 @@ impl Loop for DatabaseFileLoop {
     }
 
     async fn step(&mut self) -> anyhow::Result<Progress> {
-        self.file.is_in_place();
+        if self.file.is_in_place() {
+            self.log.look().await?;
+        }
         Ok(Progress::Pause(self.interval))
     }
 }
@@ -52,7 +60,7 @@ mod tests {
             let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
             let (clock, states) = (Clock::System, LoopStates::default());
             let mut runner = Runner::new(&mut tasks, &states, &clock, &shutdown);
-            runner.spawn(DatabaseFileLoop { file: file.clone(), interval: Duration::from_millis(10) });
+            runner.spawn(DatabaseFileLoop::every(Duration::from_millis(10), file.clone()));
             let replaced = file.wait_until_lost();
             assert!(tokio::time::timeout(Duration::from_millis(100), replaced).await.is_err());
             std::fs::remove_file(&path).unwrap();

@@ -43,6 +43,7 @@ impl Loop for FleetMetricsLoop {
         metrics::set_holds(&store.active_hold_kinds().await?);
         metrics::set_events(&store.count_undelivered_events().await?);
         metrics::set_database_size(store.size().await?);
+        metrics::set_database_log_size(store.log_size());
         metrics::set_credentials_under_old_keys(*fleet.under_old_keys().await?);
         fleet.refresh().await?;
         metrics::set_fleet(&gauges(&*fleet.stats().await?, *fleet.funnel().await?));

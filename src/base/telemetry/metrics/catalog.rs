@@ -25,7 +25,7 @@ const COUNTERS: [(&str, &str); 16] = [
     (PERSON_MISMATCHES, "Connections that work, but probably with the records of another person"),
 ];
 
-const GAUGES: [(&str, &str); 25] = [
+const GAUGES: [(&str, &str); 26] = [
     (BUILD_INFO, "The running version, with the value 1"),
     (CONFIG_RELOAD_SUCCESSFUL, "1 when the last load of the configuration succeeded, else 0"),
     (CONFIG_RELOADED_AT, "When the configuration was loaded, in seconds since the Unix epoch"),
@@ -53,6 +53,7 @@ const GAUGES: [(&str, &str); 25] = [
     (PATH_ALARMS, "Sources and email domains of which people press far fewer links than usual"),
     (EVENTS, "Events that are not delivered, by state"),
     (DATABASE_SIZE, "Size of the database"),
+    (DATABASE_LOG_SIZE, "Size of SQLite's write-ahead log; 0 on a server"),
     (WRITES_WAITING, "Units of work that wait for their turn to write"),
 ];
 

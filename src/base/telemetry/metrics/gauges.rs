@@ -88,6 +88,10 @@ pub(crate) fn set_database_size(bytes: u64) {
     gauge!(DATABASE_SIZE).set(bytes as f64);
 }
 
+pub(crate) fn set_database_log_size(bytes: u64) {
+    gauge!(DATABASE_LOG_SIZE).set(bytes as f64);
+}
+
 /// A unit of work that waits for its turn to write, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct WaitingWrite(());

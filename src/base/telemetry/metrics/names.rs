@@ -53,6 +53,7 @@ pub(super) const EVENTS: &str = "reconnectd_events";
 pub(super) const EVENT_ATTEMPTS: &str = "reconnectd_event_attempts_total";
 
 pub(super) const DATABASE_SIZE: &str = "reconnectd_database_size_bytes";
+pub(super) const DATABASE_LOG_SIZE: &str = "reconnectd_database_log_size_bytes";
 pub(super) const WRITES_WAITING: &str = "reconnectd_database_writes_waiting";
 pub(super) const COMMIT_DURATION: &str = "reconnectd_database_commit_duration_seconds";
 pub(super) const COMMIT_UNITS: &str = "reconnectd_database_commit_units";
