@@ -54,7 +54,8 @@ impl QueueGate {
         let is_probe = match &mut state.closed {
             None => false,
             Some(closed) if closed.is_probing => return Err(PROBING),
-            Some(closed) if closed.until > now => {
+            // Before the failure, the clock was set back.
+            Some(closed) if closed.since <= now && closed.until > now => {
                 return Err((closed.until - now).to_std().unwrap_or_default());
             }
             Some(closed) => {
@@ -194,6 +195,14 @@ mod tests {
         let until = gate.enter(at(0)).ok().unwrap().close(at(0), 0.0);
         drop(gate.enter(until).ok().unwrap());
         assert!(gate.enter(until).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lets_one_notice_probe() {
+        let gate = QueueGate::default();
+        gate.enter(at(60)).ok().unwrap().close(at(60), 0.0);
+        let _probe = gate.enter(at(0)).ok().unwrap();
+        assert_eq!(gate.enter(at(0)).err(), Some(PROBING));
     }
 
     #[test]

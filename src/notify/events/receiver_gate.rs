@@ -18,7 +18,20 @@ pub(super) struct ReceiverGate(Arc<Mutex<State>>);
 struct State {
     /// Since the last confirmation.
     failures: u32,
-    closed_until: Option<Time>,
+    pause: Option<Pause>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    since: Time,
+    until: Time,
+}
+
+impl Pause {
+    /// A time before its start is after it: the clock was set back.
+    fn remaining(self, now: Time) -> Option<Duration> {
+        (self.since <= now && now < self.until).then(|| (self.until - now).to_std().unwrap_or_default())
+    }
 }
 
 /// Whether events may be posted.
@@ -33,8 +46,8 @@ pub(super) enum Pass {
 impl ReceiverGate {
     pub(super) fn enter(&self, now: Time) -> Pass {
         let state = self.lock();
-        if let Some(until) = state.closed_until.filter(|until| *until > now) {
-            return Pass::Wait((until - now).to_std().unwrap_or_default());
+        if let Some(left) = state.pause.and_then(|pause| pause.remaining(now)) {
+            return Pass::Wait(left);
         }
         if state.failures >= FAILURES_BEFORE_PAUSE { Pass::Probe } else { Pass::All }
     }
@@ -52,11 +65,11 @@ impl ReceiverGate {
             return false;
         };
         // Others that were under way end within the pause.
-        let is_closed = state.closed_until.is_some_and(|until| until > now);
-        if !is_closed {
+        if state.pause.is_none_or(|pause| pause.remaining(now).is_none()) {
             let wait = backoff::receiver_probe_delay(probes, random::jitter());
             let wait = wait.max(retry_after.unwrap_or_default());
-            state.closed_until = Some(now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(5)));
+            let until = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::minutes(5));
+            state.pause = Some(Pause { since: now, until });
         }
         probes == 1
     }
@@ -89,6 +102,16 @@ mod tests {
         assert!(matches!(gate.enter(later), Pass::Wait(_)));
         gate.confirmed();
         assert_eq!(gate.enter(later), Pass::All);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_the_pause() {
+        let (gate, now) = (ReceiverGate::default(), start());
+        for _ in 0..FAILURES_BEFORE_PAUSE {
+            gate.failed(now, None);
+        }
+        assert!(matches!(gate.enter(now), Pass::Wait(_)));
+        assert_eq!(gate.enter(now - TimeDelta::hours(1)), Pass::Probe);
     }
 
     #[test]
