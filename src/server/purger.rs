@@ -4,13 +4,21 @@ use super::components::App;
 use crate::base::clock::Clock;
 use crate::base::telemetry::metrics;
 use crate::domain::{Horizons, Retention};
+use crate::gateway::Gateway;
 use crate::store::{PURGED_TABLES, Place, PurgeDue, PurgedTable, Store, StoreError};
+use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// A clock that differs by more from the gateway's may be wrong, and would delete too much.
+const MAX_SKEW: TimeDelta = TimeDelta::hours(1);
+/// Until the next comparison.
+const PUT_OFF: Duration = Duration::from_secs(60 * 60);
+
 pub(super) struct Purger {
     store: Store,
+    gateway: Gateway,
     clock: Clock,
     retention: Retention,
     run: Option<Run>,
@@ -35,14 +43,22 @@ pub(super) enum Next {
 
 impl Purger {
     pub(super) fn new(app: &App) -> Self {
-        let (store, clock) = (app.store.clone(), app.clock.clone());
-        Self { store, clock, retention: app.config.retention.kept(), run: None }
+        let (store, gateway, clock) = (app.store.clone(), app.gateway.clone(), app.clock.clone());
+        Self { store, gateway, clock, retention: app.config.retention.kept(), run: None }
     }
 
     /// Begins a run when one is due, or does its next step.
     pub(super) async fn step(&mut self) -> Result<Next, StoreError> {
         let now = self.clock.now();
         let Some(run) = &mut self.run else {
+            if let Some(skew) = self.gateway.clock_skew().filter(|skew| skew.abs() > MAX_SKEW) {
+                tracing::warn!(
+                    event = "purge_put_off",
+                    seconds = skew.num_seconds(),
+                    "old history stays: this machine's clock differs from the gateway's"
+                );
+                return Ok(Next::Wait(PUT_OFF));
+            }
             let horizons = self.retention.horizons(now);
             return Ok(match self.store.begin_purge(&horizons, now).await? {
                 PurgeDue::Now => {

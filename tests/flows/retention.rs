@@ -274,3 +274,28 @@ async fn a_clock_that_jumps_ahead_deletes_nothing_within_a_day() {
         |rows: &[String]| rows.iter().filter(|row| !row.starts_with("purge")).cloned().collect::<Vec<_>>();
     assert_eq!(of_history(&after), of_history(&before));
 }
+
+#[tokio::test]
+async fn nothing_goes_while_the_clock_differs_from_the_gateways() {
+    let h = Harness::watching_with(short(), &["alice"]).await;
+    h.purge().await;
+    for status in ["EXPIRED", "CONNECTED"] {
+        h.set("alice", "epic", status);
+        h.pass_after(TimeDelta::hours(1)).await;
+    }
+    let transitions = async || h.rows().await.count("transitions").await.unwrap();
+    let before = transitions().await;
+
+    let wrong = 400;
+    h.sim.world().configure(|settings| settings.date_ahead = -wrong * 86_400);
+    h.clock.advance(TimeDelta::days(wrong));
+    h.pass().await;
+    h.purge_after(1).await;
+    assert_eq!(transitions().await, before, "the clock is wrong");
+    assert!(h.log.text().contains("purge_put_off"));
+
+    h.sim.world().configure(|settings| settings.date_ahead = 0);
+    h.pass().await;
+    h.purge_after(2).await;
+    assert!(transitions().await < before, "that much time has passed");
+}
