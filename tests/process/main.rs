@@ -10,6 +10,7 @@ mod database;
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
 mod demo;
+mod disk;
 mod faults;
 mod fuzz;
 mod harness;
@@ -31,6 +32,7 @@ mod reload;
 mod renewals;
 mod schedule;
 mod secrets;
+mod server_troubles;
 mod servers;
 mod service_manager;
 mod settings;

@@ -1,6 +1,6 @@
 //! A folder with a configuration, a key ring, and a database, and the commands that run in it.
 
-use super::{Ended, Running, until};
+use super::{Ended, Running, SmallDisk, until};
 use reconnectd::{
     sim::{ReceivedEmail, Simulator},
     store::testing::TestDatabase,
@@ -24,6 +24,8 @@ pub(crate) struct Home {
     folder: TempDir,
     settings: toml::Table,
     variables: Vec<(String, String)>,
+    /// In which all programs run.
+    disk: Option<SmallDisk>,
 }
 
 impl Home {
@@ -40,10 +42,22 @@ impl Home {
         home
     }
 
+    /// Puts the database onto a disk of its own. `None` where the system permits none.
+    pub(crate) fn on_small_disk(mut self, megabytes: u32) -> Option<Self> {
+        let folder = self.path("disk");
+        self.disk = Some(SmallDisk::mount(&folder, megabytes)?);
+        self.set("database.url", format!("sqlite://{}", folder.join("reconnectd.db").display()));
+        Some(self)
+    }
+
+    pub(crate) fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("a disk of its own")
+    }
+
     /// Without a gateway and a mail server.
     pub(crate) fn bare() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut home = Self { folder, settings: toml::Table::new(), variables: Vec::new() };
+        let mut home = Self { folder, settings: toml::Table::new(), variables: Vec::new(), disk: None };
         let (database, keys) = (home.path("reconnectd.db"), home.path("reconnectd.keys"));
         home.set("database.url", format!("sqlite://{}", database.display()))
             .set("keys.file", keys.display().to_string())
@@ -143,7 +157,10 @@ impl Home {
 
     /// A program in this folder, with the daemon's environment.
     pub(crate) fn program_named(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let mut command = match &self.disk {
+            Some(disk) => disk.view.command(self.folder.path(), program),
+            None => Command::new(program),
+        };
         command.current_dir(self.folder.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RECONNECTD") || name == "SUDO_USER" {

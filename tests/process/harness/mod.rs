@@ -2,9 +2,11 @@
 
 mod child;
 mod home;
+mod own_view;
 
 pub(crate) use child::{Ended, Running};
 pub(crate) use home::{CLIENT_KEY, Daemon, Home};
+pub(crate) use own_view::SmallDisk;
 
 use reconnectd::sim::{Options, ReceivedEmail, Simulator};
 use std::{
@@ -30,6 +32,15 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
 /// Calls `look` until it returns true.
 pub(crate) async fn until_true(what: &str, mut look: impl AsyncFnMut() -> bool) {
     until(what, async || look().await.then_some(())).await;
+}
+
+/// Like [`until_true`], where nothing else has to run meanwhile.
+pub(crate) fn until_sync(what: &str, look: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !look() {
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// A simulator on free ports. `members` is the number of numbered members `m1`, `m2`, … that it adds.
