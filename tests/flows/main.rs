@@ -12,6 +12,7 @@ mod busy;
 mod bwell;
 mod channels;
 mod clock_ahead;
+mod clock_jumps;
 mod clocks;
 mod completion;
 mod confirm;
