@@ -37,6 +37,11 @@ impl Setup {
         Some(Self { database: Some(postgres::new_database_with_tables().await?), ..Self::default() })
     }
 
+    /// On a database that exists.
+    pub(crate) fn on(self, database: &str) -> Self {
+        Self { database: Some(database.to_owned()), ..self }
+    }
+
     /// Sets a configuration key by its environment name, such as `SWEEP__CONFIRM_SWEEPS`.
     pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.push((key.to_owned(), value.to_string()));

@@ -3,6 +3,8 @@
 
 mod access;
 mod addresses;
+#[path = "../support/aged_database/mod.rs"]
+mod aged_database;
 mod api;
 mod api_client;
 mod api_writes;
@@ -84,6 +86,7 @@ mod table;
 mod time_zones;
 mod unreachable;
 mod unsubscribe;
+mod upgrades;
 mod waiting;
 mod watch;
 mod why;

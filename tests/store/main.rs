@@ -1,6 +1,8 @@
 //! The store's own suite. Each test is a function that takes an empty store, so that every engine runs the same tests.
 #![cfg(feature = "sim")]
 
+#[path = "../support/aged_database/mod.rs"]
+mod aged_database;
 mod appends;
 mod audit;
 mod backups;
@@ -25,6 +27,7 @@ mod shape;
 mod sqlite;
 mod suppressions;
 mod tls;
+mod upgrades;
 
 use reconnectd::{
     base::config::DatabaseUrl,
