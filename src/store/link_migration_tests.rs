@@ -45,7 +45,7 @@ async fn links_and_invitations_of_an_older_database_still_work() {
     let path = folder.path().join("old.db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(true);
     let old = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-    let mut migrator = sqlx::migrate!("migrations/sqlite");
+    let mut migrator = super::migrations::for_sqlite();
     let migrations: Vec<_> =
         migrator.iter().filter(|migration| migration.version <= BEFORE).cloned().collect();
     migrator.migrations = Cow::Owned(migrations);

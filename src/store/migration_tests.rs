@@ -24,7 +24,7 @@ const REASONS: [(&str, NoticeReason); 16] = [
 ];
 
 async fn apply(database: &mut SqliteConnection, versions: std::ops::Range<i64>) {
-    let migrator: Migrator = sqlx::migrate!("migrations/sqlite");
+    let migrator: Migrator = super::migrations::for_sqlite();
     for migration in migrator.migrations.iter().filter(|migration| versions.contains(&migration.version)) {
         sqlx::raw_sql(migration.sql.clone()).execute(&mut *database).await.unwrap();
     }

@@ -65,6 +65,7 @@ mod member_overview;
 mod members;
 #[cfg(test)]
 mod migration_tests;
+mod migrations;
 mod notice_events;
 mod notices;
 mod open;

@@ -7,11 +7,11 @@ use super::holder::Holder;
 use super::open_error::{cannot_open, missing, open_error, shown};
 use super::place::Place;
 use super::sqlite::Store;
-use super::{Result, StoreError, suppressions, sweeps};
+use super::{Result, StoreError, migrations, suppressions, sweeps};
 use crate::base::config::DatabaseUrl;
 use crate::base::private_files;
 use crate::domain::EventTypes;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::io;
@@ -147,10 +147,6 @@ fn create(path: &Path) -> Result<()> {
     }
 }
 
-pub(super) fn migrations() -> Migrator {
-    sqlx::migrate!("migrations/sqlite")
-}
-
 async fn migrate(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
     let mut writer = options.connect().await.map_err(|error| open_error(path, error))?;
     let is_foreign: bool = sqlx::query_scalar(
@@ -165,7 +161,7 @@ async fn migrate(path: &Path, options: &SqliteConnectOptions) -> Result<()> {
     }
     loop {
         let before = count_applied(&mut writer).await;
-        match migrations().run(&mut writer).await {
+        match migrations::for_sqlite().run(&mut writer).await {
             Ok(()) => return Ok(writer.close().await?),
             // Another process has applied the same one. Each is a transaction, so that nothing is half done.
             Err(_) if count_applied(&mut writer).await > before => {}

@@ -4,6 +4,7 @@ use super::engine::{Pool, Server, Writer, test};
 use super::error::{Result, StoreError};
 use super::failure::Failure;
 use super::holder::Holder;
+use super::migrations;
 use super::place::Place;
 use super::sqlite::Store;
 use crate::base::config::PostgresUrl;
@@ -186,7 +187,7 @@ impl Facts {
 
 /// Takes the lock of sqlx, so that several instances can start at once.
 async fn migrate(shown: &str, facts: &Facts, connection: &mut PgConnection) -> Result<()> {
-    sqlx::migrate!("migrations/postgres").run(connection).await.map_err(|error| match error {
+    migrations::for_postgres().run(connection).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
             if Failure::of(&error) == Failure::Denied =>
         {

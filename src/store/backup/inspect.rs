@@ -3,7 +3,7 @@
 use super::super::backup_error::BackupError;
 use super::super::error::Result;
 use super::super::failure::Failure;
-use super::super::open::migrations;
+use super::super::migrations;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::path::Path;
@@ -64,7 +64,7 @@ pub(super) async fn verify_origin(connection: &mut SqliteConnection, file: &Path
         let reason = "it is no database of reconnectd; name another file";
         return Err(BackupError::unusable(file, reason).into());
     }
-    let known = migrations();
+    let known = migrations::for_sqlite();
     let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version DESC")
         .fetch_all(connection)
         .await?;

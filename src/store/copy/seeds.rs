@@ -2,7 +2,7 @@
 
 use super::super::engine::{Pool, Query, Readers, query};
 use super::super::error::{Result, StoreError};
-use super::super::open::migrations;
+use super::super::migrations;
 use super::digest::TableDigest;
 use super::pages::Pages;
 use super::table::{Table, quoted};
@@ -11,7 +11,7 @@ use sqlx::{Connection, SqliteConnection};
 /// What the migrations insert into a table. Both engines insert the same.
 pub(super) async fn digest(table: &Table) -> Result<TableDigest> {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
-    migrations().run(&mut connection).await.map_err(StoreError::Migration)?;
+    migrations::for_sqlite().run(&mut connection).await.map_err(StoreError::Migration)?;
     let readers = Readers::alone(connection);
     digest_in(&Pool::Sqlite(readers), table).await
 }
