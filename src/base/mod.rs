@@ -6,6 +6,8 @@ pub(crate) mod cached;
 pub(crate) mod certificates;
 pub mod clock;
 pub mod config;
+#[cfg(test)]
+pub(crate) mod fuzzing;
 pub(crate) mod in_progress;
 pub mod instances;
 pub(crate) mod private_files;

@@ -13,6 +13,8 @@ mod client;
 mod error;
 mod exchange;
 mod fault;
+#[cfg(test)]
+mod fuzz_tests;
 mod graphql;
 mod headers;
 mod http;

@@ -3,6 +3,8 @@
 mod csv;
 mod error;
 mod file_kind;
+#[cfg(test)]
+mod fuzz_tests;
 mod json;
 mod lines;
 mod reader;

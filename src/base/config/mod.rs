@@ -11,6 +11,8 @@ mod environment;
 mod excerpt;
 mod file;
 mod fingerprint;
+#[cfg(test)]
+mod fuzz_tests;
 mod gateway;
 mod host;
 mod json_schema;

@@ -2,6 +2,8 @@
 
 mod catalog;
 mod error;
+#[cfg(test)]
+mod fuzz_tests;
 pub(crate) mod html;
 mod languages;
 mod locate;

@@ -1,6 +1,8 @@
 //! Reports of mail providers: which addresses bounced, and whose owners complained (pure).
 
 mod address;
+#[cfg(test)]
+mod fuzz_tests;
 mod json;
 mod postmark;
 mod relay;

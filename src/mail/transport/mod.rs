@@ -3,6 +3,8 @@
 mod bad_address;
 mod error;
 mod file;
+#[cfg(test)]
+mod fuzz_tests;
 mod normalized_stream;
 mod pool;
 mod reply_normalizer;

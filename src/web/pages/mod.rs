@@ -17,6 +17,8 @@ pub(crate) use page::Page;
 pub(crate) use render::Pages;
 
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod override_tests;
 #[cfg(test)]
 mod readability_tests;

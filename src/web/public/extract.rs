@@ -40,10 +40,10 @@ pub(super) struct Press {
 }
 
 #[derive(Default, Deserialize)]
-struct Fields {
-    connection: Option<String>,
-    form_key: Option<String>,
-    confirmation: Option<String>,
+pub(super) struct Fields {
+    pub(super) connection: Option<String>,
+    pub(super) form_key: Option<String>,
+    pub(super) confirmation: Option<String>,
 }
 
 impl FromRequest<PublicState> for Press {

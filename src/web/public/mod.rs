@@ -1,6 +1,8 @@
 //! The public listener: the member's pages, where `GET` and `HEAD` change nothing and the button is a `POST`, and the hooks.
 
 mod extract;
+#[cfg(test)]
+mod fuzz_tests;
 mod link;
 mod link_path;
 mod response;
