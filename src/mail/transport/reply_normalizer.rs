@@ -77,8 +77,10 @@ fn extension(rest: &str) -> String {
     match KEYWORDS.iter().find(|keyword| keyword.eq_ignore_ascii_case(word)) {
         // `AUTH=LOGIN` is how it was written before RFC 2554.
         Some(keyword @ &"AUTH") => {
-            let mechanisms = offer[word.len()..].replacen('=', " ", 1).to_ascii_uppercase();
-            format!("{separator}{keyword}{mechanisms}")
+            let mechanisms = &offer[word.len()..];
+            let mechanisms =
+                mechanisms.strip_prefix('=').map_or(mechanisms.to_owned(), |rest| format!(" {rest}"));
+            format!("{separator}{keyword}{}", mechanisms.trim_end().to_ascii_uppercase())
         }
         Some(keyword) => format!("{separator}{keyword}{}", &offer[word.len()..]),
         None => rest.to_owned(),
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn whatever_a_server_writes_is_read_as_the_reply_that_it_is() {
-        let cases: [(&[u8], &str, &str); 12] = [
+        let cases: [(&[u8], &str, &str); 14] = [
             (b"250 2.0.0 fine\r\n", "250 2.0.0 fine\r\n", "as it should be"),
             (b"250\r\n", "250 \r\n", "no text"),
             (b"250 fine\n", "250 fine\r\n", "LF alone"),
@@ -119,6 +121,8 @@ mod tests {
             (b"250-mail\n250 starttls\n", "250-mail\r\n250 STARTTLS\r\n", "a keyword in lower case"),
             (b"250-auth=login plain\r\n", "250-AUTH LOGIN PLAIN\r\n", "the old way to offer a log-in"),
             (b"250 AUTH PLAIN\r\n", "250 AUTH PLAIN\r\n", "the new way"),
+            (b"250-auth=\r\n", "250-AUTH\r\n", "no log-in"),
+            (b"250 AUTH PLAIN X=Y\r\n", "250 AUTH PLAIN X=Y\r\n", "a later sign stays"),
             (b"250 Authenticated\r\n", "250 Authenticated\r\n", "a word that only begins like one"),
             (b"250-\xe9\xff\r\n", "250-\u{e9}\u{ff}\r\n", "nonsense"),
             (b"\n\r\nab\n", "\r\n\r\nab\r\n", "no reply at all"),
