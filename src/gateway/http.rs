@@ -1,6 +1,7 @@
 //! HTTP below the operations: one pooled client, its limits, and the retries within one call.
 
 use super::{
+    clients::{BuildClient, Clients},
     error::{GatewayError, SetupError},
     fault::{Failure, Fault, masked_chain},
     headers::request_id,
@@ -21,7 +22,10 @@ use crate::{
 use backon::Retryable;
 use chrono::TimeDelta;
 use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, redirect};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use tokio::{sync::watch, time::Instant};
 
 /// The largest response that is read, in bytes after decompression.
@@ -66,7 +70,7 @@ pub(super) struct Call<'a> {
 }
 
 pub(super) struct Http {
-    client: Client,
+    clients: Clients,
     timeout: Duration,
     slots: Slots,
     retries: Retries,
@@ -82,8 +86,9 @@ impl Http {
         clock: Clock,
         instances: &Instances,
     ) -> Result<Self, SetupError> {
-        let builder = Self::builder(settings, KeepAlive::default());
-        Self::with_client(builder, settings, retries, clock, instances)
+        let own = settings.clone();
+        let build = Box::new(move || Self::builder(&own, KeepAlive::default()));
+        Self::with_client(build, settings, retries, clock, instances)
     }
 
     pub(super) fn builder(settings: &config::Gateway, keep_alive: KeepAlive) -> ClientBuilder {
@@ -105,13 +110,13 @@ impl Http {
     }
 
     pub(super) fn with_client(
-        builder: ClientBuilder,
+        build: BuildClient,
         settings: &config::Gateway,
         retries: Retries,
         clock: Clock,
         instances: &Instances,
     ) -> Result<Self, SetupError> {
-        let client = builder.build().map_err(|error| {
+        let clients = Clients::new(build).map_err(|error| {
             let remedy = certificates::remedy_if_missing();
             SetupError::new(
                 "gateway",
@@ -119,7 +124,7 @@ impl Http {
             )
         })?;
         Ok(Self {
-            client,
+            clients,
             timeout: settings.timeout,
             slots: Slots::new(settings.max_in_flight, settings.requests_per_second, instances),
             retries,
@@ -130,7 +135,7 @@ impl Http {
     }
 
     pub(super) fn client(&self) -> &Client {
-        &self.client
+        self.clients.keeping()
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -158,10 +163,11 @@ impl Http {
         read: impl Fn(&HttpResponse) -> Result<T, Fault> + Send + Sync,
     ) -> Result<T, GatewayError> {
         let Call { operation, retry, .. } = call;
+        let has_broken = AtomicBool::new(false);
         let attempt = || async {
             let request = build()?;
             let attempt = async {
-                let result = self.attempt(call, request, &read).await;
+                let result = self.attempt(call, request, has_broken.load(Ordering::Relaxed), &read).await;
                 result.inspect_err(|failure| traces::record_failure(failure.fault.code()))
             };
             traces::in_child_span("gateway_request", &[("operation", &operation)], attempt).await
@@ -176,6 +182,7 @@ impl Http {
             .when(|failure: &Failure| !failure.shared_wait && retry.allows_retry_after(&failure.fault))
             .adjust(|failure: &Failure, pause| self.retries.pause(failure.fault.retry_after(), pause))
             .notify(|failure: &Failure, pause| {
+                has_broken.store(matches!(failure.fault, Fault::Interrupted(_)), Ordering::Relaxed);
                 tracing::debug!(operation, fault = %failure.fault, ?pause, "retrying a gateway request");
             })
             .await
@@ -186,9 +193,10 @@ impl Http {
         &self,
         call: Call<'_>,
         request: RequestBuilder,
+        on_new_connection: bool,
         read: impl Fn(&HttpResponse) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
-        let (response, elapsed) = self.send(call, request).await?;
+        let (response, elapsed) = self.send(call, request, on_new_connection).await?;
         let fault = match read(&response) {
             Ok(value) => {
                 metrics::record_gateway_request(call.operation, "ok", elapsed);
@@ -216,7 +224,8 @@ impl Http {
             );
         }
         let (operation, request_id) = (call.operation, failure.request_id.as_deref());
-        tracing::debug!(operation, request_id, fault = %failure.fault, "gateway request failed");
+        let outcome = failure.fault.code();
+        tracing::debug!(operation, request_id, outcome, fault = %failure.fault, "gateway request failed");
         Err(failure)
     }
 
@@ -224,6 +233,7 @@ impl Http {
         &self,
         call: Call<'_>,
         request: RequestBuilder,
+        on_new_connection: bool,
     ) -> Result<(HttpResponse, Duration), Failure> {
         let operation = call.operation;
         self.check_shared_wait(call)?;
@@ -235,7 +245,7 @@ impl Http {
         self.check_shared_wait(call)?;
         traces::record_moment("sent");
         let started = Instant::now();
-        let response = self.exchange(request).await;
+        let response = self.exchange(request, on_new_connection).await;
         let elapsed = started.elapsed();
         match &response {
             Ok(response) => {
@@ -248,8 +258,9 @@ impl Http {
                 );
             }
             Err(Failure { fault, request_id, .. }) => {
-                metrics::record_gateway_request(operation, fault.code(), elapsed);
-                tracing::debug!(operation, request_id, %fault, ?elapsed, "no gateway response");
+                let outcome = fault.code();
+                metrics::record_gateway_request(operation, outcome, elapsed);
+                tracing::debug!(operation, request_id, outcome, %fault, ?elapsed, "no gateway response");
             }
         }
         Ok((response?, elapsed))
@@ -260,10 +271,20 @@ impl Http {
         left.map_or(Ok(()), |left| Err(Fault::HeldBack(left)))
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<HttpResponse, Failure> {
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+        on_new_connection: bool,
+    ) -> Result<HttpResponse, Failure> {
         let started = Instant::now();
         let failed = |error| Fault::from_transport(error, started.elapsed(), self.timeout);
-        let mut response = request.send().await.map_err(failed)?;
+        let sent = if on_new_connection {
+            let request = request.build().map_err(failed)?;
+            self.clients.fresh().map_err(failed)?.execute(request).await
+        } else {
+            request.send().await
+        };
+        let mut response = sent.map_err(failed)?;
         let now = self.clock.now();
         self.skew.measure(response.headers(), now);
         let request_id = request_id(response.headers());

@@ -10,6 +10,7 @@
 //! three timeouts and 20 s of its first slot. A request that timed out is not retried.
 
 mod client;
+mod clients;
 mod error;
 mod exchange;
 mod fault;

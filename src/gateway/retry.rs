@@ -26,7 +26,8 @@ impl RetryPolicy {
             Fault::Interrupted(_) => self == Self::Idempotent,
             Fault::Status { status, .. } => {
                 self == Self::Idempotent
-                    && (status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS)
+                    && (status.is_server_error()
+                        || matches!(*status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS))
             }
             _ => false,
         }
