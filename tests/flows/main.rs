@@ -9,6 +9,10 @@ mod api;
 mod api_client;
 mod api_writes;
 mod bounces;
+#[path = "../support/broken_http.rs"]
+mod broken_http;
+#[path = "../support/broken_smtp.rs"]
+mod broken_smtp;
 mod browser;
 mod busy;
 mod bwell;
@@ -29,6 +33,7 @@ mod delivery;
 mod disclosures;
 mod disconnects;
 mod events;
+mod fault_table;
 mod faults;
 mod gates;
 mod guards;

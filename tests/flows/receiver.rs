@@ -87,6 +87,11 @@ impl Receiver {
         &self.url
     }
 
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        let address = self.url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
     pub(crate) fn answer(&self, status: u16) {
         *self.shared.status.lock().unwrap() = status;
     }

@@ -13,6 +13,7 @@ CHECKS = {
     "deploy/compose.yaml": "tests/outside/deploy/compose_test.py",
     "deploy/compose/": "tests/outside/deploy/compose_test.py",
     "deploy/debian/": "tests/outside/deploy/package_test.py",
+    "deploy/faults.md": "tests/flows/fault_table/mod.rs",
     "deploy/grafana/reconnectd.json": "tests/outside/metrics/story.py",
     "deploy/kubernetes/": "tests/outside/deploy/kubernetes_test.py",
     "deploy/nginx.conf": "tests/outside/deploy/proxy_test.py",
