@@ -22,6 +22,7 @@ mod listeners;
 mod operations;
 mod outage;
 mod output;
+mod overload;
 mod permissions;
 #[path = "../support/postgres.rs"]
 mod postgres;

@@ -1,0 +1,200 @@
+//! A slow gateway, a slow mail server, bursts of page views, and clients that keep the listeners waiting, all at once: the
+//! daemon's memory stays bounded, each loop goes on, and it ends in time. `RECONNECTD_TEST_LOAD` is the number of minutes;
+//! in the suite, it is a few seconds.
+
+mod samples;
+mod slow_clients;
+
+use crate::harness::{Daemon, Home, PATIENCE, mails, until_true};
+use reconnectd::sim::{Fault, FaultKind, Options, Simulator, SmtpAction, SmtpFault, SmtpStage};
+use reqwest::{Client, redirect};
+use samples::Samples;
+use std::{
+    env,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinSet;
+
+/// What the deployments allow: `SHUTDOWN_DEADLINE`, and the time to close what is left.
+const SHUTDOWN: Duration = Duration::from_secs(60);
+const MEMBERS: u32 = 60;
+/// The admin listener answers within this time, however busy the others are.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// A debug build with all caches filled needs a fraction of it.
+const MAX_MEMORY_KIB: u64 = 512 << 10;
+const MAX_DESCRIPTORS: u64 = 1_000;
+
+struct Scale {
+    lasts: Duration,
+    gateway_delay: Duration,
+    views: usize,
+    slow_clients: usize,
+    pause: Duration,
+}
+
+impl Scale {
+    fn new() -> Self {
+        match env::var("RECONNECTD_TEST_LOAD").ok() {
+            None => Self {
+                lasts: Duration::from_secs(12),
+                gateway_delay: Duration::from_secs(2),
+                views: 500,
+                slow_clients: 60,
+                pause: Duration::from_millis(500),
+            },
+            Some(minutes) => Self {
+                lasts: Duration::from_secs(
+                    60 * minutes.parse::<u64>().expect("RECONNECTD_TEST_LOAD: minutes"),
+                ),
+                gateway_delay: Duration::from_secs(10),
+                views: 10_000,
+                slow_clients: 300,
+                pause: Duration::from_secs(5),
+            },
+        }
+    }
+}
+
+struct Overload {
+    scale: Scale,
+    simulator: Simulator,
+    daemon: Daemon,
+    link: String,
+    _home: Home,
+}
+
+async fn overload() -> Overload {
+    let scale = Scale::new();
+    let simulator = Simulator::start(Options { members: MEMBERS, ..Options::default() }).await.unwrap();
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1)
+        .set("links.requests_per_minute", 0)
+        .set("links.trusted_proxies", 1)
+        .set("notices.max_per_month", 1_000)
+        .set("notices.recovered.enabled", true)
+        .set("email.connections", 1);
+    let members: Vec<String> = (1..=MEMBERS).map(|n| format!("m{n}")).collect();
+    home.enrol(&members.iter().map(String::as_str).chain(["alice"]).collect::<Vec<_>>()).await;
+    home.run(&["once"]).await.well();
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    let daemon = home.daemon().await;
+    let link = daemon.link(&mails(&simulator, 1).await[0]);
+    // From now on, an email a second, and a slow gateway.
+    simulator.mailbox().script(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 1_000 }));
+    let delay = FaultKind::Delay { ms: scale.gateway_delay.as_millis() as u64 };
+    simulator.world().add_fault(Fault::new(delay));
+    Overload { scale, simulator, daemon, link, _home: home }
+}
+
+impl Overload {
+    fn path(&self) -> String {
+        format!("/r/{}", self.link.rsplit('/').next().unwrap())
+    }
+
+    /// Breaks connections, or mends them, so that there is always email.
+    fn toggle(&self, round: u64) {
+        let status = if round.is_multiple_of(2) { "EXPIRED" } else { "CONNECTED" };
+        for member in 1..=MEMBERS {
+            self.simulator.world().set_status(&format!("m{member}"), "epic", status).unwrap();
+        }
+    }
+
+    async fn admin(&self, path: &str) -> (u16, String, Duration) {
+        let begun = Instant::now();
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let response = client.get(format!("http://{}{path}", self.daemon.admin)).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap(), begun.elapsed())
+    }
+
+    /// The daemon is ready, says so soon, and holds little.
+    async fn expect_health(&self, samples: &mut Samples) {
+        let (status, text, took) = self.admin("/readyz").await;
+        assert_eq!(status, 200, "{text}");
+        assert!(took < HEALTHY, "it took {took:?}");
+        let sample = samples.take();
+        assert!(sample.descriptors < MAX_DESCRIPTORS, "{sample:?}");
+        assert!(samples.peak_kib() < MAX_MEMORY_KIB, "{samples}");
+    }
+
+    /// The time of a loop's last step.
+    async fn last_step(&self, name: &str) -> String {
+        let (_, ready, _) = self.admin("/readyz").await;
+        let line = ready.lines().find(|line| line.starts_with(&format!("loop={name} "))).expect("a loop");
+        line.split(' ').find_map(|word| word.strip_prefix("last_step_at=")).expect("a time").to_owned()
+    }
+}
+
+/// Opens a link's page many times at once. Returns how many responses there were by status.
+async fn burst(link: String, views: usize) -> Vec<u16> {
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .local_address(Some(Ipv4Addr::new(127, 0, 2, 1).into()))
+        .timeout(PATIENCE)
+        .build()
+        .unwrap();
+    let mut all = Vec::new();
+    let mut under_way = JoinSet::new();
+    for n in 0..views {
+        if n >= 200 {
+            all.extend(under_way.join_next().await.map(Result::unwrap));
+        }
+        let request =
+            client.get(&link).header("x-forwarded-for", format!("198.51.{}.{}", n / 250 % 250, n % 250));
+        under_way.spawn(async move { request.send().await.map_or(0, |response| response.status().as_u16()) });
+    }
+    all.extend(under_way.join_all().await);
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overloaded_daemon_stays_small_and_ready_and_ends_in_time() {
+    let overload = overload().await;
+    let Overload { scale, daemon, .. } = &overload;
+    let _slow_readers = [
+        slow_clients::keep(daemon.links, &overload.path(), scale.slow_clients),
+        slow_clients::keep(daemon.admin, "/metrics", scale.slow_clients / 4),
+    ];
+    let mut before = Vec::new();
+    const LOOPS: [&str; 4] = ["sweep", "plan", "deliver", "link_requests"];
+    for name in LOOPS {
+        before.push(overload.last_step(name).await);
+    }
+    let begun = Instant::now();
+    let mut samples = Samples::of(daemon.running.id());
+    let (mut round, mut sent) = (0, overload.simulator.mailbox().received());
+    while begun.elapsed() < scale.lasts {
+        overload.toggle(round);
+        let views = tokio::spawn(burst(overload.link.clone(), scale.views));
+        while !views.is_finished() {
+            overload.expect_health(&mut samples).await;
+            tokio::time::sleep(scale.pause).await;
+        }
+        let views = views.await.unwrap();
+        assert!(views.iter().all(|status| *status == 200), "each view has its page: {views:?}");
+        // Two rounds later, all the emails of this one are out.
+        for _ in 0..6 {
+            tokio::time::sleep(scale.pause).await;
+            overload.expect_health(&mut samples).await;
+        }
+        round += 1;
+    }
+    for (name, before) in LOOPS.into_iter().zip(before) {
+        until_true(name, async || overload.last_step(name).await != before).await;
+    }
+    until_true("emails, one a second", async || overload.simulator.mailbox().received() > sent + 2).await;
+    sent = overload.simulator.mailbox().received() - sent;
+    if env::var_os("RECONNECTD_TEST_LOAD").is_some() {
+        show(&samples, sent);
+        samples.expect_flat();
+    }
+    let Overload { daemon, .. } = overload;
+    daemon.running.terminate();
+    daemon.running.ended_within(SHUTDOWN).await.well();
+}
+
+#[expect(clippy::print_stdout, reason = "the table of a long run")]
+fn show(samples: &Samples, sent: u64) {
+    println!("{samples}peak: {} KiB; {sent} emails", samples.peak_kib());
+}
