@@ -1,5 +1,7 @@
 //! The only source of random numbers.
 
+mod seeded;
+
 use crate::domain::{LinkToken, Time};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,11 +9,17 @@ use secrecy::SecretString;
 use std::sync::{LazyLock, Mutex};
 use uuid::{ContextV7, Timestamp, Uuid};
 
+#[cfg(feature = "sim")]
+pub use seeded::{SeededThread, seeded};
+
 static ORDER: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7::new()));
 
 /// A new id that sorts after earlier ones (UUID version 7, RFC 9562).
 #[expect(clippy::disallowed_methods, reason = "the only source of ids")]
 pub(crate) fn id(now: Time) -> String {
+    if let Some(id) = seeded::id(now) {
+        return id.to_string();
+    }
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     Uuid::new_v7(Timestamp::from_unix(&*ORDER, seconds, now.timestamp_subsec_nanos())).to_string()
 }
@@ -26,11 +34,13 @@ pub(crate) fn first_id(time: Time) -> String {
 /// The operating system provides no random bytes. No safe fallback exists.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the operating system provides random bytes");
+    if !seeded::fill(&mut bytes) {
+        SystemRandom::new().fill(&mut bytes).expect("the operating system provides random bytes");
+    }
     bytes
 }
 
-/// Seeds this thread's generator. The first use takes some 20 ms, which must not fall between the arrival of a new refresh
+/// Prepares this thread's generator. The first use takes some 20 ms, which must not fall between the arrival of a new refresh
 /// token and its encryption.
 pub fn warm_up() {
     bytes::<1>();

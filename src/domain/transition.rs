@@ -27,12 +27,12 @@ impl Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// Ordered by time.
-    pub(crate) id: TransitionId,
-    pub(crate) member_id: MemberId,
+    pub id: TransitionId,
+    pub member_id: MemberId,
     pub connection_id: ConnectionId,
     /// `None` on first observation.
     pub from: Option<Status>,
     /// DELETED also for a row that is confirmed to be missing.
     pub to: Status,
-    pub(crate) observed_at: Time,
+    pub observed_at: Time,
 }

@@ -1,6 +1,7 @@
 //! The daemon's components in process, with a simulated gateway and a simulated mail server.
 
 use crate::browser::{Browser, person};
+use crate::served_pages::ServedPages;
 use crate::{postgres, sqlite};
 use chrono::TimeDelta;
 use reconnectd::{
@@ -10,17 +11,15 @@ use reconnectd::{
     credentials::keyring::Keyring,
     detect::sweep::SweepReport,
     domain::{Member, MemberId, NewCredential, RefreshToken},
-    server,
     server::components::App,
     sim::{
         Fault, FaultKind, Operation, Options, PageResponse, ReceivedEmail, Simulator, SmtpFault, TestBrowser,
     },
     store::{ImportCounts, ImportRow, query_plans::record_statements, testing::TestDatabase},
-    web,
 };
-use std::{net::TcpListener, path::Path, sync::Arc, thread};
+use std::{path::Path, sync::Arc, thread};
 use tempfile::TempDir;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 #[derive(Default)]
 pub(crate) struct Setup {
@@ -72,10 +71,8 @@ impl Setup {
         let log = LogCapture::start();
         record_statements();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        // Emails contain the port of the pages, so the port must be known before the configuration.
-        let pages = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        pages.set_nonblocking(true).expect("a listener for tokio");
-        let address = pages.local_addr().expect("its address");
+        let mut pages = ServedPages::bind();
+        let address = pages.address();
         let keys = folder.path().join("flows.keys");
         Keyring::generate(&keys).expect("a key ring");
         let smtp = sim.smtp_addr();
@@ -107,11 +104,8 @@ impl Setup {
         let mut settings: Vec<_> = usual.map(|(key, value)| (key.to_owned(), value)).into();
         settings.extend(self.settings);
         let app = open(&settings, &clock).await;
-        let ending = CancellationToken::new();
-        let listener = tokio::net::TcpListener::from_std(pages).expect("a listener");
-        let router = web::public(server::public_state(&app));
-        tokio::spawn(web::serve(listener, router, web::ServerLimits::default(), ending.clone()));
-        Harness { sim, app, clock, folder, settings, log, _pages: ending.drop_guard() }
+        pages.serve(&app);
+        Harness { sim, app, clock, folder, settings, log, pages }
     }
 }
 
@@ -152,7 +146,7 @@ pub(crate) struct Harness {
     pub(crate) clock: ManualClock,
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
-    _pages: DropGuard,
+    pages: ServedPages,
 }
 
 impl Harness {
@@ -200,6 +194,18 @@ impl Harness {
     pub(crate) async fn another_app(&self, settings: &[(&str, &str)]) -> App {
         let more = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         open(&self.settings.iter().cloned().chain(more).collect::<Vec<_>>(), &self.clock).await
+    }
+
+    /// The daemon ends. Nobody uses its files until [`Self::start_again`].
+    pub(crate) async fn stop(&mut self) {
+        self.pages.stop().await;
+        self.app.store.close().await;
+    }
+
+    /// Another daemon starts on the same files, and serves the same links.
+    pub(crate) async fn start_again(&mut self, settings: &[(&str, &str)]) {
+        self.app = self.another_app(settings).await;
+        self.pages.serve(&self.app);
     }
 
     /// Enrols members with the refresh tokens that they have at the gateway now.

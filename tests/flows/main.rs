@@ -30,6 +30,8 @@ mod dashboard;
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
 mod delivery;
+#[path = "../support/dice.rs"]
+mod dice;
 mod disclosures;
 mod disconnects;
 mod events;
@@ -78,6 +80,7 @@ mod retention;
 mod retries;
 mod running;
 mod secrets;
+mod served_pages;
 mod shared;
 mod sign_in_hosts;
 mod snooze;
@@ -95,3 +98,4 @@ mod upgrades;
 mod waiting;
 mod watch;
 mod why;
+mod year;

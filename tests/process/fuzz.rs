@@ -1,5 +1,6 @@
 //! Nonsense on the public pages' listener: bounded in count, the same each time.
 
+use crate::dice::Dice;
 use crate::harness::{Daemon, Home, mails, simulator};
 use std::{
     io::{Read, Write},
@@ -12,32 +13,6 @@ const CONNECTIONS: u32 = 15_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What a process may grow by once everything in it has been used, in KiB.
 const GROWTH: u64 = 24 * 1024;
-
-/// SplitMix64: small, and the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.throw() % n as u64) as usize
-    }
-
-    fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.below(most + 1);
-        (0..length).map(|_| self.throw() as u8).collect()
-    }
-}
 
 const METHODS: [&str; 12] =
     ["GET", "GET", "GET", "HEAD", "POST", "POST", "OPTIONS", "PUT", "TRACE", "DELETE", "get", "PROPFIND"];
@@ -217,7 +192,7 @@ async fn nonsense_on_the_public_pages_breaks_nothing_leaks_nothing_and_takes_no_
     let address = daemon.links;
 
     let connections = std::env::var("RECONNECTD_FUZZ").map_or(CONNECTIONS, |n| n.parse().unwrap());
-    let mut dice = Dice(20_260_302);
+    let mut dice = Dice::new(20_260_302);
     let mut seen = std::collections::BTreeMap::<u16, u32>::new();
     let mut warm = 0;
     for n in 0..connections {

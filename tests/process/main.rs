@@ -10,6 +10,8 @@ mod database;
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
 mod demo;
+#[path = "../support/dice.rs"]
+mod dice;
 mod disk;
 mod faults;
 mod fuzz;

@@ -26,19 +26,6 @@ pub(super) enum Blow {
     StallMailServer,
 }
 
-/// SplitMix64: the same faults for the same seed.
-pub(super) struct Dice(pub(super) u64);
-
-impl Dice {
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((value ^ (value >> 31)) % limit as u64) as usize
-    }
-}
-
 impl Instance {
     fn resume(&mut self) {
         if let (Some(daemon), Some(_)) = (&self.daemon, self.stopped_at.take()) {

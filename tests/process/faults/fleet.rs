@@ -1,10 +1,8 @@
 //! The daemons, the world around them, and the people.
 
-use super::{
-    blows::{Blow, Dice},
-    is_even,
-};
+use super::{blows::Blow, is_even};
 use crate::database_proxy::DatabaseProxy;
+use crate::dice::Dice;
 use crate::harness::{Daemon, Home, until_true};
 use reconnectd::{
     sim::{
@@ -114,7 +112,7 @@ impl Fleet {
             place,
             instances,
             members,
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             blows: BTreeMap::new(),
             logs: String::new(),
             pressed: BTreeSet::new(),

@@ -1,0 +1,370 @@
+//! What the documentation says about members, their connections, and their emails. It is told what was done and what the
+//! gateway said, and never reads the daemon's code or tables. A copy of it is what a backup knows.
+
+use super::connection::{Connection, Lapse, Outcome, State, Time};
+use super::links::Link;
+use super::policies::{CAP, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL};
+use super::truth::Truth;
+use chrono::{TimeDelta, Timelike};
+use chrono_tz::Tz;
+use reconnectd::domain::{NoticeKind, Suppression, TransitionId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The limits of email are over this time.
+const MONTH: TimeDelta = TimeDelta::days(30);
+/// How long an email may take when nothing stands in its way: a retry after a day, the gap, a night, and the time between
+/// two steps of the run, and some of these twice.
+pub(crate) const PATIENCE: TimeDelta = TimeDelta::hours(84);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) policy: &'static Policy,
+    pub(crate) members: BTreeMap<String, Member>,
+    /// By address.
+    pub(crate) suppressed: BTreeMap<String, BTreeSet<&'static str>>,
+    pub(crate) holds: Vec<Hold>,
+    /// What each address received.
+    received: BTreeMap<String, Vec<Received>>,
+    pub(crate) links: Vec<Link>,
+    /// The notices whose emails arrived, and how often.
+    pub(crate) copies: BTreeMap<String, usize>,
+    /// Copies that no lost response explains yet.
+    pub(crate) excused_copies: usize,
+    /// The changes of status that no transition has told yet: the member, the source, from, to, and when.
+    pub(crate) changes: Vec<(String, String, Option<String>, String, Time)>,
+    pub(crate) last_transition: Option<TransitionId>,
+    /// The notices that members requested.
+    pub(crate) requested: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) is_enrolled: bool,
+    pub(crate) is_paused: bool,
+    /// As it was imported.
+    pub(crate) address: String,
+    pub(crate) zone: Option<Tz>,
+    pub(crate) connections: BTreeMap<String, Connection>,
+    /// Whether the last poll gave a usable response.
+    pub(crate) is_in_sight: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    pub(crate) member: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) until: Option<Time>,
+    pub(crate) is_storm: bool,
+    /// A storm that has calmed down holds only what it held.
+    pub(crate) is_dripping: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Received {
+    at: Time,
+    kind: NoticeKind,
+    members: BTreeSet<String>,
+}
+
+/// An email as it arrived.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) notice: String,
+    pub(crate) to: String,
+    pub(crate) kind: NoticeKind,
+    /// Member, source, step.
+    pub(crate) items: Vec<(String, String, u32)>,
+    /// Whether the daemon knows that it arrived.
+    pub(crate) is_confirmed: bool,
+}
+
+/// Letter case is ignored.
+pub(crate) fn key(address: &str) -> String {
+    address.to_lowercase()
+}
+
+type Check = Result<(), String>;
+
+fn ensure(condition: bool, what: impl FnOnce() -> String) -> Check {
+    if condition { Ok(()) } else { Err(what()) }
+}
+
+impl Hold {
+    fn covers(&self, member: &str, source: &str, status: &str, now: Time) -> bool {
+        let is =
+            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        self.until.is_none_or(|until| now < until)
+            && is(&self.member, member)
+            && is(&self.source, source)
+            && is(&self.status, status)
+    }
+
+    fn covers_all_email(&self, now: Time) -> bool {
+        !self.is_storm
+            && self.member.is_none()
+            && self.source.is_none()
+            && self.status.is_none()
+            && self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl Model {
+    pub(crate) fn new() -> Self {
+        Self {
+            policy: &POLICIES[0],
+            members: BTreeMap::new(),
+            suppressed: BTreeMap::new(),
+            holds: Vec::new(),
+            received: BTreeMap::new(),
+            links: Vec::new(),
+            copies: BTreeMap::new(),
+            excused_copies: 0,
+            changes: Vec::new(),
+            last_transition: None,
+            requested: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn enrolled(&self) -> impl Iterator<Item = (&String, &Member)> {
+        self.members.iter().filter(|(_, member)| member.is_enrolled)
+    }
+
+    /// Enrolls a member, or brings a removed one back.
+    pub(crate) fn enroll(&mut self, id: &str, address: &str, zone: Option<Tz>) {
+        let member = self.members.entry(id.to_owned()).or_insert_with(|| Member {
+            is_enrolled: true,
+            is_paused: false,
+            address: address.to_owned(),
+            zone,
+            connections: BTreeMap::new(),
+            is_in_sight: false,
+        });
+        (member.is_enrolled, member.address, member.zone) = (true, address.to_owned(), zone);
+    }
+
+    pub(crate) fn change_address(&mut self, id: &str, address: &str) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let is_new = key(&member.address) != key(address);
+        address.clone_into(&mut member.address);
+        if is_new {
+            for lapse in member.connections.values_mut().filter_map(|connection| connection.lapse.as_mut()) {
+                // What was given up is sent to the new address.
+                (lapse.is_abandoned, lapse.clear_since) = (false, None);
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: &str, is_erased: bool, now: Time) {
+        self.links.retain(|link| link.member != id);
+        if is_erased {
+            self.members.remove(id);
+            for emails in self.received.values_mut() {
+                emails.retain(|email| !email.members.contains(id));
+            }
+        } else if let Some(member) = self.members.get_mut(id) {
+            (member.is_enrolled, member.is_in_sight) = (false, false);
+            for connection in member.connections.values_mut() {
+                connection.end(Outcome::Removed, now);
+            }
+        }
+    }
+
+    /// The gateway was asked for the member's list so many times, and what it said was usable.
+    pub(crate) fn respond(&mut self, id: &str, times: u32, truth: &Truth, now: Time) {
+        let policy = self.policy;
+        let Some(member) = self.members.get_mut(id) else { return };
+        member.is_in_sight = true;
+        for _ in 0..times {
+            for (source, row) in truth.rows_of(id) {
+                let connection = member.connections.entry(source.to_owned()).or_default();
+                if let Some((from, to)) = connection.respond(row, policy, now) {
+                    self.changes.push((id.to_owned(), source.to_owned(), from, to, now));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn lapse(&mut self, member: &str, source: &str) -> Option<&mut Lapse> {
+        self.members.get_mut(member)?.connections.get_mut(source)?.lapse.as_mut()
+    }
+
+    pub(crate) fn is_suppressed(&self, address: &str) -> bool {
+        self.suppressed.get(&key(address)).is_some_and(|reasons| !reasons.is_empty())
+    }
+
+    pub(crate) fn suppress(&mut self, address: &str, reason: Suppression) {
+        self.suppressed.entry(key(address)).or_default().insert(reason.as_str());
+    }
+
+    /// Why no email about the connection may be sent now, whoever asks for it.
+    fn forbidden(&self, id: &str, source: &str, truth: &Truth, now: Time) -> Option<String> {
+        let Some(member) = self.members.get(id).filter(|member| member.is_enrolled) else {
+            return Some("the member is not enrolled".to_owned());
+        };
+        let Some(status) = truth.row(id, source) else { return Some("there is no such row".to_owned()) };
+        let lapse = member.connections.get(source).and_then(Connection::open_lapse);
+        let held = self.holds.iter().find(|hold| !hold.is_dripping && hold.covers(id, source, status, now));
+        let reasons = [
+            (member.is_paused, "the member is paused".to_owned()),
+            (self.is_suppressed(&member.address), "the address is suppressed".to_owned()),
+            (self.policy.of(status).is_none_or(|of| !of.enabled), format!("no email about {status}")),
+            (!matches!(source, "epic" | "kaiser-north"), format!("no email about {source}")),
+            (lapse.is_none(), "no lapse is open".to_owned()),
+            (!truth.is_clear(id), "no second look was possible".to_owned()),
+            (!truth.has_sign_in(id), "no sign-in was possible".to_owned()),
+            (held.is_some(), format!("it is held: {held:?}")),
+        ];
+        reasons.into_iter().find_map(|(applies, reason)| applies.then_some(reason))
+    }
+
+    /// An email arrived. Checks that it was allowed, and learns of it.
+    pub(crate) fn arrive(&mut self, email: &Arrival, truth: &Truth, now: Time) -> Check {
+        let Arrival { notice, to, kind, items, is_confirmed } = email;
+        let copies = self.copies.get(notice).copied().unwrap_or(0);
+        let is_requested = self.requested.contains(notice);
+        ensure(!items.is_empty() || *kind == NoticeKind::Invited, || "it is about nothing".to_owned())?;
+        for (id, _, _) in items {
+            let address = self.members.get(id).map(|member| key(&member.address));
+            ensure(address.as_deref() == Some(&key(to)), || format!("{id} has another address"))?;
+        }
+        ensure(!self.is_suppressed(to), || "the address is suppressed".to_owned())?;
+        ensure(!self.holds.iter().any(|hold| hold.covers_all_email(now)), || "all email is held".to_owned())?;
+        match kind {
+            NoticeKind::Reconnect => self.check_reconnect(email, is_requested, truth, now)?,
+            NoticeKind::Recovered => {
+                for (id, source, _) in items {
+                    let works = truth.row(id, source) == Some("CONNECTED");
+                    let is_paused = self.members.get(id).is_none_or(|member| member.is_paused);
+                    ensure(works && !is_paused, || format!("{id} {source} has not recovered, or is paused"))?;
+                }
+                ensure(self.policy.announces_recoveries, || "recoveries are not announced".to_owned())?;
+            }
+            NoticeKind::Invited => {}
+        }
+        if *kind != NoticeKind::Recovered && !is_requested && copies == 0 {
+            self.check_limits(&key(to), now)?;
+        }
+        *self.copies.entry(notice.clone()).or_default() += 1;
+        if copies > 0 {
+            ensure(self.excused_copies > 0, || "it was sent twice".to_owned())?;
+            self.excused_copies -= 1;
+        }
+        if *is_confirmed {
+            self.learn(email, is_requested, truth, now)?;
+        }
+        Ok(())
+    }
+
+    fn check_reconnect(&self, email: &Arrival, is_requested: bool, truth: &Truth, now: Time) -> Check {
+        for (id, source, step) in &email.items {
+            let about = |reason: String| format!("{id} {source} step {step}: {reason}");
+            if let Some(reason) = self.forbidden(id, source, truth, now) {
+                return Err(about(reason));
+            }
+            let status = truth.row(id, source).unwrap_or_default();
+            let lapse = self.members.get(id).and_then(|member| member.connections.get(source)?.open_lapse());
+            let Some(lapse) = lapse.filter(|_| !is_requested) else { continue };
+            ensure(!lapse.is_snoozed(now), || about("it is snoozed".to_owned()))?;
+            match lapse.next(status, self.policy) {
+                None => return Err(about(format!("the cadence has ended: {:?}", lapse.sent))),
+                Some(next) => {
+                    ensure(next.step == *step, || about(format!("step {} is next", next.step)))?;
+                    ensure(now >= next.not_before, || about(format!("not before {}", next.not_before)))?;
+                }
+            }
+        }
+        if is_requested {
+            return Ok(());
+        }
+        let first = email.items.iter().map(|(id, ..)| id).min();
+        let zone = first.and_then(|id| self.members.get(id)?.zone).unwrap_or(Tz::UTC);
+        let hour = now.with_timezone(&zone).hour();
+        ensure((QUIET_UNTIL..QUIET_FROM).contains(&hour), || format!("at {hour}:00 in {zone}"))
+    }
+
+    /// The gap and the cap of an address.
+    fn check_limits(&self, address: &str, now: Time) -> Check {
+        let emails = self.received.get(address).map_or(&[][..], Vec::as_slice);
+        let last = emails.iter().rfind(|email| email.kind != NoticeKind::Recovered);
+        ensure(last.is_none_or(|last| now - last.at >= GAP), || format!("within the gap after {last:?}"))?;
+        let of_month = self.of_month(address, now);
+        ensure(of_month < CAP, || format!("{of_month} emails within 30 days"))
+    }
+
+    fn of_month(&self, address: &str, now: Time) -> usize {
+        let emails = self.received.get(address).map_or(&[][..], Vec::as_slice);
+        emails.iter().filter(|email| now - email.at < MONTH).count()
+    }
+
+    fn learn(&mut self, email: &Arrival, is_requested: bool, truth: &Truth, now: Time) -> Check {
+        if is_requested {
+            return Ok(());
+        }
+        let members = email.items.iter().map(|(id, ..)| id.clone()).collect();
+        let received = Received { at: now, kind: email.kind, members };
+        self.received.entry(key(&email.to)).or_default().push(received);
+        if email.kind == NoticeKind::Reconnect {
+            let policy = self.policy;
+            for (id, source, _) in &email.items {
+                let status = truth.row(id, source).unwrap_or_default().to_owned();
+                let Some(lapse) = self.lapse(id, source) else { continue };
+                if let Some(next) = lapse.next(&status, policy) {
+                    lapse.record(next, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What has been due for too long although nothing stood in its way: the member, the source, and what.
+    pub(crate) fn late(&mut self, truth: &Truth, now: Time) -> Vec<(String, String, String)> {
+        let (mut late, mut clear) = (Vec::new(), Vec::new());
+        for (id, member) in self.enrolled() {
+            let address = key(&member.address);
+            let is_reachable = truth.accepts_email(&address) && self.of_month(&address, now) < CAP;
+            for (source, connection) in &member.connections {
+                let Some(lapse) = connection.open_lapse() else { continue };
+                let status = truth.row(id, source).unwrap_or_default();
+                let next = lapse.next(status, self.policy).filter(|next| now >= next.not_before);
+                let is_held = self.holds.iter().any(|hold| hold.covers(id, source, status, now));
+                let is_waiting = is_held || lapse.is_snoozed(now) || lapse.is_abandoned;
+                let is_clear =
+                    is_reachable && !is_waiting && self.forbidden(id, source, truth, now).is_none();
+                let since = next.filter(|_| is_clear).map(|_| lapse.clear_since.unwrap_or(now));
+                if let (Some(since), Some(next)) = (since.filter(|since| now - *since > PATIENCE), next) {
+                    let what =
+                        format!("step {} is late, and nothing stands in its way since {since}", next.step);
+                    late.push((id.clone(), source.clone(), what));
+                }
+                clear.push((id.clone(), source.clone(), since));
+            }
+        }
+        for (id, source, since) in clear {
+            if let Some(lapse) = self.lapse(&id, &source) {
+                lapse.clear_since = since;
+            }
+        }
+        late
+    }
+
+    /// The newest lapse of each connection, in words.
+    pub(crate) fn lapses(&self) -> BTreeMap<(String, String), String> {
+        let mut all = BTreeMap::new();
+        for (id, member) in &self.members {
+            for (source, connection) in &member.connections {
+                let Some(lapse) = &connection.lapse else { continue };
+                let words = match (lapse.state, lapse.outcome) {
+                    (State::Suspected, _) => "suspected",
+                    (State::Open, _) => "open",
+                    (State::Closed, Some(Outcome::Recovered)) => "closed recovered",
+                    (State::Closed, Some(Outcome::Removed)) => "closed removed",
+                    (State::Closed, Some(Outcome::Dismissed)) => "closed dismissed",
+                    (State::Closed, None) => "closed",
+                };
+                all.insert((id.clone(), source.clone()), words.to_owned());
+            }
+        }
+        all
+    }
+}

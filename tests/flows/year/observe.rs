@@ -1,0 +1,262 @@
+//! Compares what the daemon did in a step with what the model permits and demands.
+
+use super::connection::Time;
+use super::links::Link;
+use super::model::{Arrival, Hold, key};
+use super::run::{Check, Run};
+use reconnectd::domain::{HoldKind, HoldState, NoticeKind, NoticeState};
+use reconnectd::sim::{Operation, ReceivedEmail};
+use reconnectd::store::ListedNotice;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Run {
+    /// `is_thorough`: also reads what takes longer.
+    pub(super) async fn observe(&mut self, is_thorough: bool) -> Check {
+        let now = self.now();
+        self.hear_responses(now)?;
+        self.learn_bounces().await;
+        self.learn_storms().await;
+        self.read_emails(now).await?;
+        self.compare_transitions().await?;
+        if is_thorough {
+            self.compare_lapses().await?;
+            self.compare_states().await?;
+            self.check_progress(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Whom the gateway was asked about since the last step.
+    fn hear_responses(&mut self, now: Time) -> Check {
+        for id in (0..self.members()).map(super::events::member_id) {
+            let total = self.h.asked(&id, Operation::GetMemberConnections);
+            let before = self.asked.insert(id.clone(), total).unwrap_or(0);
+            let times = total - before;
+            if times == 0 {
+                continue;
+            }
+            let Some(member) = self.model.members.get_mut(&id).filter(|member| member.is_enrolled) else {
+                return Err(format!("{id} was polled, and is not enrolled"));
+            };
+            if self.truth.is_clear(&id) {
+                self.model.respond(&id, times, &self.truth, now);
+            } else {
+                member.is_in_sight = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// The storms of the daemon. Whether it had to hold is another question (`check_storms`).
+    async fn learn_storms(&mut self) {
+        self.model.holds.retain(|hold| !hold.is_storm);
+        for hold in self.h.app.store.holds().await.expect("holds") {
+            if hold.kind == HoldKind::Storm && hold.state != HoldState::Ended {
+                self.model.holds.push(Hold {
+                    member: None,
+                    source: hold.scope.source.map(|source| source.to_string()),
+                    status: None,
+                    until: None,
+                    is_storm: true,
+                    is_dripping: hold.state == HoldState::Dripping,
+                });
+            }
+        }
+    }
+
+    async fn read_emails(&mut self, now: Time) -> Check {
+        let lost = self.take_losses();
+        self.model.excused_copies += lost;
+        let mut unconfirmed = 0;
+        let mailbox = self.h.sim.mailbox().clone();
+        while self.read_until < mailbox.received() {
+            self.read_until += 1;
+            let mail = mailbox.mail(self.read_until).expect("it is kept");
+            let id = notice_of(&mail);
+            let listed = self.h.app.store.notices(None, Some(&id.as_str().into()), None, 1).await;
+            let Some(notice) = listed.expect("the store answers").pop() else {
+                return Err(format!("an email about {id}, which is no notice"));
+            };
+            let arrival = self.arrival(&mail, &notice, &id);
+            unconfirmed += usize::from(!arrival.is_confirmed);
+            let described = describe(&arrival);
+            self.note(format_args!("  email {described}"));
+            let checked = self.model.arrive(&arrival, &self.truth, now);
+            checked.map_err(|reason| format!("email {described}: {reason}"))?;
+            self.learn_links(&mail, &arrival, now)?;
+        }
+        if unconfirmed > lost {
+            return Err(format!(
+                "{unconfirmed} emails arrived that are not recorded as sent, {lost} responses were lost"
+            ));
+        }
+        Ok(())
+    }
+
+    fn arrival(&self, mail: &ReceivedEmail, listed: &ListedNotice, id: &str) -> Arrival {
+        let notice = &listed.notice;
+        let items = match self.invited.get(id) {
+            Some((member, source)) => vec![(member.clone(), source.clone(), 0)],
+            None => notice
+                .items
+                .iter()
+                .map(|item| (item.member_id.to_string(), item.connection_id.to_string(), item.step))
+                .collect(),
+        };
+        Arrival {
+            notice: id.to_owned(),
+            to: mail.to[0].clone(),
+            kind: notice.kind,
+            items,
+            is_confirmed: notice.state == NoticeState::Sent,
+        }
+    }
+
+    /// Each member of an email has a link, in the order of their ids.
+    fn learn_links(&mut self, mail: &ReceivedEmail, arrival: &Arrival, now: Time) -> Check {
+        if arrival.kind == NoticeKind::Recovered {
+            return Ok(());
+        }
+        let links = mail.links();
+        let pages: Vec<_> = links.iter().filter(|link| link.contains("/r/")).cloned().collect();
+        let unsubscribe = links.iter().find(|link| link.contains("/u/")).cloned();
+        let mut sources: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for (member, source, _) in &arrival.items {
+            sources.entry(member).or_default().insert(source.clone());
+        }
+        if pages.len() != sources.len() {
+            return Err(format!("{} links for {} members", pages.len(), sources.len()));
+        }
+        let unsubscribe = unsubscribe.ok_or("an email without a way to unsubscribe")?;
+        for (url, (member, sources)) in pages.into_iter().zip(sources) {
+            self.urls.push(url.clone());
+            self.model.links.push(Link {
+                url,
+                unsubscribe: unsubscribe.clone(),
+                member: member.to_owned(),
+                address: key(&arrival.to),
+                sent_at: now,
+                sources,
+                redeemed: BTreeMap::new(),
+                invites: arrival.kind == NoticeKind::Invited,
+            });
+        }
+        Ok(())
+    }
+
+    /// Each change is recorded once, when it was first observed, and in order.
+    async fn compare_transitions(&mut self) -> Check {
+        let store = &self.h.app.store;
+        let new =
+            store.transitions(None, self.model.last_transition.as_ref(), 100_000).await.expect("transitions");
+        let mut found = Vec::new();
+        for seen in new {
+            let (from, to) = (seen.from.map(|from| from.to_string()), seen.to.to_string());
+            found.push((
+                seen.member_id.to_string(),
+                seen.connection_id.to_string(),
+                from,
+                to,
+                seen.observed_at,
+            ));
+            self.model.last_transition = Some(seen.id);
+        }
+        let mut expected = std::mem::take(&mut self.model.changes);
+        // In the order of each member.
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        expected.sort_by(|one, other| one.0.cmp(&other.0));
+        for (member, source, from, to, _) in &found {
+            self.note(format_args!("  {member} {source}: {} → {to}", from.as_deref().unwrap_or("new")));
+        }
+        if found != expected {
+            return Err(format!("transitions {found:?} instead of {expected:?}"));
+        }
+        Ok(())
+    }
+
+    async fn compare_lapses(&self) -> Check {
+        let mut found = BTreeMap::new();
+        for lapse in self.h.app.store.lapses(None, None, 100_000).await.expect("lapses") {
+            let state = lapse.state.as_str();
+            let words = match lapse.outcome.filter(|_| state == "closed") {
+                Some(outcome) => format!("{state} {}", outcome.as_str()),
+                None => state.to_owned(),
+            };
+            // The newest one comes last.
+            found.insert((lapse.member_id.to_string(), lapse.connection_id.to_string()), words);
+        }
+        let expected = self.model.lapses();
+        let all: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+        let differences: Vec<_> = all
+            .into_iter()
+            .filter(|of| found.get(of) != expected.get(of))
+            .map(|of| format!("{} {}: {:?} instead of {:?}", of.0, of.1, found.get(of), expected.get(of)))
+            .collect();
+        if differences.is_empty() { Ok(()) } else { Err(format!("lapses: {}", differences.join("; "))) }
+    }
+
+    async fn compare_states(&self) -> Check {
+        for (id, member) in self.model.enrolled() {
+            let (found, expected) = (self.is_suppressed(id).await, self.model.is_suppressed(&member.address));
+            if found != expected {
+                return Err(format!("{id} is suppressed: {found} instead of {expected}"));
+            }
+        }
+        let states = self.h.rows().await.texts("notices", "state").await.expect("the states");
+        if states.iter().any(|state| state == "sending") {
+            return Err("a notice is stuck in sending".to_owned());
+        }
+        Ok(())
+    }
+
+    async fn check_progress(&mut self, now: Time) -> Check {
+        for (id, source, what) in self.model.late(&self.truth, now) {
+            // What the mail server rejected for days is given up until the operator retries it.
+            let notices = self.h.notices(&id).await;
+            let about = |listed: &&ListedNotice| {
+                listed
+                    .notice
+                    .items
+                    .iter()
+                    .any(|item| item.member_id.as_str() == id && item.connection_id.as_str() == source)
+            };
+            let last = notices.iter().rfind(about);
+            if last.is_some_and(|last| last.notice.state == NoticeState::Abandoned) {
+                self.note(format_args!("abandoned: {id} {source}"));
+                if let Some(lapse) = self.model.lapse(&id, &source) {
+                    lapse.is_abandoned = true;
+                }
+                continue;
+            }
+            let last = last.map(|last| {
+                format!("{} {} not before {}", last.notice.state.as_str(), last.reason, last.not_before)
+            });
+            return Err(format!("{id} {source}: {what}; {last:?}"));
+        }
+        Ok(())
+    }
+
+    /// Each notice that is recorded as sent arrived.
+    pub(super) async fn check_end(&mut self) -> Check {
+        for listed in self.h.app.store.notices(None, None, None, 100_000).await.expect("notices") {
+            let id = listed.notice.id.to_string();
+            if listed.notice.state == NoticeState::Sent && !self.model.copies.contains_key(&id) {
+                return Err(format!("{id} is recorded as sent, and never arrived"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// From the Message-ID.
+fn notice_of(mail: &ReceivedEmail) -> String {
+    let id = mail.header("Message-ID").unwrap_or_default();
+    id.trim_start_matches('<').split('@').next().unwrap_or_default().to_owned()
+}
+
+fn describe(arrival: &Arrival) -> String {
+    let items: Vec<_> =
+        arrival.items.iter().map(|(member, source, step)| format!("{member} {source} {step}")).collect();
+    let lost = if arrival.is_confirmed { "" } else { ", response lost" };
+    format!("to {}: {} {}{lost}", arrival.to, arrival.kind.as_str(), items.join(", "))
+}

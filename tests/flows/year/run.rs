@@ -1,0 +1,469 @@
+//! Plays the events of a run: time, the outside world, the operator, and the daemon.
+
+use super::connection::Time;
+use super::events::{Address, Event, SOURCES, Shape, Timed, ZONES, member_id};
+use super::model::{Hold, Model, key};
+use super::policies::{POLICIES, SETTINGS};
+use super::truth::Truth;
+use crate::harness::{Harness, Setup};
+use chrono::TimeDelta;
+use reconnectd::domain::{
+    Actor, AddressHash, Edit, EmailAddress, HoldScope, HoldState, MemberEdit, RefreshToken, Suppression,
+};
+use reconnectd::notify::deliver::Pipeline;
+use reconnectd::sim::Change;
+use reconnectd::store::{ClaimLimits, ImportRow, InstanceCommand, InstanceLock, NewHold, Restoration};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+/// Between two steps of the daemon that are no sweeps.
+const TICK: TimeDelta = TimeDelta::hours(3);
+/// At the end, nothing happens any more, and what is due has to be sent.
+const CALM: TimeDelta = TimeDelta::days(6);
+
+pub(crate) type Check = Result<(), String>;
+
+pub(crate) struct Run {
+    pub(super) h: Harness,
+    lock: Option<InstanceLock>,
+    shape: Shape,
+    start: Time,
+    pub(super) model: Model,
+    pub(super) truth: Truth,
+    /// A backup, and what its database knows.
+    saved: Option<(PathBuf, Model)>,
+    backups: usize,
+    /// How often the gateway was asked for each member's list.
+    pub(super) asked: BTreeMap<String, u32>,
+    /// The number of the last email that was looked at.
+    pub(super) read_until: u64,
+    /// Each link that was ever emailed, also those that a restored database does not know.
+    pub(super) urls: Vec<String>,
+    /// The invitations that were queued: whom, and to what.
+    pub(super) invited: BTreeMap<String, (String, String)>,
+    /// What happened, line by line.
+    pub(crate) journal: Vec<String>,
+}
+
+/// A moment of a run.
+enum Moment<'a> {
+    Event(&'a Timed),
+    Sweep,
+    Tick,
+    Calm,
+}
+
+impl Run {
+    pub(crate) async fn start(shape: Shape) -> Self {
+        let setup = SETTINGS.iter().fold(Setup::default(), |setup, (key, value)| setup.set(key, value));
+        let h = setup.members(shape.members as u32).start().await;
+        let mut run = Self {
+            lock: None,
+            shape,
+            start: h.clock.now(),
+            model: Model::new(),
+            truth: Truth::default(),
+            saved: None,
+            backups: 0,
+            asked: BTreeMap::new(),
+            read_until: 0,
+            urls: Vec::new(),
+            invited: BTreeMap::new(),
+            journal: Vec::new(),
+            h,
+        };
+        for id in (0..shape.members).map(member_id) {
+            for source in SOURCES {
+                run.set(&id, source, Some("CONNECTED"));
+            }
+            run.model.enroll(&id, &format!("{id}@example.org"), None);
+        }
+        let ids: Vec<String> = run.model.members.keys().cloned().collect();
+        run.import(&ids, true).await;
+        run.lock = Some(run.h.app.acquire_instance_lock(InstanceCommand::Run).await.expect("the lock"));
+        run
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.h.clock.now()
+    }
+
+    pub(super) fn members(&self) -> usize {
+        self.shape.members
+    }
+
+    pub(super) fn note(&mut self, line: impl std::fmt::Display) {
+        let at = self.now() - self.start;
+        let (days, rest) = (at.num_days(), at - TimeDelta::days(at.num_days()));
+        let line = format!("day {days:3} {:02}:{:02}  {line}", rest.num_hours(), rest.num_minutes() % 60);
+        self.journal.push(line);
+    }
+
+    /// Plays everything, and compares after each step.
+    pub(crate) async fn play(&mut self, events: &[Timed]) -> Check {
+        self.tick(true).await;
+        self.observe(true).await?;
+        for (at, moment) in moments(events, &self.shape) {
+            self.advance_to(self.start + at);
+            match moment {
+                Moment::Event(timed) => {
+                    self.note(format_args!("{:?}", timed.event));
+                    self.apply(&timed.event).await?;
+                    self.observe(false).await?;
+                }
+                Moment::Sweep => {
+                    self.tick(true).await;
+                    self.observe(true).await?;
+                }
+                Moment::Tick => {
+                    self.tick(false).await;
+                    self.observe(false).await?;
+                }
+                Moment::Calm => self.calm().await,
+            }
+        }
+        self.check_end().await
+    }
+
+    /// No fault is expected any more.
+    pub(crate) fn end(self) {
+        self.h.sim.world().clear_faults();
+        self.h.sim.mailbox().clear_faults();
+    }
+
+    /// A person at a page takes a second or two, so a moment can have passed already.
+    fn advance_to(&self, time: Time) {
+        self.h.clock.advance((time - self.now()).max(TimeDelta::zero()));
+    }
+
+    /// What the loops of the daemon do.
+    pub(super) async fn tick(&mut self, sweeps: bool) {
+        let (app, stop) = (&self.h.app, CancellationToken::new());
+        app.deliverer.rescue_abandoned().await.expect("the store answers");
+        app.deliverer.rescue_expired_leases().await.expect("the store answers");
+        if sweeps {
+            app.run_once(&stop).await.expect("a pass");
+            return;
+        }
+        while app.rechecker.recheck_one().await.expect("a recheck") {}
+        while app.planner.plan_page().await.expect("a plan") {}
+        Pipeline::new(&app.deliverer).deliver_all(&stop).await.expect("deliveries");
+    }
+
+    pub(super) async fn apply(&mut self, event: &Event) -> Check {
+        let (now, store) = (self.now(), self.h.app.store.clone());
+        match event {
+            Event::Status { member, source, status } => {
+                let (id, source) = (member_id(*member), SOURCES[*source]);
+                let status = match (source, *status) {
+                    // It is always there, so no list is empty.
+                    ("basicins", None) => Some("CONNECTED"),
+                    ("labcorp", Some("EXPIRED")) => Some("DISCONNECTED"),
+                    (_, status) => status,
+                };
+                self.set(&id, source, status);
+            }
+            Event::Outage { source, status, share } => self.set_share(*source, *share, status),
+            Event::OutageOver { source, share } => self.set_share(*source, *share, "CONNECTED"),
+            Event::GatewayTrouble { id, member, trouble } => {
+                self.truth.gateway.insert(*id, (member.map(member_id), *trouble));
+                self.script_gateway();
+            }
+            Event::GatewayTroubleOver { id } => {
+                self.truth.gateway.remove(id);
+                self.script_gateway();
+            }
+            Event::MailTrouble { id, trouble } => {
+                self.truth.mail.insert(*id, *trouble);
+                self.script_mail();
+            }
+            Event::MailTroubleOver { id } => {
+                self.truth.mail.remove(id);
+                self.script_mail();
+            }
+            Event::LoseResponses { times } => {
+                self.truth.losses_to_come += *times as usize;
+                self.script_mail();
+            }
+            Event::Refuse { member } => {
+                if let Some(member) = self.model.members.get(&member_id(*member)) {
+                    self.truth.refused.insert(key(&member.address));
+                    self.script_mail();
+                }
+            }
+            Event::AcceptAll => {
+                self.truth.refused.clear();
+                self.script_mail();
+                store.retry_all_notices(now).await.expect("a retry");
+                self.forget_bounces().await;
+            }
+            Event::CredentialLost { member } => {
+                let id = member_id(*member);
+                self.h.sim.world().revoke(&id).expect("a member");
+                self.truth.without_credential.insert(id);
+            }
+            Event::CredentialBack { member } => {
+                let id = member_id(*member);
+                self.h.sim.world().restore(&id).expect("a member");
+                self.truth.without_credential.remove(&id);
+                store.retry_credentials(None, now).await.expect("a retry");
+            }
+            Event::Visit { link, choice } => self.visit(*link, *choice).await?,
+            Event::Unsubscribe { member } => self.unsubscribe(&member_id(*member)).await?,
+            Event::Move { member, address } => {
+                let id = member_id(*member);
+                if self.is_enrolled(&id) {
+                    self.model.change_address(&id, &spell(&id, *address));
+                    self.import(&[id], false).await;
+                }
+            }
+            Event::Zone { member, zone } => {
+                let id = member_id(*member);
+                if self.is_enrolled(&id)
+                    && let Some(member) = self.model.members.get_mut(&id)
+                {
+                    member.zone = ZONES[*zone].map(|zone| zone.parse().expect("a zone"));
+                    self.import(&[id], false).await;
+                }
+            }
+            Event::Import => {
+                let ids: Vec<String> = self.model.enrolled().map(|(id, _)| id.clone()).collect();
+                self.import(&ids, true).await;
+            }
+            Event::Remove { member, is_erased } => self.remove(&member_id(*member), *is_erased).await,
+            Event::Return { member } => {
+                let id = member_id(*member);
+                if !self.is_enrolled(&id) {
+                    self.model.enroll(&id, &format!("{id}@example.org"), None);
+                    self.import(std::slice::from_ref(&id), true).await;
+                    self.pause(&id, false).await;
+                }
+            }
+            Event::Pause { member } => self.pause(&member_id(*member), true).await,
+            Event::Resume { member } => self.pause(&member_id(*member), false).await,
+            Event::Hold { member, source, status, hours } => {
+                let (member, source) =
+                    (member.map(member_id), source.map(|source| SOURCES[source].to_owned()));
+                let until = hours.map(|hours| now + TimeDelta::hours(hours));
+                let scope = HoldScope {
+                    member_id: member.as_deref().map(Into::into),
+                    source: source.as_deref().map(Into::into),
+                    status: status.map(Into::into),
+                };
+                let record = store.add_hold(&NewHold { scope, until, reason: "a test".into() }, now).await;
+                if record.expect("the store answers").is_none() {
+                    // The member is not enrolled.
+                    return Ok(());
+                }
+                let status = status.map(str::to_owned);
+                let hold = Hold { member, source, status, until, is_storm: false, is_dripping: false };
+                self.model.holds.push(hold);
+            }
+            Event::ReleaseAll => self.release_all().await,
+            Event::Suppress { member } => {
+                if let Some(member) = self.model.members.get(&member_id(*member)) {
+                    let address = member.address.clone();
+                    store.suppress(hash(&address), Suppression::Operator, now).await.expect("a suppression");
+                    self.model.suppress(&address, Suppression::Operator);
+                }
+            }
+            Event::Unsuppress { member } => {
+                if let Some(member) = self.model.members.get(&member_id(*member)) {
+                    let address = member.address.clone();
+                    store.unsuppress(hash(&address), now).await.expect("no suppression");
+                    self.model.suppressed.remove(&key(&address));
+                }
+            }
+            Event::Invite { member, source } => self.invite(&member_id(*member), SOURCES[*source]).await,
+            Event::Policy { policy } => {
+                self.model.policy = &POLICIES[*policy];
+                self.restart().await;
+            }
+            Event::Restart => self.restart().await,
+            Event::Crash { claimed } => {
+                let limits = ClaimLimits::slots(*claimed);
+                let lease = now + TimeDelta::minutes(1);
+                store.claim_notices(now, lease, &limits).await.expect("a claim");
+                self.restart().await;
+            }
+            Event::Backup => {
+                let file = self.h.folder.path().join(format!("backup-{}.db", self.backups));
+                self.backups += 1;
+                let made = store.back_up(&file, now, &CancellationToken::new(), &mut |_| {}).await;
+                self.saved = Some((made.expect("a backup").file, self.model.clone()));
+            }
+            Event::Restore => self.restore().await,
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_enrolled(&self, id: &str) -> bool {
+        self.model.members.get(id).is_some_and(|member| member.is_enrolled)
+    }
+
+    pub(super) fn set(&mut self, id: &str, source: &str, status: Option<&str>) {
+        let change = status.map_or(Change { absent: true, ..Change::default() }, Change::status);
+        self.h.sim.world().change(id, source, change).expect("a member");
+        self.truth.rows.insert((id.to_owned(), source.to_owned()), status.map(str::to_owned));
+    }
+
+    fn set_share(&mut self, source: usize, share: usize, status: &str) {
+        for id in (0..self.shape.members).filter(|member| member % 10 < share).map(member_id) {
+            self.set(&id, SOURCES[source], Some(status));
+        }
+    }
+
+    /// Imports the members as the model has them.
+    async fn import(&mut self, ids: &[String], with_token: bool) {
+        let rows: Vec<_> = (1..)
+            .zip(ids)
+            .map(|(line, id)| {
+                let member = &self.model.members[id];
+                let edit = MemberEdit {
+                    id: id.as_str().into(),
+                    email: Some(member.address.parse().expect("an address")),
+                    locale: Edit::Keep,
+                    time_zone: member.zone.map_or(Edit::Clear, Edit::Set),
+                    subject: Edit::Keep,
+                    label: Edit::Keep,
+                };
+                let token = self.h.sim.world().refresh_token(id).expect("a member");
+                let sealed =
+                    self.h.app.keyring.new_credential(&id.as_str().into(), &RefreshToken::new(token));
+                ImportRow { line, edit, credential: with_token.then(|| sealed.expect("sealed")) }
+            })
+            .collect();
+        self.h.app.store.import_all(&rows, self.now()).await.expect("an import");
+    }
+
+    async fn remove(&mut self, id: &str, is_erased: bool) {
+        let (now, store) = (self.now(), &self.h.app.store);
+        let was_known = self.model.members.contains_key(id);
+        if is_erased {
+            let pseudonym = self.h.app.keyring.pseudonym(&id.into());
+            let erased = store.erase_member(&id.into(), &pseudonym, now).await.expect("an erasure");
+            assert_eq!(erased, was_known, "{id}");
+        } else {
+            store.remove_member(&id.into(), now).await.expect("a removal");
+        }
+        self.model.remove(id, is_erased, now);
+    }
+
+    async fn pause(&mut self, id: &str, is_paused: bool) {
+        let (now, store) = (self.now(), &self.h.app.store);
+        let ids = [id.into()];
+        if is_paused {
+            store.pause_members(&ids, now).await.expect("a pause");
+        } else {
+            store.resume_members(&ids, now).await.expect("a resume");
+        }
+        if let Some(member) = self.model.members.get_mut(id).filter(|member| member.is_enrolled) {
+            member.is_paused = is_paused;
+        }
+    }
+
+    async fn invite(&mut self, id: &str, source: &str) {
+        let (member, operator) = (id.into(), &self.h.app.operator);
+        // Refused, for example, while the member is paused.
+        let Ok(connection) = operator.connection_or_source(&member, &source.into()).await else { return };
+        if let Ok(notice) = operator.send_invitation(&member, &connection).await {
+            self.invited.insert(notice.to_string(), (id.to_owned(), source.to_owned()));
+        }
+    }
+
+    async fn release_all(&mut self) {
+        let (now, store) = (self.now(), &self.h.app.store);
+        for hold in store.holds().await.expect("holds") {
+            if hold.state != HoldState::Ended {
+                store.release_hold(&hold.id, now).await.expect("a release");
+            }
+        }
+        self.model.holds.clear();
+    }
+
+    async fn stop(&mut self) {
+        self.lock = None;
+        self.h.stop().await;
+    }
+
+    async fn start_again(&mut self) {
+        self.h.start_again(self.model.policy.settings).await;
+        self.lock = Some(self.h.app.acquire_instance_lock(InstanceCommand::Run).await.expect("the lock"));
+    }
+
+    async fn restart(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// The database is lost, and the operator restores the backup. What was emailed since is unknown to it.
+    async fn restore(&mut self) {
+        let Some((backup, known)) = self.saved.take() else { return };
+        self.stop().await;
+        let place = self.h.database_file().expect("SQLite");
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", place.display()));
+        }
+        let begun = Restoration::begin(&backup, &place, &CancellationToken::new(), &mut |_| {}).await;
+        let restored = begun.expect("a sound backup").finish(Actor::Command("ops".into()), self.now()).await;
+        restored.expect("a restored database");
+        let everything = Hold { member: None,
+            source: None,
+            status: None,
+            until: None,
+            is_storm: false,
+            is_dripping: false,
+        };
+        let policy = self.model.policy;
+        self.model = known;
+        self.model.policy = policy;
+        self.model.holds.push(everything);
+        self.start_again().await;
+    }
+
+    /// Ends everything that stands in the way of email.
+    async fn calm(&mut self) {
+        self.note("calm");
+        self.truth.gateway.clear();
+        self.truth.mail.clear();
+        self.truth.losses_to_come = 0;
+        self.script_gateway();
+        self.script_mail();
+        self.release_all().await;
+        let ids: Vec<String> = self.model.enrolled().map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.pause(&id, false).await;
+        }
+    }
+}
+
+/// The events, and what the daemon does at regular times.
+fn moments<'a>(events: &'a [Timed], shape: &Shape) -> Vec<(TimeDelta, Moment<'a>)> {
+    let calm = TimeDelta::days(shape.days);
+    let mut all: Vec<_> = events.iter().map(|timed| (timed.at, Moment::Event(timed))).collect();
+    all.push((calm, Moment::Calm));
+    let every = |every: TimeDelta, minutes: i32| {
+        let count = (calm + CALM).num_seconds() / every.num_seconds();
+        (1..count as i32).map(move |n| every * n + TimeDelta::minutes((n * minutes % 60).into()))
+    };
+    let sweep_every = TimeDelta::hours(shape.sweep_hours);
+    all.extend(every(TICK, 53).map(|at| (at, Moment::Tick)));
+    all.extend(every(sweep_every, 37).map(|at| (at, Moment::Sweep)));
+    // Stable: an event comes before a step of the same time.
+    all.sort_by_key(|(at, _)| *at);
+    all
+}
+
+fn spell(id: &str, address: Address) -> String {
+    match address {
+        Address::Own { number: 0 } => format!("{id}@example.org"),
+        Address::Own { number } => format!("{id}.{number}@example.org"),
+        Address::Family { number, is_capital: false } => format!("family{number}@example.org"),
+        Address::Family { number, is_capital: true } => format!("Family{number}@Example.org"),
+    }
+}
+
+fn hash(address: &str) -> AddressHash {
+    address.parse::<EmailAddress>().expect("an address").address_hash()
+}
