@@ -95,3 +95,13 @@ fn every_log_line_has_an_event_and_the_readme_lists_them_all() {
     let differences: Vec<_> = logged.symmetric_difference(&documented).collect();
     assert!(differences.is_empty(), "only in the code, or only in the README: {differences:?}");
 }
+
+#[test]
+fn only_tests_choose_a_seed() {
+    let outside = TREE.files.iter().filter(|file| !file.path.starts_with("src/base/random"));
+    let breaches: Vec<_> = outside
+        .filter(|file| file.text.contains("seeded("))
+        .map(|file| (file.path.clone(), format!("{} chooses a seed", file.path)))
+        .collect();
+    assert_none(&breaches);
+}

@@ -40,7 +40,6 @@ mod faults;
 mod gates;
 mod guards;
 mod harness;
-mod histories;
 mod holds;
 mod hooks;
 mod inspect;

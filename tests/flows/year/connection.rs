@@ -56,6 +56,8 @@ pub(crate) struct Connection {
     /// Consecutive responses without its row.
     missing: u32,
     pub(crate) lapse: Option<Lapse>,
+    /// The one before, while the latest is only suspected.
+    former: Option<Lapse>,
 }
 
 /// From a status, or from nothing, to another one.
@@ -106,7 +108,7 @@ impl Connection {
             Some(lapse) if lapse.state == State::Open || lapse.is_dismissed() => return,
             Some(lapse) if lapse.state == State::Suspected => lapse.responses += 1,
             Some(lapse) if lapse.closed_at.is_some_and(|at| now - at < FLAP_WINDOW) => lapse.resume(now),
-            other => *other = Some(Lapse::suspected(now)),
+            other => self.former = other.replace(Lapse::suspected(now)),
         }
         if let Some(lapse) = self.lapse.as_mut().filter(|lapse| lapse.responses >= policy.confirm_sweeps) {
             lapse.open(now);
@@ -126,7 +128,7 @@ impl Connection {
         let is_suspected = |lapse: &&mut Lapse| lapse.state == State::Suspected;
         match self.lapse.as_mut().filter(is_suspected) {
             Some(lapse) if lapse.was_open => lapse.state = State::Closed,
-            Some(_) => self.lapse = None,
+            Some(_) => self.lapse = self.former.take(),
             None => {}
         }
     }
@@ -134,7 +136,9 @@ impl Connection {
     /// The connection, or its member, is gone.
     pub(crate) fn end(&mut self, outcome: Outcome, now: Time) {
         match &mut self.lapse {
-            Some(lapse) if lapse.state == State::Suspected && !lapse.was_open => self.lapse = None,
+            Some(lapse) if lapse.state == State::Suspected && !lapse.was_open => {
+                self.lapse = self.former.take();
+            }
             Some(lapse) if lapse.state != State::Closed => lapse.close(outcome, now),
             _ => {}
         }

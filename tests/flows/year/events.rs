@@ -164,6 +164,8 @@ pub(crate) enum Event {
     Crash {
         claimed: usize,
     },
+    /// Two processes pass at the same time.
+    TwoPasses,
     Backup,
     Restore,
 }
@@ -200,7 +202,9 @@ pub(crate) fn member_id(number: usize) -> String {
 
 /// Everything that happens, in its order.
 pub(crate) fn of_seed(seed: u64, shape: &Shape) -> Vec<Timed> {
-    let mut script = Script { dice: Dice::new(seed), shape: *shape, events: Vec::new(), next_id: 0 };
+    let is_crowded = seed.is_multiple_of(4);
+    let mut script =
+        Script { dice: Dice::new(seed), shape: *shape, is_crowded, events: Vec::new(), next_id: 0 };
     // As many for each member, whatever the number of members.
     let minutes = shape.days * 24 * 60;
     let count = (shape.days as usize * shape.members) / 12;
@@ -222,6 +226,8 @@ pub(crate) fn of_seed(seed: u64, shape: &Shape) -> Vec<Timed> {
 struct Script {
     dice: Dice,
     shape: Shape,
+    /// Two processes pass at the same time now and then. What each of them does first is not determined.
+    is_crowded: bool,
     events: Vec<Timed>,
     next_id: usize,
 }
@@ -335,7 +341,8 @@ impl Script {
                 let policy = self.dice.below(POLICIES.len());
                 self.push(at, Event::Policy { policy });
             }
-            94..97 => self.push(at, Event::Restart),
+            94 => self.push(at, Event::Restart),
+            95..98 if self.is_crowded => self.push(at, Event::TwoPasses),
             _ => {
                 let claimed = 1 + self.dice.below(3);
                 self.push(at, Event::Crash { claimed });

@@ -3,7 +3,7 @@
 
 use super::connection::{Connection, Lapse, Outcome, State, Time};
 use super::links::Link;
-use super::policies::{CAP, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL};
+use super::policies::{CAP, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL, STORM_WINDOW};
 use super::truth::Truth;
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
@@ -35,6 +35,7 @@ pub(crate) struct Model {
     pub(crate) last_transition: Option<TransitionId>,
     /// The notices that members requested.
     pub(crate) requested: BTreeSet<String>,
+    pub(crate) last_audit: String,
 }
 
 #[derive(Clone, Debug)]
@@ -123,6 +124,7 @@ impl Model {
             changes: Vec::new(),
             last_transition: None,
             requested: BTreeSet::new(),
+            last_audit: String::new(),
         }
     }
 
@@ -193,11 +195,12 @@ impl Model {
         self.suppressed.get(&key(address)).is_some_and(|reasons| !reasons.is_empty())
     }
 
-    pub(crate) fn suppress(&mut self, address: &str, reason: Suppression) {
-        self.suppressed.entry(key(address)).or_default().insert(reason.as_str());
+    /// Returns whether that is new.
+    pub(crate) fn suppress(&mut self, address: &str, reason: Suppression) -> bool {
+        self.suppressed.entry(key(address)).or_default().insert(reason.as_str())
     }
 
-    /// Why no email about the connection may be sent now, whoever asks for it.
+    /// Why no email about the connection may be sent now.
     fn forbidden(&self, id: &str, source: &str, truth: &Truth, now: Time) -> Option<String> {
         let Some(member) = self.members.get(id).filter(|member| member.is_enrolled) else {
             return Some("the member is not enrolled".to_owned());
@@ -231,7 +234,13 @@ impl Model {
         ensure(!self.is_suppressed(to), || "the address is suppressed".to_owned())?;
         ensure(!self.holds.iter().any(|hold| hold.covers_all_email(now)), || "all email is held".to_owned())?;
         match kind {
-            NoticeKind::Reconnect => self.check_reconnect(email, is_requested, truth, now)?,
+            NoticeKind::Reconnect => {
+                let about = |item| self.check_item(item, is_requested, truth, now);
+                let refused: Vec<_> = items.iter().filter_map(|item| about(item).err()).collect();
+                // What is not recorded as sent can have left out some of the items.
+                let is_allowed = refused.is_empty() || (!is_confirmed && refused.len() < items.len());
+                ensure(is_allowed, || refused.join("; "))?;
+            }
             NoticeKind::Recovered => {
                 for (id, source, _) in items {
                     let works = truth.row(id, source) == Some("CONNECTED");
@@ -242,8 +251,11 @@ impl Model {
             }
             NoticeKind::Invited => {}
         }
-        if *kind != NoticeKind::Recovered && !is_requested && copies == 0 {
+        if *kind == NoticeKind::Reconnect && !is_requested && copies == 0 {
             self.check_limits(&key(to), now)?;
+        }
+        if *kind != NoticeKind::Invited && !is_requested {
+            self.check_quiet_hours(items, now)?;
         }
         *self.copies.entry(notice.clone()).or_default() += 1;
         if copies > 0 {
@@ -256,28 +268,31 @@ impl Model {
         Ok(())
     }
 
-    fn check_reconnect(&self, email: &Arrival, is_requested: bool, truth: &Truth, now: Time) -> Check {
-        for (id, source, step) in &email.items {
-            let about = |reason: String| format!("{id} {source} step {step}: {reason}");
-            if let Some(reason) = self.forbidden(id, source, truth, now) {
-                return Err(about(reason));
-            }
-            let status = truth.row(id, source).unwrap_or_default();
-            let lapse = self.members.get(id).and_then(|member| member.connections.get(source)?.open_lapse());
-            let Some(lapse) = lapse.filter(|_| !is_requested) else { continue };
-            ensure(!lapse.is_snoozed(now), || about("it is snoozed".to_owned()))?;
-            match lapse.next(status, self.policy) {
-                None => return Err(about(format!("the cadence has ended: {:?}", lapse.sent))),
-                Some(next) => {
-                    ensure(next.step == *step, || about(format!("step {} is next", next.step)))?;
-                    ensure(now >= next.not_before, || about(format!("not before {}", next.not_before)))?;
-                }
-            }
+    fn check_item(
+        &self,
+        (id, source, step): &(String, String, u32),
+        is_requested: bool,
+        truth: &Truth,
+        now: Time,
+    ) -> Check {
+        let about = |reason: String| format!("{id} {source} step {step}: {reason}");
+        if let Some(reason) = self.forbidden(id, source, truth, now) {
+            return Err(about(reason));
         }
-        if is_requested {
-            return Ok(());
-        }
-        let first = email.items.iter().map(|(id, ..)| id).min();
+        let status = truth.row(id, source).unwrap_or_default();
+        let lapse = self.members.get(id).and_then(|member| member.connections.get(source)?.open_lapse());
+        let Some(lapse) = lapse.filter(|_| !is_requested) else { return Ok(()) };
+        ensure(!lapse.is_snoozed(now), || about("it is snoozed".to_owned()))?;
+        let Some(next) = lapse.next(status, self.policy) else {
+            return Err(about(format!("the cadence has ended: {:?}", lapse.sent)));
+        };
+        ensure(next.step == *step, || about(format!("step {} is next", next.step)))?;
+        ensure(now >= next.not_before, || about(format!("not before {}", next.not_before)))
+    }
+
+    /// Those of the first member by id.
+    fn check_quiet_hours(&self, items: &[(String, String, u32)], now: Time) -> Check {
+        let first = items.iter().map(|(id, ..)| id).min();
         let zone = first.and_then(|id| self.members.get(id)?.zone).unwrap_or(Tz::UTC);
         let hour = now.with_timezone(&zone).hour();
         ensure((QUIET_UNTIL..QUIET_FROM).contains(&hour), || format!("at {hour}:00 in {zone}"))
@@ -346,6 +361,20 @@ impl Model {
             }
         }
         late
+    }
+
+    /// The lapses that opened, or opened again, within the window of the storm brake: by source, and among how many
+    /// connections.
+    pub(crate) fn recent_lapses(&self, now: Time) -> BTreeMap<&str, (usize, usize)> {
+        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        let connections = self.members.values().flat_map(|member| &member.connections);
+        for (source, connection) in connections.filter(|(_, connection)| connection.known.is_some()) {
+            let (recent, all) = counts.entry(source).or_default();
+            let confirmed_at = connection.lapse.as_ref().and_then(|lapse| lapse.confirmed_at);
+            *recent += usize::from(confirmed_at.is_some_and(|at| now - at < STORM_WINDOW));
+            *all += 1;
+        }
+        counts
     }
 
     /// The newest lapse of each connection, in words.

@@ -3,6 +3,7 @@
 use super::connection::Time;
 use super::links::Link;
 use super::model::{Arrival, Hold, key};
+use super::policies::{STORM_MEMBERS, STORM_SHARE, STORM_WINDOW};
 use super::run::{Check, Run};
 use reconnectd::domain::{HoldKind, HoldState, NoticeKind, NoticeState};
 use reconnectd::sim::{Operation, ReceivedEmail};
@@ -15,9 +16,10 @@ impl Run {
         let now = self.now();
         self.hear_responses(now)?;
         self.learn_bounces().await;
-        self.learn_storms().await;
+        self.learn_storms(now).await?;
         self.read_emails(now).await?;
         self.compare_transitions().await?;
+        self.has_passed_twice = false;
         if is_thorough {
             self.compare_lapses().await?;
             self.compare_states().await?;
@@ -47,14 +49,38 @@ impl Run {
         Ok(())
     }
 
-    /// The storms of the daemon. Whether it had to hold is another question (`check_storms`).
-    async fn learn_storms(&mut self) {
+    /// A storm is held when it must be, and only then.
+    async fn learn_storms(&mut self, now: Time) -> Check {
         self.model.holds.retain(|hold| !hold.is_storm);
+        let recent = self.model.recent_lapses(now);
+        let is_many = |source: Option<&str>| {
+            let of_source = recent.iter().filter(|(of, _)| source.is_none_or(|source| source == **of));
+            of_source.map(|(_, (count, _))| count).sum::<usize>() >= STORM_MEMBERS
+        };
+        let must_hold =
+            |(count, all): &(usize, usize)| *count >= STORM_MEMBERS && count * 100 >= all * STORM_SHARE;
+        let stormy: Vec<String> = recent
+            .iter()
+            .filter(|(_, counts)| must_hold(counts))
+            .map(|(source, _)| (*source).to_owned())
+            .collect();
+        let (mut holds, mut is_after_storm) = (Vec::new(), false);
         for hold in self.h.app.store.holds().await.expect("holds") {
-            if hold.kind == HoldKind::Storm && hold.state != HoldState::Ended {
-                self.model.holds.push(Hold {
+            if hold.kind != HoldKind::Storm {
+                continue;
+            }
+            let source = hold.scope.source.map(|source| source.to_string());
+            if hold.since == now && !is_many(source.as_deref()) {
+                return Err(format!("a storm of {source:?} with the lapses {recent:?}"));
+            }
+            // What an earlier storm has counted starts no other one.
+            is_after_storm |= hold.since < now && hold.ended_at.is_none_or(|at| now - at <= STORM_WINDOW);
+            // The sweep of one process can begin it while the other one hands an email over.
+            let is_too_new = self.has_passed_twice && hold.since == now;
+            if hold.state != HoldState::Ended && !is_too_new {
+                holds.push(Hold {
                     member: None,
-                    source: hold.scope.source.map(|source| source.to_string()),
+                    source,
                     status: None,
                     until: None,
                     is_storm: true,
@@ -62,6 +88,16 @@ impl Run {
                 });
             }
         }
+        let is_held =
+            |source: &String| holds.iter().any(|hold| hold.source.as_ref().is_none_or(|of| of == source));
+        if let Some(source) = stormy.iter().find(|source| !is_held(source))
+            && !is_after_storm
+            && !self.has_passed_twice
+        {
+            return Err(format!("no storm of {source} with the lapses {recent:?}"));
+        }
+        self.model.holds.extend(holds);
+        Ok(())
     }
 
     async fn read_emails(&mut self, now: Time) -> Check {
@@ -171,6 +207,23 @@ impl Run {
         if found != expected {
             return Err(format!("transitions {found:?} instead of {expected:?}"));
         }
+        Ok(())
+    }
+
+    /// What the operator did leaves these rows, and no others.
+    pub(super) async fn compare_audit(&mut self) -> Check {
+        let rows = self.h.app.store.audit(None, self.start, None, 1_000).await.expect("the audit");
+        let new = rows.iter().take_while(|row| row.id > self.model.last_audit);
+        let mut found: Vec<&str> = new.map(|row| row.action.as_str()).collect();
+        found.sort_unstable();
+        self.audit.sort_unstable();
+        if found != self.audit {
+            return Err(format!("the audit has {found:?} instead of {:?}", self.audit));
+        }
+        if let Some(newest) = rows.first() {
+            newest.id.clone_into(&mut self.model.last_audit);
+        }
+        self.audit.clear();
         Ok(())
     }
 

@@ -7,6 +7,10 @@ pub(crate) const GAP: TimeDelta = TimeDelta::hours(24);
 pub(crate) const CAP: usize = 6;
 pub(crate) const FLAP_WINDOW: TimeDelta = TimeDelta::days(7);
 pub(crate) const LINK_TTL: TimeDelta = TimeDelta::days(7);
+pub(crate) const STORM_WINDOW: TimeDelta = TimeDelta::hours(1);
+pub(crate) const STORM_MEMBERS: usize = 8;
+/// In percent of the connections of a source.
+pub(crate) const STORM_SHARE: usize = 40;
 /// No email from this hour on, and none before that one, by the member's wall clock.
 pub(crate) const QUIET_FROM: u32 = 21;
 pub(crate) const QUIET_UNTIL: u32 = 8;

@@ -7,18 +7,21 @@ use super::policies::{POLICIES, SETTINGS};
 use super::truth::Truth;
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use futures_util::future::join;
 use reconnectd::domain::{
     Actor, AddressHash, Edit, EmailAddress, HoldScope, HoldState, MemberEdit, RefreshToken, Suppression,
 };
 use reconnectd::notify::deliver::Pipeline;
 use reconnectd::sim::Change;
-use reconnectd::store::{ClaimLimits, ImportRow, InstanceCommand, InstanceLock, NewHold, Restoration};
+use reconnectd::store::{ClaimLimits, ImportRow, InstanceCommand, InstanceLock, NewHold, Restoration, Store};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 /// Between two steps of the daemon that are no sweeps.
-const TICK: TimeDelta = TimeDelta::hours(3);
+const TICK: TimeDelta = TimeDelta::hours(7);
+/// In seconds: twenty days.
+const ACCESS_TOKEN_LIFETIME: u32 = 20 * 24 * 60 * 60;
 /// At the end, nothing happens any more, and what is due has to be sent.
 const CALM: TimeDelta = TimeDelta::days(6);
 
@@ -28,7 +31,7 @@ pub(crate) struct Run {
     pub(super) h: Harness,
     lock: Option<InstanceLock>,
     shape: Shape,
-    start: Time,
+    pub(super) start: Time,
     pub(super) model: Model,
     pub(super) truth: Truth,
     /// A backup, and what its database knows.
@@ -42,6 +45,9 @@ pub(crate) struct Run {
     pub(super) urls: Vec<String>,
     /// The invitations that were queued: whom, and to what.
     pub(super) invited: BTreeMap<String, (String, String)>,
+    /// What the audit must have of the event.
+    pub(super) audit: Vec<&'static str>,
+    pub(super) has_passed_twice: bool,
     /// What happened, line by line.
     pub(crate) journal: Vec<String>,
 }
@@ -58,6 +64,8 @@ impl Run {
     pub(crate) async fn start(shape: Shape) -> Self {
         let setup = SETTINGS.iter().fold(Setup::default(), |setup, (key, value)| setup.set(key, value));
         let h = setup.members(shape.members as u32).start().await;
+        // So that a poll is one request, as in a fleet that is polled each quarter of an hour.
+        h.sim.world().configure(|settings| settings.access_token_lifetime = ACCESS_TOKEN_LIFETIME);
         let mut run = Self {
             lock: None,
             shape,
@@ -70,6 +78,8 @@ impl Run {
             read_until: 0,
             urls: Vec::new(),
             invited: BTreeMap::new(),
+            audit: Vec::new(),
+            has_passed_twice: false,
             journal: Vec::new(),
             h,
         };
@@ -104,12 +114,14 @@ impl Run {
     pub(crate) async fn play(&mut self, events: &[Timed]) -> Check {
         self.tick(true).await;
         self.observe(true).await?;
+        self.compare_audit().await?;
         for (at, moment) in moments(events, &self.shape) {
             self.advance_to(self.start + at);
             match moment {
                 Moment::Event(timed) => {
                     self.note(format_args!("{:?}", timed.event));
                     self.apply(&timed.event).await?;
+                    self.compare_audit().await?;
                     self.observe(false).await?;
                 }
                 Moment::Sweep => {
@@ -120,7 +132,10 @@ impl Run {
                     self.tick(false).await;
                     self.observe(false).await?;
                 }
-                Moment::Calm => self.calm().await,
+                Moment::Calm => {
+                    self.calm().await;
+                    self.compare_audit().await?;
+                }
             }
         }
         self.check_end().await
@@ -152,7 +167,7 @@ impl Run {
     }
 
     pub(super) async fn apply(&mut self, event: &Event) -> Check {
-        let (now, store) = (self.now(), self.h.app.store.clone());
+        let (now, store) = (self.now(), self.operator());
         match event {
             Event::Status { member, source, status } => {
                 let (id, source) = (member_id(*member), SOURCES[*source]);
@@ -195,7 +210,9 @@ impl Run {
             Event::AcceptAll => {
                 self.truth.refused.clear();
                 self.script_mail();
-                store.retry_all_notices(now).await.expect("a retry");
+                if !store.retry_all_notices(now).await.expect("a retry").is_empty() {
+                    self.audit.push("notice_retry");
+                }
                 self.forget_bounces().await;
             }
             Event::CredentialLost { member } => {
@@ -208,6 +225,7 @@ impl Run {
                 self.h.sim.world().restore(&id).expect("a member");
                 self.truth.without_credential.remove(&id);
                 store.retry_credentials(None, now).await.expect("a retry");
+                self.audit.push("member_retry");
             }
             Event::Visit { link, choice } => self.visit(*link, *choice).await?,
             Event::Unsubscribe { member } => self.unsubscribe(&member_id(*member)).await?,
@@ -257,6 +275,7 @@ impl Run {
                     return Ok(());
                 }
                 let status = status.map(str::to_owned);
+                self.audit.push("hold_add");
                 let hold = Hold { member, source, status, until, is_storm: false, is_dripping: false };
                 self.model.holds.push(hold);
             }
@@ -265,14 +284,19 @@ impl Run {
                 if let Some(member) = self.model.members.get(&member_id(*member)) {
                     let address = member.address.clone();
                     store.suppress(hash(&address), Suppression::Operator, now).await.expect("a suppression");
-                    self.model.suppress(&address, Suppression::Operator);
+                    if self.model.suppress(&address, Suppression::Operator) {
+                        self.expect_for_each_at(&address, "suppress_add");
+                    }
                 }
             }
             Event::Unsuppress { member } => {
                 if let Some(member) = self.model.members.get(&member_id(*member)) {
                     let address = member.address.clone();
                     store.unsuppress(hash(&address), now).await.expect("no suppression");
-                    self.model.suppressed.remove(&key(&address));
+                    if self.model.suppressed.remove(&key(&address)).is_some_and(|reasons| !reasons.is_empty())
+                    {
+                        self.expect_for_each_at(&address, "suppress_remove");
+                    }
                 }
             }
             Event::Invite { member, source } => self.invite(&member_id(*member), SOURCES[*source]).await,
@@ -287,7 +311,14 @@ impl Run {
                 store.claim_notices(now, lease, &limits).await.expect("a claim");
                 self.restart().await;
             }
+            Event::TwoPasses => {
+                self.has_passed_twice = true;
+                let stop = CancellationToken::new();
+                let (one, other) = join(self.h.app.run_once(&stop), self.h.app.run_once(&stop)).await;
+                one.and(other).expect("two passes");
+            }
             Event::Backup => {
+                self.audit.push("backup");
                 let file = self.h.folder.path().join(format!("backup-{}.db", self.backups));
                 self.backups += 1;
                 let made = store.back_up(&file, now, &CancellationToken::new(), &mut |_| {}).await;
@@ -296,6 +327,17 @@ impl Run {
             Event::Restore => self.restore().await,
         }
         Ok(())
+    }
+
+    /// What an operator does by a command leaves rows in the audit.
+    fn operator(&self) -> Store {
+        self.h.app.store.acting_as(Actor::Command("ops".into()))
+    }
+
+    /// A row of the audit for each member with the address, or one if there is none.
+    fn expect_for_each_at(&mut self, address: &str, action: &'static str) {
+        let count = self.model.enrolled().filter(|(_, member)| key(&member.address) == key(address)).count();
+        self.audit.extend(std::iter::repeat_n(action, count.max(1)));
     }
 
     pub(super) fn is_enrolled(&self, id: &str) -> bool {
@@ -334,24 +376,26 @@ impl Run {
                 ImportRow { line, edit, credential: with_token.then(|| sealed.expect("sealed")) }
             })
             .collect();
-        self.h.app.store.import_all(&rows, self.now()).await.expect("an import");
+        self.operator().import_all(&rows, self.now()).await.expect("an import");
+        self.audit.push(if ids.len() == 1 { "member_add" } else { "member_import" });
     }
 
     async fn remove(&mut self, id: &str, is_erased: bool) {
-        let (now, store) = (self.now(), &self.h.app.store);
+        let (now, store) = (self.now(), self.operator());
         let was_known = self.model.members.contains_key(id);
         if is_erased {
             let pseudonym = self.h.app.keyring.pseudonym(&id.into());
             let erased = store.erase_member(&id.into(), &pseudonym, now).await.expect("an erasure");
             assert_eq!(erased, was_known, "{id}");
-        } else {
-            store.remove_member(&id.into(), now).await.expect("a removal");
+            self.audit.extend(erased.then_some("member_erase"));
+        } else if store.remove_member(&id.into(), now).await.expect("a removal") {
+            self.audit.push("member_remove");
         }
         self.model.remove(id, is_erased, now);
     }
 
     async fn pause(&mut self, id: &str, is_paused: bool) {
-        let (now, store) = (self.now(), &self.h.app.store);
+        let (now, store) = (self.now(), self.operator());
         let ids = [id.into()];
         if is_paused {
             store.pause_members(&ids, now).await.expect("a pause");
@@ -359,6 +403,9 @@ impl Run {
             store.resume_members(&ids, now).await.expect("a resume");
         }
         if let Some(member) = self.model.members.get_mut(id).filter(|member| member.is_enrolled) {
+            if member.is_paused != is_paused {
+                self.audit.push(if is_paused { "member_pause" } else { "member_resume" });
+            }
             member.is_paused = is_paused;
         }
     }
@@ -373,10 +420,11 @@ impl Run {
     }
 
     async fn release_all(&mut self) {
-        let (now, store) = (self.now(), &self.h.app.store);
+        let (now, store) = (self.now(), self.operator());
         for hold in store.holds().await.expect("holds") {
             if hold.state != HoldState::Ended {
                 store.release_hold(&hold.id, now).await.expect("a release");
+                self.audit.push("hold_release");
             }
         }
         self.model.holds.clear();
@@ -408,7 +456,8 @@ impl Run {
         let begun = Restoration::begin(&backup, &place, &CancellationToken::new(), &mut |_| {}).await;
         let restored = begun.expect("a sound backup").finish(Actor::Command("ops".into()), self.now()).await;
         restored.expect("a restored database");
-        let everything = Hold { member: None,
+        let everything = Hold {
+            member: None,
             source: None,
             status: None,
             until: None,
@@ -418,6 +467,8 @@ impl Run {
         let policy = self.model.policy;
         self.model = known;
         self.model.policy = policy;
+        // The backup has its own row.
+        self.audit.extend(["backup", "restore"]);
         self.model.holds.push(everything);
         self.start_again().await;
     }

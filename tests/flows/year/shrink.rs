@@ -7,7 +7,11 @@ const ENOUGH: usize = 100;
 
 /// Leaves out what a failure does not need: at first all but the last events, then one piece after another, each half as long
 /// as those before. `fails` is asked at most `attempts` times.
-pub(crate) fn shrink(events: &[Timed], attempts: usize, mut fails: impl FnMut(&[Timed]) -> bool) -> Vec<Timed> {
+pub(crate) fn shrink(
+    events: &[Timed],
+    attempts: usize,
+    mut fails: impl FnMut(&[Timed]) -> bool,
+) -> Vec<Timed> {
     let mut rest = events.to_vec();
     let mut left = attempts;
     let mut try_without = |rest: &mut Vec<Timed>, from: usize, to: usize| {

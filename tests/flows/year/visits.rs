@@ -6,11 +6,11 @@ use super::model::key;
 use super::run::{Check, Run};
 use chrono::TimeDelta;
 use reconnectd::domain::{NoticeKind, Suppression};
-use reconnectd::sim::PageResponse;
+use reconnectd::sim::{Operation, PageResponse};
 
 /// How many of the latest links people still open.
 const OPENED: usize = 16;
-/// After a press, the daemon looks soon.
+/// From a press to the first look.
 const RECHECK: TimeDelta = TimeDelta::seconds(35);
 
 impl Run {
@@ -45,6 +45,12 @@ impl Run {
         match wanted {
             "redeem" => self.redeem(&url, &source, &shown, choice).await,
             "resend" => {
+                self.learn_request(&url).await;
+                Ok(())
+            }
+            "resubscribe" => {
+                self.learn_resubscription(&url);
+                // It also requests a new link.
                 self.learn_request(&url).await;
                 Ok(())
             }
@@ -94,22 +100,29 @@ impl Run {
                 return Err(format!("a link works twice: {link:?}"));
             }
         }
+        // The daemon looks soon.
         self.h.clock.advance(RECHECK);
+        let asked = self.h.asked(&link.member, Operation::GetMemberConnections);
         self.tick(false).await;
+        let is_paused = self.model.members.get(&link.member).is_none_or(|member| member.is_paused);
+        let is_polled = self.h.asked(&link.member, Operation::GetMemberConnections) > asked;
+        if must && !is_paused && !is_polled {
+            return Err(format!("no poll after a press: {link:?}"));
+        }
         Ok(())
+    }
+
+    fn learn_resubscription(&mut self, url: &str) {
+        let address = self.model.link(url).map(|link| link.address.clone());
+        if let Some(reasons) = address.and_then(|address| self.model.suppressed.get_mut(&address)) {
+            reasons.remove(Suppression::Unsubscribed.as_str());
+        }
     }
 
     /// What a page offers has the effect that it says.
     fn decide(&mut self, action: &str, url: &str, source: &str, shown: &PageResponse) -> Check {
         let now = self.now();
         let link = self.model.link(url).cloned().ok_or("a link that must reveal nothing has a button")?;
-        if action == "resubscribe" {
-            let unsubscribed = Suppression::Unsubscribed.as_str();
-            if let Some(reasons) = self.model.suppressed.get_mut(&link.address) {
-                reasons.remove(unsubscribed);
-            }
-            return Ok(());
-        }
         let Some(lapse) = self.model.lapse(&link.member, source) else {
             return Err(format!("a page offers {action} without a lapse"));
         };
