@@ -146,7 +146,7 @@ pub(crate) struct Harness {
     pub(crate) clock: ManualClock,
     pub(crate) folder: TempDir,
     settings: Vec<(String, String)>,
-    pages: ServedPages,
+    pub(crate) pages: ServedPages,
 }
 
 impl Harness {
@@ -194,18 +194,6 @@ impl Harness {
     pub(crate) async fn another_app(&self, settings: &[(&str, &str)]) -> App {
         let more = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         open(&self.settings.iter().cloned().chain(more).collect::<Vec<_>>(), &self.clock).await
-    }
-
-    /// The daemon ends. Nobody uses its files until [`Self::start_again`].
-    pub(crate) async fn stop(&mut self) {
-        self.pages.stop().await;
-        self.app.store.close().await;
-    }
-
-    /// Another daemon starts on the same files, and serves the same links.
-    pub(crate) async fn start_again(&mut self, settings: &[(&str, &str)]) {
-        self.app = self.another_app(settings).await;
-        self.pages.serve(&self.app);
     }
 
     /// Enrols members with the refresh tokens that they have at the gateway now.

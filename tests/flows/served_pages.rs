@@ -1,5 +1,6 @@
 //! The public pages, on an address that stays the same when another daemon serves them.
 
+use crate::harness::Harness;
 use reconnectd::{server, server::components::App, web};
 use std::net::{SocketAddr, TcpListener};
 use tokio::task::JoinHandle;
@@ -38,5 +39,19 @@ impl ServedPages {
             drop(ending);
             served.await.expect("the pages ran").expect("and were served");
         }
+    }
+}
+
+impl Harness {
+    /// The daemon ends. Nobody uses its files until [`Self::start_again`].
+    pub(crate) async fn stop(&mut self) {
+        self.pages.stop().await;
+        self.app.store.close().await;
+    }
+
+    /// Another daemon starts on the same files, and serves the same links.
+    pub(crate) async fn start_again(&mut self, settings: &[(&str, &str)]) {
+        self.app = self.another_app(settings).await;
+        self.pages.serve(&self.app);
     }
 }

@@ -8,9 +8,11 @@ mod events;
 mod links;
 mod model;
 mod observe;
+mod operate;
 mod outside;
 mod policies;
 mod run;
+mod script;
 mod shrink;
 mod truth;
 mod visits;
@@ -77,7 +79,7 @@ fn play_all(seeds: std::ops::Range<u64>, shape: Shape) {
             if seed >= end {
                 return failures;
             }
-            let events = events::of_seed(seed, &shape);
+            let events = script::of_seed(seed, &shape);
             let ended = play(seed, shape, &events);
             let emails = ended.journal.iter().filter(|line| line.contains("  email ")).count();
             println!("seed {seed}: {} events, {emails} emails, {:?}", events.len(), ended.failure);
@@ -102,7 +104,7 @@ fn play_all(seeds: std::ops::Range<u64>, shape: Shape) {
 fn describe(seed: u64, shape: Shape, ended: &Ended) -> String {
     let fails = |events: &[Timed]| play(seed, shape, events).failure.is_some();
     let attempts = std::env::var("RECONNECTD_YEAR_ATTEMPTS").ok().and_then(|attempts| attempts.parse().ok());
-    let fewer = shrink::shrink(&events::of_seed(seed, &shape), attempts.unwrap_or(ATTEMPTS), fails);
+    let fewer = shrink::shrink(&script::of_seed(seed, &shape), attempts.unwrap_or(ATTEMPTS), fails);
     let events: Vec<_> = fewer.iter().map(ToString::to_string).collect();
     let lines = number("RECONNECTD_YEAR_LINES").map_or(LINES, |lines| lines as usize);
     let last = ended.journal.len().saturating_sub(lines);
@@ -134,7 +136,7 @@ fn whatever_happens_the_daemon_does_what_the_documentation_says() {
 #[test]
 fn a_seed_replays_exactly() {
     let shape = Shape { days: 28, ..MONTHS };
-    let events = events::of_seed(1, &shape);
+    let events = script::of_seed(1, &shape);
     let [first, again] = [(), ()].map(|()| play(1, shape, &events));
     assert_eq!(first.failure, None);
     assert!(first.journal.len() > 200 && first.journal == again.journal);
