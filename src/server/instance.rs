@@ -23,7 +23,8 @@ impl App {
     /// Makes this process an instance, and continues the work that dead ones left unfinished.
     ///
     /// # Errors
-    /// Another process holds the lock of the database file, a page of it is damaged, or another instance has a key that this one lacks.
+    /// Another process holds the lock of the database file, a page of it is damaged, or another instance has a key that this
+    /// one lacks.
     pub async fn acquire_instance_lock(&self, command: InstanceCommand) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
         self.store.check_pages(PAGE_CHECK).await?;

@@ -175,14 +175,35 @@ fn impatient(store: &Store) -> Store {
 #[tokio::test]
 async fn a_lock_that_outlasts_the_wait_for_it_fails_the_probe_until_it_is_released() {
     let (store, _folder) = store().await;
-    let store = impatient(&store);
+    let impatient = impatient(&store);
     let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
     other.block_writers().await.unwrap();
-    let error = store.probe_write().await.unwrap_err();
+    let error = impatient.probe_write().await.unwrap_err();
     assert_eq!(error.code(), "database_locked");
+    assert!(matches!(store.probe_write().await, Err(StoreError::Busy)));
     drop(other);
     store.probe_write().await.unwrap();
     assert!(!store.health().unwrap().is_locked_out());
+}
+
+#[tokio::test]
+async fn after_a_damaged_page_was_read_nothing_begins() {
+    let (store, _folder) = store().await;
+    let path = store.place.file().unwrap();
+    let mut rows = TestDatabase::open(path).await.unwrap();
+    rows.run("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+    let roots = rows.rows("sqlite_master", ["name", "rootpage"]).await.unwrap();
+    let [_, root] = roots.iter().find(|[name, _]| name == "lapses").unwrap();
+    let place = (root.parse::<u64>().unwrap() - 1) * 4096;
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], place).unwrap();
+    let lease = async || store.lease_refresh(&"alice".into(), Time::UNIX_EPOCH, Time::UNIX_EPOCH).await;
+    lease().await.unwrap();
+    let damaged = |error| matches!(error, StoreError::Damaged(_));
+    let lapses = query("SELECT * FROM lapses").fetch_all(&store.reader).await;
+    assert!(damaged(lapses.unwrap_err()));
+    assert!(damaged(lease().await.unwrap_err()));
+    assert!(damaged(store.probe_write().await.unwrap_err()));
 }
 
 #[tokio::test]
