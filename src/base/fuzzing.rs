@@ -39,8 +39,8 @@ const WORDS: [&[u8]; 24] = [
     b"\xef\xbb\xbf",
     b"\xf0\x9f\x98\x80",
 ];
-/// In each corpus, what no error may quote: parts of tokens and addresses.
-const SECRETS: [&str; 3] = ["s3cret", "lovelace", "%40"];
+/// In each corpus, what no error may quote: a part of tokens, and one of addresses.
+const SECRETS: [&str; 2] = ["s3cret", "lovelace@"];
 
 /// Passes each file of `tests/corpus/{parser}` to `check`, and then as many mutations of them. `words`: what makes a
 /// difference to this parser. An input for which `check` panics is kept in `target/fuzz`.

@@ -32,7 +32,10 @@ fn a_reply_keeps_its_code_and_its_end_however_it_is_written_and_whichever_pieces
         let whole = normalized(input, input.len().max(1));
         assert!([1, 3, 7].iter().all(|size| normalized(input, *size) == whole));
         assert!(str::from_utf8(&whole).is_ok());
-        assert_eq!(normalized(&whole, 64), whole, "what is normalized stays as it is");
+        // A line that is too long is cut again: in UTF-8, Latin-1 takes more bytes.
+        if input.split(|byte| *byte == b'\n').all(|line| line.len() < 2_000) {
+            assert_eq!(normalized(&whole, 64), whole, "what is normalized stays as it is");
+        }
         assert!(whole.len() <= 3 * input.len() + 64, "{} of {}", whole.len(), input.len());
         if input.is_ascii() && codes(input).len() < 100 {
             let is_reply = |(code, _): &(&[u8], bool)| code.len() == 3 && code.iter().all(u8::is_ascii_digit);
