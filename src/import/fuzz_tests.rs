@@ -64,7 +64,7 @@ fn whatever_a_file_contains_each_line_gives_one_member_or_one_error_that_names_i
                 let line = match &row {
                     Ok(row) => row.line,
                     Err(error) => {
-                        assert_quotes_no_value(&error);
+                        assert_quotes_no_value(error);
                         error.line
                     }
                 };
