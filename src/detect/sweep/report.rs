@@ -1,5 +1,6 @@
 //! The result of a sweep.
 
+use crate::domain::Time;
 use crate::store::SweepProgress;
 
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct SweepReport {
     pub ended_early_because: Option<&'static str>,
     /// Whether a shutdown or a reload interrupted it; it will be resumed.
     pub cancelled: bool,
+    /// The schedule's ticks up to this time fell into the sweep.
+    pub(crate) ended_at: Time,
     pub(super) max_unclear: f64,
 }
 
@@ -66,7 +69,13 @@ mod tests {
             ("the operator tolerates none", 100, 1, 0, 0.0, false),
         ] {
             let progress = SweepProgress { members, unclear, skipped, transitions: 0 };
-            let report = SweepReport { progress, ended_early_because: None, cancelled: false, max_unclear };
+            let report = SweepReport {
+                progress,
+                ended_early_because: None,
+                cancelled: false,
+                ended_at: Time::UNIX_EPOCH,
+                max_unclear,
+            };
             assert_eq!(report.is_healthy(), expected, "{sentence}");
         }
     }

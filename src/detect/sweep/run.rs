@@ -193,10 +193,12 @@ impl Run {
         self.pending.record(&services.store, services.clock.now()).await?;
         // A sweep that stopped early while it was being interrupted has ended.
         let cancelled = cancelled && self.ended_early_because.is_none();
+        let ended_at = services.clock.now();
         let report = |progress| SweepReport {
             progress,
             ended_early_because: self.ended_early_because,
             cancelled,
+            ended_at,
             max_unclear: services.max_unclear,
         };
         let Some(OpenSweep { id, .. }) = &self.sweep else {

@@ -160,8 +160,14 @@ impl Sweeper {
 
     fn report(&self, progress: SweepProgress, reason: Option<String>) -> SweepReport {
         let ended_early_because = reason.map(|reason| codes::of_early_end(&reason));
-        let max_unclear = self.services().max_unclear;
-        SweepReport { progress, ended_early_because, cancelled: false, max_unclear }
+        let Services { clock, max_unclear, .. } = self.services();
+        SweepReport {
+            progress,
+            ended_early_because,
+            cancelled: false,
+            ended_at: clock.now(),
+            max_unclear: *max_unclear,
+        }
     }
 
     /// Polls these members now, whatever they wait for.

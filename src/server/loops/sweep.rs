@@ -93,7 +93,12 @@ impl SweepLoop {
         wakes.is_sweeping.store(false, Ordering::SeqCst);
         wakes.sweep_activity.note();
         wakes.plan.notify_one();
-        self.followed = Some(Followed(Some(app.clock.now())));
+        let ended_at = match &swept {
+            // What follows the end of the sweep can last until the next tick.
+            Ok(Some(report)) => report.ended_at,
+            Ok(None) | Err(_) => app.clock.now(),
+        };
+        self.followed = Some(Followed(Some(ended_at)));
         // A failed part continues with the next step.
         let Some(report) = swept? else { return Ok(Progress::Worked) };
         if report.is_healthy() {

@@ -29,7 +29,7 @@ use std::thread;
 const MONTHS: Shape = Shape { members: 30, days: 84, sweep_hours: 30 };
 const YEAR: Shape = Shape { members: 300, days: 359, sweep_hours: 24 };
 /// In the suite.
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 4;
 /// The lines of a failing run that are printed.
 const LINES: usize = 100;
 /// Runs to find fewer events that fail.
