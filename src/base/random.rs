@@ -1,5 +1,6 @@
 //! The only source of random numbers.
 
+#[cfg(feature = "sim")]
 mod seeded;
 
 use crate::domain::{LinkToken, Time};
@@ -17,6 +18,7 @@ static ORDER: LazyLock<Mutex<ContextV7>> = LazyLock::new(|| Mutex::new(ContextV7
 /// A new id that sorts after earlier ones (UUID version 7, RFC 9562).
 #[expect(clippy::disallowed_methods, reason = "the only source of ids")]
 pub(crate) fn id(now: Time) -> String {
+    #[cfg(feature = "sim")]
     if let Some(id) = seeded::id(now) {
         return id.to_string();
     }
@@ -34,9 +36,11 @@ pub(crate) fn first_id(time: Time) -> String {
 /// The operating system provides no random bytes. No safe fallback exists.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    if !seeded::fill(&mut bytes) {
-        SystemRandom::new().fill(&mut bytes).expect("the operating system provides random bytes");
+    #[cfg(feature = "sim")]
+    if seeded::fill(&mut bytes) {
+        return bytes;
     }
+    SystemRandom::new().fill(&mut bytes).expect("the operating system provides random bytes");
     bytes
 }
 

@@ -21,7 +21,6 @@ pub struct SeededThread {
 ///
 /// # Panics
 /// The thread has a seed already.
-#[cfg_attr(not(feature = "sim"), expect(dead_code, reason = "only tests choose a seed"))]
 pub fn seeded(seed: u64) -> SeededThread {
     GENERATOR.with_borrow_mut(|generator| {
         assert!(generator.is_none(), "the thread has a seed already");

@@ -4,17 +4,16 @@ import os
 import pathlib
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from ports import free_port
 
 BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
 # No setting of the caller reaches the program.
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def until(what, happened):

@@ -6,8 +6,13 @@ import shutil
 import socket
 import socketserver
 import subprocess
+import sys
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from ports import free_port
 
 PATH = {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 USER, PASSWORD = "reconnectd", "a pass:word with \"signs\" é"
@@ -19,12 +24,6 @@ def run(*command, **options):
         return subprocess.run([str(part) for part in command], **options)
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"{command[0]} failed ({error.returncode}):\n{error.stdout}{error.stderr}") from error
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Policy(socketserver.ThreadingTCPServer):

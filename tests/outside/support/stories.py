@@ -3,21 +3,16 @@
 import os
 import pathlib
 import re
-import socket
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from ports import free_port
+
 BINARY = pathlib.Path(os.environ["RECONNECTD_BINARY"]).resolve()
 # No setting of the caller reaches the program.
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("RECONNECTD")}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(what, condition, seconds=30):

@@ -183,17 +183,9 @@ async fn an_overloaded_daemon_stays_small_and_ready_and_ends_in_time() {
     for (name, before) in LOOPS.into_iter().zip(before) {
         until_true(name, async || overload.last_step(name).await != before).await;
     }
-    // On a busy machine, there were few rounds.
-    until_true("emails, one a second", async || {
-        let is_enough = overload.simulator.mailbox().received() > sent + 2;
-        if !is_enough {
-            overload.toggle(round);
-            round += 1;
-            tokio::time::sleep(scale.gateway_delay * 2).await;
-        }
-        is_enough
-    })
-    .await;
+    // On a busy machine, there were few rounds, and no connection stayed broken for long enough.
+    overload.toggle(0);
+    until_true("emails, one a second", async || overload.simulator.mailbox().received() > sent + 2).await;
     sent = overload.simulator.mailbox().received() - sent;
     if env::var_os("RECONNECTD_TEST_LOAD").is_some() {
         show(&samples, sent);
