@@ -92,8 +92,11 @@ mod tests {
                 if is_write {
                     store.probe_write().await.unwrap_err();
                 } else {
-                    // More than one at once: each needs a connection.
-                    futures_util::future::join_all((0..3).map(|_| store.ping())).await;
+                    // Many at once need new connections, unless the open ones happen to be free again soon.
+                    loop {
+                        futures_util::future::join_all((0..16).map(|_| store.ping())).await;
+                        tokio::task::yield_now().await;
+                    }
                 }
                 std::future::pending().await
             };
