@@ -1,8 +1,8 @@
 //! Several instances on one database.
 
-use crate::database_proxy::DatabaseProxy;
 use crate::harness::{Harness, Setup};
 use crate::running::until;
+use crate::tcp_proxy::TcpProxy;
 use chrono::TimeDelta;
 use reconnectd::{
     detect::sweep::SweepReport,
@@ -146,7 +146,7 @@ async fn what_an_interrupted_instance_leaves_is_polled_by_the_other_and_nobody_t
 async fn an_instance_that_joins_again_hands_over_nothing_that_it_claimed_before_it_was_presumed_dead() {
     let Some(setup) = Setup::shared().await else { return };
     let h = Harness::watching_with(setup, &["alice"]).await;
-    let proxy = DatabaseProxy::start(&format!("smtp://{}", h.sim.smtp_addr())).await;
+    let proxy = TcpProxy::start(&format!("smtp://{}", h.sim.smtp_addr())).await;
     let stopped = h.another_app(&[("EMAIL__SMTP__PORT", &proxy.address().port().to_string())]).await;
     let _stopped_lock = stopped.acquire_instance_lock(InstanceCommand::Run).await.unwrap();
     let mut rows = h.rows().await;

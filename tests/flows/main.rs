@@ -27,8 +27,6 @@ mod copies;
 mod cut;
 mod cuts;
 mod dashboard;
-#[path = "../support/database_proxy.rs"]
-mod database_proxy;
 mod delivery;
 #[path = "../support/dice.rs"]
 mod dice;
@@ -86,10 +84,14 @@ mod snooze;
 mod sources;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
+#[path = "../support/stoppable_listener.rs"]
+mod stoppable_listener;
 mod storms;
 mod story;
 mod sweep;
 mod table;
+#[path = "../support/tcp_proxy.rs"]
+mod tcp_proxy;
 mod time_zones;
 mod unreachable;
 mod unsubscribe;

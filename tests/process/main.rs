@@ -7,8 +7,6 @@ mod checks;
 mod copies;
 mod crash;
 mod database;
-#[path = "../support/database_proxy.rs"]
-mod database_proxy;
 mod demo;
 #[path = "../support/dice.rs"]
 mod dice;
@@ -42,6 +40,8 @@ mod settings;
 mod shutdown;
 mod storm;
 mod story;
+#[path = "../support/tcp_proxy.rs"]
+mod tcp_proxy;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;

@@ -1,10 +1,10 @@
 //! What keeps a running daemon from a PostgreSQL server that is up: no connections left, another password, a database that
 //! was renamed or takes no writes; and a server that another one replaces.
 
-use crate::database_proxy::DatabaseProxy;
 use crate::harness::{mails, until_true};
 use crate::postgres::{self, PostgresServer};
 use crate::servers::{readiness, until_ready, watching_all};
+use crate::tcp_proxy::TcpProxy;
 
 /// A trouble, and what ends it. `{db}` is the database, and `{role}` the user. A connection expires meanwhile.
 struct Trouble {
@@ -89,7 +89,7 @@ async fn after_a_trouble_of_the_server_the_daemon_goes_on_and_each_email_is_sent
 async fn another_server_with_the_same_data_takes_over() {
     let Some(mut first) = PostgresServer::start() else { return };
     assert!(first.psql("postgres", "CREATE DATABASE app"));
-    let proxy = DatabaseProxy::start(&first.url("app")).await;
+    let proxy = TcpProxy::start(&first.url("app")).await;
     let (simulator, home) = watching_all(&proxy.url(), &["alice"]).await;
     let daemon = home.daemon().await;
     until_ready(&daemon).await;

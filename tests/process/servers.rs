@@ -1,8 +1,8 @@
 //! The daemon on a PostgreSQL server that ends, restarts, or hangs, and a daemon that does so itself.
 
-use crate::database_proxy::DatabaseProxy;
 use crate::harness::{Daemon, Home, PATIENCE, mails, simulator, until_true};
 use crate::postgres::{self, PostgresServer};
+use crate::tcp_proxy::TcpProxy;
 use reconnectd::sim::Simulator;
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ async fn the_daemon_goes_on_after_a_restart_of_the_server() {
 #[tokio::test]
 async fn no_email_is_sent_while_the_server_hangs() {
     let Some(database) = postgres::new_database_with_tables().await else { return };
-    let proxy = DatabaseProxy::start(&database).await;
+    let proxy = TcpProxy::start(&database).await;
     let (simulator, home) = watching(&proxy.url()).await;
     let daemon = home.daemon().await;
     until_ready(&daemon).await;
@@ -108,7 +108,7 @@ async fn no_email_is_sent_while_the_server_hangs() {
 #[tokio::test]
 async fn the_daemon_ends_at_a_signal_while_the_server_hangs() {
     let Some(database) = postgres::new_database_with_tables().await else { return };
-    let proxy = DatabaseProxy::start(&database).await;
+    let proxy = TcpProxy::start(&database).await;
     let (_simulator, home) = watching(&proxy.url()).await;
     let daemon = home.daemon().await;
     until_ready(&daemon).await;

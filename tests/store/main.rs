@@ -8,8 +8,6 @@ mod audit;
 mod backups;
 mod claims;
 mod copies;
-#[path = "../support/database_proxy.rs"]
-mod database_proxy;
 mod erasures;
 mod instances;
 mod leases;
@@ -26,6 +24,8 @@ mod shape;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 mod suppressions;
+#[path = "../support/tcp_proxy.rs"]
+mod tcp_proxy;
 mod tls;
 mod upgrades;
 

@@ -1,6 +1,6 @@
 //! A server of PostgreSQL that cannot be used, or that fails while it is.
 
-use crate::{Fixture, database_proxy::DatabaseProxy, member, now, postgres};
+use crate::{Fixture, member, now, postgres, tcp_proxy::TcpProxy};
 use chrono::TimeDelta;
 use reconnectd::{
     base::config::DatabaseUrl,
@@ -128,8 +128,8 @@ async fn work_goes_on_after_the_server_has_ended_all_sessions() {
 }
 
 /// A store on a database of its own, through a proxy. The server ends a statement after a second.
-async fn proxied() -> Option<(Store, DatabaseProxy)> {
-    let proxy = DatabaseProxy::start(&postgres::new_database_with_tables().await?).await;
+async fn proxied() -> Option<(Store, TcpProxy)> {
+    let proxy = TcpProxy::start(&postgres::new_database_with_tables().await?).await;
     let url: DatabaseUrl = proxy.url().parse().unwrap();
     Some((Store::open(&url.with_limits(1, Duration::from_secs(1))).await.unwrap(), proxy))
 }

@@ -1,18 +1,18 @@
 //! An HTTP server that stands before another one, forwards to it, and breaks the exchanges that it is told to break.
 
+use crate::stoppable_listener::{StoppableListener, lock};
 use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
+    net::TcpStream,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -55,9 +55,8 @@ pub(crate) enum Step {
 
 /// Works until it is dropped.
 pub(crate) struct BrokenServer {
-    address: SocketAddr,
+    listener: StoppableListener,
     shared: Arc<Shared>,
-    listening: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -71,15 +70,14 @@ struct Shared {
 
 impl BrokenServer {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("its address");
         let shared = Arc::<Shared>::default();
-        let listening = tokio::spawn(listen(listener, shared.clone()));
-        Self { address, shared, listening: Mutex::new(Some(listening)) }
+        let serving = shared.clone();
+        let listener = StoppableListener::start(move |stream| serve(stream, serving.clone())).await;
+        Self { listener, shared }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     pub(crate) fn forward_to(&self, target: SocketAddr) {
@@ -93,42 +91,14 @@ impl BrokenServer {
 
     /// Ends all connections and refuses new ones until [`Self::mend`].
     pub(crate) async fn refuse(&self) {
-        let listening = lock(&self.listening).take();
-        if let Some(listening) = listening {
-            listening.abort();
-            assert!(listening.await.is_err_and(|error| error.is_cancelled()), "it listened until now");
-        }
+        self.listener.stop().await;
     }
 
     /// Forwards everything from now on. Returns how many exchanges were broken since the last time.
     pub(crate) async fn mend(&self) -> u32 {
         lock(&self.shared.scripts).clear();
-        if lock(&self.listening).is_none() {
-            let listener = TcpListener::bind(self.address).await.expect("the port again");
-            *lock(&self.listening) = Some(tokio::spawn(listen(listener, self.shared.clone())));
-        }
+        self.listener.resume().await;
         self.shared.broken.swap(0, Ordering::SeqCst)
-    }
-}
-
-impl Drop for BrokenServer {
-    fn drop(&mut self) {
-        if let Some(listening) = lock(&self.listening).take() {
-            listening.abort();
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn listen(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        stream.set_nodelay(true).expect("a socket");
-        // A client that leaves is what many scripts are for.
-        connections.spawn(serve(stream, shared.clone()));
     }
 }
 
@@ -143,6 +113,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
             shared.broken.fetch_add(1, Ordering::SeqCst);
         })
     };
+    stream.set_nodelay(true)?;
     if let Some(script) = begins_now(None, &[Begins::Connected]) {
         return perform(stream, script, &[]).await;
     }

@@ -1,19 +1,19 @@
 //! A mail server that stands before another one, speaks TLS for it, and breaks the conversations that it is told to break.
 
+use crate::stoppable_listener::{StoppableListener, lock};
 use rustls::ServerConfig;
 use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
+    net::TcpStream,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -60,9 +60,8 @@ pub(crate) enum Trouble {
 
 /// Works until it is dropped.
 pub(crate) struct BrokenMailServer {
-    address: SocketAddr,
+    listener: StoppableListener,
     shared: Arc<Shared>,
-    listening: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -78,13 +77,12 @@ type Peer = BufReader<Box<dyn Wire>>;
 
 impl BrokenMailServer {
     pub(crate) async fn before(target: SocketAddr, tls: Arc<ServerConfig>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("its address");
         let shared =
             Shared { target: Mutex::new(target), tls, trouble: Mutex::default(), broken: AtomicU32::new(0) };
-        let server = Self { address, shared: Arc::new(shared), listening: Mutex::default() };
-        server.listen_with(listener);
-        server
+        let shared = Arc::new(shared);
+        let serving = shared.clone();
+        let listener = StoppableListener::start(move |stream| converse(stream, serving.clone())).await;
+        Self { listener, shared }
     }
 
     pub(crate) fn forward_to(&self, target: SocketAddr) {
@@ -92,59 +90,28 @@ impl BrokenMailServer {
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.address.port()
+        self.listener.address().port()
     }
 
     /// Ends all conversations, and breaks those that follow at this moment.
     pub(crate) async fn break_at(&self, moment: Moment, trouble: Trouble) {
         self.refuse().await;
         *lock(&self.shared.trouble) = Some((moment, trouble));
-        self.listen().await;
+        self.listener.resume().await;
     }
 
     /// Ends all conversations and refuses new ones until [`Self::mend`].
     pub(crate) async fn refuse(&self) {
-        let listening = lock(&self.listening).take();
-        if let Some(listening) = listening {
-            listening.abort();
-            assert!(listening.await.is_err_and(|error| error.is_cancelled()), "it listened until now");
-        }
+        self.listener.stop().await;
     }
 
     /// Passes everything on from now on. Returns how often a conversation was broken.
     pub(crate) async fn mend(&self) -> u32 {
         self.refuse().await;
         *lock(&self.shared.trouble) = None;
-        self.listen().await;
+        self.listener.resume().await;
         self.shared.broken.swap(0, Ordering::SeqCst)
     }
-
-    async fn listen(&self) {
-        self.listen_with(TcpListener::bind(self.address).await.expect("the port again"));
-    }
-
-    fn listen_with(&self, listener: TcpListener) {
-        let shared = self.shared.clone();
-        *lock(&self.listening) = Some(tokio::spawn(async move {
-            let mut conversations = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                // A client that leaves is what many troubles are for.
-                conversations.spawn(converse(stream, shared.clone()));
-            }
-        }));
-    }
-}
-
-impl Drop for BrokenMailServer {
-    fn drop(&mut self) {
-        if let Some(listening) = lock(&self.listening).take() {
-            listening.abort();
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

@@ -1,7 +1,7 @@
 //! What happens to an instance, or to all.
 
 use super::fleet::{Fleet, Instance, Place};
-use crate::{database_proxy::DatabaseProxy, postgres};
+use crate::{postgres, tcp_proxy::TcpProxy};
 use std::time::{Duration, Instant};
 
 /// Until the others have noticed: a silent instance is presumed dead after 15 seconds, and they look every 5.
@@ -96,13 +96,13 @@ impl Fleet {
     }
 }
 
-async fn cut(proxy: &DatabaseProxy) {
+async fn cut(proxy: &TcpProxy) {
     proxy.cut();
     tokio::time::sleep(OUTAGE).await;
     proxy.restore();
 }
 
-async fn stall(proxies: &[&DatabaseProxy]) {
+async fn stall(proxies: &[&TcpProxy]) {
     proxies.iter().for_each(|proxy| proxy.stall());
     tokio::time::sleep(OUTAGE).await;
     proxies.iter().for_each(|proxy| proxy.restore());

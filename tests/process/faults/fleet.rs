@@ -1,9 +1,9 @@
 //! The daemons, the world around them, and the people.
 
 use super::{blows::Blow, is_even};
-use crate::database_proxy::DatabaseProxy;
 use crate::dice::Dice;
 use crate::harness::{Daemon, Home, until_true};
+use crate::tcp_proxy::TcpProxy;
 use reconnectd::{
     sim::{
         Fault, FaultKind, Operation, Options, ReceivedEmail, Simulator, SmtpAction, SmtpFault, SmtpStage,
@@ -32,10 +32,10 @@ pub(super) enum Place {
 /// A daemon: its folder, its ways to the others, and its process.
 pub(super) struct Instance {
     pub(super) home: Home,
-    pub(super) gateway: DatabaseProxy,
-    pub(super) mail_server: DatabaseProxy,
+    pub(super) gateway: TcpProxy,
+    pub(super) mail_server: TcpProxy,
     /// Only to a server.
-    pub(super) database: Option<DatabaseProxy>,
+    pub(super) database: Option<TcpProxy>,
     pub(super) daemon: Option<Daemon>,
     /// While it is stopped.
     pub(super) stopped_at: Option<Instant>,
@@ -43,8 +43,8 @@ pub(super) struct Instance {
 
 impl Instance {
     async fn new(simulator: &Simulator, place: &Place) -> Self {
-        let gateway = DatabaseProxy::start(&simulator.gateway_url()).await;
-        let mail_server = DatabaseProxy::start(&format!("smtp://{}", simulator.smtp_addr())).await;
+        let gateway = TcpProxy::start(&simulator.gateway_url()).await;
+        let mail_server = TcpProxy::start(&format!("smtp://{}", simulator.smtp_addr())).await;
         let mut home = Home::new(simulator);
         home.set("sweep.confirm_sweeps", 1)
             .set("sweep.schedule", "*/3 * * * * *")
@@ -53,7 +53,7 @@ impl Instance {
             .set("gateway.max_in_flight", 16)
             .set("email.smtp.port", i64::from(mail_server.address().port()));
         let database = match place {
-            Place::Server(database) => Some(DatabaseProxy::start(database).await),
+            Place::Server(database) => Some(TcpProxy::start(database).await),
             Place::File => None,
         };
         if let Some(database) = &database {

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a database's server. It cuts, stalls, or delays the connections.
+//! A TCP proxy in front of a server: of a database, the gateway, or email. It cuts, stalls, or delays the connections.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 /// Works until it is dropped.
-pub(crate) struct DatabaseProxy {
+pub(crate) struct TcpProxy {
     address: SocketAddr,
     target: Url,
     rules: watch::Sender<Rules>,
@@ -50,9 +50,9 @@ struct Trap {
 }
 
 #[allow(dead_code, reason = "not every suite needs all of it")]
-impl DatabaseProxy {
-    /// Listens on a free port. `target` is the URL of a database; its server listens on a Unix socket, whose folder is the
-    /// parameter `host`, or on a TCP port.
+impl TcpProxy {
+    /// Listens on a free port. `target` is the URL of the server, which listens on a TCP port. That of a database can listen on
+    /// a Unix socket, whose folder is the parameter `host`.
     pub(crate) async fn start(target: &str) -> Self {
         let target: Url = target.parse().expect("a URL");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -73,7 +73,7 @@ impl DatabaseProxy {
         self.address
     }
 
-    /// The URL of the database through this proxy.
+    /// The URL of the server through this proxy.
     pub(crate) fn url(&self) -> String {
         let mut url = self.target.clone();
         url.set_host(Some(&self.address.ip().to_string())).expect("an address");
