@@ -14,20 +14,23 @@ use tokio_util::sync::CancellationToken;
 
 /// A smaller difference of the clocks is normal.
 const REPORTED_DIFFERENCE: TimeDelta = TimeDelta::seconds(5);
-/// How long a start looks for damaged pages. A small database is read as a whole.
-const PAGE_CHECK: Duration = Duration::from_secs(5);
+/// How long damaged pages are looked for at a start. A small database is read as a whole.
+pub(super) const PAGE_CHECK: Duration = Duration::from_secs(5);
 /// Before another heartbeat, when one failed.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Makes this process an instance, and continues the work that dead ones left unfinished.
+    /// Makes this process an instance, and continues the work that dead ones left unfinished. `once` also looks for damaged
+    /// pages before it works; a daemon does so beside its other loops.
     ///
     /// # Errors
     /// Another process holds the lock of the database file, a page of it is damaged, or another instance has a key that this
     /// one lacks.
     pub async fn acquire_instance_lock(&self, command: InstanceCommand) -> anyhow::Result<InstanceLock> {
         let lock = self.store.lock()?;
-        self.store.check_pages(PAGE_CHECK).await?;
+        if command == InstanceCommand::Once {
+            self.store.check_pages(PAGE_CHECK, &CancellationToken::new()).await?;
+        }
         let now = self.clock.now();
         self.verify_keys_of_others(now).await?;
         let mut key_ring = KeyRingWatch::new(self);

@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// `None` on a server.
-    fn health(&self) -> Option<&Health> {
+    pub(super) fn health(&self) -> Option<&Health> {
         match &self.reader {
             Pool::Sqlite(readers) => Some(readers.health()),
             Pool::Postgres(_) => None,

@@ -9,6 +9,7 @@ use crate::store::{PagesChecked, Store, StoreError};
 use chrono::TimeDelta;
 use std::path::Path;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 pub(super) enum Outcome {
     Opened(Store),
@@ -76,7 +77,7 @@ pub(super) async fn check(
 /// Whether the database can be written, and its pages be read.
 async fn works(store: &Store) -> Result<PagesChecked, StoreError> {
     store.probe_write().await?;
-    store.check_pages(PAGE_CHECK).await
+    store.check_pages(PAGE_CHECK, &CancellationToken::new()).await
 }
 
 fn outcome(opened: Result<Store, StoreError>, checklist: &mut Checklist) -> anyhow::Result<Outcome> {

@@ -11,6 +11,7 @@ mod heartbeat;
 mod key_ring;
 mod leases;
 mod link_requests;
+mod page_check;
 mod path_watch;
 mod plan;
 mod purge;
@@ -38,6 +39,9 @@ pub(super) fn start_lasting(
 ) {
     let app = current.app();
     runner.spawn(database_file::DatabaseFileLoop::new(file.clone()));
+    if !app.store.is_shared() {
+        runner.spawn(page_check::PageCheckLoop::new(&app, runner.shutdown));
+    }
     runner.spawn(heartbeat::HeartbeatLoop::new(&app));
     runner.spawn(key_ring::KeyRingLoop::new(&app));
     runner.spawn(leases::LeaseLoop::new(current));

@@ -23,11 +23,15 @@ struct Inner {
 
 impl Health {
     /// Takes note of the error of a statement, or of a new connection.
-    pub(super) fn note_error(&self, error: &sqlx::Error) {
-        if !matches!(Failure::of(error), Failure::Damaged | Failure::NotADatabase) {
-            return;
+    pub(in crate::store) fn note_error(&self, error: &sqlx::Error) {
+        if matches!(Failure::of(error), Failure::Damaged | Failure::NotADatabase) {
+            self.note_damage(&error.to_string());
         }
-        let text = self.0.damage.get_or_init(|| error.to_string());
+    }
+
+    /// A page is damaged.
+    pub(in crate::store) fn note_damage(&self, error: &str) {
+        let text = self.0.damage.get_or_init(|| error.to_owned());
         if !self.0.is_reported.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 event = "database_damaged",

@@ -2,8 +2,10 @@ use super::{check_of_database, expire, until_readiness};
 use crate::harness::{Home, mails, simulator, until_true};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 const PAGE: u64 = 4096;
+const SOME_SWEEPS: Duration = Duration::from_secs(3);
 
 /// Overwrites the first page of a table in the file. Everything is moved there from the log first.
 async fn damage(home: &Home, table: &str) {
@@ -36,9 +38,7 @@ async fn a_damaged_page_stops_all_email_until_a_backup_is_restored() {
     daemon.running.ended().await;
 
     // And before it starts.
-    for command in ["run", "once"] {
-        home.run(&[command]).await.badly(2, &["damaged", "restore a backup"]);
-    }
+    home.run(&["once"]).await.badly(2, &["damaged", "restore a backup"]);
     let (level, message) = check_of_database(&home).await;
     assert!(level == "failed" && message.contains("restore a backup"), "{message}");
     assert_eq!(simulator.mailbox().received(), 0);
@@ -54,4 +54,23 @@ async fn a_damaged_page_stops_all_email_until_a_backup_is_restored() {
     home.run(&["hold", "release", holds[0]["hold_id"].as_str().unwrap()]).await.well();
     mails(&simulator, 1).await;
     daemon.running.stopped().await.well();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_does_not_wait_for_the_look_at_all_pages_and_nothing_is_emailed_once_it_finds_damage() {
+    let simulator = simulator(0).await;
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    // Nothing else reads it.
+    damage(&home, "audit").await;
+    let daemon = home.daemon().await;
+    until_readiness(&daemon, 503, "database_damaged").await;
+    expire(&simulator, "alice");
+    tokio::time::sleep(SOME_SWEEPS).await;
+    until_readiness(&daemon, 503, "database_damaged").await;
+    let log = daemon.running.stopped().await.well().stderr;
+    assert_eq!(log.matches("event=\"database_damaged\"").count(), 1, "{log}");
+    assert_eq!(simulator.mailbox().received(), 0);
 }
