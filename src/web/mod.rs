@@ -3,6 +3,8 @@
 
 mod admin;
 mod client_limits;
+mod client_turn;
+mod descriptors;
 mod hooks;
 pub(crate) mod pages;
 mod peer_connections;

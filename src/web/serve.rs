@@ -1,9 +1,9 @@
 //! Serves a listener, with limits on the time, bytes and connections of its clients.
 
+use super::descriptors;
 use super::peer_connections::{PeerConnection, PeerConnections};
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -12,12 +12,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Layer;
-use tower::util::MapRequestLayer;
+use tower::util::{MapFutureLayer, MapRequestLayer};
 use tower_http::timeout::RequestBodyDeadlineLayer;
 
 /// How long a shutdown waits for requests in progress. It closes idle connections at once.
@@ -29,6 +29,8 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
 /// A million members take some minutes.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// How often a client that waits for a place looks for one.
+const LOOK: Duration = Duration::from_millis(100);
 /// An office or a mobile network can share one address.
 const MAX_PER_PEER: usize = 64;
 
@@ -42,8 +44,11 @@ pub struct ServerLimits {
     pub(crate) connection_timeout: Duration,
     /// For the last request: until the client has read the response.
     pub(crate) response_timeout: Duration,
-    /// Further clients wait in the system's backlog.
+    /// Further clients wait in the system's backlog, until another one has to make room. Fewer when the process may not
+    /// open as many files.
     pub(crate) max_connections: usize,
+    /// While others wait for a place, a client that is waited for longer has to make room.
+    pub(crate) patience: Duration,
     /// For one peer address. `None`: no limit, as for the operator's own proxies.
     pub(crate) max_per_peer: Option<usize>,
 }
@@ -73,6 +78,7 @@ impl Default for ServerLimits {
             connection_timeout: Duration::from_secs(5 * 60),
             response_timeout: Duration::from_secs(5 * 60),
             max_connections: 1024,
+            patience: Duration::from_secs(2),
             max_per_peer: None,
         }
     }
@@ -103,38 +109,39 @@ pub(crate) async fn serve_peers(
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     let router = router.layer(RequestBodyDeadlineLayer::new(limits.body_timeout));
-    let permits = Arc::new(Semaphore::new(limits.max_connections));
+    let permits = Arc::new(Semaphore::new(descriptors::places(limits.max_connections)));
     let mut connections = JoinSet::new();
+    // Accepted, without a place yet.
+    let mut next = None;
     loop {
-        let accepted = async {
-            let permit = permits.clone().acquire_owned().await;
-            (listener.accept().await, permit)
-        };
         tokio::select! {
-            (accepted, permit) = accepted => match accepted {
-                Ok((stream, peer)) => {
-                    let Some(place) = peers.accept(peer) else {
-                        tracing::debug!("closed a connection: its address has too many");
-                        continue;
-                    };
-                    let (router, shutdown) = (router.clone(), shutdown.clone());
-                    connections.spawn(async move {
-                        let _permit = permit;
-                        tokio::select! {
-                            () = serve_connection(stream, peer, &place, router, limits, shutdown) => {}
-                            () = place.closed() => {}
-                        }
-                    });
-                }
+            accepted = listener.accept(), if next.is_none() => match accepted {
+                Ok((stream, peer)) => match peers.accept(peer, limits.patience) {
+                    Some(place) => next = Some((stream, peer, place)),
+                    None => tracing::debug!("closed a connection: its address has too many"),
+                },
                 Err(error) => {
                     tracing::warn!(event = "connection_not_accepted", %error, "cannot accept a connection");
+                    peers.make_room(limits.patience);
                     tokio::select! { () = sleep(ACCEPT_BACKOFF) => {}, () = shutdown.cancelled() => break }
                 }
             },
+            permit = permit(&permits, &peers, limits.patience), if next.is_some() => {
+                let Some((stream, peer, place)) = next.take() else { continue };
+                let (router, shutdown) = (router.clone(), shutdown.clone());
+                connections.spawn(async move {
+                    let _permit = permit;
+                    tokio::select! {
+                        () = serve_connection(stream, peer, &place, router, limits, shutdown) => {}
+                        () = place.closed() => {}
+                    }
+                });
+            }
             Some(joined) = connections.join_next() => log_join_error(joined),
             () = shutdown.cancelled() => break,
         }
     }
+    drop(next);
     drop(listener);
     let drained = timeout(DRAIN_TIMEOUT, async {
         while let Some(joined) = connections.join_next().await {
@@ -149,6 +156,23 @@ pub(crate) async fn serve_peers(
         );
     }
     Ok(())
+}
+
+/// Waits for one of the places. When all are taken, the client that is waited for the longest has to make room.
+async fn permit(
+    permits: &Arc<Semaphore>,
+    peers: &PeerConnections,
+    patience: Duration,
+) -> Result<OwnedSemaphorePermit, AcquireError> {
+    if let Ok(permit) = permits.clone().try_acquire_owned() {
+        return Ok(permit);
+    }
+    loop {
+        peers.make_room(patience);
+        if let Ok(permit) = timeout(LOOK, permits.clone().acquire_owned()).await {
+            return permit;
+        }
+    }
 }
 
 /// The panic hook has logged the panic itself.
@@ -174,12 +198,17 @@ async fn serve_connection(
         tracing::debug!(%error, "the client closed the connection");
         return;
     }
-    let on_request = place.on_request();
-    let note = MapRequestLayer::new(move |request: hyper::Request<Incoming>| {
-        on_request();
-        request
+    let (turn, at_response) = (place.turn(), place.turn());
+    let follow_request = MapRequestLayer::new(move |request| turn.on_request(request));
+    let follow_response = MapFutureLayer::new(move |response| {
+        let turn = at_response.clone();
+        async move {
+            let response = response.await;
+            turn.on_response();
+            response
+        }
     });
-    let service = note.layer(Extension(ConnectInfo(peer)).layer(router));
+    let service = follow_request.layer(follow_response.layer(Extension(ConnectInfo(peer)).layer(router)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

@@ -16,6 +16,7 @@ fn limits() -> ServerLimits {
         connection_timeout: TIMEOUT,
         response_timeout: TIMEOUT,
         max_connections: 64,
+        patience: TIMEOUT,
         max_per_peer: None,
     }
 }
@@ -201,4 +202,45 @@ async fn silent_connections_of_one_address_do_not_keep_a_request_out() {
     }
     assert!(server.response(HELLO).await.ends_with("hello"));
     assert_eq!(read_to_end(&mut silent[0]).await, "", "the oldest one was closed");
+}
+
+#[tokio::test]
+async fn when_all_places_are_taken_slow_clients_make_room_for_a_visitor() {
+    let release = Arc::new(Notify::new());
+    let slow = {
+        let release = release.clone();
+        get(move || async move {
+            release.notified().await;
+            "finally"
+        })
+    };
+    let large = get(|| async { vec![0_u8; 16 << 20] });
+    let limits = ServerLimits { max_connections: 4, patience: SHORT, ..limits() };
+    let server = TestServer::new(hello().route("/slow", slow).route("/large", large), limits).await;
+    let mut clients = Vec::new();
+    for request in [
+        "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /large HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /form HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab",
+        "GET / HTTP/1.1\r\nHost: ",
+    ] {
+        let mut client = server.connect().await;
+        client.write_all(request.as_bytes()).await.unwrap();
+        clients.push(client);
+    }
+    // Each visitor keeps its place, too.
+    let mut visitors = Vec::new();
+    for _ in 0..3 {
+        let mut visitor = server.connect().await;
+        visitor.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut first = [0; 12];
+        timeout(TIMEOUT, visitor.read_exact(&mut first)).await.expect("a place").unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        visitors.push(visitor);
+    }
+    release.notify_one();
+    assert!(read_to_end(&mut clients[0]).await.ends_with("finally"), "what this process works on goes on");
+    for client in &mut clients[1..] {
+        assert!(!read_to_end(client).await.contains("hello"));
+    }
 }

@@ -195,13 +195,19 @@ impl Home {
 
     /// Starts the daemon and waits until it listens.
     pub(crate) async fn daemon(&self) -> Daemon {
-        let running = self.start(&["run"]);
-        let (links, admin) = until("the daemon to listen", async || {
-            let log = running.stderr();
-            Some((address(&log, "links")?, address(&log, "admin")?))
-        })
-        .await;
-        Daemon { running, links, admin }
+        Daemon::listening(self.start(&["run"])).await
+    }
+
+    /// Starts the daemon as a process that may have so many files open.
+    pub(crate) async fn daemon_with_descriptors(&self, count: u32) -> Daemon {
+        let mut shell = self.program_named("sh");
+        shell.args([
+            "-c",
+            &format!("ulimit -n {count} && exec \"$0\" \"$@\""),
+            env!("CARGO_BIN_EXE_reconnectd"),
+        ]);
+        shell.arg("--config").arg(self.path("reconnectd.toml")).arg("run");
+        Daemon::listening(Running::start(shell)).await
     }
 }
 
@@ -212,6 +218,15 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    async fn listening(running: Running) -> Self {
+        let (links, admin) = until("the daemon to listen", async || {
+            let log = running.stderr();
+            Some((address(&log, "links")?, address(&log, "admin")?))
+        })
+        .await;
+        Self { running, links, admin }
+    }
+
     /// The local address of the link in an email, without the proxy.
     pub(crate) fn link(&self, mail: &ReceivedEmail) -> String {
         let links = mail.links();

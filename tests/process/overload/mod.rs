@@ -14,7 +14,7 @@ use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// What the deployments allow: `SHUTDOWN_DEADLINE`, and the time to close what is left.
 const SHUTDOWN: Duration = Duration::from_secs(60);
@@ -24,6 +24,10 @@ const HEALTHY: Duration = Duration::from_secs(10);
 /// A debug build with all caches filled needs a fraction of it.
 const MAX_MEMORY_KIB: u64 = 512 << 10;
 const MAX_DESCRIPTORS: u64 = 1_000;
+/// How often a daemon ends under the load.
+const ENDS: u32 = 3;
+/// In which a daemon has fewer than a hundred places for clients.
+const FEW_DESCRIPTORS: u32 = 300;
 
 struct Scale {
     lasts: Duration,
@@ -60,8 +64,9 @@ struct Overload {
     scale: Scale,
     simulator: Simulator,
     daemon: Daemon,
-    link: String,
-    _home: Home,
+    /// The path of a link.
+    path: String,
+    home: Home,
 }
 
 async fn overload() -> Overload {
@@ -80,16 +85,25 @@ async fn overload() -> Overload {
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let daemon = home.daemon().await;
     let link = daemon.link(&mails(&simulator, 1).await[0]);
+    let path = format!("/r/{}", link.rsplit('/').next().unwrap());
     // From now on, an email a second, and a slow gateway.
     simulator.mailbox().script(SmtpFault::new(SmtpStage::End, SmtpAction::Delay { ms: 1_000 }));
     let delay = FaultKind::Delay { ms: scale.gateway_delay.as_millis() as u64 };
     simulator.world().add_fault(Fault::new(delay));
-    Overload { scale, simulator, daemon, link, _home: home }
+    Overload { scale, simulator, daemon, path, home }
 }
 
 impl Overload {
-    fn path(&self) -> String {
-        format!("/r/{}", self.link.rsplit('/').next().unwrap())
+    fn slow_clients(&self) -> [JoinSet<()>; 2] {
+        let Self { daemon, scale, .. } = self;
+        [
+            slow_clients::keep(daemon.links, &self.path, scale.slow_clients),
+            slow_clients::keep(daemon.admin, "/metrics", scale.slow_clients / 4),
+        ]
+    }
+
+    fn burst(&self) -> JoinHandle<Vec<u16>> {
+        tokio::spawn(burst(format!("http://{}{}", self.daemon.links, self.path), self.scale.views))
     }
 
     /// Breaks connections, or mends them, so that there is always email.
@@ -150,12 +164,9 @@ async fn burst(link: String, views: usize) -> Vec<u16> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overloaded_daemon_stays_small_and_ready_and_ends_in_time() {
-    let overload = overload().await;
+    let mut overload = overload().await;
     let Overload { scale, daemon, .. } = &overload;
-    let _slow_readers = [
-        slow_clients::keep(daemon.links, &overload.path(), scale.slow_clients),
-        slow_clients::keep(daemon.admin, "/metrics", scale.slow_clients / 4),
-    ];
+    let mut slow_clients = overload.slow_clients();
     let mut before = Vec::new();
     const LOOPS: [&str; 4] = ["sweep", "plan", "deliver", "link_requests"];
     for name in LOOPS {
@@ -166,7 +177,7 @@ async fn an_overloaded_daemon_stays_small_and_ready_and_ends_in_time() {
     let (mut round, mut sent) = (0, overload.simulator.mailbox().received());
     while begun.elapsed() < scale.lasts {
         overload.toggle(round);
-        let views = tokio::spawn(burst(overload.link.clone(), scale.views));
+        let views = overload.burst();
         while !views.is_finished() {
             overload.expect_health(&mut samples).await;
             tokio::time::sleep(scale.pause).await;
@@ -191,9 +202,42 @@ async fn an_overloaded_daemon_stays_small_and_ready_and_ends_in_time() {
         show(&samples, sent);
         samples.expect_flat();
     }
-    let Overload { daemon, .. } = overload;
-    daemon.running.terminate();
-    daemon.running.ended_within(SHUTDOWN).await.well();
+    for end in 1..=ENDS {
+        let views = overload.burst();
+        tokio::time::sleep(overload.scale.pause).await;
+        overload.daemon.running.terminate();
+        overload.daemon.running.ended_within(SHUTDOWN).await.well();
+        views.abort();
+        drop(slow_clients);
+        if end == ENDS {
+            break;
+        }
+        overload.daemon = overload.home.daemon().await;
+        overload.toggle(u64::from(end));
+        slow_clients = overload.slow_clients();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_is_served_while_slow_readers_from_many_addresses_want_all_places() {
+    let simulator = Simulator::start(Options { members: 0, ..Options::default() }).await.unwrap();
+    let mut home = Home::new(&simulator);
+    home.set("sweep.confirm_sweeps", 1);
+    home.enrol(&["alice"]).await;
+    home.run(&["once"]).await.well();
+    let daemon = home.daemon_with_descriptors(FEW_DESCRIPTORS).await;
+    let readers = slow_clients::keep_reading(daemon.links, "/r/unknown", FEW_DESCRIPTORS as usize);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // The daemon, too, still opens files and connections.
+    simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
+    let link = daemon.link(&mails(&simulator, 1).await[0]);
+    for _ in 0..3 {
+        let visitor = Client::builder().no_proxy().timeout(HEALTHY).build().unwrap();
+        assert_eq!(visitor.get(&link).send().await.unwrap().status(), 200);
+    }
+    assert_eq!(readers.len(), FEW_DESCRIPTORS as usize);
+    let ended = daemon.running.stopped().await.well();
+    assert!(!ended.stderr.contains("event=\"connection_not_accepted\""), "{}", ended.stderr);
 }
 
 #[expect(clippy::print_stdout, reason = "the table of a long run")]

@@ -23,11 +23,20 @@ enum Kind {
     ReadsSlowly,
 }
 
-/// Keeps `count` clients at a listener until the set is dropped. One that is thrown out comes back.
+/// Keeps `count` clients of all kinds at a listener until the set is dropped. One that is thrown out comes back.
 pub(super) fn keep(listener: SocketAddr, path: &str, count: usize) -> JoinSet<()> {
+    keep_kinds(listener, path, count, &[Kind::Silent, Kind::HalfARequest, Kind::ReadsSlowly])
+}
+
+/// Like [`keep`], with clients that read slowly.
+pub(super) fn keep_reading(listener: SocketAddr, path: &str, count: usize) -> JoinSet<()> {
+    keep_kinds(listener, path, count, &[Kind::ReadsSlowly])
+}
+
+fn keep_kinds(listener: SocketAddr, path: &str, count: usize, kinds: &[Kind]) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     for n in 0..count {
-        let kind = [Kind::Silent, Kind::HalfARequest, Kind::ReadsSlowly][n % 3];
+        let kind = kinds[n % kinds.len()];
         let source = Ipv4Addr::new(127, 0, 1, 1 + (n / PER_ADDRESS) as u8);
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n");
         clients.spawn(async move {
