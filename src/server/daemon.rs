@@ -143,6 +143,17 @@ impl Daemon {
             End::Failed(error) => Some(error),
             End::DatabaseLost(error) => {
                 self.tasks.shutdown().await;
+                match tokio::time::timeout(CLOSE_MARGIN, app.store.rescue_log()).await {
+                    Ok(false) => {}
+                    Ok(true) => tracing::warn!(
+                        event = "database_log_rescued",
+                        "moved what the deleted write-ahead log had into the database file"
+                    ),
+                    Err(_) => tracing::error!(
+                        event = "database_log_lost",
+                        "the writes of the deleted write-ahead log are lost: the database does not answer"
+                    ),
+                }
                 return Err(error.into());
             }
         };

@@ -35,6 +35,17 @@ impl Place {
         files.find(|(path, identity)| identity.is_gone_from(path)).map(|(path, _)| path.as_path())
     }
 
+    /// Whether the write-ahead log was deleted, and nothing else. The open connections still have it.
+    pub(super) fn lacks_only_its_log(&self) -> bool {
+        let Self::File { path, identity, beside } = self else { return false };
+        let log = self.log();
+        let is_as_expected = |(file, identity): &(PathBuf, FileIdentity)| match log.as_ref() == Some(file) {
+            true => matches!(file.try_exists(), Ok(false)),
+            false => !identity.is_gone_from(file),
+        };
+        !identity.is_gone_from(path) && beside.iter().all(is_as_expected)
+    }
+
     /// The write-ahead log of a file.
     pub(super) fn log(&self) -> Option<PathBuf> {
         self.file().map(|path| beside(path, LOG))

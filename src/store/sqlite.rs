@@ -148,6 +148,16 @@ impl Store {
         }
     }
 
+    /// After the write-ahead log was deleted: moves what the open connections have of it into the file, as SQLite does when
+    /// the last connection is closed. Does nothing if anything else was deleted or replaced. Returns whether it did.
+    pub(crate) async fn rescue_log(&self) -> bool {
+        let is_possible = self.place.lacks_only_its_log();
+        if is_possible {
+            self.close().await;
+        }
+        is_possible
+    }
+
     /// Wakes one waiter when a write or a new connection finds the file deleted or replaced. Reads on open connections
     /// do not notice.
     pub(crate) fn file_loss(&self) -> Arc<Notify> {

@@ -159,6 +159,25 @@ async fn a_daemon_ends_when_its_log_is_deleted_or_replaced() {
 }
 
 #[tokio::test]
+async fn what_was_written_to_a_deleted_log_is_in_the_file_when_the_daemon_has_ended() {
+    let simulator = simulator(0).await;
+    simulator.world().configure(|settings| settings.rotate = true);
+    let mut home = Home::new(&simulator);
+    home.set("sweep.schedule", "0 0 0 1 1 *");
+    home.enrol(&["alice"]).await;
+    let daemon = home.daemon().await;
+    until_true("the first sweep", async || home.json(&["connections", "list"]).await.len() == 3).await;
+    fs::remove_file(home.path("reconnectd.db-wal")).unwrap();
+    // It writes, and notices.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert_eq!(http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap().status(), 503);
+    daemon.running.ended().await.badly(1, &["event=\"database_log_rescued\""]);
+    assert_eq!(home.json(&["connections", "list"]).await.len(), 3);
+    home.run(&["once"]).await.well();
+    assert_eq!(home.json(&["members", "list"]).await[0]["credential"], json!("ok"), "its token was rotated");
+}
+
+#[tokio::test]
 async fn a_daemon_without_its_database_is_not_ready_and_does_not_end_well() {
     let simulator = simulator(0).await;
     let mut home = Home::new(&simulator);
