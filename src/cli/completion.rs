@@ -20,6 +20,15 @@ pub(super) enum Completion {
 #[error(transparent)]
 pub(super) struct UsageError(pub(super) anyhow::Error);
 
+/// The error of components that could not be opened. It is one of the configuration, unless a later start can succeed without
+/// a change: a service manager does not start the daemon again after the former.
+pub(super) fn not_opened(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<StoreError>() {
+        Some(by_store) if !by_store.is_unusable_file() => error,
+        _ => UsageError(error).into(),
+    }
+}
+
 /// Prints the error, if there is one. 0 complete, 1 failed, 2 usage or configuration error, 3 incomplete.
 pub(super) fn exit_code(result: anyhow::Result<Completion>) -> ExitCode {
     match result {

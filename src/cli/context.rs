@@ -1,6 +1,6 @@
 //! The configuration of a command, and the components that it opens on demand.
 
-use super::completion::UsageError;
+use super::completion::not_opened;
 use super::output::errln;
 use crate::base::clock::Clock;
 use crate::base::config::{AuthMode, Config, ConfigSource, Loaded};
@@ -66,7 +66,7 @@ impl Context {
 
     /// Opens the components. Creates the database if needed.
     pub(super) async fn app_or_create(&self) -> anyhow::Result<App> {
-        App::open(self.config.clone(), self.clock.clone()).await.map_err(|error| UsageError(error).into())
+        App::open(self.config.clone(), self.clock.clone()).await.map_err(not_opened)
     }
 
     /// Runs `action` on the components, then waits for token refreshes that are still running. An interrupted one could
@@ -76,7 +76,7 @@ impl Context {
         action: impl AsyncFnOnce(&App) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let mut app =
-            App::open_existing(self.config.clone(), self.clock.clone()).await.map_err(UsageError)?;
+            App::open_existing(self.config.clone(), self.clock.clone()).await.map_err(not_opened)?;
         app.store = app.store.acting_as(self.actor());
         app.operator.store = app.store.clone();
         let result = action(&app).await;

@@ -16,6 +16,10 @@ pub(super) fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
         return StoreError::NotADatabase { path: shown(path) };
     }
     match StoreError::from(error) {
+        // They pass without a change of the configuration.
+        StoreError::Database(error) if matches!(Failure::of(&error), Failure::Busy | Failure::Full) => {
+            StoreError::Database(error)
+        }
         StoreError::Database(error) => cannot_open(path, &error),
         other => other,
     }

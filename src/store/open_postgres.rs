@@ -188,12 +188,17 @@ impl Facts {
 /// Takes the lock of sqlx, so that several instances can start at once.
 async fn migrate(shown: &str, facts: &Facts, connection: &mut PgConnection) -> Result<()> {
     migrations::for_postgres().run(connection).await.map_err(|error| match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
-            if Failure::of(&error) == Failure::Denied =>
-        {
-            cannot_open(shown, facts.missing_right())
-        }
         MigrateError::VersionMissing(migration) => StoreError::Newer { path: shown.to_owned(), migration },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+            if Failure::of(&error) != Failure::Other =>
+        {
+            match Failure::of(&error) {
+                Failure::Denied => cannot_open(shown, facts.missing_right()),
+                // Each migration is a transaction; the next start continues.
+                Failure::ConnectionLost => unreachable(shown, error.to_string()),
+                _ => error.into(),
+            }
+        }
         other => StoreError::Migration(other),
     })
 }

@@ -127,6 +127,16 @@ async fn work_goes_on_after_the_server_has_ended_all_sessions() {
     }
 }
 
+#[tokio::test]
+async fn a_migration_whose_connection_is_lost_is_continued_by_the_next_start() {
+    let Some(url) = postgres::new_database() else { return };
+    let proxy = TcpProxy::start(&url).await;
+    proxy.cut_at("CREATE TABLE lapses", true);
+    let opened = Store::open(&proxy.url().parse().unwrap()).await;
+    assert!(matches!(opened, Err(StoreError::Unreachable { .. })), "{opened:?}");
+    Store::open(&url.parse().unwrap()).await.unwrap();
+}
+
 /// A store on a database of its own, through a proxy. The server ends a statement after a second.
 async fn proxied() -> Option<(Store, TcpProxy)> {
     let proxy = TcpProxy::start(&postgres::new_database_with_tables().await?).await;
