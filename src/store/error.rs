@@ -114,6 +114,18 @@ impl StoreError {
             || matches!(self, Self::Backup(error) if error.is_about_file())
     }
 
+    /// Whether other writes fail, too, until the database is mended: its disk is full, or a right was taken away, for example.
+    pub(crate) fn concerns_other_writes(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Database(error) => matches!(
+                Failure::of(error),
+                Failure::Full | Failure::ReadOnly | Failure::Io | Failure::CannotOpen | Failure::Denied
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether the same unit of work may succeed at once. Nothing was written.
     pub(super) fn is_transient(&self) -> bool {
         match self {

@@ -6,7 +6,7 @@ use crate::credentials::{CallError, Refresh, Refusal};
 use crate::detect::poll::{DuePoll, DueResponse};
 use crate::domain::{CredentialState, Time};
 use crate::gateway::{GatewayError, Verdict};
-use crate::store::ApplyReport;
+use crate::store::{ApplyReport, StoreError};
 use chrono::TimeDelta;
 
 /// One member's part of a sweep.
@@ -20,6 +20,8 @@ pub(super) enum PollOutcome {
     TurnedEmpty { asked_at: Time, refresh: Refresh },
     /// No usable response.
     Unclear { reason: &'static str, wait: Option<TimeDelta>, failed: bool, refusal: Option<Box<Refusal>> },
+    /// The database takes nothing that this poll, or another one, brings.
+    NotStored(StoreError),
     /// The gateway asked everyone to wait.
     HeldBack {
         /// Whether the request was sent and counts against a quota.
@@ -41,7 +43,7 @@ impl PollOutcome {
     pub(super) fn sample(&self) -> Option<Sample> {
         let refused = |refresh: &Refresh| (*refresh == Refresh::Granted).then_some(false);
         Some(match self {
-            Self::Skipped(_) | Self::HeldBack { .. } => return None,
+            Self::Skipped(_) | Self::NotStored(_) | Self::HeldBack { .. } => return None,
             Self::Clear { refresh, .. } => Sample { refused: refused(refresh), ..Sample::default() },
             Self::TurnedEmpty { refresh, .. } => {
                 Sample { emptied: true, refused: refused(refresh), ..Sample::default() }
@@ -68,6 +70,7 @@ fn unclear(error: CallError) -> PollOutcome {
             PollOutcome::HeldBack { sent: error.is_throttled() }
         }
         CallError::Gateway(error) => by_gateway(&error),
+        CallError::Store(error) if error.concerns_other_writes() => PollOutcome::NotStored(error),
         CallError::LeaseHeld => failure("refresh_busy"),
         CallError::Store(_) | CallError::Keyring(_) | CallError::TaskAborted(_) => failure("internal_error"),
     }

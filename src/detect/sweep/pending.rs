@@ -29,7 +29,7 @@ impl Pending {
     pub(super) fn note(&mut self, polled: Polled, now: Time, progress: &mut SweepProgress) {
         let Polled { member, was_unclear, outcome, .. } = polled;
         match outcome {
-            PollOutcome::HeldBack { .. } => {}
+            PollOutcome::NotStored(_) | PollOutcome::HeldBack { .. } => {}
             PollOutcome::Skipped(reason) => {
                 progress.skipped += 1;
                 if was_unclear.as_deref() != Some(reason) {

@@ -74,6 +74,8 @@ impl Run {
         self.sweep.as_ref().map_or(self.progress, |sweep| sweep.progress + self.progress)
     }
 
+    /// # Errors
+    /// Also when the database took nothing of what the poll brought: the sweep continues when it does.
     pub(super) async fn note(&mut self, services: &Services, mut polled: Polled) -> Result<(), StoreError> {
         if let Some(page) = polled.page {
             self.enter(services, page).await?;
@@ -81,6 +83,7 @@ impl Run {
         let wrapped = polled.page.is_some_and(|page| page.wrapped);
         let place = SweepPosition { last: Some(polled.poll_key), wrapped };
         match polled.outcome {
+            PollOutcome::NotStored(error) => return Err(error),
             PollOutcome::HeldBack { sent } => {
                 self.ended_early_because.get_or_insert(THROTTLED);
                 if !sent {
