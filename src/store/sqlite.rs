@@ -221,10 +221,11 @@ impl Store {
         if let Some(health) = self.health() {
             health.verify_undamaged()?;
         }
-        // A few pages, so that the write-ahead log has to grow.
+        // A few pages that nothing compresses, so that the write-ahead log, or the table of a server, has to grow.
         let probe = per_engine(
             "INSERT OR REPLACE INTO write_probe (id, filler) VALUES (1, randomblob(8192))",
-            "INSERT INTO write_probe (id, filler) VALUES (1, decode(repeat(md5(random()::text), 512), 'hex'))
+            "INSERT INTO write_probe (id, filler) VALUES (1, (SELECT decode(string_agg(md5(random()::text), ''), 'hex')
+                FROM generate_series(1, 512)))
              ON CONFLICT (id) DO UPDATE SET filler = excluded.filler",
         );
         match self.interactive().execute(probe).await {
