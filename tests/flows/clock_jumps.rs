@@ -1,6 +1,7 @@
 //! A wall clock that jumps by hours while something waits: nothing is sent early, late by more than the jump, or twice.
 
 use crate::harness::{Harness, Setup};
+use crate::receiver::{Receiver, SECRET};
 use chrono::TimeDelta;
 use reconnectd::domain::{HoldScope, Time};
 use reconnectd::sim::Operation;
@@ -30,7 +31,7 @@ struct Wait {
     begin: for<'a> fn(&'a Harness) -> std::pin::Pin<Box<dyn Future<Output = Time> + 'a>>,
 }
 
-const WAITS: [Wait; 6] = [
+const WAITS: [Wait; 7] = [
     Wait {
         what: "a reminder",
         settings: &[("NOTICES__EXPIRED__REMINDERS", "24h")],
@@ -73,6 +74,18 @@ const WAITS: [Wait; 6] = [
                 h.pass().await;
                 h.set("alice", "kaiser-north", "EXPIRED");
                 h.clock.now() + TimeDelta::hours(24)
+            })
+        },
+    },
+    Wait {
+        what: "the cap of a month",
+        settings: &[("NOTICES__MAX_PER_MONTH", "1"), ("NOTICES__EXPIRED__REMINDERS", "")],
+        begin: |h| {
+            Box::pin(async {
+                h.set("alice", "epic", "EXPIRED");
+                h.pass().await;
+                h.set("alice", "kaiser-north", "EXPIRED");
+                h.clock.now() + TimeDelta::days(30)
             })
         },
     },
@@ -168,5 +181,96 @@ async fn a_link_and_its_page_outlive_a_jump_by_hours() {
         h.reconnect(&link).await;
         h.pass_after(TimeDelta::minutes(15)).await;
         assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"], "{hours} h");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_waits_for_its_next_attempt_at_a_jump_arrives_once_and_in_its_order() {
+    for jump in JUMPS {
+        let receiver = Receiver::start().await;
+        let setup = Setup::default()
+            .set("WEBHOOK__URL", receiver.url())
+            .set("WEBHOOK__SECRET", SECRET)
+            .set("NOTICES__EXPIRED__REMINDERS", "");
+        let h = Harness::watching_with(setup, &["alice"]).await;
+        receiver.answer(503);
+        h.set("alice", "epic", "EXPIRED");
+        for _ in 0..3 {
+            h.pass_after(TimeDelta::minutes(10)).await;
+        }
+        h.jump(jump).await;
+        receiver.answer(204);
+        for _ in 0..2 {
+            h.pass_after(TimeDelta::hours(1)).await;
+        }
+        // No reminder follows, which is told last.
+        let expected = ["connection.lapsed", "notice.sent", "member.unreachable"];
+        assert_eq!(receiver.confirmed_of("alice"), expected, "{jump:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_hold_of_a_storm_ends_after_a_jump_and_each_member_gets_one_email() {
+    const WINDOW: TimeDelta = TimeDelta::hours(1);
+    let members: Vec<String> = (1..=12).map(|n| format!("m{n}")).collect();
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    for jump in JUMPS {
+        let setup = Setup::default()
+            .members(12)
+            .set("STORM__MIN_MEMBERS", 10)
+            .set("STORM__DRIP_PER_MINUTE", 100)
+            .set("NOTICES__EXPIRED__REMINDERS", "");
+        let h = Harness::watching_with(setup, &members).await;
+        for member in &members {
+            h.set(member, "epic", "EXPIRED");
+        }
+        h.pass_after(TimeDelta::minutes(15)).await;
+        assert_eq!(h.mails().len(), 0, "{jump:?}: held");
+        h.jump(jump).await;
+        h.pass().await;
+        let until = match jump {
+            Jump::Set(by) if by < TimeDelta::zero() => WINDOW - by,
+            Jump::Set(_) | Jump::Pass(_) => WINDOW,
+        };
+        for _ in 0..=until.num_minutes() / 15 {
+            h.pass_after(TimeDelta::minutes(15)).await;
+        }
+        let mut recipients = h.recipients();
+        recipients.sort();
+        let mut expected: Vec<_> = members.iter().map(|member| format!("{member}@example.org")).collect();
+        expected.sort();
+        assert_eq!(recipients, expected, "{jump:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_at_a_jump_can_be_pressed_at_the_latest_after_it_is_shown_again() {
+    for hours in [3, -3] {
+        let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+        let browser = h.browser();
+        let page = browser.open(&link).await;
+        browser.read().await;
+        h.jump(Jump::Set(TimeDelta::hours(hours))).await;
+        let pressed = browser.press_on(&page, &link, &[]).await;
+        if hours < 0 {
+            assert_eq!(pressed.status, 200, "the page seems to be from the future");
+            assert_eq!(browser.press(&link, &[]).await.status, 303);
+        } else {
+            assert_eq!(pressed.status, 303);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_time_in_which_a_browser_may_press_again_ends_by_the_clock() {
+    for (hours, expected) in [(3, 410), (-3, 303)] {
+        let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+        let (browser, other) = (h.browser(), h.browser());
+        assert_eq!(browser.press(&link, &[]).await.status, 303);
+        h.jump(Jump::Set(TimeDelta::hours(hours))).await;
+        assert_eq!(browser.press(&link, &[]).await.status, expected, "{hours} h");
+        assert_eq!(other.press(&link, &[]).await.status, 410, "{hours} h: another browser");
+        h.clock.advance(TimeDelta::hours(3) + TimeDelta::minutes(10));
+        assert_eq!(browser.press(&link, &[]).await.status, 410, "{hours} h: it does not last");
     }
 }
