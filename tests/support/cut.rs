@@ -1,14 +1,36 @@
-//! Drops a future in the middle of its work.
+//! Drops a future in the middle of its work, or lets something happen then.
 
 use std::{
     future::poll_fn,
+    pin::{Pin, pin},
     task::Poll,
     time::{Duration, Instant},
 };
 
 /// Runs `work` until it waits for the n-th time, and drops it there. Returns its output if it ends before that.
 pub(crate) async fn cut_at<T>(n: usize, work: impl Future<Output = T>) -> Option<T> {
-    let (mut work, mut waits) = (Box::pin(work), 0);
+    until_wait(n, pin!(work)).await
+}
+
+/// Runs `work` until it waits for the n-th time, then `blow`, and then the rest of `work`. Also returns whether it came to
+/// the blow.
+pub(crate) async fn strike_at<T>(
+    n: usize,
+    work: impl Future<Output = T>,
+    blow: impl Future<Output = ()>,
+) -> (T, bool) {
+    let mut work = pin!(work);
+    match until_wait(n, work.as_mut()).await {
+        Some(output) => (output, false),
+        None => {
+            blow.await;
+            (work.await, true)
+        }
+    }
+}
+
+async fn until_wait<T>(n: usize, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let mut waits = 0;
     poll_fn(move |context| match work.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => {
@@ -21,6 +43,26 @@ pub(crate) async fn cut_at<T>(n: usize, work: impl Future<Output = T>) -> Option
 
 /// Runs `work`, and the tasks that it starts, for some time, and drops it there. Returns its output if it ends before that.
 pub(crate) async fn cut_after<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    until_time(time, pin!(work)).await
+}
+
+/// Runs `work`, and the tasks that it starts, for some time, then `blow`, and then the rest. See [`strike_at`].
+pub(crate) async fn strike_after<T>(
+    time: Duration,
+    work: impl Future<Output = T>,
+    blow: impl Future<Output = ()>,
+) -> (T, bool) {
+    let mut work = pin!(work);
+    match until_time(time, work.as_mut()).await {
+        Some(output) => (output, false),
+        None => {
+            blow.await;
+            (work.await, true)
+        }
+    }
+}
+
+async fn until_time<T>(time: Duration, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     let started = Instant::now();
     let is_over = async {
         // A timer of tokio is not as precise.

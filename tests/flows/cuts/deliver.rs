@@ -1,9 +1,9 @@
-use super::stage::{BLOWS, Blow, Stage};
+use super::stage::{Blow, Stage, blows};
 use reconnectd::notify::deliver::Delivered;
 
 #[tokio::test]
 async fn a_delivery_that_is_disturbed_repeats_an_email_only_if_its_acceptance_was_cut_off() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage
             .at_every_step(

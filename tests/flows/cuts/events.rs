@@ -1,4 +1,4 @@
-use super::stage::{BLOWS, Stage};
+use super::stage::{Stage, blows};
 use chrono::TimeDelta;
 use reconnectd::domain::EventState;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ impl Stage {
 
 #[tokio::test]
 async fn an_event_whose_post_is_disturbed_arrives_in_its_order_and_again_only_with_its_id() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage.email(&stage.enter()).await;
         stage.time(async { stage.post_events().await.expect("posts") }).await;

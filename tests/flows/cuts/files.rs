@@ -1,6 +1,6 @@
 //! The purge, backups, and rotations of the keys.
 
-use super::stage::{BLOWS, Blow, Stage};
+use super::stage::{Blow, Stage, blows};
 use chrono::TimeDelta;
 use reconnectd::{
     credentials::{keyring::Keyring, rotation::Rotation},
@@ -20,7 +20,7 @@ const KEPT_SHORTLY: [(&str, &str); 4] = [
 
 #[tokio::test]
 async fn a_purge_that_is_disturbed_is_continued_the_next_day() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set_with(blow, "epic", &KEPT_SHORTLY).await.at_each(7);
         let (stop, store) = (CancellationToken::new(), &stage.h.app.store);
         stage
@@ -53,7 +53,7 @@ async fn a_purge_that_is_disturbed_is_continued_the_next_day() {
 
 #[tokio::test]
 async fn a_rotation_of_the_keys_that_is_disturbed_locks_nobody_out_and_is_continued() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await.at_each(7);
         let ring = stage.h.folder.path().join("flows.keys");
         let store = stage.h.app.store.acting_as(Actor::Command("ann".to_owned()));

@@ -1,5 +1,5 @@
-//! Units of work that are cut off at every await, and whose writes fail one after another. Nothing is lost, doubled, or left
-//! half done, and the same unit then runs to its end.
+//! Units of work that are cut off at every await, whose writes fail one after another, that a server disconnects, and that
+//! cannot read a table. Nothing is lost, doubled, or left half done, and the same unit then runs to its end.
 
 mod deliver;
 mod events;

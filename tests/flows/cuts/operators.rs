@@ -1,6 +1,6 @@
 //! What operators do.
 
-use super::stage::{BLOWS, Stage};
+use super::stage::{Stage, blows};
 use axum::{
     body::Body,
     extract::ConnectInfo,
@@ -35,7 +35,7 @@ impl Stage {
 
 #[tokio::test]
 async fn a_hold_that_is_disturbed_holds_and_releases_everything_or_nothing() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage
             .at_every_step(
@@ -77,7 +77,7 @@ async fn a_hold_that_is_disturbed_holds_and_releases_everything_or_nothing() {
 
 #[tokio::test]
 async fn an_erasure_that_is_disturbed_erases_everything_or_nothing() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await.at_each(2);
         let erase = async |member: &str| {
             let id = MemberId::from(member);
@@ -113,7 +113,7 @@ async fn an_erasure_that_is_disturbed_erases_everything_or_nothing() {
 
 #[tokio::test]
 async fn an_import_that_is_disturbed_enrolls_everybody_or_nobody() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         let upload = async |member: &str| -> anyhow::Result<()> {
             let lines = ["a", "b", "c"]
@@ -153,7 +153,7 @@ async fn an_import_that_is_disturbed_enrolls_everybody_or_nobody() {
 
 #[tokio::test]
 async fn an_invitation_that_is_disturbed_sends_one_email_for_each_that_was_confirmed() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         let invite = async |member: &str| -> anyhow::Result<()> {
             let (member, operator) = (member.into(), &stage.h.app.operator);

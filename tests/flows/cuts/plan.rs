@@ -1,9 +1,9 @@
-use super::stage::{BLOWS, Stage};
+use super::stage::{Stage, blows};
 use chrono::TimeDelta;
 
 #[tokio::test]
 async fn a_page_of_the_planner_that_is_disturbed_plans_each_step_once() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage
             .at_every_step(

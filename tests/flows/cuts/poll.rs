@@ -1,10 +1,10 @@
-use super::stage::{BLOWS, Stage};
+use super::stage::{Stage, blows};
 use chrono::TimeDelta;
 use reconnectd::domain::Cause;
 
 #[tokio::test]
 async fn a_poll_that_is_disturbed_loses_no_rotated_token_and_records_a_change_once() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage
             .at_every_step(

@@ -1,6 +1,6 @@
 //! Presses of members whose browser goes away: the server drops the handler.
 
-use super::stage::{BLOWS, Stage};
+use super::stage::{Stage, blows};
 use axum::{
     body::Body,
     extract::ConnectInfo,
@@ -45,7 +45,7 @@ impl Stage {
 
 #[tokio::test]
 async fn a_press_that_is_disturbed_is_consumed_as_a_whole_or_can_be_repeated() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage
             .at_every_step(
@@ -76,7 +76,7 @@ async fn a_press_that_is_disturbed_is_consumed_as_a_whole_or_can_be_repeated() {
 
 #[tokio::test]
 async fn a_direct_reconnection_that_is_disturbed_is_made_or_can_be_repeated() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "labcorp").await;
         stage
             .at_every_step(
@@ -96,7 +96,7 @@ async fn a_direct_reconnection_that_is_disturbed_is_made_or_can_be_repeated() {
 
 #[tokio::test]
 async fn a_request_for_another_email_that_is_disturbed_queues_one() {
-    for blow in BLOWS {
+    for blow in blows() {
         let stage = Stage::set(blow, "epic").await;
         stage
             .at_every_step(

@@ -1,8 +1,8 @@
 //! One daemon, in which a unit of work is disturbed at each of its steps, each time for another member.
 
 use crate::api_client::with_tokens;
-use crate::cut::{cut_after, cut_at};
-use crate::harness::{Harness, link_in};
+use crate::cut::{cut_after, cut_at, strike_after, strike_at};
+use crate::harness::{Harness, link_in, on_postgres};
 use crate::invariants::broken_invariants;
 use crate::receiver::{Receiver, SECRET};
 use chrono::TimeDelta;
@@ -29,13 +29,35 @@ pub(super) enum Blow {
     Cut,
     /// The n-th row that it writes cannot be written, nor any after it.
     Failure(FailingWrite),
+    /// The server ends all connections when it waits for the n-th time.
+    Lost,
+    /// No statement can read or write the n-th table.
+    Hidden,
 }
 
-pub(super) const BLOWS: [Blow; 3] =
-    [Blow::Cut, Blow::Failure(FailingWrite::Statement), Blow::Failure(FailingWrite::Commit)];
+/// Those of the engine of the suite. Some are only for a run of all steps.
+pub(super) fn blows() -> Vec<Blow> {
+    let mut blows =
+        vec![Blow::Cut, Blow::Failure(FailingWrite::Statement), Blow::Failure(FailingWrite::Commit)];
+    if all_steps() {
+        blows.push(Blow::Hidden);
+    }
+    if all_steps() && on_postgres() {
+        blows.push(Blow::Lost);
+    }
+    blows
+}
 
 /// Set for a run in which each step of the long units is disturbed, too.
 const ALL_STEPS: &str = "RECONNECTD_TEST_ALL_STEPS";
+
+fn all_steps() -> bool {
+    std::env::var_os(ALL_STEPS).is_some()
+}
+
+/// Ends the connections of the stores, but not this test's own.
+const END_CONNECTIONS: &str = "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'reconnectd/%'";
 /// What the receiver learns about each member. That nothing was heard from one for a day does not count.
 const STORY: [&str; 4] = ["connection.lapsed", "notice.sent", "link.redeemed", "connection.recovered"];
 /// A unit waits this often at most.
@@ -84,7 +106,7 @@ impl Stage {
         let h = setup.start().await;
         h.sim.world().configure(|settings| settings.rotate = true);
         let mut database = h.rows().await;
-        if blow != Blow::Cut {
+        if matches!(blow, Blow::Failure(_)) {
             database.watch_writes().await.expect("triggers");
         }
         let (entered, step) = (Cell::new(0), RefCell::default());
@@ -103,7 +125,7 @@ impl Stage {
 
     /// For a long unit: disturbs one of so many steps, unless [`ALL_STEPS`] is set.
     pub(super) fn at_each(mut self, stride: usize) -> Self {
-        self.stride = if std::env::var_os(ALL_STEPS).is_some() { 1 } else { stride };
+        self.stride = if all_steps() { 1 } else { stride };
         self
     }
 
@@ -116,9 +138,12 @@ impl Stage {
         again: impl AsyncFn(&str, &S),
     ) {
         let mut whole = 0;
-        // What a unit writes is known when it was not disturbed.
-        let mut last = if self.blow == Blow::Cut { MAX_STEPS } else { usize::MAX };
-        let mut n = if self.blow == Blow::Cut { 1 } else { usize::MAX };
+        let (mut n, mut last) = match self.blow {
+            Blow::Cut | Blow::Lost => (1, MAX_STEPS),
+            // What a unit writes is known when it was not disturbed.
+            Blow::Failure(_) => (usize::MAX, usize::MAX),
+            Blow::Hidden => (1, self.database.lock().await.tables().await.expect("the tables").len()),
+        };
         while whole < WHOLE && n <= last || n == usize::MAX {
             let member = self.enter();
             *self.step.borrow_mut() = format!("{:?} at step {n} of {member}'s unit", self.blow);
@@ -138,6 +163,15 @@ impl Stage {
                         (n, last) = (0, written);
                     }
                 }
+                // It may have tried again, or not.
+                Blow::Lost => match self.lose(n, unit(&member, &state)).await {
+                    (_, true) => whole = 0,
+                    (ended, false) => {
+                        ended.expect("a unit that is not disturbed ends well");
+                        whole += 1;
+                    }
+                },
+                Blow::Hidden => self.hide(n - 1, unit(&member, &state)).await,
             }
             self.verify().await;
             again(&member, &state).await;
@@ -159,6 +193,35 @@ impl Stage {
         match self.part.get() {
             Some(part) => cut_after(part * n as u32, unit).await,
             None => cut_at(n, unit).await,
+        }
+    }
+
+    async fn lose<T>(&self, n: usize, unit: impl Future<Output = T>) -> (T, bool) {
+        let lose = async {
+            self.database.lock().await.run(END_CONNECTIONS).await.expect("a superuser");
+        };
+        match self.part.get() {
+            Some(part) => strike_after(part * n as u32, unit, lose).await,
+            None => strike_at(n, unit, lose).await,
+        }
+    }
+
+    /// Whether a unit ends well depends on the table.
+    async fn hide<T>(&self, table: usize, unit: impl Future<Output = anyhow::Result<T>>) {
+        let mut database = self.database.lock().await;
+        let table = database.tables().await.expect("the tables").swap_remove(table);
+        let rename = |from: &str, to: &str| {
+            let keep_references = if on_postgres() { "" } else { "PRAGMA legacy_alter_table = ON; " };
+            format!("{keep_references}ALTER TABLE {from} RENAME TO {to}")
+        };
+        let hidden = format!("_{table}");
+        database.run(&rename(&table, &hidden)).await.expect("a hidden table");
+        let mut unit = pin!(unit);
+        // What may not be given up is tried until the database works again.
+        let ended = tokio::select! { ended = &mut unit => Some(ended), () = sleep(PATIENCE) => None };
+        database.run(&rename(&hidden, &table)).await.expect("the table");
+        if ended.is_none() {
+            drop(unit.await);
         }
     }
 
