@@ -2,6 +2,8 @@
 //! test, so that a test can let connections expire and read the emails.
 #![cfg(all(unix, feature = "sim"))]
 
+#[path = "../support/aged_database/mod.rs"]
+mod aged_database;
 mod backups;
 mod checks;
 mod copies;
@@ -12,11 +14,14 @@ mod demo;
 mod dice;
 mod disk;
 mod faults;
+mod full_server;
 mod fuzz;
 mod harness;
 mod hooks;
 mod imports;
 mod instance;
+#[path = "../support/invariants.rs"]
+mod invariants;
 mod keys;
 mod listeners;
 mod operations;
@@ -45,3 +50,4 @@ mod tcp_proxy;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
+mod upgrades;

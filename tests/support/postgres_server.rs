@@ -14,6 +14,12 @@ use std::{
 
 /// The server must not run as root.
 const NOBODY: u32 = 65534;
+/// In a mount namespace, as its root.
+const MAPPED: &[&str] = &["--user", "--map-root-user", "--mount"];
+/// Copies the data onto a small disk that only the server sees. The server must not be root there, either.
+const ONTO_SMALL_DISK: &str = "set -e; mv data initial; mkdir data
+    mount -t tmpfs -o size=$1m,mode=0700 tmpfs data; cp -a initial/. data
+    exec unshare --user --map-user=1000 --map-group=1000 sh -c \"$0\"";
 
 /// Members of the role `with_password` need their password. TCP needs TLS.
 const ACCESS: &str = "local all +with_password scram-sha-256
@@ -31,6 +37,8 @@ pub(crate) struct PostgresServer {
     user: Option<u32>,
     port: u16,
     settings: String,
+    /// The size in megabytes of the disk that its data have for themselves. They are lost when the server ends.
+    disk: Option<u32>,
     /// Ends the server when its standard input is closed. `None` while it is stopped.
     shell: Option<Child>,
 }
@@ -43,6 +51,39 @@ impl PostgresServer {
         server.resume();
         assert!(server.psql("postgres", "CREATE ROLE with_password"), "a role");
         Some(server)
+    }
+
+    /// Like [`Self::start`], with few connections, and on a disk of its own. `None` also where the system permits none.
+    pub(crate) fn start_small(connections: u32, megabytes: u32) -> Option<Self> {
+        let mut server = Self::prepare()?;
+        server.disk = Some(megabytes);
+        let is_permitted = server.command("unshare").args([MAPPED, &["true"]].concat()).status();
+        if !is_permitted.is_ok_and(|status| status.success()) {
+            // Not captured with the output of one test.
+            let _ = writeln!(
+                std::io::stderr(),
+                "\n*** SKIPPED: a test of a full server, because this machine permits no user namespace\n"
+            );
+            return None;
+        }
+        server.settings += &format!(" -c max_connections={connections}");
+        server.resume();
+        Some(server)
+    }
+
+    /// Takes all space that is left on the disk.
+    pub(crate) fn fill_disk(&self) {
+        self.run_program("dd if=/dev/zero of=filler bs=4k 2> /dev/null || true");
+    }
+
+    pub(crate) fn free_disk(&self) {
+        self.run_program("rm filler");
+    }
+
+    /// Runs a script of the shell as the server, in the folder of its data.
+    fn run_program(&self, script: &str) {
+        let statement = format!("COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; {script}'");
+        assert!(self.psql("postgres", &statement), "{script}");
     }
 
     /// Like [`Self::start`]. The server also listens on a TCP port of 127.0.0.1, with this certificate and key in PEM.
@@ -94,8 +135,19 @@ impl PostgresServer {
             port = self.port,
             settings = self.settings,
         );
-        let mut command = self.command("sh");
-        let shell = command.args(["-c", &script]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut command = match self.disk {
+            None => {
+                let mut command = self.command("sh");
+                command.args(["-c", &script]);
+                command
+            }
+            Some(megabytes) => {
+                let mut command = self.command("unshare");
+                command.args(MAPPED).args(["sh", "-c", ONTO_SMALL_DISK, &script, &megabytes.to_string()]);
+                command
+            }
+        };
+        let shell = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
         self.shell = Some(shell.expect("sh"));
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.psql("postgres", "SELECT 1") {
@@ -109,7 +161,8 @@ impl PostgresServer {
         assert!(self.shell.is_none(), "it runs");
         let folder = tempfile::Builder::new().prefix("reconnectd-pg").tempdir().expect("a folder").keep();
         let (programs, settings) = (self.programs.clone(), self.settings.clone());
-        let mut server = Self { programs, folder, user: self.user, port: self.port, settings, shell: None };
+        let mut server =
+            Self { programs, folder, user: self.user, port: self.port, settings, disk: None, shell: None };
         server.give_away(&server.folder);
         let (from, to) = (self.folder.join("data"), server.folder.join("data"));
         let copied = server.command("cp").arg("-a").args([from, to]).status();
@@ -128,7 +181,7 @@ impl PostgresServer {
         let folder = tempfile::Builder::new().prefix("reconnectd-pg").tempdir().expect("a folder").keep();
         let user = (fs::metadata("/proc/self").expect("Linux").uid() == 0).then_some(NOBODY);
         let settings = "-c listen_addresses=".to_owned();
-        let server = Self { programs, folder, user, port: 5432, settings, shell: None };
+        let server = Self { programs, folder, user, port: 5432, settings, disk: None, shell: None };
         server.give_away(&server.folder);
         // Another collation than C: the statements must not depend on it.
         let made = server
@@ -162,8 +215,14 @@ impl PostgresServer {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         match &mut self.shell {
-            // The shell deletes the folder.
-            Some(shell) => drop(shell.stdin.take()),
+            // The shell deletes the folder, except what a disk was mounted on.
+            Some(shell) => {
+                drop(shell.stdin.take());
+                if self.disk.is_some() {
+                    let _ = shell.wait();
+                    let _ = fs::remove_dir_all(&self.folder);
+                }
+            }
             None => drop(fs::remove_dir_all(&self.folder)),
         }
     }
