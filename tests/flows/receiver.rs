@@ -115,7 +115,12 @@ impl Receiver {
 
     /// All requests, oldest first.
     pub(crate) fn posts(&self) -> Vec<Posted> {
-        self.shared.posts.lock().unwrap().clone()
+        self.posts_from(0)
+    }
+
+    /// Those after the first `seen` ones.
+    pub(crate) fn posts_from(&self, seen: usize) -> Vec<Posted> {
+        self.shared.posts.lock().unwrap()[seen..].to_vec()
     }
 
     pub(crate) fn confirmed(&self) -> Vec<Posted> {

@@ -1,6 +1,7 @@
 //! One connection as the documentation describes it: what is known of it, and its latest lapse.
 
 use super::policies::{FLAP_WINDOW, Policy};
+use super::reports::{LAPSED, RECOVERED};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(crate) type Time = DateTime<Utc>;
@@ -37,6 +38,12 @@ pub(crate) struct Lapse {
     has_had_extra: bool,
     pub(crate) snoozed_until: Option<Time>,
     pub(crate) is_abandoned: bool,
+    /// Whether its recovery was emailed.
+    pub(crate) is_announced: bool,
+    /// It is dismissed because the operator disconnected the connection.
+    pub(crate) is_parted: bool,
+    /// Whether its next email met trouble at the gateway or at the mail server.
+    pub(crate) had_trouble: bool,
     /// Since when nothing stands in the way of the next email.
     pub(crate) clear_since: Option<Time>,
 }
@@ -58,6 +65,8 @@ pub(crate) struct Connection {
     pub(crate) lapse: Option<Lapse>,
     /// The one before, while the latest is only suspected.
     former: Option<Lapse>,
+    /// What the operator's receiver must be told.
+    pub(crate) facts: Vec<&'static str>,
 }
 
 /// From a status, or from nothing, to another one.
@@ -112,6 +121,7 @@ impl Connection {
         }
         if let Some(lapse) = self.lapse.as_mut().filter(|lapse| lapse.responses >= policy.confirm_sweeps) {
             lapse.open(now);
+            self.facts.push(LAPSED);
         }
     }
 
@@ -121,6 +131,7 @@ impl Connection {
             self.lapse.as_mut().filter(|lapse| lapse.state == State::Open || lapse.is_dismissed())
         {
             lapse.close(Outcome::Recovered, now);
+            self.facts.push(RECOVERED);
         }
     }
 
@@ -144,6 +155,13 @@ impl Connection {
         }
     }
 
+    /// The operator disconnects it.
+    pub(crate) fn part(&mut self, now: Time) {
+        let lapse = self.lapse.get_or_insert_with(|| Lapse::suspected(now));
+        lapse.close(Outcome::Dismissed, now);
+        lapse.is_parted = true;
+    }
+
     pub(crate) fn open_lapse(&self) -> Option<&Lapse> {
         self.lapse.as_ref().filter(|lapse| lapse.state == State::Open)
     }
@@ -163,6 +181,9 @@ impl Lapse {
             has_had_extra: false,
             snoozed_until: None,
             is_abandoned: false,
+            is_announced: false,
+            is_parted: false,
+            had_trouble: false,
             clear_since: None,
         }
     }
@@ -175,18 +196,23 @@ impl Lapse {
     fn open(&mut self, now: Time) {
         if self.state != State::Open {
             self.confirmed_at = Some(now);
+            self.is_announced = false;
         }
         (self.state, self.outcome, self.closed_at, self.was_open) = (State::Open, None, None, true);
     }
 
     pub(crate) fn close(&mut self, outcome: Outcome, now: Time) {
         (self.state, self.outcome, self.closed_at) = (State::Closed, Some(outcome), Some(now));
-        (self.snoozed_until, self.clear_since) = (None, None);
+        (self.clear_since, self.is_parted) = (None, false);
+        // A dismissal can be undone, and then the reminders continue where they were.
+        if outcome != Outcome::Dismissed {
+            self.snoozed_until = None;
+        }
     }
 
     /// What a member dismissed is open again.
     pub(crate) fn reopen(&mut self) {
-        (self.state, self.outcome, self.closed_at) = (State::Open, None, None);
+        (self.state, self.outcome, self.closed_at, self.is_parted) = (State::Open, None, None, false);
     }
 
     pub(crate) fn is_dismissed(&self) -> bool {
@@ -213,7 +239,7 @@ impl Lapse {
     pub(crate) fn record(&mut self, next: Next, at: Time) {
         self.sent.push((next.step, at));
         self.has_had_extra |= next.is_extra;
-        self.clear_since = None;
+        (self.clear_since, self.had_trouble) = (None, false);
     }
 
     pub(crate) fn is_snoozed(&self, now: Time) -> bool {

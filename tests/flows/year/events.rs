@@ -1,5 +1,6 @@
 //! What can happen in a run.
 
+use super::imports::FileKind;
 use chrono::TimeDelta;
 use std::fmt;
 
@@ -20,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) days: i64,
     /// The hours between two sweeps.
     pub(crate) sweep_hours: i64,
+    /// Whether the operator has a receiver of events.
+    pub(crate) has_receiver: bool,
 }
 
 /// Of the gateway's list, for one member or for all.
@@ -106,6 +109,21 @@ pub(crate) enum Event {
     CredentialBack {
         member: usize,
     },
+    /// The receiver of events answers so.
+    ReceiverTrouble {
+        status: u16,
+    },
+    ReceiverWorks,
+    /// From now on, each refresh consumes the refresh token and brings another one.
+    RotateTokens,
+    /// The response to the member's next refresh is lost.
+    LoseRefresh {
+        member: usize,
+    },
+    /// The operator imports the member with a new refresh token.
+    ImportToken {
+        member: usize,
+    },
     /// A person opens one of the latest links.
     Visit {
         link: usize,
@@ -122,8 +140,15 @@ pub(crate) enum Event {
         member: usize,
         zone: usize,
     },
-    /// The operator imports everybody again.
-    Import,
+    /// The operator imports everybody again, from a file.
+    Import {
+        file: FileKind,
+    },
+    /// The operator disconnects a connection, on behalf of its member.
+    Disconnect {
+        member: usize,
+        source: usize,
+    },
     Remove {
         member: usize,
         is_erased: bool,

@@ -62,7 +62,23 @@ impl Model {
             && truth.row(&link.member, source).is_some_and(super::connection::is_broken)
             && truth.has_sign_in(&link.member)
             && truth.is_clear(&link.member)
+            && self.has_token(&link.member, truth)
             && member.is_in_sight
+    }
+
+    /// Whether a member may choose so on a page.
+    fn may_choose(&self, member: &str, action: &str, source: &str, now: Time) -> bool {
+        let connection = self.members.get(member).and_then(|member| member.connections.get(source));
+        let Some(lapse) = connection.and_then(|connection| connection.lapse.as_ref()) else { return false };
+        let status = connection.and_then(|connection| connection.known.as_deref()).unwrap_or_default();
+        let is_open = lapse.state == State::Open;
+        match action {
+            "dismiss" => is_open && status == "DISCONNECTED",
+            // A reminder is to come.
+            "snooze" => is_open && !lapse.is_snoozed(now) && lapse.next(status, self.policy).is_some(),
+            "undo" => (is_open && lapse.is_snoozed(now)) || (lapse.is_dismissed() && !lapse.is_parted),
+            _ => false,
+        }
     }
 
     /// The page of a link shows these forms, as `redeem epic`.
@@ -79,7 +95,11 @@ impl Model {
                             let used = link.redeemed.get(source);
                             used.is_some_and(|at| now - *at < RESUME) || self.may_redeem(link, source, now)
                         }
-                        _ => self.works(link, now) && link.sources.contains(source),
+                        action => {
+                            self.works(link, now)
+                                && link.sources.contains(source)
+                                && self.may_choose(&link.member, action, source, now)
+                        }
                     };
                     if !is_allowed {
                         return Err(format!("its page offers {action} {source}: {link:?}"));

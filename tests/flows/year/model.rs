@@ -2,20 +2,17 @@
 //! gateway said, and never reads the daemon's code or tables. A copy of it is what a backup knows.
 
 use super::connection::{Connection, Lapse, Outcome, State, Time};
+use super::holds::Hold;
 use super::links::Link;
-use super::policies::{CAP, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL, STORM_WINDOW};
+use super::policies::{CAP, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL};
 use super::truth::Truth;
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
 use reconnectd::domain::{NoticeKind, Suppression, TransitionId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The limits of email are over this time.
 const MONTH: TimeDelta = TimeDelta::days(30);
-/// How long an email may take when nothing stands in its way: a retry after a day, the gap, a night, and the time between
-/// two steps of the run, and some of these twice.
-pub(crate) const PATIENCE: TimeDelta = TimeDelta::hours(84);
-
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) policy: &'static Policy,
@@ -36,6 +33,8 @@ pub(crate) struct Model {
     /// The notices that members requested.
     pub(crate) requested: BTreeSet<String>,
     pub(crate) last_audit: String,
+    /// What the operator's receiver must be told next, by member and connection.
+    pub(crate) facts: BTreeMap<(String, String), VecDeque<&'static str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,17 +47,8 @@ pub(crate) struct Member {
     pub(crate) connections: BTreeMap<String, Connection>,
     /// Whether the last poll gave a usable response.
     pub(crate) is_in_sight: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Hold {
-    pub(crate) member: Option<String>,
-    pub(crate) source: Option<String>,
-    pub(crate) status: Option<String>,
-    pub(crate) until: Option<Time>,
-    pub(crate) is_storm: bool,
-    /// A storm that has calmed down holds only what it held.
-    pub(crate) is_dripping: bool,
+    /// The refresh token that the daemon has.
+    pub(crate) token: String,
 }
 
 #[derive(Clone, Debug)]
@@ -91,25 +81,6 @@ fn ensure(condition: bool, what: impl FnOnce() -> String) -> Check {
     if condition { Ok(()) } else { Err(what()) }
 }
 
-impl Hold {
-    fn covers(&self, member: &str, source: &str, status: &str, now: Time) -> bool {
-        let is =
-            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        self.until.is_none_or(|until| now < until)
-            && is(&self.member, member)
-            && is(&self.source, source)
-            && is(&self.status, status)
-    }
-
-    fn covers_all_email(&self, now: Time) -> bool {
-        !self.is_storm
-            && self.member.is_none()
-            && self.source.is_none()
-            && self.status.is_none()
-            && self.until.is_none_or(|until| now < until)
-    }
-}
-
 impl Model {
     pub(crate) fn new() -> Self {
         Self {
@@ -125,6 +96,7 @@ impl Model {
             last_transition: None,
             requested: BTreeSet::new(),
             last_audit: String::new(),
+            facts: BTreeMap::new(),
         }
     }
 
@@ -141,8 +113,14 @@ impl Model {
             zone,
             connections: BTreeMap::new(),
             is_in_sight: false,
+            token: String::new(),
         });
         (member.is_enrolled, member.address, member.zone) = (true, address.to_owned(), zone);
+    }
+
+    /// Whether the daemon has the refresh token that the gateway accepts. Without it, an access token may still work.
+    pub(crate) fn has_token(&self, id: &str, truth: &Truth) -> bool {
+        self.members.get(id).map(|member| &member.token) == truth.tokens.get(id)
     }
 
     pub(crate) fn change_address(&mut self, id: &str, address: &str) {
@@ -161,6 +139,7 @@ impl Model {
         self.links.retain(|link| link.member != id);
         if is_erased {
             self.members.remove(id);
+            self.facts.retain(|(member, _), _| member != id);
             for emails in self.received.values_mut() {
                 emails.retain(|email| !email.members.contains(id));
             }
@@ -183,7 +162,17 @@ impl Model {
                 if let Some((from, to)) = connection.respond(row, policy, now) {
                     self.changes.push((id.to_owned(), source.to_owned(), from, to, now));
                 }
+                let facts = std::mem::take(&mut connection.facts);
+                if !facts.is_empty() {
+                    self.facts.entry((id.to_owned(), source.to_owned())).or_default().extend(facts);
+                }
             }
+        }
+    }
+
+    pub(crate) fn part(&mut self, id: &str, source: &str, now: Time) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.connections.entry(source.to_owned()).or_default().part(now);
         }
     }
 
@@ -201,13 +190,13 @@ impl Model {
     }
 
     /// Why no email about the connection may be sent now.
-    fn forbidden(&self, id: &str, source: &str, truth: &Truth, now: Time) -> Option<String> {
+    pub(crate) fn forbidden(&self, id: &str, source: &str, truth: &Truth, now: Time) -> Option<String> {
         let Some(member) = self.members.get(id).filter(|member| member.is_enrolled) else {
             return Some("the member is not enrolled".to_owned());
         };
         let Some(status) = truth.row(id, source) else { return Some("there is no such row".to_owned()) };
         let lapse = member.connections.get(source).and_then(Connection::open_lapse);
-        let held = self.holds.iter().find(|hold| !hold.is_dripping && hold.covers(id, source, status, now));
+        let held = self.holding(id, source, status, now);
         let reasons = [
             (member.is_paused, "the member is paused".to_owned()),
             (self.is_suppressed(&member.address), "the address is suppressed".to_owned()),
@@ -246,6 +235,12 @@ impl Model {
                     let works = truth.row(id, source) == Some("CONNECTED");
                     let is_paused = self.members.get(id).is_none_or(|member| member.is_paused);
                     ensure(works && !is_paused, || format!("{id} {source} has not recovered, or is paused"))?;
+                    let lapse = self
+                        .members
+                        .get(id)
+                        .and_then(|member| member.connections.get(source)?.lapse.as_ref());
+                    let is_news = lapse.is_some_and(|lapse| !lapse.sent.is_empty() && !lapse.is_announced);
+                    ensure(is_news || copies > 0, || format!("the recovery of {id} {source} is no news"))?;
                 }
                 ensure(self.policy.announces_recoveries, || "recoveries are not announced".to_owned())?;
             }
@@ -307,7 +302,7 @@ impl Model {
         ensure(of_month < CAP, || format!("{of_month} emails within 30 days"))
     }
 
-    fn of_month(&self, address: &str, now: Time) -> usize {
+    pub(crate) fn of_month(&self, address: &str, now: Time) -> usize {
         let emails = self.received.get(address).map_or(&[][..], Vec::as_slice);
         emails.iter().filter(|email| now - email.at < MONTH).count()
     }
@@ -319,6 +314,13 @@ impl Model {
         let members = email.items.iter().map(|(id, ..)| id.clone()).collect();
         let received = Received { at: now, kind: email.kind, members };
         self.received.entry(key(&email.to)).or_default().push(received);
+        if email.kind == NoticeKind::Recovered {
+            for (id, source, _) in &email.items {
+                if let Some(lapse) = self.lapse(id, source) {
+                    lapse.is_announced = true;
+                }
+            }
+        }
         if email.kind == NoticeKind::Reconnect {
             let policy = self.policy;
             for (id, source, _) in &email.items {
@@ -330,51 +332,6 @@ impl Model {
             }
         }
         Ok(())
-    }
-
-    /// What has been due for too long although nothing stood in its way: the member, the source, and what.
-    pub(crate) fn late(&mut self, truth: &Truth, now: Time) -> Vec<(String, String, String)> {
-        let (mut late, mut clear) = (Vec::new(), Vec::new());
-        for (id, member) in self.enrolled() {
-            let address = key(&member.address);
-            let is_reachable = truth.accepts_email(&address) && self.of_month(&address, now) < CAP;
-            for (source, connection) in &member.connections {
-                let Some(lapse) = connection.open_lapse() else { continue };
-                let status = truth.row(id, source).unwrap_or_default();
-                let next = lapse.next(status, self.policy).filter(|next| now >= next.not_before);
-                let is_held = self.holds.iter().any(|hold| hold.covers(id, source, status, now));
-                let is_waiting = is_held || lapse.is_snoozed(now) || lapse.is_abandoned;
-                let is_clear =
-                    is_reachable && !is_waiting && self.forbidden(id, source, truth, now).is_none();
-                let since = next.filter(|_| is_clear).map(|_| lapse.clear_since.unwrap_or(now));
-                if let (Some(since), Some(next)) = (since.filter(|since| now - *since > PATIENCE), next) {
-                    let what =
-                        format!("step {} is late, and nothing stands in its way since {since}", next.step);
-                    late.push((id.clone(), source.clone(), what));
-                }
-                clear.push((id.clone(), source.clone(), since));
-            }
-        }
-        for (id, source, since) in clear {
-            if let Some(lapse) = self.lapse(&id, &source) {
-                lapse.clear_since = since;
-            }
-        }
-        late
-    }
-
-    /// The lapses that opened, or opened again, within the window of the storm brake: by source, and among how many
-    /// connections.
-    pub(crate) fn recent_lapses(&self, now: Time) -> BTreeMap<&str, (usize, usize)> {
-        let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        let connections = self.members.values().flat_map(|member| &member.connections);
-        for (source, connection) in connections.filter(|(_, connection)| connection.known.is_some()) {
-            let (recent, all) = counts.entry(source).or_default();
-            let confirmed_at = connection.lapse.as_ref().and_then(|lapse| lapse.confirmed_at);
-            *recent += usize::from(confirmed_at.is_some_and(|at| now - at < STORM_WINDOW));
-            *all += 1;
-        }
-        counts
     }
 
     /// The newest lapse of each connection, in words.

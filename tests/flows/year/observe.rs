@@ -1,8 +1,10 @@
 //! Compares what the daemon did in a step with what the model permits and demands.
 
 use super::connection::Time;
+use super::events::member_id;
+use super::holds::Hold;
 use super::links::Link;
-use super::model::{Arrival, Hold, key};
+use super::model::{Arrival, Member, key};
 use super::policies::{STORM_MEMBERS, STORM_SHARE, STORM_WINDOW};
 use super::run::{Check, Run};
 use reconnectd::domain::{HoldKind, HoldState, NoticeKind, NoticeState};
@@ -10,14 +12,19 @@ use reconnectd::sim::{Operation, ReceivedEmail};
 use reconnectd::store::ListedNotice;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// More refused refreshes can end a sweep early.
+const FEW: usize = 5;
+
 impl Run {
     /// `is_thorough`: also reads what takes longer.
     pub(super) async fn observe(&mut self, is_thorough: bool) -> Check {
         let now = self.now();
-        self.hear_responses(now)?;
-        self.learn_bounces().await;
-        self.learn_storms(now).await?;
+        self.hear_responses(now, is_thorough)?;
+        self.model.note_trouble(&self.truth);
+        self.learn_storms(now, is_thorough).await?;
         self.read_emails(now).await?;
+        self.hear_bounces();
+        self.hear_events(now, is_thorough)?;
         self.compare_transitions().await?;
         self.has_passed_twice = false;
         if is_thorough {
@@ -28,13 +35,18 @@ impl Run {
         Ok(())
     }
 
-    /// Whom the gateway was asked about since the last step.
-    fn hear_responses(&mut self, now: Time) -> Check {
-        for id in (0..self.members()).map(super::events::member_id) {
+    /// Whom the gateway was asked about since the last step. A sweep asks about everybody who can be asked about.
+    pub(super) fn hear_responses(&mut self, now: Time, swept: bool) -> Check {
+        let lost = self.hear_tokens();
+        let asks_everybody = swept && self.can_ask_everybody();
+        for id in (0..self.members()).map(member_id) {
             let total = self.h.asked(&id, Operation::GetMemberConnections);
             let before = self.asked.insert(id.clone(), total).unwrap_or(0);
             let times = total - before;
             if times == 0 {
+                if asks_everybody && !lost.contains(&id) && self.can_be_asked(&id) {
+                    return Err(format!("the sweep leaves {id} out"));
+                }
                 continue;
             }
             let Some(member) = self.model.members.get_mut(&id).filter(|member| member.is_enrolled) else {
@@ -49,8 +61,23 @@ impl Run {
         Ok(())
     }
 
+    /// Whether nothing ends a sweep early.
+    fn can_ask_everybody(&self) -> bool {
+        let is_gateway_up = self.truth.gateway.values().all(|(of, _)| of.is_some());
+        let ids = (0..self.members()).map(member_id);
+        let refused = ids.filter(|id| !self.model.has_token(id, &self.truth)).count();
+        is_gateway_up && refused + self.truth.without_credential.len() < FEW
+    }
+
+    fn can_be_asked(&self, id: &str) -> bool {
+        let is_active = |member: &Member| member.is_enrolled && !member.is_paused;
+        self.model.members.get(id).is_some_and(is_active)
+            && self.truth.is_clear(id)
+            && self.model.has_token(id, &self.truth)
+    }
+
     /// A storm is held when it must be, and only then.
-    async fn learn_storms(&mut self, now: Time) -> Check {
+    async fn learn_storms(&mut self, now: Time, swept: bool) -> Check {
         self.model.holds.retain(|hold| !hold.is_storm);
         let recent = self.model.recent_lapses(now);
         let is_many = |source: Option<&str>| {
@@ -72,6 +99,10 @@ impl Run {
             let source = hold.scope.source.map(|source| source.to_string());
             if hold.since == now && !is_many(source.as_deref()) {
                 return Err(format!("a storm of {source:?} with the lapses {recent:?}"));
+            }
+            let is_over = now - hold.since > STORM_WINDOW * 2 && !is_many(source.as_deref());
+            if is_over && hold.state == HoldState::Holding && swept {
+                return Err(format!("the storm of {source:?} since {} goes on, with {recent:?}", hold.since));
             }
             // What an earlier storm has counted starts no other one.
             is_after_storm |= hold.since < now && hold.ended_at.is_none_or(|at| now - at <= STORM_WINDOW);
@@ -212,7 +243,13 @@ impl Run {
 
     /// What the operator did leaves these rows, and no others.
     pub(super) async fn compare_audit(&mut self) -> Check {
-        let rows = self.h.app.store.audit(None, self.start, None, 1_000).await.expect("the audit");
+        let rows = self
+            .h
+            .app
+            .store
+            .audit(None, self.start, None, self.audit.len() as u32 + 1)
+            .await
+            .expect("the audit");
         let new = rows.iter().take_while(|row| row.id > self.model.last_audit);
         let mut found: Vec<&str> = new.map(|row| row.action.as_str()).collect();
         found.sort_unstable();
@@ -249,11 +286,14 @@ impl Run {
     }
 
     async fn compare_states(&self) -> Check {
-        for (id, member) in self.model.enrolled() {
-            let (found, expected) = (self.is_suppressed(id).await, self.model.is_suppressed(&member.address));
-            if found != expected {
-                return Err(format!("{id} is suppressed: {found} instead of {expected}"));
-            }
+        let listed = self.h.app.store.suppressions(None, None, 1_000).await.expect("the suppressions");
+        let found: BTreeSet<_> =
+            listed.iter().flat_map(|one| &one.members).map(ToString::to_string).collect();
+        let is_suppressed = |(_, member): &(&String, &Member)| self.model.is_suppressed(&member.address);
+        let expected: BTreeSet<_> =
+            self.model.enrolled().filter(is_suppressed).map(|(id, _)| id.clone()).collect();
+        if found != expected {
+            return Err(format!("{found:?} are suppressed instead of {expected:?}"));
         }
         let states = self.h.rows().await.texts("notices", "state").await.expect("the states");
         if states.iter().any(|state| state == "sending") {
@@ -274,7 +314,8 @@ impl Run {
                     .any(|item| item.member_id.as_str() == id && item.connection_id.as_str() == source)
             };
             let last = notices.iter().rfind(about);
-            if last.is_some_and(|last| last.notice.state == NoticeState::Abandoned) {
+            let had_trouble = self.model.lapse(&id, &source).is_some_and(|lapse| lapse.had_trouble);
+            if had_trouble && last.is_some_and(|last| last.notice.state == NoticeState::Abandoned) {
                 self.note(format_args!("abandoned: {id} {source}"));
                 if let Some(lapse) = self.model.lapse(&id, &source) {
                     lapse.is_abandoned = true;

@@ -1,16 +1,15 @@
 //! What an event does: at the gateway, at the mail server, and by the operator's commands.
 
 use super::events::{Address, Event, SOURCES, ZONES, member_id};
-use super::model::{Hold, key};
+use super::holds::Hold;
+use super::model::key;
 use super::policies::POLICIES;
 use super::run::{Check, Run};
 use chrono::TimeDelta;
 use futures_util::future::join;
-use reconnectd::domain::{
-    Actor, AddressHash, Edit, EmailAddress, HoldScope, HoldState, MemberEdit, RefreshToken, Suppression,
-};
+use reconnectd::domain::{Actor, AddressHash, EmailAddress, HoldScope, HoldState, Suppression};
 use reconnectd::sim::Change;
-use reconnectd::store::{ClaimLimits, ImportRow, InstanceCommand, NewHold, Restoration, Store};
+use reconnectd::store::{ClaimLimits, InstanceCommand, NewHold, Restoration, Store};
 use tokio_util::sync::CancellationToken;
 
 impl Run {
@@ -75,6 +74,19 @@ impl Run {
                 store.retry_credentials(None, now).await.expect("a retry");
                 self.audit.push("member_retry");
             }
+            Event::ReceiverTrouble { status } => self.change_receiver(Some(*status)),
+            Event::ReceiverWorks => self.change_receiver(None),
+            Event::RotateTokens => self.h.sim.world().configure(|settings| settings.rotate = true),
+            Event::LoseRefresh { member } => {
+                self.truth.refreshes_to_lose.insert(member_id(*member));
+                self.script_gateway();
+            }
+            Event::ImportToken { member } => {
+                let id = member_id(*member);
+                if self.is_enrolled(&id) {
+                    self.import(&[id], true).await;
+                }
+            }
             Event::Visit { link, choice } => self.visit(*link, *choice).await?,
             Event::Unsubscribe { member } => self.unsubscribe(&member_id(*member)).await?,
             Event::Move { member, address } => {
@@ -93,9 +105,9 @@ impl Run {
                     self.import(&[id], false).await;
                 }
             }
-            Event::Import => {
-                let ids: Vec<String> = self.model.enrolled().map(|(id, _)| id.clone()).collect();
-                self.import(&ids, true).await;
+            Event::Import { file } => self.import_file(*file).await,
+            Event::Disconnect { member, source } => {
+                self.disconnect(&member_id(*member), SOURCES[*source]).await?;
             }
             Event::Remove { member, is_erased } => self.remove(&member_id(*member), *is_erased).await,
             Event::Return { member } => {
@@ -178,7 +190,7 @@ impl Run {
     }
 
     /// What an operator does by a command leaves rows in the audit.
-    fn operator(&self) -> Store {
+    pub(super) fn operator(&self) -> Store {
         self.h.app.store.acting_as(Actor::Command("ops".into()))
     }
 
@@ -204,28 +216,19 @@ impl Run {
         }
     }
 
-    /// Imports the members as the model has them.
-    pub(super) async fn import(&mut self, ids: &[String], with_token: bool) {
-        let rows: Vec<_> = (1..)
-            .zip(ids)
-            .map(|(line, id)| {
-                let member = &self.model.members[id];
-                let edit = MemberEdit {
-                    id: id.as_str().into(),
-                    email: Some(member.address.parse().expect("an address")),
-                    locale: Edit::Keep,
-                    time_zone: member.zone.map_or(Edit::Clear, Edit::Set),
-                    subject: Edit::Keep,
-                    label: Edit::Keep,
-                };
-                let token = self.h.sim.world().refresh_token(id).expect("a member");
-                let sealed =
-                    self.h.app.keyring.new_credential(&id.as_str().into(), &RefreshToken::new(token));
-                ImportRow { line, edit, credential: with_token.then(|| sealed.expect("sealed")) }
-            })
-            .collect();
-        self.operator().import_all(&rows, self.now()).await.expect("an import");
-        self.audit.push(if ids.len() == 1 { "member_add" } else { "member_import" });
+    /// On purpose, so no email follows.
+    async fn disconnect(&mut self, id: &str, source: &str) -> Check {
+        let (member, operator) = (id.into(), self.h.app.operator.clone());
+        if !self.is_enrolled(id) || !self.truth.is_clear(id) {
+            return Ok(());
+        }
+        let Ok(connection) = operator.connection(&member, &source.into()).await else { return Ok(()) };
+        let now = self.now();
+        self.hear_responses(now, false)?;
+        operator.disconnect(&member, connection).await.expect("a connection without trouble");
+        self.truth.rows.insert((id.to_owned(), source.to_owned()), Some("DISCONNECTED".to_owned()));
+        self.model.part(id, source, now);
+        Ok(())
     }
 
     async fn remove(&mut self, id: &str, is_erased: bool) {
@@ -315,6 +318,9 @@ impl Run {
         let policy = self.model.policy;
         self.model = known;
         self.model.policy = policy;
+        if let Some(reports) = &mut self.reports {
+            reports.forget();
+        }
         // The backup has its own row.
         self.audit.extend(["backup", "restore"]);
         self.model.holds.push(everything);

@@ -1,10 +1,11 @@
 //! The troubles of the gateway and of the mail server, as faults of the simulator.
 
-use super::events::{GatewayTrouble, MailTrouble};
+use super::events::{GatewayTrouble, MailTrouble, member_id};
 use super::model::key;
 use super::run::Run;
 use reconnectd::domain::Suppression;
 use reconnectd::sim::{Fault, FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage};
+use std::collections::BTreeSet;
 
 impl Run {
     /// Replaces all faults of the gateway.
@@ -29,6 +30,28 @@ impl Run {
                 None => fault,
             });
         }
+        for member in &self.truth.refreshes_to_lose {
+            world.add_fault(Fault::new(FaultKind::CutBody).on(Operation::Refresh).member(member).times(1));
+        }
+    }
+
+    /// The daemon has each refresh token that the gateway has issued, unless the response was lost. Returns for whom it was.
+    pub(super) fn hear_tokens(&mut self) -> BTreeSet<String> {
+        let world = self.h.sim.world();
+        let is_refresh = |fault: &Fault| fault.operation == Some(Operation::Refresh);
+        let faults = world.pending_faults().into_iter().filter(is_refresh);
+        let still: BTreeSet<String> = faults.filter_map(|fault| fault.member).collect();
+        let lost: BTreeSet<_> = self.truth.refreshes_to_lose.difference(&still).cloned().collect();
+        for id in (0..self.shape.members).map(member_id) {
+            let token = world.refresh_token(&id).expect("a member");
+            let before = self.truth.tokens.insert(id.clone(), token.clone());
+            let is_new = before.as_ref() != Some(&token) && !lost.contains(&id);
+            if let Some(member) = self.model.members.get_mut(&id).filter(|_| is_new) {
+                member.token = token;
+            }
+        }
+        self.truth.refreshes_to_lose = still;
+        lost
     }
 
     /// Replaces all faults of the mail server.
@@ -36,9 +59,7 @@ impl Run {
         let mailbox = self.h.sim.mailbox();
         mailbox.clear_faults();
         for address in &self.truth.refused {
-            for spelling in
-                [address.clone(), address.replace("family", "Family").replace("example", "Example")]
-            {
+            for spelling in spellings(address) {
                 mailbox.script(SmtpFault::reply(SmtpStage::Rcpt, 550, "5.1.1 No such user").to(&spelling));
             }
         }
@@ -64,17 +85,23 @@ impl Run {
         lost
     }
 
-    /// The mail server rejected addresses, so the daemon may have suppressed them.
-    pub(super) async fn learn_bounces(&mut self) {
-        let enrolled: Vec<_> =
-            self.model.enrolled().map(|(id, member)| (id.clone(), member.address.clone())).collect();
-        for (id, address) in enrolled {
-            let is_refused = self.truth.refused.contains(&key(&address));
-            if is_refused && !self.model.is_suppressed(&address) && self.is_suppressed(&id).await {
+    /// An address that the mail server has rejected gets no more email.
+    pub(super) fn hear_bounces(&mut self) {
+        let faults = self.h.sim.mailbox().pending_faults();
+        let never_happened: Vec<_> = faults.into_iter().filter_map(|fault| fault.recipient).collect();
+        let spared = |address: &String| spellings(address).iter().all(|one| never_happened.contains(one));
+        let rejected: Vec<_> =
+            self.truth.refused.iter().filter(|address| !spared(address)).cloned().collect();
+        if rejected.is_empty() {
+            return;
+        }
+        for address in rejected {
+            let is_known = self.model.enrolled().any(|(_, member)| key(&member.address) == address);
+            if is_known && self.model.suppress(&address, Suppression::HardBounce) {
                 self.note(format_args!("bounced: {address}"));
-                self.model.suppress(&address, Suppression::HardBounce);
             }
         }
+        self.script_mail();
     }
 
     /// A retry by the operator ends the bounces of what was given up.
@@ -101,4 +128,9 @@ impl Run {
     pub(super) async fn is_suppressed(&self, id: &str) -> bool {
         self.h.app.store.is_suppressed(&id.into()).await.expect("the store answers")
     }
+}
+
+/// In lower case, and as an import may write it.
+fn spellings(address: &str) -> [String; 2] {
+    [address.to_owned(), address.replace("family", "Family").replace("example", "Example")]
 }

@@ -4,8 +4,10 @@ use super::connection::Time;
 use super::events::{SOURCES, Shape, Timed, member_id};
 use super::model::Model;
 use super::policies::SETTINGS;
+use super::reports::Reports;
 use super::truth::Truth;
-use crate::harness::{Harness, Setup};
+use crate::api_client::with_tokens;
+use crate::harness::Harness;
 use chrono::TimeDelta;
 use reconnectd::notify::deliver::Pipeline;
 use reconnectd::store::{InstanceCommand, InstanceLock};
@@ -43,6 +45,8 @@ pub(crate) struct Run {
     /// What the audit must have of the event.
     pub(super) audit: Vec<&'static str>,
     pub(super) has_passed_twice: bool,
+    /// In some of the runs, the operator has a receiver.
+    pub(super) reports: Option<Reports>,
     /// What happened, line by line.
     pub(crate) journal: Vec<String>,
 }
@@ -57,7 +61,9 @@ enum Moment<'a> {
 
 impl Run {
     pub(crate) async fn start(shape: Shape) -> Self {
-        let setup = SETTINGS.iter().fold(Setup::default(), |setup, (key, value)| setup.set(key, value));
+        let setup = SETTINGS.iter().fold(with_tokens(), |setup, (key, value)| setup.set(key, value));
+        let reports = if shape.has_receiver { Some(Reports::start().await) } else { None };
+        let setup = reports.iter().fold(setup, |setup, reports| reports.set(setup));
         let h = setup.members(shape.members as u32).start().await;
         // So that a poll is one request, as in a fleet that is polled each quarter of an hour.
         h.sim.world().configure(|settings| settings.access_token_lifetime = ACCESS_TOKEN_LIFETIME);
@@ -75,6 +81,7 @@ impl Run {
             invited: BTreeMap::new(),
             audit: Vec::new(),
             has_passed_twice: false,
+            reports,
             journal: Vec::new(),
             h,
         };
@@ -159,6 +166,7 @@ impl Run {
         while app.rechecker.recheck_one().await.expect("a recheck") {}
         while app.planner.plan_page().await.expect("a plan") {}
         Pipeline::new(&app.deliverer).deliver_all(&stop).await.expect("deliveries");
+        self.deliver_events().await;
     }
 
     /// Ends everything that stands in the way of email.
@@ -169,6 +177,7 @@ impl Run {
         self.truth.losses_to_come = 0;
         self.script_gateway();
         self.script_mail();
+        self.change_receiver(None);
         self.release_all().await;
         let ids: Vec<String> = self.model.enrolled().map(|(id, _)| id.clone()).collect();
         for id in ids {

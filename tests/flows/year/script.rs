@@ -1,6 +1,7 @@
 //! What happens in a run: a list that follows from its seed alone.
 
 use super::events::{Address, Choice, Event, GatewayTrouble, MailTrouble, Shape, Timed, ZONES};
+use super::imports;
 use super::policies::POLICIES;
 use crate::dice::Dice;
 use chrono::TimeDelta;
@@ -16,6 +17,9 @@ pub(crate) fn of_seed(seed: u64, shape: &Shape) -> Vec<Timed> {
     for _ in 0..count {
         let at = TimeDelta::seconds(script.dice.below(minutes as usize * 60) as i64);
         script.add_one(at);
+    }
+    if seed % 3 == 1 {
+        script.push(TimeDelta::zero(), Event::RotateTokens);
     }
     for _ in 0..shape.days / 45 {
         script.add_restore();
@@ -69,7 +73,7 @@ impl Script {
 
     fn add_one(&mut self, at: TimeDelta) {
         let member = self.member();
-        match self.dice.below(100) {
+        match self.dice.below(106) {
             0..24 => self.add_break(at, member),
             24..27 => self.add_flaps(at, member),
             27..30 => self.add_outage(at),
@@ -120,7 +124,10 @@ impl Script {
                 let zone = self.dice.below(ZONES.len());
                 self.push(at, Event::Zone { member, zone });
             }
-            79 => self.push(at, Event::Import),
+            79 => {
+                let file = self.dice.pick(&imports::KINDS);
+                self.push(at, Event::Import { file });
+            }
             80..82 => {
                 let is_erased = self.dice.one_in(2);
                 self.push(at, Event::Remove { member, is_erased });
@@ -147,7 +154,27 @@ impl Script {
                 self.push(at, Event::Policy { policy });
             }
             94 => self.push(at, Event::Restart),
-            95..98 if self.is_crowded => self.push(at, Event::TwoPasses),
+            95..97 => {
+                let source = self.dice.below(2);
+                self.push(at, Event::Disconnect { member, source });
+                if self.dice.one_in(2) {
+                    let later = at + self.while_(TimeDelta::days(20));
+                    self.push(later, Event::Status { member, source, status: Some("CONNECTED") });
+                }
+            }
+            97..99 => {
+                self.push(at, Event::LoseRefresh { member });
+                let later = at + TimeDelta::days(21) + self.while_(TimeDelta::days(10));
+                self.push(later, Event::ImportToken { member });
+            }
+            // Shorter than the three days after which an event is given up.
+            99..101 => {
+                let status = self.dice.pick(&[500, 503, 410]);
+                self.push(at, Event::ReceiverTrouble { status });
+                let length = self.while_(TimeDelta::hours(60));
+                self.push(at + length, Event::ReceiverWorks);
+            }
+            101..104 if self.is_crowded => self.push(at, Event::TwoPasses),
             _ => {
                 let claimed = 1 + self.dice.below(3);
                 self.push(at, Event::Crash { claimed });
@@ -244,5 +271,9 @@ impl Script {
         self.push(backup, Event::Backup);
         self.push(restore, Event::Restore);
         self.push(release, Event::ReleaseAll);
+        // The gateway may have rotated the tokens since the backup.
+        let file = self.dice.pick(&imports::KINDS);
+        let later = restore + self.while_(TimeDelta::days(3));
+        self.push(later, Event::Import { file });
     }
 }

@@ -13,6 +13,10 @@ pub(crate) struct Truth {
     /// Addresses that the mail server rejects.
     pub(crate) refused: BTreeSet<String>,
     pub(crate) without_credential: BTreeSet<String>,
+    /// The refresh token that the gateway accepts, by member.
+    pub(crate) tokens: BTreeMap<String, String>,
+    /// Whose next refresh gets no response.
+    pub(crate) refreshes_to_lose: BTreeSet<String>,
     /// Emails whose acceptance the mail server will not confirm.
     pub(crate) losses_to_come: usize,
 }

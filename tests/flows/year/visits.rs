@@ -3,8 +3,11 @@
 use super::connection::State;
 use super::events::Choice;
 use super::model::key;
+use super::reports::REDEEMED;
 use super::run::{Check, Run};
+use crate::browser::Browser;
 use chrono::TimeDelta;
+use futures_util::future::join;
 use reconnectd::domain::{NoticeKind, Suppression};
 use reconnectd::sim::{Operation, PageResponse};
 
@@ -41,7 +44,11 @@ impl Run {
         let action = if wanted == "redeem" { url.clone() } else { format!("{url}/{wanted}") };
         browser.read().await;
         let fields = if source.is_empty() { vec![] } else { vec![("connection", source.as_str())] };
-        let shown = browser.press_on(&page, &action, &fields).await;
+        let shown = if choice == Choice::ReconnectTwice {
+            self.press_in_two_browsers((&browser, &page), &url, &fields).await?
+        } else {
+            browser.press_on(&page, &action, &fields).await
+        };
         match wanted {
             "redeem" => self.redeem(&url, &source, &shown, choice).await,
             "resend" => {
@@ -55,6 +62,25 @@ impl Run {
                 Ok(())
             }
             _ => self.decide(wanted, &url, &source, &shown),
+        }
+    }
+
+    /// At the same time, from pages that were open before. Returns what the one shows that leads to the sign-in, if any.
+    async fn press_in_two_browsers(
+        &self,
+        (browser, page): (&Browser, &PageResponse),
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<PageResponse, String> {
+        let other = self.h.browser();
+        let other_page = other.arrive(url).await;
+        other.read().await;
+        let (one, other) =
+            join(browser.press_on(page, url, fields), other.press_on(&other_page, url, fields)).await;
+        match [one.status, other.status] {
+            [303, 303] => Err("a link works twice at the same time".to_owned()),
+            [303, _] => Ok(one),
+            _ => Ok(other),
         }
     }
 
@@ -86,6 +112,8 @@ impl Run {
         if let Some(link) = self.model.link_mut(url) {
             link.redeemed.insert(source.to_owned(), now);
         }
+        let of = (link.member.clone(), source.to_owned());
+        self.model.facts.entry(of).or_default().push_back(REDEEMED);
         if let Some(lapse) = self.model.lapse(&link.member, source).filter(|lapse| lapse.is_dismissed()) {
             lapse.reopen();
         }
@@ -135,7 +163,7 @@ impl Run {
                     link.redeemed.remove(source);
                 }
             }
-            "undo" if lapse.is_dismissed() => lapse.reopen(),
+            "undo" if lapse.is_dismissed() && !lapse.is_parted => lapse.reopen(),
             "undo" if lapse.is_snoozed(now) => lapse.snoozed_until = None,
             _ => return Err(format!("a page offers {action} while the lapse is {:?}", lapse.state)),
         }
