@@ -21,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) days: i64,
     /// The hours between two sweeps.
     pub(crate) sweep_hours: i64,
+    /// The hours between two steps of the daemon that are no sweeps.
+    pub(crate) tick_hours: i64,
     /// Whether the operator has a receiver of events.
     pub(crate) has_receiver: bool,
 }

@@ -189,17 +189,26 @@ impl Model {
         self.suppressed.entry(key(address)).or_default().insert(reason.as_str())
     }
 
+    /// Why the member gets no email, whatever it is about.
+    pub(crate) fn must_get_none(&self, id: &str) -> Option<&'static str> {
+        match self.members.get(id).filter(|member| member.is_enrolled) {
+            None => Some("the member is not enrolled"),
+            Some(member) if member.is_paused => Some("the member is paused"),
+            Some(member) if self.is_suppressed(&member.address) => Some("the address is suppressed"),
+            Some(_) => None,
+        }
+    }
+
     /// Why no email about the connection may be sent now.
     pub(crate) fn forbidden(&self, id: &str, source: &str, truth: &Truth, now: Time) -> Option<String> {
-        let Some(member) = self.members.get(id).filter(|member| member.is_enrolled) else {
-            return Some("the member is not enrolled".to_owned());
-        };
+        if let Some(reason) = self.must_get_none(id) {
+            return Some(reason.to_owned());
+        }
+        let member = self.members.get(id)?;
         let Some(status) = truth.row(id, source) else { return Some("there is no such row".to_owned()) };
         let lapse = member.connections.get(source).and_then(Connection::open_lapse);
         let held = self.holding(id, source, status, now);
         let reasons = [
-            (member.is_paused, "the member is paused".to_owned()),
-            (self.is_suppressed(&member.address), "the address is suppressed".to_owned()),
             (self.policy.of(status).is_none_or(|of| !of.enabled), format!("no email about {status}")),
             (!matches!(source, "epic" | "kaiser-north"), format!("no email about {source}")),
             (lapse.is_none(), "no lapse is open".to_owned()),

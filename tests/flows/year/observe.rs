@@ -23,6 +23,7 @@ impl Run {
         self.model.note_trouble(&self.truth);
         self.learn_storms(now, is_thorough).await?;
         self.read_emails(now).await?;
+        self.compare_plans().await?;
         self.hear_bounces();
         self.hear_events(now, is_thorough)?;
         self.compare_transitions().await?;
@@ -80,9 +81,9 @@ impl Run {
     async fn learn_storms(&mut self, now: Time, swept: bool) -> Check {
         self.model.holds.retain(|hold| !hold.is_storm);
         let recent = self.model.recent_lapses(now);
-        let is_many = |source: Option<&str>| {
+        let count = |source: Option<&str>| {
             let of_source = recent.iter().filter(|(of, _)| source.is_none_or(|source| source == **of));
-            of_source.map(|(_, (count, _))| count).sum::<usize>() >= STORM_MEMBERS
+            of_source.map(|(_, (count, _))| count).sum::<usize>()
         };
         let must_hold =
             |(count, all): &(usize, usize)| *count >= STORM_MEMBERS && count * 100 >= all * STORM_SHARE;
@@ -97,10 +98,11 @@ impl Run {
                 continue;
             }
             let source = hold.scope.source.map(|source| source.to_string());
-            if hold.since == now && !is_many(source.as_deref()) {
+            if hold.since == now && count(source.as_deref()) < STORM_MEMBERS {
                 return Err(format!("a storm of {source:?} with the lapses {recent:?}"));
             }
-            let is_over = now - hold.since > STORM_WINDOW * 2 && !is_many(source.as_deref());
+            let is_calm = count(source.as_deref()) * 2 < hold.lapsed as usize;
+            let is_over = is_calm && now - hold.since > STORM_WINDOW * 2;
             if is_over && hold.state == HoldState::Holding && swept {
                 return Err(format!("the storm of {source:?} since {} goes on, with {recent:?}", hold.since));
             }
@@ -156,6 +158,21 @@ impl Run {
             return Err(format!(
                 "{unconfirmed} emails arrived that are not recorded as sent, {lost} responses were lost"
             ));
+        }
+        Ok(())
+    }
+
+    /// Nothing is planned for members who must get no email.
+    async fn compare_plans(&mut self) -> Check {
+        let after = self.last_notice.as_ref();
+        for listed in self.h.app.store.notices(None, None, after, 1_000).await.expect("notices") {
+            for item in &listed.notice.items {
+                let id = item.member_id.as_str();
+                if let Some(reason) = self.model.must_get_none(id) {
+                    return Err(format!("{} is planned for {id}: {reason}", listed.notice.id));
+                }
+            }
+            self.last_notice = Some(listed.notice.id);
         }
         Ok(())
     }

@@ -9,14 +9,13 @@ use super::truth::Truth;
 use crate::api_client::with_tokens;
 use crate::harness::Harness;
 use chrono::TimeDelta;
+use reconnectd::domain::NoticeId;
 use reconnectd::notify::deliver::Pipeline;
 use reconnectd::store::{InstanceCommand, InstanceLock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
-/// Between two steps of the daemon that are no sweeps.
-const TICK: TimeDelta = TimeDelta::hours(7);
 /// In seconds: twenty days.
 const ACCESS_TOKEN_LIFETIME: u32 = 20 * 24 * 60 * 60;
 /// At the end, nothing happens any more, and what is due has to be sent.
@@ -38,6 +37,8 @@ pub(crate) struct Run {
     pub(super) asked: BTreeMap<String, u32>,
     /// The number of the last email that was looked at.
     pub(super) read_until: u64,
+    /// The newest notice that was looked at.
+    pub(super) last_notice: Option<NoticeId>,
     /// Each link that was ever emailed, also those that a restored database does not know.
     pub(super) urls: Vec<String>,
     /// The invitations that were queued: whom, and to what.
@@ -77,6 +78,7 @@ impl Run {
             backups: 0,
             asked: BTreeMap::new(),
             read_until: 0,
+            last_notice: None,
             urls: Vec::new(),
             invited: BTreeMap::new(),
             audit: Vec::new(),
@@ -196,7 +198,7 @@ fn moments<'a>(events: &'a [Timed], shape: &Shape) -> Vec<(TimeDelta, Moment<'a>
         (1..count as i32).map(move |n| every * n + TimeDelta::minutes((n * minutes % 60).into()))
     };
     let sweep_every = TimeDelta::hours(shape.sweep_hours);
-    all.extend(every(TICK, 53).map(|at| (at, Moment::Tick)));
+    all.extend(every(TimeDelta::hours(shape.tick_hours), 53).map(|at| (at, Moment::Tick)));
     all.extend(every(sweep_every, 37).map(|at| (at, Moment::Sweep)));
     // Stable: an event comes before a step of the same time.
     all.sort_by_key(|(at, _)| *at);
