@@ -60,7 +60,7 @@ const END_CONNECTIONS: &str = "SELECT pg_terminate_backend(pid, 1000) FROM pg_st
     WHERE datname = current_database() AND application_name LIKE 'reconnectd/%'";
 /// What the receiver learns about each member. That nothing was heard from one for a day does not count.
 const STORY: [&str; 4] = ["connection.lapsed", "notice.sent", "link.redeemed", "connection.recovered"];
-/// A unit waits this often at most.
+/// A unit is disturbed this often at most. How often it waits depends on the load of the machine, too.
 const MAX_STEPS: usize = 300;
 /// A unit has as many waits as it needs, which can differ a little: it is whole when it ended this often in a row.
 const WHOLE: usize = 2;
@@ -139,7 +139,7 @@ impl Stage {
     ) {
         let mut whole = 0;
         let (mut n, mut last) = match self.blow {
-            Blow::Cut | Blow::Lost => (1, MAX_STEPS),
+            Blow::Cut | Blow::Lost => (1, MAX_STEPS * self.stride),
             // What a unit writes is known when it was not disturbed.
             Blow::Failure(_) => (usize::MAX, usize::MAX),
             Blow::Hidden => (1, self.database.lock().await.tables().await.expect("the tables").len()),
@@ -179,7 +179,7 @@ impl Stage {
             n += if n == 0 { 1 } else { self.stride };
         }
         assert!(n > 2, "the unit has no steps");
-        assert!(n <= MAX_STEPS, "the unit does not end");
+        assert!(n <= MAX_STEPS * self.stride, "the unit does not end");
     }
 
     /// For a unit that works in tasks of its own. Measures how long it takes.
