@@ -1,11 +1,12 @@
 //! How a member's credential becomes an access token, and what happens when it does not.
 
 use crate::harness::{Harness, Setup};
+use crate::running::until;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reconnectd::{
     credentials::CallError,
-    domain::{Cause, CredentialState},
+    domain::{Cause, CredentialState, MemberId},
     sim::{Fault, FaultKind, Operation},
 };
 
@@ -72,6 +73,29 @@ async fn two_processes_that_need_a_token_for_one_member_renew_it_once() {
     assert_eq!(h.asked("alice", REFRESH), 2);
     h.end_faults();
     assert!(h.pass_after(TimeDelta::hours(2)).await.complete(), "and what rotated was kept");
+}
+
+#[tokio::test]
+async fn a_poll_that_is_dropped_as_soon_as_the_gateway_has_rotated_the_token_loses_none() {
+    let h = Harness::watching(&["alice"]).await;
+    h.sim.world().configure(|settings| settings.rotate = true);
+    h.clock.advance(TimeDelta::hours(2));
+    let alice = MemberId::from("alice");
+    let stored = async || h.app.store.credentials(&alice).await.unwrap().unwrap().refresh;
+    let spent = (h.sim.world().refresh_token("alice").unwrap(), stored().await);
+    let rotation = async {
+        while h.sim.world().refresh_token("alice").unwrap() == spent.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = rotation => {}
+        polled = h.app.poller.poll(&alice, Cause::Sweep) => panic!("it ended before: {:?}", polled.err()),
+    }
+    until("the new token", async || stored().await != spent.1).await;
+    assert!(h.pass_after(TimeDelta::hours(2)).await.complete());
+    assert_eq!(h.credential("alice").await, "ok");
 }
 
 #[tokio::test]
