@@ -2,7 +2,11 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::{TimeDelta, Timelike};
-use reconnectd::sim::{SmtpFault, SmtpStage};
+use reconnectd::{
+    notify::deliver::Delivered,
+    sim::{SmtpFault, SmtpStage},
+    store::{AttemptOutcome, ClaimLimits},
+};
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
@@ -140,4 +144,23 @@ async fn a_link_that_a_member_requests_comes_at_night_and_counts_for_no_limit() 
     h.set("alice", "kaiser-north", "EXPIRED");
     h.pass().await;
     assert_eq!(h.mails().len(), 3);
+}
+
+#[tokio::test]
+async fn an_email_that_is_tried_again_counts_for_the_gap_only_from_its_next_handover_on() {
+    let h = Harness::watching_with(Setup::default().set("NOTICES__MIN_GAP", "24h"), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.pass().await;
+    assert_eq!(h.attempts("alice").await, ["retry"]);
+    h.clock.advance(QUARTER);
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.sweep().await;
+    while h.app.planner.plan_page().await.unwrap() {}
+    let (now, limits) = (h.clock.now(), ClaimLimits::slots(1));
+    let claims = h.app.store.claim_notices(now, now + QUARTER, &limits).await.unwrap();
+    assert_eq!((claims.len(), claims[0].attempt), (1, 2), "not handed over yet");
+    let delivered = h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(delivered, Delivered::One(AttemptOutcome::Sent), "the other one");
+    assert_eq!(h.app.store.release_leases(h.clock.now()).await.unwrap(), 1);
 }

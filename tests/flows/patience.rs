@@ -227,6 +227,22 @@ async fn a_delivery_obeys_retry_after_for_an_hour_at_most() {
 }
 
 #[tokio::test]
+async fn a_delivery_waits_for_the_next_try_of_a_refused_credential_but_for_at_most_an_hour() {
+    for (retry_after, waits_for) in [(40, 40), (600, 60)] {
+        let h = Harness::queued(&["alice"]).await;
+        h.sim.world().revoke("alice").unwrap();
+        h.sweep_after(TimeDelta::hours(2)).await;
+        assert_eq!(h.credential("alice").await, "rejected");
+        let retry_at = h.clock.now() + TimeDelta::minutes(retry_after);
+        h.rows().await.set("credential_failures", "retry_at", retry_at.timestamp_millis()).await.unwrap();
+        let asked = h.asked("alice", Operation::Refresh);
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
+        assert_eq!(waits(&h, "alice").await, TimeDelta::minutes(waits_for), "{retry_after}");
+        assert_eq!(h.asked("alice", Operation::Refresh), asked);
+    }
+}
+
+#[tokio::test]
 async fn a_recheck_that_is_asked_to_wait_is_made_when_the_wait_is_over() {
     for (retry_after, minutes) in [("2400", 40), ("86400", 60)] {
         let setup = Setup::default().set("SWEEP__CONFIRM_SWEEPS", 3).set("SWEEP__RECHECK", "1m,5m");
