@@ -1,16 +1,17 @@
 //! What is late, outdated, or another's changes nothing.
 
+use crate::handovers::{claim, prepare};
 use crate::harness::{Harness, Setup};
 use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::{
     detect::decide,
-    domain::{Cause, ConnectionState, EmailAddress, GateVerdict, Listing, MemberId, Time, TokenHash},
+    domain::{Cause, ConnectionState, Listing, MemberId, Time},
     notify::deliver::Delivered,
     sim::{FaultKind, Operation, SmtpAction, SmtpFault, SmtpStage},
     store::{
-        ApplyReport, AttemptOutcome, AttemptResult, Claim, ClaimLimits, Handover, HandoverContents,
-        HandoverDecision, HandoverRecipient, InstanceCommand, PollResult, StoreError,
+        ApplyReport, AttemptOutcome, AttemptResult, Claim, HandoverDecision, InstanceCommand, PollResult,
+        StoreError,
     },
 };
 use std::time::Duration;
@@ -78,12 +79,6 @@ async fn a_response_that_was_stamped_in_the_future_makes_no_other_one_late() {
     assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
 }
 
-async fn claim(h: &Harness, lease: TimeDelta) -> Claim {
-    let now = h.clock.now();
-    let claims = h.app.store.claim_notices(now, now + lease, &ClaimLimits::slots(1)).await.unwrap();
-    claims.into_iter().next().expect("a notice is due")
-}
-
 /// An attempt whose lease has run out, and the one that has taken its place.
 async fn overtaken(h: &Harness) -> (Claim, Claim) {
     let first = claim(h, QUARTER).await;
@@ -120,34 +115,14 @@ async fn an_attempt_that_has_lost_its_lease_does_not_end_its_successors() {
 async fn an_attempt_that_has_lost_its_lease_keeps_no_link_and_no_way_to_unsubscribe() {
     let h = Harness::queued(&["alice"]).await;
     let (first, second) = overtaken(&h).await;
-    let now = h.clock.now();
-    let alice = MemberId::from("alice");
-    let address = "alice@example.org".parse::<EmailAddress>().unwrap().address_hash();
-    let mut decisions = Vec::new();
-    for (byte, claim) in [(1, &first), (2, &second)] {
-        let (link, items) = (TokenHash([byte; 32]), claim.notice.items.clone());
-        let (member, verified) = (alice.clone(), Vec::new());
-        let recipients = [HandoverRecipient { member, link, items: items.clone(), verified }];
-        let handover = Handover {
-            notice: &claim.notice.id,
-            attempt: claim.attempt,
-            contents: HandoverContents::Reconnect,
-            recipients: &recipients,
-            address,
-            unsubscribe: TokenHash([byte; 32]),
-            disclosure: "generic",
-            expires_at: now + QUARTER,
-            now,
-        };
-        let gates = |_: &[_]| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
-        decisions.push(h.app.store.prepare_handover(&handover, gates).await.unwrap());
-    }
+    let decisions = [prepare(&h, &first, 1).await, prepare(&h, &second, 2).await];
     let permitted = HandoverDecision::Permitted { items: second.notice.items.clone() };
     assert_eq!(decisions, [HandoverDecision::NotNeeded, permitted]);
     for table in ["links", "unsubscribe_tokens"] {
         assert_eq!(h.rows().await.count(table).await.unwrap(), 1, "{table}");
     }
-    h.app.store.end_attempt(&second, &result(AttemptOutcome::Cancelled), now).await.unwrap();
+    let cancelled = result(AttemptOutcome::Cancelled);
+    h.app.store.end_attempt(&second, &cancelled, h.clock.now()).await.unwrap();
 }
 
 #[tokio::test]

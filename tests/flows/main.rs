@@ -37,6 +37,7 @@ mod fault_table;
 mod faults;
 mod gates;
 mod guards;
+mod handovers;
 mod harness;
 mod holds;
 mod hooks;
