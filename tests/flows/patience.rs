@@ -61,6 +61,7 @@ async fn a_source_that_works_for_others_abandons_the_notice() {
     }
     assert_eq!(h.mails().len(), 1);
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
+    assert_eq!(h.attempts("alice").await.len(), 8, "about a day of them");
     assert_eq!(h.lapse_states("alice").await, ["epic open"], "the operator sees it still");
     h.end_faults();
 }
