@@ -108,3 +108,17 @@ async fn a_sweep_that_sees_no_change_writes_nothing_about_anyone() {
     let written = rows.recorded_writes().await.unwrap();
     assert!(written.contains(&"INSERT transitions".to_owned()), "the spies see what is written");
 }
+
+#[tokio::test]
+async fn the_look_before_an_email_counts_for_a_suspicion_even_if_nothing_has_changed() {
+    let h = Harness::watching_with(twice(), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.sweep().await;
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.sweep_after(QUARTER).await;
+    assert_eq!(h.lapse_states("alice").await, ["epic open", "kaiser-north suspected"]);
+    while h.app.planner.plan_page().await.unwrap() {}
+    h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(h.mails().len(), 1);
+    assert_eq!(h.lapse_states("alice").await, ["epic open", "kaiser-north open"]);
+}
