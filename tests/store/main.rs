@@ -209,7 +209,8 @@ suite! {
         redemptions:
             of_sixteen_racing_presses_one_consumes_the_link,
             of_sixteen_racing_presses_the_permitted_number_consumes_the_link,
-            sixteen_requests_of_one_press_consume_one_redemption;
+            sixteen_requests_of_one_press_consume_one_redemption,
+            a_press_that_something_has_overtaken_consumes_nothing;
         suppressions:
             a_suppression_outlives_the_member_and_follows_the_address;
     }

@@ -60,3 +60,43 @@ pub(crate) async fn of_sixteen_racing_presses_the_permitted_number_consumes_the_
 pub(crate) async fn sixteen_requests_of_one_press_consume_one_redemption(f: &Fixture) {
     assert_eq!(race(f, |_| 1, 3).await, 1);
 }
+
+/// What the page showed can have changed by the time of the press.
+pub(crate) async fn a_press_that_something_has_overtaken_consumes_nothing(f: &Fixture) {
+    sent_link(f).await;
+    let (alice, epic) = (MemberId::from("alice"), ConnectionId::from("epic"));
+    let press = Redemption {
+        link: LINK,
+        member: &alice,
+        connection: &epic,
+        form_key: None,
+        form_key_since: now(),
+        at: now(),
+        recheck_at: None,
+    };
+    let invitation = "INSERT INTO invitations (invitation_id, member_id, connection_id, name, created_at)
+            VALUES ('i', 'alice', 'EPIC', 'Epic', 0);
+         UPDATE link_buttons SET lapse_id = NULL, invitation_id = 'i'";
+    let closed = |outcome| {
+        format!("UPDATE lapses SET state = 'closed', outcome = '{outcome}', closed_at = 1, opened_at = 0")
+    };
+    for (change, undo, is_redeemed) in [
+        ("UPDATE link_buttons SET superseded = TRUE", "UPDATE link_buttons SET superseded = FALSE", false),
+        ("UPDATE links SET expires_at = 1", "UPDATE links SET expires_at = 9000000000000", false),
+        ("UPDATE links SET revoked_at = 1", "UPDATE links SET revoked_at = NULL", false),
+        (
+            "UPDATE members SET address_hash = NULL",
+            "UPDATE members SET address_hash = (SELECT address_hash FROM links)",
+            false,
+        ),
+        (&*closed("recovered"), "", false),
+        (&*closed("dismissed"), "", true),
+        (invitation, "", true),
+        ("UPDATE connections SET status = 'CONNECTED'", "", false),
+    ] {
+        f.run(change).await;
+        assert_eq!(f.store.redeem(&press, 10).await.unwrap(), is_redeemed, "{change}");
+        f.run(undo).await;
+    }
+    assert_eq!(f.rows().await.numbers("link_buttons", "redemptions").await.unwrap(), [2]);
+}
