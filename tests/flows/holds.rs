@@ -193,3 +193,17 @@ async fn of_two_holds_on_everything_the_last_one_to_end_releases() {
     assert_eq!(release(&h, &first).await, Release::Released(0));
     assert_eq!(release(&h, &second).await, Release::Released(1));
 }
+
+#[tokio::test]
+async fn a_pause_cancels_what_is_held_and_the_resume_sends_it_once_the_hold_is_over() {
+    let h = Harness::watching(&["alice"]).await;
+    let id = hold(&h, source("epic"), None).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.app.store.pause_members(&["alice".into()], h.clock.now()).await.unwrap();
+    assert_eq!(notices(&h, "alice").await, ["cancelled paused 0 0"]);
+    assert_eq!(release(&h, &id).await, Release::Released(0));
+    h.app.store.resume_members(&["alice".into()], h.clock.now()).await.unwrap();
+    h.pass().await;
+    assert_eq!(h.mails().len(), 1);
+}
