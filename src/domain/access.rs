@@ -86,6 +86,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn different_tokens_have_different_digests() {
+        assert_eq!(TokenDigest::of(b"abc"), TokenDigest::of(b"abc"));
+        assert_ne!(TokenDigest::of(b"abc"), TokenDigest::of(b"abd"));
+    }
+
+    #[test]
     fn a_digest_is_read_from_its_hexadecimal_digits_in_either_case() {
         // NIST's test vector for "abc".
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

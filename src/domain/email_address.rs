@@ -154,6 +154,10 @@ mod tests {
         }
         let [local, label] = ["x".repeat(64), "x".repeat(63)];
         assert!(format!("{local}@{label}.example").parse::<EmailAddress>().is_ok());
+        let longest =
+            format!("a@{}", ["x".repeat(62), "x".repeat(62), "x".repeat(62), "x".repeat(63)].join("."));
+        assert_eq!(longest.len(), MAX_LENGTH);
+        assert!(longest.parse::<EmailAddress>().is_ok());
         assert_eq!("e\u{301}@example.org".parse::<EmailAddress>().unwrap().expose(), "é@example.org");
     }
 

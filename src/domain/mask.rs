@@ -57,6 +57,13 @@ mod tests {
             ("go to https://idp.example/auth?state=abc now", "go to [url] now"),
             ("token eyJhbGciOi.x.y expired", "token [secret] expired"),
             ("refresh_token=3f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c", "[secret]"),
+            ("key MyVeryLongSecretKeyWords24 used", "key [secret] used"),
+            ("key AbcdefghijklmnopqrstuvwX used", "key [secret] used"),
+            ("key AbcdefghijklmnopqrstuvX used", "key AbcdefghijklmnopqrstuvX used"),
+            ("key ab/cd+ef=gh~ij_kl-mn.op0qr used", "key [secret] used"),
+            ("a-very-long-word-in-lower-case", "a-very-long-word-in-lower-case"),
+            ("A-VERY-LONG-WORD-IN-UPPER-CASE", "A-VERY-LONG-WORD-IN-UPPER-CASE"),
+            ("one,2,three,four,five,six,seven", "one,2,three,four,five,six,seven"),
             ("connection refused", "connection refused"),
             ("two\r\nlines", "two lines"),
         ];
@@ -68,5 +75,8 @@ mod tests {
     #[test]
     fn a_long_text_is_cut() {
         assert!(mask(&"word ".repeat(1000)).chars().count() <= LONGEST + 1);
+        let (full, longer) = ("x".repeat(LONGEST), "x".repeat(LONGEST + 1));
+        assert_eq!(mask(&full), full);
+        assert_eq!(mask(&longer), format!("{full}…"));
     }
 }

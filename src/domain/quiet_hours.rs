@@ -146,6 +146,9 @@ mod tests {
         let early = hours("21:00", "02:30");
         let time = at("2026-03-29T00:30:00Z");
         assert_eq!(early.earliest(time, time, Europe::Berlin, FIRST), at("2026-03-29T01:00:00Z"));
+        let nearly_always = hours("02:45", "02:30");
+        let earliest = nearly_always.earliest(time, time, Europe::Berlin, FIRST);
+        assert_eq!(earliest, at("2026-03-30T00:30:00Z"), "the next time that it shows is quiet");
     }
 
     #[test]
@@ -167,6 +170,8 @@ mod tests {
             ("2026-06-01T12:00:00Z", "2026-06-02T08:10:00Z", "2026-06-02T08:30:00Z"),
             ("2026-06-01T12:00:00Z", "2026-06-02T08:40:00Z", "2026-06-02T08:40:00Z"),
             ("2026-06-02T08:05:00Z", "2026-06-02T08:10:00Z", "2026-06-02T08:10:00Z"),
+            ("2026-06-01T23:00:00Z", "2026-06-02T08:00:00Z", "2026-06-02T08:30:00Z"),
+            ("2026-06-02T08:00:00Z", "2026-06-02T08:00:00Z", "2026-06-02T08:00:00Z"),
         ] {
             assert_eq!(half(due, now), at(expected), "due {due}, now {now}");
         }
@@ -182,6 +187,9 @@ mod tests {
         let night = at("2026-06-01T23:00:00Z");
         let earliest = nearly_always.earliest(night, night, Tz::UTC, Spread(0.5));
         assert_eq!(earliest, at("2026-06-02T08:05:00Z"));
+        let noon = at("2026-06-01T12:00:00Z");
+        let earliest = hours("12:00", "13:30").earliest(noon, noon, Tz::UTC, Spread(0.5));
+        assert_eq!(earliest, at("2026-06-01T14:00:00Z"));
     }
 
     /// Zones with odd offsets and odd clock changes, and the days around those changes in 2026 and 2027.

@@ -78,6 +78,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_source_is_direct_if_the_gateway_says_so_or_its_kind_is() {
+        let kinds = |is_direct, kind: Option<&str>| {
+            let integration_type = kind.map(IntegrationType::from);
+            Source { is_direct, integration_type, category: Some(Category::Oauth), ..Source::default() }
+        };
+        for (source, expected) in [
+            (kinds(true, None), Repair::Direct),
+            (kinds(true, Some("PROA")), Repair::Direct),
+            (kinds(false, Some("DIRECT")), Repair::Direct),
+            (kinds(false, Some("DIRECT_IAS")), Repair::Direct),
+            (kinds(false, Some("INDIRECT_IAS")), Repair::Oauth),
+            (kinds(false, None), Repair::Oauth),
+        ] {
+            assert_eq!(source.repair(), expected, "{source:?}");
+        }
+    }
+
+    #[test]
     fn a_category_is_known_in_any_case() {
         assert_eq!(Category::from("oauth"), Category::Oauth);
     }
