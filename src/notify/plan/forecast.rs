@@ -86,7 +86,7 @@ mod tests {
         let with_status = |status| LapseInput { status: Some(status), ..sent(0) };
         let paused = Recipient { is_paused: true, ..ordinary() };
         let suppressed = Recipient { is_suppressed: true, ..ordinary() };
-        let capped = emailed((0..6).map(|_| day(0)));
+        let [capped, below_cap] = [6, 5].map(|times| emailed((0..times).map(|_| day(0))));
         use HoldKind::{Operator, Storm};
         #[rustfmt::skip]
         let cases = [
@@ -101,6 +101,7 @@ mod tests {
             ("a paused member gets nothing", sent(0), paused, None),
             ("nor does a suppressed address", sent(0), suppressed, None),
             ("the cap counts", sent(0), capped, Some(30)),
+            ("one less is below it", sent(0), below_cap, Some(3)),
             ("a hold that ends before does not matter", sent(0), held(Operator, Some(day(2))), Some(3)),
             ("one that ends later does", sent(0), held(Operator, Some(day(5))), Some(5)),
             ("one without an end leaves it open", sent(0), held(Operator, None), None),

@@ -95,6 +95,7 @@ mod tests {
             ("nor one that works for another person",
                 RecoveredInput { is_person_mismatch: true, ..noticed() }, ordinary(), on(), "skip person_mismatch"),
             ("nor one announced since the last notice", announced(2), ordinary(), on(), "skip already_notified"),
+            ("nor one announced at the moment of the last notice", announced(1), ordinary(), on(), "skip already_notified"),
             ("a later notice allows another announcement", announced(0), ordinary(), on(), "send recovery_notice"),
         ];
         for (sentence, lapse, recipient, policy, expected) in cases {

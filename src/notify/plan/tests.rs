@@ -166,6 +166,44 @@ fn each_decision_about_a_single_lapse_has_its_reason() {
 }
 
 #[test]
+fn patience_defers_the_first_notice_from_the_break_on_and_no_other() {
+    let patient = StatusPolicy { first_after: TimeDelta::days(2), ..policy().expired };
+    let policy = Policy { expired: patient, ..policy() };
+    let resumed = || LapseInput { broken_since: day(5), ..expired() };
+    let reminded = || LapseInput { last_notice: sent(0), ..resumed() };
+    #[rustfmt::skip]
+    let cases = [
+        ("the first notice waits", expired(), 1, "day 2 step 0 first_after"),
+        ("and not longer", expired(), 2, "send step 0 first_notice"),
+        ("it waits from the latest break on", resumed(), 5, "day 7 step 0 first_after"),
+        ("a reminder does not wait", reminded(), 5, "send step 1 reminder"),
+    ];
+    for (sentence, lapse, today, expected) in cases {
+        assert_eq!(show(action(lapse, ordinary(), &policy, day(today))), expected, "{sentence}");
+    }
+}
+
+#[test]
+fn an_email_waits_for_the_reason_of_its_first_notice_unless_it_waits_for_the_morning() {
+    let wall = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    let quiet_hours = Some(QuietHours { from: wall(21), until: wall(8) });
+    let nights = Policy { quiet_hours, ..policy() };
+    let snoozed = || LapseInput { snoozed_until: Some(day(6)), ..expired() };
+    let reasons = |open: &[LapseInput], recipient: &Recipient, policy: &Policy, now| {
+        let plan = plan_alone(open, recipient, policy, now);
+        let decisions: Vec<_> = plan.decisions.iter().map(|decision| decision.action.reason()).collect();
+        (plan.emails[0].reason, decisions)
+    };
+    use NoticeReason::{FirstNotice, MinGap, Snoozed};
+    let due = reasons(&[expired()], &ordinary(), &nights, day(0) + TimeDelta::hours(12));
+    assert_eq!(due, (FirstNotice, vec![FirstNotice]));
+    let at_night = reasons(&[expired()], &ordinary(), &nights, day(0) + TimeDelta::hours(22));
+    assert_eq!(at_night, (NoticeReason::QuietHours, vec![NoticeReason::QuietHours]));
+    let in_the_gap = reasons(&[expired(), snoozed()], &emailed([day(5)]), &policy(), day(5));
+    assert_eq!(in_the_gap, (MinGap, vec![MinGap, Snoozed]), "each has its own");
+}
+
+#[test]
 fn the_operator_can_pause_members_disable_statuses_and_configure_an_app() {
     let off = |status: &StatusPolicy| StatusPolicy { enabled: false, ..status.clone() };
     let no_expired = Policy { expired: off(&policy().expired), ..policy() };
@@ -175,6 +213,9 @@ fn the_operator_can_pause_members_disable_statuses_and_configure_an_app() {
     let suppressed = || Recipient { is_suppressed: true, ..ordinary() };
     let in_app = LapseInput { repair: Repair::App, ..expired() };
     let queued = LapseInput { last_notice: LastNotice::Pending, ..expired() };
+    let off_direct =
+        || LapseInput { status: Some(Status::Disconnected), repair: Repair::Direct, ..expired() };
+    let reactivates = Policy { disconnected_direct: true, ..policy() };
     #[rustfmt::skip]
     let cases = [
         ("a paused member gets no notice", expired(), paused(), policy(), "skip paused"),
@@ -186,6 +227,9 @@ fn the_operator_can_pause_members_disable_statuses_and_configure_an_app() {
         ("another disabled status has no effect",
             expired(), ordinary(), no_disconnected, "send step 0 first_notice"),
         ("an app repairs it", in_app, ordinary(), app, "send step 0 first_notice"),
+        ("a direct connection that was turned off is left alone",
+            off_direct(), ordinary(), policy(), "skip status_disabled"),
+        ("unless the operator wants it", off_direct(), ordinary(), reactivates, "send step 0 first_notice"),
     ];
     for (sentence, lapse, recipient, policy, expected) in cases {
         assert_eq!(show(action(lapse, recipient, &policy, day(0))), expected, "{sentence}");
@@ -209,6 +253,9 @@ fn two_notices_to_a_member_keep_the_minimum_gap() {
         let recipient = emailed([day(last)]);
         assert_eq!(show(action(lapse, recipient, &policy(), day(today))), expected, "{sentence}");
     }
+    let news = PastEmail { sent_at: day(5), counts_for_gap: false };
+    let recovered = Recipient { emails: vec![news], ..ordinary() };
+    assert_eq!(show(action(expired(), recovered, &policy(), day(5))), "send step 0 first_notice");
 }
 
 #[test]
@@ -251,6 +298,22 @@ fn a_reminder_beyond_the_end_of_time_is_deferred_to_it() {
     let policy = Policy { expired: endless, ..policy() };
     let action = action(LapseInput { last_notice: sent(0), ..expired() }, ordinary(), &policy, day(1));
     assert_eq!(action, Action::Defer { until: Time::MAX_UTC, step: 1, reason: NoticeReason::Reminder });
+}
+
+#[test]
+fn a_hold_covers_a_reminder_from_its_day_on() {
+    let hold =
+        ActiveHold { kind: HoldKind::Operator, is_dripping: false, scope: HoldScope::default(), until: None };
+    let held = || Recipient { holds: vec![hold.clone()], ..ordinary() };
+    let reminded = || LapseInput { last_notice: sent(0), ..expired() };
+    for (today, expected) in [(2, "day 3 step 1 reminder"), (3, "hold step 1 held_by_operator")] {
+        assert_eq!(show(action(reminded(), held(), &policy(), day(today))), expected, "{today}");
+    }
+    let other = LapseInput { connection_id: "kaiser".into(), ..expired() };
+    let scope = HoldScope { source: Some("epic".into()), ..HoldScope::default() };
+    let of_epic = Recipient { holds: vec![ActiveHold { scope, ..hold.clone() }], ..ordinary() };
+    let plan = plan_alone(&[reminded(), other], &of_epic, &policy(), day(3) - TimeDelta::minutes(5));
+    assert_eq!(due(&plan).len(), 1, "it joins no email before its day");
 }
 
 #[test]
