@@ -251,5 +251,9 @@ mod tests {
         assert!(wait.record_throttled("list", Caller::new("e"), None, 0, at(1)));
         assert_eq!(wait.remaining(at(1)), Some(10 * MINUTE));
         assert!(!wait.record_throttled("list", Caller::new("f"), None, 0, at(11)), "counting starts over");
+        let day = Some(24 * 60 * MINUTE);
+        let wait = waiting(Some(5 * MINUTE));
+        assert!(wait.record_throttled("list", Caller::new("d"), day, 0, at(1)));
+        assert_eq!(wait.remaining(at(1)), Some(60 * MINUTE), "nor to more than an hour");
     }
 }
