@@ -174,6 +174,8 @@ mod tests {
             ("every credential is refused", mixed(REFUSED, 40, FINE, 40), Some((Some(10), MostRefreshesRefused))),
             ("nine of nine are refused: each is the member's own", mixed(REFUSED, 9, FINE, 9), None),
             ("three quarters of a few are refused: the end of the sweep decides", mixed(REFUSED, 15, GRANTED, 20), Some((None, MostRefreshesRefused))),
+            ("six of ten are refused, and fewer refreshes would tell nothing",
+                mixed(REFUSED, 6, GRANTED, 10), Some((None, MostRefreshesRefused))),
             ("half are refused", mixed(REFUSED, 20, GRANTED, 40), None),
             ("more than half are refused", mixed(REFUSED, 24, GRANTED, 40), Some((None, MostRefreshesRefused))),
             ("three in five are refused, of many", mixed(REFUSED, 180, GRANTED, 300), Some((Some(50), MostRefreshesRefused))),
