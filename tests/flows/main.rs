@@ -33,6 +33,8 @@ mod dice;
 mod disclosures;
 mod disconnects;
 mod events;
+#[path = "../support/fault_document.rs"]
+mod fault_document;
 mod fault_table;
 mod faults;
 mod gates;

@@ -1,5 +1,6 @@
 //! The database file: who creates it, and what the commands say about a file that they cannot use.
 
+use crate::fault_rows::expect_row;
 use crate::harness::{Home, simulator, until_true};
 use serde_json::{Value, json};
 use std::fs;
@@ -194,5 +195,7 @@ async fn a_daemon_without_its_database_is_not_ready_and_does_not_end_well() {
     let answer = http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert!(answer.text().await.unwrap().starts_with("database_file_replaced:"));
-    daemon.running.stopped().await.badly(1, &["event=\"database_file_replaced\""]);
+    let ended = daemon.running.stopped().await.badly(1, &["event=\"database_file_replaced\""]);
+    let fault = "SQLite: the file is deleted or replaced";
+    expect_row(fault, "the daemon ends with exit code 1", "database_file_replaced", &ended.stderr);
 }

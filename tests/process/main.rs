@@ -13,6 +13,9 @@ mod demo;
 #[path = "../support/dice.rs"]
 mod dice;
 mod disk;
+#[path = "../support/fault_document.rs"]
+mod fault_document;
+mod fault_rows;
 mod faults;
 mod full_server;
 mod fuzz;

@@ -1,6 +1,7 @@
 //! What keeps a running daemon from a PostgreSQL server that is up: no connections left, another password, a database that
 //! was renamed or takes no writes, rights that were taken away; and a server that another one replaces.
 
+use crate::fault_rows::{self, expect_row};
 use crate::harness::{mails, until_true};
 use crate::invariants::broken_invariants;
 use crate::postgres::{self, PostgresServer};
@@ -11,6 +12,7 @@ use reconnectd::store::testing::TestDatabase;
 /// A trouble, and what ends it. `{db}` is the database, and `{role}` the user. What begins with `IN {db}:` runs in the
 /// database. A connection expires meanwhile.
 struct Trouble {
+    fault: &'static str,
     expires: (&'static str, &'static str),
     begin: &'static str,
     end: &'static str,
@@ -19,18 +21,21 @@ struct Trouble {
 
 const TROUBLES: [Trouble; 6] = [
     Trouble {
+        fault: "PostgreSQL has no connection left for the daemon's role",
         expires: ("alice", "epic"),
         begin: "ALTER ROLE {role} CONNECTION LIMIT 0",
         end: "ALTER ROLE {role} CONNECTION LIMIT -1",
         readiness: "database_unavailable",
     },
     Trouble {
+        fault: "PostgreSQL refuses the password",
         expires: ("bob", "epic"),
         begin: "ALTER ROLE {role} PASSWORD 'another'",
         end: "ALTER ROLE {role} PASSWORD 'hush'",
         readiness: "database_unavailable",
     },
     Trouble {
+        fault: "PostgreSQL: the database is renamed",
         expires: ("alice", "kaiser-north"),
         begin: "ALTER DATABASE {db} ALLOW_CONNECTIONS false;
             SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{db}';
@@ -40,18 +45,21 @@ const TROUBLES: [Trouble; 6] = [
     },
     // As after a failover to a standby. The sessions of that time stay read-only.
     Trouble {
+        fault: "PostgreSQL takes no writes, as after a failover to a standby",
         expires: ("bob", "kaiser-north"),
         begin: "ALTER DATABASE {db} SET default_transaction_read_only = on",
         end: "ALTER DATABASE {db} RESET default_transaction_read_only",
         readiness: "database_not_writable",
     },
     Trouble {
+        fault: "PostgreSQL: the right to insert changes is taken away",
         expires: ("alice", "quest"),
         begin: "IN {db}: REVOKE INSERT ON transitions FROM {role}",
         end: "IN {db}: GRANT INSERT ON transitions TO {role}",
         readiness: "loop_failing",
     },
     Trouble {
+        fault: "PostgreSQL: the rights on the table of lapses are taken away",
         expires: ("bob", "quest"),
         begin: "IN {db}: REVOKE SELECT, UPDATE ON lapses FROM {role}",
         end: "IN {db}: GRANT SELECT, UPDATE ON lapses TO {role}",
@@ -81,6 +89,7 @@ async fn after_a_trouble_of_the_server_the_daemon_goes_on_and_each_email_is_sent
     until_ready(&daemon).await;
     let mut sent = 0;
     for trouble in TROUBLES {
+        let before = daemon.running.stderr().len();
         run(trouble.begin);
         run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '{db}%'");
         let (member, connection) = trouble.expires;
@@ -89,8 +98,11 @@ async fn after_a_trouble_of_the_server_the_daemon_goes_on_and_each_email_is_sent
             let (status, body) = readiness(&daemon).await;
             status == 503 && body.starts_with(trouble.readiness)
         };
-        until_true(trouble.begin, is_red).await;
-        assert_eq!(simulator.mailbox().received(), sent, "{}", trouble.begin);
+        until_true(trouble.fault, is_red).await;
+        let log = || daemon.running.stderr()[before..].to_owned();
+        until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
+        assert_eq!(simulator.mailbox().received(), sent, "{}", trouble.fault);
+        expect_row(trouble.fault, fault_rows::GOES_ON, trouble.readiness, &log());
         home.run(&["status"]).await;
         run(trouble.end);
         sent += 1;
@@ -117,6 +129,9 @@ async fn another_server_with_the_same_data_takes_over() {
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let (status, body) = readiness(&daemon).await;
     assert!(status == 503 && body.starts_with("database_unavailable"), "{body}");
+    let log = || daemon.running.stderr();
+    until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
+    expect_row("PostgreSQL is stopped", fault_rows::GOES_ON, "database_unavailable", &log());
     let second = first.successor();
     proxy.lead_to(&second.url("app"));
     mails(&simulator, 1).await;

@@ -9,9 +9,10 @@ mod mail;
 mod receiver;
 mod row;
 
+use crate::fault_document;
 use gateway::Stage;
 use row::Section;
-use std::{fs, path::PathBuf, thread};
+use std::thread;
 
 const INTRODUCTION: &str = "\
 # What faults do
@@ -34,9 +35,6 @@ verifies that the story ends as if there had been no fault: the change is record
   metrics say so.
 ";
 
-/// Writes the document instead of comparing it.
-const WRITE: &str = "RECONNECTD_TEST_WRITE_DOCUMENTS";
-
 /// Runs on a thread of its own, because a log belongs to a thread.
 fn on_a_thread<F: Future<Output = Vec<Section>>>(
     work: impl FnOnce() -> F + Send + 'static,
@@ -52,9 +50,8 @@ const LONG: &str = "RECONNECTD_TEST_PATIENCE";
 
 #[test]
 fn the_document_says_what_each_fault_does() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy/faults.md");
-    let present = fs::read_to_string(&path).unwrap_or_default();
-    let is_set = |variable| std::env::var_os(variable).is_some();
+    let present = fault_document::read();
+    let is_long = std::env::var_os(LONG).is_some();
     let mut parts: Vec<_> = Stage::ALL
         .into_iter()
         .map(|stage| on_a_thread(async move || vec![gateway::section(stage).await]))
@@ -62,28 +59,21 @@ fn the_document_says_what_each_fault_does() {
     parts.push(on_a_thread(async || vec![mail::section().await]));
     parts.push(on_a_thread(async || vec![receiver::section().await]));
     parts.push(on_a_thread(async || vec![hooks::section().await]));
-    let mut document = INTRODUCTION.to_owned();
-    if is_set(LONG) {
-        parts.push(on_a_thread(async || vec![mail::patience().await]));
-    }
-    for part in parts.into_iter().map(thread::JoinHandle::join) {
-        for section in part.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
-            document.push('\n');
-            document.push_str(&section.markdown());
-        }
-    }
-    if !is_set(LONG) {
-        let (_, kept) = present.split_once(&format!("\n## {}\n", mail::PATIENCE)).unwrap_or_default();
-        document.push_str(&format!("\n## {}\n{kept}", mail::PATIENCE));
-    }
-    if is_set(WRITE) {
-        fs::write(&path, &document).expect("the document is written");
-        return;
+    let patience = is_long.then(|| on_a_thread(async || vec![mail::patience().await]));
+    let mut sections = vec![INTRODUCTION.to_owned()];
+    let measured = |part: thread::JoinHandle<Vec<Section>>| {
+        let measured = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        measured.iter().map(Section::markdown).collect::<Vec<_>>()
+    };
+    sections.extend(parts.into_iter().flat_map(measured));
+    let kept = |title| vec![fault_document::section(&present, title).to_owned()];
+    sections.extend(kept(fault_document::DATABASE));
+    sections.extend(patience.map_or_else(|| kept(mail::PATIENCE), measured));
+    let document = sections.join("\n");
+    if fault_document::is_to_be_written() {
+        return fault_document::write(&document);
     }
     let differing: Vec<_> =
         document.lines().filter(|line| !present.lines().any(|other| other == *line)).collect();
-    assert!(
-        present == document,
-        "deploy/faults.md is not what happened; {WRITE}=1 writes it: {differing:#?}"
-    );
+    assert!(present == document, "deploy/faults.md is not what happened: {differing:#?}");
 }

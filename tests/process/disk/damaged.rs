@@ -1,4 +1,5 @@
 use super::{check_of_database, expire, until_readiness};
+use crate::fault_rows::expect_row;
 use crate::harness::{Home, mails, simulator, until_true};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -34,6 +35,8 @@ async fn a_damaged_page_stops_all_email_until_a_backup_is_restored() {
     until_readiness(&daemon, 503, "database_damaged").await;
     let log = daemon.running.stderr();
     assert_eq!(log.matches("event=\"database_damaged\"").count(), 1, "{log}");
+    let end = "nothing is emailed until a backup is restored";
+    expect_row("SQLite: a page of the file is damaged", end, "database_damaged", &log);
     daemon.running.terminate();
     daemon.running.ended().await;
 

@@ -1,4 +1,5 @@
 use super::{check_of_database, expire, until_readiness};
+use crate::fault_rows::{self, expect_row};
 use crate::harness::{Home, mails, simulator, until_true};
 use reconnectd::sim::{Fault, FaultKind, Operation};
 use serde_json::json;
@@ -38,6 +39,7 @@ async fn a_full_disk_costs_no_token_and_no_email_and_the_daemon_goes_on_when_the
     assert!(log().contains("reason=\"database_full\""), "{}", log());
     let lines = log().lines().filter(|line| line.contains("ERROR") || line.contains("WARN")).count();
     assert!(lines < 40, "a flood of {lines} lines: {}", log());
+    expect_row("SQLite: the disk is full", fault_rows::GOES_ON, "database_not_writable", &log());
 
     simulator.world().clear_faults();
     home.disk().free();
