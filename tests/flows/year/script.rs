@@ -135,6 +135,11 @@ impl Script {
                 self.push(later, Event::Return { member });
             }
             82..84 => {
+                if self.dice.one_in(2) {
+                    // An email about a break becomes due meanwhile.
+                    let (source, status) = (self.dice.below(2), Some("EXPIRED"));
+                    self.push(at - TimeDelta::days(2), Event::Status { member, source, status });
+                }
                 self.push(at, Event::Pause { member });
                 let later = at + self.while_(TimeDelta::days(15));
                 self.push(later, Event::Resume { member });
