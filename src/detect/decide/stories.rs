@@ -378,4 +378,19 @@ fn of_two_spellings_that_an_earlier_version_stored_the_live_one_goes_on() {
     let decision = world.decide(&[connection("EPIC", Some("EXPIRED"))]);
     assert_eq!(decision.changes.len(), 1);
     assert_eq!(decision.changes[0].connection_id, "epic".into());
+    world.statuses.insert("EPIC".into(), Status::Connected);
+    let decision = world.decide(&[connection("epic", Some("EXPIRED"))]);
+    assert_eq!(decision.changes[0].connection_id, "EPIC".into(), "of two live ones, the first");
+}
+
+#[test]
+fn a_list_may_lag_behind_an_operators_act_for_less_than_a_day() {
+    let mut world = hourly(&["CONNECTED"]);
+    world.part("epic", "disconnect".parse().unwrap());
+    let connected = [connection("epic", Some("CONNECTED"))];
+    let day = world.lapses[0].closed_at.unwrap() + TimeDelta::hours(24);
+    world.now = day - TimeDelta::milliseconds(1);
+    assert_eq!(world.decide(&connected).changes, []);
+    world.now = day;
+    assert_eq!(world.decide(&connected).changes[0].reason, ChangeReason::DismissalEnded);
 }
