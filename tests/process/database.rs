@@ -197,5 +197,10 @@ async fn a_daemon_without_its_database_is_not_ready_and_does_not_end_well() {
     assert!(answer.text().await.unwrap().starts_with("database_file_replaced:"));
     let ended = daemon.running.stopped().await.badly(1, &["event=\"database_file_replaced\""]);
     let fault = "SQLite: the file is deleted or replaced";
-    expect_row(fault, "the daemon ends with exit code 1", "database_file_replaced", &ended.stderr);
+    expect_row(
+        fault,
+        "the daemon ends with exit code 1",
+        "database_file_replaced",
+        ("database_file_replaced", &ended.stderr),
+    );
 }

@@ -4,17 +4,20 @@ use crate::fault_document::{self, DATABASE};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+const SEPARATOR: &str = "| --- | --- | --- |";
 /// When the cause is gone.
 pub(crate) const GOES_ON: &str = "the daemon goes on by itself";
 
 /// Two tests must not write the document at once.
 static WRITER: Mutex<()> = Mutex::new(());
 
-/// Compares the row of this fault with the document. `next` says how it ends, `readiness` is what `/readyz` said meanwhile,
-/// and `log` is what the daemon logged.
-pub(crate) fn expect_row(fault: &str, next: &str, readiness: &str, log: &str) {
-    let seen = [format!("`/readyz` 503 `{readiness}`")].into_iter().chain(errors(log));
-    let row = format!("| {fault} | {next} | {} |", seen.collect::<Vec<_>>().join(", "));
+/// Compares the row of this fault with the document. `end` says how it ends, `/readyz` returned `readiness` meanwhile, and
+/// the daemon logged the event as an error.
+#[track_caller]
+pub(crate) fn expect_row(fault: &str, end: &str, readiness: &str, (event, log): (&str, &str)) {
+    let is_logged = |line: &str| line.contains(" ERROR ") && line.contains(&format!("event=\"{event}\""));
+    assert!(log.lines().any(is_logged), "{event} is not in\n{log}");
+    let row = format!("| {fault} | {end} | `/readyz` 503 `{readiness}`, `{event}` (ERROR) |");
     if !fault_document::is_to_be_written() {
         let document = fault_document::read();
         let section = fault_document::section(&document, DATABASE);
@@ -25,14 +28,9 @@ pub(crate) fn expect_row(fault: &str, next: &str, readiness: &str, log: &str) {
     let document = fault_document::read();
     let section = fault_document::section(&document, DATABASE);
     let of_this_fault = format!("| {fault} |");
-    let others = section.trim_end().lines().filter(|line| !line.starts_with(&of_this_fault));
-    let rows: Vec<_> = others.chain([row.as_str()]).collect();
-    fault_document::write(&document.replace(section.trim_end(), &rows.join("\n")));
-}
-
-/// The events that the log reports as errors.
-fn errors(log: &str) -> BTreeSet<String> {
-    let lines = log.lines().filter(|line| line.contains(" ERROR "));
-    let event = |line: &str| line.split_once("event=\"")?.1.split('"').next().map(str::to_owned);
-    lines.filter_map(event).map(|event| format!("`{event}` (ERROR)")).collect()
+    let (head, rows) = section.split_once(SEPARATOR).expect("a table");
+    let others = rows.lines().filter(|line| line.starts_with('|') && !line.starts_with(&of_this_fault));
+    let rows: BTreeSet<&str> = others.chain([row.as_str()]).collect();
+    let rows = Vec::from_iter(rows).join("\n");
+    fault_document::write(&document.replace(section.trim_end(), &format!("{head}{SEPARATOR}\n{rows}")));
 }

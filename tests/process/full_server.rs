@@ -49,7 +49,12 @@ async fn a_server_without_connections_and_then_without_space_costs_no_token_and_
     };
     until_true("a full disk", is_red).await;
     until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
-    expect_row("PostgreSQL: its disk is full", fault_rows::GOES_ON, "database_not_writable", &log());
+    expect_row(
+        "PostgreSQL: its disk is full",
+        fault_rows::GOES_ON,
+        "database_not_writable",
+        ("loop_failed", &log()),
+    );
     home.run(&["status"]).await.well();
     server.free_disk();
     mails(&simulator, 1).await;

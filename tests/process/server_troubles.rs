@@ -102,7 +102,7 @@ async fn after_a_trouble_of_the_server_the_daemon_goes_on_and_each_email_is_sent
         let log = || daemon.running.stderr()[before..].to_owned();
         until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
         assert_eq!(simulator.mailbox().received(), sent, "{}", trouble.fault);
-        expect_row(trouble.fault, fault_rows::GOES_ON, trouble.readiness, &log());
+        expect_row(trouble.fault, fault_rows::GOES_ON, trouble.readiness, ("loop_failed", &log()));
         home.run(&["status"]).await;
         run(trouble.end);
         sent += 1;
@@ -131,7 +131,7 @@ async fn another_server_with_the_same_data_takes_over() {
     assert!(status == 503 && body.starts_with("database_unavailable"), "{body}");
     let log = || daemon.running.stderr();
     until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
-    expect_row("PostgreSQL is stopped", fault_rows::GOES_ON, "database_unavailable", &log());
+    expect_row("PostgreSQL is stopped", fault_rows::GOES_ON, "database_unavailable", ("loop_failed", &log()));
     let second = first.successor();
     proxy.lead_to(&second.url("app"));
     mails(&simulator, 1).await;

@@ -36,7 +36,7 @@ async fn a_damaged_page_stops_all_email_until_a_backup_is_restored() {
     let log = daemon.running.stderr();
     assert_eq!(log.matches("event=\"database_damaged\"").count(), 1, "{log}");
     let end = "nothing is emailed until a backup is restored";
-    expect_row("SQLite: a page of the file is damaged", end, "database_damaged", &log);
+    expect_row("SQLite: a page of the file is damaged", end, "database_damaged", ("database_damaged", &log));
     daemon.running.terminate();
     daemon.running.ended().await;
 

@@ -39,7 +39,12 @@ async fn a_full_disk_costs_no_token_and_no_email_and_the_daemon_goes_on_when_the
     assert!(log().contains("reason=\"database_full\""), "{}", log());
     let lines = log().lines().filter(|line| line.contains("ERROR") || line.contains("WARN")).count();
     assert!(lines < 40, "a flood of {lines} lines: {}", log());
-    expect_row("SQLite: the disk is full", fault_rows::GOES_ON, "database_not_writable", &log());
+    expect_row(
+        "SQLite: the disk is full",
+        fault_rows::GOES_ON,
+        "database_not_writable",
+        ("refreshed_tokens_not_stored", &log()),
+    );
 
     simulator.world().clear_faults();
     home.disk().free();
