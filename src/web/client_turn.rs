@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// It is the client's turn while it has to send something, or to read a response.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ impl Default for ClientTurn {
 }
 
 impl ClientTurn {
-    /// How long the client has been waited for. `None` while this process works.
-    pub(super) fn duration(&self) -> Option<Duration> {
-        self.since().map(|since| since.elapsed())
+    /// Since when the client has been waited for. `None` while this process works.
+    pub(super) fn waited_since(&self) -> Option<Instant> {
+        *self.since()
     }
 
     /// Whether the client has ever sent a request.

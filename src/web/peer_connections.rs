@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 type Peers = HashMap<RateLimitKey, VecDeque<Arc<Connection>>>;
@@ -78,11 +78,13 @@ fn longest_waited_for<'a>(
     connections: impl IntoIterator<Item = &'a Arc<Connection>>,
     patience: Duration,
 ) -> Option<&'a Arc<Connection>> {
+    let now = Instant::now();
     let waited_for = connections
         .into_iter()
         .filter(|one| !one.closed.is_cancelled())
-        .filter_map(|one| Some((one.turn.duration().filter(|duration| *duration >= patience)?, one)));
-    waited_for.max_by_key(|(duration, _)| *duration).map(|(_, one)| one)
+        .filter_map(|one| Some((one.turn.waited_since()?, one)))
+        .filter(|(since, _)| now.duration_since(*since) >= patience);
+    waited_for.min_by_key(|(since, _)| *since).map(|(_, one)| one)
 }
 
 impl PeerConnection {

@@ -26,6 +26,6 @@ fn path() -> PathBuf {
 pub(crate) fn section<'d>(document: &'d str, title: &str) -> &'d str {
     let start = document.find(&format!("## {title}\n")).unwrap_or(document.len());
     let rest = &document[start..];
-    let end = rest[1.min(rest.len())..].find("\n## ").map_or(rest.len(), |end| end + 2);
+    let end = rest[1.min(rest.len())..].find("\n## ").map_or(rest.len(), |end| end + 1);
     &rest[..end]
 }
