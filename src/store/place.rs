@@ -35,7 +35,7 @@ impl Place {
         files.find(|(path, identity)| identity.is_gone_from(path)).map(|(path, _)| path.as_path())
     }
 
-    /// Whether the write-ahead log was deleted, and nothing else. The open connections still have it.
+    /// Whether the write-ahead log was deleted, and nothing else. The open connections can still read what it has.
     pub(super) fn lacks_only_its_log(&self) -> bool {
         let Self::File { path, identity, beside } = self else { return false };
         let log = self.log();

@@ -2,6 +2,7 @@
 
 use crate::fault_rows::expect_row;
 use crate::harness::{Home, simulator, until_true};
+use crate::servers::readiness;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -170,8 +171,7 @@ async fn what_was_written_to_a_deleted_log_is_in_the_file_when_the_daemon_has_en
     until_true("the first sweep", async || home.json(&["connections", "list"]).await.len() == 3).await;
     fs::remove_file(home.path("reconnectd.db-wal")).unwrap();
     // It writes, and notices.
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    assert_eq!(http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap().status(), 503);
+    assert_eq!(readiness(&daemon).await.0, 503);
     daemon.running.ended().await.badly(1, &["event=\"database_log_rescued\""]);
     assert_eq!(home.json(&["connections", "list"]).await.len(), 3);
     home.run(&["once"]).await.well();
@@ -191,10 +191,9 @@ async fn a_daemon_without_its_database_is_not_ready_and_does_not_end_well() {
     })
     .await;
     replace_database(&home);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap();
-    assert_eq!(answer.status(), 503);
-    assert!(answer.text().await.unwrap().starts_with("database_file_replaced:"));
+    let (status, body) = readiness(&daemon).await;
+    assert_eq!(status, 503);
+    assert!(body.starts_with("database_file_replaced:"));
     let ended = daemon.running.stopped().await.badly(1, &["event=\"database_file_replaced\""]);
     let fault = "SQLite: the file is deleted or replaced";
     expect_row(

@@ -1,6 +1,7 @@
 //! The rows about the database in `deploy/faults.md`. Each test of such a fault states the row of what it saw.
 
 use crate::fault_document::{self, DATABASE};
+use crate::harness::until_true;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +11,12 @@ pub(crate) const GOES_ON: &str = "the daemon goes on by itself";
 
 /// Two tests must not write the document at once.
 static WRITER: Mutex<()> = Mutex::new(());
+
+/// Waits until a loop fails. Then compares the row of this fault, after which the daemon goes on. See [`expect_row`].
+pub(crate) async fn expect_failing_loop(fault: &str, readiness: &str, log: impl Fn() -> String) {
+    until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
+    expect_row(fault, GOES_ON, readiness, ("loop_failed", &log()));
+}
 
 /// Compares the row of this fault with the document. `end` says how it ends, `/readyz` returned `readiness` meanwhile, and
 /// the daemon logged the event as an error.

@@ -1,6 +1,6 @@
 //! A PostgreSQL server that has no connections left, and no space.
 
-use crate::fault_rows::{self, expect_row};
+use crate::fault_rows::expect_failing_loop;
 use crate::harness::{mails, until_true};
 use crate::postgres::{PostgresServer, as_user};
 use crate::servers::{readiness, until_ready, watching_all};
@@ -48,13 +48,7 @@ async fn a_server_without_connections_and_then_without_space_costs_no_token_and_
         status == 503 && body.starts_with("database_not_writable") && body.contains("(database_full)")
     };
     until_true("a full disk", is_red).await;
-    until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
-    expect_row(
-        "PostgreSQL: its disk is full",
-        fault_rows::GOES_ON,
-        "database_not_writable",
-        ("loop_failed", &log()),
-    );
+    expect_failing_loop("PostgreSQL: its disk is full", "database_not_writable", log).await;
     home.run(&["status"]).await.well();
     server.free_disk();
     mails(&simulator, 1).await;

@@ -1,7 +1,7 @@
 //! What keeps a running daemon from a PostgreSQL server that is up: no connections left, another password, a database that
 //! was renamed or takes no writes, rights that were taken away; and a server that another one replaces.
 
-use crate::fault_rows::{self, expect_row};
+use crate::fault_rows::expect_failing_loop;
 use crate::harness::{mails, until_true};
 use crate::invariants::broken_invariants;
 use crate::postgres::{self, PostgresServer};
@@ -100,9 +100,8 @@ async fn after_a_trouble_of_the_server_the_daemon_goes_on_and_each_email_is_sent
         };
         until_true(trouble.fault, is_red).await;
         let log = || daemon.running.stderr()[before..].to_owned();
-        until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
+        expect_failing_loop(trouble.fault, trouble.readiness, log).await;
         assert_eq!(simulator.mailbox().received(), sent, "{}", trouble.fault);
-        expect_row(trouble.fault, fault_rows::GOES_ON, trouble.readiness, ("loop_failed", &log()));
         home.run(&["status"]).await;
         run(trouble.end);
         sent += 1;
@@ -129,9 +128,7 @@ async fn another_server_with_the_same_data_takes_over() {
     simulator.world().set_status("alice", "epic", "EXPIRED").unwrap();
     let (status, body) = readiness(&daemon).await;
     assert!(status == 503 && body.starts_with("database_unavailable"), "{body}");
-    let log = || daemon.running.stderr();
-    until_true("a loop that fails", async || log().contains("event=\"loop_failed\"")).await;
-    expect_row("PostgreSQL is stopped", fault_rows::GOES_ON, "database_unavailable", ("loop_failed", &log()));
+    expect_failing_loop("PostgreSQL is stopped", "database_unavailable", || daemon.running.stderr()).await;
     let second = first.successor();
     proxy.lead_to(&second.url("app"));
     mails(&simulator, 1).await;

@@ -20,13 +20,20 @@ pub(crate) async fn strike_at<T>(
     blow: impl Future<Output = ()>,
 ) -> (T, bool) {
     let mut work = pin!(work);
-    match until_wait(n, work.as_mut()).await {
-        Some(output) => (output, false),
-        None => {
-            blow.await;
-            (work.await, true)
-        }
+    let ended = until_wait(n, work.as_mut()).await;
+    strike_unless(ended, work, blow).await
+}
+
+async fn strike_unless<T>(
+    ended: Option<T>,
+    work: Pin<&mut impl Future<Output = T>>,
+    blow: impl Future<Output = ()>,
+) -> (T, bool) {
+    if let Some(output) = ended {
+        return (output, false);
     }
+    blow.await;
+    (work.await, true)
 }
 
 async fn until_wait<T>(n: usize, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
@@ -53,13 +60,8 @@ pub(crate) async fn strike_after<T>(
     blow: impl Future<Output = ()>,
 ) -> (T, bool) {
     let mut work = pin!(work);
-    match until_time(time, work.as_mut()).await {
-        Some(output) => (output, false),
-        None => {
-            blow.await;
-            (work.await, true)
-        }
-    }
+    let ended = until_time(time, work.as_mut()).await;
+    strike_unless(ended, work, blow).await
 }
 
 async fn until_time<T>(time: Duration, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {

@@ -36,9 +36,9 @@ verifies that the story ends as if there had been no fault: the change is record
 ";
 
 /// Runs on a thread of its own, because a log belongs to a thread.
-fn on_a_thread<F: Future<Output = Vec<Section>>>(
+fn on_a_thread<F: Future<Output = Section>>(
     work: impl FnOnce() -> F + Send + 'static,
-) -> thread::JoinHandle<Vec<Section>> {
+) -> thread::JoinHandle<Section> {
     thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(work())
@@ -52,23 +52,20 @@ const LONG: &str = "RECONNECTD_TEST_PATIENCE";
 fn the_document_says_what_each_fault_does() {
     let present = fault_document::read();
     let is_long = std::env::var_os(LONG).is_some();
-    let mut parts: Vec<_> = Stage::ALL
-        .into_iter()
-        .map(|stage| on_a_thread(async move || vec![gateway::section(stage).await]))
-        .collect();
-    parts.push(on_a_thread(async || vec![mail::section().await]));
-    parts.push(on_a_thread(async || vec![receiver::section().await]));
-    parts.push(on_a_thread(async || vec![hooks::section().await]));
-    let patience = is_long.then(|| on_a_thread(async || vec![mail::patience().await]));
+    let mut parts: Vec<_> =
+        Stage::ALL.into_iter().map(|stage| on_a_thread(move || gateway::section(stage))).collect();
+    parts.push(on_a_thread(mail::section));
+    parts.push(on_a_thread(receiver::section));
+    parts.push(on_a_thread(hooks::section));
+    let patience = is_long.then(|| on_a_thread(mail::patience));
     let mut sections = vec![INTRODUCTION.to_owned()];
-    let measured = |part: thread::JoinHandle<Vec<Section>>| {
-        let measured = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        measured.iter().map(Section::markdown).collect::<Vec<_>>()
+    let measured = |part: thread::JoinHandle<Section>| {
+        part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).markdown()
     };
-    sections.extend(parts.into_iter().flat_map(measured));
-    let kept = |title| vec![fault_document::section(&present, title).to_owned()];
-    sections.extend(kept(fault_document::DATABASE));
-    sections.extend(patience.map_or_else(|| kept(mail::PATIENCE), measured));
+    sections.extend(parts.into_iter().map(measured));
+    let kept = |title| fault_document::section(&present, title).to_owned();
+    sections.push(kept(fault_document::DATABASE));
+    sections.push(patience.map_or_else(|| kept(mail::PATIENCE), measured));
     let document = sections.join("\n");
     if fault_document::is_to_be_written() {
         return fault_document::write(&document);

@@ -36,7 +36,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whom the gateway was asked about since the last step. A sweep asks about everybody who can be asked about.
+    /// The members whose lists were asked for since the last step. A sweep must ask for each list that it can get.
     pub(super) fn hear_responses(&mut self, now: Time, swept: bool) -> Check {
         let lost = self.hear_tokens();
         let asks_everybody = swept && self.can_ask_everybody();

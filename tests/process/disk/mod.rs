@@ -4,20 +4,18 @@ mod damaged;
 mod full;
 mod read_only;
 
-use crate::harness::{Daemon, Home, PATIENCE, until_true};
+use crate::harness::{Daemon, Home, until_true};
+use crate::servers::readiness;
 use reconnectd::sim::Simulator;
 
-/// The status of `/readyz` and its reason code.
-async fn readiness(daemon: &Daemon) -> (u16, String) {
-    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-    let answer = http.get(format!("http://{}/readyz", daemon.admin)).send().await.unwrap();
-    let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap());
-    (status, body.split([':', '\n']).next().unwrap().to_owned())
-}
-
+/// Until `/readyz` returns the status and the reason code.
 async fn until_readiness(daemon: &Daemon, status: u16, code: &str) {
     let what = format!("/readyz to return {status} {code}");
-    until_true(&what, async || readiness(daemon).await == (status, code.to_owned())).await;
+    let is_reached = async || {
+        let (now, body) = readiness(daemon).await;
+        now == status && body.split([':', '\n']).next() == Some(code)
+    };
+    until_true(&what, is_reached).await;
 }
 
 /// What `check` says about the database.
