@@ -7,7 +7,8 @@ use crate::servers::{readiness, until_ready, watching_all};
 use reconnectd::{base::config::DatabaseUrl, store::testing::TestDatabase};
 use serde_json::json;
 
-const CONNECTIONS: u32 = 20;
+/// Enough for the daemon and a command beside it.
+const CONNECTIONS: u32 = 40;
 /// Three times what the data and the log of a new server take.
 const MEGABYTES: u32 = 192;
 const MEMBERS: [&str; 2] = ["alice", "bob"];
