@@ -1,6 +1,6 @@
 //! What programs read.
 
-use crate::harness::{Home, Running, simulator, until};
+use crate::harness::{Home, Running, simulator};
 use serde_json::json;
 
 #[tokio::test]
@@ -57,18 +57,17 @@ async fn no_command_panics_when_nobody_reads_its_output() {
         let mut shell = home.program_named("sh");
         // A daemon goes on. A command ends by itself, also on a busy machine.
         let seconds = if arguments == "run" { "3" } else { "30" };
-        // Both pipes are closed before the program writes.
-        let script =
-            "{ sleep 0.3; timeout $2 \"$0\" --config reconnectd.toml $1; echo $? > code; } 2>&1 | true";
+        // Both pipes are closed before the program writes. The shell's own errors go to a file.
+        let script = "{ sleep 0.3; timeout $2 \"$0\" --config reconnectd.toml $1 2>&1; echo $? > code; } \
+                      2>errors | true";
         shell.args(["-c", script, env!("CARGO_BIN_EXE_reconnectd"), arguments, seconds]);
-        Running::start(shell).ended().await;
-        let code = until("the exit code", async || {
-            std::fs::read_to_string(home.path("code")).ok().filter(|code| !code.is_empty())
-        })
-        .await;
+        Running::start(shell).ended().await.well();
+        let left_behind = |name| std::fs::read_to_string(home.path(name)).unwrap_or_default();
+        let (code, errors) = (left_behind("code"), left_behind("errors"));
+        assert!(!code.is_empty(), "{arguments}: {errors}");
         std::fs::remove_file(home.path("code")).unwrap();
         let daemon_goes_on = arguments == "run" && code.trim() == "124";
-        assert!(daemon_goes_on || ["0", "1", "2"].contains(&code.trim()), "{arguments}: {code}");
+        assert!(daemon_goes_on || ["0", "1", "2"].contains(&code.trim()), "{arguments}: {code}{errors}");
     }
 }
 
