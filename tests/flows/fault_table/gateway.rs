@@ -4,7 +4,9 @@ use super::http_faults::{HttpFault, Way, http_faults};
 use super::row::{LogSince, Outcome, Row, Section, about, alerts_on, listed, value};
 use crate::broken_http::BrokenServer;
 use crate::harness::{Harness, Setup, link_in};
+use crate::served_pages::ServedPages;
 use chrono::TimeDelta;
+use rcgen::KeyPair;
 use reconnectd::domain::{MemberId, Time};
 use reconnectd::notify::deliver::Delivered;
 use reconnectd::server::components::App;
@@ -18,6 +20,7 @@ const REDIRECTED: &str = "the member is sent to the sign-in: the fault costs not
 pub(super) enum Stage {
     Poll,
     Refresh,
+    Exchange,
     Broker,
     SecondLook,
     OauthUrl,
@@ -25,13 +28,21 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Poll, Self::Refresh, Self::Broker, Self::SecondLook, Self::OauthUrl, Self::Press];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Poll,
+        Self::Refresh,
+        Self::Exchange,
+        Self::Broker,
+        Self::SecondLook,
+        Self::OauthUrl,
+        Self::Press,
+    ];
 
     fn title(self) -> &'static str {
         match self {
             Self::Poll => "The gateway, while a sweep polls a member",
             Self::Refresh => "The gateway, while it renews a member's tokens for a poll",
+            Self::Exchange => "The token endpoint, before a poll",
             Self::Broker => "The token broker, before a poll",
             Self::SecondLook => "The gateway, at the second look before an email",
             Self::OauthUrl => "The gateway, when an email needs a sign-in URL",
@@ -46,6 +57,7 @@ impl Stage {
                 "The request `refresh`. The gateway may have consumed the refresh token, so it is repeated only if \
                  nothing of it was sent."
             }
+            Self::Exchange => "The request to `gateway.auth.token_url`. It can be repeated.",
             Self::Broker => "The request to `gateway.auth.broker_url`. It can be repeated.",
             Self::SecondLook => "The request `getMemberConnections`, when a queued notice is delivered.",
             Self::OauthUrl => "The request `getOauthUrl`, which verifies that reconnecting is possible.",
@@ -58,17 +70,43 @@ impl Stage {
         match self {
             Self::Poll | Self::SecondLook => ("query getMemberConnections", "getMemberConnections"),
             Self::Refresh => ("query refreshTokens", "refreshTokens"),
+            Self::Exchange => ("subject_token=", "token exchange"),
             Self::Broker => ("\"member_id\"", "token broker"),
             Self::OauthUrl | Self::Press => ("query getOauthUrl", "getOauthUrl"),
         }
     }
 
     fn path(self) -> &'static str {
-        if self == Self::Broker { "/broker/token" } else { "/v1/graphql" }
+        match self {
+            Self::Exchange => "/identity/oauth/token",
+            Self::Broker => "/broker/token",
+            _ => "/v1/graphql",
+        }
     }
 
     fn url_key(self) -> &'static str {
-        if self == Self::Broker { "GATEWAY__AUTH__BROKER_URL" } else { "GATEWAY__URL" }
+        match self {
+            Self::Exchange => "GATEWAY__AUTH__TOKEN_URL",
+            Self::Broker => "GATEWAY__AUTH__BROKER_URL",
+            _ => "GATEWAY__URL",
+        }
+    }
+
+    /// How the daemon gets access tokens.
+    fn auth(self) -> Vec<(&'static str, String)> {
+        let signing_key = || KeyPair::generate().expect("a key").serialize_pem();
+        match self {
+            Self::Exchange => vec![
+                ("GATEWAY__AUTH__MODE", "token_exchange".to_owned()),
+                ("GATEWAY__AUTH__ALGORITHM", "ES256".to_owned()),
+                ("GATEWAY__AUTH__KEY_ID", "k1".to_owned()),
+                ("GATEWAY__AUTH__ISSUER", "https://id.example.org".to_owned()),
+                ("GATEWAY__AUTH__AUDIENCE", "gateway".to_owned()),
+                ("GATEWAY__AUTH__SIGNING_KEY", signing_key()),
+            ],
+            Self::Broker => vec![("GATEWAY__AUTH__MODE", "broker".to_owned())],
+            _ => vec![],
+        }
     }
 }
 
@@ -77,20 +115,30 @@ struct Bench {
     server: BrokenServer,
     stage: Stage,
     /// Its connections to the server are all new: none of its requests succeeds.
-    unconnected: App,
+    unconnected: Daemon,
     /// Expects TLS.
-    over_tls: App,
+    over_tls: Daemon,
     /// Looks for the server where there is none.
-    astray: App,
+    astray: Daemon,
+}
+
+/// One beside the harness's own, with pages of its own.
+struct Daemon {
+    app: App,
+    pages: ServedPages,
+}
+
+impl Daemon {
+    fn new(app: App) -> Self {
+        let mut pages = ServedPages::bind();
+        pages.serve(&app);
+        Self { app, pages }
+    }
 }
 
 /// Lets each fault happen at the stage, each time for another member, and ends it again.
 pub(super) async fn section(stage: Stage) -> Section {
-    let mut faults = http_faults();
-    if stage == Stage::Press {
-        // The pages keep their connections, so only what befalls a request is certain to happen.
-        faults.retain(HttpFault::befalls_a_request);
-    }
+    let faults = http_faults();
     let server = BrokenServer::start().await;
     let mut setup = Setup::default()
         .members(faults.len() as u32)
@@ -99,17 +147,19 @@ pub(super) async fn section(stage: Stage) -> Section {
         .set("GATEWAY__MAX_IN_FLIGHT", 2)
         .set("LINKS__REQUESTS_PER_MINUTE", 0)
         .set(stage.url_key(), format!("http://{}{}", server.address(), stage.path()));
-    if stage == Stage::Broker {
-        setup = setup.set("GATEWAY__AUTH__MODE", "broker");
+    for (key, value) in stage.auth() {
+        setup = setup.set(key, value);
     }
     let h = setup.start().await;
     server.forward_to(h.sim.http_addr());
     let members: Vec<String> = (1..=faults.len()).map(|n| format!("m{n}")).collect();
     h.enrol(&members.iter().map(String::as_str).collect::<Vec<_>>()).await;
     assert!(h.pass().await.complete(), "the first pass is clear");
-    let at = async |host: &str| h.another_app(&[(stage.url_key(), &format!("{host}{}", stage.path()))]).await;
+    let at = async |host: &str| {
+        Daemon::new(h.another_app(&[(stage.url_key(), &format!("{host}{}", stage.path()))]).await)
+    };
     let bench = Bench {
-        unconnected: h.another_app(&[]).await,
+        unconnected: Daemon::new(h.another_app(&[]).await),
         over_tls: at(&format!("https://{}", server.address())).await,
         astray: at("https://no-such-host.invalid").await,
         h,
@@ -136,7 +186,7 @@ impl Bench {
         h.set(member, "epic", "EXPIRED");
         match stage {
             Stage::Poll => {}
-            Stage::Refresh | Stage::Broker => self.forget_token(member).await,
+            Stage::Refresh | Stage::Exchange | Stage::Broker => self.forget_token(member).await,
             Stage::SecondLook | Stage::OauthUrl | Stage::Press => {
                 assert!(h.retry(&[member]).await.complete());
                 while h.app.planner.plan_page().await.unwrap() {}
@@ -156,16 +206,19 @@ impl Bench {
         self.prepare(fault, member).await;
         let log = LogSince::now(&h.log);
         fault.begin(server, stage.request().0).await;
-        let app = match &fault.way {
-            Way::NoSuchHost => &self.astray,
-            Way::BrokenTls(_) => &self.over_tls,
-            _ if !fault.befalls_a_request() => &self.unconnected,
-            _ => &h.app,
+        let other = match &fault.way {
+            Way::NoSuchHost => Some(&self.astray),
+            Way::BrokenTls(_) => Some(&self.over_tls),
+            _ if !fault.befalls_a_request() => Some(&self.unconnected),
+            _ => None,
         };
+        let (app, pages) = other.map_or((&h.app, &h.pages), |daemon| (&daemon.app, &daemon.pages));
         let outcome = match stage {
-            Stage::Poll | Stage::Refresh | Stage::Broker => self.poll(app, member, &log).await,
+            Stage::Poll | Stage::Refresh | Stage::Exchange | Stage::Broker => {
+                self.poll(app, member, &log).await
+            }
             Stage::SecondLook | Stage::OauthUrl => self.deliver(app, member, &log).await,
-            Stage::Press => self.press(member, &log).await,
+            Stage::Press => self.press(pages, member, &log).await,
         };
         let broken = server.mend().await;
         assert!(
@@ -243,8 +296,10 @@ impl Bench {
         }
     }
 
-    async fn press(&self, member: &str, log: &LogSince<'_>) -> Outcome {
-        let page = self.h.press(&self.link(member)).await;
+    async fn press(&self, pages: &ServedPages, member: &str, log: &LogSince<'_>) -> Outcome {
+        let usual = self.h.pages.address().to_string();
+        let link = self.link(member).replacen(&usual, &pages.address().to_string(), 1);
+        let page = self.h.press(&link).await;
         let concludes = match page.location {
             Some(_) => REDIRECTED.to_owned(),
             None => format!(
