@@ -35,6 +35,11 @@ const SESSION: [(&str, &str); 3] = [
     ("lock_timeout", "20s"),
 ];
 
+/// Settings of the session that migrates. Other instances wait for its lock as long as it works, and not much longer when
+/// its host is gone.
+const MIGRATION_SESSION: [(&str, &str); 2] =
+    [("idle_in_transaction_session_timeout", "15s"), ("idle_session_timeout", "15s")];
+
 /// What the server says of itself and of our session.
 struct Facts {
     version: i32,
@@ -76,7 +81,8 @@ async fn connect(url: &PostgresUrl, creates: bool) -> Result<PgPool> {
         .application_name(&format!("reconnectd/{}", std::process::id()))
         .disable_statement_logging();
     verify_files(url, &shown)?;
-    let connecting = timeout(CONNECT_TIMEOUT, options.connect()).await;
+    let first = options.clone().options(MIGRATION_SESSION);
+    let connecting = timeout(CONNECT_TIMEOUT, first.connect()).await;
     let mut connection = match connecting {
         Ok(connected) => connected.map_err(|error| refused(&shown, error))?,
         Err(_) => return Err(unreachable(&shown, "it does not answer".to_owned())),
