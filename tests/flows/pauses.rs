@@ -107,6 +107,17 @@ async fn an_unknown_or_removed_member_keeps_all_members_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_removal_ends_a_pause() {
+    let h = Harness::queued(&["alice"]).await;
+    h.pause(&["alice"]).await;
+    h.enrol(&["alice"]).await;
+    assert!(h.is_paused("alice").await, "an import of an enrolled member does not");
+    h.app.store.remove_member(&"alice".into(), h.clock.now()).await.unwrap();
+    h.enrol(&["alice"]).await;
+    assert!(!h.is_paused("alice").await);
+}
+
+#[tokio::test]
 async fn a_paused_member_is_not_polled_by_sweeps_rechecks_or_retries() {
     let setup = Setup::default().set("SWEEP__CONFIRM_SWEEPS", 2);
     let h = Harness::watching_with(setup, &["alice", "bob"]).await;
