@@ -4,7 +4,7 @@
 use super::connection::{Connection, Lapse, Outcome, State, Time};
 use super::holds::Hold;
 use super::links::Link;
-use super::policies::{CAP, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL};
+use super::policies::{CAP, DIGEST_WINDOW, GAP, POLICIES, Policy, QUIET_FROM, QUIET_UNTIL};
 use super::truth::Truth;
 use chrono::{TimeDelta, Timelike};
 use chrono_tz::Tz;
@@ -115,7 +115,11 @@ impl Model {
             is_in_sight: false,
             token: String::new(),
         });
-        (member.is_enrolled, member.address, member.zone) = (true, address.to_owned(), zone);
+        if !member.is_enrolled {
+            // A removal ends a pause.
+            (member.is_enrolled, member.is_paused) = (true, false);
+        }
+        (member.address, member.zone) = (address.to_owned(), zone);
     }
 
     /// Whether the daemon has the refresh token that the gateway accepts. Without it, an access token may still work.
@@ -233,7 +237,11 @@ impl Model {
         ensure(!self.holds.iter().any(|hold| hold.covers_all_email(now)), || "all email is held".to_owned())?;
         match kind {
             NoticeKind::Reconnect => {
-                let about = |item| self.check_item(item, is_requested, truth, now);
+                // What is due within the digest window joins an email that goes out now.
+                let check = |item, by| self.check_item(item, is_requested, truth, (now, by));
+                let by =
+                    if items.iter().any(|item| check(item, now).is_ok()) { now + DIGEST_WINDOW } else { now };
+                let about = |item| check(item, by);
                 let refused: Vec<_> = items.iter().filter_map(|item| about(item).err()).collect();
                 // What is not recorded as sent can have left out some of the items.
                 let is_allowed = refused.is_empty() || (!is_confirmed && refused.len() < items.len());
@@ -277,7 +285,7 @@ impl Model {
         (id, source, step): &(String, String, u32),
         is_requested: bool,
         truth: &Truth,
-        now: Time,
+        (now, by): (Time, Time),
     ) -> Check {
         let about = |reason: String| format!("{id} {source} step {step}: {reason}");
         if let Some(reason) = self.forbidden(id, source, truth, now) {
@@ -286,12 +294,12 @@ impl Model {
         let status = truth.row(id, source).unwrap_or_default();
         let lapse = self.members.get(id).and_then(|member| member.connections.get(source)?.open_lapse());
         let Some(lapse) = lapse.filter(|_| !is_requested) else { return Ok(()) };
-        ensure(!lapse.is_snoozed(now), || about("it is snoozed".to_owned()))?;
+        ensure(!lapse.is_snoozed(by), || about("it is snoozed".to_owned()))?;
         let Some(next) = lapse.next(status, self.policy) else {
             return Err(about(format!("the cadence has ended: {:?}", lapse.sent)));
         };
         ensure(next.step == *step, || about(format!("step {} is next", next.step)))?;
-        ensure(now >= next.not_before, || about(format!("not before {}", next.not_before)))
+        ensure(by >= next.not_before, || about(format!("not before {}", next.not_before)))
     }
 
     /// Those of the first member by id.

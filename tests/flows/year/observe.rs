@@ -330,7 +330,9 @@ impl Run {
                     .iter()
                     .any(|item| item.member_id.as_str() == id && item.connection_id.as_str() == source)
             };
-            let last = notices.iter().rfind(about);
+            // A link that the member requested is no step.
+            let is_step = |listed: &&ListedNotice| !self.model.requested.contains(listed.notice.id.as_str());
+            let last = notices.iter().rfind(|listed| about(listed) && is_step(listed));
             let had_trouble = self.model.lapse(&id, &source).is_some_and(|lapse| lapse.had_trouble);
             if had_trouble && last.is_some_and(|last| last.notice.state == NoticeState::Abandoned) {
                 self.note(format_args!("abandoned: {id} {source}"));

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 /// The limits of an address, which are the same in all policies.
 pub(crate) const GAP: TimeDelta = TimeDelta::hours(24);
 pub(crate) const CAP: usize = 6;
+pub(crate) const DIGEST_WINDOW: TimeDelta = TimeDelta::minutes(10);
 pub(crate) const FLAP_WINDOW: TimeDelta = TimeDelta::days(7);
 pub(crate) const LINK_TTL: TimeDelta = TimeDelta::days(7);
 pub(crate) const STORM_WINDOW: TimeDelta = TimeDelta::hours(1);
