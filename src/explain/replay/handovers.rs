@@ -65,6 +65,13 @@ impl Handovers {
         under_way(self.steps.get(&(item.lapse_id.clone(), item.step))?, now)
     }
 
+    /// Whether an email about a step of the lapse is on its way.
+    pub(super) fn is_under_way(&self, lapse: &LapseId, now: Time) -> bool {
+        let steps = (lapse.clone(), u32::MIN)..=(lapse.clone(), u32::MAX);
+        let mut handovers = self.steps.range(steps).flat_map(|(_, handovers)| handovers);
+        handovers.any(|handover| handover.from - SLACK <= now && handover.waits_until(now).is_some())
+    }
+
     pub(super) fn of_recovery(&self, lapse: &LapseId, now: Time) -> Option<&Handover> {
         let mut handovers = self.recoveries.get(lapse)?.iter();
         let is_then =

@@ -25,6 +25,19 @@ impl Holds {
         active.map(|hold| hold.hold.clone()).collect()
     }
 
+    /// Whether the email about the lapse is held then.
+    pub(super) fn held_at(&self, lapse: &SimulatedLapse, held: &[PastHeld], now: Time) -> bool {
+        let was_held = held.iter().any(|held| {
+            held.lapse_id == *lapse.id() && held.from <= now && held.until.is_none_or(|until| now < until)
+        });
+        let covers = |hold: ActiveHold| {
+            // A simulated storm has held all that broke before it calmed down.
+            let is_held = was_held || !self.are_real;
+            hold.covers(lapse.member(), lapse.connection(), lapse.status(), is_held, now)
+        };
+        self.active(lapse.member(), now).into_iter().any(covers)
+    }
+
     /// When the storm that covers the held lapse releases it: in the order in which the lapses opened. In a storm that happened,
     /// what was held is released when it was.
     pub(super) fn released_at(

@@ -67,6 +67,10 @@ impl SimulatedLapse {
         self.facts.is_open && self.visible_from <= now
     }
 
+    pub(super) fn id(&self) -> &LapseId {
+        &self.facts.lapse_id
+    }
+
     pub(super) fn member(&self) -> &MemberId {
         &self.facts.member_id
     }

@@ -5,7 +5,7 @@ use super::handovers::{Handover, Handovers, ItemFate};
 use super::holds::Holds;
 use super::world::World;
 use crate::domain::{
-    ActiveHold, AddressHash, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, PastHeld, PastHold,
+    AddressHash, LapseId, MemberId, NoticeItem, NoticeKind, NoticeReason, PastHeld, PastHold, PastNotice,
     PastSweep, PlanningInput, SharedPast, Status, Time,
 };
 use crate::notify::plan::{Action, EmailState, Plan, Policy, after_quiet_hours, plan, plan_recovered};
@@ -96,22 +96,29 @@ impl Simulation<'_> {
         notices.sort_by_key(|notice| notice.ended_at);
         for lapse in self.world.lapses.values_mut() {
             notices.iter().for_each(|notice| lapse.take_over(notice, from));
-            let holds = holds.active(lapse.member(), from);
-            let covers = |is_held| {
-                let covers = |hold: &ActiveHold| {
-                    hold.covers(lapse.member(), lapse.connection(), lapse.status(), is_held, from)
-                };
-                holds.iter().any(covers)
-            };
-            // Only what it held already: lapses that opened later are planned as usual.
-            lapse.is_held = lapse.is_open() && covers(true);
+            // What opened while a storm calmed down is planned as usual.
+            lapse.is_held = lapse.is_open() && holds.held_at(lapse, &past.held, from);
         }
+        self.take_over_announcements(&notices, from);
+        let members: BTreeSet<_> = past.members.iter().map(|member| &member.member_id).collect();
         let of_others = |hold: &PastHold| {
-            hold.hold.scope.member_id.as_ref().is_some_and(|member| !self.world.has_member(member))
+            hold.hold.scope.member_id.as_ref().is_some_and(|member| !members.contains(member))
         };
         let holds = holds.holds.iter().filter(|hold| !of_others(hold)).flat_map(PastHold::times);
         self.events.extend(self.world.times().chain(holds).filter(|at| *at > from));
         self.events.insert(from);
+    }
+
+    /// Those that waited for the end of the quiet hours, or for the mail server.
+    fn take_over_announcements(&mut self, notices: &[&PastNotice], from: Time) {
+        let waits = |notice: &&&PastNotice| {
+            let is_planned = notice.kind == NoticeKind::Recovered && notice.due_at < from;
+            is_planned && notice.ended_at.is_none_or(|end| from <= end)
+        };
+        for notice in notices.iter().filter(waits) {
+            let lapses: Vec<_> = notice.items.iter().map(|part| part.item.lapse_id.clone()).collect();
+            self.plan_announcements(&lapses, notice.due_at);
+        }
     }
 
     /// What happens during a pause of the planner is evaluated at its end.
@@ -184,7 +191,8 @@ impl Simulation<'_> {
             lapse.is_held = matches!(decision.action, Action::Hold { .. });
             lapse.due_since = match decision.action {
                 Action::Send { .. } => lapse.due_since.or(Some(now)),
-                _ => None,
+                // It goes on its way when it may.
+                _ => lapse.due_since.filter(|_| self.handovers.is_under_way(&decision.lapse_id, now)),
             };
             if let Some((id, reason)) = lapse.decide(decision.action.reason()) {
                 self.simulated.reasons.entry((NoticeKind::Reconnect, id)).or_default().push((now, reason));
@@ -294,7 +302,7 @@ impl Simulation<'_> {
                 let key = (NoticeKind::Recovered, decision.lapse_id.clone());
                 self.simulated.reasons.entry(key).or_default().push((now, decision.action.reason()));
             }
-            let at = after_quiet_hours(&input.recipient, policy, now, now);
+            let at = after_quiet_hours(&input.recipient, policy, now, now).max(self.conditions.from);
             for email in &plan.emails {
                 self.events.insert(at);
                 let items = plan.items_of(email);

@@ -142,8 +142,4 @@ impl<'a> World<'a> {
     pub(super) fn address(&self, member: &MemberId) -> Option<AddressHash> {
         self.members.get(member)?.address
     }
-
-    pub(super) fn has_member(&self, member: &MemberId) -> bool {
-        self.members.contains_key(member)
-    }
 }
