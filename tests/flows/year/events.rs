@@ -1,5 +1,6 @@
 //! What can happen in a run.
 
+use super::channel::Channel;
 use super::imports::FileKind;
 use chrono::TimeDelta;
 use std::fmt;
@@ -25,6 +26,7 @@ pub(crate) struct Shape {
     pub(crate) tick_hours: i64,
     /// Whether the operator has a receiver of events.
     pub(crate) has_receiver: bool,
+    pub(crate) channel: Channel,
 }
 
 /// Of the gateway's list, for one member or for all.

@@ -13,7 +13,8 @@ const RESUME: TimeDelta = TimeDelta::minutes(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) url: String,
-    pub(crate) unsubscribe: String,
+    /// Emails have one.
+    pub(crate) unsubscribe: Option<String>,
     pub(crate) member: String,
     /// Where it was emailed to.
     pub(crate) address: String,

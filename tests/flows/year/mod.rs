@@ -3,6 +3,7 @@
 //! A run follows from its seed. After each step, it compares what the daemon did with what the model permits and demands.
 //! `RECONNECTD_YEAR_SEED` plays one seed. `RECONNECTD_YEARS` plays so many whole years of 300 members, from that seed on.
 
+mod channel;
 mod connection;
 mod events;
 mod holds;
@@ -21,6 +22,7 @@ mod shrink;
 mod truth;
 mod visits;
 
+use channel::Channel;
 use events::{Shape, Timed};
 use futures_util::FutureExt;
 use reconnectd::base::random;
@@ -31,10 +33,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use tracing::subscriber::NoSubscriber;
 
-const MONTHS: Shape = Shape { members: 30, days: 84, sweep_hours: 30, tick_hours: 7, has_receiver: false };
-const YEAR: Shape = Shape { members: 300, days: 359, sweep_hours: 24, tick_hours: 7, has_receiver: false };
+const MONTHS: Shape = Shape {
+    members: 30,
+    days: 84,
+    sweep_hours: 42,
+    tick_hours: 8,
+    has_receiver: false,
+    channel: Channel::Email,
+};
+const YEAR: Shape = Shape { members: 300, days: 359, sweep_hours: 36, tick_hours: 10, ..MONTHS };
 /// The hours between two sweeps, and between two other steps, of one seed after another.
-const PACES: [(i64, i64); 4] = [(30, 7), (20, 5), (44, 9), (36, 8)];
+const PACES: [(i64, i64); 4] = [(42, 8), (36, 10), (44, 11), (48, 9)];
 /// In the suite.
 const SEEDS: u64 = 4;
 /// The lines of a failing run that are printed.
@@ -112,7 +121,8 @@ fn play_all(seeds: std::ops::Range<u64>, shape: Shape) {
 
 /// The seeds differ in what else a run has.
 fn of_seed(seed: u64, shape: Shape) -> Shape {
-    let shape = Shape { has_receiver: seed % 3 == 2, ..shape };
+    let channel = if seed % 9 == 5 { Channel::Webhook } else { Channel::Email };
+    let shape = Shape { has_receiver: seed % 3 == 2, channel, ..shape };
     if shape.members > MONTHS.members {
         return shape;
     }

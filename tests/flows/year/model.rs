@@ -1,6 +1,7 @@
 //! What the documentation says about members, their connections, and their emails. It is told what was done and what the
 //! gateway said, and never reads the daemon's code or tables. A copy of it is what a backup knows.
 
+use super::channel::Channel;
 use super::connection::{Connection, Lapse, Outcome, State, Time};
 use super::holds::Hold;
 use super::links::Link;
@@ -16,11 +17,12 @@ const MONTH: TimeDelta = TimeDelta::days(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) policy: &'static Policy,
+    pub(crate) channel: Channel,
     pub(crate) members: BTreeMap<String, Member>,
     /// By address.
     pub(crate) suppressed: BTreeMap<String, BTreeSet<&'static str>>,
     pub(crate) holds: Vec<Hold>,
-    /// What each address received.
+    /// By recipient.
     received: BTreeMap<String, Vec<Received>>,
     pub(crate) links: Vec<Link>,
     /// The notices whose emails arrived, and how often.
@@ -82,9 +84,10 @@ fn ensure(condition: bool, what: impl FnOnce() -> String) -> Check {
 }
 
 impl Model {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(channel: Channel) -> Self {
         Self {
             policy: &POLICIES[0],
+            channel,
             members: BTreeMap::new(),
             suppressed: BTreeMap::new(),
             holds: Vec::new(),
@@ -264,7 +267,8 @@ impl Model {
             NoticeKind::Invited => {}
         }
         if *kind == NoticeKind::Reconnect && !is_requested && copies == 0 {
-            self.check_limits(&key(to), now)?;
+            let recipient = items.first().map_or(key(to), |(id, ..)| self.recipient(id, to));
+            self.check_limits(&recipient, now)?;
         }
         if *kind != NoticeKind::Invited && !is_requested {
             self.check_quiet_hours(items, now)?;
@@ -310,17 +314,16 @@ impl Model {
         ensure((QUIET_UNTIL..QUIET_FROM).contains(&hour), || format!("at {hour}:00 in {zone}"))
     }
 
-    /// The gap and the cap of an address.
-    fn check_limits(&self, address: &str, now: Time) -> Check {
-        let emails = self.received.get(address).map_or(&[][..], Vec::as_slice);
+    fn check_limits(&self, recipient: &str, now: Time) -> Check {
+        let emails = self.received.get(recipient).map_or(&[][..], Vec::as_slice);
         let last = emails.iter().rfind(|email| email.kind != NoticeKind::Recovered);
         ensure(last.is_none_or(|last| now - last.at >= GAP), || format!("within the gap after {last:?}"))?;
-        let of_month = self.of_month(address, now);
+        let of_month = self.of_month(recipient, now);
         ensure(of_month < CAP, || format!("{of_month} emails within 30 days"))
     }
 
-    pub(crate) fn of_month(&self, address: &str, now: Time) -> usize {
-        let emails = self.received.get(address).map_or(&[][..], Vec::as_slice);
+    pub(crate) fn of_month(&self, recipient: &str, now: Time) -> usize {
+        let emails = self.received.get(recipient).map_or(&[][..], Vec::as_slice);
         emails.iter().filter(|email| now - email.at < MONTH).count()
     }
 
@@ -328,9 +331,10 @@ impl Model {
         if is_requested {
             return Ok(());
         }
-        let members = email.items.iter().map(|(id, ..)| id.clone()).collect();
+        let members: BTreeSet<_> = email.items.iter().map(|(id, ..)| id.clone()).collect();
+        let recipient = members.first().map_or(key(&email.to), |id| self.recipient(id, &email.to));
         let received = Received { at: now, kind: email.kind, members };
-        self.received.entry(key(&email.to)).or_default().push(received);
+        self.received.entry(recipient).or_default().push(received);
         if email.kind == NoticeKind::Recovered {
             for (id, source, _) in &email.items {
                 if let Some(lapse) = self.lapse(id, source) {

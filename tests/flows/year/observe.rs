@@ -3,12 +3,11 @@
 use super::connection::Time;
 use super::events::member_id;
 use super::holds::Hold;
-use super::links::Link;
-use super::model::{Arrival, Member, key};
+use super::model::Member;
 use super::policies::{STORM_MEMBERS, STORM_SHARE, STORM_WINDOW};
 use super::run::{Check, Run};
-use reconnectd::domain::{HoldKind, HoldState, NoticeKind, NoticeState};
-use reconnectd::sim::{Operation, ReceivedEmail};
+use reconnectd::domain::{HoldKind, HoldState, NoticeState};
+use reconnectd::sim::Operation;
 use reconnectd::store::ListedNotice;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,9 +22,9 @@ impl Run {
         self.model.note_trouble(&self.truth);
         self.learn_storms(now, is_thorough).await?;
         self.read_emails(now).await?;
+        self.hear_events(now, is_thorough).await?;
         self.compare_plans().await?;
         self.hear_bounces();
-        self.hear_events(now, is_thorough)?;
         self.compare_transitions().await?;
         self.has_passed_twice = false;
         if is_thorough {
@@ -133,35 +132,6 @@ impl Run {
         Ok(())
     }
 
-    async fn read_emails(&mut self, now: Time) -> Check {
-        let lost = self.take_losses();
-        self.model.excused_copies += lost;
-        let mut unconfirmed = 0;
-        let mailbox = self.h.sim.mailbox().clone();
-        while self.read_until < mailbox.received() {
-            self.read_until += 1;
-            let mail = mailbox.mail(self.read_until).expect("it is kept");
-            let id = notice_of(&mail);
-            let listed = self.h.app.store.notices(None, Some(&id.as_str().into()), None, 1).await;
-            let Some(notice) = listed.expect("the store answers").pop() else {
-                return Err(format!("an email about {id}, which is no notice"));
-            };
-            let arrival = self.arrival(&mail, &notice, &id);
-            unconfirmed += usize::from(!arrival.is_confirmed);
-            let described = describe(&arrival);
-            self.note(format_args!("  email {described}"));
-            let checked = self.model.arrive(&arrival, &self.truth, now);
-            checked.map_err(|reason| format!("email {described}: {reason}"))?;
-            self.learn_links(&mail, &arrival, now)?;
-        }
-        if unconfirmed > lost {
-            return Err(format!(
-                "{unconfirmed} emails arrived that are not recorded as sent, {lost} responses were lost"
-            ));
-        }
-        Ok(())
-    }
-
     /// Nothing is planned for members who must get no email.
     async fn compare_plans(&mut self) -> Check {
         let after = self.last_notice.as_ref();
@@ -173,57 +143,6 @@ impl Run {
                 }
             }
             self.last_notice = Some(listed.notice.id);
-        }
-        Ok(())
-    }
-
-    fn arrival(&self, mail: &ReceivedEmail, listed: &ListedNotice, id: &str) -> Arrival {
-        let notice = &listed.notice;
-        let items = match self.invited.get(id) {
-            Some((member, source)) => vec![(member.clone(), source.clone(), 0)],
-            None => notice
-                .items
-                .iter()
-                .map(|item| (item.member_id.to_string(), item.connection_id.to_string(), item.step))
-                .collect(),
-        };
-        Arrival {
-            notice: id.to_owned(),
-            to: mail.to[0].clone(),
-            kind: notice.kind,
-            items,
-            is_confirmed: notice.state == NoticeState::Sent,
-        }
-    }
-
-    /// Each member of an email has a link, in the order of their ids.
-    fn learn_links(&mut self, mail: &ReceivedEmail, arrival: &Arrival, now: Time) -> Check {
-        if arrival.kind == NoticeKind::Recovered {
-            return Ok(());
-        }
-        let links = mail.links();
-        let pages: Vec<_> = links.iter().filter(|link| link.contains("/r/")).cloned().collect();
-        let unsubscribe = links.iter().find(|link| link.contains("/u/")).cloned();
-        let mut sources: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for (member, source, _) in &arrival.items {
-            sources.entry(member).or_default().insert(source.clone());
-        }
-        if pages.len() != sources.len() {
-            return Err(format!("{} links for {} members", pages.len(), sources.len()));
-        }
-        let unsubscribe = unsubscribe.ok_or("an email without a way to unsubscribe")?;
-        for (url, (member, sources)) in pages.into_iter().zip(sources) {
-            self.urls.push(url.clone());
-            self.model.links.push(Link {
-                url,
-                unsubscribe: unsubscribe.clone(),
-                member: member.to_owned(),
-                address: key(&arrival.to),
-                sent_at: now,
-                sources,
-                redeemed: BTreeMap::new(),
-                invites: arrival.kind == NoticeKind::Invited,
-            });
         }
         Ok(())
     }
@@ -359,17 +278,4 @@ impl Run {
         }
         Ok(())
     }
-}
-
-/// From the Message-ID.
-fn notice_of(mail: &ReceivedEmail) -> String {
-    let id = mail.header("Message-ID").unwrap_or_default();
-    id.trim_start_matches('<').split('@').next().unwrap_or_default().to_owned()
-}
-
-fn describe(arrival: &Arrival) -> String {
-    let items: Vec<_> =
-        arrival.items.iter().map(|(member, source, step)| format!("{member} {source} {step}")).collect();
-    let lost = if arrival.is_confirmed { "" } else { ", response lost" };
-    format!("to {}: {} {}{lost}", arrival.to, arrival.kind.as_str(), items.join(", "))
 }

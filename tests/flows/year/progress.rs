@@ -1,10 +1,11 @@
 //! What must have happened by now.
 
 use super::connection::Time;
-use super::model::{Model, key};
+use super::model::Model;
 use super::policies::CAP;
 use super::truth::Truth;
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 
 /// How long an email may take when nothing stands in its way: a retry after a day, the gap, a night, and the time between
 /// two steps of the run, and some of these twice.
@@ -15,9 +16,8 @@ impl Model {
     pub(crate) fn late(&mut self, truth: &Truth, now: Time) -> Vec<(String, String, String)> {
         let (mut late, mut clear) = (Vec::new(), Vec::new());
         for (id, member) in self.enrolled() {
-            let address = key(&member.address);
-            let is_reachable = truth.accepts_email(&address)
-                && self.of_month(&address, now) < CAP
+            let is_reachable = self.can_arrive(&member.address, truth)
+                && self.of_month(&self.recipient(id, &member.address), now) < CAP
                 && self.has_token(id, truth);
             for (source, connection) in &member.connections {
                 let Some(lapse) = connection.open_lapse() else { continue };
@@ -47,8 +47,14 @@ impl Model {
 
     /// Remembers the lapses about which no email can go out because of the gateway or the mail server.
     pub(crate) fn note_trouble(&mut self, truth: &Truth) {
+        let unreachable: BTreeSet<_> = self
+            .members
+            .iter()
+            .filter(|(_, member)| !self.can_arrive(&member.address, truth))
+            .map(|(id, _)| id.clone())
+            .collect();
         for (id, member) in &mut self.members {
-            let is_troubled = !truth.accepts_email(&key(&member.address))
+            let is_troubled = unreachable.contains(id)
                 || truth.losses_to_come > 0
                 || !truth.is_clear(id)
                 || !truth.has_sign_in(id);

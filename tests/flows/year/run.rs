@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// In seconds: twenty days.
 const ACCESS_TOKEN_LIFETIME: u32 = 20 * 24 * 60 * 60;
 /// At the end, nothing happens any more, and what is due has to be sent.
-const CALM: TimeDelta = TimeDelta::days(6);
+const CALM: TimeDelta = TimeDelta::days(7);
 
 pub(crate) type Check = Result<(), String>;
 
@@ -65,14 +65,14 @@ impl Run {
         let setup = SETTINGS.iter().fold(with_tokens(), |setup, (key, value)| setup.set(key, value));
         let reports = if shape.has_receiver { Some(Reports::start().await) } else { None };
         let setup = reports.iter().fold(setup, |setup, reports| reports.set(setup));
-        let h = setup.members(shape.members as u32).start().await;
+        let h = shape.channel.set(setup).members(shape.members as u32).start().await;
         // So that a poll is one request, as in a fleet that is polled each quarter of an hour.
         h.sim.world().configure(|settings| settings.access_token_lifetime = ACCESS_TOKEN_LIFETIME);
         let mut run = Self {
             lock: None,
             shape,
             start: h.clock.now(),
-            model: Model::new(),
+            model: Model::new(shape.channel),
             truth: Truth::default(),
             saved: None,
             backups: 0,

@@ -10,6 +10,7 @@ pub(crate) struct Truth {
     pub(crate) rows: BTreeMap<(String, String), Option<String>>,
     pub(crate) gateway: BTreeMap<usize, (Option<String>, GatewayTrouble)>,
     pub(crate) mail: BTreeMap<usize, MailTrouble>,
+    pub(crate) is_receiver_down: bool,
     /// Addresses that the mail server rejects.
     pub(crate) refused: BTreeSet<String>,
     pub(crate) without_credential: BTreeSet<String>,

@@ -193,8 +193,9 @@ impl Run {
         let address = key(&member.address);
         let of_address = |link: &&super::links::Link| link.member == id && link.address == address;
         let Some(link) = self.model.links.iter().rfind(of_address).cloned() else { return Ok(()) };
+        let Some(unsubscribe) = link.unsubscribe else { return Ok(()) };
         let form = [("List-Unsubscribe", "One-Click")];
-        let response = self.h.browser().post(&link.unsubscribe, &form).await;
+        let response = self.h.browser().post(&unsubscribe, &form).await;
         if response.status != 200 {
             return Err(format!("to unsubscribe gets {}", response.status));
         }
