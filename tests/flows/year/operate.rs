@@ -5,6 +5,7 @@ use super::holds::Hold;
 use super::model::key;
 use super::policies::POLICIES;
 use super::run::{Check, Run};
+use crate::harness::on_postgres;
 use chrono::TimeDelta;
 use futures_util::future::join;
 use reconnectd::domain::{Actor, AddressHash, EmailAddress, HoldScope, HoldState, Suppression};
@@ -177,6 +178,8 @@ impl Run {
                 let (one, other) = join(self.h.app.run_once(&stop), self.h.app.run_once(&stop)).await;
                 one.and(other).expect("two passes");
             }
+            // PostgreSQL has tools of its own for that.
+            Event::Backup if on_postgres() => {}
             Event::Backup => {
                 self.audit.push("backup");
                 let file = self.h.folder.path().join(format!("backup-{}.db", self.backups));
