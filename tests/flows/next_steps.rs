@@ -256,3 +256,14 @@ async fn an_unsubscribed_member_is_told_so_instead_of_being_promised_an_email() 
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
 }
+
+#[tokio::test]
+async fn a_member_who_requests_a_link_gets_it_although_email_about_the_status_is_off() {
+    let (mut h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.start_again(&[("NOTICES__EXPIRED__ENABLED", "false")]).await;
+    h.clock.advance(TimeDelta::hours(1));
+    h.press(&format!("{link}/resend")).await;
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2);
+    assert_eq!(h.press(&h.link()).await.status, 303);
+}
