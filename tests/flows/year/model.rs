@@ -216,7 +216,7 @@ impl Model {
         let lapse = member.connections.get(source).and_then(Connection::open_lapse);
         let held = self.holding(id, source, status, now);
         let reasons = [
-            (self.policy.of(status).is_none_or(|of| !of.enabled), format!("no email about {status}")),
+            (self.policy.of(status).is_none(), format!("no email about {status}")),
             (!matches!(source, "epic" | "kaiser-north"), format!("no email about {source}")),
             (lapse.is_none(), "no lapse is open".to_owned()),
             (!truth.is_clear(id), "no second look was possible".to_owned()),
@@ -298,6 +298,8 @@ impl Model {
         let status = truth.row(id, source).unwrap_or_default();
         let lapse = self.members.get(id).and_then(|member| member.connections.get(source)?.open_lapse());
         let Some(lapse) = lapse.filter(|_| !is_requested) else { return Ok(()) };
+        let is_enabled = self.policy.of(status).is_some_and(|of_status| of_status.enabled);
+        ensure(is_enabled, || about(format!("emails about {status} are off")))?;
         ensure(!lapse.is_snoozed(by), || about("it is snoozed".to_owned()))?;
         let Some(next) = lapse.next(status, self.policy) else {
             return Err(about(format!("the cadence has ended: {:?}", lapse.sent)));
