@@ -69,11 +69,13 @@ mod tests {
     #[test]
     fn a_domain_comes_last_at_a_quarter_of_the_deliveries_and_waits_at_half() {
         let shares = DomainShares::new(8);
-        let under_way = vec![shares.begin("a.example".into()), shares.begin("a.example".into())];
+        let [one, other] = ["a.example", "a.example"].map(|domain| shares.begin(domain.to_owned()));
         let limits = shares.limits(5);
         assert_eq!((limits.slots, limits.last_at, limits.full_at), (5, 2, 4));
         assert_eq!(limits.under_way, HashMap::from([("a.example".to_owned(), 2)]));
-        drop(under_way);
+        drop(one);
+        assert_eq!(shares.limits(5).under_way, HashMap::from([("a.example".to_owned(), 1)]));
+        drop(other);
         assert!(shares.limits(5).under_way.is_empty());
     }
 

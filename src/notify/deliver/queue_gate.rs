@@ -169,6 +169,7 @@ mod tests {
             assert!(gate.enter(until - TimeDelta::seconds(1)).is_err());
             let probe = gate.enter(until).ok().unwrap();
             assert_eq!(gate.enter(until).err(), Some(PROBING), "one probes");
+            assert_eq!(probe.closed_until(), None, "nothing has closed the queue since");
             let next = probe.close(until, 1.0);
             waits.push(next - until);
             until = next;
@@ -195,6 +196,29 @@ mod tests {
         let until = gate.enter(at(0)).ok().unwrap().close(at(0), 0.0);
         drop(gate.enter(until).ok().unwrap());
         assert!(gate.enter(until).is_ok());
+    }
+
+    #[test]
+    fn a_probe_that_failed_lets_no_other_notice_probe_beside_its_successor() {
+        let gate = QueueGate::default();
+        let until = gate.enter(at(0)).ok().unwrap().close(at(0), 0.0);
+        assert!(gate.enter(at(0)).is_err(), "not at the time of the failure, either");
+        let failed = gate.enter(until).ok().unwrap();
+        let until = failed.close(until, 0.0);
+        let _successor = gate.enter(until).ok().unwrap();
+        drop(failed);
+        assert_eq!(gate.enter(until).err(), Some(PROBING));
+    }
+
+    #[test]
+    fn a_delivery_that_opened_the_queue_learns_that_another_has_closed_it() {
+        let gate = QueueGate::default();
+        let opened_at = gate.enter(at(0)).ok().unwrap().close(at(0), 0.0);
+        let opener = gate.enter(opened_at).ok().unwrap();
+        assert!(opener.accepted());
+        let until = gate.enter(opened_at).ok().unwrap().close(opened_at, 0.0);
+        assert_eq!(opener.closed_until(), Some(until));
+        assert_eq!(opener.close(opened_at, 0.0), until, "that failure counts once");
     }
 
     #[test]
