@@ -43,10 +43,10 @@ mod tests {
     fn results_come_out_in_the_order_of_their_questions() {
         let mut results = InOrder::default();
         let mut given = Vec::new();
-        for number in [2, 1, 4, 0, 3] {
+        for number in [2, 1, 4, 0, 3, 5] {
             results.put(number, number);
             given.push(std::iter::from_fn(|| results.take()).collect::<Vec<_>>());
         }
-        assert_eq!(given, [vec![], vec![], vec![], vec![0, 1, 2], vec![3, 4]]);
+        assert_eq!(given, [vec![], vec![], vec![], vec![0, 1, 2], vec![3, 4], vec![5]]);
     }
 }

@@ -77,6 +77,12 @@ mod tests {
                 max_unclear,
             };
             assert_eq!(report.is_healthy(), expected, "{sentence}");
+            for unfinished in [
+                SweepReport { cancelled: true, ..report.clone() },
+                SweepReport { ended_early_because: Some("most_polls_failed"), ..report },
+            ] {
+                assert!(!unfinished.is_healthy() && !unfinished.complete(), "{sentence}, and it did not end");
+            }
         }
     }
 }

@@ -150,6 +150,30 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn only_an_open_lapse_of_a_listed_connection_that_is_disconnected_can_be_dismissed() {
+        use LapseState::{Closed, Open};
+        let state_of = |button: &Button| ButtonState::decide(button, true, 1, Resume::No);
+        let disconnected = || button("a", "DISCONNECTED", Open, None);
+        for (button, expected) in [
+            (disconnected(), true),
+            (button("a", "EXPIRED", Open, None), false),
+            (button("a", "DISCONNECTED", Closed, Some(Outcome::Dismissed)), false),
+            (Button { is_missing: true, ..disconnected() }, false),
+        ] {
+            let state = state_of(&button);
+            assert_eq!(ButtonView::new(button, state).can_dismiss, expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_button_that_is_available_has_an_outlook() {
+        let outlook = Outlook { snooze: Snooze::Active, ..Outlook::default() };
+        let open = || Button { outlook, ..button("a", "EXPIRED", LapseState::Open, None) };
+        assert_eq!(ButtonView::new(open(), ButtonState::Available).outlook, outlook);
+        assert_eq!(ButtonView::new(open(), ButtonState::Used).outlook, Outlook::default());
+    }
+
+    #[test]
     fn each_button_has_one_state() {
         use LapseState::{Closed, Open, Suspected};
         use Outcome::{Dismissed, Recovered, Removed};
