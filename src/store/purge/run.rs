@@ -29,10 +29,11 @@ impl Store {
             self.execute(insert.bind(millis(now))).await?;
             return Ok(PurgeDue::At(now + INTERVAL));
         };
-        if seen <= now && now - seen < INTERVAL {
+        let pause = now - seen;
+        if (TimeDelta::zero()..INTERVAL).contains(&pause) {
             return Ok(PurgeDue::At(seen + INTERVAL));
         }
-        let is_trusted = seen <= now && now - seen <= TRUSTED;
+        let is_trusted = (INTERVAL..=TRUSTED).contains(&pause);
         // What the next run deletes is missing in a replay from now on.
         let replayable = horizons.notices.max(horizons.decisions).filter(|_| is_trusted);
         let begun = self
@@ -104,5 +105,21 @@ mod tests {
             assert_eq!(store.begin_purge(&horizons, days(day)).await.unwrap(), PurgeDue::Now);
             assert_eq!(store.replayable_since().await.unwrap(), since.map(days), "{day}");
         }
+        let horizons = Horizons { notices: Some(days(40)), ..KEPT };
+        assert_ne!(store.begin_purge(&horizons, days(100)).await.unwrap(), PurgeDue::Now);
+        assert_eq!(store.replayable_since().await.unwrap(), Some(days(-30)), "nothing is deleted yet");
+    }
+
+    #[tokio::test]
+    async fn of_instances_that_find_a_run_due_at_once_one_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("purge.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        let start = "2026-03-02T09:00:00Z".parse::<Time>().unwrap();
+        store.begin_purge(&KEPT, start).await.unwrap();
+        let begin = || store.begin_purge(&KEPT, start + INTERVAL);
+        let (one, two, three) = tokio::join!(begin(), begin(), begin());
+        let begun = [one, two, three].map(|due| due.unwrap() == PurgeDue::Now);
+        assert_eq!(begun.iter().filter(|begun| **begun).count(), 1);
     }
 }

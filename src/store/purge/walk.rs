@@ -150,3 +150,43 @@ impl Walk {
         self.key.iter().enumerate().map(value).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::time;
+
+    #[tokio::test]
+    async fn what_does_not_fit_into_a_step_goes_in_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("purge.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        for (count, rows) in [
+            (
+                21_i64,
+                "members (member_id, email, subject, added_at, updated_at, removed_at) SELECT 'm' || i, '', '', 0, 0, 1",
+            ),
+            (
+                501,
+                "decisions (decision_id, member_id, what, reason, at, last_at) SELECT 'd' || i, 'm1', '', '', 1, 1",
+            ),
+            (251, "planner_pauses (until, since) SELECT i, 0"),
+        ] {
+            let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)";
+            store.execute(query(format!("{numbers} INSERT INTO {rows} FROM n")).bind(count)).await.unwrap();
+        }
+        for (table, expected) in [
+            (PurgedTable::Decisions, [500, 1]),
+            (PurgedTable::PlannerPauses, [250, 1]),
+            (PurgedTable::Members, [20, 1]),
+        ] {
+            let (mut steps, mut place) = (Vec::new(), Some(Place::default()));
+            while let Some(here) = place {
+                let page = store.purge_page(table, time(1_000), &here).await.unwrap();
+                steps.push(page.rows);
+                place = page.next;
+            }
+            assert_eq!(steps, expected, "{table:?}");
+        }
+    }
+}
