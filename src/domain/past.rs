@@ -126,3 +126,21 @@ impl PastHold {
         self.from <= at && self.end.is_none_or(|end| at < end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{HoldKind, HoldScope};
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_past_hold_is_active_from_its_beginning_until_before_its_end() {
+        let at = |hours| Time::UNIX_EPOCH + TimeDelta::hours(hours);
+        let scope = HoldScope::default();
+        let hold = ActiveHold { kind: HoldKind::Operator, is_dripping: false, scope, until: None };
+        let ended = PastHold { hold, from: at(1), end: Some(at(3)) };
+        assert_eq!([0, 1, 2, 3, 4].map(|hour| ended.is_active(at(hour))), [false, true, true, false, false]);
+        let endless = PastHold { end: None, ..ended };
+        assert_eq!([0, 1, 4].map(|hour| endless.is_active(at(hour))), [false, true, true]);
+    }
+}

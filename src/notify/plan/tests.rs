@@ -389,8 +389,9 @@ fn the_first_member_of_an_email_brings_the_quiet_hours() {
 
 #[test]
 fn an_email_has_a_bounded_number_of_members() {
-    let members: Vec<_> = (10..60).map(|id| member(&id.to_string(), &[expired()], &ordinary())).collect();
+    let open = [expired(), LapseInput { lapse_id: "other".into(), ..expired() }];
+    let members: Vec<_> = (10..60).map(|id| member(&id.to_string(), &open, &ordinary())).collect();
     let plan = plan(&members, &policy(), day(0));
     let sizes: Vec<_> = plan.emails.iter().map(|email| email.decisions.len()).collect();
-    assert_eq!(sizes, [20, 20, 10]);
+    assert_eq!(sizes, [40, 40, 20], "each gets both notices");
 }
