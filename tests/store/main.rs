@@ -230,6 +230,7 @@ suite! {
             a_second_daemon_is_kept_out_until_the_first_ends;
         members:
             an_import_takes_short_steps_only_while_a_daemon_runs,
+            a_member_of_an_earlier_version_gets_a_place_in_the_order_of_sweeps,
             an_erased_member_is_in_no_byte_of_the_files;
         migrations:
             a_database_of_an_earlier_version_keeps_its_rows;

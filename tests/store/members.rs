@@ -3,7 +3,7 @@
 use crate::{Fixture, now, row};
 use reconnectd::{
     domain::{Edit, MemberEdit},
-    store::{ImportRow, Store, StoreError},
+    store::{ImportRow, Store, StoreError, testing::Cell},
 };
 
 fn edit(id: &str) -> MemberEdit {
@@ -151,6 +151,15 @@ pub(crate) fn files_with(f: &Fixture, text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+pub(crate) async fn a_member_of_an_earlier_version_gets_a_place_in_the_order_of_sweeps(f: &Fixture) {
+    f.import(&["alice", "bob"]).await;
+    let places = f.rows().await.numbers("members", "poll_key").await.unwrap();
+    assert_ne!(places[0], places[1]);
+    assert_eq!(f.rows().await.set("members", "poll_key", Cell::Null).await.unwrap(), 2);
+    f.reopen().await;
+    assert_eq!(f.rows().await.numbers("members", "poll_key").await.unwrap(), places);
 }
 
 pub(crate) async fn an_erased_member_is_in_no_byte_of_the_files(f: &Fixture) {
