@@ -3,9 +3,13 @@
 use crate::harness::Harness;
 use chrono::TimeDelta;
 use reconnectd::{
-    domain::{DisconnectKind, EmailAddress, GateVerdict, MemberId, Suppression, TokenHash},
+    domain::{
+        DisconnectKind, EmailAddress, GateVerdict, MemberId, NoticeReason, PlanningInput, Suppression,
+        TokenHash,
+    },
     store::{Claim, ClaimLimits, Handover, HandoverContents, HandoverDecision, HandoverRecipient},
 };
+use std::collections::BTreeSet;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
@@ -19,11 +23,31 @@ fn address() -> EmailAddress {
     "alice@example.org".parse().unwrap()
 }
 
-/// Prepares the handover of an email to alice, for which all gates are open. Its tokens consist of `byte`.
+/// Prepares the handover of an email to the address of alice, for which all gates are open. Its tokens consist of `byte`; the links of other members
+/// than the first consist of the next ones.
 pub(crate) async fn prepare(h: &Harness, claim: &Claim, byte: u8) -> HandoverDecision {
-    let (now, items) = (h.clock.now(), claim.notice.items.clone());
-    let (link, member, verified) = (TokenHash([byte; 32]), claim.notice.member_id.clone(), Vec::new());
-    let recipients = [HandoverRecipient { member, link, items: items.clone(), verified }];
+    let items = &claim.notice.items;
+    let open = |_: &[_]| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
+    prepare_with(h, claim, byte, open).await
+}
+
+async fn prepare_with(
+    h: &Harness,
+    claim: &Claim,
+    byte: u8,
+    gates: impl Fn(&[PlanningInput]) -> GateVerdict,
+) -> HandoverDecision {
+    let (now, items) = (h.clock.now(), &claim.notice.items);
+    let members: BTreeSet<_> = items.iter().map(|item| item.member_id.clone()).collect();
+    let recipients: Vec<_> = (byte..)
+        .zip(members)
+        .map(|(byte, member)| HandoverRecipient {
+            link: TokenHash([byte; 32]),
+            items: items.iter().filter(|item| item.member_id == member).cloned().collect(),
+            member,
+            verified: Vec::new(),
+        })
+        .collect();
     let handover = Handover {
         notice: &claim.notice.id,
         attempt: claim.attempt,
@@ -35,7 +59,6 @@ pub(crate) async fn prepare(h: &Harness, claim: &Claim, byte: u8) -> HandoverDec
         expires_at: now + QUARTER,
         now,
     };
-    let gates = |_: &[_]| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
     h.app.store.prepare_handover(&handover, gates).await.unwrap()
 }
 
@@ -80,4 +103,28 @@ async fn what_changes_just_before_a_handover_stops_it_even_if_the_gates_are_open
         }
         assert_eq!(store.release_leases(now).await.unwrap(), 1);
     }
+}
+
+#[tokio::test]
+async fn who_drops_out_of_a_shared_email_just_before_its_handover_gets_neither_a_link_nor_a_decision() {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    h.enrol_at("bob", "alice@example.org").await;
+    for member in ["alice", "bob"] {
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.sweep().await;
+    while h.app.planner.plan_page().await.unwrap() {}
+    let claim = claim(&h, QUARTER).await;
+    assert_eq!(claim.notice.items.len(), 2);
+    h.app.store.pause_members(&["bob".into()], h.clock.now()).await.unwrap();
+    let reject = |_: &[_]| GateVerdict::Reject(NoticeReason::PersonMismatch);
+    let rejected = prepare_with(&h, &claim, 1, reject).await;
+    assert_eq!(rejected, HandoverDecision::Rejected(NoticeReason::PersonMismatch));
+    let mut decisions = h.rows().await.rows("decisions", ["member_id", "reason"]).await.unwrap();
+    decisions.retain(|[_, reason]| reason == "person_mismatch");
+    assert_eq!(decisions, [["alice", "person_mismatch"]]);
+    let HandoverDecision::Permitted { items } = prepare(&h, &claim, 1).await else { panic!("not permitted") };
+    assert_eq!(items.iter().map(|item| item.member_id.as_str()).collect::<Vec<_>>(), ["alice"]);
+    assert_eq!(h.rows().await.texts("links", "member_id").await.unwrap(), ["alice"]);
+    assert_eq!(h.app.store.release_leases(h.clock.now()).await.unwrap(), 1);
 }
