@@ -4,7 +4,9 @@ use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
-    sim::{Operation, SmtpFault, SmtpStage},
+    notify::deliver::Delivered,
+    sim::{FaultKind, Operation, SmtpFault, SmtpStage},
+    store::AttemptOutcome,
 };
 
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -100,4 +102,22 @@ async fn an_unsubscribe_link_ends_after_a_year() {
     h.clock.advance(TimeDelta::days(2));
     assert_eq!((h.look(&stop).await.status, h.press(&stop).await.status), (404, 404));
     assert!(!is_suppressed(&h, "alice@example.org").await);
+}
+
+#[tokio::test]
+async fn an_email_under_way_goes_to_the_address_that_the_member_has_got_meanwhile() {
+    let h = Harness::queued(&["alice"]).await;
+    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
+    let moving = async {
+        while h.asked("alice", Operation::GetOauthUrl) == 0 {
+            tokio::task::yield_now().await;
+        }
+        h.enrol_at("alice", "ada@example.org").await;
+    };
+    let (delivered, ()) = tokio::join!(h.app.deliverer.deliver_one(), moving);
+    assert_eq!(delivered.unwrap(), Delivered::One(AttemptOutcome::Deferred));
+    h.end_faults();
+    h.pass().await;
+    assert_eq!(h.recipients(), ["ada@example.org"]);
+    assert_eq!(h.attempts("alice").await, ["deferred", "sent"]);
 }
