@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::domain::{HoldId, HoldScope, Status, Time};
-use reconnectd::sim::{SmtpFault, SmtpStage};
+use reconnectd::sim::{FaultKind, Operation, SmtpFault, SmtpStage};
 use reconnectd::store::{NewHold, Release};
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -124,6 +124,39 @@ async fn a_hold_stops_a_link_that_a_member_requested() {
     release(&h, &id).await;
     h.pass().await;
     assert_eq!(h.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_link_that_a_member_requested_is_about_what_no_hold_covers() {
+    let broken = [("epic", "EXPIRED"), ("kaiser-north", "EXPIRED")];
+    let (h, link) = Harness::mailed(Setup::default(), &broken).await;
+    hold(&h, source("epic"), None).await;
+    h.clock.advance(TimeDelta::hours(1));
+    h.press(&format!("{link}/resend")).await;
+    h.pass().await;
+    assert_eq!(h.mails().len(), 2);
+    let forms = h.look(&h.link()).await.forms();
+    let buttons: Vec<_> = forms.iter().filter(|form| form.starts_with("redeem")).collect();
+    assert_eq!(buttons, ["redeem kaiser-north"]);
+}
+
+#[tokio::test]
+async fn a_hold_that_begins_during_an_attempt_holds_its_email() {
+    let h = Harness::queued(&["alice"]).await;
+    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
+    let holding = async {
+        while h.asked("alice", Operation::GetOauthUrl) == 0 {
+            tokio::task::yield_now().await;
+        }
+        hold(&h, HoldScope::default(), None).await
+    };
+    let (delivered, id) = tokio::join!(h.app.deliverer.deliver_one(), holding);
+    delivered.unwrap();
+    h.end_faults();
+    assert_eq!(notices(&h, "alice").await, ["held held_by_operator 0 0"]);
+    release(&h, &id).await;
+    h.pass().await;
+    assert_eq!(notices(&h, "alice").await, ["sent accepted 0 1"]);
 }
 
 #[tokio::test]
