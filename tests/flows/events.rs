@@ -159,9 +159,12 @@ async fn an_event_fails_after_three_days_and_the_operator_can_retry_it() {
     }
     assert_eq!(in_state(&h, EventState::Failed).await, 2);
     assert!(h.log.text().contains("event_failed"));
-    receiver.answer(204);
     let retried = h.app.store.retry_failed_events(h.clock.now()).await.unwrap();
     assert_eq!(retried.len(), 2);
+    deliver(&h).await;
+    assert_eq!(in_state(&h, EventState::Queued).await, 2, "for three days again");
+    receiver.answer(204);
+    h.clock.advance(TimeDelta::hours(3));
     deliver(&h).await;
     assert_eq!(receiver.confirmed_of("alice"), ["connection.lapsed", "notice.sent"]);
     let delivered = &events(&h).await[0].id;
@@ -376,12 +379,16 @@ async fn an_old_delivered_event_is_deleted_and_a_failed_one_stays() {
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
     assert_eq!(in_state(&h, EventState::Delivered).await, 2);
+    let failed = "UPDATE events SET state = 'failed', failed_at = delivered_at WHERE type = 'notice.sent'";
+    h.rows().await.run(failed).await.unwrap();
     h.clock.advance(TimeDelta::days(29));
-    deliver(&h).await;
-    assert_eq!(events(&h).await.len(), 2);
+    h.set("alice", "epic", "CONNECTED");
+    h.pass().await;
+    assert_eq!(events(&h).await.len(), 3);
     h.clock.advance(TimeDelta::days(2));
     deliver(&h).await;
-    assert!(events(&h).await.is_empty());
+    let left = h.rows().await.texts("events", "type").await.unwrap();
+    assert_eq!(left, ["connection.recovered", "notice.sent"]);
 }
 
 #[tokio::test]
