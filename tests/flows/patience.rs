@@ -240,6 +240,9 @@ async fn a_delivery_waits_for_the_next_try_of_a_refused_credential_but_for_at_mo
         assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
         assert_eq!(waits(&h, "alice").await, TimeDelta::minutes(waits_for), "{retry_after}");
         assert_eq!(h.asked("alice", Operation::Refresh), asked);
+        h.clock.advance(TimeDelta::minutes(retry_after));
+        assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Deferred));
+        assert_eq!(h.asked("alice", Operation::Refresh), asked + 1, "it is time for the next try");
     }
 }
 
