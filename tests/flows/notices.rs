@@ -220,3 +220,15 @@ async fn statuses_that_do_not_need_the_member_are_recorded_and_cause_no_email() 
     }
     assert!(h.mails().is_empty());
 }
+
+#[tokio::test]
+async fn an_invitation_to_a_source_that_is_connected_before_it_is_sent_causes_no_email() {
+    let (h, _) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    let alice = "alice".into();
+    let source = h.app.operator.connection_or_source(&alice, &"epic".into()).await.unwrap();
+    h.app.operator.send_invitation(&alice, &source).await.unwrap();
+    h.set("alice", "epic", "CONNECTED");
+    h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(h.notice_states("alice").await, ["sent", "cancelled"]);
+    assert_eq!(h.mails().len(), 1);
+}
