@@ -195,6 +195,17 @@ async fn an_act_that_was_refused_leaves_no_trace() {
 }
 
 #[tokio::test]
+async fn an_act_that_the_gateway_refuses_is_no_disconnect() {
+    let h = Harness::watching(&["alice"]).await;
+    let (operator, alice) = (&h.app.operator, MemberId::from("alice"));
+    let connection = operator.connection(&alice, &"epic".into()).await.unwrap();
+    h.fault(Operation::DisconnectConnection, FaultKind::GraphqlError { code: "forbidden".into() });
+    let ended = operator.disconnect(&alice, connection).await;
+    assert!(matches!(ended, Err(OperateError::Refused(_))), "{ended:?}");
+    assert_eq!(h.lapse_states("alice").await, [""; 0], "nothing keeps emails about it back");
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_before_its_act_is_refused_lapses_afterwards() {
     let h = Harness::watching(&["alice"]).await;
     let (store, alice, epic) = (&h.app.store, MemberId::from("alice"), "epic".into());
