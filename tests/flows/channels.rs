@@ -102,6 +102,17 @@ async fn a_receiver_that_is_down_delays_notices_and_loses_none() {
 }
 
 #[tokio::test]
+async fn a_refused_signature_costs_no_notice_an_attempt_and_an_error_of_the_receiver_does() {
+    for (status, ended) in [(401, "deferred"), (503, "retry")] {
+        let (h, receiver) = watching("webhook", &["alice"]).await;
+        receiver.answer(status);
+        h.set("alice", "epic", "EXPIRED");
+        h.pass().await;
+        assert_eq!(h.attempts("alice").await, [ended], "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_notice_that_only_its_receiver_refuses_is_abandoned_and_leaves_no_link() {
     let (h, receiver) = watching("webhook", &["alice", "bob"]).await;
     receiver.answer(422);
@@ -116,6 +127,23 @@ async fn a_notice_that_only_its_receiver_refuses_is_abandoned_and_leaves_no_link
     assert_eq!(h.notice_states("alice").await, ["abandoned"]);
     let links = h.rows().await.texts("links", "member_id").await.unwrap();
     assert_eq!(links, ["bob"]);
+}
+
+#[tokio::test]
+async fn while_the_receiver_refuses_everything_a_notice_without_attempts_left_is_tried_twice_a_day() {
+    let (h, receiver) = watching("webhook", &["alice"]).await;
+    receiver.answer(422);
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    let exhaust = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+            INSERT INTO attempts (notice_id, attempt, started_at, finished_at, outcome)
+            SELECT notice_id, i, 0, 0, 'retry' FROM notices, n;
+        UPDATE notices SET attempts = 40";
+    h.rows().await.run(exhaust).await.unwrap();
+    h.pass_after(TimeDelta::days(1)).await;
+    let waiting = h.notices("alice").await.remove(0);
+    assert_eq!(h.notice_states("alice").await, ["queued"]);
+    assert_eq!(waiting.not_before - h.clock.now(), TimeDelta::hours(12));
 }
 
 #[tokio::test]
