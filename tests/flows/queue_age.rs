@@ -43,6 +43,11 @@ async fn what_a_gate_defers_or_a_hold_stops_is_not_due() {
     h.clock.advance(TimeDelta::hours(1));
     assert_eq!(h.notices("alice").await[0].notice.state.as_str(), "queued");
     assert_eq!(h.queue_age().await, TimeDelta::zero(), "it waits for the end of the quiet hours");
+    h.mail_fault(refuses_recipients());
+    h.pass_after(TimeDelta::hours(12)).await;
+    let age = h.queue_age().await;
+    assert!(TimeDelta::zero() < age && age <= TimeDelta::hours(2), "it was due from 20:00 on: {age}");
+    h.end_faults();
 
     let h = Harness::watching(&["alice"]).await;
     let hold = NewHold { scope: HoldScope::default(), until: None, reason: "maintenance".into() };
