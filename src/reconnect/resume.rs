@@ -59,6 +59,7 @@ impl ResumeTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Connection, LapseState, Outlook, Source};
 
     const LINK: TokenHash = TokenHash([1; 32]);
 
@@ -96,6 +97,48 @@ mod tests {
             format!("{expiry}.{signature}A"),
         ] {
             assert!(!tokens.is_valid(&ResumeToken::new(tampered), LINK, &epic, now));
+        }
+    }
+
+    fn redeemed(at: Time, form_key: Option<FormKeyHash>) -> Button {
+        let connection = Connection {
+            id: "epic".into(),
+            source: Source::default(),
+            status: None,
+            sync_status: None,
+            sync_errors: Vec::new(),
+            last_synced: None,
+        };
+        Button {
+            connection,
+            gateway_id: "epic".into(),
+            is_missing: false,
+            state: LapseState::Open,
+            outcome: None,
+            redemptions: 1,
+            redeemed_at: Some(at),
+            last_form_key: form_key,
+            superseded: false,
+            dismissed_by_member: false,
+            outlook: Outlook::default(),
+        }
+    }
+
+    #[test]
+    fn the_same_form_resumes_for_ten_minutes_and_what_has_no_form_never_does() {
+        let (tokens, now) = (ring(&[OLD]), Time::UNIX_EPOCH);
+        let [form, other] = [1, 2].map(|byte| Some(FormKeyHash([byte; 32])));
+        let soon = RESUME_TTL - TimeDelta::milliseconds(1);
+        for (sentence, redeemed_with, form_key, after, expected) in [
+            ("the same form", form, form, soon, Resume::Here),
+            ("another form", form, other, soon, Resume::Elsewhere),
+            ("no form after one", form, None, soon, Resume::Elsewhere),
+            ("no form after none", None, None, soon, Resume::Elsewhere),
+            ("the same form, too late", form, form, RESUME_TTL, Resume::No),
+        ] {
+            let proof = BrowserProof { resume_tokens: Vec::new(), form_key };
+            let button = redeemed(now, redeemed_with);
+            assert_eq!(tokens.resume(LINK, &button, &proof, now + after), expected, "{sentence}");
         }
     }
 
