@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use reconnectd::{
     base::instances::Heartbeat,
     notify::deliver::Delivered,
-    sim::{FaultKind, Operation},
+    sim::{Fault, FaultKind, Operation},
     store::{AttemptOutcome, ClaimLimits},
 };
 use std::time::Duration;
@@ -58,6 +58,18 @@ async fn a_connection_that_recovers_in_time_is_left_out_of_the_email() {
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
     let page = h.look(&h.link()).await;
     assert!(page.html.contains("Kaiser North") && !page.html.contains("Epic"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn a_source_whose_reconnect_url_is_refused_is_left_out_of_the_email() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    let refusal = FaultKind::GraphqlError { code: "not-found".into() };
+    h.sim.world().add_fault(Fault::new(refusal).on(Operation::GetOauthUrl).times(1));
+    h.pass().await;
+    assert_eq!(h.mails().len(), 1);
+    assert_eq!(h.look(&h.link()).await.forms(), ["redeem kaiser-north", "snooze kaiser-north"]);
 }
 
 #[tokio::test]
