@@ -124,6 +124,17 @@ async fn an_interrupted_delivery_is_retried() {
 }
 
 #[tokio::test]
+async fn attempts_that_end_before_their_handover_cost_a_notice_nothing_however_many_they_are() {
+    let h = queued().await;
+    for _ in 0..6 {
+        let (now, limits) = (h.clock.now(), ClaimLimits::slots(1));
+        assert_eq!(h.app.store.claim_notices(now, now, &limits).await.unwrap().len(), 1);
+        assert_eq!(h.app.store.rescue_expired_leases(now, &[]).await.unwrap(), 1);
+    }
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+}
+
+#[tokio::test]
 async fn an_instance_that_may_be_replaced_or_has_another_time_than_the_database_sends_nothing() {
     let h = queued().await;
     let heartbeat = Heartbeat {
@@ -144,4 +155,18 @@ async fn an_instance_that_may_be_replaced_or_has_another_time_than_the_database_
     assert!(matches!(deliver(&h).await, Delivered::QueuePaused(_)), "not seen for long");
     h.app.instances.note(Heartbeat { sent_at: Duration::from_secs(3), ..heartbeat });
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+}
+
+#[tokio::test]
+async fn deliveries_keep_to_the_rate_that_the_operator_permits() {
+    let slow = Setup::default().set("EMAIL__PER_MINUTE", 1);
+    let h = Harness::watching_with(slow, &["alice", "bob"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.set("bob", "epic", "EXPIRED");
+    h.sweep().await;
+    while h.app.planner.plan_page().await.unwrap() {}
+    assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+    let second = tokio::time::timeout(Duration::from_secs(1), h.app.deliverer.deliver_one()).await;
+    assert!(second.is_err(), "it waits for a minute");
+    assert_eq!(h.app.store.release_leases(h.clock.now()).await.unwrap(), 1);
 }
