@@ -76,4 +76,23 @@ async fn a_recheck_waits_for_the_next_try_of_a_refused_credential_but_for_at_mos
             "{retry_after}"
         );
     }
+    let (now, polls) = (h.clock.now(), h.asked("alice", Operation::GetMemberConnections));
+    let mut rows = h.rows().await;
+    rows.set("credential_failures", "retry_at", now.timestamp_millis()).await.unwrap();
+    rows.set_where("rechecks", ("purpose", "redemption"), "due_at", now.timestamp_millis()).await.unwrap();
+    let refreshes = h.asked("alice", Operation::Refresh);
+    assert!(h.app.rechecker.recheck_one().await.unwrap());
+    assert_eq!(h.asked("alice", Operation::Refresh), refreshes + 1, "it is time for the next try");
+    assert_eq!(h.asked("alice", Operation::GetMemberConnections), polls);
+}
+
+#[tokio::test]
+async fn a_recheck_of_a_suspicion_that_fails_is_not_repeated_at_once() {
+    let h = Harness::watching_with(Setup::default().set("SWEEP__CONFIRM_SWEEPS", 3), &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    h.clock.advance(TimeDelta::hours(1));
+    h.fault(Operation::GetMemberConnections, FaultKind::Http { status: 502, retry_after: None });
+    assert!(h.app.rechecker.recheck_one().await.unwrap());
+    assert!(!h.app.rechecker.recheck_one().await.unwrap());
 }
