@@ -259,3 +259,22 @@ async fn a_recovery_email_whose_reply_is_lost_is_not_repeated_forever() {
     assert_eq!(h.mails().len(), 1 + 4);
     assert_eq!(kinds(&h).await[1], "recovered 0 abandoned never_confirmed");
 }
+
+#[tokio::test]
+async fn a_recovery_that_is_in_doubt_just_before_its_email_is_not_announced() {
+    let foreign = vec!["PERSON_MATCHING_ERROR".to_owned()];
+    for doubt in [
+        Change { sync_errors: Some(foreign), ..Change::status("CONNECTED") },
+        Change { absent: true, ..Change::default() },
+    ] {
+        let h = mailed(told()).await;
+        h.set("alice", "epic", "CONNECTED");
+        h.sweep_after(TimeDelta::minutes(15)).await;
+        while h.app.planner.plan_page().await.unwrap() {}
+        assert_eq!(h.notice_states("alice").await, ["sent", "queued"]);
+        h.sim.world().change("alice", "epic", doubt).unwrap();
+        h.app.deliverer.deliver_one().await.unwrap();
+        assert_eq!(h.notice_states("alice").await, ["sent", "cancelled"]);
+        assert_eq!(h.mails().len(), 1);
+    }
+}
