@@ -1,12 +1,11 @@
 //! A member's address changes: what was emailed to the old one stops working.
 
+use crate::handovers::change_during_attempt;
 use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::{
     domain::{EmailAddress, Suppression},
-    notify::deliver::Delivered,
-    sim::{FaultKind, Operation, SmtpFault, SmtpStage},
-    store::AttemptOutcome,
+    sim::{Operation, SmtpFault, SmtpStage},
 };
 
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -106,17 +105,9 @@ async fn an_unsubscribe_link_ends_after_a_year() {
 
 #[tokio::test]
 async fn an_email_under_way_goes_to_the_address_that_the_member_has_got_meanwhile() {
-    let h = Harness::queued(&["alice"]).await;
-    h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 500 });
-    let moving = async {
-        while h.asked("alice", Operation::GetOauthUrl) == 0 {
-            tokio::task::yield_now().await;
-        }
-        h.enrol_at("alice", "ada@example.org").await;
-    };
-    let (delivered, ()) = tokio::join!(h.app.deliverer.deliver_one(), moving);
-    assert_eq!(delivered.unwrap(), Delivered::One(AttemptOutcome::Deferred));
-    h.end_faults();
+    let queued = async || Harness::queued(&["alice"]).await;
+    let (h, ()) = change_during_attempt(queued, async |h| h.enrol_at("alice", "ada@example.org").await).await;
+    assert_eq!(h.attempts("alice").await, ["deferred"]);
     h.pass().await;
     assert_eq!(h.recipients(), ["ada@example.org"]);
     assert_eq!(h.attempts("alice").await, ["deferred", "sent"]);

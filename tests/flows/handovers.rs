@@ -7,9 +7,13 @@ use reconnectd::{
         DisconnectKind, EmailAddress, GateVerdict, MemberId, NoticeReason, PlanningInput, Suppression,
         TokenHash,
     },
+    sim::{Fault, FaultKind, Operation},
     store::{Claim, ClaimLimits, Handover, HandoverContents, HandoverDecision, HandoverRecipient},
 };
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
@@ -60,6 +64,33 @@ async fn prepare_with(
         now,
     };
     h.app.store.prepare_handover(&handover, gates).await.unwrap()
+}
+
+/// Delivers an email to alice, and makes a change after her reconnect URL was asked for and before it arrives. On a slow
+/// machine, the URL takes longer.
+pub(crate) async fn change_during_attempt<T>(
+    prepared: impl AsyncFn() -> Harness,
+    change: impl AsyncFn(&Harness) -> T,
+) -> (Harness, T) {
+    for ms in [400, 4_000, 20_000] {
+        let h = prepared().await;
+        let delay = Fault::new(FaultKind::Delay { ms }).on(Operation::GetOauthUrl).times(1);
+        h.sim.world().add_fault(delay);
+        let began = Instant::now();
+        let changing = async {
+            while h.asked("alice", Operation::GetOauthUrl) == 0 {
+                tokio::task::yield_now().await;
+            }
+            let changed = change(&h).await;
+            (changed, began.elapsed() < Duration::from_millis(ms))
+        };
+        let (delivered, (changed, is_in_time)) = tokio::join!(h.app.deliverer.deliver_one(), changing);
+        delivered.unwrap();
+        if is_in_time {
+            return (h, changed);
+        }
+    }
+    panic!("no change was in time");
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Holds by the operator.
 
+use crate::handovers::change_during_attempt;
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::domain::{HoldId, HoldScope, Status, Time};
-use reconnectd::sim::{Fault, FaultKind, Operation, SmtpFault, SmtpStage};
+use reconnectd::sim::{SmtpFault, SmtpStage};
 use reconnectd::store::{NewHold, Release};
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -140,38 +141,26 @@ async fn a_link_that_a_member_requested_is_about_what_no_hold_covers() {
     assert_eq!(buttons, ["redeem kaiser-north"]);
 }
 
-/// The hold begins while an email to alice is under way.
-async fn hold_during_attempt(h: &Harness, scope: HoldScope) -> HoldId {
-    let delay = FaultKind::Delay { ms: 500 };
-    h.sim.world().add_fault(Fault::new(delay).on(Operation::GetOauthUrl).times(1));
-    let holding = async {
-        while h.asked("alice", Operation::GetOauthUrl) == 0 {
-            tokio::task::yield_now().await;
-        }
-        hold(h, scope, None).await
-    };
-    let (delivered, id) = tokio::join!(h.app.deliverer.deliver_one(), holding);
-    delivered.unwrap();
-    id
-}
-
 #[tokio::test]
 async fn an_email_under_way_does_not_name_what_a_new_hold_covers() {
-    let named = Setup::default().set("NOTICES__DISCLOSURE", "name");
-    let h = Harness::watching_with(named, &["alice"]).await;
-    h.set("alice", "epic", "EXPIRED");
-    h.set("alice", "kaiser-north", "EXPIRED");
-    h.sweep().await;
-    while h.app.planner.plan_page().await.unwrap() {}
-    hold_during_attempt(&h, source("epic")).await;
+    let prepared = async || {
+        let named = Setup::default().set("NOTICES__DISCLOSURE", "name");
+        let h = Harness::watching_with(named, &["alice"]).await;
+        h.set("alice", "epic", "EXPIRED");
+        h.set("alice", "kaiser-north", "EXPIRED");
+        h.sweep().await;
+        while h.app.planner.plan_page().await.unwrap() {}
+        h
+    };
+    let (h, _) = change_during_attempt(prepared, async |h| hold(h, source("epic"), None).await).await;
     let text = h.mails()[0].text().unwrap();
     assert!(text.contains("Kaiser North") && !text.contains("Epic"), "{text}");
 }
 
 #[tokio::test]
 async fn a_hold_that_begins_during_an_attempt_holds_its_email() {
-    let h = Harness::queued(&["alice"]).await;
-    let id = hold_during_attempt(&h, HoldScope::default()).await;
+    let queued = async || Harness::queued(&["alice"]).await;
+    let (h, id) = change_during_attempt(queued, async |h| hold(h, HoldScope::default(), None).await).await;
     assert_eq!(notices(&h, "alice").await, ["held held_by_operator 0 0"]);
     release(&h, &id).await;
     h.pass().await;
