@@ -236,3 +236,16 @@ async fn a_response_that_came_before_an_act_was_refused_is_evaluated_again() {
     h.sweep_after(QUARTER).await;
     assert_eq!(h.lapse_states("alice").await, ["epic closed recovered"]);
 }
+
+#[tokio::test]
+async fn a_link_that_a_recovery_ended_stays_ended_when_the_operator_disconnects() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.set("alice", "epic", "CONNECTED");
+    h.pass().await;
+    announce(&h, DisconnectKind::Disconnect).await;
+    h.set("alice", "epic", "DISCONNECTED");
+    h.pass().await;
+    assert_eq!(h.lapse_states("alice").await, ["epic closed dismissed"]);
+    let forms = h.look(&link).await.forms();
+    assert!(!forms.contains(&"redeem epic".to_owned()), "{forms:?}");
+}

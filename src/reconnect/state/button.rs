@@ -50,7 +50,7 @@ impl ButtonState {
         let outcome = closed_outcome(button);
         if let Some(outcome) = outcome {
             let is_broken = button.connection.status.as_ref().is_some_and(Status::is_broken);
-            if outcome != Outcome::Dismissed || !is_broken || !is_alive {
+            if outcome != Outcome::Dismissed || !is_broken || !is_alive || button.superseded {
                 return Self::Closed(outcome);
             }
         } else if button.superseded || !is_alive {
@@ -202,6 +202,7 @@ pub(super) mod tests {
             ("a dismissed lapse can be reopened", dismissed("DISCONNECTED"), true, Resume::No, "dismissed"),
             ("while the link is alive", dismissed("DISCONNECTED"), false, Resume::No, "closed_dismissed"),
             ("while the connection is broken", dismissed("ACCESS_ENDED"), true, Resume::No, "closed_dismissed"),
+            ("and no recovery has ended the link", Button { superseded: true, ..dismissed("DISCONNECTED") }, true, Resume::No, "closed_dismissed"),
             ("and listed", missing(dismissed("DISCONNECTED")), true, Resume::No, "closed_dismissed"),
             ("a recovery closes the button", button("a", "CONNECTED", Closed, Some(Recovered)), true, Resume::Here, "closed_recovered"),
             ("a removal does, too", button("a", "DELETED", Closed, Some(Removed)), true, Resume::No, "closed_removed"),
