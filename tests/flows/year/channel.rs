@@ -37,11 +37,11 @@ impl Channel {
 }
 
 impl Model {
-    /// Whose gap and cap the member's notices count for: the address's, or the member's own.
+    /// For whom the gap and the cap count: the address, or the member alone. A new address starts anew.
     pub(super) fn recipient(&self, id: &str, address: &str) -> String {
         match self.channel {
             Channel::Email => key(address),
-            Channel::Webhook => id.to_owned(),
+            Channel::Webhook => format!("{id} at {}", key(address)),
         }
     }
 

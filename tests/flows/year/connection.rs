@@ -158,6 +158,10 @@ impl Connection {
     /// The operator disconnects it.
     pub(crate) fn part(&mut self, now: Time) {
         let lapse = self.lapse.get_or_insert_with(|| Lapse::suspected(now));
+        if matches!(lapse.outcome, Some(Outcome::Recovered | Outcome::Removed)) {
+            // It breaks again, so an earlier link has ended.
+            lapse.broken_since = now;
+        }
         lapse.close(Outcome::Dismissed, now);
         lapse.is_parted = true;
     }

@@ -46,7 +46,10 @@ impl Model {
     pub(crate) fn may_redeem(&self, link: &Link, source: &str, now: Time) -> bool {
         let lapse =
             self.members.get(&link.member).and_then(|member| member.connections.get(source)?.lapse.as_ref());
-        let needs_repair = lapse.is_some_and(|lapse| lapse.state == State::Open || lapse.is_dismissed());
+        // A recovery ends a link.
+        let needs_repair = lapse.is_some_and(|lapse| {
+            (lapse.state == State::Open || lapse.is_dismissed()) && lapse.broken_since <= link.sent_at
+        });
         self.works(link, now)
             && link.sources.contains(source)
             && !link.redeemed.contains_key(source)
@@ -59,7 +62,7 @@ impl Model {
         let lapse = member.connections.get(source).and_then(|connection| connection.open_lapse());
         self.may_redeem(link, source, now)
             && !link.invites
-            && lapse.is_some_and(|lapse| lapse.broken_since <= link.sent_at)
+            && lapse.is_some()
             && truth.row(&link.member, source).is_some_and(super::connection::is_broken)
             && truth.has_sign_in(&link.member)
             && truth.is_clear(&link.member)

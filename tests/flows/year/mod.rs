@@ -140,9 +140,10 @@ fn describe(seed: u64, shape: Shape, ended: &Ended) -> String {
     let last = ended.journal.len().saturating_sub(lines);
     let failure = ended.failure.as_deref().unwrap_or_default();
     let journal = ended.journal[last..].join("\n");
+    let years = if shape.members == YEAR.members { " RECONNECTD_YEARS=1" } else { "" };
     let (shown, hidden) = (events.len().min(LINES), events.len().saturating_sub(LINES));
     format!(
-        "RECONNECTD_YEAR_SEED={seed} replays this.\n\nIts last lines:\n{journal}\n\n{failure}\n\n\
+        "RECONNECTD_YEAR_SEED={seed}{years} replays this.\n\nIts last lines:\n{journal}\n\n{failure}\n\n\
          It also fails with {} events, of which these are the last (and {hidden} earlier ones):\n{}",
         events.len(),
         events[events.len() - shown..].join("\n")
