@@ -37,7 +37,7 @@ impl Channel {
 }
 
 impl Model {
-    /// For whom the gap and the cap count: the address, or the member alone. A new address starts anew.
+    /// For whom the gap and the cap count: the address, or the member alone. They start again at a new address.
     pub(super) fn recipient(&self, id: &str, address: &str) -> String {
         match self.channel {
             Channel::Email => key(address),

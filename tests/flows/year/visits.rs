@@ -134,7 +134,9 @@ impl Run {
         self.tick(false).await;
         let is_paused = self.model.members.get(&link.member).is_none_or(|member| member.is_paused);
         let is_polled = self.h.asked(&link.member, Operation::GetMemberConnections) > asked;
-        if must && !is_paused && !is_polled {
+        // The poll may need an access token whose response is lost.
+        let has_lost_token = self.truth.refreshes_to_lose.contains(&link.member);
+        if must && !is_paused && !is_polled && !has_lost_token {
             return Err(format!("no poll after a press: {link:?}"));
         }
         Ok(())
