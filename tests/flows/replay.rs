@@ -383,9 +383,11 @@ async fn the_end_of_a_hold_lets_an_email_go_in_a_replay_from_before_its_member_c
     let hold = h.app.store.add_hold(&hold, h.clock.now()).await.unwrap().unwrap();
     h.set("alice", "epic", "EXPIRED");
     h.pass_after(TimeDelta::hours(1)).await;
+    h.clock.advance(TimeDelta::hours(1));
     h.app.store.release_hold(&hold.id, h.clock.now()).await.unwrap();
     h.pass_after(TimeDelta::hours(1)).await;
     assert_eq!(h.mails().len(), 1);
+    h.pass_after(TimeDelta::hours(1)).await;
     let (rows, summary, _) = replay(&h, &[], TimeDelta::days(2)).await;
     assert_eq!((differing(&rows), summary.did.emails, summary.differing), (vec![], 1, 0));
 }
