@@ -67,7 +67,7 @@ pub(crate) use past::{
     NoticeFate, PastHeld, PastHold, PastItem, PastLapse, PastMember, PastNotice, PastOpenings, PastSweep,
     SharedPast,
 };
-pub use planning::{AddressInput, GateVerdict, PlanningInput};
+pub use planning::{AddressInput, GateVerdict, Passing, PlanningInput};
 pub(crate) use planning::{
     LapseInput, LastNotice, PastEmail, PlannedDecision, PlannedNotice, PlanningOutput, Recipient,
     RecoveredInput, WaitingNotice,

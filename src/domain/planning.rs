@@ -160,11 +160,18 @@ pub(crate) struct PlannedDecision {
     pub(crate) not_before: Option<Time>,
 }
 
+/// The lapses that an email covers. One about none has no lapses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passing {
+    pub(crate) lapses: Vec<LapseId>,
+    /// Those that get their one email beyond the cadence.
+    pub(crate) extra: Vec<LapseId>,
+}
+
 /// Whether a notice may be sent now, by the same gates as when it was planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GateVerdict {
-    /// About these lapses; a notice about none has no lapses.
-    Pass(Vec<LapseId>),
+    Pass(Passing),
     Defer {
         until: Time,
         reason: NoticeReason,
@@ -172,4 +179,11 @@ pub enum GateVerdict {
     /// Until the hold ends.
     Hold(NoticeReason),
     Reject(NoticeReason),
+}
+
+impl GateVerdict {
+    /// None of the lapses is beyond its cadence.
+    pub fn pass(lapses: Vec<LapseId>) -> Self {
+        Self::Pass(Passing { lapses, extra: Vec::new() })
+    }
 }

@@ -100,7 +100,7 @@ impl Store {
             let inputs = planning_inputs::read(&mut tx, &members, Some(handover.notice)).await?;
             let inputs: Vec<_> = inputs.into_iter().flat_map(|input| input.members).collect();
             let passing = match gates(&inputs) {
-                GateVerdict::Pass(lapses) => lapses,
+                GateVerdict::Pass(passing) => passing,
                 GateVerdict::Defer { until, reason } => {
                     put_back(&mut tx, handover, NoticeState::Queued, until, reason).await?;
                     record_stop(&mut tx, handover, &members, reason, Some(until)).await?;
@@ -119,9 +119,12 @@ impl Store {
             let recipients =
                 handover.recipients.iter().filter(|recipient| members.contains(&recipient.member));
             let recipients: Vec<_> = recipients.collect();
-            let Some(items) = add_links(&mut tx, handover, &recipients, &passing).await? else {
+            let Some(items) = add_links(&mut tx, handover, &recipients, &passing.lapses).await? else {
                 return Ok(HandoverDecision::NotNeeded);
             };
+            if items.iter().any(|item| item.step > 0) {
+                mark_extra(&mut tx, handover.notice, &passing.extra).await?;
+            }
             query("UPDATE notices SET address_hash = $2, disclosure = $3, leased_until = $4 WHERE notice_id = $1")
                 .bind(handover.notice.as_str())
                 .bind(&handover.address.0[..])
@@ -252,6 +255,19 @@ async fn add_links(
             Ok(Some(included).filter(|included| !included.is_empty()))
         }
     }
+}
+
+/// The policy may have changed since the notice was planned.
+async fn mark_extra(tx: &mut Tx, notice: &NoticeId, extra: &[LapseId]) -> Result<()> {
+    query(
+        "UPDATE notice_items SET extra = NOT extra
+         WHERE notice_id = $1 AND extra <> (lapse_id IN (SELECT value FROM json_each($2)))",
+    )
+    .bind(notice.as_str())
+    .bind(json_list(extra)?)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 fn new_link<'a>(handover: &Handover<'a>, kind: LinkKind, recipient: &'a HandoverRecipient) -> NewLink<'a> {

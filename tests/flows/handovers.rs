@@ -31,7 +31,7 @@ fn address() -> EmailAddress {
 /// than the first consist of the next ones.
 pub(crate) async fn prepare(h: &Harness, claim: &Claim, byte: u8) -> HandoverDecision {
     let items = &claim.notice.items;
-    let open = |_: &[_]| GateVerdict::Pass(items.iter().map(|item| item.lapse_id.clone()).collect());
+    let open = |_: &[_]| GateVerdict::pass(items.iter().map(|item| item.lapse_id.clone()).collect());
     prepare_with(h, claim, byte, open).await
 }
 

@@ -2,6 +2,8 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
+use reconnectd::notify::deliver::Delivered;
+use reconnectd::sim::{SmtpFault, SmtpStage};
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
@@ -76,4 +78,23 @@ async fn a_lapse_that_was_never_resumed_gets_nothing_after_its_cadence() {
         h.pass_after(TimeDelta::days(3)).await;
     }
     assert_eq!(steps(&h).await, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_reminder_that_a_new_policy_turns_into_the_extra_email_is_the_only_one() {
+    let (h, _) = Harness::mailed(setup("3d"), &[("epic", "EXPIRED")]).await;
+    break_again(&h, "EXPIRED").await;
+    h.mail_fault(SmtpFault::reply(SmtpStage::Rcpt, 451, "4.7.1 Greylisted").times(1));
+    h.pass_after(TimeDelta::days(3)).await;
+    assert_eq!((steps(&h).await, h.mails().len()), (vec![0, 1], 1), "the reminder was tried");
+    let without_reminders = h.another_app(&[("NOTICES__EXPIRED__REMINDERS", "")]).await;
+    h.clock.advance(TimeDelta::hours(1));
+    without_reminders.deliverer.deliver_one().await.unwrap();
+    assert_eq!(h.mails().len(), 2);
+    for _ in 0..2 {
+        break_again(&h, "EXPIRED").await;
+        while without_reminders.planner.plan_page().await.unwrap() {}
+        while matches!(without_reminders.deliverer.deliver_one().await.unwrap(), Delivered::One(_)) {}
+        assert_eq!(h.mails().len(), 2, "once per lapse");
+    }
 }

@@ -197,7 +197,7 @@ async fn an_email_under_way_is_not_sent_to_a_member_who_unsubscribes_meanwhile()
         expires_at: now,
         now,
     };
-    let decision = h.app.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap();
+    let decision = h.app.store.prepare_handover(&handover, |_| GateVerdict::pass(Vec::new())).await.unwrap();
     assert_eq!(decision, HandoverDecision::RecipientsChanged, "the last step refuses");
     h.app.store.release_leases(now).await.unwrap();
     assert_eq!(

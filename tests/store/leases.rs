@@ -147,7 +147,7 @@ async fn hand_over(f: &Fixture, claim: &Claim, at: Time) -> HandoverDecision {
         expires_at: at,
         now: at,
     };
-    f.store.prepare_handover(&handover, |_| GateVerdict::Pass(Vec::new())).await.unwrap()
+    f.store.prepare_handover(&handover, |_| GateVerdict::pass(Vec::new())).await.unwrap()
 }
 
 pub(crate) async fn an_expired_claim_is_rescued_and_the_late_result_is_dropped(f: &Fixture) {

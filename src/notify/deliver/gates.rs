@@ -1,7 +1,7 @@
 //! The gates, evaluated again just before the email is handed over.
 
 use super::deliverer::Deliverer;
-use crate::domain::{GateVerdict, LapseId, NoticeKind, NoticeReason, PlanningInput, Time};
+use crate::domain::{GateVerdict, LapseId, NoticeKind, NoticeReason, Passing, PlanningInput, Time};
 use crate::notify::plan::{Action, after_quiet_hours, held_by, plan};
 use crate::store::Claim;
 
@@ -24,10 +24,10 @@ impl Deliverer {
                 if until > now {
                     GateVerdict::Defer { until, reason: NoticeReason::QuietHours }
                 } else {
-                    GateVerdict::Pass(items)
+                    GateVerdict::pass(items)
                 }
             }
-            NoticeKind::Invited => GateVerdict::Pass(items),
+            NoticeKind::Invited => GateVerdict::pass(items),
         }
     }
 
@@ -35,10 +35,11 @@ impl Deliverer {
     fn evaluate_lapses(&self, items: &[LapseId], members: &[PlanningInput], now: Time) -> GateVerdict {
         let plan = plan(members, &self.policy, now);
         let decisions = || plan.decisions.iter().filter(|decision| items.contains(&decision.lapse_id));
-        let passing: Vec<_> = decisions()
-            .filter(|decision| matches!(decision.action, Action::Send { .. }))
-            .map(|decision| decision.lapse_id.clone())
-            .collect();
+        let mut passing = Passing::default();
+        for decision in decisions().filter(|decision| matches!(decision.action, Action::Send { .. })) {
+            passing.lapses.push(decision.lapse_id.clone());
+            passing.extra.extend(decision.is_extra.then(|| decision.lapse_id.clone()));
+        }
         let deferred = decisions().filter_map(|decision| match decision.action {
             Action::Defer { until, reason, .. } => Some((until, reason)),
             _ => None,
@@ -51,7 +52,7 @@ impl Deliverer {
             Action::Skip { reason } => Some(reason),
             _ => None,
         });
-        if !passing.is_empty() {
+        if !passing.lapses.is_empty() {
             return GateVerdict::Pass(passing);
         }
         if let Some(reason) = hold {
@@ -61,7 +62,7 @@ impl Deliverer {
             (Some((until, reason)), _) => GateVerdict::Defer { until, reason },
             (None, Some(reason)) => GateVerdict::Reject(reason),
             // No lapse of the notice is open.
-            (None, None) => GateVerdict::Pass(Vec::new()),
+            (None, None) => GateVerdict::pass(Vec::new()),
         }
     }
 }
@@ -79,6 +80,6 @@ fn evaluate_holds(items: &[LapseId], members: &[PlanningInput], now: Time) -> Ga
     }
     match hold {
         Some(reason) if passing.is_empty() => GateVerdict::Hold(reason),
-        _ => GateVerdict::Pass(passing),
+        _ => GateVerdict::pass(passing),
     }
 }
