@@ -2,7 +2,6 @@
 
 use super::AgedDatabase;
 use super::schema::{Column, Kind, Table};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 /// In each table, as far as its keys permit.
 const ROWS: usize = 2;
@@ -49,7 +48,7 @@ impl AgedDatabase {
             let is_chosen = |at: usize| match attempt {
                 0 => true,
                 1 => false,
-                _ => mixed((attempt, at)).is_multiple_of(2),
+                _ => mixed(attempt * 64 + at as u64).is_multiple_of(2),
             };
             let columns = table.columns.iter().enumerate();
             let columns: Vec<&Column> = columns
@@ -82,8 +81,7 @@ fn value(table: &str, column: &Column, number: usize, attempt: u64) -> String {
         Kind::Number if is_time => (TIME + number as i64).to_string(),
         Kind::Number => (1 + number).to_string(),
         Kind::Flag => "FALSE".to_owned(),
-        // Unique also among the tables: a later version may move them into one.
-        Kind::Bytes => format!("unhex('{:016x}{:048x}')", mixed(table), number),
+        Kind::Bytes => format!("unhex('{:016x}{:048x}')", mixed(name_number(table)), number),
         Kind::Text => match column.name.as_str() {
             "email" => format!("'aged{number}@example.org'"),
             "sync_errors" => "'[]'".to_owned(),
@@ -92,7 +90,15 @@ fn value(table: &str, column: &Column, number: usize, attempt: u64) -> String {
     }
 }
 
-/// A number that follows from the value, and tells nothing of it.
-fn mixed(value: impl Hash) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::new().hash_one(value)
+/// Bytes are unique, also among the tables: a later version may move them into one.
+fn name_number(name: &str) -> u64 {
+    name.bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+/// SplitMix64's mixing of a number.
+fn mixed(number: u64) -> u64 {
+    let mut value = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
 }
