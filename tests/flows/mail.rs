@@ -86,8 +86,10 @@ async fn a_rejection_that_may_concern_the_sender_abandons_nothing_before_other_e
     }
     h.end_faults();
     h.mail_fault(for_alice(SmtpFault::reply(SmtpStage::Rcpt, 554, "5.7.1 Recipient address rejected")));
-    h.pass_after(TimeDelta::hours(13)).await;
-    h.pass_after(TimeDelta::hours(13)).await;
+    // Hers can be the one that probes the queue, or come before his.
+    for _ in 0..5 {
+        h.pass_after(TimeDelta::hours(13)).await;
+    }
     assert_eq!(h.recipients(), ["bob@example.org"]);
     assert_eq!(h.notice_states("alice").await, ["abandoned"], "it was meant for her");
 }
