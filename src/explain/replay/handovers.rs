@@ -69,13 +69,13 @@ impl Handovers {
     pub(super) fn is_under_way(&self, lapse: &LapseId, now: Time) -> bool {
         let steps = (lapse.clone(), u32::MIN)..=(lapse.clone(), u32::MAX);
         let mut handovers = self.steps.range(steps).flat_map(|(_, handovers)| handovers);
-        handovers.any(|handover| handover.from - SLACK <= now && handover.waits_until(now).is_some())
+        handovers.any(|handover| handover.has_begun(now) && handover.waits_until(now).is_some())
     }
 
     pub(super) fn of_recovery(&self, lapse: &LapseId, now: Time) -> Option<&Handover> {
         let mut handovers = self.recoveries.get(lapse)?.iter();
         let is_then =
-            |handover: &&Handover| handover.from - SLACK <= now && handover.end.is_none_or(|end| now <= end);
+            |handover: &&Handover| handover.has_begun(now) && handover.end.is_none_or(|end| now <= end);
         handovers.rfind(is_then)
     }
 }
@@ -85,12 +85,16 @@ fn under_way(handovers: &[Handover], now: Time) -> Option<&Handover> {
     let covers = |handover: &&Handover| {
         let is_over =
             handover.end.is_some_and(|end| end < now || (end == now && handover.fate == ItemFate::LeftOut));
-        handover.from - SLACK <= now && !is_over
+        handover.has_begun(now) && !is_over
     };
     handovers.iter().filter(covers).max_by_key(|handover| (is_sent(handover), handover.from))
 }
 
 impl Handover {
+    fn has_begun(&self, now: Time) -> bool {
+        self.from - SLACK <= now
+    }
+
     /// When it was left out of an email, or cancelled.
     pub(super) fn left_out_at(&self) -> Option<Time> {
         self.end.filter(|_| self.fate == ItemFate::LeftOut)

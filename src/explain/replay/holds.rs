@@ -2,7 +2,7 @@
 
 use super::lapse::SimulatedLapse;
 use super::storms::Openings;
-use crate::domain::{ActiveHold, LapseId, MemberId, PastHeld, PastHold, Time};
+use crate::domain::{ActiveHold, MemberId, PastHeld, PastHold, Time};
 use chrono::TimeDelta;
 
 #[derive(Clone, Debug, Default)]
@@ -30,23 +30,15 @@ impl Holds {
         let was_held = held.iter().any(|held| {
             held.lapse_id == *lapse.id() && held.from <= now && held.until.is_none_or(|until| now < until)
         });
-        let covers = |hold: ActiveHold| {
-            // A simulated storm has held all that broke before it calmed down.
-            let is_held = was_held || !self.are_real;
-            hold.covers(lapse.member(), lapse.connection(), lapse.status(), is_held, now)
-        };
-        self.active(lapse.member(), now).into_iter().any(covers)
+        // A simulated storm has held all that broke before it calmed down.
+        let is_held = was_held || !self.are_real;
+        let (member, source) = (lapse.member(), lapse.connection());
+        self.active(member, now).iter().any(|hold| hold.covers(member, source, lapse.status(), is_held, now))
     }
 
     /// When the storm that covers the held lapse releases it: in the order in which the lapses opened. In a storm that happened,
     /// what was held is released when it was.
-    pub(super) fn released_at(
-        &self,
-        id: &LapseId,
-        lapse: &SimulatedLapse,
-        held: &[PastHeld],
-        now: Time,
-    ) -> Option<Time> {
+    pub(super) fn released_at(&self, lapse: &SimulatedLapse, held: &[PastHeld], now: Time) -> Option<Time> {
         let covers = |hold: &&PastHold| {
             let (member, source) = (lapse.member(), lapse.connection());
             hold.hold.is_dripping
@@ -56,7 +48,9 @@ impl Holds {
         let drip = self.holds.iter().find(covers)?;
         let end = drip.end.unwrap_or(Time::MAX_UTC);
         let is_then = |held: &&PastHeld| {
-            held.lapse_id == *id && held.from < end && held.until.is_none_or(|until| until >= drip.from)
+            held.lapse_id == *lapse.id()
+                && held.from < end
+                && held.until.is_none_or(|until| until >= drip.from)
         };
         if let Some(held) = held.iter().find(is_then).filter(|_| self.are_real) {
             return Some(held.until.unwrap_or(end));

@@ -171,11 +171,11 @@ impl Simulation<'_> {
 
     /// Releases what a storm held that has calmed down, when its turn has come.
     fn release_held(&mut self, members: &[MemberId], now: Time) {
-        for (id, lapse) in &mut self.world.lapses {
+        for lapse in self.world.lapses.values_mut() {
             if !lapse.is_held || !members.contains(lapse.member()) {
                 continue;
             }
-            match self.conditions.holds.released_at(id, lapse, self.held, now) {
+            match self.conditions.holds.released_at(lapse, self.held, now) {
                 Some(at) if at <= now => lapse.is_held = false,
                 Some(at) => {
                     self.events.insert(at);
