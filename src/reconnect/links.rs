@@ -64,7 +64,7 @@ impl LinkService {
         let Some(mut record) = self.store.link(hash).await? else { return Ok(None) };
         let now = self.clock.now();
         if can_have_outlook(&record, now)
-            && let Some(facts) = self.store.reminder_facts(hash).await?
+            && let Some(facts) = self.store.reminder_facts(&record.member_id, hash).await?
         {
             set_outlooks(&mut record, &facts, &self.policy, now);
         }

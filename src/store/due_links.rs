@@ -1,13 +1,13 @@
 //! The links in events about notices: created when the event is sent, and never stored in the outbox.
 
-use super::engine::{Tx, query, query_scalar};
+use super::engine::{Tx, query, query_scalar, run_together};
 use super::error::Result;
 use super::events::EventClaim;
-use super::link_rows::{LinkKind, NewLink, insert};
+use super::invitations;
+use super::link_rows::{LinkKind, NewLink, insert_with_buttons};
 use super::row_locks::lock_member;
 use super::sqlite::Store;
 use super::suppressed::SUPPRESSED;
-use super::{invitations, json_list};
 use crate::domain::{LapseId, MemberId, NoticeId, NoticeKind, Time, TokenHash};
 
 /// A notice that an event is about.
@@ -49,16 +49,7 @@ impl Store {
             if lapses.is_empty() {
                 return Ok(false);
             }
-            insert(&mut tx, &link).await?;
-            query(
-                "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
-                 SELECT $1, connection_id, lapse_id FROM lapses
-                 WHERE lapse_id IN (SELECT value FROM json_each($2))",
-            )
-            .bind(&hash.0[..])
-            .bind(json_list(&lapses)?)
-            .execute(&mut tx)
-            .await?;
+            run_together(insert_with_buttons(&link, &lapses)?.into(), &mut tx).await?;
             Ok(true)
         })
         .await

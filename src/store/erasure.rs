@@ -180,8 +180,8 @@ mod tests {
         };
         let verified = async |member: &MemberId| {
             let rare = [ConnectionId::from("rare")];
-            let record = async |mut tx| verified::record(&mut tx, &rare, member, Time::UNIX_EPOCH).await;
-            store.write(record).await.unwrap();
+            let record = verified::record(&rare, member, Time::UNIX_EPOCH).unwrap().unwrap();
+            store.execute(record).await.unwrap();
         };
         verified(&bob).await;
         store.erase_member(&alice, &"erased:1".into(), Time::UNIX_EPOCH).await.unwrap();

@@ -2,9 +2,10 @@
 
 use super::claims::DELIVERY_LEASE;
 use super::decisions::{self, NewDecision};
-use super::engine::{Tx, query, query_as, query_scalar};
+use super::engine::{Query, Tx, fetch_together, query, query_as, run_together};
 use super::invitations;
-use super::link_rows::{LinkKind, NewLink, insert};
+use super::link_rows::{LinkKind, NewLink, insert_with_buttons};
+use super::row::RowExt;
 use super::row_locks::{lock_members, lock_members_at, lock_notice};
 use super::suppressed::SUPPRESSED;
 use super::waiting_notices::plan_again;
@@ -89,10 +90,13 @@ impl Store {
             let members: Vec<_> = handover.recipients.iter().map(|recipient| &recipient.member).collect();
             lock_members(&mut tx, &members).await?;
             lock_notice(&mut tx, handover.notice).await?;
-            if !is_own_attempt(&mut tx, handover).await? {
+            let statements = [select_own_attempt(handover), select_remaining(handover, &members)?];
+            let [own_attempt, remaining] = fetch_together(statements, &mut tx).await?;
+            if own_attempt.is_empty() {
                 return Ok(HandoverDecision::NotNeeded);
             }
-            let members = remaining(&mut tx, handover, &members).await?;
+            let members: Vec<MemberId> =
+                remaining.iter().map(|row| row.text("member_id")).collect::<Result<_>>()?;
             if members.is_empty() {
                 return Ok(HandoverDecision::RecipientsChanged);
             }
@@ -119,25 +123,20 @@ impl Store {
             let recipients =
                 handover.recipients.iter().filter(|recipient| members.contains(&recipient.member));
             let recipients: Vec<_> = recipients.collect();
-            let Some(items) = add_links(&mut tx, handover, &recipients, &passing.lapses).await? else {
-                return Ok(HandoverDecision::NotNeeded);
-            };
+            let mut writes = Vec::new();
+            let items = add_links(&mut tx, handover, &recipients, &passing.lapses, &mut writes).await?;
+            let Some(items) = items else { return Ok(HandoverDecision::NotNeeded) };
             if items.iter().any(|item| item.step > 0) {
-                mark_extra(&mut tx, handover.notice, &passing.extra).await?;
+                writes.push(mark_extra(handover.notice, &passing.extra)?);
             }
-            query("UPDATE notices SET address_hash = $2, disclosure = $3, leased_until = $4 WHERE notice_id = $1")
-                .bind(handover.notice.as_str())
-                .bind(&handover.address.0[..])
-                .bind(handover.disclosure)
-                .bind(millis(handover.now + DELIVERY_LEASE))
-                .execute(&mut tx)
-                .await?;
+            writes.push(mark_handed_over(handover));
             for recipient in &recipients {
-                verified::record(&mut tx, &recipient.verified, &recipient.member, handover.now).await?;
+                writes.extend(verified::record(&recipient.verified, &recipient.member, handover.now)?);
             }
             if let Some(first) = recipients.first() {
-                add_unsubscribe_token(&mut tx, handover, &first.member).await?;
+                writes.push(add_unsubscribe_token(handover, &first.member));
             }
+            run_together(writes, &mut tx).await?;
             Ok(HandoverDecision::Permitted { items })
         })
         .await
@@ -172,27 +171,21 @@ async fn record_stop(
     decisions::record(tx, &stops, handover.now).await
 }
 
-/// Whether the attempt still holds the notice. After its lease has expired, another one may hold it.
-async fn is_own_attempt(tx: &mut Tx, handover: &Handover<'_>) -> Result<bool> {
-    query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2)",
-    )
-    .bind(handover.notice.as_str())
-    .bind(handover.attempt)
-    .fetch_one(&mut *tx)
-    .await
+/// Selects a row if the attempt still holds the notice. After its lease has expired, another one may hold it.
+fn select_own_attempt(handover: &Handover<'_>) -> Query {
+    query("SELECT 1 FROM notices WHERE notice_id = $1 AND state = 'sending' AND attempts = $2")
+        .bind(handover.notice.as_str())
+        .bind(handover.attempt)
 }
 
-/// The members who may receive the email, in the order of their ids.
-async fn remaining(tx: &mut Tx, handover: &Handover<'_>, members: &[&MemberId]) -> Result<Vec<MemberId>> {
+/// Selects the members who may receive the email, in the order of their ids.
+fn select_remaining(handover: &Handover<'_>, members: &[&MemberId]) -> Result<Query> {
     let sql = format!(
         "SELECT m.member_id FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1))
            AND coalesce(m.removed_at, m.paused_at) IS NULL AND coalesce(m.address_hash, $2) = $2 AND NOT {SUPPRESSED}
          ORDER BY m.member_id"
     );
-    let ids: Vec<String> =
-        query_scalar(sql).bind(json_list(members)?).bind(&handover.address.0[..]).fetch_all(&mut *tx).await?;
-    Ok(ids.into_iter().map(MemberId::new).collect())
+    Ok(query(sql).bind(json_list(members)?).bind(&handover.address.0[..]))
 }
 
 /// Queues the notice as if it had not been claimed. The planner decides again about one that no delivery has begun with.
@@ -224,12 +217,14 @@ async fn put_back(
     plan_again(tx, &[handover.notice], handover.now).await
 }
 
-/// Returns the items that the links have buttons for. `None` when there is nothing to say.
+/// Returns the items that the links have buttons for. `None` when there is nothing to say. The links of lapses are left to
+/// `writes`.
 async fn add_links(
     tx: &mut Tx,
     handover: &Handover<'_>,
     recipients: &[&HandoverRecipient],
     passing: &[LapseId],
+    writes: &mut Vec<Query>,
 ) -> Result<Option<Vec<NoticeItem>>> {
     let items = recipients.iter().flat_map(|recipient| &recipient.items);
     match handover.contents {
@@ -248,7 +243,8 @@ async fn add_links(
                 let lapses: Vec<_> =
                     recipient.items.iter().filter(is_open).map(|item| &item.lapse_id).collect();
                 if !lapses.is_empty() {
-                    add_link(tx, &new_link(handover, LinkKind::Notice, recipient), &lapses).await?;
+                    let link = new_link(handover, LinkKind::Notice, recipient);
+                    writes.extend(insert_with_buttons(&link, &lapses)?);
                 }
             }
             let included: Vec<NoticeItem> = items.iter().filter(is_open).cloned().collect();
@@ -258,16 +254,18 @@ async fn add_links(
 }
 
 /// The policy may have changed since the notice was planned.
-async fn mark_extra(tx: &mut Tx, notice: &NoticeId, extra: &[LapseId]) -> Result<()> {
-    query(
-        "UPDATE notice_items SET extra = NOT extra
-         WHERE notice_id = $1 AND extra <> (lapse_id IN (SELECT value FROM json_each($2)))",
-    )
-    .bind(notice.as_str())
-    .bind(json_list(extra)?)
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
+fn mark_extra(notice: &NoticeId, extra: &[LapseId]) -> Result<Query> {
+    let sql = "UPDATE notice_items SET extra = NOT extra
+               WHERE notice_id = $1 AND extra <> (lapse_id IN (SELECT value FROM json_each($2)))";
+    Ok(query(sql).bind(notice.as_str()).bind(json_list(extra)?))
+}
+
+fn mark_handed_over(handover: &Handover<'_>) -> Query {
+    query("UPDATE notices SET address_hash = $2, disclosure = $3, leased_until = $4 WHERE notice_id = $1")
+        .bind(handover.notice.as_str())
+        .bind(&handover.address.0[..])
+        .bind(handover.disclosure)
+        .bind(millis(handover.now + DELIVERY_LEASE))
 }
 
 fn new_link<'a>(handover: &Handover<'a>, kind: LinkKind, recipient: &'a HandoverRecipient) -> NewLink<'a> {
@@ -279,21 +277,6 @@ fn new_link<'a>(handover: &Handover<'a>, kind: LinkKind, recipient: &'a Handover
         now: handover.now,
         expires_at: handover.expires_at,
     }
-}
-
-/// Adds a link with a button for each of the lapses.
-async fn add_link(tx: &mut Tx, link: &NewLink<'_>, lapses: &[&LapseId]) -> Result<()> {
-    insert(tx, link).await?;
-    query(
-        "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
-         SELECT $1, connection_id, lapse_id FROM lapses
-         WHERE lapse_id IN (SELECT value FROM json_each($2))",
-    )
-    .bind(&link.hash.0[..])
-    .bind(json_list(lapses)?)
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
 }
 
 /// The items' lapses that are open and whose connection is still broken.
@@ -312,7 +295,7 @@ async fn open_lapses(tx: &mut Tx, items: &[NoticeItem]) -> Result<Vec<LapseId>> 
     Ok(broken.map(|(lapse, _)| LapseId::new(lapse)).collect())
 }
 
-async fn add_unsubscribe_token(tx: &mut Tx, handover: &Handover<'_>, member: &MemberId) -> Result<()> {
+fn add_unsubscribe_token(handover: &Handover<'_>, member: &MemberId) -> Query {
     query(
         "INSERT INTO unsubscribe_tokens (token_hash, notice_id, member_id, attempt, created_at, address_hash)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -323,7 +306,4 @@ async fn add_unsubscribe_token(tx: &mut Tx, handover: &Handover<'_>, member: &Me
     .bind(handover.attempt)
     .bind(millis(handover.now))
     .bind(&handover.address.0[..])
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
 }

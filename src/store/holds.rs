@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::decisions;
-use super::engine::{Query, Row, Target, Tx, query, query_scalar};
+use super::engine::{Query, Row, Tx, query, query_scalar};
 use super::row::RowExt;
 use super::waiting_notices::{IS_WAITING, plan_again};
 use super::{Result, Store, millis};
@@ -190,21 +190,20 @@ fn select_holds(condition: &str, limit: &str) -> Query {
 }
 
 /// The holds that have not ended and can cover connections of the members, a JSON list.
-pub(super) async fn active(target: impl Target, members: &str) -> Result<Vec<ActiveHold>> {
-    let rows = query(
+pub(super) fn select_active(members: &str) -> Query {
+    query(
         "SELECT kind, state, source, member_id, status, until FROM holds WHERE state <> 'ended'
            AND (member_id IS NULL OR member_id IN (SELECT value FROM json_each($1)))
          ORDER BY kind DESC, since, hold_id",
     )
     .bind(members)
-    .fetch_all(target)
-    .await?;
-    let active = |row: &Row| {
-        let (kind, until) = (row.parsed("kind")?, row.optional_time("until")?);
-        let is_dripping = row.parsed::<HoldState>("state")? == HoldState::Dripping;
-        Ok(ActiveHold { kind, is_dripping, scope: scope(row)?, until })
-    };
-    rows.iter().map(active).collect()
+}
+
+/// Reads a row of [`select_active`].
+pub(super) fn active(row: &Row) -> Result<ActiveHold> {
+    let (kind, until) = (row.parsed("kind")?, row.optional_time("until")?);
+    let is_dripping = row.parsed::<HoldState>("state")? == HoldState::Dripping;
+    Ok(ActiveHold { kind, is_dripping, scope: scope(row)?, until })
 }
 
 /// Adds an operator's hold, and holds what it covers.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Rows in one transaction while a daemon runs.
 const SHORT_STEP: u32 = 500;
 /// Rows in one transaction while none runs.
-const LONG_STEP: u32 = 4_000;
+const LONG_STEP: u32 = 2_000;
 /// After this much time in transactions, an import beside a daemon pauses for [`PAUSE`]. A writer that has waited for less
 /// than 100 ms asks for the lock every 25 ms, so the daemon gets its turn within that time.
 const TURN: Duration = Duration::from_millis(40);

@@ -63,7 +63,7 @@ impl Store {
         self.write(async |mut tx| {
             let invitation = insert(&mut tx, member, connection, None, now).await?;
             let link = NewLink { hash, kind: LinkKind::Invitation, notice: None, member, now, expires_at };
-            link_rows::insert(&mut tx, &link).await?;
+            link_rows::insert(&link).execute(&mut tx).await?;
             add_button(&mut tx, hash, &invitation).await?;
             Ok(())
         })
@@ -102,7 +102,7 @@ pub(super) async fn add_link(tx: &mut Tx, link: &NewLink<'_>) -> Result<bool> {
             .fetch_optional(&mut *tx)
             .await?;
     let Some(invitation) = invitation else { return Ok(false) };
-    link_rows::insert(tx, link).await?;
+    link_rows::insert(link).execute(&mut *tx).await?;
     add_button(tx, link.hash, &invitation).await?;
     Ok(true)
 }

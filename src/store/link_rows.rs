@@ -1,7 +1,7 @@
 //! `links`: the rows, whatever the link is for.
 
-use super::convert::millis;
-use super::engine::{Row, Tx, query};
+use super::convert::{json_list, millis};
+use super::engine::{Query, Row, query};
 use super::error::{Result, StoreError};
 use crate::domain::{MemberId, NoticeId, Time, TokenHash};
 
@@ -42,7 +42,7 @@ pub(super) struct NewLink<'a> {
 pub(super) const CURRENT: &str =
     "k.revoked_at IS NULL AND k.address_hash IS NOT DISTINCT FROM m.address_hash";
 
-pub(super) async fn insert(tx: &mut Tx, link: &NewLink<'_>) -> Result<()> {
+pub(super) fn insert(link: &NewLink<'_>) -> Query {
     query(
         "INSERT INTO links (token_hash, kind, notice_id, member_id, attempt, created_at, expires_at, address_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT address_hash FROM members WHERE member_id = $4))",
@@ -54,9 +54,19 @@ pub(super) async fn insert(tx: &mut Tx, link: &NewLink<'_>) -> Result<()> {
     .bind(link.notice.map(|(_, attempt)| attempt))
     .bind(millis(link.now))
     .bind(millis(link.expires_at))
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
+}
+
+/// Inserts the link with a button for each of the lapses.
+pub(super) fn insert_with_buttons<T: serde::Serialize>(
+    link: &NewLink<'_>,
+    lapses: &[T],
+) -> Result<[Query; 2]> {
+    let buttons = query(
+        "INSERT INTO link_buttons (token_hash, connection_id, lapse_id)
+         SELECT $1, connection_id, lapse_id FROM lapses
+         WHERE lapse_id IN (SELECT value FROM json_each($2))",
+    );
+    Ok([insert(link), buttons.bind(&link.hash.0[..]).bind(json_list(lapses)?)])
 }
 
 /// The `kind` of a row of `links`.

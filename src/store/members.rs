@@ -3,7 +3,7 @@
 use super::audit;
 use super::cancellations::drop_members;
 use super::credentials::{CREDENTIAL_COLUMNS, CREDENTIAL_JOINS, StoredCredentials};
-use super::engine::{Row, query, query_scalar};
+use super::engine::{Query, Row, fetch_together, query, query_scalar};
 use super::recorded_changes;
 use super::row_locks::lock_member;
 use super::suppressed::SUPPRESSED;
@@ -98,6 +98,23 @@ fn due_member(row: &Row) -> Result<DueMember> {
     })
 }
 
+fn select_member_to_poll(id: &MemberId) -> Query {
+    let sql = due_members("m.member_id = $1 AND coalesce(m.removed_at, m.paused_at) IS NULL");
+    query(sql).bind(id.as_str())
+}
+
+fn select_recipient(id: &MemberId) -> Query {
+    let sql = format!(
+        "SELECT {COLUMNS}, {SUPPRESSED} AS is_suppressed FROM members m
+         WHERE m.member_id = $1 AND m.removed_at IS NULL"
+    );
+    query(sql).bind(id.as_str())
+}
+
+fn recipient(row: &Row) -> Result<(Member, bool)> {
+    Ok((member(row)?, row.try_get("is_suppressed")?))
+}
+
 impl Store {
     /// The next `limit` enrolled, unpaused members behind the poll key `after`, up to `until` where that is given.
     pub(crate) async fn members_to_poll(
@@ -121,9 +138,7 @@ impl Store {
 
     /// One member as a sweep sees them; `None` when they are not enrolled, or paused.
     pub(crate) async fn member_to_poll(&self, id: &MemberId) -> Result<Option<DueMember>> {
-        let sql = due_members("m.member_id = $1 AND coalesce(m.removed_at, m.paused_at) IS NULL");
-        let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
-        row.as_ref().map(due_member).transpose()
+        select_member_to_poll(id).fetch_optional(&self.reader).await?.as_ref().map(due_member).transpose()
     }
 
     /// The next `limit` unpaused members after `after`, in the order of their ids, who wait to be polled again: their
@@ -176,12 +191,17 @@ impl Store {
 
     /// The member, and whether their address is suppressed.
     pub(crate) async fn recipient(&self, id: &MemberId) -> Result<Option<(Member, bool)>> {
-        let sql = format!(
-            "SELECT {COLUMNS}, {SUPPRESSED} AS is_suppressed FROM members m
-             WHERE m.member_id = $1 AND m.removed_at IS NULL"
-        );
-        let row = query(sql).bind(id.as_str()).fetch_optional(&self.reader).await?;
-        row.as_ref().map(|row| Ok((member(row)?, row.try_get("is_suppressed")?))).transpose()
+        select_recipient(id).fetch_optional(&self.reader).await?.as_ref().map(recipient).transpose()
+    }
+
+    /// [`Store::member_to_poll`], and then [`Store::recipient`].
+    pub(crate) async fn recipient_to_poll(
+        &self,
+        id: &MemberId,
+    ) -> Result<(Option<DueMember>, Option<(Member, bool)>)> {
+        let statements = [select_member_to_poll(id), select_recipient(id)];
+        let [due, member] = fetch_together(statements, &self.reader).await?;
+        Ok((due.first().map(due_member).transpose()?, member.first().map(recipient).transpose()?))
     }
 
     /// The next `limit` members after `after`, as operators see them. With `unreachable_since`, only unpaused members

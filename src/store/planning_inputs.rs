@@ -1,6 +1,6 @@
-//! The facts about members that the planner evaluates, with one statement per table.
+//! The facts about members that the planner evaluates, with one statement per table, all at once.
 
-use super::engine::{Row, Tx, query};
+use super::engine::{Query, Row, Tx, fetch_together, query};
 use super::row::RowExt;
 use super::waiting_notices::{self, IS_WAITING};
 use super::{Result, connections, holds, json_list, lapses, recoveries, suppressed, time_zones};
@@ -28,11 +28,23 @@ pub(super) async fn read(
     except: Option<&NoticeId>,
 ) -> Result<Vec<AddressInput>> {
     let members = json_list(members)?;
-    let mut facts = Facts::new(recipients(tx, &members).await?);
-    for (member, email) in past_emails(tx, &members, except).await? {
-        facts.change(&member, |input| input.recipient.emails.push(email));
+    let notifies_each_member = tx.notifies_each_member;
+    let statements = [
+        select_recipients(&members),
+        select_past_emails(&members, except, notifies_each_member),
+        holds::select_active(&members),
+        select_open_lapses(&members, except),
+        recoveries::select_pending(&members),
+        waiting_notices::select(&members),
+    ];
+    let [recipients, emails, holds, open, recovered, waiting] = fetch_together(statements, tx).await?;
+    let mut facts = Facts::new(recipients.iter().map(recipient).collect::<Result<_>>()?);
+    for row in &emails {
+        let email = past_email(row)?;
+        facts.change(&row.text("member_id")?, |input| input.recipient.emails.push(email));
     }
-    for hold in holds::active(&mut *tx, &members).await? {
+    for hold in holds.iter().map(holds::active) {
+        let hold = hold?;
         let of = hold.scope.member_id.as_ref();
         for (_, input) in
             facts.members.iter_mut().filter(|(_, input)| of.is_none_or(|of| *of == input.member_id))
@@ -40,13 +52,15 @@ pub(super) async fn read(
             input.recipient.holds.push(hold.clone());
         }
     }
-    for (member, lapse) in open_lapses(tx, &members, except).await? {
+    for row in &open {
+        let (member, lapse) = lapse_input(row)?;
         facts.change(&member, |input| input.open.push(lapse));
     }
-    for (member, lapse) in recoveries::pending_recoveries(tx, &members).await? {
+    for row in &recovered {
+        let (member, lapse) = recoveries::pending_recovery(row)?;
         facts.change(&member, |input| input.recovered.push(lapse));
     }
-    let waiting = waiting_notices::read(tx, &members).await?;
+    let waiting = waiting_notices::read(&waiting)?;
     for item in
         waiting.iter().filter(|notice| notice.state == NoticeState::Held).flat_map(|notice| &notice.items)
     {
@@ -56,7 +70,7 @@ pub(super) async fn read(
             }
         });
     }
-    Ok(facts.by_address(&waiting, tx.notifies_each_member))
+    Ok(facts.by_address(&waiting, notifies_each_member))
 }
 
 impl Facts {
@@ -101,43 +115,39 @@ impl Facts {
     }
 }
 
-async fn recipients(tx: &mut Tx, members: &str) -> Result<Vec<(Option<AddressHash>, PlanningInput)>> {
+fn select_recipients(members: &str) -> Query {
     let sql = format!(
         "SELECT m.member_id, m.address_hash, m.time_zone, paused_at IS NOT NULL AS is_paused, {} AS is_suppressed
          FROM members m WHERE m.member_id IN (SELECT value FROM json_each($1)) ORDER BY m.member_id",
         suppressed::SUPPRESSED
     );
-    let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
-    rows.iter()
-        .map(|row| {
-            let member_id: MemberId = row.text("member_id")?;
-            let address: Option<Vec<u8>> = row.try_get("address_hash")?;
-            let input = PlanningInput {
-                recipient: Recipient {
-                    is_paused: row.try_get("is_paused")?,
-                    is_suppressed: row.try_get("is_suppressed")?,
-                    time_zone: time_zones::read(row)?,
-                    spread: Spread::of(&member_id),
-                    emails: Vec::new(),
-                    holds: Vec::new(),
-                },
-                member_id,
-                open: Vec::new(),
-                recovered: Vec::new(),
-            };
-            Ok((address.and_then(|hash| hash.try_into().ok()).map(AddressHash), input))
-        })
-        .collect()
+    query(sql).bind(members)
 }
 
-/// The emails to the addresses of the members. An email that is being handed over has the address, and no other unsent one.
-async fn past_emails(
-    tx: &mut Tx,
-    members: &str,
-    except: Option<&NoticeId>,
-) -> Result<Vec<(MemberId, PastEmail)>> {
-    let of_member = only_of_member(tx.notifies_each_member);
-    let rows = query(format!(
+fn recipient(row: &Row) -> Result<(Option<AddressHash>, PlanningInput)> {
+    let member_id: MemberId = row.text("member_id")?;
+    let address: Option<Vec<u8>> = row.try_get("address_hash")?;
+    let input = PlanningInput {
+        recipient: Recipient {
+            is_paused: row.try_get("is_paused")?,
+            is_suppressed: row.try_get("is_suppressed")?,
+            time_zone: time_zones::read(row)?,
+            spread: Spread::of(&member_id),
+            emails: Vec::new(),
+            holds: Vec::new(),
+        },
+        member_id,
+        open: Vec::new(),
+        recovered: Vec::new(),
+    };
+    Ok((address.and_then(|hash| hash.try_into().ok()).map(AddressHash), input))
+}
+
+/// Selects the emails to the addresses of the members. An email that is being handed over has the address, and no other
+/// unsent one.
+fn select_past_emails(members: &str, except: Option<&NoticeId>, notifies_each_member: bool) -> Query {
+    let of_member = only_of_member(notifies_each_member);
+    query(format!(
         "SELECT m.member_id, coalesce(n.sent_at, a.started_at) AS sent_at, n.kind <> 'recovered' AS counts_for_gap
          FROM members m JOIN notices n ON n.address_hash = m.address_hash
          LEFT JOIN attempts a ON a.notice_id = n.notice_id AND a.attempt = n.attempts AND n.state = 'sending'
@@ -146,9 +156,6 @@ async fn past_emails(
     ))
     .bind(members)
     .bind(except.map_or("", NoticeId::as_str))
-    .fetch_all(&mut *tx)
-    .await?;
-    rows.iter().map(|row| Ok((row.text("member_id")?, past_email(row)?))).collect()
 }
 
 /// SQL: the limits of an address are those of each of its members.
@@ -160,11 +167,7 @@ pub(super) fn past_email(row: &Row) -> Result<PastEmail> {
     Ok(PastEmail { sent_at: row.time("sent_at")?, counts_for_gap: row.try_get("counts_for_gap")? })
 }
 
-async fn open_lapses(
-    tx: &mut Tx,
-    members: &str,
-    except: Option<&NoticeId>,
-) -> Result<Vec<(MemberId, LapseInput)>> {
+fn select_open_lapses(members: &str, except: Option<&NoticeId>) -> Query {
     let sql = format!(
         "SELECT {}, {}, l.snoozed_until, i.step, n.state AS notice_state, n.sent_at,
             (SELECT f.sent_at FROM notice_items fi JOIN notices f ON f.notice_id = fi.notice_id
@@ -187,8 +190,7 @@ async fn open_lapses(
         lapses::COLUMNS,
         connections::COLUMNS
     );
-    let rows = query(sql).bind(members).bind(except.map_or("", NoticeId::as_str)).fetch_all(&mut *tx).await?;
-    rows.iter().map(lapse_input).collect()
+    query(sql).bind(members).bind(except.map_or("", NoticeId::as_str))
 }
 
 pub(super) fn lapse_input(row: &Row) -> Result<(MemberId, LapseInput)> {

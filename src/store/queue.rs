@@ -3,7 +3,7 @@
 use super::attempt_results::{AttemptOutcome, AttemptResult};
 use super::claims::Claim;
 use super::decisions;
-use super::engine::{Tx, query, query_scalar};
+use super::engine::{Tx, query, query_scalar, run_together};
 use super::notices::item;
 use super::row_locks::lock_members_at;
 use super::suppressions::suppress_by_evidence;
@@ -128,7 +128,7 @@ impl Store {
             let rejected = if is_address_rejected { lock_address(&mut tx, claim).await? } else { None };
             let updated = query(
                 "UPDATE notices SET state = $3, reason = $4, leased_until = NULL, holder = NULL,
-                    not_before = coalesce($5, not_before),
+                    not_before = coalesce($5, not_before), member_id = coalesce($7, member_id),
                     sent_at = CASE WHEN $3 = 'sent' THEN $6 ELSE sent_at END
                  WHERE notice_id = $1 AND state = 'sending' AND attempts = $2",
             )
@@ -138,6 +138,7 @@ impl Store {
             .bind(result.reason.as_str())
             .bind(result.retry_at.map(millis))
             .bind(millis(now))
+            .bind(result.included.iter().map(|item| item.member_id.as_str()).min().map(str::to_owned))
             .execute(&mut tx)
             .await?
             .rows_affected();
@@ -145,19 +146,15 @@ impl Store {
                 return Ok(is_recorded(&mut tx, claim, result, now).await?.then(Vec::new));
             }
             let is_deferred = result.outcome == AttemptOutcome::Deferred;
+            let mut writes = Vec::new();
             if !is_deferred || !merge_deferral(&mut tx, claim, result, now).await? {
-                query(
+                let end = query(
                     "UPDATE attempts SET finished_at = $3, outcome = $4, detail = $5, reason = $6
                      WHERE notice_id = $1 AND attempt = $2",
-                )
-                .bind(claim.notice.id.as_str())
-                .bind(claim.attempt)
-                .bind(millis(now))
-                .bind(result.outcome.as_str())
-                .bind(&result.detail)
-                .bind(result.reason.as_str())
-                .execute(&mut tx)
-                .await?;
+                );
+                let end = end.bind(claim.notice.id.as_str()).bind(claim.attempt).bind(millis(now));
+                let end = end.bind(result.outcome.as_str()).bind(&result.detail);
+                writes.push(end.bind(result.reason.as_str()));
             }
             if result.outcome == AttemptOutcome::Sent {
                 decisions::record_left_out(&mut tx, &claim.notice, result, now).await?;
@@ -165,43 +162,31 @@ impl Store {
             if matches!(result.outcome, AttemptOutcome::Sent | AttemptOutcome::Cancelled) {
                 let included: Vec<_> = result.included.iter().map(|item| &item.lapse_id).collect();
                 // Only an email that was sent has contents.
-                query(
+                let items = query(
                     "UPDATE notice_items SET
                         counts_as_step = counts_as_step AND lapse_id IN (SELECT value FROM json_each($2)),
                         in_email = CASE WHEN $3 THEN lapse_id IN (SELECT value FROM json_each($2)) ELSE in_email END
                      WHERE notice_id = $1",
-                )
-                .bind(claim.notice.id.as_str())
-                .bind(json_list(&included)?)
-                .bind(result.outcome == AttemptOutcome::Sent)
-                .execute(&mut tx)
-                .await?;
-            }
-            if let Some(first) = result.included.iter().map(|item| &item.member_id).min() {
-                query("UPDATE notices SET member_id = $2 WHERE notice_id = $1")
-                    .bind(claim.notice.id.as_str())
-                    .bind(first.as_str())
-                    .execute(&mut tx)
-                    .await?;
+                );
+                let items = items.bind(claim.notice.id.as_str()).bind(json_list(&included)?);
+                writes.push(items.bind(result.outcome == AttemptOutcome::Sent));
             }
             if state != NoticeState::Queued {
-                query(
+                let plan = query(
                     "UPDATE lapses SET plan_at = $2 WHERE state = 'open'
                      AND lapse_id IN (SELECT lapse_id FROM notice_items WHERE notice_id = $1)",
-                )
-                .bind(claim.notice.id.as_str())
-                .bind(millis(now))
-                .execute(&mut tx)
-                .await?;
+                );
+                writes.push(plan.bind(claim.notice.id.as_str()).bind(millis(now)));
             }
             if !result.outcome.may_have_arrived() {
                 for sql in [
                     "DELETE FROM links WHERE notice_id = $1 AND attempt = $2",
                     "DELETE FROM unsubscribe_tokens WHERE notice_id = $1 AND attempt = $2",
                 ] {
-                    query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt).execute(&mut tx).await?;
+                    writes.push(query(sql).bind(claim.notice.id.as_str()).bind(claim.attempt));
                 }
             }
+            run_together(writes, &mut tx).await?;
             notice_events::record(&mut tx, claim, result, now).await?;
             let Some(address) = rejected else { return Ok(Some(Vec::new())) };
             suppress_by_evidence(&mut tx, address, Suppression::HardBounce, now).await.map(Some)

@@ -3,15 +3,12 @@
 //! A closed lapse waits for the planner by its `plan_at`. A notice of recovery takes no step of a lapse, so the cadence
 //! continues unchanged if the lapse resumes.
 
-use super::engine::{Tx, query};
+use super::engine::{Query, Row, query};
 use super::{Result, Store, StoredConnection, connections, notices, time};
 use crate::domain::{LapseId, MemberId, NoticeId, NoticeItem, RecoveredInput, Status};
 
 /// `members`: a JSON array.
-pub(super) async fn pending_recoveries(
-    tx: &mut Tx,
-    members: &str,
-) -> Result<Vec<(MemberId, RecoveredInput)>> {
+pub(super) fn select_pending(members: &str) -> Query {
     let sql = format!(
         "SELECT l.lapse_id, {},
             (SELECT max(n.sent_at) FROM notice_items i JOIN notices n ON n.notice_id = i.notice_id
@@ -26,21 +23,21 @@ pub(super) async fn pending_recoveries(
            AND l.outcome = 'recovered' AND l.plan_at IS NOT NULL ORDER BY l.lapse_id",
         connections::COLUMNS
     );
-    let rows = query(sql).bind(members).fetch_all(&mut *tx).await?;
-    rows.iter()
-        .map(|row| {
-            let StoredConnection { member_id, connection, is_missing, .. } = connections::read(row)?;
-            let input = RecoveredInput {
-                lapse_id: LapseId::new(row.try_get::<String>("lapse_id")?),
-                is_person_mismatch: connection.is_person_mismatch(),
-                connection_id: connection.id,
-                status: connection.status.filter(|_| !is_missing),
-                notified_at: row.try_get::<Option<i64>>("notified_at")?.map(time),
-                recovery_notified_at: row.try_get::<Option<i64>>("recovery_notified_at")?.map(time),
-            };
-            Ok((member_id, input))
-        })
-        .collect()
+    query(sql).bind(members)
+}
+
+/// Reads a row of [`select_pending`].
+pub(super) fn pending_recovery(row: &Row) -> Result<(MemberId, RecoveredInput)> {
+    let StoredConnection { member_id, connection, is_missing, .. } = connections::read(row)?;
+    let input = RecoveredInput {
+        lapse_id: LapseId::new(row.try_get::<String>("lapse_id")?),
+        is_person_mismatch: connection.is_person_mismatch(),
+        connection_id: connection.id,
+        status: connection.status.filter(|_| !is_missing),
+        notified_at: row.try_get::<Option<i64>>("notified_at")?.map(time),
+        recovery_notified_at: row.try_get::<Option<i64>>("recovery_notified_at")?.map(time),
+    };
+    Ok((member_id, input))
 }
 
 impl Store {

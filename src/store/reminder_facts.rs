@@ -1,23 +1,22 @@
 //! The facts that decide whether another email about the lapses of a link will come.
 
-use super::engine::{Query, query, query_scalar};
+use super::engine::{Query, fetch_together, query};
 use super::planning_inputs::{WAITS_FOR_SWEEP, lapse_input, only_of_member, past_email};
 use super::suppressed::SUPPRESSED;
 use super::{Result, Store, connections, holds, json_list, lapses, time_zones};
 use crate::domain::{MemberId, PlanningInput, Recipient, Spread, TokenHash};
 
 impl Store {
-    /// Only the open lapses behind the link's buttons. What is queued or held about them counts as not planned: it is what
-    /// will come. `None` when there is no such link.
-    pub(crate) async fn reminder_facts(&self, hash: TokenHash) -> Result<Option<PlanningInput>> {
-        let member: Option<String> = query_scalar("SELECT member_id FROM links WHERE token_hash = $1")
-            .bind(&hash.0[..])
-            .fetch_optional(&self.reader)
-            .await?;
-        let Some(member) = member.map(MemberId::new) else { return Ok(None) };
+    /// The facts about the member of a link, and only the open lapses behind its buttons. What is queued or held about them
+    /// counts as not planned: it is what will come. `None`: the member is not enrolled.
+    pub(crate) async fn reminder_facts(
+        &self,
+        member: &MemberId,
+        link: TokenHash,
+    ) -> Result<Option<PlanningInput>> {
         let of_link = "b.token_hash = $1 AND b.superseded = FALSE";
         let sql = open_lapses("link_buttons b JOIN lapses l ON l.lapse_id = b.lapse_id", of_link);
-        self.facts(&member, query(sql).bind(&hash.0[..])).await
+        self.facts(member, query(sql).bind(&link.0[..])).await
     }
 
     /// The facts about a member and all its open lapses, but not those that wait for a sweep. What is queued or held about
@@ -33,26 +32,26 @@ impl Store {
             "SELECT m.member_id, m.time_zone, m.paused_at IS NOT NULL AS is_paused, {SUPPRESSED} AS is_suppressed
              FROM members m WHERE m.member_id = $1 AND m.removed_at IS NULL"
         );
-        let row = query(sql).bind(member.as_str()).fetch_optional(&self.reader).await?;
-        let Some(row) = row else { return Ok(None) };
+        let recipient = query(sql).bind(member.as_str());
         let of_member = only_of_member(self.notifies_each_member);
         let emails = query(format!(
             "SELECT n.sent_at, n.kind <> 'recovered' AS counts_for_gap
              FROM members m JOIN notices n ON n.address_hash = m.address_hash
              WHERE m.member_id = $1 AND n.state = 'sent' AND n.resend_of IS NULL {of_member}"
         ))
-        .bind(member.as_str())
-        .fetch_all(&self.reader)
-        .await?;
+        .bind(member.as_str());
+        let holds = holds::select_active(&json_list(std::slice::from_ref(member))?);
+        let [recipient, emails, holds, open] =
+            fetch_together([recipient, emails, holds, lapses], &self.reader).await?;
+        let Some(row) = recipient.first() else { return Ok(None) };
         let recipient = Recipient {
             is_paused: row.try_get("is_paused")?,
             is_suppressed: row.try_get("is_suppressed")?,
-            time_zone: time_zones::read(&row)?,
+            time_zone: time_zones::read(row)?,
             spread: Spread::of(member),
             emails: emails.iter().map(past_email).collect::<Result<_>>()?,
-            holds: holds::active(&self.reader, &json_list(std::slice::from_ref(member))?).await?,
+            holds: holds.iter().map(holds::active).collect::<Result<_>>()?,
         };
-        let open = lapses.fetch_all(&self.reader).await?;
         let open = open.iter().map(|row| Ok(lapse_input(row)?.1)).collect::<Result<_>>()?;
         Ok(Some(PlanningInput { member_id: member.clone(), recipient, open, recovered: Vec::new() }))
     }

@@ -1,32 +1,23 @@
 //! `verified_sources`: which sources' reconnect URLs could be fetched, and for whom.
 
-use super::engine::{Tx, query, query_scalar};
+use super::engine::{Query, query, query_scalar};
 use super::{Result, Store, json_list, millis};
 use crate::domain::{ConnectionId, MemberId, NoticeId, Time};
 use std::collections::BTreeSet;
 
-/// Records that the sources' reconnect URLs were fetched for this member.
-pub(super) async fn record(
-    tx: &mut Tx,
-    sources: &[ConnectionId],
-    member: &MemberId,
-    now: Time,
-) -> Result<()> {
+/// Records that the sources' reconnect URLs were fetched for this member. `None`: there are none.
+pub(super) fn record(sources: &[ConnectionId], member: &MemberId, now: Time) -> Result<Option<Query>> {
     let sources: BTreeSet<String> = sources.iter().map(ConnectionId::folded).collect();
     if sources.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    query(
+    let record = query(
         "INSERT INTO verified_sources (source, member_id, verified_at)
          SELECT value, $2, $3 FROM json_each($1) WHERE TRUE
          ON CONFLICT (source) DO UPDATE SET member_id = excluded.member_id, verified_at = excluded.verified_at",
-    )
-    .bind(json_list(&Vec::from_iter(sources))?)
-    .bind(member.as_str())
-    .bind(millis(now))
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
+    );
+    let sources = json_list(&Vec::from_iter(sources))?;
+    Ok(Some(record.bind(sources).bind(member.as_str()).bind(millis(now))))
 }
 
 impl Store {

@@ -1,6 +1,6 @@
 //! The unsent notices that the planner can still change: no delivery has begun with them.
 
-use super::engine::{Tx, query};
+use super::engine::{Query, Row, Tx, query};
 use super::notices::item;
 use super::row::RowExt;
 use super::{Result, json_list, millis};
@@ -12,9 +12,9 @@ pub(super) const IS_WAITING: &str =
     "(n.state IN ('queued', 'held') AND n.attempts = 0 AND n.kind = 'reconnect'
     AND n.resend_of IS NULL)";
 
-/// The waiting notices about open lapses of the members, a JSON list, in the order of their ids.
-pub(super) async fn read(tx: &mut Tx, members: &str) -> Result<Vec<WaitingNotice>> {
-    let rows = query(format!(
+/// Selects the waiting notices about open lapses of the members, a JSON list, in the order of their ids.
+pub(super) fn select(members: &str) -> Query {
+    query(format!(
         "SELECT n.notice_id, n.member_id AS first_member, n.state, n.reason, n.not_before, n.is_tentative, i.extra,
             l.member_id, i.lapse_id, i.connection_id, i.step
          FROM notices n JOIN notice_items i ON i.notice_id = n.notice_id AND i.counts_as_step = TRUE
@@ -25,10 +25,12 @@ pub(super) async fn read(tx: &mut Tx, members: &str) -> Result<Vec<WaitingNotice
          ORDER BY n.notice_id, l.member_id, i.lapse_id"
     ))
     .bind(members)
-    .fetch_all(tx)
-    .await?;
+}
+
+/// Reads the rows of [`select`].
+pub(super) fn read(rows: &[Row]) -> Result<Vec<WaitingNotice>> {
     let mut waiting: Vec<WaitingNotice> = Vec::new();
-    for row in &rows {
+    for row in rows {
         let id: NoticeId = row.text("notice_id")?;
         if waiting.last().is_none_or(|last| last.id != id) {
             waiting.push(WaitingNotice {

@@ -202,24 +202,13 @@ impl Deliverer {
 
     /// The member, if an email may be sent now.
     pub(super) async fn recipient(&self, member: &MemberId) -> Step<Member> {
-        let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));
-        let Some((member, is_suppressed)) = self.store.recipient(member).await? else {
-            return cancel(NoticeReason::MemberRemoved);
-        };
-        if member.paused {
-            return cancel(NoticeReason::Paused);
-        }
-        if is_suppressed {
-            return cancel(NoticeReason::Suppressed);
-        }
-        Ok(member)
+        permitted(self.store.recipient(member).await?)
     }
 
     /// Polls the gateway again for one member, if an email may be sent.
     async fn look(&self, claim: &Claim, member: &MemberId) -> Step<MemberId> {
-        // Read first: if an operator pauses or removes the member meanwhile, the recipient tells which.
-        let due = self.store.member_to_poll(member).await?;
-        self.recipient(member).await?;
+        let (due, recipient) = self.store.recipient_to_poll(member).await?;
+        permitted(recipient)?;
         let Some(due) = due else {
             // A pause that has just ended. The planner plans the step again.
             return Err(abort_with(AttemptOutcome::Cancelled, NoticeReason::Paused));
@@ -301,6 +290,19 @@ impl Deliverer {
             Err(error) => Err(self.defer_for(claim, unclear, &error)),
         }
     }
+}
+
+/// The member with this row, if an email may be sent now.
+fn permitted(recipient: Option<(Member, bool)>) -> Step<Member> {
+    let cancel = |reason| Err(abort_with(AttemptOutcome::Cancelled, reason));
+    let Some((member, is_suppressed)) = recipient else { return cancel(NoticeReason::MemberRemoved) };
+    if member.paused {
+        return cancel(NoticeReason::Paused);
+    }
+    if is_suppressed {
+        return cancel(NoticeReason::Suppressed);
+    }
+    Ok(member)
 }
 
 fn is_failure(outcome: AttemptOutcome) -> bool {

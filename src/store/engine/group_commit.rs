@@ -275,7 +275,7 @@ impl SingleWriter {
                 queue.next_waiting()
             };
             let statement = if next.is_some() { not_last } else { last };
-            if let Err(error) = connection.lock().await.execute(statement).await {
+            if let Err(error) = connection.lock().await.execute(sqlx::query(statement)).await {
                 tracing::warn!(
                     event = "transaction_rolled_back", %error, units,
                     "a transaction of the database was rolled back"
@@ -288,7 +288,7 @@ impl SingleWriter {
         queue.passed_over =
             if has_background || queue.background.is_empty() { 0 } else { queue.passed_over + 1 };
         let started = Instant::now();
-        let committed = connection.lock().await.execute("COMMIT").await;
+        let committed = connection.lock().await.execute(sqlx::query("COMMIT")).await;
         if !durable.is_empty() {
             metrics::record_commit(units, started.elapsed());
         }
@@ -317,7 +317,7 @@ impl SingleWriter {
 
     async fn begin(&mut self) -> sqlx::Result<Arc<Mutex<SqliteConnection>>> {
         let connection = self.connected().await?;
-        connection.lock().await.execute("BEGIN IMMEDIATE; SAVEPOINT unit").await?;
+        connection.lock().await.execute(sqlx::query("BEGIN IMMEDIATE; SAVEPOINT unit")).await?;
         Ok(connection)
     }
 

@@ -177,7 +177,7 @@ impl Query {
     }
 
     pub(in crate::store) async fn fetch_all(self, mut target: impl Target) -> Result<Vec<Row>> {
-        if !self.text.starts_with("SELECT") {
+        if self.is_write() {
             note_write(&mut target);
         }
         let sqlite = |rows: Vec<_>| rows.into_iter().map(Row::Sqlite).collect();
@@ -186,7 +186,7 @@ impl Query {
     }
 
     pub(in crate::store) async fn fetch_optional(self, mut target: impl Target) -> Result<Option<Row>> {
-        if !self.text.starts_with("SELECT") {
+        if self.is_write() {
             note_write(&mut target);
         }
         let sqlite = |row: Option<_>| row.map(Row::Sqlite);
@@ -196,16 +196,37 @@ impl Query {
 
     /// In a transaction or for a read only: outside of one, an error of the commit would be lost after the first row.
     pub(in crate::store) async fn fetch_one(self, mut target: impl Target) -> Result<Row> {
-        if !self.text.starts_with("SELECT") {
+        if self.is_write() {
             note_write(&mut target);
         }
         Ok(run!(self, target, fetch_one, Row::Sqlite, Row::Postgres))
     }
 
     fn sqlite(self) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
+        self.record_for_sqlite();
+        bound!(self.text, self.values)
+    }
+
+    fn record_for_sqlite(&self) {
         #[cfg(feature = "sim")]
         super::recorder::record(|| Statement::Sqlite { text: self.text.to_string() });
-        bound!(self.text, self.values)
+    }
+
+    /// All statements in one text, which SQLite runs one after another.
+    pub(super) fn joined_for_sqlite(statements: Vec<Self>) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for statement in statements {
+            statement.record_for_sqlite();
+            let separator = if text.is_empty() { "" } else { ";\n" };
+            text.push_str(separator);
+            push_renumbered(&mut text, &statement.text, values.len());
+            values.extend(statement.values);
+        }
+        bound!(text, values)
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        !self.text.starts_with("SELECT")
     }
 
     fn postgres(self) -> SqlxQuery<'static, Postgres, PgArguments> {
@@ -219,7 +240,23 @@ impl Query {
     }
 }
 
-fn note_write(target: &mut impl Target) {
+/// Adds a text whose parameters follow `before` others. A parameter in quotes would be changed, too.
+fn push_renumbered(text: &mut String, added: &str, before: usize) {
+    let mut parts = added.split('$');
+    text.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let (number, rest) = part.split_at(end);
+        text.push('$');
+        match number.parse::<usize>() {
+            Ok(number) => text.push_str(&(number + before).to_string()),
+            Err(_) => text.push_str(number),
+        }
+        text.push_str(rest);
+    }
+}
+
+pub(super) fn note_write(target: &mut impl Target) {
     if let On::Tx(tx) = target.target() {
         tx.note_write();
     }

@@ -1,0 +1,115 @@
+//! Several statements at once.
+//!
+//! Each visit to SQLite wakes the thread of its connection, and then the task that waits for it. That costs as much as a small
+//! statement. Statements that do not depend on each other's rows therefore visit it together.
+
+use super::pool::{Pool, Work};
+use super::row::Row;
+use super::statement::{On, Query, Target, note_write};
+use crate::store::error::Result;
+use futures_util::{Stream, TryStreamExt};
+use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
+use sqlx::{Either, Executor};
+use std::pin::pin;
+
+/// Runs statements in their order, and returns the rows of each. Some of them may have run when one fails.
+pub(in crate::store) async fn fetch_together<const N: usize>(
+    statements: [Query; N],
+    target: impl Target,
+) -> Result<[Vec<Row>; N]> {
+    let mut rows = fetch(statements.into(), target).await?.into_iter();
+    Ok(std::array::from_fn(|_| rows.next().unwrap_or_default()))
+}
+
+/// Like [`fetch_together`], for statements without rows.
+pub(in crate::store) async fn run_together(statements: Vec<Query>, target: impl Target) -> Result<()> {
+    fetch(statements, target).await.map(drop)
+}
+
+async fn fetch(statements: Vec<Query>, mut target: impl Target) -> Result<Vec<Vec<Row>>> {
+    if statements.is_empty() {
+        return Ok(Vec::new());
+    }
+    if statements.iter().any(Query::is_write) {
+        note_write(&mut target);
+    }
+    let count = statements.len();
+    match target.target() {
+        On::Pool(Pool::Sqlite(readers)) => {
+            let mut reader = readers.acquire().await?;
+            let steps = reader.connection.fetch_many(Query::joined_for_sqlite(statements));
+            let answer = collect(steps, count).await;
+            Ok(reader.answered(answer)?)
+        }
+        On::Pool(pool @ Pool::Postgres(_)) => {
+            let mut rows = Vec::with_capacity(count);
+            for statement in statements {
+                rows.push(statement.fetch_all(pool).await?);
+            }
+            Ok(rows)
+        }
+        On::Tx(tx) => {
+            if let Work::Sqlite(turn) = tx.work() {
+                let steps = (**turn).fetch_many(Query::joined_for_sqlite(statements));
+                let answer = collect(steps, count).await;
+                return Ok(answer.inspect_err(|error| turn.health().note_error(error))?);
+            }
+            let mut rows = Vec::with_capacity(count);
+            for statement in statements {
+                rows.push(statement.fetch_all(&mut *tx).await?);
+            }
+            Ok(rows)
+        }
+    }
+}
+
+/// The rows of each of `count` statements.
+async fn collect(
+    steps: impl Stream<Item = sqlx::Result<Either<SqliteQueryResult, SqliteRow>>>,
+    count: usize,
+) -> sqlx::Result<Vec<Vec<Row>>> {
+    let mut steps = pin!(steps);
+    let mut rows = Vec::with_capacity(count);
+    let mut of_statement = Vec::new();
+    while let Some(step) = steps.try_next().await? {
+        match step {
+            Either::Right(row) => of_statement.push(Row::Sqlite(row)),
+            Either::Left(_) => rows.push(std::mem::take(&mut of_statement)),
+        }
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::{Readers, query};
+    use sqlx::{Connection, SqliteConnection};
+
+    async fn pool() -> Pool {
+        Pool::Sqlite(Readers::alone(SqliteConnection::connect("sqlite::memory:").await.unwrap()))
+    }
+
+    #[tokio::test]
+    async fn each_statement_has_its_own_parameters_and_rows() {
+        let pool = pool().await;
+        let many = "SELECT $10 || $1 AS text";
+        let many = (0..10).fold(query(many), |many, number| many.bind(format!("a{number}")));
+        let last = query("SELECT $2 || $1 AS text").bind("b").bind("c");
+        let rows = fetch_together([many, query("SELECT 1 WHERE FALSE"), last], &pool).await.unwrap();
+        let texts = |rows: &[Row]| -> Vec<String> { rows.iter().map(|row| row.at(0).unwrap()).collect() };
+        assert_eq!(rows.each_ref().map(|rows| texts(rows)), [vec!["a9a0"], vec![], vec!["cb"]]);
+    }
+
+    #[tokio::test]
+    async fn statements_behind_one_that_fails_do_not_run() {
+        let pool = pool().await;
+        let create = || query("CREATE TABLE places (name TEXT PRIMARY KEY)");
+        let insert = || query("INSERT INTO places VALUES ($1)").bind("here");
+        let other = query("INSERT INTO places VALUES ($1)").bind("there");
+        run_together(vec![create(), insert()], &pool).await.unwrap();
+        assert!(run_together(vec![insert(), other], &pool).await.is_err());
+        let [rows] = fetch_together([query("SELECT name FROM places")], &pool).await.unwrap();
+        assert_eq!(rows.len(), 1);
+    }
+}
