@@ -1,12 +1,13 @@
 //! Claims of the delivery queue: a batch of notices at a time, each with a lease and the start of an attempt.
 
 use super::attempt_results::AttemptOutcome;
-use super::engine::{Tx, per_engine, query, query_scalar};
+use super::crowded::{Crowded, Pass, Passed};
+use super::engine::{Row, Tx, per_engine, query, query_scalar};
 use super::notices::{COLUMNS, item, read};
 use super::{Result, Store, count, json_list, millis};
 use crate::domain::{Notice, NoticeItem, Time};
 use chrono::TimeDelta;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// How long a claim is valid, and from the handover on again. An attempt whose claim has expired stores no link and
 /// therefore sends nothing. After the handover, the slowest permitted mail server needs half of it.
@@ -42,17 +43,20 @@ pub struct ClaimLimits {
     pub last_at: usize,
     /// A domain with so many deliveries gets no more.
     pub full_at: usize,
+    /// What earlier claims found. All claims with the same deliveries share it.
+    pub crowded: Crowded,
 }
 
 impl ClaimLimits {
     /// Whatever the domains.
     pub fn slots(slots: usize) -> Self {
-        Self { slots, under_way: HashMap::new(), last_at: slots, full_at: slots }
+        let (under_way, crowded) = (HashMap::new(), Crowded::default());
+        Self { slots, under_way, last_at: slots, full_at: slots, crowded }
     }
 
-    fn domains_at(&self, limit: usize) -> Result<String> {
+    fn domains_at(&self, limit: usize) -> BTreeSet<&str> {
         let full = self.under_way.iter().filter(|(_, count)| **count >= limit);
-        json_list(&full.map(|(domain, _)| domain.as_str()).collect::<Vec<_>>())
+        full.map(|(domain, _)| domain.as_str()).collect()
     }
 }
 
@@ -75,27 +79,45 @@ impl Store {
         limits: &ClaimLimits,
     ) -> Result<Vec<Claim>> {
         // Usually none is due. A read is enough to know that.
+        let full = limits.domains_at(limits.full_at);
         let any: bool = query_scalar(
             "SELECT EXISTS (SELECT 1 FROM notices WHERE state = 'queued' AND is_tentative = FALSE AND not_before <= $1
-               AND domain NOT IN (SELECT value FROM json_each($2)))",
+               AND not_before >= $3 AND domain NOT IN (SELECT value FROM json_each($2)))",
         )
         .bind(millis(now))
-        .bind(limits.domains_at(limits.full_at)?)
+        .bind(json_list(&Vec::from_iter(&full))?)
+        .bind(limits.crowded.passed(Pass::Full, &full, now))
         .fetch_one(&self.reader)
         .await?;
         if !any {
             return Ok(Vec::new());
         }
-        self.write(async |mut tx| {
-            if !self.holder.may_lease(&mut tx).await? {
-                return Ok(Vec::new());
-            }
-            let chosen = choose(&mut tx, now, limits.clone()).await?;
-            if chosen.is_empty() {
-                return Ok(Vec::new());
-            }
-            let ids = json_list(&chosen)?;
-            let rows = query(format!(
+        let (claims, crowded) = self
+            .write(async |mut tx| {
+                if !self.holder.may_lease(&mut tx).await? {
+                    return Ok((Vec::new(), Vec::new()));
+                }
+                let (chosen, crowded) = choose(&mut tx, now, limits.clone()).await?;
+                let claims = self.claim(&mut tx, &chosen, now, leased_until).await?;
+                Ok((claims, crowded))
+            })
+            .await?;
+        limits.crowded.note(crowded);
+        Ok(claims)
+    }
+
+    async fn claim(
+        &self,
+        tx: &mut Tx,
+        chosen: &[String],
+        now: Time,
+        leased_until: Time,
+    ) -> Result<Vec<Claim>> {
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = json_list(chosen)?;
+        let rows = query(format!(
                 "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2, holder = $3,
                     address_hash = NULL
                  WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'queued'
@@ -105,67 +127,51 @@ impl Store {
             .bind(&ids)
             .bind(millis(leased_until))
             .bind(self.holder.id().map(|id| id.as_str().to_owned()))
-            .fetch_all(&mut tx)
+            .fetch_all(&mut *tx)
             .await?;
-            let mut earlier = earlier_attempts(&mut tx, &ids).await?;
-            let mut items = items(&mut tx, &ids).await?;
-            query(
+        let mut earlier = earlier_attempts(&mut *tx, &ids).await?;
+        let mut items = items(&mut *tx, &ids).await?;
+        query(
                 "INSERT INTO attempts (notice_id, attempt, started_at) SELECT notice_id, attempts, $2 FROM notices
                  WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'sending'",
             )
             .bind(&ids)
             .bind(millis(now))
-            .execute(&mut tx)
+            .execute(&mut *tx)
             .await?;
-            let mut claims = HashMap::new();
-            for row in &rows {
-                let mut notice = read(row)?.notice;
-                let id = notice.id.as_str().to_owned();
-                notice.items = items.remove(&id).unwrap_or_default();
-                let Earlier { failures, unknown_outcomes, deferrals, .. } =
-                    earlier.remove(&id).unwrap_or_default();
-                let claim = Claim {
-                    attempt: notice.attempts,
-                    failures,
-                    unknown_outcomes,
-                    deferrals,
-                    is_resend: row.try_get("is_resend")?,
-                    domain: row.try_get("domain")?,
-                    notice,
-                };
-                claims.insert(id, claim);
-            }
-            Ok(chosen.iter().filter_map(|id| claims.remove(id)).collect())
-        })
-        .await
+        let mut claims = HashMap::new();
+        for row in &rows {
+            let mut notice = read(row)?.notice;
+            let id = notice.id.as_str().to_owned();
+            notice.items = items.remove(&id).unwrap_or_default();
+            let Earlier { failures, unknown_outcomes, deferrals, .. } =
+                earlier.remove(&id).unwrap_or_default();
+            let claim = Claim {
+                attempt: notice.attempts,
+                failures,
+                unknown_outcomes,
+                deferrals,
+                is_resend: row.try_get("is_resend")?,
+                domain: row.try_get("domain")?,
+                notice,
+            };
+            claims.insert(id, claim);
+        }
+        Ok(chosen.iter().filter_map(|id| claims.remove(id)).collect())
     }
 }
 
-/// The notices that are due first, as far as the domains have room. First those of domains that do not come last.
-async fn choose(tx: &mut Tx, now: Time, mut limits: ClaimLimits) -> Result<Vec<String>> {
-    let mut chosen: Vec<String> = Vec::new();
-    for limit in [limits.last_at, limits.full_at] {
-        loop {
+/// The notices that are due first, as far as the domains have room. First those of domains that do not come last. Also
+/// returns what the next claims need not read again.
+async fn choose(tx: &mut Tx, now: Time, mut limits: ClaimLimits) -> Result<(Vec<String>, Vec<Passed>)> {
+    let (mut chosen, mut crowded) = (Vec::new(), Vec::new());
+    for (pass, limit) in [(Pass::Last, limits.last_at), (Pass::Full, limits.full_at)] {
+        let mut from = limits.crowded.passed(pass, &limits.domains_at(limit), now);
+        let mut is_last = false;
+        while !is_last && chosen.len() < limits.slots {
             let room = limits.slots - chosen.len();
-            if room == 0 {
-                return Ok(chosen);
-            }
-            let due = |skip_locked: &str| {
-                format!(
-                    "SELECT notice_id, domain FROM notices WHERE state = 'queued' AND is_tentative = FALSE AND not_before <= $1
-                       AND domain NOT IN (SELECT value FROM json_each($2))
-                       AND notice_id NOT IN (SELECT value FROM json_each($3))
-                     ORDER BY not_before LIMIT $4 {skip_locked}"
-                )
-            };
-            let due = per_engine(due(""), due("FOR UPDATE SKIP LOCKED"))
-                .bind(millis(now))
-                .bind(limits.domains_at(limit)?)
-                .bind(json_list(&chosen)?)
-                .bind(u32::try_from(room).unwrap_or(u32::MAX))
-                .fetch_all(&mut *tx)
-                .await?;
-            let is_last = due.len() < room;
+            let due = due(tx, now, from, &limits.domains_at(limit), &chosen, room).await?;
+            is_last = due.len() < room;
             for row in &due {
                 let under_way = limits.under_way.entry(row.try_get("domain")?).or_default();
                 // A domain can reach its limit among these.
@@ -174,12 +180,43 @@ async fn choose(tx: &mut Tx, now: Time, mut limits: ClaimLimits) -> Result<Vec<S
                     chosen.push(row.try_get("notice_id")?);
                 }
             }
-            if is_last {
-                break;
-            }
+            from = match due.last() {
+                Some(last) if !is_last => last.try_get("not_before")?,
+                _ => millis(now),
+            };
+            let domains = limits.domains_at(limit).into_iter().map(str::to_owned).collect();
+            crowded.push(Passed { pass, domains, until: from, found_at: now });
         }
     }
-    Ok(chosen)
+    Ok((chosen, crowded))
+}
+
+/// The notices that are due from a time on and neither chosen yet nor for one of the domains, those first that are due first.
+async fn due(
+    tx: &mut Tx,
+    now: Time,
+    from: i64,
+    without: &BTreeSet<&str>,
+    chosen: &[String],
+    limit: usize,
+) -> Result<Vec<Row>> {
+    let sql = |skip_locked: &str| {
+        format!(
+            "SELECT notice_id, domain, not_before FROM notices
+             WHERE state = 'queued' AND is_tentative = FALSE AND not_before <= $1 AND not_before >= $5
+               AND domain NOT IN (SELECT value FROM json_each($2))
+               AND notice_id NOT IN (SELECT value FROM json_each($3))
+             ORDER BY not_before LIMIT $4 {skip_locked}"
+        )
+    };
+    per_engine(sql(""), sql("FOR UPDATE SKIP LOCKED"))
+        .bind(millis(now))
+        .bind(json_list(&Vec::from_iter(without))?)
+        .bind(json_list(chosen)?)
+        .bind(u32::try_from(limit).unwrap_or(u32::MAX))
+        .bind(from)
+        .fetch_all(tx)
+        .await
 }
 
 /// `notices`: a JSON array.

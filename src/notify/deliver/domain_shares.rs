@@ -1,6 +1,6 @@
 //! Shares the deliveries under way among recipient domains, so that a slow domain does not hold up the others.
 
-use crate::store::ClaimLimits;
+use crate::store::{ClaimLimits, Crowded};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ pub(crate) struct DomainShares {
     /// Only one claim at a time, so that each sees the deliveries of the others.
     pub(super) claiming: Arc<tokio::sync::Mutex<()>>,
     max_under_way: usize,
+    crowded: Crowded,
 }
 
 /// One delivery under way.
@@ -21,7 +22,12 @@ pub(super) struct Share {
 
 impl DomainShares {
     pub(crate) fn new(max_under_way: usize) -> Self {
-        Self { under_way: Arc::default(), claiming: Arc::default(), max_under_way }
+        Self {
+            under_way: Arc::default(),
+            claiming: Arc::default(),
+            max_under_way,
+            crowded: Crowded::default(),
+        }
     }
 
     /// With another maximum, and the same deliveries.
@@ -37,6 +43,7 @@ impl DomainShares {
             under_way: self.lock().clone(),
             last_at: (self.max_under_way / 4).max(1),
             full_at: (self.max_under_way / 2).max(1),
+            crowded: self.crowded.clone(),
         }
     }
 
