@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// The start of this process's monotonic time.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// By how much a clock may be corrected without any effect.
+const SMALL_CORRECTION: TimeDelta = TimeDelta::minutes(1);
+
 /// The current time in whole milliseconds, the precision of the database.
 #[derive(Clone, Debug)]
 pub enum Clock {
@@ -93,5 +96,27 @@ impl ManualClock {
 
     fn with_readings<T>(&self, act: impl FnOnce(&mut Readings) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether a time that the clock once showed is less than `age` ago. A time in the future is not, beyond a small correction:
+/// the clock was ahead then.
+pub(crate) fn is_recent(shown: Time, age: TimeDelta, now: Time) -> bool {
+    (-SMALL_CORRECTION..age).contains(&now.signed_duration_since(shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_a_clock_showed_while_it_was_ahead_is_not_recent() {
+        let (now, age) = (Time::UNIX_EPOCH, TimeDelta::hours(1));
+        for (minutes_ago, expected) in
+            [(61, false), (60, false), (59, true), (0, true), (-1, true), (-2, false)]
+        {
+            let shown = now - TimeDelta::minutes(minutes_ago);
+            assert_eq!(is_recent(shown, age, now), expected, "{minutes_ago}");
+        }
     }
 }

@@ -166,11 +166,12 @@ impl Store {
 async fn choose(tx: &mut Tx, now: Time, mut limits: ClaimLimits) -> Result<(Vec<String>, Vec<Passed>)> {
     let (mut chosen, mut crowded) = (Vec::new(), Vec::new());
     for (pass, limit) in [(Pass::Last, limits.last_at), (Pass::Full, limits.full_at)] {
-        let mut from = limits.crowded.passed(pass, &limits.domains_at(limit), now);
-        let mut is_last = false;
+        let (mut from, mut is_last) = (i64::MIN, false);
         while !is_last && chosen.len() < limits.slots {
             let room = limits.slots - chosen.len();
-            let due = due(tx, now, from, &limits.domains_at(limit), &chosen, room).await?;
+            let full = limits.domains_at(limit);
+            from = from.max(limits.crowded.passed(pass, &full, now));
+            let due = due(tx, now, from, &full, &chosen, room).await?;
             is_last = due.len() < room;
             for row in &due {
                 let under_way = limits.under_way.entry(row.try_get("domain")?).or_default();

@@ -164,3 +164,20 @@ async fn an_email_that_is_tried_again_counts_for_the_gap_only_from_its_next_hand
     assert_eq!(delivered, Delivered::One(AttemptOutcome::Sent), "the other one");
     assert_eq!(h.app.store.release_leases(h.clock.now()).await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn an_email_waits_for_its_own_connections_whatever_else_may_be_sent() {
+    let setup = Setup::default().set("NOTICES__DISCONNECTED__FIRST_AFTER", "6h");
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    h.mail_fault(SmtpFault::reply(SmtpStage::Connect, 421, "4.3.2 busy").times(1));
+    h.pass().await;
+    assert_eq!(notices(&h, "alice").await, ["queued mail_server_busy 1"]);
+    h.clock.advance(QUARTER);
+    h.set("alice", "epic", "DISCONNECTED");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    let delivered = h.app.deliverer.deliver_one().await.unwrap();
+    assert_eq!(delivered, Delivered::One(AttemptOutcome::Deferred));
+    assert_eq!(notices(&h, "alice").await, ["queued patience 1"]);
+    assert!(h.mails().is_empty());
+}

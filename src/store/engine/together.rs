@@ -38,8 +38,15 @@ async fn fetch(statements: Vec<Query>, mut target: impl Target) -> Result<Vec<Ve
         On::Pool(Pool::Sqlite(readers)) => {
             let mut reader = readers.acquire().await?;
             let steps = reader.connection.fetch_many(Query::joined_for_sqlite(statements));
-            let answer = collect(steps, count).await;
-            Ok(reader.answered(answer)?)
+            match collect(steps, count).await {
+                Ok(rows) => Ok(reader.answered(Ok(rows))?),
+                Err(error) => {
+                    readers.health().note_error(&error);
+                    // The connection is closed: sqlx panics in its thread when a statement behind the first one no longer
+                    // fits the schema.
+                    Err(error.into())
+                }
+            }
         }
         On::Pool(pool @ Pool::Postgres(_)) => {
             let mut rows = Vec::with_capacity(count);
@@ -83,33 +90,65 @@ async fn collect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::engine::{Readers, query};
-    use sqlx::{Connection, SqliteConnection};
+    use crate::store::engine::{Connect, Health, Readers, query};
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, SqliteConnection};
+    use tempfile::TempDir;
 
-    async fn pool() -> Pool {
-        Pool::Sqlite(Readers::alone(SqliteConnection::connect("sqlite::memory:").await.unwrap()))
+    struct File {
+        pool: Pool,
+        other: SqliteConnection,
+        _folder: TempDir,
+    }
+
+    impl File {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("places.db");
+            let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+            let mut other = options.connect().await.unwrap();
+            other.execute("CREATE TABLE places (name TEXT PRIMARY KEY)").await.unwrap();
+            let connect: Connect = Box::new(move || {
+                let options = options.clone();
+                Box::pin(async move { options.connect().await })
+            });
+            let pool = Pool::Sqlite(Readers::open(connect, Health::default()).await.unwrap());
+            Self { pool, other, _folder: folder }
+        }
     }
 
     #[tokio::test]
     async fn each_statement_has_its_own_parameters_and_rows() {
-        let pool = pool().await;
+        let File { pool, .. } = &File::new().await;
         let many = "SELECT $10 || $1 AS text";
         let many = (0..10).fold(query(many), |many, number| many.bind(format!("a{number}")));
         let last = query("SELECT $2 || $1 AS text").bind("b").bind("c");
-        let rows = fetch_together([many, query("SELECT 1 WHERE FALSE"), last], &pool).await.unwrap();
+        let rows = fetch_together([many, query("SELECT 1 WHERE FALSE"), last], pool).await.unwrap();
         let texts = |rows: &[Row]| -> Vec<String> { rows.iter().map(|row| row.at(0).unwrap()).collect() };
         assert_eq!(rows.each_ref().map(|rows| texts(rows)), [vec!["a9a0"], vec![], vec!["cb"]]);
     }
 
     #[tokio::test]
     async fn statements_behind_one_that_fails_do_not_run() {
-        let pool = pool().await;
-        let create = || query("CREATE TABLE places (name TEXT PRIMARY KEY)");
-        let insert = || query("INSERT INTO places VALUES ($1)").bind("here");
-        let other = query("INSERT INTO places VALUES ($1)").bind("there");
-        run_together(vec![create(), insert()], &pool).await.unwrap();
-        assert!(run_together(vec![insert(), other], &pool).await.is_err());
-        let [rows] = fetch_together([query("SELECT name FROM places")], &pool).await.unwrap();
+        let File { pool, .. } = &File::new().await;
+        let insert = |name: &str| query("INSERT INTO places VALUES ($1)").bind(name);
+        run_together(vec![insert("here")], pool).await.unwrap();
+        assert!(run_together(vec![insert("here"), insert("there")], pool).await.is_err());
+        let [rows] = fetch_together([query("SELECT name FROM places")], pool).await.unwrap();
         assert_eq!(rows.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn after_statements_that_did_not_fit_the_schema_others_work() {
+        let mut file = File::new().await;
+        let read =
+            async |pool| fetch_together([query("SELECT 1"), query("SELECT name FROM places")], pool).await;
+        assert!(read(&file.pool).await.is_ok());
+        file.other.execute("ALTER TABLE places RENAME TO hidden").await.unwrap();
+        assert!(read(&file.pool).await.is_err());
+        file.other.execute("ALTER TABLE hidden RENAME TO places").await.unwrap();
+        for _ in 0..8 {
+            assert!(read(&file.pool).await.is_ok());
+        }
     }
 }

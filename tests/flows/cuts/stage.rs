@@ -61,7 +61,10 @@ const END_CONNECTIONS: &str = "SELECT pg_terminate_backend(pid, 1000) FROM pg_st
 /// What the receiver learns about each member. That nothing was heard from one for a day does not count.
 const STORY: [&str; 4] = ["connection.lapsed", "notice.sent", "link.redeemed", "connection.recovered"];
 /// A unit is disturbed this often at most. How often it waits depends on the load of the machine, too.
-const MAX_STEPS: usize = 300;
+fn max_steps() -> usize {
+    if all_steps() { 3_000 } else { 300 }
+}
+
 /// A unit has as many waits as it needs, which can differ a little: it is whole when it ended this often in a row.
 const WHOLE: usize = 2;
 /// A unit that works in tasks of its own, whose waits are not its own, is cut after this part of its usual time, after two
@@ -96,7 +99,7 @@ impl Stage {
     pub(super) async fn set_with(blow: Blow, connection: &'static str, settings: &[(&str, &str)]) -> Self {
         let receiver = Receiver::start().await;
         let setup = with_tokens()
-            .members(4 * MAX_STEPS as u32)
+            .members(4 * max_steps() as u32)
             .set("WEBHOOK__URL", receiver.url())
             .set("WEBHOOK__SECRET", SECRET)
             .set("NOTICES__EXPIRED__REMINDERS", "")
@@ -139,7 +142,7 @@ impl Stage {
     ) {
         let mut whole = 0;
         let (mut n, mut last) = match self.blow {
-            Blow::Cut | Blow::Lost => (1, MAX_STEPS * self.stride),
+            Blow::Cut | Blow::Lost => (1, max_steps() * self.stride),
             // What a unit writes is known when it was not disturbed.
             Blow::Failure(_) => (usize::MAX, usize::MAX),
             Blow::Hidden => (1, self.database.lock().await.tables().await.expect("the tables").len()),
@@ -179,7 +182,7 @@ impl Stage {
             n += if n == 0 { 1 } else { self.stride };
         }
         assert!(n > 2, "the unit has no steps");
-        assert!(n <= MAX_STEPS * self.stride, "the unit does not end");
+        assert!(n <= max_steps() * self.stride, "the unit does not end");
     }
 
     /// For a unit that works in tasks of its own. Measures how long it takes.

@@ -1,7 +1,9 @@
 //! Sessions: a signed cookie that names the token of the login. Nothing is stored.
 //!
-//! A session ends after twelve hours, and when its token is removed from the configuration or replaced.
+//! A session ends after twelve hours, and when its token is removed from the configuration or replaced. One that began while
+//! the clock was ahead ends when the clock is set back.
 
+use crate::base::clock::is_recent;
 use crate::credentials::keyring::{Keyring, MacPurpose};
 use crate::domain::{Scope, Time};
 use crate::web::admin::access::{Access, AccessTokens};
@@ -58,8 +60,11 @@ impl Session {
         let fingerprint = tokens.fingerprint(access)?;
         let signed = parts(access, &expiry.to_be_bytes(), fingerprint.as_bytes()).map(<[u8]>::to_vec);
         let signed: Vec<&[u8]> = signed.iter().map(Vec::as_slice).collect();
-        let is_valid = keyring.verify(SESSION, &signed, &signature) && expiry > now.timestamp_millis();
-        is_valid.then(|| Self { access: access.clone(), value: value.to_owned() })
+        if !keyring.verify(SESSION, &signed, &signature) {
+            return None;
+        }
+        let begun_at = Time::from_timestamp_millis(expiry)? - TTL;
+        is_recent(begun_at, TTL, now).then(|| Self { access: access.clone(), value: value.to_owned() })
     }
 
     /// The `Set-Cookie` header.
@@ -157,6 +162,7 @@ mod tests {
         };
         assert_eq!(at(TTL - TimeDelta::milliseconds(1), &read).as_ref(), Some(access));
         assert_eq!(at(TTL, &read), None, "it has ended");
+        assert_eq!(at(-TTL, &read), None, "the clock was ahead");
         assert_eq!(at(TimeDelta::zero(), &tokens("sesame", "write")), None, "another scope");
         assert_eq!(at(TimeDelta::zero(), &tokens("simsim", "read")), None, "another token of the same name");
         let foreign = Keyring::ephemeral();
