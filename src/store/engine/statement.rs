@@ -256,7 +256,7 @@ fn push_renumbered(text: &mut String, added: &str, before: usize) {
     }
 }
 
-pub(super) fn note_write(target: &mut impl Target) {
+fn note_write(target: &mut impl Target) {
     if let On::Tx(tx) = target.target() {
         tx.note_write();
     }

@@ -5,7 +5,7 @@
 
 use super::pool::{Pool, Work};
 use super::row::Row;
-use super::statement::{On, Query, Target, note_write};
+use super::statement::{On, Query, Target};
 use crate::store::error::Result;
 use futures_util::{Stream, TryStreamExt};
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
@@ -30,16 +30,13 @@ async fn fetch(statements: Vec<Query>, mut target: impl Target) -> Result<Vec<Ve
     if statements.is_empty() {
         return Ok(Vec::new());
     }
-    if statements.iter().any(Query::is_write) {
-        note_write(&mut target);
-    }
-    let count = statements.len();
+    let writes: Vec<bool> = statements.iter().map(Query::is_write).collect();
     match target.target() {
         On::Pool(Pool::Sqlite(readers)) => {
             let mut reader = readers.acquire().await?;
             let steps = reader.connection.fetch_many(Query::joined_for_sqlite(statements));
-            match collect(steps, count).await {
-                Ok(rows) => Ok(reader.answered(Ok(rows))?),
+            match collect(steps, &writes).await {
+                Ok(results) => Ok(reader.answered(Ok(results.rows))?),
                 Err(error) => {
                     readers.health().note_error(&error);
                     // The connection is closed: sqlx panics in its thread when a statement behind the first one no longer
@@ -49,7 +46,7 @@ async fn fetch(statements: Vec<Query>, mut target: impl Target) -> Result<Vec<Ve
             }
         }
         On::Pool(pool @ Pool::Postgres(_)) => {
-            let mut rows = Vec::with_capacity(count);
+            let mut rows = Vec::with_capacity(writes.len());
             for statement in statements {
                 rows.push(statement.fetch_all(pool).await?);
             }
@@ -58,10 +55,14 @@ async fn fetch(statements: Vec<Query>, mut target: impl Target) -> Result<Vec<Ve
         On::Tx(tx) => {
             if let Work::Sqlite(turn) = tx.work() {
                 let steps = (**turn).fetch_many(Query::joined_for_sqlite(statements));
-                let answer = collect(steps, count).await;
-                return Ok(answer.inspect_err(|error| turn.health().note_error(error))?);
+                let answer = collect(steps, &writes).await;
+                let results = answer.inspect_err(|error| turn.health().note_error(error))?;
+                if results.has_changed {
+                    tx.note_write();
+                }
+                return Ok(results.rows);
             }
-            let mut rows = Vec::with_capacity(count);
+            let mut rows = Vec::with_capacity(writes.len());
             for statement in statements {
                 rows.push(statement.fetch_all(&mut *tx).await?);
             }
@@ -70,21 +71,32 @@ async fn fetch(statements: Vec<Query>, mut target: impl Target) -> Result<Vec<Ve
     }
 }
 
-/// The rows of each of `count` statements.
+struct Results {
+    /// Of each statement.
+    rows: Vec<Vec<Row>>,
+    has_changed: bool,
+}
+
+/// `writes`: which of the statements write.
 async fn collect(
     steps: impl Stream<Item = sqlx::Result<Either<SqliteQueryResult, SqliteRow>>>,
-    count: usize,
-) -> sqlx::Result<Vec<Vec<Row>>> {
+    writes: &[bool],
+) -> sqlx::Result<Results> {
     let mut steps = pin!(steps);
-    let mut rows = Vec::with_capacity(count);
+    let mut results = Results { rows: Vec::with_capacity(writes.len()), has_changed: false };
     let mut of_statement = Vec::new();
     while let Some(step) = steps.try_next().await? {
         match step {
             Either::Right(row) => of_statement.push(Row::Sqlite(row)),
-            Either::Left(_) => rows.push(std::mem::take(&mut of_statement)),
+            Either::Left(done) => {
+                // A statement that only reads tells the changes of an earlier one.
+                let is_write = writes.get(results.rows.len()).is_some_and(|writes| *writes);
+                results.has_changed |= is_write && done.rows_affected() > 0;
+                results.rows.push(std::mem::take(&mut of_statement));
+            }
         }
     }
-    Ok(rows)
+    Ok(results)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::engine::GroupCommit;
+use crate::store::engine::{GroupCommit, run_together};
 use crate::store::testing::TestDatabase;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -75,6 +75,29 @@ async fn renewals_come_first_and_people_next() {
         names.push(name);
     }
     assert_eq!(names, ["renewal", "press", "sweep 1", "sweep 2"]);
+}
+
+#[tokio::test]
+async fn statements_that_change_nothing_together_wait_for_no_flush() {
+    let (store, _folder) = store().await;
+    let held = hold(&store).await;
+    let unit = async |mut tx: Tx| {
+        run_together(vec![query("DELETE FROM sign_in_hosts"), query("SELECT 1")], &mut tx).await
+    };
+    let changing_nothing = {
+        let store = store.clone();
+        tokio::spawn(async move { store.write(unit).await })
+    };
+    tokio::task::yield_now().await;
+    let next = {
+        let store = store.clone();
+        tokio::spawn(async move { hold(&store).await })
+    };
+    tokio::task::yield_now().await;
+    drop(held);
+    let _same_transaction = next.await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), changing_nothing).await;
+    ended.expect("it waits for no other unit").unwrap().unwrap();
 }
 
 #[tokio::test]

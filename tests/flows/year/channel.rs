@@ -137,7 +137,7 @@ impl Run {
             sources.entry(member).or_default().insert(source.clone());
         }
         if links.pages.len() != sources.len() {
-            // Who dropped out of an email is recorded with its result. Nobody visits these links.
+            // The members who dropped out of an email are recorded with its result. Nobody visits these links.
             return if arrival.is_confirmed || links.pages.len() > sources.len() {
                 Err(format!("{} links for {} members", links.pages.len(), sources.len()))
             } else {
