@@ -178,6 +178,6 @@ async fn an_email_waits_for_its_own_connections_whatever_else_may_be_sent() {
     h.set("alice", "kaiser-north", "EXPIRED");
     let delivered = h.app.deliverer.deliver_one().await.unwrap();
     assert_eq!(delivered, Delivered::One(AttemptOutcome::Deferred));
-    assert_eq!(notices(&h, "alice").await, ["queued patience 1"]);
+    assert_eq!(notices(&h, "alice").await, ["queued first_after 1"]);
     assert!(h.mails().is_empty());
 }
