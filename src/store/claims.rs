@@ -118,27 +118,27 @@ impl Store {
         }
         let ids = json_list(chosen)?;
         let rows = query(format!(
-                "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2, holder = $3,
-                    address_hash = NULL
-                 WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'queued'
-                 RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
-                COLUMNS.replace("n.", "")
-            ))
-            .bind(&ids)
-            .bind(millis(leased_until))
-            .bind(self.holder.id().map(|id| id.as_str().to_owned()))
-            .fetch_all(&mut *tx)
-            .await?;
-        let mut earlier = earlier_attempts(&mut *tx, &ids).await?;
-        let mut items = items(&mut *tx, &ids).await?;
+            "UPDATE notices AS n SET state = 'sending', attempts = attempts + 1, leased_until = $2, holder = $3,
+                address_hash = NULL
+             WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'queued'
+             RETURNING {}, domain, resend_of IS NOT NULL AS is_resend",
+            COLUMNS.replace("n.", "")
+        ))
+        .bind(&ids)
+        .bind(millis(leased_until))
+        .bind(self.holder.id().map(|id| id.as_str().to_owned()))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut earlier = earlier_attempts(tx, &ids).await?;
+        let mut items = items(tx, &ids).await?;
         query(
-                "INSERT INTO attempts (notice_id, attempt, started_at) SELECT notice_id, attempts, $2 FROM notices
-                 WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'sending'",
-            )
-            .bind(&ids)
-            .bind(millis(now))
-            .execute(&mut *tx)
-            .await?;
+            "INSERT INTO attempts (notice_id, attempt, started_at) SELECT notice_id, attempts, $2 FROM notices
+             WHERE notice_id IN (SELECT value FROM json_each($1)) AND state = 'sending'",
+        )
+        .bind(&ids)
+        .bind(millis(now))
+        .execute(&mut *tx)
+        .await?;
         let mut claims = HashMap::new();
         for row in &rows {
             let mut notice = read(row)?.notice;
