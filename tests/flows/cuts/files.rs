@@ -4,13 +4,15 @@ use super::stage::{Blow, Stage, blows};
 use chrono::TimeDelta;
 use reconnectd::{
     credentials::{keyring::Keyring, rotation::Rotation},
-    domain::Actor,
+    domain::{Actor, MemberId},
     store::testing::TestDatabase,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const DAY: TimeDelta = TimeDelta::days(1);
+/// The members of a rotation.
+const TOGETHER: usize = 4;
 const KEPT_SHORTLY: [(&str, &str); 4] = [
     ("RETENTION__TRANSITIONS", "60d"),
     ("RETENTION__NOTICES", "60d"),
@@ -67,6 +69,12 @@ async fn a_rotation_of_the_keys_that_is_disturbed_locks_nobody_out_and_is_contin
         stage
             .at_every_step(
                 async |member| {
+                    // A rotation goes over all members, so each step would take longer than the one before.
+                    if let Some(left) = stage.members().iter().rev().nth(TOGETHER) {
+                        let id = MemberId::from(left.as_str());
+                        let pseudonym = stage.h.app.keyring.pseudonym(&id);
+                        store.erase_member(&id, &pseudonym, stage.h.clock.now()).await.expect("an erasure");
+                    }
                     stage.watch(member).await;
                     stage.h.clock.advance(TimeDelta::hours(2));
                 },
