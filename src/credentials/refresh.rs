@@ -9,6 +9,7 @@ use super::renewals::{Renewal, Renewals};
 use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
+use crate::base::telemetry::metrics;
 use crate::domain::{
     AccessToken, CredentialState, Fingerprint, MemberId, RefreshToken, Sealed, Time, UsedCredential,
 };
@@ -18,7 +19,7 @@ use crate::store::{
 };
 use chrono::TimeDelta;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 /// A lease expires after this time if its holder dies. A living holder extends it more often.
@@ -175,6 +176,7 @@ impl Refresher {
         requested_at: Time,
         unstored: oneshot::Sender<StoreError>,
     ) -> Result<Token, CallError> {
+        let arrived_at = Instant::now();
         // In another mode a refresh token may come along. It must not replace an imported one.
         let rotated = match used {
             UsedCredential::RefreshToken(_) => response.refresh_token,
@@ -231,6 +233,7 @@ impl Refresher {
             }
             tokio::time::sleep(backoff::token_store_delay(failures)).await;
         }
+        metrics::record_token_commit(arrived_at.elapsed());
         first_subject?;
         Ok(Token { token: response.access_token, sealed, refreshed: true })
     }

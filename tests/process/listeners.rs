@@ -44,6 +44,7 @@ async fn health_and_metrics_are_answered_on_the_admin_listener_alone() {
     assert!(counted("reconnectd_members_polled_total{outcome=\"clear\"}") >= 2.0);
     assert!((counted("reconnectd_transitions_total{to=\"CONNECTED\"}") - 6.0).abs() < f64::EPSILON);
     assert!(counted("reconnectd_sweep_duration_seconds_count") >= 1.0);
+    assert!(counted("reconnectd_token_commit_duration_seconds_count") >= 2.0);
     for secret in ["alice", "bob", "@example.org"] {
         assert!(!metrics.contains(secret), "{secret} is in\n{metrics}");
     }

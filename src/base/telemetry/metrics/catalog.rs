@@ -58,7 +58,7 @@ const GAUGES: [(&str, &str); 26] = [
 ];
 
 /// With their buckets.
-const HISTOGRAMS: [(&str, &str, &[f64]); 6] = [
+const HISTOGRAMS: [(&str, &str, &[f64]); 7] = [
     (SWEEP_DURATION, "Sweep duration in seconds", &LONG),
     (
         GATEWAY_REQUEST_DURATION,
@@ -68,13 +68,16 @@ const HISTOGRAMS: [(&str, &str, &[f64]); 6] = [
     (RECOVERY_DURATION, "Time from the first observation of a break to the recovery, in seconds", &DAYS),
     (EMAIL_DELAY, "Time from the opening of a lapse to the first email about it, in seconds", &DAYS),
     (
-        COMMIT_DURATION,
-        "Duration of a commit to the database, in seconds",
-        &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0],
+        TOKEN_COMMIT_DURATION,
+        "Time from the arrival of a member's new tokens to their commit, in seconds",
+        &SHORT,
     ),
+    (COMMIT_DURATION, "Duration of a commit to the database, in seconds", &SHORT),
     (COMMIT_UNITS, "Units of work in a commit", &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
 ];
 
+/// Seconds, of writes to the database.
+const SHORT: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 /// Seconds. A fleet can have a dozen members or hundreds of thousands.
 const LONG: [f64; 10] = [0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
 /// Seconds, from a minute to a month.

@@ -100,6 +100,11 @@ pub(crate) fn record_gateway_request(operation: &'static str, outcome: &'static 
     histogram!(GATEWAY_REQUEST_DURATION, "operation" => operation, "outcome" => outcome).record(duration);
 }
 
+/// From their arrival. Until then, the end of the process loses rotated tokens.
+pub(crate) fn record_token_commit(duration: Duration) {
+    histogram!(TOKEN_COMMIT_DURATION).record(duration);
+}
+
 /// `units`: the units of work that one commit made durable.
 pub(crate) fn record_commit(units: usize, duration: Duration) {
     histogram!(COMMIT_UNITS).record(units as f64);

@@ -55,5 +55,6 @@ pub(super) const EVENT_ATTEMPTS: &str = "reconnectd_event_attempts_total";
 pub(super) const DATABASE_SIZE: &str = "reconnectd_database_size_bytes";
 pub(super) const DATABASE_LOG_SIZE: &str = "reconnectd_database_log_size_bytes";
 pub(super) const WRITES_WAITING: &str = "reconnectd_database_writes_waiting";
+pub(super) const TOKEN_COMMIT_DURATION: &str = "reconnectd_token_commit_duration_seconds";
 pub(super) const COMMIT_DURATION: &str = "reconnectd_database_commit_duration_seconds";
 pub(super) const COMMIT_UNITS: &str = "reconnectd_database_commit_units";
