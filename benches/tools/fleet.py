@@ -61,7 +61,8 @@ class Fleet:
                 row = {"member_id": f"m{n}", "email": f"m{n}@example.org", "refresh_token": f"rt-m{n}"}
                 out.write(json.dumps(row) + "\n")
 
-    def config(self, name, origin=None, mode="connected", transport="smtp", smtp_port=25, pages_port=None):
+    def config(self, name, origin=None, mode="connected", transport="smtp", smtp_port=25, pages_port=None,
+               schedule="0 0 0 1 1 *"):
         """Writes a configuration, with a copy of another one's database."""
         folder = self.folder
         if origin:
@@ -81,7 +82,7 @@ url = "http://127.0.0.1:{self.gateway_port}/{mode}/v1/graphql"
 client_key = "any"
 max_in_flight = {self.options.in_flight}
 [sweep]
-schedule = "0 0 0 1 1 *"
+schedule = "{schedule}"
 confirm_sweeps = {2 if name.startswith("changed") else 1}
 [notices]
 quiet_hours = ""
@@ -114,6 +115,9 @@ log = "error"
         """A configuration for one measurement; `discard` deletes its database."""
         self.runs += 1
         return self.config(f"{kind}-{self.runs}", **settings)
+
+    def admin_port(self, config):
+        return int(re.search(r'\[admin\]\nlisten = "127.0.0.1:(\d+)"', read(config)).group(1))
 
     def discard(self, config):
         stem = config.removesuffix(".toml")

@@ -1,5 +1,6 @@
 """The measurements. Each returns its values by name; rates are per second."""
 
+import contextlib
 import json
 import os
 import re
@@ -68,6 +69,32 @@ wrk.body = [==[{body}]==]
     def first_sweep(self):
         rate, peak = self.sweep("first", "imported", transitions=None)
         return {"first": rate, "first_memory": peak}
+
+    def token_commit(self):
+        """The mean time from the arrival of new tokens to their commit, in the first sweep of the daemon."""
+        config = self.fleet.fresh("tokens", origin="imported", schedule="* * * * * *")
+        with self.fleet.daemon(config) as daemon:
+            until = time.monotonic() + self.machine.remaining(300)
+            while time.monotonic() < until:
+                count, seconds = self.histogram(config, "reconnectd_token_commit_duration_seconds")
+                if count >= self.members:
+                    break
+                time.sleep(0.2)
+            else:
+                raise Failed(f"{count} of {self.members} renewals; {self.fleet.log(daemon)}")
+        self.fleet.discard(config)
+        return {"token_commit": 1000 * seconds / count}
+
+    def histogram(self, config, name):
+        """The count and the sum of a metric of the daemon."""
+        port = self.fleet.admin_port(config)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+                text = response.read().decode()
+        except OSError:
+            return 0, 0.0
+        value = {end: re.search(rf"^{name}_{end} (\S+)$", text, re.M) for end in ("count", "sum")}
+        return tuple(float(value[end].group(1)) if value[end] else 0.0 for end in ("count", "sum"))
 
     def unchanged(self):
         rate, peak = self.sweep("unchanged", "swept")
@@ -150,24 +177,25 @@ wrk.body = [==[{body}]==]
         return {"path": path, "rate": rate}
 
     def flushes(self):
-        """Counts the daemon's flushes, from its start to its end, with a system call filter that slows nothing else."""
+        """Counts the daemon's flushes in the kernel, which slows nothing."""
         summary = f"{self.machine.folder}/flushes"
-        calls = "fsync,fdatasync,sync_file_range,msync"
-        # With -D the daemon itself is the process that was started, and strace is beside it.
-        prefix = [find_tool("strace"), "-D", "-f", "--seccomp-bpf", "-c", "-e", f"trace={calls}", "-o", summary]
-        if os.path.exists(summary):
-            os.remove(summary)
-        config = self.deliver("flushes", lambda config: self.fleet.daemon(config, prefix))
+        calls = ("fsync", "fdatasync", "sync_file_range", "msync")
+        events = ",".join(f"syscalls:sys_enter_{call}" for call in calls)
+
+        @contextlib.contextmanager
+        def counted(config):
+            with self.fleet.daemon(config) as daemon:
+                # It starts before the daemon has threads, and counts those that come.
+                command = [find_tool("perf"), "stat", "-x,", "-o", summary, "-e", events, "-p", str(daemon.pid)]
+                with self.machine.running(command, SUPPORT):
+                    yield daemon
+
+        config = self.deliver("flushes", counted)
         self.fleet.discard(config["path"])
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            # Share, seconds, microseconds per call, calls, perhaps errors, "total".
-            lines = [line.split() for line in read_if_any(summary).splitlines()]
-            totals = [line for line in lines if line[-1:] == ["total"]]
-            if totals:
-                return {"flushes": int(totals[0][3]) / self.emails}
-            time.sleep(0.1)
-        raise Failed(f"strace wrote no summary: {read_if_any(summary)}")
+        counts = [line.split(",")[0] for line in read(summary).splitlines() if "sys_enter_" in line]
+        if len(counts) != len(calls) or not all(count.isdigit() for count in counts):
+            raise Failed(f"perf counted nothing: {read(summary)}")
+        return {"flushes": sum(map(int, counts)) / self.emails}
 
     # Pages
 
@@ -247,10 +275,6 @@ class Counter:
             if received >= count:
                 return (last[1] - first[1]) / max(last[0] - first[0], 1e-3)
         raise Failed(f"the sink received {received} of {count} emails in {limit:.0f} s")
-
-
-def read_if_any(path):
-    return read(path) if os.path.exists(path) else ""
 
 
 def wait_for_lock(database):
