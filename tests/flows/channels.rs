@@ -1,12 +1,14 @@
 //! Notices to the operator's own systems: `notices.channel`.
 
+use crate::handovers::change_during_attempt;
 use crate::harness::{Harness, Setup};
 use crate::receiver::{Posted, Receiver, SECRET};
 use chrono::TimeDelta;
+use reconnectd::base::instances::Heartbeat;
 use reconnectd::domain::{EmailAddress, HoldScope, Suppression};
 use reconnectd::store::{DisclosedTo, NewHold};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 fn on(channel: &str, receiver: &Receiver) -> Setup {
     Setup::default()
@@ -41,6 +43,8 @@ async fn the_receivers_confirmation_counts_as_sent_and_the_cadence_goes_on_from_
     let data = &first.json()["data"];
     assert_eq!((&data["kind"], &data["step"]), (&json!("reconnect"), &json!(0)));
     assert_eq!((&data["member_id"], &data["connections"]), (&json!("alice"), &json!(["epic"])));
+    let times = (&first.json()["timestamp"], &data["expires_at"]);
+    assert_eq!(times, (&json!("2026-03-02T09:00:00.000Z"), &json!("2026-03-09T09:00:00.000Z")));
     assert_eq!(h.notice_states("alice").await, ["sent"]);
     let disclosures = h.app.store.disclosures(DisclosedTo::Member(&"alice".into())).await.unwrap();
     assert!(disclosures.emails[0].is_event && disclosures.emails[0].links.len() == 1);
@@ -144,6 +148,34 @@ async fn while_the_receiver_refuses_everything_a_notice_without_attempts_left_is
     let waiting = h.notices("alice").await.remove(0);
     assert_eq!(h.notice_states("alice").await, ["queued"]);
     assert_eq!(waiting.not_before - h.clock.now(), TimeDelta::hours(12));
+}
+
+#[tokio::test]
+async fn an_instance_that_must_not_send_anymore_posts_no_notice_and_tries_again_a_little_later() {
+    let receiver = Receiver::start().await;
+    let queued = async || {
+        let h = Harness::watching_with(on("webhook", &receiver), &["alice"]).await;
+        h.set("alice", "epic", "EXPIRED");
+        h.sweep().await;
+        assert!(h.app.planner.plan_page().await.unwrap());
+        h
+    };
+    let note = |h: &Harness, minutes| {
+        h.app.instances.note(Heartbeat {
+            sent_at: Duration::ZERO,
+            live: 1,
+            clock_difference: Some(TimeDelta::minutes(minutes)),
+            is_replaceable: false,
+            was_presumed_dead: false,
+        });
+        due(&receiver).len()
+    };
+    let (h, before) = change_during_attempt(queued, async |h| note(h, 3)).await;
+    assert_eq!((due(&receiver).len(), h.notice_states("alice").await), (before, vec!["queued"]));
+    assert!(h.notices("alice").await[0].not_before > h.clock.now());
+    note(&h, 0);
+    h.pass_after(TimeDelta::seconds(1)).await;
+    assert_eq!(due(&receiver).len(), before + 1);
 }
 
 #[tokio::test]

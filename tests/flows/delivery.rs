@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
 use reconnectd::{
     base::instances::Heartbeat,
-    notify::deliver::Delivered,
+    notify::deliver::{Delivered, Pipeline},
     sim::{Fault, FaultKind, Operation},
     store::{AttemptOutcome, ClaimLimits},
 };
@@ -124,6 +124,17 @@ async fn an_interrupted_delivery_is_retried() {
 }
 
 #[tokio::test]
+async fn after_the_stop_no_delivery_begins() {
+    let h = queued().await;
+    let (stop, mut pipeline) = (CancellationToken::new(), Pipeline::new(&h.app.deliverer));
+    stop.cancel();
+    assert!(pipeline.deliver_all(&stop).await.unwrap());
+    assert_eq!((h.mails().len(), h.notice_states("alice").await), (0, vec!["queued"]));
+    assert!(pipeline.deliver_all(&CancellationToken::new()).await.unwrap());
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
 async fn attempts_that_end_before_their_handover_cost_a_notice_nothing_however_many_they_are() {
     let h = queued().await;
     for _ in 0..6 {
@@ -155,6 +166,13 @@ async fn an_instance_that_may_be_replaced_or_has_another_time_than_the_database_
     assert!(matches!(deliver(&h).await, Delivered::QueuePaused(_)), "not seen for long");
     h.app.instances.note(Heartbeat { sent_at: Duration::from_secs(3), ..heartbeat });
     assert_eq!(deliver(&h).await, Delivered::One(AttemptOutcome::Sent));
+}
+
+#[tokio::test]
+async fn with_one_connection_and_one_email_a_minute_email_is_sent() {
+    let setup = Setup::default().set("EMAIL__CONNECTIONS", 1).set("EMAIL__PER_MINUTE", 1);
+    let (h, _) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
+    assert_eq!(h.notice_states("alice").await, ["sent"]);
 }
 
 #[tokio::test]

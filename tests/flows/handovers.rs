@@ -137,6 +137,18 @@ async fn what_changes_just_before_a_handover_stops_it_even_if_the_gates_are_open
 }
 
 #[tokio::test]
+async fn an_email_that_a_gate_rejects_during_its_attempt_is_cancelled_for_the_reason_of_the_gate() {
+    let queued = async || Harness::queued(&["alice"]).await;
+    let fail = async |h: &Harness| {
+        h.set("alice", "epic", "ERROR");
+        h.sweep().await;
+    };
+    let (h, ()) = change_during_attempt(queued, fail).await;
+    assert_eq!((h.mails().len(), h.notice_states("alice").await), (0, vec!["cancelled"]));
+    assert_eq!(h.notices("alice").await[0].reason, "status_not_actionable");
+}
+
+#[tokio::test]
 async fn who_drops_out_of_a_shared_email_just_before_its_handover_gets_neither_a_link_nor_a_decision() {
     let h = Harness::watching(&["alice", "bob"]).await;
     h.enrol_at("bob", "alice@example.org").await;

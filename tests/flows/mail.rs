@@ -34,6 +34,9 @@ async fn a_greylisted_email_is_retried_and_each_attempt_is_a_row() {
     h.end_faults();
     h.pass_after(TimeDelta::minutes(6)).await;
     assert_eq!(h.attempts("alice").await, ["retry", "retry", "sent"]);
+    let notice = h.notices("alice").await.remove(0).notice.id;
+    let reply = h.app.store.attempts(&notice).await.unwrap().pop().unwrap().detail;
+    assert!(reply.is_some(), "an operator can look for it in the log of the mail server");
     assert_eq!(h.recipients(), ["bob@example.org", "alice@example.org"]);
     assert_eq!(h.look(&h.link()).await.status, 200);
     let links = h.rows().await.texts("links", "member_id").await.unwrap();

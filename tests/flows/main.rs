@@ -67,6 +67,7 @@ mod pauses;
 mod planning;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod posts;
 mod presses;
 mod queue_age;
 mod rate_limits;

@@ -95,7 +95,11 @@ mod tests {
         assert!(sessions.try_acquire("c.example").is_none());
         drop(others);
         assert!(sessions.try_acquire("slow.example").is_none());
-        drop(slow);
+        let [first, second] = slow;
+        drop(first);
+        let third = sessions.try_acquire("slow.example");
+        assert!(third.is_some() && sessions.try_acquire("slow.example").is_none());
+        drop((second, third));
         assert!(sessions.try_acquire("slow.example").is_some());
     }
 

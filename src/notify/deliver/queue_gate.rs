@@ -23,7 +23,7 @@ struct Gate(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Changes whenever the gate closes or opens, so that a failure of before does not count again.
+    /// Changes whenever the gate closes, so that a failure of before does not count again.
     generation: u64,
     closed: Option<Closed>,
     rejections_in_a_row: u32,
@@ -104,7 +104,6 @@ impl Pass {
         state.implied_rejections_in_a_row = 0;
         let reopens = state.closed.take().is_some();
         if reopens {
-            state.generation += 1;
             tracing::info!(event = "queue_reopened", "the mail server accepts email again");
         }
         reopens

@@ -58,3 +58,26 @@ impl<T> Ready<T> {
 fn is_final(abort: &Abort) -> bool {
     matches!(abort, Abort::With(result) if matches!(**result, AttemptResult { outcome: AttemptOutcome::Cancelled, .. }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::abort_with;
+    use super::*;
+
+    #[test]
+    fn an_email_for_which_nobody_is_ready_waits_if_somebody_may_be_ready_later() {
+        let removed = || abort_with(AttemptOutcome::Cancelled, NoticeReason::MemberRemoved);
+        let paused = || abort_with(AttemptOutcome::Cancelled, NoticeReason::Paused);
+        let unclear = || abort_with(AttemptOutcome::Deferred, NoticeReason::SecondLookUnclear);
+        let obstacle = |aborts: [Abort; 2]| {
+            let mut ready = Ready::<()>::default();
+            for abort in aborts {
+                assert!(ready.add(&"ada".into(), Err(abort)).is_ok());
+            }
+            ready.members(&mut LeftOut::new()).err().and_then(|abort| abort.reason())
+        };
+        let waits = Some(NoticeReason::SecondLookUnclear);
+        assert_eq!([obstacle([removed(), unclear()]), obstacle([unclear(), removed()])], [waits, waits]);
+        assert_eq!(obstacle([removed(), paused()]), Some(NoticeReason::Paused));
+    }
+}

@@ -23,6 +23,8 @@ pub(crate) use policy::{Policy, StatusPolicy};
 pub(crate) use recovery::plan_recovered;
 
 #[cfg(test)]
+mod output_tests;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -14,7 +14,7 @@ pub(super) fn day(days: i64) -> Time {
 }
 
 /// The policy of the default configuration, without patience and quiet hours.
-pub(super) fn policy() -> Policy {
+pub(in crate::notify) fn policy() -> Policy {
     let reminders = vec![TimeDelta::days(3), TimeDelta::days(10)];
     Policy {
         expired: StatusPolicy { enabled: true, first_after: TimeDelta::zero(), reminders },
@@ -382,6 +382,9 @@ fn the_first_member_of_an_email_brings_the_quiet_hours() {
     assert_eq!(states(&shared), [(EmailState::Waits, 2)], "ann sleeps, and the email is hers first");
     let shared = [member("ann", &[expired()], &utc), member("ben", &[expired()], &tokyo)];
     assert_eq!(states(&shared), [(EmailState::Due, 2)]);
+    let recent = LapseInput { opened_at: noon - TimeDelta::minutes(5), ..expired() };
+    let shared = [member("ann", &[recent], &tokyo), member("ben", &[expired()], &utc)];
+    assert_eq!(states(&shared), [(EmailState::Waits, 2)], "ann joins what ben's notice begins");
     let paused = Recipient { is_paused: true, ..tokyo };
     let shared = [member("ann", &[expired()], &paused), member("ben", &[expired()], &utc)];
     assert_eq!(states(&shared), [(EmailState::Due, 1)], "a member who drops out brings none");
