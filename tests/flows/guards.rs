@@ -338,7 +338,9 @@ async fn an_acceptance_that_cannot_be_recorded_is_recorded_later_even_if_the_del
         h.rows().await.refuse_updates("attempts").await.unwrap();
         let deliverer = h.app.deliverer.clone();
         let delivery = tokio::spawn(async move { deliverer.deliver_one().await.is_ok() });
-        let is_retried = async || h.log.text().contains("event=\"attempt_not_recorded\"");
+        let is_failure =
+            |line: &str| line.contains("\"attempt_not_recorded\"") && line.contains(" failures=1 ");
+        let is_retried = async || h.log.text().lines().any(is_failure);
         until("the first try to fail", is_retried).await;
         delivery.abort();
         h.rows().await.accept_updates("attempts").await.unwrap();
