@@ -127,6 +127,9 @@ mod tests {
     fn every_type_is_known_and_told_apart() {
         assert_eq!(EventType::KNOWN.as_slice(), EventType::ALL);
         let only: EventTypes = [EventType::NoticeSent].into_iter().collect();
+        let twice: EventTypes = [EventType::NoticeSent; 2].into_iter().collect();
+        assert_eq!(twice, only);
+        assert!(EventTypes::default().is_empty() && !only.is_empty());
         for event in EventType::KNOWN {
             assert!(EventTypes::ALL.contains(event));
             assert!(!EventTypes::default().contains(event));

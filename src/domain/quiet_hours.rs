@@ -175,6 +175,10 @@ mod tests {
         ] {
             assert_eq!(half(due, now), at(expected), "due {due}, now {now}");
         }
+        let evening = hours("22:00", "23:30");
+        let night =
+            evening.earliest(at("2026-06-01T22:30:00Z"), at("2026-06-02T00:10:00Z"), Tz::UTC, Spread(0.75));
+        assert_eq!(night, at("2026-06-02T00:15:00Z"), "the hour after them goes on at midnight");
         let members: Vec<_> = (0..200).map(|n| Spread::of(&MemberId::new(format!("m{n}")))).collect();
         assert!(members.iter().all(|spread| (0.0..=1.0).contains(&spread.0)));
         let late = members.iter().filter(|spread| spread.0 > 0.5).count();

@@ -4,7 +4,6 @@ use crate::domain::{
     Button, HoldKind, LapseInput, LapseState, LinkRecord, Outlook, PlanningInput, Snooze, Time,
 };
 use crate::notify::plan::{Policy, next_email};
-use chrono::NaiveDate;
 use std::collections::BTreeMap;
 
 /// Whether the link has a lapse about which another email can come.
@@ -26,20 +25,15 @@ pub(super) fn set_outlooks(record: &mut LinkRecord, facts: &PlanningInput, polic
 
 fn outlook(lapse: &LapseInput, facts: &PlanningInput, policy: &Policy, now: Time) -> Outlook {
     let PlanningInput { member_id, recipient, .. } = facts;
-    let day_if_snoozed_until = |until: Option<Time>| -> Option<NaiveDate> {
-        let lapse = LapseInput { snoozed_until: until, ..lapse.clone() };
-        let at = next_email(facts, &lapse, policy, now)?;
-        Some(at.with_timezone(&recipient.time_zone.unwrap_or(policy.time_zone)).date_naive())
-    };
-    let snoozed_until = lapse.snoozed_until.filter(|until| *until > now);
-    let next_email = day_if_snoozed_until(snoozed_until);
+    let zone = recipient.time_zone.unwrap_or(policy.time_zone);
+    let next_email = next_email(facts, lapse, policy, now).map(|at| at.with_timezone(&zone).date_naive());
     let in_trouble = recipient.holds.iter().any(|hold| {
         hold.kind == HoldKind::Storm
             && hold.covers(member_id, &lapse.connection_id, lapse.status.as_ref(), false, now)
     });
     let snooze = if in_trouble || next_email.is_none() {
         Snooze::Unavailable
-    } else if snoozed_until.is_some() {
+    } else if lapse.snoozed_until.is_some_and(|until| until > now) {
         Snooze::Active
     } else {
         Snooze::Offered

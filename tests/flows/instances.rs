@@ -143,6 +143,22 @@ async fn what_an_interrupted_instance_leaves_is_polled_by_the_other_and_nobody_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_is_interrupted_while_another_instance_has_the_rest_reports_no_end() {
+    let Some(two) = Two::watching(5).await else { return };
+    let (first, second, stop) = (&two.h.app, &two.second, CancellationToken::new());
+    assert!(two.start(first).await);
+    two.h.fault(LIST, FaultKind::Delay { ms: 60_000 });
+    tokio::select! {
+        _ = take_part(first, &stop) => unreachable!("the gateway is slow"),
+        () = until("a poll", async || two.polls().iter().any(|polls| *polls > 0)) => {}
+    }
+    assert_eq!(take_part(second, &stop).await, None);
+    stop.cancel();
+    let report = second.sweeper.sweep(&stop).await.unwrap();
+    assert!(report.cancelled && !report.is_healthy(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_that_joins_again_hands_over_nothing_that_it_claimed_before_it_was_presumed_dead() {
     let Some(setup) = Setup::shared().await else { return };
     let h = Harness::watching_with(setup, &["alice"]).await;

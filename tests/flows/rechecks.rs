@@ -4,6 +4,7 @@ use crate::harness::{Harness, Setup};
 use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::sim::{Fault, FaultKind, Operation};
+use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
 const NEVER: (&str, &str) = ("SWEEP__SCHEDULE", "0 0 0 1 1 *");
@@ -48,6 +49,20 @@ async fn rechecks_after_a_press_count_from_the_press_and_not_from_the_recheck_be
         h.clock.advance(pressed_at + TimeDelta::seconds(after) - h.clock.now());
         assert_eq!(h.app.rechecker.recheck_one().await.unwrap(), is_due, "{after}");
     }
+}
+
+#[tokio::test]
+async fn a_direct_reconnection_is_looked_at_after_the_first_delay() {
+    let setup = Setup::default().set("SWEEP__RECHECK", "1m,5m");
+    let (h, link) = Harness::mailed(setup, &[("labcorp", "EXPIRED")]).await;
+    assert_eq!(h.press(&link).await.status, 200);
+    for (seconds, is_due) in [(59, false), (1, true)] {
+        h.clock.advance(TimeDelta::seconds(seconds));
+        assert_eq!(h.app.rechecker.recheck_one().await.unwrap(), is_due, "{seconds}");
+    }
+    assert_eq!(h.lapse_states("alice").await, ["labcorp closed recovered"]);
+    let causes = h.rows().await.texts("transitions", "cause").await.unwrap();
+    assert_eq!(BTreeSet::from_iter(&causes), BTreeSet::from_iter(&["recheck".into(), "sweep".into()]));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! A pass over many members.
 
 use crate::harness::{Harness, Setup};
+use crate::postgres;
 use chrono::TimeDelta;
-use reconnectd::domain::CredentialRules;
 use reconnectd::sim::{FaultKind, Operation};
+use reconnectd::{domain::CredentialRules, store::SweepProgress};
 use tokio_util::sync::CancellationToken;
 
 const LIST: Operation = Operation::GetMemberConnections;
@@ -76,10 +77,13 @@ async fn when_most_polls_fail_the_sweep_stops_early_and_nothing_is_concluded() {
 
 #[tokio::test]
 async fn a_gateway_that_asks_everyone_to_wait_stops_the_sweep_and_blames_nobody() {
-    let (h, _) = with_numbered(5).await;
+    let (h, members) = with_numbered(5).await;
     h.fault(LIST, FaultKind::Http { status: 429, retry_after: Some("3600".into()) });
     let report = h.pass().await;
     assert_eq!(report.ended_early_because, Some("gateway_throttled"));
+    let asked = members.iter().map(|member| u64::from(h.asked(member, LIST))).sum();
+    let SweepProgress { members, unclear, .. } = report.progress;
+    assert_eq!((members, unclear), (asked, asked), "those who were asked about");
     assert!(h.app.sweeper.is_throttled());
     h.end_faults();
     let report = h.pass_after(TimeDelta::minutes(61)).await;
@@ -126,4 +130,29 @@ async fn a_digest_of_an_earlier_version_is_replaced_without_a_transition() {
     assert_eq!(h.path("alice", "epic").await, history);
     assert_eq!(h.mails().len(), emails);
     assert_eq!(h.rows().await.blobs("members", "response_digest").await.unwrap(), digests);
+}
+
+#[tokio::test]
+async fn a_sweep_whose_responses_the_database_refuses_fails_and_continues_when_it_takes_them() {
+    let Some(url) = postgres::new_database_with_tables().await else { return };
+    let name = postgres::name_of(&url);
+    let role = format!("role_{name}");
+    for statement in [
+        "CREATE ROLE {} LOGIN PASSWORD 'hush' IN ROLE with_password",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO {}",
+        "GRANT ALL ON SCHEMA public TO {}",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
+    ] {
+        postgres::run_in(&name, &statement.replace("{}", &role));
+    }
+    let setup = Setup::default().on(&postgres::as_user(&url, &role, "hush"));
+    let h = Harness::watching_with(setup, &["alice"]).await;
+    h.set("alice", "epic", "EXPIRED");
+    postgres::run_in(&name, &format!("REVOKE INSERT ON transitions FROM {role}"));
+    let failed = h.app.sweeper.sweep(&CancellationToken::new()).await;
+    assert!(failed.is_err(), "{failed:?}");
+    postgres::run_in(&name, &format!("GRANT INSERT ON transitions TO {role}"));
+    assert!(h.sweep().await.complete());
+    assert_eq!(h.path("alice", "epic").await, ["CONNECTED", "EXPIRED"]);
+    assert_eq!(h.rows().await.count("sweeps").await.unwrap(), 2, "the same sweep");
 }

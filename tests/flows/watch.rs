@@ -5,6 +5,7 @@ use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::domain::CredentialRules;
 use reconnectd::sim::{Fault, FaultKind, Operation};
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 const LIST: Operation = Operation::GetMemberConnections;
@@ -108,6 +109,26 @@ async fn a_quota_serves_everyone_in_turn() {
 }
 
 #[tokio::test]
+async fn a_skipped_member_is_not_served_so_the_next_sweep_goes_on_behind_those_who_were_tried() {
+    let h = Setup::default().members(6).set("GATEWAY__MAX_IN_FLIGHT", 1).start().await;
+    for n in 1..=6 {
+        h.enrol_without_credential(&format!("m{n}")).await;
+    }
+    let rows = h.rows().await.rows("members", ["poll_key", "member_id"]).await.unwrap();
+    let in_order: BTreeMap<i64, _> =
+        rows.iter().map(|[key, id]| (key.parse().unwrap(), id.as_str())).collect();
+    let members: Vec<_> = in_order.into_values().collect();
+    // The first one has no credential, and the gateway throttles the next three.
+    h.enrol(&members[1..]).await;
+    h.fault(LIST, FaultKind::Http { status: 429, retry_after: Some("1800".into()) });
+    assert_eq!(h.sweep().await.ended_early_because, Some("gateway_throttled"));
+    let asked = || members.iter().map(|member| h.asked(member, LIST)).collect::<Vec<_>>();
+    assert_eq!(asked(), [0, 1, 1, 1, 0, 0]);
+    h.sweep_after(TimeDelta::minutes(61)).await;
+    assert_eq!(asked()[4], 1);
+}
+
+#[tokio::test]
 async fn a_tick_is_skipped_while_the_gateway_asks_everyone_to_wait() {
     let (h, members) = fleet(Setup::default().set("SWEEP__SCHEDULE", "0 */15 * * * *"), 9).await;
     let trouble = FaultKind::Http { status: 429, retry_after: Some("1800".into()) };
@@ -151,7 +172,7 @@ async fn many_lists_that_turn_empty_at_once_are_an_outage_and_a_few_are_believed
     }
     let report = h.sweep_after(QUARTER).await;
     assert!(report.complete(), "{report:?}");
-    assert_eq!(report.progress.transitions, 9);
+    assert_eq!((report.progress.members, report.progress.transitions), (40, 9));
     for (n, member) in members.iter().enumerate() {
         let expected: &[&str] = if n < 9 { &["CONNECTED", "DELETED"] } else { &["CONNECTED"] };
         assert_eq!(h.path(member, "epic").await, expected, "{member}");

@@ -100,6 +100,9 @@ proptest! {
     ) {
         let mut streaks = [0; 2];
         play(policy, &events, |world, answer, decision| {
+            for change in &decision.changes {
+                prop_assert_eq!(change.lapse.is_to_open(), change.reason == ChangeReason::Confirmed);
+            }
             for ((id, streak), said) in IDS.iter().zip(&mut streaks).zip(answer) {
                 *streak = if is_broken(*said) { *streak + 1 } else if is_mute(*said) { *streak } else { 0 };
                 let opened = decision.changes.iter().any(|change| {

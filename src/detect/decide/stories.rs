@@ -187,6 +187,8 @@ fn what_a_run_of_answers_means() {
         ("an act that has no effect within a day is over",
             "CONNECTED disconnect CONNECTED 1 CONNECTED 8 EXPIRED EXPIRED",
             "first_seen - dismissal_ended suspected confirmed", "closed recovered, open"),
+        ("so is the row of one that was to be deleted: it is missing like any other",
+            "CONNECTED delete CONNECTED 1 CONNECTED missing", "first_seen - dismissal_ended -", "closed recovered"),
         ("a row that an operator has just deleted is gone at once",
             "CONNECTED delete missing", "first_seen missing_from_list", "closed dismissed"),
         ("one that was disconnected is missing like any other",
@@ -298,6 +300,8 @@ fn rows_that_contradict_each_other_say_nothing_in_whatever_order_they_come() {
     for rows in [[&good, &bad, &bad], [&bad, &good, &bad], [&bad, &bad, &good]] {
         assert_eq!(world.decide(&rows.map(Clone::clone)), Decision::default());
     }
+    let leaving = Connection { sync_status: Some("DELETING".into()), ..bad.clone() };
+    assert_eq!(world.decide(&[leaving, bad.clone()]).changes[0].reason, ChangeReason::StatusChanged);
     assert_eq!(world.decide(&[bad.clone(), bad]).changes[0].reason, ChangeReason::Suspected);
 }
 

@@ -15,3 +15,16 @@ pub(super) fn of_early_end(stored: &str) -> &'static str {
     let known = [THROTTLED, MOST_POLLS_FAILED, MOST_REFRESHES_REFUSED, MANY_LISTS_EMPTY];
     known.into_iter().find(|code| *code == stored).unwrap_or("unknown")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_an_early_end_is_read_back_unless_another_version_stored_it() {
+        for code in [THROTTLED, MOST_POLLS_FAILED, MOST_REFRESHES_REFUSED, MANY_LISTS_EMPTY] {
+            assert_eq!(of_early_end(code), code);
+        }
+        assert_eq!(of_early_end("of_another_version"), "unknown");
+    }
+}

@@ -169,6 +169,7 @@ mod tests {
             ("everything fails in a small fleet", mixed(FAILED, 7, FINE, 7), Some((None, MostPollsFailed))),
             ("all but one fail in a small fleet", mixed(FAILED, 6, FINE, 7), None),
             ("nobody is polled", vec![], None),
+            ("only the last few of many fail", [mixed(FINE, 200, FINE, 200), mixed(FAILED, 49, FINE, 49)].concat(), None),
             ("an outage begins in the middle",
                 [mixed(FINE, 1000, FINE, 1000), mixed(FAILED, 1000, FINE, 1000)].concat(), Some((Some(1050), MostPollsFailed))),
             ("every credential is refused", mixed(REFUSED, 40, FINE, 40), Some((Some(10), MostRefreshesRefused))),

@@ -86,3 +86,36 @@ fn by_gateway(error: &GatewayError) -> PollOutcome {
     let wait = after.and_then(|after| TimeDelta::from_std(after).ok());
     PollOutcome::Unclear { reason, wait, failed, refusal: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(result: Result<DueResponse, CallError>, refresh: Refresh) -> PollOutcome {
+        PollOutcome::of(DuePoll { result, refresh })
+    }
+
+    #[test]
+    fn a_list_that_turns_empty_shows_whether_the_credential_was_renewed_for_it() {
+        for (refresh, refused) in [(Refresh::Granted, Some(false)), (Refresh::NotNeeded, None)] {
+            let asked_at = Time::UNIX_EPOCH;
+            let emptied = outcome(Ok(DueResponse::TurnedEmpty { asked_at }), refresh).sample();
+            assert_eq!(emptied, Some(Sample { failed: false, emptied: true, refused }));
+            let clear = outcome(Ok(DueResponse::Applied(ApplyReport::default())), refresh).sample();
+            assert_eq!(clear, Some(Sample { failed: false, emptied: false, refused }));
+        }
+    }
+
+    #[test]
+    fn a_database_that_takes_no_writes_is_no_members_fault_and_a_row_that_fails_is_one_failure() {
+        let failed = |error: StoreError| outcome(Err(error.into()), Refresh::NotNeeded);
+        let damaged = failed(StoreError::Damaged("a page".into()));
+        assert!(matches!(damaged, PollOutcome::NotStored(_)), "{damaged:?}");
+        assert_eq!(damaged.sample(), None, "it says nothing about the gateway");
+        let of_a_row = failed(StoreError::Row { table: "connections", row: "epic".into(), what: "status" });
+        assert!(
+            matches!(of_a_row, PollOutcome::Unclear { reason: "internal_error", failed: true, .. }),
+            "{of_a_row:?}"
+        );
+    }
+}
