@@ -1,6 +1,7 @@
 //! Whatever has become of a link, its page leaves the member a next step, and says nothing untrue.
 
 use crate::harness::{Harness, Setup};
+use crate::served_pages::ServedPages;
 use chrono::TimeDelta;
 use futures_util::future::join;
 use reconnectd::sim::{FaultKind, Operation};
@@ -122,6 +123,42 @@ async fn the_same_press_made_at_once_spends_one_of_several_redemptions() {
     h.fault(Operation::GetOauthUrl, FaultKind::Delay { ms: 200 });
     assert_eq!(join(hurried(&h, &link, &fields), hurried(&h, &link, &fields)).await, (303, 303));
     assert_eq!(h.rows().await.numbers("link_buttons", "redemptions").await.unwrap(), [1]);
+}
+
+/// Another instance's pages, and the link there.
+async fn at_another_instance(h: &Harness, link: &str) -> (ServedPages, String) {
+    let mut pages = ServedPages::bind();
+    pages.serve(&h.another_app(&[]).await);
+    let link = link.replace(&origin(link), &format!("http://{}", pages.address()));
+    (pages, link)
+}
+
+#[tokio::test]
+async fn the_same_press_at_two_instances_at_once_spends_one_of_several_redemptions() {
+    for (connection, operation, status) in
+        [("epic", Operation::GetOauthUrl, 303), ("labcorp", Operation::CreateConnection, 200)]
+    {
+        let setup = Setup::default().set("LINKS__MAX_REDEMPTIONS", 3);
+        let (h, link) = Harness::mailed(setup, &[(connection, "EXPIRED")]).await;
+        let (_pages, other) = at_another_instance(&h, &link).await;
+        let fields = fields(&h.look(&link).await.html);
+        h.person().read().await;
+        h.fault(operation, FaultKind::Delay { ms: 200 });
+        let statuses = join(hurried(&h, &link, &fields), hurried(&h, &other, &fields)).await;
+        assert_eq!(statuses, (status, status), "{connection}");
+        assert_eq!(h.rows().await.numbers("link_buttons", "redemptions").await.unwrap(), [1], "{connection}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_people_who_press_at_two_instances_at_once_one_reconnects() {
+    let (h, link) = Harness::mailed(Setup::default(), &[("labcorp", "EXPIRED")]).await;
+    let (_pages, other) = at_another_instance(&h, &link).await;
+    let looks = [h.look(&link).await, h.look(&link).await].map(|page| fields(&page.html));
+    h.person().read().await;
+    let statuses = join(hurried(&h, &link, &looks[0]), hurried(&h, &other, &looks[1])).await;
+    assert!([(200, 410), (410, 200)].contains(&statuses), "{statuses:?}");
+    assert_eq!(h.asked("alice", Operation::CreateConnection), 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use crate::harness::{Harness, Setup};
 use crate::running::until;
 use chrono::TimeDelta;
 use reconnectd::sim::{Fault, FaultKind, Operation};
-use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
 const NEVER: (&str, &str) = ("SWEEP__SCHEDULE", "0 0 0 1 1 *");
@@ -61,8 +60,9 @@ async fn a_direct_reconnection_is_looked_at_after_the_first_delay() {
         assert_eq!(h.app.rechecker.recheck_one().await.unwrap(), is_due, "{seconds}");
     }
     assert_eq!(h.lapse_states("alice").await, ["labcorp closed recovered"]);
-    let causes = h.rows().await.texts("transitions", "cause").await.unwrap();
-    assert_eq!(BTreeSet::from_iter(&causes), BTreeSet::from_iter(&["recheck".into(), "sweep".into()]));
+    let mut causes = h.rows().await.texts("transitions", "cause").await.unwrap();
+    causes.dedup();
+    assert_eq!(causes, ["recheck", "sweep"]);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn a_gateway_that_asks_everyone_to_wait_stops_the_sweep_and_blames_nobody(
     h.fault(LIST, FaultKind::Http { status: 429, retry_after: Some("3600".into()) });
     let report = h.pass().await;
     assert_eq!(report.ended_early_because, Some("gateway_throttled"));
-    let asked = members.iter().map(|member| u64::from(h.asked(member, LIST))).sum();
+    let asked: u64 = members.iter().map(|member| u64::from(h.asked(member, LIST))).sum();
     let SweepProgress { members, unclear, .. } = report.progress;
     assert_eq!((members, unclear), (asked, asked), "those who were asked about");
     assert!(h.app.sweeper.is_throttled());
