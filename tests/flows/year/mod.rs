@@ -45,7 +45,7 @@ const YEAR: Shape = Shape { members: 300, days: 359, sweep_hours: 36, tick_hours
 /// The hours between two sweeps, and between two other steps, of one seed after another.
 const PACES: [(i64, i64); 4] = [(42, 8), (36, 10), (44, 11), (48, 9)];
 /// In the suite.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 50;
 /// The lines of a failing run that are printed.
 const LINES: usize = 100;
 /// Runs to find fewer events that fail.
