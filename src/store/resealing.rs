@@ -123,3 +123,33 @@ impl Store {
         Ok(count.unsigned_abs())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn values_are_counted_by_their_table_and_the_key_that_sealed_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("sealed.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        for insert in [
+            "INSERT INTO members (member_id, email, subject, added_at, updated_at)
+                 VALUES ('a', 'a', 'a', 0, 0), ('b', 'b', 'b', 0, 0), ('c', 'c', 'c', 0, 0)",
+            "INSERT INTO credentials (member_id, key_id, sealed, updated_at)
+                 VALUES ('a', 'old', x'00', 0), ('b', 'old', x'00', 0), ('c', 'new', x'00', 0)",
+            "INSERT INTO access_tokens (member_id, key_id, sealed, refresh_at)
+                 VALUES ('a', 'old', x'00', 0), ('b', 'new', x'00', 0), ('c', 'new', x'00', 0)",
+        ] {
+            store.execute(query(insert)).await.unwrap();
+        }
+        let counts = async |key| {
+            let credentials = store.count_sealed(SealedTable::Credentials, key).await.unwrap();
+            (credentials, store.count_sealed(SealedTable::AccessTokens, key).await.unwrap())
+        };
+        assert_eq!(
+            [counts("old").await, counts("new").await, counts("other").await],
+            [(2, 1), (1, 2), (0, 0)]
+        );
+    }
+}

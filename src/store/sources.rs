@@ -55,9 +55,8 @@ impl SourceStats {
     }
 
     fn is_empty(&self) -> bool {
-        let medians = [self.recovery_median, self.connected_median];
-        self.connections + self.open_lapses + self.lapsed + self.recovered == 0
-            && medians.iter().all(Option::is_none)
+        let Self { connections, open_lapses, lapsed, recovered, connected_median, .. } = self;
+        connections + open_lapses + lapsed + recovered == 0 && connected_median.is_none()
     }
 }
 
@@ -191,5 +190,36 @@ impl Sources {
             (Reverse(stats.open_lapses), stats.name.to_lowercase(), stats.source.as_str().to_owned())
         });
         sources
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_listed_with_any_connection_lapse_recovery_or_break() {
+        let stats = |[connections, open_lapses, lapsed, recovered]: [u64; 4]| SourceStats {
+            connections,
+            open_lapses,
+            lapsed,
+            recovered,
+            ..SourceStats::new("epic".into())
+        };
+        let is_listed = |stats| !Sources([("epic".to_owned(), stats)].into()).into_sorted().is_empty();
+        assert!(!is_listed(stats([0; 4])));
+        assert!(is_listed(SourceStats { connected_median: Some(WINDOW), ..stats([0; 4]) }));
+        let some = [
+            [1, 0, 0, 0],
+            [0, 1, 0, 0],
+            [0, 0, 1, 0],
+            [0, 0, 0, 1],
+            [1, 1, 0, 0],
+            [0, 1, 1, 0],
+            [0, 0, 1, 1],
+        ];
+        for some in some {
+            assert!(is_listed(stats(some)), "{some:?}");
+        }
     }
 }

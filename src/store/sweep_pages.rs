@@ -387,3 +387,6 @@ async fn counts(tx: &mut Tx, sweep: &SweepId) -> Result<SweepProgress> {
         .await?;
     SweepProgress::read(&row)
 }
+
+#[cfg(test)]
+mod tests;

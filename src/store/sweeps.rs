@@ -217,6 +217,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::CredentialRules;
 
     #[tokio::test]
     async fn a_new_sweep_deletes_old_ones_but_not_the_last_complete_one_and_the_last_with_an_answer() {
@@ -236,5 +237,7 @@ mod tests {
                 .await
                 .unwrap();
         assert_eq!(oldest, [2, 3, 6, 7]);
+        let stats = store.stats(&CredentialRules::stored_tokens(), Time::UNIX_EPOCH).await.unwrap();
+        assert_eq!(stats.last_answer_at, Some(time(3)));
     }
 }

@@ -4,7 +4,7 @@ use crate::harness::{Harness, Setup, unsubscribe_link_in};
 use chrono::TimeDelta;
 use reconnectd::domain::{HoldScope, MemberId};
 use reconnectd::explain::{Explained, Explanation};
-use reconnectd::sim::{Fault, FaultKind, Operation};
+use reconnectd::sim::{Fault, FaultKind, Operation, SmtpFault, SmtpStage};
 use reconnectd::store::NewHold;
 
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
@@ -117,6 +117,18 @@ async fn a_held_email_names_the_hold_and_not_the_operator_s_words() {
         };
         assert_eq!(next, expected);
     }
+}
+
+#[tokio::test]
+async fn an_email_that_a_mail_server_deferred_is_the_next_with_the_reason() {
+    let h = Harness::queued(&["alice"]).await;
+    h.mail_fault(SmtpFault::reply(SmtpStage::Mail, 452, "4.3.1 Insufficient system storage"));
+    h.pass().await;
+    let next = h.next_email("alice").await;
+    assert!(
+        next.starts_with("the first email about epic, ") && next.ends_with(" (mail_server_busy)"),
+        "{next}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The audit: who did what. The database itself refuses to change it.
 
-use crate::{Fixture, now};
+use crate::{Fixture, leases, now};
 use chrono::TimeDelta;
 use reconnectd::domain::{Actor, AuditAction, AuditEntry, AuditRecord, MemberId, Suppression};
 use reconnectd::store::Store;
@@ -38,6 +38,15 @@ pub(crate) async fn what_somebody_does_is_recorded_with_it_and_what_the_daemon_d
     ];
     assert_eq!(told(&records), expected, "only what changed something, the newest first");
     assert!(records.iter().all(|row| row.actor == "token:grafana" && row.at == now()));
+}
+
+pub(crate) async fn a_retry_is_recorded_with_the_number_of_notices_if_there_were_any(f: &Fixture) {
+    leases::queue(f, 2).await;
+    acting(f).retry_all_notices(now()).await.unwrap();
+    assert_eq!(audit(f).await, [], "no attempt has failed");
+    f.rows().await.set("notices", "attempts", 1).await.unwrap();
+    assert_eq!(acting(f).retry_all_notices(now()).await.unwrap().len(), 2);
+    assert_eq!(told(&audit(f).await), [("notice_retry", None, Some(2))]);
 }
 
 pub(crate) async fn the_audit_is_never_changed_or_deleted(f: &Fixture) {

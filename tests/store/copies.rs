@@ -2,6 +2,7 @@
 
 use crate::instances::{claim, join, registration, set_seen};
 use crate::{Fixture, leases, now, population};
+use reconnectd::base::config::DatabaseUrl;
 use reconnectd::domain::{EmailAddress, Suppression};
 use reconnectd::store::{
     CopiedTable, CopyError, CopyProgress, CopyState, InstanceCommand, Store, StoreError,
@@ -117,6 +118,10 @@ async fn the_source_takes_no_work_until_it_is_reopened_and_the_copy_does() {
 
         let mark = source.store.copy_mark().await.unwrap().unwrap();
         assert_eq!((mark.state, mark.at), (CopyState::Copied, now()));
+        match &target.url {
+            DatabaseUrl::Sqlite(file) => assert_eq!(mark.other, file.display().to_string()),
+            DatabaseUrl::Postgres(_) => assert!(mark.other.starts_with("postgres://"), "{}", mark.other),
+        }
         assert!(matches!(try_daemon(&source.store).await, Err(StoreError::Copied { .. })));
         assert!(matches!(suppress(&source.store).await, Err(StoreError::Copied { .. })));
         assert!(matches!(copy(&source, &from.fixture().await).await, Err(StoreError::Copied { .. })));

@@ -40,6 +40,8 @@ pub(crate) async fn only_daemons_that_are_alive_are_reported(f: &Fixture) {
     assert!(reported().await.is_empty(), "not seen for long");
     assert!(f.store.heartbeat(now()).await.unwrap().is_some());
     assert_eq!(reported().await, ["daemon"]);
+    f.store.heartbeat(now() - TimeDelta::days(1)).await.unwrap();
+    assert_eq!(reported().await.is_empty(), f.is_file(), "a server has a clock of its own");
     f.store.unregister().await.unwrap();
     assert!(reported().await.is_empty(), "it left");
     drop(daemon);
@@ -91,6 +93,16 @@ pub(crate) async fn an_instance_that_ends_releases_its_own_leases_only(f: &Fixtu
     }
     assert_eq!(f.store.release_leases(now()).await.unwrap(), 1);
     assert_eq!(f.rows().await.texts("notices", "state").await.unwrap(), ["queued", "sending"]);
+}
+
+pub(crate) async fn a_daemon_on_a_file_releases_what_an_earlier_one_was_sending(f: &Fixture) {
+    queue(f, 2).await;
+    let earlier = join(&f.store, "earlier").await;
+    assert_eq!(claim(&f.store).await.len(), 2);
+    drop(earlier);
+    let later = f.reopen().await;
+    let _later = join(&later, "later").await;
+    assert_eq!(later.release_leases(now()).await.unwrap(), 2);
 }
 
 pub(crate) async fn claim(store: &Store) -> Vec<Claim> {

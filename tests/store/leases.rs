@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use std::sync::Arc;
 
 use reconnectd::{
-    domain::{Edit, EmailAddress, Fingerprint, GateVerdict, NoticeReason, Time, TokenHash, UsedCredential},
+    domain::{
+        Edit, EmailAddress, Fingerprint, GateVerdict, NoticeReason, Sealed, Time, TokenHash, UsedCredential,
+    },
     store::{
         AttemptOutcome, AttemptResult, Claim, ClaimLimits, DELIVERY_LEASE, Handover, HandoverContents,
         HandoverDecision, HandoverRecipient, RefreshedTokens, StoreError,
@@ -91,6 +93,26 @@ pub(crate) async fn tokens_of_a_subject_that_the_member_no_longer_has_are_not_st
     refresh("carol", "nothing").await;
     assert_eq!(stored().await, ["carol"]);
     assert!(f.store.lease_refresh(&"alice".into(), now(), now() + LEASE).await.unwrap().is_none());
+}
+
+pub(crate) async fn tokens_are_stored_if_a_rotation_of_the_keys_has_sealed_the_used_one_again(f: &Fixture) {
+    f.import(&["alice"]).await;
+    // Sealed again from what has the SHA-256 of `old`.
+    f.run(
+        "INSERT INTO credentials (member_id, key_id, sealed, updated_at, resealed_from) VALUES ('alice', 'new', unhex('00'), 0,
+             unhex('cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4'))",
+    )
+    .await;
+    for (used, stored) in [("older", "new"), ("old", "rotated")] {
+        let sealed = |key: &str, bytes: &str| Sealed { key_id: key.into(), bytes: bytes.into() };
+        let lease = f.store.lease_refresh(&"alice".into(), now(), now() + LEASE).await.unwrap().unwrap();
+        let used = UsedCredential::RefreshToken(sealed("key", used));
+        let rotated = Some(sealed("rotated", "next"));
+        let tokens = Arc::new(RefreshedTokens { used, rotated, access: None, subject: None });
+        f.store.store_tokens(&"alice".into(), &lease, &tokens, now()).await.unwrap();
+        f.store.release_refresh_lease(&"alice".into(), &lease).await.unwrap();
+        assert_eq!(f.rows().await.texts("credentials", "key_id").await.unwrap(), [stored]);
+    }
 }
 
 /// Queues notices `n1`, `n2`, … for alice.

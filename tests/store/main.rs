@@ -9,6 +9,7 @@ mod backups;
 mod claims;
 mod copies;
 mod erasures;
+mod figures;
 mod instances;
 mod leases;
 mod members;
@@ -23,6 +24,7 @@ mod servers;
 mod shape;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
+mod storms;
 mod suppressions;
 #[path = "../support/tcp_proxy.rs"]
 mod tcp_proxy;
@@ -169,6 +171,7 @@ suite! {
             transitions_are_never_changed_or_deleted;
         audit:
             a_purge_deletes_old_rows_of_the_audit_and_no_others,
+            a_retry_is_recorded_with_the_number_of_notices_if_there_were_any,
             an_erased_member_has_a_pseudonym_in_the_audit,
             an_import_leaves_one_row_with_the_number_of_its_members,
             the_audit_is_never_changed_or_deleted,
@@ -183,6 +186,9 @@ suite! {
         erasures:
             an_erased_member_is_in_no_table,
             erasing_one_of_several_keeps_what_the_others_share;
+        figures:
+            the_charts_count_by_day_and_source_and_mark_what_explains_a_change,
+            the_views_count_what_waits_is_open_recovered_or_reaches_nobody;
         instances:
             the_leases_of_a_dead_instance_are_released_and_no_others,
             only_daemons_that_are_alive_are_reported;
@@ -191,6 +197,7 @@ suite! {
             a_refresh_lease_can_be_taken_over_once_it_has_expired,
             a_released_lease_can_be_taken_at_once,
             a_refresh_that_lost_its_lease_leaves_its_successor_alone,
+            tokens_are_stored_if_a_rotation_of_the_keys_has_sealed_the_used_one_again,
             tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored,
             a_notice_is_claimed_once_by_sixteen_racing_workers,
             an_expired_claim_is_rescued_and_the_late_result_is_dropped,
@@ -211,6 +218,8 @@ suite! {
             of_sixteen_racing_presses_the_permitted_number_consumes_the_link,
             sixteen_requests_of_one_press_consume_one_redemption,
             a_press_that_something_has_overtaken_consumes_nothing;
+        storms:
+            a_storm_calms_down_when_a_window_has_passed_with_few_lapses;
         suppressions:
             a_suppression_outlives_the_member_and_follows_the_address;
     }
@@ -226,6 +235,8 @@ suite! {
             a_file_that_is_no_sound_backup_is_refused,
             a_copy_of_the_files_is_restored_with_its_log,
             an_earlier_version_s_backup_is_brought_to_this_version;
+        instances:
+            a_daemon_on_a_file_releases_what_an_earlier_one_was_sending;
         leases:
             a_second_daemon_is_kept_out_until_the_first_ends;
         members:

@@ -253,10 +253,33 @@ async fn after_a_failed_transaction_a_lease_waits_until_it_is_durable() {
 }
 
 #[tokio::test]
-async fn an_interactive_write_fails_while_this_process_writes() {
+async fn what_a_deleted_write_ahead_log_had_is_rescued_unless_the_file_is_gone_too() {
+    for (deleted, is_rescued) in [(vec![], false), (vec!["-wal"], true), (vec!["-wal", ""], false)] {
+        let (store, _folder) = store().await;
+        let host = "INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ('in the log', 1)";
+        store.execute(query(host)).await.unwrap();
+        let path = store.place.file().unwrap().to_owned();
+        for ending in &deleted {
+            std::fs::remove_file(format!("{}{ending}", path.display())).unwrap();
+        }
+        assert_eq!(store.rescue_log().await, is_rescued, "{deleted:?}");
+        if is_rescued {
+            let mut rows = TestDatabase::open(&path).await.unwrap();
+            assert_eq!(rows.texts("sign_in_hosts", "host").await.unwrap(), ["in the log"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_this_process_writes_an_interactive_write_fails_but_no_background_write_and_no_probe() {
     let (store, _folder) = store().await;
-    let held = hold(&store).await;
-    assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
+    let (held, interactive) = (hold(&store).await, store.interactive());
+    let background = interactive.background();
+    let patient = tokio::spawn(async move { write_nothing(&background).await });
+    tokio::task::yield_now().await;
+    let (probed, refused) = tokio::join!(store.probe_write(), write_nothing(&interactive));
+    assert!(probed.is_ok() && matches!(refused, Err(StoreError::Busy)));
     drop(held);
-    write_nothing(&store.interactive()).await.unwrap();
+    write_nothing(&interactive).await.unwrap();
+    patient.await.unwrap().unwrap();
 }
