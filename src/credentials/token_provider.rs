@@ -15,7 +15,7 @@ use crate::base::backoff;
 use crate::base::clock::Clock;
 use crate::base::config::AuthMode;
 use crate::base::telemetry::traces;
-use crate::domain::{AccessToken, CredentialState, MemberId, Sealed, Time};
+use crate::domain::{AccessToken, MemberId, Sealed, Time};
 use crate::gateway::{Gateway, GatewayError, Verdict};
 use crate::store::{
     CredentialFailure, INTERACTIVE_WAIT, RefreshBatches, RefreshLease, Store, StoreError, StoredCredentials,
@@ -181,7 +181,6 @@ impl TokenProvider {
         let wait = backoff::credential_retry_delay(failures, crate::base::random::jitter());
         let retry_at = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
         let failure = CredentialFailure {
-            state: CredentialState::Rejected,
             reason: refusal.reason.clone(),
             since: before.map_or(now, |failure| failure.since),
             failures,

@@ -16,11 +16,9 @@ pub struct StoredToken {
     pub(crate) refresh_at: Time,
 }
 
-/// The failure of a member's credential.
+/// The rejection of a member's credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialFailure {
-    /// `Rejected` or `Missing`.
-    pub(crate) state: CredentialState,
     /// The reason, in words for the operator.
     pub(crate) reason: String,
     /// The start of the failure.
@@ -50,7 +48,7 @@ const SAME_CAUSE: i64 = 2 * 60 * 60 * 1000;
 
 pub(super) const CREDENTIAL_COLUMNS: &str = "m.subject, c.key_id AS refresh_key, c.sealed AS refresh_sealed,
     a.key_id AS access_key, a.sealed AS access_sealed, a.refresh_at,
-    f.state AS failure_state, f.reason AS failure_reason, f.since, f.failures, f.retry_at,
+    f.reason AS failure_reason, f.since, f.failures, f.retry_at,
     t.key_id AS subject_key, t.hash AS subject_hash";
 pub(super) const CREDENTIAL_JOINS: &str = "LEFT JOIN credentials c ON c.member_id = m.member_id
     LEFT JOIN access_tokens a ON a.member_id = m.member_id
@@ -69,12 +67,11 @@ impl StoredCredentials {
             (Some(sealed), Some(refresh_at)) => Some(StoredToken { sealed, refresh_at: time(refresh_at) }),
             _ => None,
         };
-        let failure = match row.try_get::<Option<String>>("failure_state")? {
+        let failure = match row.try_get::<Option<i64>>("since")? {
             None => None,
-            Some(state) => Some(CredentialFailure {
-                state: if state == "rejected" { CredentialState::Rejected } else { CredentialState::Missing },
+            Some(since) => Some(CredentialFailure {
                 reason: row.try_get("failure_reason")?,
-                since: time(row.try_get("since")?),
+                since: time(since),
                 failures: count(row.try_get("failures")?),
                 retry_at: time(row.try_get("retry_at")?),
             }),
@@ -140,7 +137,7 @@ impl Store {
                     failures = excluded.failures, retry_at = excluded.retry_at",
             )
             .bind(id.as_str())
-            .bind(failure.state.as_str())
+            .bind(CredentialState::Rejected.as_str())
             .bind(&failure.reason)
             .bind(millis(failure.since))
             .bind(failure.failures)
@@ -149,7 +146,7 @@ impl Store {
             .await?;
             unreachable::plan_again(&mut tx, &json_list(&[id])?, failure.since).await?;
             let mut events = NewEvents::new(&tx);
-            if failure.state == CredentialState::Rejected && !was_rejected {
+            if !was_rejected {
                 let rejected = NewEvent::about(id, EventType::CredentialRejected);
                 events.add(rejected.with_time("rejected_at", Some(failure.since)));
             }

@@ -80,7 +80,7 @@ mod tests {
     fn a_claim_continues_where_one_without_the_same_domains_ended_within_a_second() {
         let crowded = Crowded::default();
         crowded.note(vec![found(Pass::Last, &["a"], 70, 5_000), found(Pass::Full, &[], 90, 5_000)]);
-        crowded.note(vec![found(Pass::Last, &["a"], 80, 5_900)]);
+        crowded.note(vec![found(Pass::Last, &["a"], 80, 5_900), found(Pass::Last, &["c"], 95, 5_900)]);
         let from = |pass, without: &[&str], at| {
             let without = without.iter().copied().collect();
             let from = crowded.passed(pass, &without, Time::UNIX_EPOCH + TimeDelta::milliseconds(at));

@@ -205,3 +205,111 @@ impl From<Arc<sqlx::Error>> for StoreError {
 }
 
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{Connection, SqliteConnection};
+
+    /// What SQLite says about a statement.
+    async fn refused(statement: &'static str) -> StoreError {
+        let mut database = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let tables = "CREATE TABLE t (id INTEGER UNIQUE, positive INTEGER CHECK (positive > 0), parent INTEGER REFERENCES t (id));
+            INSERT INTO t (id) VALUES (1); PRAGMA foreign_keys = ON";
+        sqlx::raw_sql(tables).execute(&mut database).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut database).await.unwrap_err().into()
+    }
+
+    #[tokio::test]
+    async fn an_error_says_what_else_fails_for_the_same_reason() {
+        const OTHER_WRITES: &str = "other writes";
+        const OTHER_ITEMS: &str = "other items";
+        const ITS_ROW: &str = "its row";
+        let decode = sqlx::Error::Decode("no number".into());
+        let column = sqlx::Error::ColumnDecode { index: "at".into(), source: "no number".into() };
+        let row = StoreError::Row { table: "events", row: "e".into(), what: "its data" };
+        for (error, expected) in [
+            (StoreError::Damaged("a page".into()), &[OTHER_WRITES, OTHER_ITEMS][..]),
+            (refused("PRAGMA max_page_count = 1; CREATE TABLE u (id)").await, &[OTHER_WRITES, OTHER_ITEMS]),
+            (refused("PRAGMA query_only = 1; DELETE FROM t").await, &[OTHER_WRITES, OTHER_ITEMS]),
+            (refused("ATTACH '/nowhere/at/all.db' AS u").await, &[OTHER_WRITES, OTHER_ITEMS]),
+            (sqlx::Error::PoolTimedOut.into(), &[OTHER_ITEMS]),
+            (sqlx::Error::PoolClosed.into(), &[OTHER_ITEMS]),
+            (StoreError::Busy, &[OTHER_ITEMS]),
+            (StoreError::Uncertain, &[OTHER_ITEMS]),
+            (StoreError::KeyRetired { key: "k".into() }, &[OTHER_ITEMS]),
+            (StoreError::RolledBack, &[]),
+            (StoreError::Aborted("a panic".into()), &[]),
+            (sqlx::Error::RowNotFound.into(), &[]),
+            (StoreError::Value { column: "state", value: "new".into() }, &[ITS_ROW]),
+            (row, &[ITS_ROW]),
+            (decode.into(), &[ITS_ROW]),
+            (column.into(), &[ITS_ROW]),
+            (refused("INSERT INTO t (id) VALUES (1)").await, &[ITS_ROW]),
+            (refused("INSERT INTO t (parent) VALUES (2)").await, &[ITS_ROW]),
+            (refused("INSERT INTO t (positive) VALUES (0)").await, &[ITS_ROW]),
+        ] {
+            let concerned = [
+                (error.concerns_other_writes(), OTHER_WRITES),
+                (error.concerns_all(), OTHER_ITEMS),
+                (error.is_about_a_row(), ITS_ROW),
+            ];
+            let concerned: Vec<_> =
+                concerned.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
+            assert_eq!(concerned, expected, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_whether_the_operator_has_to_name_or_mend_a_file() {
+        let text = String::new;
+        let at = Time::UNIX_EPOCH;
+        for error in [
+            StoreError::Missing { path: text() },
+            StoreError::Open { path: text(), reason: text() },
+            StoreError::NotADatabase { path: text() },
+            StoreError::OtherProgram { path: text() },
+            StoreError::Damaged(text()),
+            StoreError::Newer { path: text(), migration: 1 },
+            StoreError::Migration(MigrateError::VersionMissing(1)),
+            StoreError::Copied { path: text(), other: text(), at },
+            StoreError::IncompleteCopy { path: text(), other: text(), at, remedy: "" },
+            CopyError::SameDatabase { path: text() }.into(),
+            CopyError::NotEmpty { path: text(), table: text() }.into(),
+            BackupError::OnServer { path: text() }.into(),
+            BackupError::IsDatabase { path: text() }.into(),
+            BackupError::Exists { path: text() }.into(),
+            BackupError::InTheWay { path: text() }.into(),
+            BackupError::Unusable { path: text(), reason: text() }.into(),
+            BackupError::Occupied { path: text() }.into(),
+            BackupError::Leftover { path: text() }.into(),
+        ] {
+            assert!(error.is_unusable_file(), "{error:?}");
+        }
+        for error in [
+            StoreError::Unreachable { path: text(), reason: text() },
+            StoreError::FileReplaced { path: text() },
+            StoreError::Locked { path: text(), holder: text() },
+            StoreError::Importing { holder: text() },
+            StoreError::Rotating { holder: text() },
+            StoreError::Busy,
+            StoreError::RolledBack,
+            StoreError::Uncertain,
+            sqlx::Error::PoolTimedOut.into(),
+            CopyError::DifferentTables { difference: text() }.into(),
+            CopyError::InUse { path: text(), instance: text() }.into(),
+            CopyError::Unsupported { what: text() }.into(),
+            CopyError::Value { column: text(), value: text() }.into(),
+            CopyError::Write { table: text(), reason: text() }.into(),
+            CopyError::Differs { table: text() }.into(),
+            CopyError::Stopped.into(),
+            CopyError::NotReleased { reason: text() }.into(),
+            BackupError::InProgress { path: text() }.into(),
+            BackupError::Unsound { defect: text() }.into(),
+            BackupError::Stopped.into(),
+            BackupError::Write { path: text(), reason: text() }.into(),
+        ] {
+            assert!(!error.is_unusable_file(), "{error:?}");
+        }
+    }
+}

@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// Like [`Store::count_events`], without those that are delivered.
-    pub(crate) async fn count_undelivered_events(&self) -> Result<BTreeMap<String, u64>> {
+    pub async fn count_undelivered_events(&self) -> Result<BTreeMap<String, u64>> {
         self.counts("SELECT state, count(*) FROM events WHERE state <> 'delivered' GROUP BY state").await
     }
 }

@@ -109,10 +109,27 @@ mod tests {
             (8 | 1 << 8, "25006", Failure::ReadOnly),
             (10 | 3 << 8, "58030", Failure::Io),
             (11, "XX001", Failure::Damaged),
+            (14, "55000", Failure::CannotOpen),
             (19 | 8 << 8, "23505", Failure::Other),
         ] {
             assert_eq!(Failure::of_sqlite(sqlite), expected, "{sqlite}");
             assert_eq!(Failure::of_postgres(postgres), expected, "{postgres}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_told_from_one_that_there_never_was() {
+        let io = |kind: ErrorKind| sqlx::Error::Io(kind.into());
+        for (error, expected) in [
+            (sqlx::Error::PoolTimedOut, Failure::Busy),
+            (io(ErrorKind::NotConnected), Failure::NoConnection),
+            (io(ErrorKind::BrokenPipe), Failure::ConnectionLost),
+            (sqlx::Error::Protocol("garbled".into()), Failure::ConnectionLost),
+            (sqlx::Error::PoolClosed, Failure::ConnectionLost),
+            (sqlx::Error::WorkerCrashed, Failure::ConnectionLost),
+            (sqlx::Error::RowNotFound, Failure::Other),
+        ] {
+            assert_eq!(Failure::of(&error), expected, "{error:?}");
         }
     }
 
@@ -123,7 +140,11 @@ mod tests {
             ("40P01", Failure::Conflict),
             ("08006", Failure::ConnectionLost),
             ("57P01", Failure::ConnectionLost),
+            ("55P03", Failure::RowLocked),
             ("57014", Failure::TimedOut),
+            ("42501", Failure::Denied),
+            ("28000", Failure::Denied),
+            ("28P01", Failure::Denied),
             ("53300", Failure::NoConnection),
             ("3D000", Failure::CannotOpen),
             ("XX000", Failure::Other),

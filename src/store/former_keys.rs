@@ -96,3 +96,26 @@ impl Store {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Actor;
+
+    #[tokio::test]
+    async fn a_key_that_is_retired_again_stays_as_it_is_and_is_audited_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("keys.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap().acting_as(Actor::Command("ann".into()));
+        let sealed = |bytes: u8| Sealed { key_id: "new".into(), bytes: vec![bytes] };
+        for attempt in 1..=2 {
+            let now = Time::UNIX_EPOCH + chrono::TimeDelta::hours(attempt.into());
+            assert!(store.retire_key("old", &sealed(attempt), now).await.unwrap());
+        }
+        let retired_at = Time::UNIX_EPOCH + chrono::TimeDelta::hours(1);
+        let kept = StoredFormerKey { key_id: "old".into(), retired_at, sealed: sealed(1) };
+        assert_eq!(store.former_keys().await.unwrap(), [kept]);
+        let audited = store.audit(None, Time::UNIX_EPOCH, None, 9).await.unwrap();
+        assert_eq!(audited.len(), 1);
+    }
+}

@@ -275,3 +275,18 @@ async fn record_start(tx: &mut Tx, registration: &Registration, now: Time) -> Re
 fn presumed_dead_after() -> TimeDelta {
     TimeDelta::from_std(PRESUMED_DEAD_AFTER).unwrap_or(TimeDelta::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_instance_misses_a_heartbeat_without_being_presumed_dead_and_does_not_write_all_the_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("instances.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        let (interval, now) = (store.heartbeat_interval(), Time::UNIX_EPOCH);
+        assert!(interval >= Duration::from_secs(1));
+        assert!(store.oldest_heartbeat(now).await.unwrap() < now - interval * 2);
+    }
+}

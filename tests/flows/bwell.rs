@@ -107,6 +107,7 @@ async fn a_user_is_every_member_with_this_subject_and_no_other() {
     assert_eq!(h.tell(&message("user_delete_completed", &["u-17", "u-18", "unknown"])).await, 200);
     let mut rows = h.rows().await;
     assert_eq!(rows.texts("members", "member_id").await.unwrap(), ["bob", "erin"]);
+    assert!(h.hook_lines()[0].contains("event=\"members_erased\" members=3"), "{:?}", h.hook_lines());
     assert_eq!(h.audited().await.len(), 3);
 }
 

@@ -226,7 +226,9 @@ async fn under_both_the_email_and_the_event_have_a_link_of_their_own() {
 
 #[tokio::test]
 async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_links_are_deleted() {
-    let (h, receiver) = watching("both", &["alice"]).await;
+    let receiver = Receiver::start().await;
+    let setup = on("both", &receiver).set("WEBHOOK__EVENTS", "notice.due");
+    let h = Harness::watching_with(setup, &["alice"]).await;
     receiver.answer(500);
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
@@ -234,6 +236,7 @@ async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_link
     for _ in 0..4 {
         h.pass_after(TimeDelta::hours(1)).await;
     }
+    assert!(receiver.posts().len() > 1 && receiver.posts().iter().all(|posted| url(posted).contains("/r/")));
     assert_eq!(h.rows().await.count("links").await.unwrap(), 1, "the email's");
     h.reconnect(&h.link()).await;
     h.pass_after(TimeDelta::hours(1)).await;
@@ -243,6 +246,33 @@ async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_link
     }
     let due = due(&receiver).remove(0).json();
     assert!(due["data"]["url"].is_null(), "the connection works again: {due}");
+}
+
+#[tokio::test]
+async fn under_both_a_member_who_must_not_be_notified_anymore_gets_no_link() {
+    for change in ["paused", "suppressed", "neither"] {
+        let receiver = Receiver::start().await;
+        let setup = on("both", &receiver).set("WEBHOOK__EVENTS", "notice.due");
+        let h = Harness::watching_with(setup, &["alice"]).await;
+        receiver.answer(500);
+        h.set("alice", "epic", "EXPIRED");
+        h.pass().await;
+        let now = h.clock.now();
+        match change {
+            "paused" => drop(h.app.store.pause_members(&["alice".into()], now).await.unwrap()),
+            "suppressed" => {
+                let address: EmailAddress = "alice@example.org".parse().unwrap();
+                h.app.store.suppress(address.address_hash(), Suppression::Unsubscribed, now).await.unwrap();
+            }
+            _ => {}
+        }
+        receiver.answer(204);
+        for _ in 0..2 {
+            h.pass_after(TimeDelta::hours(2)).await;
+        }
+        let due = due(&receiver).remove(0).json();
+        assert_eq!(due["data"]["url"].is_null(), change != "neither", "{change}: {due}");
+    }
 }
 
 #[tokio::test]

@@ -105,7 +105,9 @@ async fn a_snooze_until_next_year_ends_in_a_week_from_now() {
     let (h, link) = Harness::mailed(setup, &[("epic", "EXPIRED")]).await;
     h.press(&format!("{link}/snooze")).await;
     in_a_year(&h, "lapses", "snoozed_until").await;
+    in_a_year(&h, "lapses", "plan_at").await;
     h.app.pull_back_from_future().await.unwrap();
+    assert!(h.log.text().contains("event=\"rows_rescheduled\" rows=2"), "{}", h.log.text());
     assert!(h.look(&link).await.html.contains("March 9<"));
     h.pass_after(TimeDelta::days(7)).await;
     assert_eq!(h.mails().len(), 2);
@@ -119,6 +121,22 @@ async fn a_notice_deferred_to_next_year_is_delivered_after_a_start() {
     h.app.planner.plan_page().await.unwrap();
     in_a_year(&h, "notices", "not_before").await;
     drop(h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
+    h.pass().await;
+    assert_eq!(h.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lapse_that_was_planned_for_next_year_by_a_clock_ahead_is_planned_again_after_a_start() {
+    let h = Harness::watching(&["alice"]).await;
+    drop(h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
+    h.set("alice", "epic", "EXPIRED");
+    h.sweep().await;
+    in_a_year(&h, "lapses", "plan_at").await;
+    let restart = async || drop(h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap());
+    restart().await;
+    assert!(!h.app.planner.plan_page().await.unwrap(), "a plan can be for any time");
+    in_a_year(&h, "lapses", "opened_at").await;
+    restart().await;
     h.pass().await;
     assert_eq!(h.mails().len(), 1);
 }

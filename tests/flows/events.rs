@@ -3,7 +3,7 @@
 use crate::harness::{Harness, Setup};
 use crate::receiver::{OTHER_SECRET, Receiver, SECRET};
 use chrono::TimeDelta;
-use reconnectd::domain::{ConnectionId, EmailAddress, EventState, ListedEvent, MemberId, Suppression};
+use reconnectd::domain::{Actor, ConnectionId, EmailAddress, EventState, ListedEvent, MemberId, Suppression};
 use reconnectd::sim::{FaultKind, Operation, SmtpFault, SmtpStage};
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
@@ -159,8 +159,11 @@ async fn an_event_fails_after_three_days_and_the_operator_can_retry_it() {
     }
     assert_eq!(in_state(&h, EventState::Failed).await, 2);
     assert!(h.log.text().contains("event_failed"));
-    let retried = h.app.store.retry_failed_events(h.clock.now()).await.unwrap();
+    let operator = h.app.store.acting_as(Actor::Command("ann".into()));
+    let retried = operator.retry_failed_events(h.clock.now()).await.unwrap();
     assert_eq!(retried.len(), 2);
+    let audited = h.rows().await.rows("audit", ["action", "affected"]).await.unwrap();
+    assert_eq!(audited, [["event_retry", "2"]]);
     deliver(&h).await;
     assert_eq!(in_state(&h, EventState::Queued).await, 2, "for three days again");
     receiver.answer(204);
@@ -313,10 +316,9 @@ async fn a_refused_disconnect_is_not_told() {
 async fn a_rejected_credential_and_a_suppressed_address_are_told_once() {
     let (h, receiver) = watching(&["alice", "bob"]).await;
     h.sim.world().revoke("bob").unwrap();
-    h.clock.advance(TimeDelta::hours(2));
-    h.pass().await;
-    h.clock.advance(TimeDelta::days(2));
-    h.pass().await;
+    h.pass_after(TimeDelta::hours(2)).await;
+    assert_eq!(receiver.confirmed_of("bob"), ["credential.rejected"]);
+    h.pass_after(TimeDelta::days(2)).await;
     let address: EmailAddress = "alice@example.org".parse().unwrap();
     let suppress = async || {
         let now = h.clock.now();

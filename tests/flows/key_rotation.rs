@@ -1,6 +1,6 @@
 //! Rotations of the keys beside the daemon, and keys that are lost.
 
-use crate::harness::{Harness, Setup, link_in, member};
+use crate::harness::{Harness, Setup, link_in, member, on_postgres};
 use chrono::TimeDelta;
 use reconnectd::{
     credentials::keyring::Keyring,
@@ -224,6 +224,33 @@ async fn an_instance_with_a_ring_of_its_own_is_waited_for() {
     let report = h.rotate(h.ring(), None).await;
     assert_eq!((report.pending, report.removed), (None, vec![old]));
     assert!(second.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap().complete());
+}
+
+#[tokio::test]
+async fn a_daemon_that_was_killed_holds_up_neither_a_rotation_of_a_file_s_keys_nor_the_next_daemon() {
+    if on_postgres() {
+        // A server cannot tell so soon.
+        return;
+    }
+    let h = Harness::watching(&["alice"]).await;
+    drop(as_instance(&h.app).await);
+    assert_eq!(h.rows().await.count("instances").await.unwrap(), 1, "it did not say that it ended");
+    let report = h.rotate(h.ring(), None).await;
+    assert_eq!((report.pending, report.removed), (None, h.app.keyring.key_ids()));
+    let restarted = h.another_app(&[]).await;
+    let _lock = as_instance(&restarted).await;
+    assert!(restarted.run_once(&tokio_util::sync::CancellationToken::new()).await.unwrap().complete());
+}
+
+#[tokio::test]
+async fn a_rotation_waits_for_the_daemon_in_another_process() {
+    let h = Harness::watching(&["alice"]).await;
+    let daemon = h.another_app(&[]).await;
+    let _lock = as_instance(&daemon).await;
+    let report = h.rotate(h.ring(), None).await;
+    assert!(matches!(report.pending, Some(Pending::WithoutKey(_))), "{report:?}");
+    daemon.follow_key_ring().await.unwrap();
+    assert_eq!(h.rotate(h.ring(), None).await.pending, None);
 }
 
 #[tokio::test]

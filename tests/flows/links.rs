@@ -316,3 +316,15 @@ async fn a_page_can_be_pressed_as_long_as_its_link_works() {
     h.clock.advance(TimeDelta::days(6) + TimeDelta::hours(23));
     assert_eq!(h.browser().press_on(&page, &link, &[]).await.status, 303);
 }
+
+#[tokio::test]
+async fn an_invitation_names_its_source_or_else_the_source_s_kind() {
+    let h = Harness::watching(&["alice"]).await;
+    h.set("alice", "epic", "ERROR");
+    h.sweep().await;
+    let link = h.invitation("alice", "epic").await;
+    assert!(h.look(&link).await.html.contains("Epic MyChart"));
+    h.rows().await.set("invitations", "name", "").await.unwrap();
+    let html = h.look(&link).await.html;
+    assert!(html.to_lowercase().contains("<bdi>your care provider</bdi>"), "{html}");
+}

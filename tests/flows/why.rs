@@ -269,6 +269,9 @@ async fn only_the_newest_decisions_of_a_long_history_are_read() {
         panic!("alice has a history");
     };
     assert!(is_cut && all.len() > 2);
+    let length = u32::try_from(all.len()).unwrap();
+    let whole = explainer.why(&"alice".into(), None, length).await.unwrap();
+    assert!(matches!(whole, Explanation::Found { is_cut: false, .. }), "there are no older ones");
     let ends_alike = decisions.iter().zip(&all[all.len() - 2..]).all(|(cut, all)| cut.text == all.text);
     assert!(decisions.len() == 2 && ends_alike);
 }

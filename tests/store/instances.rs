@@ -52,6 +52,22 @@ pub(crate) async fn only_daemons_that_are_alive_are_reported(f: &Fixture) {
     assert_eq!(f.store.heartbeat(now()).await.unwrap().map(|seen| seen.live), Some(1));
 }
 
+/// On a file only: a server has its own clock.
+pub(crate) async fn the_starts_of_daemons_are_recorded_for_a_year_and_those_of_commands_are_not(f: &Fixture) {
+    let start = async |id, command, at| {
+        let lock = f.store.lock().unwrap();
+        let registration = Registration { started_at: at, ..registration(id, command) };
+        f.store.register(&lock, registration, at).await.unwrap();
+    };
+    let starts = async || f.rows().await.texts("instance_starts", "instance_id").await.unwrap();
+    start("first", InstanceCommand::Run, now()).await;
+    start("command", InstanceCommand::Once, now()).await;
+    start("second", InstanceCommand::Run, now() + TimeDelta::days(365)).await;
+    assert_eq!(starts().await, ["first", "second"]);
+    start("third", InstanceCommand::Run, now() + TimeDelta::days(500)).await;
+    assert_eq!(starts().await, ["second", "third"]);
+}
+
 /// On a server only: nobody else can take over a file.
 pub(crate) async fn an_instance_that_was_presumed_dead_takes_no_lease_before_its_next_heartbeat(f: &Fixture) {
     queue(f, 2).await;

@@ -9,6 +9,7 @@ mod backups;
 mod claims;
 mod copies;
 mod erasures;
+mod events;
 mod figures;
 mod instances;
 mod leases;
@@ -186,6 +187,9 @@ suite! {
         erasures:
             an_erased_member_is_in_no_table,
             erasing_one_of_several_keeps_what_the_others_share;
+        events:
+            events_are_counted_by_state_and_those_that_failed_by_type,
+            events_that_failed_are_listed_page_by_page_and_by_type;
         figures:
             the_charts_count_by_day_and_source_and_mark_what_explains_a_change,
             the_views_count_what_waits_is_open_recovered_or_reaches_nobody;
@@ -236,7 +240,8 @@ suite! {
             a_copy_of_the_files_is_restored_with_its_log,
             an_earlier_version_s_backup_is_brought_to_this_version;
         instances:
-            a_daemon_on_a_file_releases_what_an_earlier_one_was_sending;
+            a_daemon_on_a_file_releases_what_an_earlier_one_was_sending,
+            the_starts_of_daemons_are_recorded_for_a_year_and_those_of_commands_are_not;
         leases:
             a_second_daemon_is_kept_out_until_the_first_ends;
         members:

@@ -101,10 +101,13 @@ pub(crate) async fn an_import_interrupted_while_it_is_applied_is_finished_by_the
 }
 
 pub(crate) async fn only_one_import_runs_at_a_time(f: &Fixture) {
-    let first = f.store.import(now()).await.unwrap();
+    let mut first = f.store.import(now()).await.unwrap();
     let second = f.reopen().await.import(now()).await;
     assert!(matches!(second.err(), Some(StoreError::Importing { .. })));
+    first.stage(&[row(1, "alice")]).await.unwrap();
     first.discard().await.unwrap();
+    let mut rows = f.rows().await;
+    assert_eq!((rows.count("imports").await.unwrap(), rows.count("import_rows").await.unwrap()), (0, 0));
     f.reopen().await.import(now()).await.unwrap();
 }
 
