@@ -77,7 +77,11 @@ pub(super) async fn scans(
         [] => (String::new(), String::new()),
         types => (format!("({})", types.join(", ")), format!("({})", vec!["NULL"; types.len()].join(", "))),
     };
-    connection.execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET plan_cache_mode = force_generic_plan").await?;
+    connection
+        .execute(
+            "SET enable_seqscan = off; SET enable_hashjoin = off; SET plan_cache_mode = force_generic_plan",
+        )
+        .await?;
     connection.execute(AssertSqlSafe(format!("PREPARE explained {types} AS {text}"))).await?;
     let explain = AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) EXECUTE explained {values}"));
     let plan: Value = sqlx::query_scalar(explain).fetch_one(&mut *connection).await?;
