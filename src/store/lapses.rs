@@ -93,3 +93,26 @@ impl Store {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lapses_are_planned_again_only_under_another_policy_than_the_one_of_this_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("lapses.db").display()).parse().unwrap();
+        let store = Store::open(&url).await.unwrap();
+        for (policy, former, expected) in [
+            ("a", None, true),
+            ("a", None, false),
+            ("a", Some("a"), false),
+            ("a", Some("b"), true),
+            ("b", Some("a"), true),
+            ("b", None, false),
+        ] {
+            let is_planned = store.plan_under(policy, former, Time::UNIX_EPOCH).await.unwrap();
+            assert_eq!(is_planned, expected, "{former:?} and then {policy}");
+        }
+    }
+}

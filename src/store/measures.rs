@@ -40,3 +40,26 @@ impl Store {
         Ok(openings.into_iter().map(time).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::HoldScope;
+    use crate::store::NewHold;
+
+    #[tokio::test]
+    async fn the_size_is_that_of_the_file_and_holds_count_until_they_are_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("measures.db");
+        let store = Store::open(&format!("sqlite://{}", file.display()).parse().unwrap()).await.unwrap();
+        assert_eq!(store.active_hold_kinds().await.unwrap(), []);
+        let new = NewHold { scope: HoldScope::default(), until: None, reason: "a test".into() };
+        let hold = store.add_hold(&new, Time::UNIX_EPOCH).await.unwrap().unwrap();
+        assert_eq!(store.active_hold_kinds().await.unwrap(), [HoldKind::Operator]);
+        store.release_hold(&hold.id, Time::UNIX_EPOCH).await.unwrap();
+        assert_eq!(store.active_hold_kinds().await.unwrap(), []);
+        let size = store.size().await.unwrap();
+        store.close().await;
+        assert_eq!(size, file.metadata().unwrap().len());
+    }
+}

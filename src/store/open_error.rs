@@ -54,3 +54,42 @@ fn owner(path: &Path) -> String {
 pub(super) fn shown(path: &Path) -> String {
     path.display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn each_cause_for_which_a_file_cannot_be_opened_has_a_remedy() {
+        use std::os::unix::fs::{MetadataExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("folder")).unwrap();
+        std::fs::write(at("file"), "").unwrap();
+        symlink(at("nothing"), at("broken")).unwrap();
+        symlink(at("file"), at("good")).unwrap();
+        let uid = folder.path().metadata().unwrap().uid();
+        let owned = |path: &Path| format!("({} belongs to user {uid})", path.display());
+        for (name, remedy) in [
+            ("nowhere/file", "create it".to_owned()),
+            ("folder", "name a file in it".into()),
+            ("broken", "remove the link".into()),
+            ("good", owned(&at("good"))),
+            ("file", owned(&at("file"))),
+            ("new", owned(folder.path())),
+        ] {
+            let refused = open_error(&at(name), std::io::Error::other("refused").into());
+            let StoreError::Open { path, reason } = refused else { panic!("{name}: {refused}") };
+            assert_eq!(path, at(name).display().to_string());
+            assert!(reason.contains(&remedy), "{name}: {reason}");
+            assert_eq!(reason.contains("refused"), reason.contains("belongs to"), "{name}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_busy_is_no_file_that_cannot_be_opened() {
+        let busy = open_error(Path::new("nowhere/file"), sqlx::Error::PoolTimedOut);
+        assert!(!busy.is_unusable_file() && busy.code() == "database_locked", "{busy}");
+    }
+}

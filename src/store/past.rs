@@ -335,3 +335,6 @@ fn address(row: &Row) -> Result<Option<AddressHash>> {
     let hash: Option<Vec<u8>> = row.try_get("address_hash")?;
     Ok(hash.and_then(|hash| hash.try_into().ok()).map(AddressHash))
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,40 @@ impl fmt::Display for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn replace(path: &Path) {
+        let other = path.with_extension("other");
+        fs::write(&other, "").unwrap();
+        fs::rename(&other, path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_log_that_was_deleted_and_nothing_else_can_be_rescued() {
+        for (deleted, replaced, expected) in [
+            (&[][..], &[][..], false),
+            (&["-wal"], &[], true),
+            (&[], &["-wal"], false),
+            (&["-shm"], &[], false),
+            (&[""], &[], false),
+            (&["-wal", "-shm"], &[], false),
+            (&["-wal", ""], &[], false),
+            (&["-wal"], &["-shm"], false),
+            (&["-wal"], &[""], false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = |ending: &&str| beside(&folder.path().join("a.db"), ending);
+            ["", LOG, LOG_INDEX].iter().for_each(|ending| fs::write(file(ending), "").unwrap());
+            let place = Place::of_file(file(&""), FileIdentity::of(&file(&"")).unwrap());
+            deleted.iter().for_each(|ending| fs::remove_file(file(ending)).unwrap());
+            replaced.iter().for_each(|ending| replace(&file(ending)));
+            assert_eq!(place.lacks_only_its_log(), expected, "deleted {deleted:?}, replaced {replaced:?}");
+        }
+        assert!(!Place::Server("postgres://localhost".into()).lacks_only_its_log());
+    }
+}

@@ -25,7 +25,7 @@ pub struct Stats {
     pub unclear: BTreeMap<String, u64>,
     /// Enrolled, unpaused members who get no more email about an open lapse, by reason code. `no_response` are the others
     /// without a usable response since the given instant.
-    pub(crate) unreachable: BTreeMap<String, u64>,
+    pub unreachable: BTreeMap<String, u64>,
     /// The last usable response of any member.
     pub(crate) last_answer_at: Option<Time>,
     pub connections: BTreeMap<String, u64>,

@@ -3,7 +3,7 @@
 use crate::api_client::{Api, answer, with_tokens};
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::domain::{EmailAddress, Suppression};
+use reconnectd::domain::{EmailAddress, Suppression, Time};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 
@@ -123,6 +123,19 @@ async fn each_list_shows_the_rows_of_its_command() {
     );
     let why = api.items("/members/alice/why?connection_id=epic").await;
     assert!(why.iter().any(|row| row["reason"] == "first_notice"), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_member_whose_credential_fails_is_listed_with_the_reason_and_since_when() {
+    let (h, api) = world().await;
+    h.sim.world().revoke("alice").unwrap();
+    h.pass_after(TimeDelta::hours(2)).await;
+    let failed = h.app.store.failed_credentials(None, None, 1).await.unwrap().remove(0);
+    let members = api.items("/members").await;
+    let (alice, bob) = (&members[0], &members[1]);
+    assert_eq!(alice["credential_reason"], failed.reason);
+    assert_eq!(alice["credential_since"].as_str().and_then(|at| at.parse().ok()), Some::<Time>(failed.since));
+    assert!(bob["credential_reason"].is_null() && bob["credential_since"].is_null());
 }
 
 #[tokio::test]

@@ -106,6 +106,19 @@ async fn a_gap_has_its_times_and_the_syncs_around_it() {
 }
 
 #[tokio::test]
+async fn a_connection_that_works_again_has_no_sync_after_the_gap_before_the_gateway_has_fetched_records() {
+    let (h, receiver) = watching(&["alice"]).await;
+    for status in ["EXPIRED", "CONNECTED"] {
+        h.set("alice", "epic", status);
+        h.pass_after(TimeDelta::hours(2)).await;
+    }
+    let recovered = receiver.confirmed().pop().unwrap().json();
+    assert_eq!(recovered["type"], "connection.recovered");
+    assert!(recovered["data"]["last_sync_before"].is_string());
+    assert!(recovered["data"]["last_sync_after"].is_null(), "{recovered}");
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_down_for_a_day_delays_no_email_and_gets_every_event_in_order() {
     let members = ["alice", "bob", "carol"];
     let (h, receiver) = watching(&members).await;
@@ -410,9 +423,11 @@ async fn a_member_whom_no_email_will_reach_is_told_once() {
     let address: EmailAddress = "alice@example.org".parse().unwrap();
     h.app.store.suppress(address.address_hash(), Suppression::Unsubscribed, h.clock.now()).await.unwrap();
     h.pass_after(TimeDelta::days(1)).await;
-    h.pass_after(TimeDelta::days(1)).await;
-    let types = ["connection.lapsed", "notice.sent", "address.suppressed", "member.unreachable"];
-    assert_eq!(receiver.confirmed_of("alice"), types);
     let last = receiver.confirmed().pop().unwrap().json();
     assert_eq!(last["data"]["reason"], "suppressed");
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.pass_after(TimeDelta::days(1)).await;
+    let types =
+        ["connection.lapsed", "notice.sent", "address.suppressed", "member.unreachable", "connection.lapsed"];
+    assert_eq!(receiver.confirmed_of("alice"), types);
 }

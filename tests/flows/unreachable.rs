@@ -2,9 +2,10 @@
 
 use crate::harness::{Harness, Setup};
 use chrono::TimeDelta;
-use reconnectd::domain::{CredentialRules, EmailAddress, MemberId, Suppression};
+use reconnectd::domain::{CredentialRules, EmailAddress, MemberId, Suppression, Time};
 use reconnectd::sim::{SmtpFault, SmtpStage};
 use reconnectd::store::ListedMember;
+use std::collections::BTreeMap;
 
 const DAY: TimeDelta = TimeDelta::days(1);
 const EPIC: &[(&str, &str)] = &[("epic", "EXPIRED")];
@@ -21,6 +22,23 @@ impl Harness {
         listed.into_iter().map(show).collect()
     }
 
+    /// The numbers of `status`: those who have been silent for longer than this count, too.
+    async fn unreachable_by_reason(&self, silence: TimeDelta) -> BTreeMap<String, u64> {
+        let (rules, since) = (CredentialRules::stored_tokens(), self.clock.now() - silence);
+        self.app.store.stats(&rules, since).await.unwrap().unreachable
+    }
+
+    async fn unreachable_since(&self, member: &str) -> Option<Time> {
+        let (only, rules) = (MemberId::from(member), CredentialRules::stored_tokens());
+        let listed = self.app.store.list_members(Some(&only), None, 1, &rules, None).await.unwrap().remove(0);
+        listed.unreachable.map(|(_, since)| since)
+    }
+
+    async fn suppress(&self, member: &str) {
+        let hash = self.address(member).address_hash();
+        self.app.store.suppress(hash, Suppression::Unsubscribed, self.clock.now()).await.unwrap();
+    }
+
     fn address(&self, member: &str) -> EmailAddress {
         format!("{member}@example.org").parse().unwrap()
     }
@@ -30,8 +48,7 @@ impl Harness {
 async fn a_member_who_unsubscribed_is_unreachable_while_a_connection_is_broken() {
     let (h, _) = Harness::mailed(Setup::default(), EPIC).await;
     assert!(h.unreachable().await.is_empty());
-    let hash = h.address("alice").address_hash();
-    h.app.store.suppress(hash, Suppression::Unsubscribed, h.clock.now()).await.unwrap();
+    h.suppress("alice").await;
     h.pass_after(DAY).await;
     assert_eq!(h.unreachable().await, ["alice suppressed"]);
     h.enrol_at("alice", "other@example.org").await;
@@ -115,4 +132,42 @@ async fn a_dismissal_ends_it_and_so_does_a_pause_for_its_time() {
     assert_eq!(h.unreachable().await, ["alice cadence_ended"]);
     h.browser().press(&format!("{link}/dismiss"), &[]).await;
     assert!(h.unreachable().await.is_empty());
+}
+
+#[tokio::test]
+async fn each_unreachable_member_counts_once_and_silence_alone_is_a_reason_of_its_own() {
+    let h = Harness::watching(&["alice", "bob", "carol"]).await;
+    for member in ["alice", "bob"] {
+        h.set(member, "epic", "EXPIRED");
+    }
+    h.pass().await;
+    assert!(h.unreachable_by_reason(TimeDelta::zero()).await.is_empty());
+    h.suppress("alice").await;
+    for member in ["bob", "carol"] {
+        h.sim.world().revoke(member).unwrap();
+    }
+    h.pass_after(DAY).await;
+    h.pass_after(DAY).await;
+    let mut expected = BTreeMap::from(
+        [("credential_rejected", 1), ("suppressed", 1)].map(|(reason, n)| (reason.to_owned(), n)),
+    );
+    assert_eq!(h.unreachable_by_reason(DAY * 3).await, expected);
+    expected.insert("no_response".to_owned(), 1);
+    assert_eq!(h.unreachable_by_reason(DAY).await, expected);
+}
+
+#[tokio::test]
+async fn a_member_who_stays_unreachable_is_so_since_the_first_time() {
+    let h = Harness::watching(&["alice", "bob"]).await;
+    for member in ["alice", "bob"] {
+        h.set(member, "epic", "EXPIRED");
+        h.suppress(member).await;
+    }
+    h.pass().await;
+    let since = h.unreachable_since("alice").await;
+    assert!(since.is_some() && h.unreachable_since("bob").await == since);
+    h.set("alice", "kaiser-north", "EXPIRED");
+    h.enrol_at("bob", "other@example.org").await;
+    h.pass_after(DAY).await;
+    assert_eq!((h.unreachable_since("alice").await, h.unreachable_since("bob").await), (since, None));
 }

@@ -226,8 +226,11 @@ async fn an_announced_recovery_is_a_decision_and_so_is_one_that_is_not_announced
 #[tokio::test]
 async fn an_email_and_the_use_of_its_link_are_told_and_the_next_reminder_is_named() {
     let (h, link) = Harness::mailed(Setup::default().set("NOTICES__EXPIRED__REMINDERS", "3d"), EPIC).await;
+    let sent_at = h.clock.now();
     h.clock.advance(DAY);
     assert_eq!(h.next_email("alice").await, "reminder 1 about epic, not before 2026-03-05T09:00:00Z");
+    let live = h.app.store.live_lapses(&"alice".into()).await.unwrap();
+    assert_eq!((live[0].emails, live[0].last_email_at), (1, Some(sent_at)));
     let browser = h.browser();
     let page = browser.arrive(&link).await;
     h.clock.advance(TimeDelta::seconds(4));
