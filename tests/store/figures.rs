@@ -50,9 +50,9 @@ fn counted(days: Vec<DayCount>) -> Vec<(NaiveDate, Option<String>, u64)> {
 pub(crate) async fn the_charts_count_by_day_and_source_and_mark_what_explains_a_change(f: &Fixture) {
     fill(f).await;
     let since = now() - DAY * 2;
-    let day = |days: i64, source: &str, count: u64| {
+    let day = |days: i32, source: &str, count: u64| {
         let source = (!source.is_empty()).then(|| source.to_owned());
-        ((now() - DAY * days as i32).date_naive(), source, count)
+        ((now() - DAY * days).date_naive(), source, count)
     };
     let recovered = counted(f.store.recoveries_by_day(since).await.unwrap());
     assert_eq!(recovered, [day(2, "epic", 1), day(2, "kaiser", 1), day(1, "epic", 1)]);

@@ -2,7 +2,7 @@
 
 use crate::{Fixture, now};
 use chrono::TimeDelta;
-use reconnectd::domain::StormPolicy;
+use reconnectd::domain::{ConnectionId, StormPolicy};
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -26,8 +26,8 @@ pub(crate) async fn a_storm_calms_down_when_a_window_has_passed_with_few_lapses(
         rows.set("holds", "lapsed", lapsed).await.unwrap();
         f.store.brake(&policy, now()).await.unwrap().calmed
     };
-    assert_eq!(calmed_after(HOUR / 2, 5).await, []);
-    assert_eq!(calmed_after(HOUR * 2, 4).await, []);
-    assert_eq!(calmed_after(HOUR * 2, 5).await, [Some("epic".into())]);
-    assert_eq!(calmed_after(HOUR * 2, 5).await, [], "once");
+    assert!(calmed_after(HOUR / 2, 5).await.is_empty());
+    assert!(calmed_after(HOUR * 2, 4).await.is_empty());
+    assert_eq!(calmed_after(HOUR * 2, 5).await, [Some(ConnectionId::from("epic"))]);
+    assert!(calmed_after(HOUR * 2, 5).await.is_empty(), "once");
 }
