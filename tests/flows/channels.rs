@@ -236,7 +236,7 @@ async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_link
     for _ in 0..4 {
         h.pass_after(TimeDelta::hours(1)).await;
     }
-    assert!(receiver.posts().len() > 1 && receiver.posts().iter().all(|posted| url(posted).contains("/r/")));
+    assert!(url(&receiver.posts()[0]).contains("/r/"), "it had a link");
     assert_eq!(h.rows().await.count("links").await.unwrap(), 1, "the email's");
     h.reconnect(&h.link()).await;
     h.pass_after(TimeDelta::hours(1)).await;
@@ -267,7 +267,7 @@ async fn under_both_a_member_who_must_not_be_notified_anymore_gets_no_link() {
             _ => {}
         }
         receiver.answer(204);
-        for _ in 0..2 {
+        for _ in 0..3 {
             h.pass_after(TimeDelta::hours(2)).await;
         }
         let due = due(&receiver).remove(0).json();

@@ -320,7 +320,7 @@ async fn a_page_can_be_pressed_as_long_as_its_link_works() {
 #[tokio::test]
 async fn an_invitation_names_its_source_or_else_the_source_s_kind() {
     let h = Harness::watching(&["alice"]).await;
-    h.set("alice", "epic", "ERROR");
+    h.set("alice", "epic", "DISCONNECTED");
     h.sweep().await;
     let link = h.invitation("alice", "epic").await;
     assert!(h.look(&link).await.html.contains("Epic MyChart"));

@@ -131,7 +131,7 @@ async fn a_queued_reminder_waits_at_the_handover_until_the_snooze_ends_or_is_und
         if is_undone {
             h.press(&format!("{link}/undo")).await;
             assert_eq!(notices(&h).await[1], "queued 1 reminder", "it is due at once");
-            assert_eq!(h.notices("alice").await[1].not_before, h.clock.now());
+            assert!(h.notices("alice").await[1].not_before <= h.clock.now());
             h.pass().await;
         } else {
             pass_days(&h, 5).await;
