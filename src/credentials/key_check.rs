@@ -88,3 +88,28 @@ pub(crate) async fn leave_canary(store: &Store, keyring: &Keyring) -> Result<(),
 fn nobody() -> MemberId {
     MemberId::from("")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::config::DatabaseUrl;
+    use crate::store::testing::TestDatabase;
+
+    #[tokio::test]
+    async fn a_key_is_known_by_its_canary_even_if_no_credential_can_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ring, file) = (folder.path().join("ring.keys"), folder.path().join("keys.db"));
+        Keyring::generate(&ring).unwrap();
+        let keyring = Keyring::open(&ring).unwrap();
+        let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await.unwrap();
+        leave_canary(&store, &keyring).await.unwrap();
+        let damaged = format!(
+            "INSERT INTO members (member_id, email, subject, added_at, updated_at) VALUES ('alice', '', '', 1, 1);
+             INSERT INTO credentials (member_id, key_id, sealed, updated_at) VALUES ('alice', '{}', x'00', 1)",
+            keyring.newest_key_id()
+        );
+        TestDatabase::open(&file).await.unwrap().run(&damaged).await.unwrap();
+        let report = KeyReport::new(&store, &keyring).await.unwrap();
+        assert_eq!(report, KeyReport { usable: 1, ..KeyReport::default() });
+    }
+}

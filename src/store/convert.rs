@@ -27,3 +27,15 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 pub(super) fn json_list<T: serde::Serialize>(items: &[T]) -> Result<String> {
     serde_json::to_string(items).map_err(|error| sqlx::Error::Encode(error.into()).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_does_not_fit_becomes_the_nearest_that_does() {
+        for (stored, read) in [(-1, 0), (7, 7), (i64::MAX, u32::MAX)] {
+            assert_eq!(count(stored), read, "{stored}");
+        }
+    }
+}

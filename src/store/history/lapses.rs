@@ -153,3 +153,87 @@ impl LapseFacts {
         Some((closed_at, outcome.as_str(), event))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LapseId, MemberId};
+    use crate::store::time;
+
+    /// A lapse that is still under way, from these milliseconds on.
+    fn facts(state: LapseState, suspected_at: i64, opened_at: Option<i64>) -> LapseFacts {
+        let lapse = Lapse {
+            id: LapseId::new("1"),
+            member_id: MemberId::from("alice"),
+            connection_id: "epic".into(),
+            state,
+            outcome: None,
+            suspected_at: time(suspected_at),
+            consecutive_observations: 1,
+            opened_at: opened_at.map(time),
+            closed_at: None,
+            disconnect_intent: None,
+        };
+        LapseFacts {
+            lapse,
+            emails: 0,
+            patience_ends: None,
+            is_dismissed_by_member: false,
+            has_dismissal: false,
+            waits_for_sweep: false,
+        }
+    }
+
+    fn closed(outcome: Outcome, at: i64) -> LapseFacts {
+        let facts = facts(LapseState::Closed, 1, None);
+        let lapse = Lapse {
+            outcome: Some(outcome),
+            closed_at: Some(time(at)),
+            consecutive_observations: 0,
+            ..facts.lapse
+        };
+        LapseFacts { lapse, ..facts }
+    }
+
+    #[test]
+    fn a_lapse_tells_of_its_breaks_as_far_as_its_row_shows_them() {
+        for (facts, told) in [
+            (facts(LapseState::Suspected, 1, None), &["suspected"][..]),
+            (facts(LapseState::Open, 1, Some(1)), &["confirmed"]),
+            (facts(LapseState::Open, 1, Some(2)), &["suspected", "confirmed"]),
+            (facts(LapseState::Open, 2, Some(1)), &["confirmed", "resumed"]),
+            (facts(LapseState::Suspected, 2, Some(1)), &["confirmed", "resumed"]),
+            (closed(Outcome::Dismissed, 2), &["dismissed"]),
+        ] {
+            let codes: Vec<_> = facts.events().into_iter().map(|(_, code, _)| code).collect();
+            assert_eq!(codes, told);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_lapse_is_the_member_s_only_if_they_dismissed_it_and_is_told_once() {
+        for (outcome, is_dismissed_by_member, has_dismissal, told) in [
+            (Outcome::Dismissed, false, false, Some(false)),
+            (Outcome::Dismissed, true, false, Some(true)),
+            (Outcome::Dismissed, true, true, None),
+            (Outcome::Recovered, false, true, Some(false)),
+        ] {
+            let facts = LapseFacts { is_dismissed_by_member, has_dismissal, ..closed(outcome, 2) };
+            let by_member = facts.closed().map(|(_, _, event)| match event {
+                LapseEvent::Closed { is_by_member, .. } => is_by_member,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(by_member, told);
+        }
+    }
+
+    #[test]
+    fn a_lapse_that_closes_when_the_patience_ends_was_not_in_it() {
+        for (closed_at, expected) in [(4, true), (5, false)] {
+            let facts = LapseFacts { patience_ends: Some(time(5)), ..closed(Outcome::Recovered, closed_at) };
+            let (_, _, event) = facts.closed().unwrap();
+            let is_in_patience = matches!(event, LapseEvent::Closed { was_in_patience: true, .. });
+            assert_eq!(is_in_patience, expected, "{closed_at}");
+        }
+    }
+}

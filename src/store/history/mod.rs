@@ -4,6 +4,8 @@ mod emails;
 mod lapses;
 mod member;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use super::engine::query_scalar;
 use super::{Result, Store};

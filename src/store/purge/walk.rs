@@ -156,6 +156,17 @@ mod tests {
     use super::*;
     use crate::store::time;
 
+    /// Purges the table until it is done, or takes as many steps. Returns the numbers of rows that went with each.
+    async fn purge(store: &Store, table: PurgedTable, most: usize) -> Vec<u64> {
+        let (mut steps, mut place) = (Vec::new(), Some(Place::default()));
+        while let Some(here) = place.filter(|_| steps.len() < most) {
+            let page = store.purge_page(table, time(1_000), &here).await.unwrap();
+            steps.push(page.rows);
+            place = page.next;
+        }
+        steps
+    }
+
     #[tokio::test]
     async fn what_does_not_fit_into_a_step_goes_in_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
@@ -171,6 +182,12 @@ mod tests {
                 "decisions (decision_id, member_id, what, reason, at, last_at) SELECT 'd' || i, 'm1', '', '', 1, 1",
             ),
             (251, "planner_pauses (until, since) SELECT i, 0"),
+            // 500 that stay, then one that goes, and its successor.
+            (
+                502,
+                "member_changes (member_id, change, at, is_paused, is_suppressed)
+                 SELECT CASE WHEN i <= 500 THEN 'm1' ELSE 'm2' END, i, CASE WHEN i <= 500 THEN 2000 ELSE 1 END, 0, 0",
+            ),
         ] {
             let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)";
             store.execute(query(format!("{numbers} INSERT INTO {rows} FROM n")).bind(count)).await.unwrap();
@@ -178,15 +195,10 @@ mod tests {
         for (table, expected) in [
             (PurgedTable::Decisions, [500, 1]),
             (PurgedTable::PlannerPauses, [250, 1]),
+            (PurgedTable::MemberChanges, [0, 1]),
             (PurgedTable::Members, [20, 1]),
         ] {
-            let (mut steps, mut place) = (Vec::new(), Some(Place::default()));
-            while let Some(here) = place {
-                let page = store.purge_page(table, time(1_000), &here).await.unwrap();
-                steps.push(page.rows);
-                place = page.next;
-            }
-            assert_eq!(steps, expected, "{table:?}");
+            assert_eq!(purge(&store, table, 3).await, expected, "{table:?}");
         }
     }
 }
