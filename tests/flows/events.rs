@@ -52,6 +52,10 @@ async fn each_fact_about_a_member_is_told_once_in_its_order() {
         assert_eq!((posted.id.as_str(), listed.state), (listed.id.as_str(), EventState::Delivered));
         assert!(listed.delivered_at.is_some() && listed.attempts == 1);
     }
+
+    h.set("alice", "epic", "EXPIRED");
+    h.pass().await;
+    assert_eq!(receiver.confirmed_of("alice")[types.len()], "connection.lapsed", "it resumes");
 }
 
 #[tokio::test]

@@ -94,6 +94,21 @@ async fn a_second_daemon_on_the_same_database_is_turned_away_unless_it_is_on_a_s
 }
 
 #[tokio::test]
+async fn on_a_file_a_killed_daemon_demands_no_keys_of_the_next() {
+    let h = Harness::watching(&["alice"]).await;
+    if on_postgres() {
+        return;
+    }
+    let now = h.clock.now().timestamp_millis();
+    let killed = format!(
+        "INSERT INTO instances (instance_id, command, version, key_ids, started_at, seen_at)
+         VALUES ('killed', 'run', '', '[\"lost\"]', {now}, {now})"
+    );
+    h.rows().await.run(&killed).await.unwrap();
+    h.app.acquire_instance_lock(InstanceCommand::Run).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_start_releases_the_refresh_leases_of_the_daemon_before_and_none_of_a_command() {
     let h = Harness::watching(&["alice", "bob"]).await;
     let now = h.clock.now();

@@ -206,3 +206,11 @@ async fn an_unknown_zone_of_another_version_is_reported_once_and_the_configured_
     assert!(warnings[0].contains("WARN") && warnings[0].contains("zone=\"Mars/Base\""), "{}", warnings[0]);
     assert!(warnings[0].contains("first_member=\"alice\""), "{}", warnings[0]);
 }
+
+#[tokio::test]
+async fn a_change_of_zone_is_recorded_for_replays() {
+    let (h, _) = Harness::mailed(Setup::default(), &[("epic", "EXPIRED")]).await;
+    h.import_zone("alice", Edit::Set(Pacific::Auckland)).await;
+    let recorded = h.rows().await.count("member_changes").await.unwrap();
+    assert_eq!(recorded, 2, "one when the lapse opened");
+}

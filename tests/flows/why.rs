@@ -132,6 +132,19 @@ async fn an_email_that_a_mail_server_deferred_is_the_next_with_the_reason() {
 }
 
 #[tokio::test]
+async fn an_invitation_that_is_held_twice_is_one_decision_with_a_count() {
+    let h = Harness::watching(&["alice"]).await;
+    let source = h.app.operator.connection_or_source(&"alice".into(), &"somewhere".into()).await.unwrap();
+    h.app.operator.send_invitation(&"alice".into(), &source).await.unwrap();
+    for _ in 0..2 {
+        let hold = NewHold { scope: HoldScope::default(), until: None, reason: "a test".into() };
+        let hold = h.app.store.add_hold(&hold, h.clock.now()).await.unwrap().unwrap();
+        h.app.store.release_hold(&hold.id, h.clock.now()).await.unwrap();
+    }
+    assert_eq!(h.codes("alice").await, ["notice held_by_operator 2"]);
+}
+
+#[tokio::test]
 async fn what_the_member_chose_on_the_page_is_a_decision() {
     let setup = Setup::default().set("NOTICES__DISCONNECTED__REMINDERS", "3d").set("LINKS__TTL", "30d");
     let (h, link) = Harness::mailed(setup, &[("epic", "DISCONNECTED")]).await;

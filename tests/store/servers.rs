@@ -30,6 +30,7 @@ fn reason(opened: Result<Store, StoreError>) -> String {
     }
 }
 
+const SECOND: Duration = Duration::from_secs(1);
 const ROLE: &str = "CREATE ROLE user_DATABASE LOGIN PASSWORD 'hush' IN ROLE with_password;";
 
 #[tokio::test]
@@ -137,11 +138,11 @@ async fn a_migration_whose_connection_is_lost_is_continued_by_the_next_start() {
     Store::open(&url.parse().unwrap()).await.unwrap();
 }
 
-/// A store on a database of its own, through a proxy. The server ends a statement after a second.
-async fn proxied() -> Option<(Store, TcpProxy)> {
+/// A store on a database of its own, through a proxy. The server ends a statement after a time.
+async fn proxied(limit: Duration) -> Option<(Store, TcpProxy)> {
     let proxy = TcpProxy::start(&postgres::new_database_with_tables().await?).await;
     let url: DatabaseUrl = proxy.url().parse().unwrap();
-    Some((Store::open(&url.with_limits(1, Duration::from_secs(1))).await.unwrap(), proxy))
+    Some((Store::open(&url.with_limits(1, limit)).await.unwrap(), proxy))
 }
 
 /// Returns whether the address was not suppressed before.
@@ -151,7 +152,7 @@ async fn suppress(store: &Store, name: &str) -> Result<bool, StoreError> {
 
 #[tokio::test]
 async fn work_waits_while_the_server_is_gone() {
-    let Some((store, proxy)) = proxied().await else { return };
+    let Some((store, proxy)) = proxied(SECOND).await else { return };
     proxy.cut();
     let (first, ()) = tokio::join!(suppress(&store, "alice"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -164,7 +165,7 @@ async fn work_waits_while_the_server_is_gone() {
 
 #[tokio::test]
 async fn work_that_gets_no_answer_is_done_on_another_connection() {
-    let Some((store, proxy)) = proxied().await else { return };
+    let Some((store, proxy)) = proxied(SECOND).await else { return };
     assert!(suppress(&store, "alice").await.unwrap());
     // Until the connection is in the pool, but not for so long that it is tested before it is used again.
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -175,8 +176,20 @@ async fn work_that_gets_no_answer_is_done_on_another_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_idle_is_tested_before_work_waits_for_it() {
+    let limit = SECOND * 20;
+    let Some((store, proxy)) = proxied(limit).await else { return };
+    assert!(suppress(&store, "alice").await.unwrap());
+    tokio::time::sleep(SECOND / 2).await;
+    proxy.strand();
+    let began = Instant::now();
+    assert!(suppress(&store, "bob").await.unwrap());
+    assert!(began.elapsed() < limit);
+}
+
+#[tokio::test]
 async fn nothing_is_assumed_about_a_commit_without_an_answer() {
-    let Some((store, proxy)) = proxied().await else { return };
+    let Some((store, proxy)) = proxied(SECOND).await else { return };
     for (name, arrives) in [("alice", false), ("bob", true)] {
         proxy.cut_at("COMMIT", arrives);
         let suppressed = suppress(&store, name).await;
