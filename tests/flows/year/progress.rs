@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// How long an email may take when nothing stands in its way: a retry after a day, the gap, a night, and the time between
 /// two steps of the run, and some of these twice.
-const PATIENCE: TimeDelta = TimeDelta::hours(84);
+const PATIENCE: TimeDelta = TimeDelta::hours(108);
 
 impl Model {
     /// What has been due for too long although nothing stood in its way: the member, the source, and what.
