@@ -214,6 +214,8 @@ async fn an_access_token_that_was_refused_does_not_cost_its_successor() {
     let successor = access().await;
     h.app.store.drop_access_token(&alice, &refused.sealed).await.unwrap();
     assert!(successor.is_some() && access().await == successor);
+    h.app.store.drop_access_token(&alice, &successor.unwrap().sealed).await.unwrap();
+    assert_eq!(access().await, None);
 }
 
 #[tokio::test]
