@@ -95,12 +95,12 @@ class Machine:
         child.returncode = os.waitstatus_to_exitcode(status)
         self.live.pop(child.pid, None)
 
-    def end(self, child, limit=20):
+    def end(self, child, limit=20, first=signal.SIGTERM):
         """Asks a process to end, and kills it when it does not."""
         if child.pid not in self.live:
             return
         # Not `child.terminate`, which would reap a child that has just ended. Until it is reaped, its id stays its own.
-        for number, seconds in ((signal.SIGTERM, limit), (signal.SIGKILL, 5)):
+        for number, seconds in ((first, limit), (signal.SIGKILL, 5)):
             os.kill(child.pid, number)
             until = time.monotonic() + seconds
             while time.monotonic() < until:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sqlite3
 import sys
 import time
@@ -187,8 +188,12 @@ wrk.body = [==[{body}]==]
             with self.fleet.daemon(config) as daemon:
                 # It starts before the daemon has threads, and counts those that come.
                 command = [find_tool("perf"), "stat", "-x,", "-o", summary, "-e", events, "-p", str(daemon.pid)]
-                with self.machine.running(command, SUPPORT):
+                counting = self.machine.start(command, SUPPORT)
+                try:
                     yield daemon
+                finally:
+                    # It writes what it has counted when it is interrupted, and only then.
+                    self.machine.end(counting, first=signal.SIGINT)
 
         config = self.deliver("flushes", counted)
         self.fleet.discard(config["path"])
