@@ -62,7 +62,7 @@ class Fleet:
                 out.write(json.dumps(row) + "\n")
 
     def config(self, name, origin=None, mode="connected", transport="smtp", smtp_port=25, pages_port=None,
-               schedule="0 0 0 1 1 *"):
+               admin_port=None, schedule="0 0 0 1 1 *"):
         """Writes a configuration, with a copy of another one's database."""
         folder = self.folder
         if origin:
@@ -105,7 +105,7 @@ listen = "127.0.0.1:{pages_port}"
 public_url = "http://127.0.0.1:{pages_port}"
 requests_per_minute = 0
 [admin]
-listen = "127.0.0.1:{free_port()}"
+listen = "127.0.0.1:{admin_port or free_port()}"
 [telemetry]
 log = "error"
 """)
@@ -115,9 +115,6 @@ log = "error"
         """A configuration for one measurement; `discard` deletes its database."""
         self.runs += 1
         return self.config(f"{kind}-{self.runs}", **settings)
-
-    def admin_port(self, config):
-        return int(re.search(r'\[admin\]\nlisten = "127.0.0.1:(\d+)"', read(config)).group(1))
 
     def discard(self, config):
         stem = config.removesuffix(".toml")

@@ -73,11 +73,12 @@ wrk.body = [==[{body}]==]
 
     def token_commit(self):
         """The mean time from the arrival of new tokens to their commit, in the first sweep of the daemon."""
-        config = self.fleet.fresh("tokens", origin="imported", schedule="* * * * * *")
+        port = free_port()
+        config = self.fleet.fresh("tokens", origin="imported", admin_port=port, schedule="* * * * * *")
         with self.fleet.daemon(config) as daemon:
             until = time.monotonic() + self.machine.remaining(300)
             while time.monotonic() < until:
-                count, seconds = self.histogram(config, "reconnectd_token_commit_duration_seconds")
+                count, seconds = self.histogram(port, "reconnectd_token_commit_duration_seconds")
                 if count >= self.members:
                     break
                 time.sleep(0.2)
@@ -86,9 +87,8 @@ wrk.body = [==[{body}]==]
         self.fleet.discard(config)
         return {"token_commit": 1000 * seconds / count}
 
-    def histogram(self, config, name):
+    def histogram(self, port, name):
         """The count and the sum of a metric of the daemon."""
-        port = self.fleet.admin_port(config)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
                 text = response.read().decode()
