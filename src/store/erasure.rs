@@ -158,13 +158,12 @@ mod tests {
     use super::*;
     use crate::domain::{ConnectionId, Time};
     use crate::store::engine::query_scalar;
+    use crate::store::testing::new_store;
     use crate::store::verified;
 
     #[tokio::test]
     async fn a_source_is_forgotten_with_the_last_member_who_has_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("erasure.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         for sql in [
             "INSERT INTO members (member_id, email, subject, poll_key, added_at, updated_at)
              VALUES ('alice', '', 'a', 1, 1, 1), ('bob', '', 'b', 2, 1, 1), ('carol', '', 'c', 3, 1, 1)",

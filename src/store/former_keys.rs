@@ -101,12 +101,12 @@ impl Store {
 mod tests {
     use super::*;
     use crate::domain::Actor;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn a_key_that_is_retired_again_stays_as_it_is_and_is_audited_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("keys.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap().acting_as(Actor::Command("ann".into()));
+        let (store, _folder) = new_store().await;
+        let store = store.acting_as(Actor::Command("ann".into()));
         let sealed = |bytes: u8| Sealed { key_id: "new".into(), bytes: vec![bytes] };
         for attempt in 1..=2 {
             let now = Time::UNIX_EPOCH + chrono::TimeDelta::hours(attempt.into());

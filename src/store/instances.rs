@@ -279,12 +279,11 @@ fn presumed_dead_after() -> TimeDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn an_instance_misses_a_heartbeat_without_being_presumed_dead_and_does_not_write_all_the_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("instances.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let (interval, now) = (store.heartbeat_interval(), Time::UNIX_EPOCH);
         assert!(interval >= Duration::from_secs(1));
         assert!(store.oldest_heartbeat(now).await.unwrap() < now - interval * 2);

@@ -97,12 +97,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn lapses_are_planned_again_only_under_another_policy_than_the_one_of_this_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("lapses.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         for (policy, former, expected) in [
             ("a", None, true),
             ("a", None, false),

@@ -46,12 +46,12 @@ mod tests {
     use super::*;
     use crate::domain::HoldScope;
     use crate::store::NewHold;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn the_size_is_that_of_the_file_and_holds_count_until_they_are_released() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("measures.db");
-        let store = Store::open(&format!("sqlite://{}", file.display()).parse().unwrap()).await.unwrap();
+        let (store, _folder) = new_store().await;
+        let file = store.place.file().unwrap().to_owned();
         assert_eq!(store.active_hold_kinds().await.unwrap(), []);
         let new = NewHold { scope: HoldScope::default(), until: None, reason: "a test".into() };
         let hold = store.add_hold(&new, Time::UNIX_EPOCH).await.unwrap().unwrap();

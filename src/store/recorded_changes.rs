@@ -161,12 +161,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn the_policy_in_force_holds_since_it_was_first_recorded() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("policy.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         assert_eq!(store.policy_since().await.unwrap(), None);
         for (hour, policy, since) in [(1, "a", 1), (2, "a", 1), (3, "b", 3), (4, "a", 4)] {
             let at = |hour| Time::UNIX_EPOCH + TimeDelta::hours(hour);

@@ -127,12 +127,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn values_are_counted_by_their_table_and_the_key_that_sealed_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("sealed.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         for insert in [
             "INSERT INTO members (member_id, email, subject, added_at, updated_at)
                  VALUES ('a', 'a', 'a', 0, 0), ('b', 'b', 'b', 0, 0), ('c', 'c', 'c', 0, 0)",

@@ -47,12 +47,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn only_host_names_are_recorded_once_each_and_up_to_a_bound() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("hosts.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let record = async |url: &str| {
             store.record_sign_in_host(&OauthUrl::new(url), Time::UNIX_EPOCH).await.unwrap();
         };

@@ -218,12 +218,11 @@ impl Store {
 mod tests {
     use super::*;
     use crate::domain::CredentialRules;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn a_new_sweep_deletes_old_ones_but_not_the_last_complete_one_and_the_last_with_an_answer() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("sweeps.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let insert = query(
             "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
              INSERT INTO sweeps (sweep_id, started_at, finished_at, members, unclear, complete)

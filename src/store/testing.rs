@@ -49,6 +49,14 @@ impl From<&str> for Cell {
     }
 }
 
+/// A store on a new file, which is deleted with the folder.
+#[cfg(test)]
+pub(crate) async fn new_store() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let file = folder.path().join("store.db");
+    (Store::open(&DatabaseUrl::Sqlite(file)).await.expect("a new file"), folder)
+}
+
 /// The content of a SQLite file with all tables and no rows.
 ///
 /// # Panics

@@ -224,14 +224,20 @@ async fn under_both_the_email_and_the_event_have_a_link_of_their_own() {
     );
 }
 
-#[tokio::test]
-async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_links_are_deleted() {
+/// The receiver gets nothing but the events that ask for a notice.
+async fn emailed_while_the_receiver_is_down() -> (Harness, Receiver) {
     let receiver = Receiver::start().await;
     let setup = on("both", &receiver).set("WEBHOOK__EVENTS", "notice.due");
     let h = Harness::watching_with(setup, &["alice"]).await;
     receiver.answer(500);
     h.set("alice", "epic", "EXPIRED");
     h.pass().await;
+    (h, receiver)
+}
+
+#[tokio::test]
+async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_links_are_deleted() {
+    let (h, receiver) = emailed_while_the_receiver_is_down().await;
     assert_eq!(h.mails().len(), 1);
     for _ in 0..4 {
         h.pass_after(TimeDelta::hours(1)).await;
@@ -251,12 +257,7 @@ async fn under_both_a_receiver_that_is_down_delays_no_email_and_its_refused_link
 #[tokio::test]
 async fn under_both_a_member_who_must_not_be_notified_anymore_gets_no_link() {
     for change in ["paused", "suppressed", "neither"] {
-        let receiver = Receiver::start().await;
-        let setup = on("both", &receiver).set("WEBHOOK__EVENTS", "notice.due");
-        let h = Harness::watching_with(setup, &["alice"]).await;
-        receiver.answer(500);
-        h.set("alice", "epic", "EXPIRED");
-        h.pass().await;
+        let (h, receiver) = emailed_while_the_receiver_is_down().await;
         let now = h.clock.now();
         match change {
             "paused" => drop(h.app.store.pause_members(&["alice".into()], now).await.unwrap()),

@@ -109,7 +109,7 @@ async fn a_quota_serves_everyone_in_turn() {
 }
 
 #[tokio::test]
-async fn a_skipped_member_is_not_served_so_the_next_sweep_goes_on_behind_those_who_were_tried() {
+async fn after_a_sweep_whose_members_were_skipped_or_throttled_the_next_one_reaches_the_others() {
     let h = Setup::default().members(6).set("GATEWAY__MAX_IN_FLIGHT", 1).start().await;
     for n in 1..=6 {
         h.enrol_without_credential(&format!("m{n}")).await;

@@ -35,14 +35,12 @@ pub(super) fn delete(table: &Table) -> Query {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
     use crate::store::copy::catalog;
+    use crate::store::testing::new_store;
 
     #[tokio::test]
     async fn a_new_database_has_these_rows_and_no_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("new.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let tables = store.write(async |mut tx| catalog::read(&mut tx).await).await.unwrap();
         assert!(tables.len() > 25);
         for table in tables {

@@ -1,13 +1,12 @@
 use super::*;
 use crate::domain::{Event, HistoryKind};
 use crate::store::engine::query;
+use crate::store::testing::new_store;
 use crate::store::time;
 
 /// What a member's history says of repetitions, when every table has a row with some.
 async fn told(kind: HistoryKind, connections: &[&str]) -> HistoryEntry {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("history.db").display()).parse().unwrap();
-    let store = Store::open(&url).await.unwrap();
+    let (store, _folder) = new_store().await;
     let mut rows = vec![
         "members (member_id, email, subject, added_at, updated_at) VALUES ('m', '', '', 1, 1)".to_owned(),
         "credential_failures (member_id, state, reason, since, failures, retry_at)

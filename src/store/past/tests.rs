@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::testing::TestDatabase;
+use crate::store::testing::{TestDatabase, new_store};
 
 /// alice and bob have the same address, and an open lapse each.
 const WORLD: &str = "
@@ -13,10 +13,13 @@ const WORLD: &str = "
         VALUES ('alice', 1, 0, zeroblob(32), FALSE, FALSE), ('bob', 1, 0, zeroblob(32), FALSE, FALSE);";
 
 async fn store(rows: &str) -> (Store, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("past.db");
-    let store = Store::open(&format!("sqlite://{}", file.display()).parse().unwrap()).await.unwrap();
-    TestDatabase::open(&file).await.unwrap().run(&format!("{WORLD} {rows}")).await.unwrap();
+    let (store, folder) = new_store().await;
+    TestDatabase::open(store.place.file().unwrap())
+        .await
+        .unwrap()
+        .run(&format!("{WORLD} {rows}"))
+        .await
+        .unwrap();
     (store, folder)
 }
 

@@ -62,14 +62,13 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
 
     const KEPT: Horizons = Horizons { transitions: None, notices: None, decisions: None, audit: None };
 
     #[tokio::test]
     async fn one_instance_runs_each_day_and_none_while_the_clock_may_be_wrong() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("purge.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let start = "2026-03-02T09:00:00Z".parse::<Time>().unwrap();
         let hour = |hours| start + TimeDelta::hours(hours);
         for (at, expected) in [
@@ -92,9 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_deleted_stays_unknown_when_more_is_kept_later() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("purge.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let start = "2026-03-02T09:00:00Z".parse::<Time>().unwrap();
         let days = |days| start + TimeDelta::days(days);
         store.begin_purge(&KEPT, start).await.unwrap();
@@ -112,9 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_instances_that_find_a_run_due_at_once_one_runs() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("purge.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         let start = "2026-03-02T09:00:00Z".parse::<Time>().unwrap();
         store.begin_purge(&KEPT, start).await.unwrap();
         let begin = || store.begin_purge(&KEPT, start + INTERVAL);

@@ -154,6 +154,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::new_store;
     use crate::store::time;
 
     /// Purges the table until it is done, or takes as many steps. Returns the numbers of rows that went with each.
@@ -169,9 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_into_a_step_goes_in_the_next_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("purge.db").display()).parse().unwrap();
-        let store = Store::open(&url).await.unwrap();
+        let (store, _folder) = new_store().await;
         for (count, rows) in [
             (
                 21_i64,

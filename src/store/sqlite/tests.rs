@@ -1,17 +1,11 @@
 use super::*;
 use crate::store::engine::{GroupCommit, run_together};
-use crate::store::testing::TestDatabase;
+use crate::store::testing::{TestDatabase, new_store};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::pin::Pin;
 
 type Connecting = Pin<Box<dyn Future<Output = sqlx::Result<SqliteConnection>> + Send>>;
-
-async fn store() -> (Store, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("busy.db").display()).parse().unwrap();
-    (Store::open(&url).await.unwrap(), folder)
-}
 
 /// Holds the writer until the sender is dropped.
 async fn hold(store: &Store) -> tokio::sync::oneshot::Sender<()> {
@@ -34,7 +28,7 @@ async fn write_nothing(store: &Store) -> Result<()> {
 
 #[tokio::test]
 async fn an_interactive_write_fails_while_another_process_writes_and_leaves_no_transaction() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
     other.block_writers().await.unwrap();
     assert!(matches!(write_nothing(&store.interactive()).await, Err(StoreError::Busy)));
@@ -46,7 +40,7 @@ async fn an_interactive_write_fails_while_another_process_writes_and_leaves_no_t
 
 #[tokio::test]
 async fn renewals_come_first_and_people_next() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let held = hold(&store).await;
     let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
     let mut writes = Vec::new();
@@ -79,7 +73,7 @@ async fn renewals_come_first_and_people_next() {
 
 #[tokio::test]
 async fn statements_that_change_nothing_together_wait_for_no_flush() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let held = hold(&store).await;
     let unit = async |mut tx: Tx| {
         run_together(vec![query("DELETE FROM sign_in_hosts"), query("SELECT 1")], &mut tx).await
@@ -102,7 +96,7 @@ async fn statements_that_change_nothing_together_wait_for_no_flush() {
 
 #[tokio::test]
 async fn a_transaction_that_sqlite_rolled_back_by_itself_stops_no_later_write() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     // SQLite does this on a full disk, without telling sqlx.
     store.write(async |mut tx| query("ROLLBACK").execute(&mut tx).await.map(drop)).await.unwrap();
     for _ in 0..2 {
@@ -113,7 +107,7 @@ async fn a_transaction_that_sqlite_rolled_back_by_itself_stops_no_later_write() 
 
 #[tokio::test]
 async fn a_unit_in_a_transaction_that_another_unit_broke_runs_again() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let held = hold(&store).await;
     let add = async |host: &str| {
         let insert = query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ($1, 1)").bind(host);
@@ -130,7 +124,7 @@ async fn a_unit_in_a_transaction_that_another_unit_broke_runs_again() {
 
 #[tokio::test]
 async fn a_unit_that_fails_is_undone_alone() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let held = hold(&store).await;
     let add = async |host: &str, fails: bool| {
         let insert = query("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ($1, 1)").bind(host);
@@ -149,7 +143,7 @@ async fn a_unit_that_fails_is_undone_alone() {
 
 #[tokio::test]
 async fn a_unit_whose_caller_went_away_is_undone_and_stops_nobody() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let (began, begun) = tokio::sync::oneshot::channel();
     let abandoned = store.clone();
     let caller = tokio::spawn(async move {
@@ -172,7 +166,7 @@ async fn a_unit_whose_caller_went_away_is_undone_and_stops_nobody() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_written_fails_the_probe() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     store.probe_write().await.unwrap();
     store
         .write(async |mut tx| query("PRAGMA query_only = ON").execute(&mut tx).await.map(drop))
@@ -197,7 +191,7 @@ fn impatient(store: &Store) -> Store {
 
 #[tokio::test]
 async fn a_lock_that_outlasts_the_wait_for_it_fails_the_probe_until_it_is_released() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let impatient = impatient(&store);
     let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
     other.block_writers().await.unwrap();
@@ -211,7 +205,7 @@ async fn a_lock_that_outlasts_the_wait_for_it_fails_the_probe_until_it_is_releas
 
 #[tokio::test]
 async fn after_a_damaged_page_was_read_nothing_begins() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let path = store.place.file().unwrap();
     let mut rows = TestDatabase::open(path).await.unwrap();
     rows.run("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
@@ -231,7 +225,7 @@ async fn after_a_damaged_page_was_read_nothing_begins() {
 
 #[tokio::test]
 async fn after_a_failed_transaction_a_lease_waits_until_it_is_durable() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     // Fails when the transaction is committed, as on a full disk.
     let lease = async || {
         let unit = async |mut tx: Tx| {
@@ -255,7 +249,7 @@ async fn after_a_failed_transaction_a_lease_waits_until_it_is_durable() {
 #[tokio::test]
 async fn what_a_deleted_write_ahead_log_had_is_rescued_unless_the_file_is_gone_too() {
     for (deleted, is_rescued) in [(vec![], false), (vec!["-wal"], true), (vec!["-wal", ""], false)] {
-        let (store, _folder) = store().await;
+        let (store, _folder) = new_store().await;
         let host = "INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ('in the log', 1)";
         store.execute(query(host)).await.unwrap();
         let path = store.place.file().unwrap().to_owned();
@@ -272,7 +266,7 @@ async fn what_a_deleted_write_ahead_log_had_is_rescued_unless_the_file_is_gone_t
 
 #[tokio::test]
 async fn while_this_process_writes_an_interactive_write_fails_but_no_background_write_and_no_probe() {
-    let (store, _folder) = store().await;
+    let (store, _folder) = new_store().await;
     let (held, interactive) = (hold(&store).await, store.interactive());
     let background = interactive.background();
     let patient = tokio::spawn(async move { write_nothing(&background).await });

@@ -1,10 +1,9 @@
 use super::*;
+use crate::store::testing::new_store;
 
 /// A sweep whose second page, behind a poll key, another instance polls.
 async fn shared_sweep(after: Option<i64>, wrapped: bool) -> (Store, SweepId, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("sweep.db").display()).parse().unwrap();
-    let store = Store::open(&url).await.unwrap();
+    let (store, folder) = new_store().await;
     store.start_sweep(Time::UNIX_EPOCH, None).await.unwrap();
     let sweep = store.open_sweep().await.unwrap().unwrap().id;
     let page = query(
