@@ -62,4 +62,25 @@ mod tests {
         store.close().await;
         assert_eq!(size, file.metadata().unwrap().len());
     }
+
+    #[tokio::test]
+    async fn a_lapse_counts_from_its_last_opening_once_it_was_confirmed() {
+        let (store, _folder) = new_store().await;
+        for insert in [
+            "INSERT INTO members (member_id, email, subject, added_at, updated_at) VALUES ('alice', '', '', 1, 1)",
+            "INSERT INTO connections (member_id, connection_id, name, is_direct, first_seen_at, changed_at)
+             VALUES ('alice', 'epic', '', TRUE, 1, 1), ('alice', 'cerner', '', TRUE, 1, 1)",
+            "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, consecutive_observations,
+                opened_at, last_opened_at)
+             VALUES ('open', 'alice', 'epic', 'open', 1, 2, 1, 5), ('new', 'alice', 'cerner', 'suspected', 1, 1, NULL, NULL)",
+        ] {
+            store.execute(query(insert)).await.unwrap();
+        }
+        let openings = async |ids: [&str; 2]| {
+            let ids = ids.map(LapseId::from);
+            store.lapse_openings(&ids.each_ref()).await.unwrap()
+        };
+        assert_eq!(openings(["open", "new"]).await, [time(5)]);
+        assert!(openings(["new", "other"]).await.is_empty());
+    }
 }

@@ -6,6 +6,7 @@ mod sqlite_plans;
 use super::Result;
 use super::engine::recorder::{self, Statement};
 use super::testing::TestDatabase;
+use std::collections::HashMap;
 
 /// Tables with few rows: each has a bound, or holds only the work in progress.
 const SMALL_TABLES: &[&str] = &[
@@ -173,31 +174,51 @@ impl TestDatabase {
     /// The recorded statements of this engine that read a whole table which grows, or an unlimited range of one. Each
     /// statement is reported once in a process.
     pub async fn table_scans(&mut self) -> Result<Vec<String>> {
+        let catalog = self.catalog().await?;
+        let is_file = matches!(self, Self::Sqlite(_));
         let mut found = Vec::new();
-        match self {
-            Self::Sqlite(_) => {
-                let tables = self.tables().await?;
-                let Self::Sqlite(connection) = self else { return Ok(found) };
-                for statement in recorder::take(|statement| matches!(statement, Statement::Sqlite { .. })) {
-                    let Statement::Sqlite { text } = statement else { continue };
-                    let scans = sqlite_plans::scans(connection, &text, &tables).await?;
-                    found.extend(forbidden(&text, scans));
-                }
-            }
-            Self::Postgres(connection) => {
-                let indexes = postgres_plans::indexes(connection).await?;
-                for statement in recorder::take(|statement| matches!(statement, Statement::Postgres { .. })) {
-                    let Statement::Postgres { text, types } = statement else { continue };
-                    if is_without_plan(&text) {
-                        continue;
-                    }
-                    let scans = postgres_plans::scans(connection, &text, &types, &indexes).await?;
-                    found.extend(forbidden(&text, scans));
-                }
-            }
+        for statement in recorder::take(|statement| matches!(statement, Statement::Sqlite { .. }) == is_file)
+        {
+            let (text, types) = match &statement {
+                Statement::Sqlite { text } => (text, &[][..]),
+                Statement::Postgres { text, types } => (text, &types[..]),
+            };
+            found.extend(self.scans_by(&catalog, text, types).await?);
         }
         Ok(found)
     }
+
+    /// What [`TestDatabase::table_scans`] reports of a statement without parameters.
+    pub async fn scans_of(&mut self, text: &str) -> Result<Vec<String>> {
+        let catalog = self.catalog().await?;
+        self.scans_by(&catalog, text, &[]).await
+    }
+
+    async fn catalog(&mut self) -> Result<Catalog> {
+        let tables = self.tables().await?;
+        let indexes = match self {
+            Self::Sqlite(_) => HashMap::new(),
+            Self::Postgres(connection) => postgres_plans::indexes(connection).await?,
+        };
+        Ok(Catalog { tables, indexes })
+    }
+
+    async fn scans_by(&mut self, catalog: &Catalog, text: &str, types: &[&str]) -> Result<Vec<String>> {
+        let scans = match self {
+            Self::Sqlite(connection) => sqlite_plans::scans(connection, text, &catalog.tables).await?,
+            Self::Postgres(_) if is_without_plan(text) => Vec::new(),
+            Self::Postgres(connection) => {
+                postgres_plans::scans(connection, text, types, &catalog.indexes).await?
+            }
+        };
+        Ok(forbidden(text, scans))
+    }
+}
+
+struct Catalog {
+    tables: Vec<String>,
+    /// Of PostgreSQL, by name.
+    indexes: HashMap<String, postgres_plans::Index>,
 }
 
 /// Whether a statement is a setting or a lock.

@@ -173,4 +173,19 @@ mod tests {
             assert_eq!(store.policy_since().await.unwrap(), Some(at(since)));
         }
     }
+
+    #[tokio::test]
+    async fn after_a_restart_the_planner_paused_since_the_last_trace_unless_that_is_fresh() {
+        let at = |seconds| Time::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        for (last, pause) in [(60, Some(60)), (41, None)] {
+            let (store, _folder) = new_store().await;
+            let sweep = "INSERT INTO sweeps (sweep_id, started_at, finished_at, members, unclear)
+                 VALUES ('s', $1, $1, 0, 0)";
+            store.execute(query(sweep).bind(millis(at(100 - last)))).await.unwrap();
+            store.record_planner_pause(None, at(100)).await.unwrap();
+            let seconds = "SELECT (until - since) / 1000 FROM planner_pauses";
+            let pauses: Vec<i64> = query_scalar(seconds).fetch_all(&store.reader).await.unwrap();
+            assert_eq!(pauses, Vec::from_iter(pause), "{last}");
+        }
+    }
 }

@@ -71,3 +71,6 @@ fn ended(change: &Change, known: &[ConnectionState], now: Time) -> Option<(Outco
     let outcome = fields.outcome.filter(|_| is_open && fields.state == LapseState::Closed)?;
     Some((outcome, (now - fields.suspected_at).max(TimeDelta::zero())))
 }
+
+#[cfg(test)]
+mod tests;

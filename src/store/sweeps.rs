@@ -238,5 +238,41 @@ mod tests {
         assert_eq!(oldest, [2, 3, 6, 7]);
         let stats = store.stats(&CredentialRules::stored_tokens(), Time::UNIX_EPOCH).await.unwrap();
         assert_eq!(stats.last_answer_at, Some(time(3)));
+        let ends = store.last_sweep_ends().await.unwrap();
+        assert_eq!(ends, (Some(time(i64::from(KEPT_SWEEPS) + 4)), Some(time(2))));
+    }
+
+    #[tokio::test]
+    async fn one_sweep_is_open_at_a_time_and_has_begun_with_its_first_page() {
+        let (store, _folder) = new_store().await;
+        assert_eq!(store.last_sweep_ends().await.unwrap(), (None, None));
+        assert!(store.open_sweep().await.unwrap().is_none());
+        assert!(store.start_sweep(Time::UNIX_EPOCH, None).await.unwrap());
+        assert!(!store.start_sweep(time(1), None).await.unwrap());
+        let sweep = store.open_sweep().await.unwrap().unwrap();
+        assert!(!sweep.has_begun);
+        store.execute(query("UPDATE sweeps SET pages = 1")).await.unwrap();
+        let begun = store.open_sweep().await.unwrap().unwrap();
+        assert!(begun.id == sweep.id && begun.has_begun);
+    }
+
+    #[tokio::test]
+    async fn the_previous_stop_is_that_of_the_sweep_just_before() {
+        let (store, _folder) = new_store().await;
+        let insert = query(
+            "INSERT INTO sweeps (sweep_id, started_at, finished_at, members, unclear, ended_early_because)
+             VALUES ('first', 1, 1, 0, 0, 'outage'), ('second', 2, 2, 0, 0, NULL), ('third', 3, NULL, 0, 0, NULL)",
+        );
+        store.execute(insert).await.unwrap();
+        for (sweep, reason) in [("first", None), ("second", Some("outage")), ("third", None)] {
+            assert_eq!(store.previous_stop(&sweep.into()).await.unwrap().as_deref(), reason, "{sweep}");
+        }
+    }
+
+    #[test]
+    fn the_counts_of_two_parts_are_added() {
+        let first = SweepProgress { members: 5, unclear: 3, skipped: 3, transitions: 4 };
+        let sum = SweepProgress { members: 10, unclear: 6, skipped: 6, transitions: 8 };
+        assert_eq!(first + first, sum);
     }
 }

@@ -1,6 +1,6 @@
 //! The whole story between two processes, by nothing but what an operator and a member have: files, commands and a browser.
 
-use crate::harness::{Home, PATIENCE, Running, until, until_true};
+use crate::harness::{Daemon, Home, PATIENCE, Running, until, until_true};
 use reconnectd::sim::TestBrowser;
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -128,8 +128,31 @@ async fn an_expired_connection_is_repaired_with_files_commands_and_a_browser_alo
     ];
     assert_eq!(path, expected);
     the_reports_keep_their_contract(&home).await;
+    the_metrics_tell_it(&daemon).await;
     daemon.running.stopped().await.well();
     simulation.running.stopped().await.well();
+}
+
+/// After the story.
+async fn the_metrics_tell_it(daemon: &Daemon) {
+    let url = format!("http://{}/metrics", daemon.admin);
+    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let value = |name: &str| -> f64 {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
+    };
+    for (name, least, most) in [
+        ("reconnectd_lapses_closed_total{outcome=\"recovered\"}", 1.0, 1.0),
+        ("reconnectd_recovery_duration_seconds_count", 1.0, 1.0),
+        ("reconnectd_email_delay_seconds_count", 1.0, 1.0),
+        ("reconnectd_email_delay_seconds_sum", 0.0, PATIENCE.as_secs_f64()),
+        ("reconnectd_last_sweep_timestamp_seconds", 1.7e9, f64::INFINITY),
+        ("reconnectd_last_complete_sweep_timestamp_seconds", 1.7e9, f64::INFINITY),
+        ("reconnectd_members_unreachable", 0.0, 0.0),
+    ] {
+        let value = value(name);
+        assert!((least..=most).contains(&value), "{name} is {value}");
+    }
 }
 
 /// After the story: the fields that scripts rely on.

@@ -115,6 +115,31 @@ pub(crate) async fn tokens_are_stored_if_a_rotation_of_the_keys_has_sealed_the_u
     }
 }
 
+pub(crate) async fn tokens_that_a_former_key_sealed_are_not_stored(f: &Fixture) {
+    f.import(&["alice"]).await;
+    f.run(
+        "INSERT INTO former_keys (key_id, position, retired_at, sealed_with, sealed)
+         VALUES ('former', 1, 0, 'new', unhex('00'))",
+    )
+    .await;
+    let alice = "alice".into();
+    let refresh = async |key: &str| {
+        let lease = f.store.lease_refresh(&alice, now(), now() + LEASE).await.unwrap().unwrap();
+        let used = UsedCredential::Subject("alice".into());
+        let rotated = Some(Sealed { key_id: key.into(), bytes: vec![1] });
+        let subject = Some(Fingerprint { key_id: key.into(), hash: vec![1] });
+        let tokens = Arc::new(RefreshedTokens { used, rotated, access: None, subject });
+        let stored = f.store.store_tokens(&alice, &lease, &tokens, now()).await;
+        f.store.release_refresh_lease(&alice, &lease).await.unwrap();
+        stored
+    };
+    let stored = async || f.rows().await.texts("token_subjects", "key_id").await.unwrap();
+    assert!(matches!(refresh("former").await, Err(StoreError::KeyRetired { key }) if key == "former"));
+    assert_eq!(stored().await, Vec::<String>::new(), "nothing is half done");
+    refresh("new").await.unwrap();
+    assert_eq!(stored().await, ["new"]);
+}
+
 /// Queues notices `n1`, `n2`, … for alice.
 pub(crate) async fn queue(f: &Fixture, count: usize) {
     f.import(&["alice"]).await;

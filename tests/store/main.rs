@@ -203,6 +203,7 @@ suite! {
             a_refresh_that_lost_its_lease_leaves_its_successor_alone,
             tokens_are_stored_if_a_rotation_of_the_keys_has_sealed_the_used_one_again,
             tokens_of_a_subject_that_the_member_no_longer_has_are_not_stored,
+            tokens_that_a_former_key_sealed_are_not_stored,
             a_notice_is_claimed_once_by_sixteen_racing_workers,
             an_expired_claim_is_rescued_and_the_late_result_is_dropped,
             a_handover_extends_the_lease_for_as_long_as_it_may_take,
@@ -217,6 +218,8 @@ suite! {
             a_member_who_is_removed_keeps_their_history_and_one_who_is_erased_leaves_nothing;
         observations:
             observers_of_one_member_record_each_transition_once;
+        plans:
+            a_statement_that_reads_a_whole_table_is_reported_if_the_table_grows;
         redemptions:
             of_sixteen_racing_presses_one_consumes_the_link,
             of_sixteen_racing_presses_the_permitted_number_consumes_the_link,

@@ -14,3 +14,18 @@ pub(crate) async fn counting_mismatches_reads_their_index(f: &Fixture) {
     .unwrap();
     assert!(plan.iter().any(|row| row.3.contains("connections_mismatched")), "{plan:?}");
 }
+
+pub(crate) async fn a_statement_that_reads_a_whole_table_is_reported_if_the_table_grows(f: &Fixture) {
+    let mut rows = f.rows().await;
+    for (statement, reported) in [
+        ("SELECT count(*) FROM transitions WHERE reason = 'x'", Some("transitions: ")),
+        ("SELECT count(*) FROM members m WHERE m.label = 'x'", Some("members: ")),
+        ("SELECT count(*) FROM members m WHERE m.member_id = 'x'", None),
+        ("SELECT count(*) FROM instances WHERE version = 'x'", None),
+        ("SELECT transition_id FROM transitions ORDER BY transition_id LIMIT 10", None),
+    ] {
+        let scans = rows.scans_of(statement).await.unwrap();
+        assert_eq!(scans.len(), usize::from(reported.is_some()), "{statement}: {scans:?}");
+        assert!(reported.is_none_or(|table| scans[0].starts_with(table)), "{scans:?}");
+    }
+}

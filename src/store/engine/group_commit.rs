@@ -18,8 +18,6 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A transaction ends after this many units.
-const MAX_UNITS: usize = 256;
 /// A transaction takes no more units after this time, because other processes wait for its end.
 const MAX_TIME: Duration = Duration::from_millis(20);
 /// After this many transactions without a background unit, one that waits comes first.
@@ -43,7 +41,7 @@ pub(in crate::store) struct GroupCommit {
 #[derive(Debug)]
 pub(in crate::store) struct Turn {
     connection: OwnedMutexGuard<SqliteConnection>,
-    back: Option<oneshot::Sender<Ending>>,
+    back: oneshot::Sender<Kept>,
     health: Health,
     /// Whether a statement may have changed something.
     pub(super) has_written: bool,
@@ -60,14 +58,12 @@ struct Waiting {
 /// `Err(None)`: the transaction failed because of another unit.
 type Durable = oneshot::Sender<Result<(), Option<Arc<sqlx::Error>>>>;
 
+/// The end of a unit that is kept.
 #[derive(Debug)]
-enum Ending {
-    /// The sender, if any, receives the end of the transaction.
-    Keep {
-        durable: Option<Durable>,
-        has_written: bool,
-    },
-    RollBack,
+struct Kept {
+    /// Receives the end of the transaction.
+    durable: Option<Durable>,
+    has_written: bool,
 }
 
 impl GroupCommit {
@@ -117,28 +113,19 @@ impl Turn {
     }
 
     /// Keeps what the unit wrote, and waits until it is durable. After a transaction that failed, each unit waits.
-    pub(super) async fn finish(mut self, flush: Flush) -> Result<()> {
-        let Some(back) = self.back.take() else { return Ok(()) };
-        let has_written = self.has_written;
-        if !has_written || (flush == Flush::Later && !self.health.is_failing()) {
-            let _ = back.send(Ending::Keep { durable: None, has_written });
+    pub(super) async fn finish(self, flush: Flush) -> Result<()> {
+        let Self { connection, back, health, has_written } = self;
+        if !has_written || (flush == Flush::Later && !health.is_failing()) {
+            let _ = back.send(Kept { durable: None, has_written });
             return Ok(());
         }
         let (sender, durable) = oneshot::channel();
-        let _ = back.send(Ending::Keep { durable: Some(sender), has_written });
-        drop(self);
+        let _ = back.send(Kept { durable: Some(sender), has_written });
+        drop(connection);
         match durable.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Some(error))) => Err(error.into()),
             Ok(Err(None)) | Err(_) => Err(StoreError::RolledBack),
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some(back) = self.back.take() {
-            let _ = back.send(Ending::RollBack);
         }
     }
 }
@@ -255,19 +242,19 @@ impl SingleWriter {
         let mut next = Some(first);
         while let Some(waiting) = next {
             let is_prompt = waiting.is_prompt;
-            let ending = lend(&connection, waiting, &self.health).await;
+            let kept = lend(&connection, waiting, &self.health).await;
             units += 1;
             has_background |= !is_prompt;
-            let (last, not_last) = match ending {
-                Ending::Keep { durable: sender, has_written: is_changed } => {
+            let (last, not_last) = match kept {
+                Some(Kept { durable: sender, has_written: is_changed }) => {
                     is_awaited |= is_prompt && sender.is_some();
                     has_written |= is_changed;
                     durable.extend(sender);
                     ("RELEASE unit", "RELEASE unit; SAVEPOINT unit")
                 }
-                Ending::RollBack => ("ROLLBACK TO unit", "ROLLBACK TO unit"),
+                None => ("ROLLBACK TO unit", "ROLLBACK TO unit"),
             };
-            next = if units >= MAX_UNITS || began.elapsed() >= MAX_TIME {
+            next = if began.elapsed() >= MAX_TIME {
                 None
             } else if is_awaited {
                 queue.next_prompt()
@@ -343,12 +330,15 @@ impl SingleWriter {
     }
 }
 
-/// Gives the connection away until the unit has ended.
-async fn lend(connection: &Arc<Mutex<SqliteConnection>>, waiting: Waiting, health: &Health) -> Ending {
-    let (back, ending) = oneshot::channel();
+/// Gives the connection away until the unit has ended. `None`: it is to be rolled back.
+async fn lend(connection: &Arc<Mutex<SqliteConnection>>, waiting: Waiting, health: &Health) -> Option<Kept> {
+    let (back, kept) = oneshot::channel();
     let connection = Arc::clone(connection).lock_owned().await;
-    let turn = Turn { connection, back: Some(back), health: health.clone(), has_written: false };
-    // Nobody may wait for it anymore. It is dropped then, which rolls it back.
+    let turn = Turn { connection, back, health: health.clone(), has_written: false };
+    // Nobody may wait for it anymore. It is dropped then.
     let _ = waiting.turn.send(Ok(turn));
-    ending.await.unwrap_or(Ending::RollBack)
+    kept.await.ok()
 }
+
+#[cfg(test)]
+mod tests;

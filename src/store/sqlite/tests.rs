@@ -72,26 +72,37 @@ async fn renewals_come_first_and_people_next() {
 }
 
 #[tokio::test]
-async fn statements_that_change_nothing_together_wait_for_no_flush() {
-    let (store, _folder) = new_store().await;
-    let held = hold(&store).await;
-    let unit = async |mut tx: Tx| {
-        run_together(vec![query("DELETE FROM sign_in_hosts"), query("SELECT 1")], &mut tx).await
-    };
-    let changing_nothing = {
-        let store = store.clone();
-        tokio::spawn(async move { store.write(unit).await })
-    };
-    tokio::task::yield_now().await;
-    let next = {
-        let store = store.clone();
-        tokio::spawn(async move { hold(&store).await })
-    };
-    tokio::task::yield_now().await;
-    drop(held);
-    let _same_transaction = next.await.unwrap();
-    let ended = tokio::time::timeout(Duration::from_secs(10), changing_nothing).await;
-    ended.expect("it waits for no other unit").unwrap().unwrap();
+async fn statements_run_together_wait_for_a_flush_only_if_one_changed_something() {
+    for (statement, waits) in [
+        ("DELETE FROM sign_in_hosts", false),
+        ("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ('host', 1)", true),
+    ] {
+        let (store, _folder) = new_store().await;
+        let held = hold(&store).await;
+        let unit =
+            async move |mut tx: Tx| run_together(vec![query(statement), query("SELECT 1")], &mut tx).await;
+        let first = {
+            let store = store.clone();
+            tokio::spawn(async move { store.write(unit).await })
+        };
+        tokio::task::yield_now().await;
+        let next = {
+            let store = store.clone();
+            tokio::spawn(async move { hold(&store).await })
+        };
+        tokio::task::yield_now().await;
+        drop(held);
+        let same_transaction = next.await.unwrap();
+        if waits {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert!(!first.is_finished());
+            drop(same_transaction);
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(10), first).await;
+        ended.expect("it waits for no other unit").unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
