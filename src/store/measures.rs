@@ -68,8 +68,8 @@ mod tests {
         let (store, _folder) = new_store().await;
         for insert in [
             "INSERT INTO members (member_id, email, subject, added_at, updated_at) VALUES ('alice', '', '', 1, 1)",
-            "INSERT INTO connections (member_id, connection_id, name, is_direct, first_seen_at, changed_at)
-             VALUES ('alice', 'epic', '', TRUE, 1, 1), ('alice', 'cerner', '', TRUE, 1, 1)",
+            "INSERT INTO connections (member_id, connection_id, name, is_direct, sync_errors, first_seen_at, changed_at)
+             VALUES ('alice', 'epic', '', TRUE, '[]', 1, 1), ('alice', 'cerner', '', TRUE, '[]', 1, 1)",
             "INSERT INTO lapses (lapse_id, member_id, connection_id, state, suspected_at, consecutive_observations,
                 opened_at, last_opened_at)
              VALUES ('open', 'alice', 'epic', 'open', 1, 2, 1, 5), ('new', 'alice', 'cerner', 'suspected', 1, 1, NULL, NULL)",

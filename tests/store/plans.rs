@@ -20,6 +20,7 @@ pub(crate) async fn a_statement_that_reads_a_whole_table_is_reported_if_the_tabl
     for (statement, reported) in [
         ("SELECT count(*) FROM transitions WHERE reason = 'x'", Some("transitions: ")),
         ("SELECT count(*) FROM members m WHERE m.label = 'x'", Some("members: ")),
+        ("SELECT count(*) FROM members m WHERE m.member_id > 'x'", Some("members: ")),
         ("SELECT count(*) FROM members m WHERE m.member_id = 'x'", None),
         ("SELECT count(*) FROM instances WHERE version = 'x'", None),
         ("SELECT transition_id FROM transitions ORDER BY transition_id LIMIT 10", None),
