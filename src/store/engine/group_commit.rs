@@ -69,6 +69,11 @@ struct Kept {
 impl GroupCommit {
     /// Starts the writer. It ends with [`GroupCommit::close`] or when the last handle is dropped.
     pub(in crate::store) fn start(connect: Connect, health: Health) -> Self {
+        Self::start_bounded(connect, health, MAX_TIME)
+    }
+
+    /// `max_time`: after it, a transaction takes no more units.
+    pub(in crate::store) fn start_bounded(connect: Connect, health: Health, max_time: Duration) -> Self {
         let (urgent, urgent_units) = unbounded_channel();
         let (interactive, interactive_units) = unbounded_channel();
         let (background, background_units) = unbounded_channel();
@@ -79,7 +84,7 @@ impl GroupCommit {
             background: background_units,
             passed_over: 0,
         };
-        let writer = SingleWriter { connect, connection: None, health };
+        let writer = SingleWriter { connect, connection: None, health, max_time };
         task.spawn(writer.run(queue, stop.clone()));
         Self { urgent, interactive, background, stop, task }
     }
@@ -192,6 +197,7 @@ struct SingleWriter {
     /// `None` at first, and after an error, which can leave it in any state.
     connection: Option<Arc<Mutex<SqliteConnection>>>,
     health: Health,
+    max_time: Duration,
 }
 
 impl SingleWriter {
@@ -254,7 +260,7 @@ impl SingleWriter {
                 }
                 None => ("ROLLBACK TO unit", "ROLLBACK TO unit"),
             };
-            next = if began.elapsed() >= MAX_TIME {
+            next = if began.elapsed() >= self.max_time {
                 None
             } else if is_awaited {
                 queue.next_prompt()

@@ -78,6 +78,7 @@ async fn statements_run_together_wait_for_a_flush_only_if_one_changed_something(
         ("INSERT INTO sign_in_hosts (host, first_seen_at) VALUES ('host', 1)", true),
     ] {
         let (store, _folder) = new_store().await;
+        let store = with_writer(&store, Duration::from_secs(5), Duration::from_secs(3600));
         let held = hold(&store).await;
         let unit =
             async move |mut tx: Tx| run_together(vec![query(statement), query("SELECT 1")], &mut tx).await;
@@ -187,23 +188,22 @@ async fn a_database_that_cannot_be_written_fails_the_probe() {
     assert!(matches!(&error, StoreError::Database(_)), "{error}");
 }
 
-/// A handle whose transactions wait for other programs for milliseconds only.
-fn impatient(store: &Store) -> Store {
-    let options = SqliteConnectOptions::new()
-        .filename(store.place.file().unwrap())
-        .busy_timeout(Duration::from_millis(10));
+/// A handle whose transactions wait so long for other programs, and take units for so long.
+fn with_writer(store: &Store, wait: Duration, max_time: Duration) -> Store {
+    let options = SqliteConnectOptions::new().filename(store.place.file().unwrap()).busy_timeout(wait);
     let connect = move || -> Connecting {
         let options = options.clone();
         Box::pin(async move { options.connect().await })
     };
     let health = store.health().unwrap().clone();
-    Store { writer: Writer::Sqlite(GroupCommit::start(Box::new(connect), health)), ..store.clone() }
+    let writer = GroupCommit::start_bounded(Box::new(connect), health, max_time);
+    Store { writer: Writer::Sqlite(writer), ..store.clone() }
 }
 
 #[tokio::test]
 async fn a_lock_that_outlasts_the_wait_for_it_fails_the_probe_until_it_is_released() {
     let (store, _folder) = new_store().await;
-    let impatient = impatient(&store);
+    let impatient = with_writer(&store, Duration::from_millis(10), Duration::ZERO);
     let mut other = TestDatabase::open(store.place.file().unwrap()).await.unwrap();
     other.block_writers().await.unwrap();
     let error = impatient.probe_write().await.unwrap_err();
