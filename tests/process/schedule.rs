@@ -1,15 +1,8 @@
 //! The schedule, at a gateway that is slower than it.
 
-use crate::harness::{Home, PATIENCE, simulator, until, until_true};
+use crate::harness::{Home, simulator, until, until_true};
 use reconnectd::sim::{Fault, FaultKind, Operation};
 use reconnectd::store::testing::Cell;
-
-/// The value of a metric without labels, where it has been counted.
-async fn metric(url: &str, name: &str) -> Option<f64> {
-    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-    let text = http.get(url).send().await.unwrap().text().await.unwrap();
-    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
 
 #[tokio::test]
 async fn a_tick_that_comes_while_a_sweep_runs_is_skipped_and_counted_and_no_two_sweeps_overlap() {
@@ -21,10 +14,9 @@ async fn a_tick_that_comes_while_a_sweep_runs_is_skipped_and_counted_and_no_two_
     world.reset_requests();
     world.add_fault(Fault::new(FaultKind::Delay { ms: 2_500 }).on(Operation::GetMemberConnections));
     let daemon = home.daemon().await;
-    let metrics = format!("http://{}/metrics", daemon.admin);
     let skipped = until("three sweeps", async || {
         let asked = world.request_count(Operation::GetMemberConnections);
-        if asked < 3 { None } else { metric(&metrics, "reconnectd_sweep_ticks_skipped_total").await }
+        if asked < 3 { None } else { daemon.metric("reconnectd_sweep_ticks_skipped_total").await }
     })
     .await;
     // Each sweep of one member asks once and outlasts two ticks.
@@ -51,11 +43,10 @@ async fn a_daemon_that_starts_after_a_missed_tick_sweeps_at_once_and_after_a_swe
 
     // Nothing is due. The loop asks each second, so that a sweep would have begun after a second and a half.
     let daemon = home.daemon().await;
-    let metrics = format!("http://{}/metrics", daemon.admin);
-    until("the clock's loop to look", async || metric(&metrics, "reconnectd_sweeps_overdue").await).await;
+    until("the clock's loop to look", async || daemon.metric("reconnectd_sweeps_overdue").await).await;
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(asked(), 1, "the tick was followed");
-    assert!(metric(&metrics, "reconnectd_last_sweep_timestamp_seconds").await.unwrap() > 1_700_000_000.0);
+    assert!(daemon.metric("reconnectd_last_sweep_timestamp_seconds").await.unwrap() > 1_700_000_000.0);
     daemon.running.stopped().await.well();
 
     let set = async |started_at: i64, finished_at: i64| {

@@ -1,11 +1,16 @@
 use super::*;
 use crate::store::testing::new_store;
 
-/// A sweep whose second page, behind a poll key, another instance polls.
-async fn shared_sweep(after: Option<i64>, wrapped: bool) -> (Store, SweepId, tempfile::TempDir) {
+async fn new_sweep() -> (Store, SweepId, tempfile::TempDir) {
     let (store, folder) = new_store().await;
     store.start_sweep(Time::UNIX_EPOCH, None).await.unwrap();
     let sweep = store.open_sweep().await.unwrap().unwrap().id;
+    (store, sweep, folder)
+}
+
+/// A sweep whose second page, behind a poll key, another instance polls.
+async fn shared_sweep(after: Option<i64>, wrapped: bool) -> (Store, SweepId, tempfile::TempDir) {
+    let (store, sweep, folder) = new_sweep().await;
     let page = query(
         "INSERT INTO sweep_pages (sweep_id, page, after_key, until_key, wrapped, holder)
          VALUES ($1, 2, $2, 20, $3, 'other')",
@@ -61,9 +66,7 @@ async fn enrol(store: &Store, id: &str, poll_key: i64) {
 
 #[tokio::test]
 async fn pages_are_numbered_from_one_and_end_with_those_who_were_enrolled_when_the_last_was_handed_out() {
-    let (store, _folder) = new_store().await;
-    store.start_sweep(Time::UNIX_EPOCH, None).await.unwrap();
-    let sweep = store.open_sweep().await.unwrap().unwrap().id;
+    let (store, sweep, _folder) = new_sweep().await;
     // The lowest key of all.
     enrol(&store, "alice", 0).await;
     let page = store.claim_page(&sweep).await.unwrap().unwrap();
@@ -96,10 +99,8 @@ async fn a_page_of_a_dead_instance_is_work_for_the_others_and_that_of_a_live_one
 
 #[tokio::test]
 async fn a_sweep_that_starts_behind_a_member_ends_with_that_member() {
-    let (store, _folder) = new_store().await;
-    store.start_sweep(Time::UNIX_EPOCH, None).await.unwrap();
+    let (store, sweep, _folder) = new_sweep().await;
     store.execute(query("UPDATE sweeps SET starts_after = 5")).await.unwrap();
-    let sweep = store.open_sweep().await.unwrap().unwrap().id;
     for (id, poll_key) in [("alice", 5), ("bob", 10)] {
         enrol(&store, id, poll_key).await;
     }

@@ -1,6 +1,6 @@
 //! A folder with a configuration, a key ring, and a database, and the commands that run in it.
 
-use super::{Ended, Running, SmallDisk, until};
+use super::{Ended, PATIENCE, Running, SmallDisk, until};
 use reconnectd::{
     sim::{ReceivedEmail, Simulator},
     store::testing::TestDatabase,
@@ -218,6 +218,14 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
+    /// The value of a metric, by its name with its labels, where it has been counted.
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let url = format!("http://{}/metrics", self.admin);
+        let text = http.get(url).send().await.unwrap().text().await.unwrap();
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     async fn listening(running: Running) -> Self {
         let (links, admin) = until("the daemon to listen", async || {
             let log = running.stderr();
